@@ -1,0 +1,167 @@
+//! Bytes: the only file that knows them. A frame is its length and one bincode value; see the crate's front page.
+
+use std::io;
+
+use bincode::Options;
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_serde::formats::Bincode;
+use tokio_util::codec::length_delimited::{LengthDelimitedCodec, LengthDelimitedCodecError};
+use tokio_util::codec::{FramedRead, FramedWrite};
+
+/// The longest frame, in bytes without its length prefix: a page of the longest names fits.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest frame before `Welcome`, in bytes without its length prefix: the longest `Hello` is under 1 KiB, and a
+/// stranger should not be able to make us reserve more.
+pub const HELLO_FRAME_BYTES_MAX: usize = 4 * 1024;
+
+/// The length prefix: an unsigned big-endian integer.
+pub const LENGTH_BYTES: usize = 4;
+
+/// What a [`FrameReader`] sets aside for what was read and not yet decoded, in bytes. It grows to the frame limit
+/// when a frame is longer.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+type Encoding = bincode::config::WithOtherTrailing<
+    bincode::config::WithOtherIntEncoding<bincode::DefaultOptions, bincode::config::FixintEncoding>,
+    bincode::config::RejectTrailing,
+>;
+
+fn encoding() -> Encoding {
+    bincode::DefaultOptions::new().with_fixint_encoding().reject_trailing_bytes()
+}
+
+/// Why a frame can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The peer announced, or the caller made, a frame longer than `limit` bytes.
+    #[error("a frame of more than {limit} bytes")]
+    TooLong {
+        /// The limit in force, in bytes.
+        limit: usize,
+    },
+    /// The frame's bytes are not a value of the expected type, or more than one.
+    #[error("a malformed frame: {0}")]
+    Malformed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The stream failed, or ended inside a frame ([`io::ErrorKind::UnexpectedEof`]).
+    #[error("the connection failed: {0}")]
+    Io(#[source] io::Error),
+}
+
+/// Encodes a frame once, length prefix included, to bytes that any number of connections share.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when it takes more than [`FRAME_BYTES_MAX`].
+pub fn encode(frame: &impl Serialize) -> Result<Bytes, FrameError> {
+    let mut bytes = BytesMut::with_capacity(256);
+    bytes.put_u32(0);
+    encoding().serialize_into((&mut bytes).writer(), frame).map_err(|e| FrameError::Malformed(e))?;
+    let length = bytes.len() - LENGTH_BYTES;
+    if length > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLong { limit: FRAME_BYTES_MAX });
+    }
+    let prefix = u32::try_from(length).expect("FRAME_BYTES_MAX fits into the prefix");
+    bytes[..LENGTH_BYTES].copy_from_slice(&prefix.to_be_bytes());
+    Ok(bytes.freeze())
+}
+
+/// Decodes one frame from its bytes, without the length prefix. What it allocates is bounded by a small multiple of
+/// `bytes`, whatever lengths the bytes claim.
+///
+/// # Errors
+/// [`FrameError::Malformed`] unless `bytes` are exactly one valid value.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
+    encoding().deserialize(bytes).map_err(|e| FrameError::Malformed(e))
+}
+
+fn length_delimited(limit: usize) -> LengthDelimitedCodec {
+    LengthDelimitedCodec::builder()
+        .big_endian()
+        .length_field_length(LENGTH_BYTES)
+        .max_frame_length(limit)
+        .new_codec()
+}
+
+/// Frames of type `T` from a stream of bytes.
+pub struct FrameReader<R, T> {
+    frames: tokio_serde::Framed<FramedRead<R, LengthDelimitedCodec>, T, T, Bincode<T, T, Encoding>>,
+}
+
+impl<R: AsyncRead + Unpin, T: DeserializeOwned + Unpin> FrameReader<R, T> {
+    /// Reads frames of at most `limit` bytes.
+    pub fn new(stream: R, limit: usize) -> Self {
+        let bytes = FramedRead::with_capacity(stream, length_delimited(limit), READ_BUFFER_BYTES);
+        Self { frames: tokio_serde::Framed::new(bytes, Bincode::from(encoding())) }
+    }
+
+    /// Changes the limit for the frames whose length has not been read yet.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.frames.get_mut().decoder_mut().set_max_frame_length(limit);
+    }
+
+    /// The next frame; nothing when the peer ended the stream between two frames. Dropping the future loses
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the stream can't be read any further then.
+    pub async fn next(&mut self) -> Option<Result<T, FrameError>> {
+        let frame = self.frames.next().await?;
+        Some(frame.map_err(|error| self.explain(error)))
+    }
+
+    /// The codec and bincode both hide what went wrong inside an [`io::Error`].
+    fn explain(&self, error: io::Error) -> FrameError {
+        let cause = error.get_ref();
+        if cause.is_some_and(|cause| cause.is::<LengthDelimitedCodecError>()) {
+            return FrameError::TooLong { limit: self.frames.get_ref().decoder().max_frame_length() };
+        }
+        if cause.is_some_and(|cause| cause.is::<bincode::Error>()) {
+            return FrameError::Malformed(error.into());
+        }
+        // The stock decoder reports an end inside a frame as `Other`, "bytes remaining on stream".
+        match error.kind() {
+            io::ErrorKind::Other => FrameError::Io(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
+            _ => FrameError::Io(error),
+        }
+    }
+}
+
+/// Frames of type `T` to a stream of bytes.
+pub struct FrameWriter<W, T> {
+    frames: tokio_serde::Framed<FramedWrite<W, LengthDelimitedCodec>, T, T, Bincode<T, T, Encoding>>,
+}
+
+impl<W: AsyncWrite + Unpin, T: Serialize + Unpin> FrameWriter<W, T> {
+    /// Writes frames of at most [`FRAME_BYTES_MAX`] bytes.
+    pub fn new(stream: W) -> Self {
+        let bytes = FramedWrite::new(stream, length_delimited(FRAME_BYTES_MAX));
+        Self { frames: tokio_serde::Framed::new(bytes, Bincode::from(encoding())) }
+    }
+
+    /// Puts a frame into the buffer, and writes when the buffer is full.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`], or [`FrameError::Io`].
+    pub async fn feed(&mut self, frame: T) -> Result<(), FrameError> {
+        self.frames.feed(frame).await.map_err(explain_write)
+    }
+
+    /// Writes what is in the buffer.
+    ///
+    /// # Errors
+    /// [`FrameError::Io`].
+    pub async fn flush(&mut self) -> Result<(), FrameError> {
+        self.frames.flush().await.map_err(explain_write)
+    }
+}
+
+fn explain_write(error: io::Error) -> FrameError {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => FrameError::TooLong { limit: FRAME_BYTES_MAX },
+        _ => FrameError::Io(error),
+    }
+}

@@ -1,0 +1,106 @@
+//! The protocol between Chatroom's clients and servers: this page is its specification.
+//!
+//! # Framing
+//! A connection is a stream of frames in each direction. A frame is its length, 4 bytes, unsigned and big-endian,
+//! and then that many bytes: one [`ClientFrame`] from the client, one [`ServerFrame`] from the server, in the
+//! encoding of bincode 1.3 with fixed-width integers. That encoding is positional and small:
+//!
+//! | a value | its bytes |
+//! |---|---|
+//! | an integer | its width, little-endian |
+//! | a `bool`, the tag of an `Option` | one byte, 0 or 1 |
+//! | a text, a sequence | the number of bytes or items as a `u64`, then these |
+//! | an array, a struct, a tuple | its items or fields in order, nothing between them |
+//! | an enum, a `Result` (`Ok` is 0) | the variant's number as a `u32`, counted from 0 in the order of this page, then its fields |
+//!
+//! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule of its type (a
+//! [`UserName`] with a space in it) makes the frame malformed, too, so none is ever seen behind the [`codec`].
+//!
+//! # Handshake
+//! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why it may have it,
+//! and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or refuses with
+//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or [`Refusal::NotRegistered`] and hangs up. It also hangs up
+//! when no `Hello` comes in time. From `Welcome` on, the client is in the group General and hears what happens there.
+//!
+//! `Welcome` brings a [`Token`]. A client whose connection is lost comes back with [`Proof::Resume`] within
+//! `grace_ms`, and its session goes on: same name, same groups, nobody is told. Its older connection, if the server
+//! still believes in it, is closed with [`CloseReason::Replaced`]. After that time the token counts as
+//! [`Proof::Open`], and `Welcome::resumed` says so.
+//!
+//! # Asking
+//! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets exactly one
+//! response with that tag, a [`Response`] or a [`Refusal`], and on one connection the responses come in the order of
+//! the requests. A server stops reading from a client that has too many requests unanswered, until there are fewer.
+//!
+//! | request | response | refusals | who else hears of it |
+//! |---|---|---|---|
+//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`] | General: [`Notification::Arrived`] |
+//! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::TooManyGroups`] | nobody |
+//! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`] | the group: [`Notification::Joined`] |
+//! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
+//! | [`Request::Groups`] | [`Response::Groups`] | | nobody |
+//! | [`Request::Users`] | [`Response::Users`] | | nobody |
+//! | [`Request::Public`] | [`Response::Posted`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::GroupPost`] |
+//! | [`Request::Private`] | [`Response::Posted`] | [`Refusal::NoSuchUser`] | that person: [`Notification::PrivatePost`] |
+//! | [`Request::Exit`] | [`Response::Goodbye`] | | all who share a group with the asker: [`Notification::Departed`] |
+//! | [`Request::Ping`] | [`Response::Pong`] | | nobody |
+//!
+//! The asker itself hears no notification of what it did; the response is its notice.
+//!
+//! # Order
+//! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may skip. What a
+//! connection is sent, responses and notifications, comes in that order, so a client's whole memory of how far it has
+//! come is one number. Each [`Post`] also carries the place of the post before it in its conversation (a group, or two
+//! people): a reader who has seen that one has missed nothing.
+//!
+//! # Once
+//! A client that got no response sends the request again, over a new connection, and it takes effect once: a post is
+//! known by its sender and its [`PostId`], everything else by the session and the [`Tag`]. The response to a repeat is
+//! the first one's. A server remembers the latest posts and requests only, many more than can be unanswered.
+//!
+//! # Being alive
+//! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes the connection with
+//! [`CloseReason::Idle`] when the silence goes on. A client that wants to know the same of the server asks
+//! [`Request::Ping`].
+//!
+//! # Being closed
+//! A server that hangs up says why in a last frame, [`Notification::Closing`], where the peer lets it: reasons like
+//! [`CloseReason::TooSlow`] that time heals, and [`Misbehaviour`], which is a client's bug and should not be retried. A
+//! malformed frame is answered so, too: after it nothing can be trusted to be a frame.
+//!
+//! # Versions
+//! This is version [`PROTOCOL_VERSION`]. The connection speaks the newest version that both sides do
+//! ([`VersionRange::newest_common`]). Variants and fields are only ever appended, and a peer is sent none that its version
+//! does not know. The layout of [`Hello`] never changes.
+//!
+//! # Limits
+//! | what | limit | name |
+//! |---|---|---|
+//! | a frame before `Welcome` | 4 KiB | [`codec::HELLO_FRAME_BYTES_MAX`] |
+//! | a frame after it | 64 KiB | [`codec::FRAME_BYTES_MAX`] |
+//! | a name | 32 characters (see [`NameError`]) | [`NAME_CHARS_MAX`] |
+//! | a message | 8,000 bytes, newlines but no other control characters | [`BODY_BYTES_MAX`] |
+//! | a page of a list | 400 items | [`PAGE_ITEMS_MAX`] |
+//! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
+//!
+//! Limits that a server may choose (groups in all, groups a person, connections) come with the refusal that states
+//! them. Everything is checked while decoding, from a slice no longer than the frame limit; what decoding allocates is
+//! bounded by a small multiple of that.
+
+pub mod codec;
+mod frame;
+mod name;
+mod notification;
+mod request;
+mod response;
+mod value;
+
+pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
+pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
+pub use notification::{CloseReason, Misbehaviour, Notification, Post};
+pub use request::Request;
+pub use response::{Membership, Refusal, Response, Welcome};
+pub use value::{
+    BODY_BYTES_MAX, Body, BodyError, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PageError, Password,
+    PasswordError, PostId, Seq, Tag, Token, UnixMillis,
+};

@@ -1,0 +1,247 @@
+//! Names of people and of groups: what may be one, and when two are the same.
+//!
+//! A name is 1 to [`NAME_CHARS_MAX`] characters after Unicode normalization (NFC). White space, control and
+//! format characters may not be in it, with two exceptions that real names need: ZERO WIDTH NON-JOINER (Persian)
+//! and ZERO WIDTH JOINER (Indic scripts, emoji), inside the name but not at its ends. A name must show something.
+//!
+//! Two names are the same when their [`NameKey`]s are equal: canonical caseless matching, definition D145 of the
+//! Unicode Standard (chapter 3.13). So "jim" is taken when "Jim" is there, and a name keeps the look it came with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use caseless::Caseless;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+
+/// The longest name, in characters (Unicode scalar values) after NFC: it must fit beside a message on one line.
+pub const NAME_CHARS_MAX: usize = 32;
+
+const ZWNJ: char = '\u{200C}';
+const ZWJ: char = '\u{200D}';
+
+/// Letters and symbols that are drawn as nothing: the Hangul fillers and the blank Braille pattern. A name with
+/// one of them could not be told from a name without, or from a name with a space.
+const BLANKS: [char; 5] = ['\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}'];
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// There is nothing in it.
+    #[error("a name needs at least one character")]
+    Empty,
+    /// It has more than [`NAME_CHARS_MAX`] characters.
+    #[error("a name has at most {NAME_CHARS_MAX} characters, this has {chars}")]
+    TooLong {
+        /// How many it has, after normalization.
+        chars: usize,
+    },
+    /// It has a character that would break a line, hide itself or look like a gap.
+    #[error("a name can't have the character U+{:04X} in it", u32::from(*.0))]
+    Forbidden(char),
+    /// It consists of characters that show nothing by themselves.
+    #[error("a name needs at least one character that can be seen")]
+    Invisible,
+}
+
+/// What identifies a name: the name after canonical case folding. Compare these, show the names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameKey(Arc<str>);
+
+impl NameKey {
+    /// The folded text, for ordering and searching; never shown to people.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(name: &Arc<str>) -> NameKey {
+        let folds_to_itself = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+        if name.bytes().all(folds_to_itself) {
+            return NameKey(Arc::clone(name));
+        }
+        NameKey(name.chars().nfd().default_case_fold().nfc().collect::<String>().into())
+    }
+}
+
+/// Normalizes and checks a text that wants to be a name.
+fn parse(text: &str) -> Result<Arc<str>, NameError> {
+    let name: String = text.nfc().collect();
+    let chars = name.chars().count();
+    if chars == 0 {
+        return Err(NameError::Empty);
+    }
+    if chars > NAME_CHARS_MAX {
+        return Err(NameError::TooLong { chars });
+    }
+    if let Some(bad) = name.chars().find(|&c| is_forbidden(c)) {
+        return Err(NameError::Forbidden(bad));
+    }
+    if let Some(end) =
+        [name.chars().next(), name.chars().next_back()].into_iter().flatten().find(|&c| is_joiner(c))
+    {
+        return Err(NameError::Forbidden(end));
+    }
+    if !name.chars().any(shows_by_itself) {
+        return Err(NameError::Invisible);
+    }
+    Ok(name.into())
+}
+
+fn is_joiner(c: char) -> bool {
+    matches!(c, ZWNJ | ZWJ)
+}
+
+fn is_forbidden(c: char) -> bool {
+    let control_or_format =
+        matches!(c.general_category(), GeneralCategory::Control | GeneralCategory::Format);
+    c.is_whitespace() || BLANKS.contains(&c) || (control_or_format && !is_joiner(c))
+}
+
+fn shows_by_itself(c: char) -> bool {
+    c.general_category_group() != GeneralCategoryGroup::Mark && !is_joiner(c)
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Normalizes `text` (NFC) and checks it against the rules of this module.
+            ///
+            /// # Errors
+            /// [`NameError`] says which rule it breaks.
+            pub fn parse(text: &str) -> Result<Self, NameError> {
+                parse(text).map(Self)
+            }
+
+            /// The name as its owner wrote it (normalized), to be shown.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// What the name is compared by.
+            pub fn key(&self) -> NameKey {
+                NameKey::of(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::parse(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+name_type! {
+    /// The name of a person or a bot, unique on a server by its [`NameKey`].
+    UserName
+}
+
+name_type! {
+    /// The name of a group chat, unique on a server by its [`NameKey`].
+    GroupName
+}
+
+impl GroupName {
+    /// The group that always exists and that everyone is in on arrival.
+    pub fn general() -> GroupName {
+        GroupName("General".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(a: &str, b: &str) -> bool {
+        UserName::parse(a).unwrap().key() == UserName::parse(b).unwrap().key()
+    }
+
+    #[test]
+    fn names_of_the_world_are_names() {
+        for name in ["Jim", "علی", "می‌خواهم", "张伟", "ジム", "👩‍🚀", "🏴‍☠️", "O'Brien", "क्‍ष", "x", "J.R.R.", "ß"]
+        {
+            assert!(UserName::parse(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn gaps_controls_and_hidden_characters_are_not() {
+        use NameError::{Empty, Forbidden, Invisible, TooLong};
+        let cases = [
+            ("", Empty),
+            (" ", Forbidden(' ')),
+            ("a b", Forbidden(' ')),
+            ("a\u{00A0}b", Forbidden('\u{00A0}')),
+            ("a\tb", Forbidden('\t')),
+            ("a\nb", Forbidden('\n')),
+            ("a\u{1b}[31m", Forbidden('\u{1b}')),
+            ("a\u{9b}b", Forbidden('\u{9b}')),
+            ("a\u{202E}b", Forbidden('\u{202E}')),
+            ("a\u{2028}b", Forbidden('\u{2028}')),
+            ("a\u{2066}b", Forbidden('\u{2066}')),
+            ("a\u{200B}b", Forbidden('\u{200B}')),
+            ("a\u{FEFF}b", Forbidden('\u{FEFF}')),
+            ("a\u{3164}", Forbidden('\u{3164}')),
+            ("\u{200C}ab", Forbidden('\u{200C}')),
+            ("ab\u{200D}", Forbidden('\u{200D}')),
+            ("\u{0301}\u{0302}", Invisible),
+        ];
+        for (text, why) in cases {
+            assert_eq!(UserName::parse(text), Err(why), "{text:?}");
+        }
+        assert_eq!(GroupName::parse(&"x".repeat(33)), Err(TooLong { chars: 33 }));
+        assert!(GroupName::parse(&"🦀".repeat(32)).is_ok());
+    }
+
+    #[test]
+    fn length_counts_normalized_characters() {
+        let decomposed = "e\u{301}".repeat(32);
+        assert_eq!(UserName::parse(&decomposed).unwrap().as_str(), "é".repeat(32));
+    }
+
+    #[test]
+    fn case_and_composition_make_no_difference() {
+        assert!(same("Jim", "jim"));
+        assert!(same("STRASSE", "straße"));
+        assert!(same("e\u{301}", "É"));
+        assert!(same("ΣΊΣΥΦΟΣ", "σίσυφος"));
+        assert!(!same("Jim", "Jlm"));
+        assert!(!same("علی", "على"));
+    }
+
+    #[test]
+    fn a_name_keeps_the_look_it_came_with() {
+        assert_eq!(UserName::parse("JiM").unwrap().as_str(), "JiM");
+    }
+}

@@ -1,0 +1,121 @@
+//! What the server says unasked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Body, GroupName, PostId, Seq, UnixMillis, UserName};
+#[cfg(doc)]
+use crate::{Request, Response};
+
+/// One variant for each thing that a client hears without asking. Variants are appended, never moved: their number
+/// is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notification {
+    /// Are you there? Answer with [`Request::Ping`]; any other frame does as well.
+    Ping,
+    /// Somebody came to the server, and with that into a group that you are in (General).
+    Arrived {
+        /// The arrival's place in the order.
+        seq: Seq,
+        /// Who.
+        user: UserName,
+        /// The group that everyone is in on arrival.
+        group: GroupName,
+    },
+    /// Somebody who shared a group with you went for good.
+    Departed {
+        /// The departure's place in the order.
+        seq: Seq,
+        /// Who.
+        user: UserName,
+    },
+    /// Somebody joined a group that you are in.
+    Joined {
+        /// The entry's place in the order.
+        seq: Seq,
+        /// Who.
+        user: UserName,
+        /// Which group.
+        group: GroupName,
+    },
+    /// Somebody left a group that you are in.
+    Left {
+        /// The leave's place in the order.
+        seq: Seq,
+        /// Who.
+        user: UserName,
+        /// Which group.
+        group: GroupName,
+    },
+    /// Somebody said something in a group that you are in.
+    GroupPost {
+        /// What they said, and its place.
+        post: Post,
+        /// In which group.
+        group: GroupName,
+    },
+    /// Somebody said something to you alone.
+    PrivatePost {
+        /// What they said, and its place.
+        post: Post,
+        /// Your name as the server knows it.
+        to: UserName,
+    },
+    /// The server hangs up after this frame, and says why.
+    Closing(CloseReason),
+}
+
+/// Something that was said, in a group or to one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// Its place in the order.
+    pub seq: Seq,
+    /// The place of the post before it in the same conversation; [`Seq::ZERO`] when it is the first. One who has
+    /// seen that post, or made it, has missed nothing.
+    pub prev: Seq,
+    /// When the server took it.
+    pub at: UnixMillis,
+    /// The identity that its sender gave it.
+    pub id: PostId,
+    /// Who said it.
+    pub from: UserName,
+    /// What was said.
+    pub body: Body,
+}
+
+/// Why the server hangs up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CloseReason {
+    /// The server is going down. Come back later with the token.
+    Shutdown,
+    /// The client did not read what it was sent, and more was waiting for it than the server holds for one
+    /// connection. Come back with the token.
+    TooSlow,
+    /// Nothing was heard from the client for too long, not even an answer to [`Notification::Ping`].
+    Idle,
+    /// No [`Request::Hello`] came in time.
+    HandshakeTimeout,
+    /// The server has as many connections as it will hold. Come back later.
+    ServerFull,
+    /// The same session goes on over another connection.
+    Replaced,
+    /// The client broke the protocol.
+    Misbehaved(Misbehaviour),
+    /// Something failed in the server that was not the client's fault. Come back with the token.
+    Failed,
+}
+
+/// How a client broke the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Misbehaviour {
+    /// It announced a frame longer than may be.
+    FrameTooLong {
+        /// The limit that was in force, in bytes.
+        limit: u32,
+    },
+    /// It sent a frame that is not a request.
+    Malformed,
+    /// Its first request was not [`Request::Hello`].
+    HelloExpected,
+    /// It sent [`Request::Hello`] again.
+    HelloAgain,
+}

@@ -1,0 +1,90 @@
+//! What a client may ask.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Body, GroupName, Hello, PostId, Seq, UserName};
+#[cfg(doc)]
+use crate::{Notification, Refusal, Response};
+
+/// One variant for each thing a client may ask. Variants are appended, never moved: their number is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// May I come in, under this name? The first frame of a connection, and only the first.
+    ///
+    /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`],
+    /// [`Refusal::NotRegistered`]; the server then hangs up. *Heard by* the members of General as
+    /// [`Notification::Arrived`], unless a session goes on.
+    Hello(Hello),
+    /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
+    ///
+    /// *Reply* [`Response::Created`]. *Refused* [`Refusal::GroupExists`], [`Refusal::TooManyGroups`]. *Heard by*
+    /// nobody.
+    Create {
+        /// The new group's name.
+        group: GroupName,
+    },
+    /// Make me a member of a group.
+    ///
+    /// *Reply* [`Response::Joined`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`],
+    /// [`Refusal::TooManyMemberships`]. *Heard by* the other members as [`Notification::Joined`].
+    Join {
+        /// Which group.
+        group: GroupName,
+    },
+    /// I am no longer a member of a group.
+    ///
+    /// *Reply* [`Response::Left`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* those who
+    /// stay as [`Notification::Left`].
+    Leave {
+        /// Which group.
+        group: GroupName,
+    },
+    /// Which groups are there, in the order of their creation?
+    ///
+    /// *Reply* [`Response::Groups`], a page of them. *Heard by* nobody.
+    Groups {
+        /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
+        after: Seq,
+    },
+    /// Who is here, in the order of their arrival? One whose connection was lost a moment ago still counts.
+    ///
+    /// *Reply* [`Response::Users`], a page of them. *Heard by* nobody.
+    Users {
+        /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
+        after: Seq,
+    },
+    /// Say something in a group that I am a member of.
+    ///
+    /// *Reply* [`Response::Posted`]; for an `id` that the asker has used lately, the first one's. *Refused*
+    /// [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* the other members as
+    /// [`Notification::GroupPost`].
+    Public {
+        /// Where to say it.
+        group: GroupName,
+        /// The post's identity, chosen by the client.
+        id: PostId,
+        /// What to say.
+        body: Body,
+    },
+    /// Say something to one person.
+    ///
+    /// *Reply* [`Response::Posted`]; for an `id` that the asker has used lately, the first one's. *Refused*
+    /// [`Refusal::NoSuchUser`]. *Heard by* that person as [`Notification::PrivatePost`].
+    Private {
+        /// To whom.
+        to: UserName,
+        /// The post's identity, chosen by the client.
+        id: PostId,
+        /// What to say.
+        body: Body,
+    },
+    /// I am going, for good.
+    ///
+    /// *Reply* [`Response::Goodbye`]; the server then hangs up. *Heard by* everyone who shares a group with the
+    /// asker as [`Notification::Departed`].
+    Exit,
+    /// Are you there? Also the answer to [`Notification::Ping`].
+    ///
+    /// *Reply* [`Response::Pong`]. *Heard by* nobody.
+    Ping,
+}

@@ -1,0 +1,144 @@
+//! What a request is answered with: a [`Response`], or a [`Refusal`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::{GroupName, Page, Seq, Token, UnixMillis, UserName, VersionRange};
+#[cfg(doc)]
+use crate::{Notification, Request};
+
+/// The answer to a request that was granted. Variants are appended, never moved: their number is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Response {
+    /// To [`Request::Hello`]: come in.
+    Welcome(Welcome),
+    /// To [`Request::Create`]: the group exists now.
+    Created {
+        /// The creation's place in the order.
+        seq: Seq,
+        /// The new group.
+        group: GroupName,
+    },
+    /// To [`Request::Join`]: you are a member now.
+    Joined {
+        /// The entry's place in the order.
+        seq: Seq,
+        /// The group as its creator wrote it, and its last post.
+        membership: Membership,
+    },
+    /// To [`Request::Leave`]: you are no longer a member.
+    Left {
+        /// The leave's place in the order.
+        seq: Seq,
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// To [`Request::Groups`]: a page of groups.
+    Groups {
+        /// Names in the order of creation.
+        groups: Page<GroupName>,
+        /// What to ask for the next page with; nothing when this was the last.
+        next: Option<Seq>,
+    },
+    /// To [`Request::Users`]: a page of people.
+    Users {
+        /// Names in the order of arrival.
+        users: Page<UserName>,
+        /// What to ask for the next page with; nothing when this was the last.
+        next: Option<Seq>,
+    },
+    /// To [`Request::Public`] and [`Request::Private`]: it is kept, once, at this place.
+    Posted {
+        /// The post's place in the order.
+        seq: Seq,
+        /// When the server took it.
+        at: UnixMillis,
+    },
+    /// To [`Request::Exit`].
+    Goodbye,
+    /// To [`Request::Ping`].
+    Pong,
+}
+
+/// What a client learns when it is let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The protocol version that this connection speaks from now on.
+    pub version: u16,
+    /// The name under which the client is known.
+    pub name: UserName,
+    /// Proves on a later connection that it is the same client.
+    pub token: Token,
+    /// Whether an earlier session goes on (its groups kept, nobody told) or a new one began.
+    pub resumed: bool,
+    /// How long the session is held when the connection is lost, in milliseconds.
+    pub grace_ms: u32,
+    /// The newest event that is behind this connection: everything it hears comes after it.
+    pub seq: Seq,
+    /// The groups that the client is a member of, in the order of joining.
+    pub groups: Page<Membership>,
+}
+
+/// A group that a client is a member of, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The group as its creator wrote it.
+    pub group: GroupName,
+    /// Its newest post: the `prev` of the next one. [`Seq::ZERO`] when there is none.
+    pub head: Seq,
+}
+
+/// A request that was not granted: the asker's fault, and the connection lives on (but for a refused
+/// [`Request::Hello`]). Variants are appended, never moved: their number is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The client speaks no version that the server speaks.
+    UnsupportedVersion {
+        /// What the server speaks.
+        server: VersionRange,
+    },
+    /// Somebody of that name is here, or was a moment ago.
+    NameTaken {
+        /// The name as its holder writes it.
+        name: UserName,
+    },
+    /// A password was given for a name that nobody has registered: it is free to use without one.
+    NotRegistered {
+        /// The name.
+        name: UserName,
+    },
+    /// A group of that name is already there.
+    GroupExists {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// There is no group of that name.
+    NoSuchGroup {
+        /// The name that was asked for.
+        group: GroupName,
+    },
+    /// The asker is in that group already.
+    AlreadyMember {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// The asker is not in that group.
+    NotMember {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// There is nobody of that name.
+    NoSuchUser {
+        /// The name that was asked for.
+        name: UserName,
+    },
+    /// The server holds as many groups as it will.
+    TooManyGroups {
+        /// How many that is.
+        limit: u32,
+    },
+    /// The asker is in as many groups as one may be.
+    TooManyMemberships {
+        /// How many that is.
+        limit: u32,
+    },
+}
