@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_serde::formats::Bincode;
 use tokio_util::codec::length_delimited::{LengthDelimitedCodec, LengthDelimitedCodecError};
-use tokio_util::codec::{FramedRead, FramedWrite};
+use tokio_util::codec::{Decoder, FramedRead, FramedWrite};
 
 /// The longest frame, in bytes without its length prefix: a page of the longest names fits.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
@@ -86,21 +86,55 @@ fn length_delimited(limit: usize) -> LengthDelimitedCodec {
         .new_codec()
 }
 
+/// Cuts a stream into frames. It is the stock codec, and remembers what that one forgets: a length that was taken
+/// off the stream. An end right behind it would pass for an end between two frames.
+struct Cutter {
+    stock: LengthDelimitedCodec,
+    inside_frame: bool,
+}
+
+impl Decoder for Cutter {
+    type Item = BytesMut;
+    type Error = io::Error;
+
+    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<BytesMut>> {
+        let before = bytes.len();
+        let frame = self.stock.decode(bytes)?;
+        let took_length = bytes.len() < before;
+        self.inside_frame = frame.is_none() && (self.inside_frame || took_length);
+        Ok(frame)
+    }
+
+    fn decode_eof(&mut self, bytes: &mut BytesMut) -> io::Result<Option<BytesMut>> {
+        let frame = self.decode(bytes)?;
+        if frame.is_none() && (self.inside_frame || !bytes.is_empty()) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(frame)
+    }
+}
+
 /// Frames of type `T` from a stream of bytes.
 pub struct FrameReader<R, T> {
-    frames: tokio_serde::Framed<FramedRead<R, LengthDelimitedCodec>, T, T, Bincode<T, T, Encoding>>,
+    frames: tokio_serde::Framed<FramedRead<R, Cutter>, T, T, Bincode<T, T, Encoding>>,
 }
 
 impl<R: AsyncRead + Unpin, T: DeserializeOwned + Unpin> FrameReader<R, T> {
     /// Reads frames of at most `limit` bytes.
     pub fn new(stream: R, limit: usize) -> Self {
-        let bytes = FramedRead::with_capacity(stream, length_delimited(limit), READ_BUFFER_BYTES);
+        let cutter = Cutter { stock: length_delimited(limit), inside_frame: false };
+        let bytes = FramedRead::with_capacity(stream, cutter, READ_BUFFER_BYTES);
         Self { frames: tokio_serde::Framed::new(bytes, Bincode::from(encoding())) }
     }
 
     /// Changes the limit for the frames whose length has not been read yet.
     pub fn set_limit(&mut self, limit: usize) {
-        self.frames.get_mut().decoder_mut().set_max_frame_length(limit);
+        self.frames.get_mut().decoder_mut().stock.set_max_frame_length(limit);
+    }
+
+    /// The stream itself, to read what is left of it as bytes when its frames can't be read any further.
+    pub fn stream_mut(&mut self) -> &mut R {
+        self.frames.get_mut().get_mut()
     }
 
     /// The next frame; nothing when the peer ended the stream between two frames. Dropping the future loses
@@ -117,16 +151,12 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned + Unpin> FrameReader<R, T> {
     fn explain(&self, error: io::Error) -> FrameError {
         let cause = error.get_ref();
         if cause.is_some_and(|cause| cause.is::<LengthDelimitedCodecError>()) {
-            return FrameError::TooLong { limit: self.frames.get_ref().decoder().max_frame_length() };
+            return FrameError::TooLong { limit: self.frames.get_ref().decoder().stock.max_frame_length() };
         }
         if cause.is_some_and(|cause| cause.is::<bincode::Error>()) {
             return FrameError::Malformed(error.into());
         }
-        // The stock decoder reports an end inside a frame as `Other`, "bytes remaining on stream".
-        match error.kind() {
-            io::ErrorKind::Other => FrameError::Io(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
-            _ => FrameError::Io(error),
-        }
+        FrameError::Io(error)
     }
 }
 

@@ -18,6 +18,10 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 /// The longest name, in characters (Unicode scalar values) after NFC: it must fit beside a message on one line.
 pub const NAME_CHARS_MAX: usize = 32;
 
+/// The most characters that one character of a normalized text can come from (U+1F82 and its like): a text of more
+/// than this many times [`NAME_CHARS_MAX`] is no name, and need not be normalized to know it.
+const CHARS_PER_NORMALIZED_CHAR_MAX: usize = 4;
+
 const ZWNJ: char = '\u{200C}';
 const ZWJ: char = '\u{200D}';
 
@@ -34,7 +38,7 @@ pub enum NameError {
     /// It has more than [`NAME_CHARS_MAX`] characters.
     #[error("a name has at most {NAME_CHARS_MAX} characters, this has {chars}")]
     TooLong {
-        /// How many it has, after normalization.
+        /// How many it has: after normalization, unless it is far too long even for that.
         chars: usize,
     },
     /// It has a character that would break a line, hide itself or look like a gap.
@@ -66,6 +70,10 @@ impl NameKey {
 
 /// Normalizes and checks a text that wants to be a name.
 fn parse(text: &str) -> Result<Arc<str>, NameError> {
+    let written = text.chars().count();
+    if written > NAME_CHARS_MAX * CHARS_PER_NORMALIZED_CHAR_MAX {
+        return Err(NameError::TooLong { chars: written });
+    }
     let name: String = text.nfc().collect();
     let chars = name.chars().count();
     if chars == 0 {
@@ -228,6 +236,16 @@ mod tests {
     fn length_counts_normalized_characters() {
         let decomposed = "e\u{301}".repeat(32);
         assert_eq!(UserName::parse(&decomposed).unwrap().as_str(), "é".repeat(32));
+    }
+
+    #[test]
+    fn a_text_is_too_long_to_normalize_only_when_it_is_too_long_for_a_name() {
+        let longest = ('\0'..=char::MAX).map(|c| std::iter::once(c).nfd().count()).max();
+        assert_eq!(longest, Some(CHARS_PER_NORMALIZED_CHAR_MAX));
+        let decomposed: String = "\u{1F82}".repeat(32).nfd().collect();
+        assert_eq!(decomposed.chars().count(), 128);
+        assert_eq!(UserName::parse(&decomposed).unwrap().as_str(), "\u{1F82}".repeat(32));
+        assert_eq!(UserName::parse(&"e\u{301}".repeat(65)), Err(NameError::TooLong { chars: 130 }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! valid and nobody checks it again.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -165,8 +166,7 @@ impl fmt::Debug for Password {
 }
 
 /// At most [`PAGE_ITEMS_MAX`] items of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<T>", bound(deserialize = "T: Deserialize<'de>"))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page<T>(Vec<T>);
 
 /// A page has at most [`PAGE_ITEMS_MAX`] items.
@@ -200,6 +200,38 @@ impl<T> TryFrom<Vec<T>> for Page<T> {
     type Error = PageError;
     fn try_from(items: Vec<T>) -> Result<Page<T>, PageError> {
         if items.len() <= PAGE_ITEMS_MAX { Ok(Page(items)) } else { Err(PageError) }
+    }
+}
+
+/// Refuses a page that announces too many items before it makes room for one: a `Vec` would first reserve up to
+/// 1 MiB, on the word of a few bytes.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PageVisitor(PhantomData))
+    }
+}
+
+struct PageVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> de::Visitor<'de> for PageVisitor<T> {
+    type Value = Page<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {PAGE_ITEMS_MAX} items")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut announced: A) -> Result<Page<T>, A::Error> {
+        if announced.size_hint().is_some_and(|items| items > PAGE_ITEMS_MAX) {
+            return Err(de::Error::custom(PageError));
+        }
+        let mut items = Vec::new();
+        while let Some(item) = announced.next_element()? {
+            if items.len() == PAGE_ITEMS_MAX {
+                return Err(de::Error::custom(PageError));
+            }
+            items.push(item);
+        }
+        Ok(Page(items))
     }
 }
 

@@ -1,0 +1,202 @@
+//! Arbitrary frames: every variant, with values from the whole range that their types allow.
+
+use chatroom_proto::{
+    BODY_BYTES_MAX, Body, ClientFrame, CloseReason, GroupName, Hello, Membership, Misbehaviour, Notification,
+    PAGE_ITEMS_MAX, Page, Password, Post, PostId, Proof, Refusal, Request, Response, Seq, ServerFrame, Tag,
+    Token, UnixMillis, UserName, VersionRange, Welcome,
+};
+use proptest::prelude::*;
+use proptest::{collection, option};
+
+use super::{body, group, password, user, versions};
+
+pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
+    (any::<u32>(), request()).prop_map(|(tag, request)| ClientFrame { tag: Tag(tag), request })
+}
+
+pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
+    let result = prop_oneof![response().prop_map(Ok), refusal().prop_map(Err)];
+    prop_oneof![
+        2 => (any::<u32>(), result)
+            .prop_map(|(tag, result)| ServerFrame::Response { tag: Tag(tag), result }),
+        1 => notification().prop_map(ServerFrame::Notification),
+    ]
+}
+
+/// Texts that are names: of the scripts of the world, with what real names have between their letters.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[A-Za-z0-9][A-Za-z0-9_.'-]{0,31}",
+        "[À-ÖØ-öø-ſ]{1,32}",
+        "[Α-ΡΣ-Ωα-ω]{1,32}",
+        "[а-яА-Я]{1,32}",
+        "[ا-غف-ي]{1,10}\u{200C}[ا-غف-ی]{1,10}",
+        "[א-ת]{1,32}",
+        "[क-न][क-न\u{93E}\u{94D}]{0,31}",
+        "[一-龥]{1,32}",
+        "[가-힣]{1,32}",
+        "[ぁ-ゖァ-ヺ]{1,32}",
+        "[🌀-🗿]{1,32}",
+        "([😀-😎]\u{200D}[😀-😎]){1,10}",
+        "(e\u{301}|a\u{308}){1,32}",
+    ]
+}
+
+fn any_user() -> impl Strategy<Value = UserName> {
+    name().prop_map(|name| user(&name))
+}
+
+fn any_group() -> impl Strategy<Value = GroupName> {
+    name().prop_map(|name| group(&name))
+}
+
+fn any_body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        8 => "[\\PC\n]{1,200}",
+        4 => "([a-z ]{0,20}\n|[😀-🙏]){1,40}",
+        1 => Just("x".repeat(BODY_BYTES_MAX)),
+        1 => Just("\n🙂".repeat(BODY_BYTES_MAX / 5)),
+    ]
+    .prop_map(|text| body(&text))
+}
+
+fn any_password() -> impl Strategy<Value = Password> {
+    collection::vec(any::<char>(), 1..=128).prop_map(|chars| password(&String::from_iter(chars)))
+}
+
+fn any_versions() -> impl Strategy<Value = VersionRange> {
+    any::<(u16, u16)>().prop_map(|(a, b)| versions(a.min(b), a.max(b)))
+}
+
+fn any_seq() -> impl Strategy<Value = Seq> {
+    any::<u64>().prop_map(Seq)
+}
+
+fn page<T: Clone + std::fmt::Debug>(
+    item: impl Strategy<Value = T> + Clone,
+) -> impl Strategy<Value = Page<T>> {
+    prop_oneof![
+        9 => collection::vec(item.clone(), 0..5).prop_map(Page::fill),
+        1 => item.prop_map(|item| Page::fill(vec![item; PAGE_ITEMS_MAX])),
+    ]
+}
+
+fn membership() -> impl Strategy<Value = Membership> + Clone {
+    (any_group(), any_seq()).prop_map(|(group, head)| Membership { group, head }).boxed()
+}
+
+fn proof() -> impl Strategy<Value = Proof> {
+    prop_oneof![
+        Just(Proof::Open),
+        any::<[u8; 32]>().prop_map(|token| Proof::Resume(Token(token))),
+        any_password().prop_map(Proof::Password),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let id = || any::<[u8; 16]>().prop_map(PostId);
+    prop_oneof![
+        (any_versions(), any_user(), proof(), any_seq())
+            .prop_map(|(versions, name, proof, seen)| Request::Hello(Hello { versions, name, proof, seen })),
+        any_group().prop_map(|group| Request::Create { group }),
+        any_group().prop_map(|group| Request::Join { group }),
+        any_group().prop_map(|group| Request::Leave { group }),
+        any_seq().prop_map(|after| Request::Groups { after }),
+        any_seq().prop_map(|after| Request::Users { after }),
+        (any_group(), id(), any_body()).prop_map(|(group, id, body)| Request::Public { group, id, body }),
+        (any_user(), id(), any_body()).prop_map(|(to, id, body)| Request::Private { to, id, body }),
+        Just(Request::Exit),
+        Just(Request::Ping),
+    ]
+}
+
+fn welcome() -> impl Strategy<Value = Welcome> {
+    let fixed = any::<(u16, [u8; 32], bool, u32, u64)>();
+    (any_user(), page(membership()), fixed).prop_map(
+        |(name, groups, (version, token, resumed, grace_ms, seq))| Welcome {
+            version,
+            name,
+            token: Token(token),
+            resumed,
+            grace_ms,
+            seq: Seq(seq),
+            groups,
+        },
+    )
+}
+
+fn response() -> impl Strategy<Value = Response> {
+    let next = || option::of(any_seq());
+    prop_oneof![
+        welcome().prop_map(Response::Welcome),
+        (any_seq(), any_group()).prop_map(|(seq, group)| Response::Created { seq, group }),
+        (any_seq(), membership()).prop_map(|(seq, membership)| Response::Joined { seq, membership }),
+        (any_seq(), any_group()).prop_map(|(seq, group)| Response::Left { seq, group }),
+        (page(any_group().boxed()), next()).prop_map(|(groups, next)| Response::Groups { groups, next }),
+        (page(any_user().boxed()), next()).prop_map(|(users, next)| Response::Users { users, next }),
+        (any_seq(), any::<u64>()).prop_map(|(seq, at)| Response::Posted { seq, at: UnixMillis(at) }),
+        Just(Response::Goodbye),
+        Just(Response::Pong),
+    ]
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    prop_oneof![
+        any_versions().prop_map(|server| Refusal::UnsupportedVersion { server }),
+        any_user().prop_map(|name| Refusal::NameTaken { name }),
+        any_user().prop_map(|name| Refusal::NotRegistered { name }),
+        any_group().prop_map(|group| Refusal::GroupExists { group }),
+        any_group().prop_map(|group| Refusal::NoSuchGroup { group }),
+        any_group().prop_map(|group| Refusal::AlreadyMember { group }),
+        any_group().prop_map(|group| Refusal::NotMember { group }),
+        any_user().prop_map(|name| Refusal::NoSuchUser { name }),
+        any::<u32>().prop_map(|limit| Refusal::TooManyGroups { limit }),
+        any::<u32>().prop_map(|limit| Refusal::TooManyMemberships { limit }),
+    ]
+}
+
+fn post() -> impl Strategy<Value = Post> {
+    (any::<(u64, u64, u64, [u8; 16])>(), any_user(), any_body()).prop_map(
+        |((seq, prev, at, id), from, body)| Post {
+            seq: Seq(seq),
+            prev: Seq(prev),
+            at: UnixMillis(at),
+            id: PostId(id),
+            from,
+            body,
+        },
+    )
+}
+
+fn notification() -> impl Strategy<Value = Notification> {
+    let who_and_where = || (any_seq(), any_user(), any_group());
+    prop_oneof![
+        1 => Just(Notification::Ping),
+        1 => who_and_where().prop_map(|(seq, user, group)| Notification::Arrived { seq, user, group }),
+        1 => (any_seq(), any_user()).prop_map(|(seq, user)| Notification::Departed { seq, user }),
+        1 => who_and_where().prop_map(|(seq, user, group)| Notification::Joined { seq, user, group }),
+        1 => who_and_where().prop_map(|(seq, user, group)| Notification::Left { seq, user, group }),
+        1 => (post(), any_group()).prop_map(|(post, group)| Notification::GroupPost { post, group }),
+        1 => (post(), any_user()).prop_map(|(post, to)| Notification::PrivatePost { post, to }),
+        3 => close_reason().prop_map(Notification::Closing),
+    ]
+}
+
+fn close_reason() -> impl Strategy<Value = CloseReason> {
+    let misbehaviour = prop_oneof![
+        any::<u32>().prop_map(|limit| Misbehaviour::FrameTooLong { limit }),
+        Just(Misbehaviour::Malformed),
+        Just(Misbehaviour::HelloExpected),
+        Just(Misbehaviour::HelloAgain),
+    ];
+    prop_oneof![
+        1 => Just(CloseReason::Shutdown),
+        1 => Just(CloseReason::TooSlow),
+        1 => Just(CloseReason::Idle),
+        1 => Just(CloseReason::HandshakeTimeout),
+        1 => Just(CloseReason::ServerFull),
+        1 => Just(CloseReason::Replaced),
+        4 => misbehaviour.prop_map(CloseReason::Misbehaved),
+        1 => Just(CloseReason::Failed),
+    ]
+}

@@ -1,0 +1,158 @@
+//! What the test binaries share: values in a word, and one example of every variant.
+#![allow(dead_code, reason = "each test binary takes what it needs")]
+
+use chatroom_proto::{
+    Body, ClientFrame, CloseReason, GroupName, Hello, Membership, Misbehaviour, Notification, Page, Password,
+    Post, PostId, Proof, Refusal, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
+    VersionRange, Welcome,
+};
+
+pub(crate) mod any;
+pub(crate) mod pieces;
+pub(crate) mod raw;
+pub(crate) mod variants;
+
+pub(crate) fn user(name: &str) -> UserName {
+    UserName::parse(name).expect("the test chose a valid name")
+}
+
+pub(crate) fn group(name: &str) -> GroupName {
+    GroupName::parse(name).expect("the test chose a valid name")
+}
+
+pub(crate) fn body(text: &str) -> Body {
+    Body::parse(text).expect("the test chose a valid message")
+}
+
+pub(crate) fn password(text: &str) -> Password {
+    Password::try_from(text.to_owned()).expect("the test chose a valid password")
+}
+
+pub(crate) fn versions(min: u16, max: u16) -> VersionRange {
+    VersionRange::try_from((min, max)).expect("the test chose a valid range")
+}
+
+/// Bytes that are all different, so that none can be lost or swapped unseen.
+fn counting<const N: usize>(first: u8) -> [u8; N] {
+    std::array::from_fn(|i| first.wrapping_add(u8::try_from(i).expect("short arrays only")))
+}
+
+fn post() -> Post {
+    Post {
+        seq: Seq(258),
+        prev: Seq(5),
+        at: UnixMillis(1_700_000_000_000),
+        id: PostId(counting(0x10)),
+        from: user("Jim"),
+        body: body("hi\n🙂"),
+    }
+}
+
+/// Every variant of what a client sends, each under the name that golden.txt knows it by.
+pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
+    let g1 = || group("G1");
+    let id = PostId(counting(0x10));
+    let hello = |proof, seen| {
+        Request::Hello(Hello { versions: VersionRange::SPOKEN, name: user("Jim"), proof, seen: Seq(seen) })
+    };
+    let requests = [
+        ("Hello(Open)", hello(Proof::Open, 0)),
+        ("Hello(Resume)", hello(Proof::Resume(Token(counting(0x20))), 258)),
+        ("Hello(Password)", hello(Proof::Password(password("hunter2")), 0)),
+        ("Create", Request::Create { group: g1() }),
+        ("Join", Request::Join { group: g1() }),
+        ("Leave", Request::Leave { group: g1() }),
+        ("Groups", Request::Groups { after: Seq::ZERO }),
+        ("Users", Request::Users { after: Seq(258) }),
+        ("Public", Request::Public { group: g1(), id, body: body("Not much!\nYou?") }),
+        ("Private", Request::Private { to: user("علی"), id, body: body("sure") }),
+        ("Exit", Request::Exit),
+        ("Ping", Request::Ping),
+    ];
+    requests.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).into()
+}
+
+/// Every variant of what a server sends, each under the name that golden.txt knows it by.
+pub(crate) fn server_frames() -> Vec<(String, ServerFrame)> {
+    let answer = |result| ServerFrame::Response { tag: Tag(7), result };
+    let granted =
+        responses().into_iter().map(|(name, response)| (format!("Response::{name}"), answer(Ok(response))));
+    let refused =
+        refusals().into_iter().map(|(name, refusal)| (format!("Refusal::{name}"), answer(Err(refusal))));
+    let told = notifications()
+        .into_iter()
+        .map(|(name, news)| (format!("Notification::{name}"), ServerFrame::Notification(news)));
+    granted.chain(refused).chain(told).collect()
+}
+
+fn responses() -> Vec<(&'static str, Response)> {
+    let seq = Seq(258);
+    let membership = |name, head| Membership { group: group(name), head: Seq(head) };
+    let welcome = |resumed, groups: &[Membership]| {
+        Response::Welcome(Welcome {
+            version: 1,
+            name: user("Jim"),
+            token: Token(counting(0x20)),
+            resumed,
+            grace_ms: 30_000,
+            seq,
+            groups: Page::fill(groups.iter().cloned()),
+        })
+    };
+    vec![
+        ("Welcome(new)", welcome(false, &[membership("General", 0)])),
+        ("Welcome(resumed)", welcome(true, &[membership("General", 5), membership("G1", 6)])),
+        ("Created", Response::Created { seq, group: group("G1") }),
+        ("Joined", Response::Joined { seq, membership: membership("G1", 5) }),
+        ("Left", Response::Left { seq, group: group("G1") }),
+        ("Groups(last)", Response::Groups { groups: Page::fill([]), next: None }),
+        ("Groups(more)", Response::Groups { groups: Page::fill([group("General")]), next: Some(seq) }),
+        ("Users(last)", Response::Users { users: Page::fill([user("Jim"), user("علی")]), next: None }),
+        ("Users(more)", Response::Users { users: Page::fill([user("Jim")]), next: Some(seq) }),
+        ("Posted", Response::Posted { seq, at: UnixMillis(1_700_000_000_000) }),
+        ("Goodbye", Response::Goodbye),
+        ("Pong", Response::Pong),
+    ]
+}
+
+fn refusals() -> Vec<(&'static str, Refusal)> {
+    let g1 = || group("G1");
+    vec![
+        ("UnsupportedVersion", Refusal::UnsupportedVersion { server: versions(2, 258) }),
+        ("NameTaken", Refusal::NameTaken { name: user("Jim") }),
+        ("NotRegistered", Refusal::NotRegistered { name: user("Jim") }),
+        ("GroupExists", Refusal::GroupExists { group: g1() }),
+        ("NoSuchGroup", Refusal::NoSuchGroup { group: g1() }),
+        ("AlreadyMember", Refusal::AlreadyMember { group: g1() }),
+        ("NotMember", Refusal::NotMember { group: g1() }),
+        ("NoSuchUser", Refusal::NoSuchUser { name: user("Jim") }),
+        ("TooManyGroups", Refusal::TooManyGroups { limit: 100_000 }),
+        ("TooManyMemberships", Refusal::TooManyMemberships { limit: 258 }),
+    ]
+}
+
+fn notifications() -> Vec<(&'static str, Notification)> {
+    let (seq, jim, g1) = (Seq(258), || user("Jim"), || group("G1"));
+    let closing = Notification::Closing;
+    let misbehaved = |how| closing(CloseReason::Misbehaved(how));
+    vec![
+        ("Ping", Notification::Ping),
+        ("Arrived", Notification::Arrived { seq, user: jim(), group: group("General") }),
+        ("Departed", Notification::Departed { seq, user: jim() }),
+        ("Joined", Notification::Joined { seq, user: jim(), group: g1() }),
+        ("Left", Notification::Left { seq, user: jim(), group: g1() }),
+        ("GroupPost", Notification::GroupPost { post: post(), group: g1() }),
+        ("PrivatePost", Notification::PrivatePost { post: post(), to: user("علی") }),
+        ("Closing(Shutdown)", closing(CloseReason::Shutdown)),
+        ("Closing(TooSlow)", closing(CloseReason::TooSlow)),
+        ("Closing(Idle)", closing(CloseReason::Idle)),
+        ("Closing(HandshakeTimeout)", closing(CloseReason::HandshakeTimeout)),
+        ("Closing(ServerFull)", closing(CloseReason::ServerFull)),
+        ("Closing(Replaced)", closing(CloseReason::Replaced)),
+        ("Closing(Misbehaved(FrameTooLong))", misbehaved(Misbehaviour::FrameTooLong { limit: 65_536 })),
+        ("Closing(Misbehaved(Malformed))", misbehaved(Misbehaviour::Malformed)),
+        ("Closing(Misbehaved(HelloExpected))", misbehaved(Misbehaviour::HelloExpected)),
+        ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
+        ("Closing(Failed)", closing(CloseReason::Failed)),
+    ]
+}

@@ -1,0 +1,331 @@
+//! Peers that err or mean harm: whatever they send, the answer is a typed error of the right kind. How much
+//! memory it may cost is the business of memory.rs.
+
+mod common;
+
+use std::io;
+
+use chatroom_proto::codec::{
+    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES, decode,
+    encode,
+};
+use chatroom_proto::{ClientFrame, Request, ServerFrame, Tag};
+use common::pieces::{Pieces, run};
+use common::raw::{Raw, framed, malformed};
+use common::{client_frames, server_frames};
+use futures_util::FutureExt;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde::de::DeserializeOwned;
+use tokio::io::AsyncWriteExt;
+
+/// The value's bytes of every example, without the length prefix.
+fn values() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    fn value(frame: &impl serde::Serialize) -> Vec<u8> {
+        encode(frame).expect("an example fits a frame")[LENGTH_BYTES..].to_vec()
+    }
+    let client = client_frames().iter().map(|(_, frame)| value(frame)).collect();
+    let server = server_frames().iter().map(|(_, frame)| value(frame)).collect();
+    (client, server)
+}
+
+/// The first thing that a reader says to a stream of these bytes.
+fn first<T: DeserializeOwned + Unpin>(stream: &[u8], limit: usize) -> Option<Result<T, FrameError>> {
+    run(async { FrameReader::new(Pieces::cut(stream, &[3]), limit).next().await })
+}
+
+#[track_caller]
+fn assert_too_long<T>(result: Result<T, FrameError>, limit: usize) {
+    match result {
+        Err(FrameError::TooLong { limit: said }) => assert_eq!(said, limit),
+        Err(other) => panic!("too long, and not {other:?}"),
+        Ok(_) => panic!("accepted, but too long"),
+    }
+}
+
+mod cut_off {
+    use super::*;
+
+    fn assert_no_beginning_decodes<T: DeserializeOwned>(values: &[Vec<u8>]) {
+        for value in values {
+            for length in 0..value.len() {
+                malformed::<T>(&value[..length]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_cut_off_at_any_byte_is_malformed() {
+        let (client, server) = values();
+        assert_no_beginning_decodes::<ClientFrame>(&client);
+        assert_no_beginning_decodes::<ServerFrame>(&server);
+    }
+
+    fn assert_every_cut_is_an_unexpected_end<T: DeserializeOwned + Unpin>(values: &[Vec<u8>]) {
+        for value in values {
+            let stream = framed(value);
+            for length in 1..stream.len() {
+                let end = first::<T>(&stream[..length], FRAME_BYTES_MAX);
+                let Some(Err(FrameError::Io(error))) = &end else {
+                    panic!("cut off after {length} of {} bytes: {:?}", stream.len(), end.map(|r| r.err()));
+                };
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            }
+            assert!(first::<T>(&[], FRAME_BYTES_MAX).is_none());
+        }
+    }
+
+    #[test]
+    fn a_stream_cut_off_at_any_byte_ends_unexpectedly() {
+        let (client, server) = values();
+        assert_every_cut_is_an_unexpected_end::<ClientFrame>(&client);
+        assert_every_cut_is_an_unexpected_end::<ServerFrame>(&server);
+    }
+
+    #[test]
+    fn a_connection_that_fails_is_not_taken_for_an_end() {
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::Other] {
+            let stream = tokio::io::join(FailingRead(kind), tokio::io::sink());
+            let failed =
+                run(async { FrameReader::<_, ClientFrame>::new(stream, FRAME_BYTES_MAX).next().await });
+            let Some(Err(FrameError::Io(error))) = failed else {
+                panic!("a failed stream reads as {failed:?}");
+            };
+            assert_eq!(error.kind(), kind);
+        }
+    }
+
+    struct FailingRead(io::ErrorKind);
+
+    impl tokio::io::AsyncRead for FailingRead {
+        fn poll_read(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> std::task::Poll<io::Result<()>> {
+            std::task::Poll::Ready(Err(io::Error::new(self.0, "the network")))
+        }
+    }
+}
+
+mod too_long {
+    use super::*;
+
+    /// Announces a length and sends nothing more; the reader must not wait for it.
+    async fn announce(length: u32, limit: usize) -> Result<ClientFrame, FrameError> {
+        let (mut near, far) = tokio::io::duplex(64);
+        near.write_all(&length.to_be_bytes()).await.expect("the other end is open");
+        let mut reader = FrameReader::new(far, limit);
+        reader.next().now_or_never().flatten().expect("refused by its length alone")
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_is_refused_before_a_byte_of_the_frame_came() {
+        for limit in [HELLO_FRAME_BYTES_MAX, FRAME_BYTES_MAX] {
+            for length in [u32::try_from(limit).unwrap() + 1, i32::MAX as u32, 1 << 31, u32::MAX] {
+                assert_too_long(run(announce(length, limit)), limit);
+            }
+        }
+    }
+
+    /// A text whose frame takes this many bytes.
+    fn text_of_frame_bytes(bytes: usize) -> String {
+        "x".repeat(bytes - size_of::<u64>())
+    }
+
+    #[test]
+    fn a_frame_of_exactly_the_limit_is_read() {
+        for limit in [HELLO_FRAME_BYTES_MAX, FRAME_BYTES_MAX] {
+            let text = text_of_frame_bytes(limit);
+            let read = first::<String>(&encode(&text).unwrap(), limit).unwrap();
+            assert_eq!(read.unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn the_limit_rises_for_frames_that_are_already_on_their_way() {
+        let short = text_of_frame_bytes(HELLO_FRAME_BYTES_MAX);
+        let long = text_of_frame_bytes(FRAME_BYTES_MAX);
+        let stream = [encode(&short).unwrap(), encode(&long).unwrap()].concat();
+        run(async {
+            let mut reader = FrameReader::<_, String>::new(&stream[..], HELLO_FRAME_BYTES_MAX);
+            assert_eq!(reader.next().await.unwrap().unwrap(), short);
+            reader.set_limit(FRAME_BYTES_MAX);
+            assert_eq!(reader.next().await.unwrap().unwrap(), long);
+            assert!(reader.next().await.is_none());
+        });
+    }
+
+    #[test]
+    fn the_limit_in_force_is_the_one_that_is_reported() {
+        let long = encode(&text_of_frame_bytes(HELLO_FRAME_BYTES_MAX + 1)).unwrap();
+        assert_too_long(first::<String>(&long, HELLO_FRAME_BYTES_MAX).unwrap(), HELLO_FRAME_BYTES_MAX);
+
+        let twice = [&encode(&text_of_frame_bytes(64)).unwrap(), &long].map(|b| b.to_vec()).concat();
+        run(async {
+            let mut reader = FrameReader::<_, String>::new(&twice[..], FRAME_BYTES_MAX);
+            reader.next().await.unwrap().unwrap();
+            reader.set_limit(HELLO_FRAME_BYTES_MAX);
+            assert_too_long(reader.next().await.unwrap(), HELLO_FRAME_BYTES_MAX);
+        });
+    }
+
+    #[test]
+    fn a_frame_too_long_is_not_written_and_harms_no_other() {
+        let (fits, too_long) =
+            (text_of_frame_bytes(FRAME_BYTES_MAX), text_of_frame_bytes(FRAME_BYTES_MAX + 1));
+        assert_too_long(encode(&too_long), FRAME_BYTES_MAX);
+
+        let mut bytes = Vec::new();
+        run(async {
+            let mut writer = FrameWriter::new(&mut bytes);
+            writer.feed(fits.clone()).await.unwrap();
+            assert_too_long(writer.feed(too_long).await, FRAME_BYTES_MAX);
+            writer.feed(fits.clone()).await.unwrap();
+            writer.flush().await.unwrap();
+        });
+        assert_eq!(bytes, [encode(&fits).unwrap(), encode(&fits).unwrap()].concat());
+    }
+}
+
+mod malformed_frames {
+    use super::*;
+
+    #[test]
+    fn an_empty_frame_is_malformed() {
+        assert!(matches!(
+            first::<ClientFrame>(&framed(&[]), FRAME_BYTES_MAX),
+            Some(Err(FrameError::Malformed(_)))
+        ));
+    }
+
+    fn assert_nothing_may_follow<T: DeserializeOwned>(values: &[Vec<u8>]) {
+        for value in values {
+            for rest in [&[0][..], &[0xff], &[0; 8], value] {
+                malformed::<T>(&[value, rest].concat());
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_left_over_make_a_frame_malformed() {
+        let (client, server) = values();
+        assert_nothing_may_follow::<ClientFrame>(&client);
+        assert_nothing_may_follow::<ServerFrame>(&server);
+    }
+
+    #[test]
+    fn the_reader_tells_a_malformed_frame_from_a_failed_connection() {
+        let mut stream = framed(&Raw::request(8).u8(0).bytes());
+        stream.extend(encode(&ClientFrame { tag: Tag(1), request: Request::Ping }).unwrap());
+        let read = first::<ClientFrame>(&stream, FRAME_BYTES_MAX);
+        assert!(matches!(read, Some(Err(FrameError::Malformed(_)))), "{read:?}");
+    }
+
+    #[test]
+    fn variants_that_nobody_knows_are_malformed() {
+        let closing = || Raw::notification(7);
+        for unknown in [0x0100_0000, u32::MAX] {
+            let reason = malformed::<ClientFrame>(&Raw::request(unknown).bytes());
+            assert!(reason.contains("variant index 0 <= i < 10"), "{reason}");
+        }
+        let hello = |proof| Raw::request(0).u16(1).u16(1).text("Jim").u32(proof).u64(0);
+        for (bytes, reason) in
+            [(Raw::request(10), "variant index 0 <= i < 10"), (hello(3), "variant index 0 <= i < 3")]
+        {
+            assert!(malformed::<ClientFrame>(&bytes.bytes()).contains(reason), "{reason}");
+        }
+        for (bytes, reason) in [
+            (Raw::default().u32(2), "variant index 0 <= i < 2"),
+            (Raw::default().u32(0).u32(7).u32(2), "`Ok` or `Err`"),
+            (Raw::granted(9), "variant index 0 <= i < 9"),
+            (Raw::refused(10), "variant index 0 <= i < 10"),
+            (Raw::notification(8), "variant index 0 <= i < 8"),
+            (closing().u32(8), "variant index 0 <= i < 8"),
+            (closing().u32(6).u32(4), "variant index 0 <= i < 4"),
+        ] {
+            let said = malformed::<ServerFrame>(&bytes.bytes());
+            assert!(said.contains(reason), "{said}, and not {reason}");
+        }
+    }
+
+    #[test]
+    fn an_option_and_a_bool_are_0_or_1() {
+        let groups = |next| Raw::granted(4).u64(0).u8(next).u64(0);
+        let welcome = |resumed| {
+            let start = Raw::granted(0).u16(1).text("Jim");
+            (0..32).fold(start, |raw, _| raw.u8(0)).u8(resumed).u32(0).u64(0).u64(0)
+        };
+        for valid in [groups(1), welcome(0), welcome(1)] {
+            assert!(decode::<ServerFrame>(&valid.bytes()).is_ok());
+        }
+        for invalid in [groups(2), groups(0xff), welcome(2), welcome(0xff)] {
+            malformed::<ServerFrame>(&invalid.bytes());
+        }
+    }
+}
+
+mod noise {
+    use super::*;
+
+    /// Either malformed, or a value like any other.
+    fn assert_typed<T>(bytes: &[u8])
+    where
+        T: DeserializeOwned + serde::Serialize + PartialEq + std::fmt::Debug,
+    {
+        match decode::<T>(bytes) {
+            Ok(value) => {
+                let again = encode(&value).expect("a value of the protocol fits a frame");
+                assert_eq!(decode::<T>(&again[LENGTH_BYTES..]).expect("what was encoded decodes"), value);
+            }
+            Err(error) => assert!(matches!(error, FrameError::Malformed(_)), "{error:?}"),
+        }
+    }
+
+    fn config() -> ProptestConfig {
+        ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn random_bytes_are_malformed_or_a_value(bytes in vec(any::<u8>(), 0..300)) {
+            assert_typed::<ClientFrame>(&bytes);
+            assert_typed::<ServerFrame>(&bytes);
+        }
+
+        #[test]
+        fn a_frame_with_wrong_bytes_is_malformed_or_another_value(
+            which in any::<Index>(),
+            wrong in vec((any::<Index>(), prop_oneof![Just(0), Just(0xff), any::<u8>()]), 1..4),
+        ) {
+            let (client, server) = values();
+            let (mut asked, mut said) = (which.get(&client).clone(), which.get(&server).clone());
+            for (at, byte) in wrong {
+                *at.get_mut(&mut asked) = byte;
+                *at.get_mut(&mut said) = byte;
+            }
+            assert_typed::<ClientFrame>(&asked);
+            assert_typed::<ServerFrame>(&said);
+        }
+
+        #[test]
+        fn a_random_stream_comes_to_a_typed_end(bytes in vec(prop_oneof![Just(0), any::<u8>()], 0..300)) {
+            run(async {
+                let stream = Pieces::cut(&bytes, &[7]);
+                let mut reader = FrameReader::<_, ClientFrame>::new(stream, FRAME_BYTES_MAX);
+                let mut rounds = 0;
+                while let Some(frame) = reader.next().await {
+                    rounds += 1;
+                    assert!(rounds <= bytes.len(), "more frames than bytes");
+                    match frame {
+                        Ok(_) | Err(FrameError::Malformed(_) | FrameError::TooLong { .. }) => {}
+                        Err(FrameError::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof),
+                    }
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Frames on their way: whatever they are and however the stream is cut, they arrive as they left.
+
+mod common;
+
+use std::io;
+
+use chatroom_proto::codec::{
+    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, LENGTH_BYTES, decode, encode,
+};
+use chatroom_proto::{
+    BODY_BYTES_MAX, ClientFrame, Hello, Membership, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PostId, Proof,
+    Request, Response, Seq, ServerFrame, Tag, Token, VersionRange, Welcome,
+};
+use common::any::{client_frame, server_frame};
+use common::pieces::{Pieces, run};
+use common::variants::Seen;
+use common::{body, group, password, user};
+use futures_util::FutureExt;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::AsyncWriteExt;
+
+/// Few enough for a debug build; the variants are counted by a test of their own.
+const CASES: u32 = 128;
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn written<T: Serialize>(frames: &[T]) -> Vec<u8> {
+    let encoded = frames.iter().map(|frame| encode(frame).expect("every value of the protocol fits a frame"));
+    encoded.collect::<Vec<_>>().concat()
+}
+
+/// Reads to the end: all whole frames, and what came after them if it was not the end.
+async fn read_all<T: DeserializeOwned + Unpin>(stream: Pieces) -> (Vec<T>, Option<FrameError>) {
+    let mut reader = FrameReader::new(stream, FRAME_BYTES_MAX);
+    let mut frames = Vec::new();
+    loop {
+        match reader.next().await {
+            Some(Ok(frame)) => frames.push(frame),
+            Some(Err(error)) => return (frames, Some(error)),
+            None => return (frames, None),
+        }
+    }
+}
+
+fn is_unexpected_end(error: Option<&FrameError>) -> bool {
+    matches!(error, Some(FrameError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_client_frame_comes_back_as_it_was(frame in client_frame()) {
+        let bytes = encode(&frame).unwrap();
+        prop_assert_eq!(decode::<ClientFrame>(&bytes[LENGTH_BYTES..]).unwrap(), frame);
+    }
+
+    #[test]
+    fn a_server_frame_comes_back_as_it_was(frame in server_frame()) {
+        let bytes = encode(&frame).unwrap();
+        prop_assert_eq!(decode::<ServerFrame>(&bytes[LENGTH_BYTES..]).unwrap(), frame);
+    }
+
+    #[test]
+    fn client_frames_arrive_in_order_however_the_stream_is_cut(
+        frames in vec(client_frame(), 0..8),
+        cuts in vec(1_usize..300, 1..8),
+    ) {
+        let (read, end) = run(read_all::<ClientFrame>(Pieces::cut(&written(&frames), &cuts)));
+        prop_assert_eq!(read, frames);
+        prop_assert!(end.is_none());
+    }
+
+    #[test]
+    fn server_frames_arrive_in_order_however_the_stream_is_cut(
+        frames in vec(server_frame(), 0..8),
+        cuts in vec(1_usize..300, 1..8),
+    ) {
+        let (read, end) = run(read_all::<ServerFrame>(Pieces::cut(&written(&frames), &cuts)));
+        prop_assert_eq!(read, frames);
+        prop_assert!(end.is_none());
+    }
+
+    #[test]
+    fn a_stream_cut_off_gives_its_whole_frames_and_then_its_unexpected_end(
+        frames in vec(client_frame(), 1..5),
+        at in any::<Index>(),
+        cuts in vec(1_usize..300, 1..8),
+    ) {
+        let bytes = written(&frames);
+        let at = at.index(bytes.len());
+        let whole = (0..=frames.len()).rev().find(|&n| written(&frames[..n]).len() <= at).unwrap();
+        let between_frames = written(&frames[..whole]).len() == at;
+
+        let (read, end) = run(read_all::<ClientFrame>(Pieces::cut(&bytes[..at], &cuts)));
+        prop_assert_eq!(&read, &frames[..whole]);
+        prop_assert_eq!(is_unexpected_end(end.as_ref()), !between_frames, "cut at {}: {:?}", at, end);
+    }
+
+    #[test]
+    fn the_writer_and_encode_make_the_same_bytes(frames in vec(server_frame(), 0..8)) {
+        let mut bytes = Vec::new();
+        run(async {
+            let mut writer = FrameWriter::new(&mut bytes);
+            for frame in frames.clone() {
+                writer.feed(frame).await.unwrap();
+            }
+            writer.flush().await.unwrap();
+        });
+        prop_assert_eq!(bytes, written(&frames));
+    }
+
+    #[test]
+    fn frames_pass_a_pipe_that_is_smaller_than_they_are(
+        frames in vec(client_frame(), 0..8),
+        pipe_bytes in 1_usize..40,
+    ) {
+        let (near, far) = tokio::io::duplex(pipe_bytes);
+        let write = async {
+            let mut writer = FrameWriter::new(near);
+            for frame in frames.clone() {
+                writer.feed(frame).await.unwrap();
+            }
+            writer.flush().await.unwrap();
+        };
+        let read = async {
+            let mut reader = FrameReader::<_, ClientFrame>::new(far, FRAME_BYTES_MAX);
+            let mut read = Vec::new();
+            while let Some(frame) = reader.next().await {
+                read.push(frame.unwrap());
+            }
+            read
+        };
+        let ((), read) = run(async { tokio::join!(write, read) });
+        prop_assert_eq!(read, frames);
+    }
+}
+
+#[test]
+fn the_arbitrary_frames_leave_no_variant_out() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = Seen::default();
+    for _ in 0..1_000 {
+        seen.see_client(&client_frame().new_tree(&mut runner).unwrap().current());
+        seen.see_server(&server_frame().new_tree(&mut runner).unwrap().current());
+    }
+    assert_eq!(seen.missing(), []);
+}
+
+#[test]
+fn a_wait_that_is_given_up_loses_nothing() {
+    let frame = ClientFrame {
+        tag: Tag(1),
+        request: Request::Public { group: group("G1"), id: PostId([1; 16]), body: body("all of it") },
+    };
+    let bytes = encode(&frame).unwrap();
+    run(async {
+        let (mut near, far) = tokio::io::duplex(FRAME_BYTES_MAX);
+        let mut reader = FrameReader::<_, ClientFrame>::new(far, FRAME_BYTES_MAX);
+        for byte in &bytes {
+            assert!(reader.next().now_or_never().is_none(), "not there yet");
+            near.write_all(&[*byte]).await.unwrap();
+        }
+        assert_eq!(reader.next().await.unwrap().unwrap(), frame);
+    });
+}
+
+#[test]
+fn the_longest_of_everything_fits_into_a_frame() {
+    let longest_name = "🦀".repeat(32);
+    let memberships = vec![Membership { group: group(&longest_name), head: Seq(u64::MAX) }; PAGE_ITEMS_MAX];
+    let responses = [
+        Response::Welcome(Welcome {
+            version: u16::MAX,
+            name: user(&longest_name),
+            token: Token([0xff; 32]),
+            resumed: true,
+            grace_ms: u32::MAX,
+            seq: Seq(u64::MAX),
+            groups: Page::fill(memberships),
+        }),
+        Response::Users {
+            users: Page::fill(vec![user(&longest_name); PAGE_ITEMS_MAX]),
+            next: Some(Seq(u64::MAX)),
+        },
+    ];
+    for response in responses {
+        assert!(encode(&ServerFrame::Response { tag: Tag(u32::MAX), result: Ok(response) }).is_ok());
+    }
+    let longest_post = ClientFrame {
+        tag: Tag(u32::MAX),
+        request: Request::Private {
+            to: user(&longest_name),
+            id: PostId([0xff; 16]),
+            body: body(&"x".repeat(BODY_BYTES_MAX)),
+        },
+    };
+    assert!(encode(&longest_post).is_ok());
+}
+
+#[test]
+fn the_longest_hello_takes_less_than_a_kibibyte() {
+    let hello = Hello {
+        versions: VersionRange::SPOKEN,
+        name: user(&"🦀".repeat(32)),
+        proof: Proof::Password(password(&"x".repeat(PASSWORD_BYTES_MAX))),
+        seen: Seq(u64::MAX),
+    };
+    let frame = encode(&ClientFrame { tag: Tag(u32::MAX), request: Request::Hello(hello) }).unwrap();
+    assert!(frame.len() < 1024, "{} bytes", frame.len());
+}

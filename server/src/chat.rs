@@ -1,0 +1,334 @@
+//! The [`Chat`]: the whole domain, pure. No sockets, no clock, no disk: requests and log entries go in, [`Effect`]s
+//! come out.
+//!
+//! Shared state changes in one place only, [`Chat::apply`], after the log has ordered what is to happen.
+//! [`Chat::handle`] answers questions and what can be refused at once, and turns everything else into proposals.
+//!
+//! The [`World`] is what all nodes agree on. Around it stand this node's own [`Seat`]s, one for each connection, which
+//! keep the answers of a connection in the order of its requests: a request that needs to know what a deed before it
+//! came to waits until that deed was applied.
+
+use std::collections::HashMap;
+
+use chatroom_proto::{
+    CloseReason, Hello, Misbehaviour, Proof, Refusal, Request, Response, Tag, Token, UnixMillis,
+    VersionRange, Welcome,
+};
+
+pub mod effect;
+mod group;
+mod seat;
+mod session;
+mod world;
+
+use effect::{
+    Address, ConnectionId, Conversation, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place,
+};
+use effect::{Proposal, ProposalId, SessionId, TokenDigest};
+use seat::{Seat, Stage};
+use session::Presence;
+pub use world::{Client, World};
+use world::{Outcome, Verdict};
+
+pub(crate) use session::DEEDS_REMEMBERED_MAX;
+
+/// How many expired sessions one tick proposes to end: a bound on what a tick costs.
+const EXPIRIES_A_TICK_MAX: usize = 1_024;
+
+/// What the domain bounds. The same on all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Groups in all.
+    pub groups_max: u32,
+    /// Groups that one person is in.
+    pub memberships_max: u32,
+    /// How long a session without a connection is held, in milliseconds.
+    pub grace_ms: u32,
+}
+
+/// The domain of one node.
+#[derive(Debug)]
+pub struct Chat {
+    node: NodeId,
+    limits: Limits,
+    world: World,
+    seats: HashMap<ConnectionId, Seat>,
+    /// The newest proposal's number.
+    proposed: u64,
+    /// Proposals that were not applied yet, and requests that wait for them.
+    load: usize,
+}
+
+impl Chat {
+    /// A chat with nobody in it, on this node.
+    pub fn new(node: NodeId, limits: Limits) -> Chat {
+        Chat { node, limits, world: World::new(limits), seats: HashMap::new(), proposed: 0, load: 0 }
+    }
+
+    /// Takes in what a connection says, at this time.
+    pub fn handle(&mut self, input: Input, now: UnixMillis, out: &mut Vec<Effect>) {
+        match input {
+            Input::Knock { connection, tag, hello, presented, fresh, address } => {
+                self.knock((connection, tag), hello, (presented, fresh), address, now, out);
+            }
+            Input::Ask { connection, tag, request } => {
+                let Some(seat) = self.seats.get_mut(&connection) else { return };
+                if seat.must_wait(&request) {
+                    seat.waiting.push_back((tag, request));
+                    self.load += 1;
+                } else {
+                    self.ask(connection, tag, request, now, out);
+                }
+            }
+            Input::Gone { connection } => self.gone(connection, now, out),
+        }
+    }
+
+    /// Lets an entry of the log take effect. Entries are applied in their order, each once.
+    pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
+        let Verdict { result, replaced, news } = self.world.apply(entry);
+        if let Some(old) = replaced.filter(|old| old.node == self.node) {
+            out.push(Effect::HangUp { connection: old.connection, reason: Some(CloseReason::Replaced) });
+        }
+        let Proposal { id, origin, at, .. } = entry.proposal;
+        if id.node == self.node {
+            self.load = self.load.saturating_sub(1);
+        }
+        let origin = origin.filter(|origin| origin.place.node == self.node);
+        if let Some(origin) = origin {
+            self.settle(origin, result, at, out);
+        }
+        if let Some((audience, notification)) = news {
+            out.push(Effect::Notify { audience, notification });
+        }
+        if let Some(origin) = origin {
+            self.advance(origin.place.connection, at, out);
+        }
+    }
+
+    /// Ends the sessions that were not resumed within the grace time. Called about once a second.
+    pub fn tick(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
+        let grace = u64::from(self.limits.grace_ms);
+        let Some(until) = now.0.checked_sub(grace) else { return };
+        let due: Vec<_> = self.world.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
+        for (session, detached) in due {
+            self.propose(None, now, Deed::Expire { session, detached }, out);
+        }
+    }
+
+    /// How much is under way: proposals that the log has not given back, and requests that wait for them. The caller
+    /// takes in no more while it is too much.
+    pub fn load(&self) -> usize {
+        self.load
+    }
+
+    /// What all nodes agree on.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Every client's address, name and groups, in the order of arrival.
+    pub fn clients(&self) -> impl Iterator<Item = Client> + '_ {
+        self.world.clients()
+    }
+
+    fn knock(
+        &mut self,
+        (connection, tag): (ConnectionId, Tag),
+        hello: Hello,
+        (presented, fresh): (Option<TokenDigest>, Credential),
+        address: Address,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        let refuse = |refusal, out: &mut Vec<Effect>| {
+            out.push(Effect::Reply { connection, tag, result: Err(refusal) });
+            out.push(Effect::HangUp { connection, reason: None });
+        };
+        let Some(version) = hello.versions.newest_common(VersionRange::SPOKEN) else {
+            return refuse(Refusal::UnsupportedVersion { server: VersionRange::SPOKEN }, out);
+        };
+        let old = match hello.proof {
+            Proof::Open => None,
+            Proof::Resume(token) => Some(token),
+            Proof::Password(_) => return refuse(Refusal::NotRegistered { name: hello.name }, out),
+        };
+        let arrive = Deed::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
+        let proposal = self.proposal(Some(self.origin(connection, tag)), now, arrive);
+        if let Some(Err(refusal)) = self.world.foresee(&proposal) {
+            return refuse(refusal, out);
+        }
+        let stage = Stage::Knocking { version, old, fresh: fresh.token };
+        self.seats.insert(connection, Seat::new(stage));
+        self.send(proposal, out);
+    }
+
+    /// Serves one request whose turn it is.
+    fn ask(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        request: Request,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(seat) = self.seats.get(&connection) else { return };
+        let Stage::In(by) = seat.stage else { return };
+        let idle = seat.under_way == 0;
+        let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
+        let deed = match request {
+            Request::Hello(_) => {
+                let reason = Some(CloseReason::Misbehaved(Misbehaviour::HelloAgain));
+                return out.push(Effect::HangUp { connection, reason });
+            }
+            Request::Ping => return reply(Ok(Response::Pong)),
+            Request::Groups { after } => {
+                let (groups, next) = self.world.groups(after);
+                return reply(Ok(Response::Groups { groups, next }));
+            }
+            Request::Users { after } => {
+                let (users, next) = self.world.users(after);
+                return reply(Ok(Response::Users { users, next }));
+            }
+            Request::Exit => Deed::Depart { session: by },
+            Request::Create { group } => Deed::Create { by, group },
+            Request::Join { group } => Deed::Join { by, group },
+            Request::Leave { group } => Deed::Leave { by, group },
+            Request::Public { group, id, body } => {
+                Deed::Post { by, to: Conversation::Group(group), id, body }
+            }
+            Request::Private { to, id, body } => Deed::Post { by, to: Conversation::User(to), id, body },
+        };
+        let proposal = self.proposal(Some(self.origin(connection, tag)), now, deed);
+        // With deeds under way nobody knows yet what this one will meet; the log decides.
+        if idle && let Some(result) = self.world.foresee(&proposal) {
+            return reply(result);
+        }
+        self.send(proposal, out);
+    }
+
+    fn gone(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
+        let Some(seat) = self.seats.remove(&connection) else { return };
+        self.load = self.load.saturating_sub(seat.waiting.len());
+        if let Stage::In(session) = seat.stage {
+            self.let_go(session, connection, now, out);
+        }
+    }
+
+    /// Proposes that a session has lost its connection, if it is this one that it has.
+    fn let_go(
+        &mut self,
+        session: SessionId,
+        connection: ConnectionId,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        let from = Place { node: self.node, connection };
+        if self.world.session(session).is_some_and(|session| session.presence == Presence::Attached(from)) {
+            self.propose(None, now, Deed::Detach { session, from }, out);
+        }
+    }
+
+    /// Tells the asker what came of its proposal.
+    fn settle(
+        &mut self,
+        origin: Origin,
+        result: Option<Result<Outcome, Refusal>>,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        let Origin { place: Place { connection, .. }, tag } = origin;
+        let Some(seat) = self.seats.get_mut(&connection) else {
+            // The connection was gone before its arrival was applied. One that never had its token can't come back.
+            match result {
+                Some(Ok(Outcome::Admitted { session, resumed: true })) => {
+                    self.let_go(session, connection, now, out)
+                }
+                Some(Ok(Outcome::Admitted { session, resumed: false })) => {
+                    self.propose(None, now, Deed::Depart { session }, out);
+                }
+                _ => {}
+            }
+            return;
+        };
+        seat.under_way = seat.under_way.saturating_sub(1);
+        let knocking = matches!(seat.stage, Stage::Knocking { .. });
+        match result {
+            Some(Ok(Outcome::Admitted { session, resumed })) => {
+                self.admit(connection, tag, session, resumed, out)
+            }
+            Some(Ok(Outcome::Answer(response))) => {
+                let goodbye = response == Response::Goodbye;
+                out.push(Effect::Reply { connection, tag, result: Ok(response) });
+                if goodbye {
+                    out.push(Effect::HangUp { connection, reason: None });
+                }
+            }
+            Some(Err(refusal)) => {
+                out.push(Effect::Reply { connection, tag, result: Err(refusal) });
+                if knocking {
+                    out.push(Effect::HangUp { connection, reason: None });
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn admit(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        id: SessionId,
+        resumed: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(session) = self.world.session(id) else { return };
+        let Some(seat) = self.seats.get_mut(&connection) else { return };
+        let Stage::Knocking { version, old, fresh } = std::mem::replace(&mut seat.stage, Stage::In(id))
+        else {
+            return;
+        };
+        let token: Token = old.filter(|_| resumed).unwrap_or(fresh);
+        let welcome = Welcome {
+            version,
+            name: session.name.clone(),
+            token,
+            resumed,
+            grace_ms: self.limits.grace_ms,
+            seq: self.world.head(),
+            groups: self.world.memberships(session),
+        };
+        out.push(Effect::Admit { connection, session: id });
+        out.push(Effect::Reply { connection, tag, result: Ok(Response::Welcome(welcome)) });
+    }
+
+    /// Serves the requests that waited for a deed which is now applied, up to the next that must wait.
+    fn advance(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
+        while let Some((tag, request)) = self.seats.get_mut(&connection).and_then(Seat::next_ready) {
+            self.load = self.load.saturating_sub(1);
+            self.ask(connection, tag, request, now, out);
+        }
+    }
+
+    fn origin(&self, connection: ConnectionId, tag: Tag) -> Origin {
+        Origin { place: Place { node: self.node, connection }, tag }
+    }
+
+    fn proposal(&mut self, origin: Option<Origin>, at: UnixMillis, deed: Deed) -> Proposal {
+        self.proposed += 1;
+        Proposal { id: ProposalId { node: self.node, number: self.proposed }, origin, at, deed }
+    }
+
+    fn propose(&mut self, origin: Option<Origin>, at: UnixMillis, deed: Deed, out: &mut Vec<Effect>) {
+        let proposal = self.proposal(origin, at, deed);
+        self.send(proposal, out);
+    }
+
+    fn send(&mut self, proposal: Proposal, out: &mut Vec<Effect>) {
+        if let Some(seat) = proposal.origin.and_then(|origin| self.seats.get_mut(&origin.place.connection)) {
+            seat.under_way += 1;
+        }
+        self.load += 1;
+        out.push(Effect::Propose(proposal));
+    }
+}

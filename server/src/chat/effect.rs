@@ -1,0 +1,268 @@
+//! What goes into the [`Chat`](super::Chat) and what comes out of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chatroom_proto::{
+    Body, CloseReason, GroupName, Hello, Notification, PostId, Refusal, Request, Response, Seq, Tag, Token,
+    UnixMillis, UserName,
+};
+
+/// One run of one server process. A restarted server is another node, so that nothing of the old run is taken for
+/// its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u64);
+
+/// One connection of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// One stay of one person, over however many connections: the place of the arrival in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub Seq);
+
+/// Where a client's connection ends: which node, and there which connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The node.
+    pub node: NodeId,
+    /// The node's connection.
+    pub connection: ConnectionId,
+}
+
+/// Who asked: travels with a proposal through the log and brings the reply home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The connection that asked.
+    pub place: Place,
+    /// The tag that the reply carries.
+    pub tag: Tag,
+}
+
+/// The network address that a client comes from, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address(pub Arc<str>);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the log keeps of a resume token: enough to recognize it, not enough to use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenDigest(pub [u8; 32]);
+
+/// A resume token and its digest.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// What the client has.
+    pub token: Token,
+    /// What the log has.
+    pub digest: TokenDigest,
+}
+
+/// Something that wants to happen, to be ordered (and kept) by the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// Its identity: a proposal that comes to the log again is kept once.
+    pub id: ProposalId,
+    /// Who waits for the outcome; nobody, for what the server itself proposes.
+    pub origin: Option<Origin>,
+    /// When it was proposed.
+    pub at: UnixMillis,
+    /// What is to happen.
+    pub deed: Deed,
+}
+
+/// A node numbers its proposals from 1, and appends them in that order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProposalId {
+    /// Who proposes.
+    pub node: NodeId,
+    /// Its how manieth proposal.
+    pub number: u64,
+}
+
+/// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by everything before
+/// it: the first in the log wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place.
+    pub seq: Seq,
+    /// What was proposed.
+    pub proposal: Proposal,
+}
+
+/// What can happen to the shared state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Somebody comes: to go on with a session, if the name is held and the token is right; with a new session, if
+    /// the name is free.
+    Arrive {
+        /// The name.
+        name: UserName,
+        /// The token of the session to go on with.
+        presented: Option<TokenDigest>,
+        /// The token of a new session.
+        fresh: TokenDigest,
+        /// Where from.
+        address: Address,
+    },
+    /// A session's connection is gone; the session is held for the grace time.
+    Detach {
+        /// Which.
+        session: SessionId,
+        /// The connection that is gone: a session that has moved on to another one is not meant.
+        from: Place,
+    },
+    /// A session that was not resumed in time ends.
+    Expire {
+        /// Which.
+        session: SessionId,
+        /// The [`Deed::Detach`] since which it waits: a session that was back in between is not meant.
+        detached: Seq,
+    },
+    /// Somebody goes for good.
+    Depart {
+        /// Whose session.
+        session: SessionId,
+    },
+    /// A group comes into being.
+    Create {
+        /// Who makes and owns it.
+        by: SessionId,
+        /// Its name.
+        group: GroupName,
+    },
+    /// Somebody becomes a member.
+    Join {
+        /// Who.
+        by: SessionId,
+        /// Of which group.
+        group: GroupName,
+    },
+    /// Somebody is no longer a member.
+    Leave {
+        /// Who.
+        by: SessionId,
+        /// Of which group.
+        group: GroupName,
+    },
+    /// Somebody says something.
+    Post {
+        /// Who.
+        by: SessionId,
+        /// To whom.
+        to: Conversation,
+        /// The identity of what is said.
+        id: PostId,
+        /// What is said.
+        body: Body,
+    },
+}
+
+/// Where something is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conversation {
+    /// In a group.
+    Group(GroupName),
+    /// To one person.
+    User(UserName),
+}
+
+/// What the world says to the [`Chat`](super::Chat).
+#[derive(Debug)]
+pub enum Input {
+    /// A new connection asks to come in: its first frame.
+    Knock {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The tag of the first frame.
+        tag: Tag,
+        /// What it said.
+        hello: Hello,
+        /// The digest of the token that it said it has, if it did.
+        presented: Option<TokenDigest>,
+        /// A token to give to it, should it begin a session.
+        fresh: Credential,
+        /// Where it comes from.
+        address: Address,
+    },
+    /// A connection that has been let in asks for something.
+    Ask {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What it asks.
+        request: Request,
+    },
+    /// A connection is no more.
+    Gone {
+        /// Which.
+        connection: ConnectionId,
+    },
+}
+
+/// What the [`Chat`](super::Chat) wants done, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Append this to the log.
+    Propose(Proposal),
+    /// From now on this connection hears what is said to this session.
+    Admit {
+        /// The connection.
+        connection: ConnectionId,
+        /// The session.
+        session: SessionId,
+    },
+    /// Answer one request.
+    Reply {
+        /// The connection that asked.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What came of it.
+        result: Result<Response, Refusal>,
+    },
+    /// Tell some sessions something; those that are not connected here are not this node's business.
+    Notify {
+        /// Whom.
+        audience: Audience,
+        /// What.
+        notification: Notification,
+    },
+    /// Close a connection, after what it has been sent.
+    HangUp {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Why, unless it knows.
+        reason: Option<CloseReason>,
+    },
+}
+
+/// Who hears a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// One session.
+    One(SessionId),
+    /// All of these but one. The list is shared with its group, not copied.
+    AllBut {
+        /// The sessions.
+        sessions: Arc<Vec<SessionId>>,
+        /// The one that knows already.
+        except: SessionId,
+    },
+}
+
+impl Audience {
+    /// The sessions that are meant.
+    pub fn iter(&self) -> impl Iterator<Item = SessionId> + '_ {
+        let (sessions, except) = match self {
+            Audience::One(session) => (std::slice::from_ref(session), None),
+            Audience::AllBut { sessions, except } => (sessions.as_slice(), Some(*except)),
+        };
+        sessions.iter().copied().filter(move |&session| Some(session) != except)
+    }
+}

@@ -1,0 +1,59 @@
+//! A group: who made it, who is in it, how far its conversation has come.
+
+use std::sync::Arc;
+
+use chatroom_proto::{GroupName, NameKey, Seq};
+
+use super::effect::{Audience, SessionId};
+
+/// The place of a group's creation in the log; [`GroupId::GENERAL`] was there before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct GroupId(pub(crate) Seq);
+
+impl GroupId {
+    /// The group that is always there.
+    pub(crate) const GENERAL: GroupId = GroupId(Seq::ZERO);
+}
+
+/// One group chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// As its creator wrote it.
+    pub(crate) name: GroupName,
+    /// Whose it is; nobody's, for General.
+    pub(crate) owner: Option<NameKey>,
+    /// Its newest post.
+    pub(crate) head: Seq,
+    /// Shared with the effects that are under way, so that telling 10,000 members copies no list; changing it copies
+    /// the list only while such an effect exists.
+    members: Arc<Vec<SessionId>>,
+}
+
+impl Group {
+    /// A group without members.
+    pub(crate) fn new(name: GroupName, owner: Option<NameKey>) -> Group {
+        Group { name, owner, head: Seq::ZERO, members: Arc::default() }
+    }
+
+    /// Adds a session that is not a member.
+    pub(crate) fn enter(&mut self, session: SessionId) {
+        Arc::make_mut(&mut self.members).push(session);
+    }
+
+    /// Takes a session out, if it is a member.
+    pub(crate) fn quit(&mut self, session: SessionId) {
+        if let Some(place) = self.members.iter().position(|&member| member == session) {
+            Arc::make_mut(&mut self.members).swap_remove(place);
+        }
+    }
+
+    /// The sessions that are members, in no order.
+    pub(crate) fn members(&self) -> &[SessionId] {
+        &self.members
+    }
+
+    /// Everyone in the group but one.
+    pub(crate) fn all_but(&self, except: SessionId) -> Audience {
+        Audience::AllBut { sessions: Arc::clone(&self.members), except }
+    }
+}

@@ -1,0 +1,60 @@
+//! A seat: what this node keeps of one of its connections.
+
+use std::collections::VecDeque;
+
+use chatroom_proto::{Request, Tag, Token};
+
+use super::effect::SessionId;
+
+/// One connection's place in the chat.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// How far it has come.
+    pub(super) stage: Stage,
+    /// Its proposals that were not applied yet.
+    pub(super) under_way: u32,
+    /// Requests that wait for these, in their order. Bounded: a connection stops reading when
+    /// [`ASKS_UNDER_WAY_MAX`](crate::config::ASKS_UNDER_WAY_MAX) requests are unanswered.
+    pub(super) waiting: VecDeque<(Tag, Request)>,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Its arrival was proposed.
+    Knocking {
+        /// The protocol version that it will speak.
+        version: u16,
+        /// The token that it came with.
+        old: Option<Token>,
+        /// The token that a new session gets.
+        fresh: Token,
+    },
+    /// It was let in.
+    In(SessionId),
+}
+
+impl Seat {
+    /// A connection whose arrival is about to be proposed.
+    pub(super) fn new(stage: Stage) -> Seat {
+        Seat { stage, under_way: 0, waiting: VecDeque::new() }
+    }
+
+    /// Whether a request can't be served yet: others wait before it, or it asks for what deeds under way may change.
+    pub(super) fn must_wait(&self, request: &Request) -> bool {
+        let knocking = matches!(self.stage, Stage::Knocking { .. });
+        knocking || !self.waiting.is_empty() || (self.under_way > 0 && is_question(request))
+    }
+
+    /// Takes out the next request that need not wait any longer.
+    pub(super) fn next_ready(&mut self) -> Option<(Tag, Request)> {
+        let blocked =
+            self.under_way > 0 && self.waiting.front().is_some_and(|(_, request)| is_question(request));
+        if blocked { None } else { self.waiting.pop_front() }
+    }
+}
+
+/// Whether a request is answered from the state as it is, without the log.
+fn is_question(request: &Request) -> bool {
+    matches!(request, Request::Hello(_) | Request::Groups { .. } | Request::Users { .. } | Request::Ping)
+}

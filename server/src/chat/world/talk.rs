@@ -1,0 +1,172 @@
+//! What people do with groups and say to each other.
+
+use chatroom_proto::{GroupName, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis};
+
+use super::super::effect::{Audience, Conversation, Deed, SessionId};
+use super::super::group::{Group, GroupId};
+use super::super::session::{Deeded, Session, Verb};
+use super::{Outcome, Verdict, World};
+
+/// Where a post goes.
+pub(super) enum Target {
+    Group(GroupId),
+    User(SessionId),
+}
+
+impl World {
+    pub(super) fn may_create(&self, name: &GroupName) -> Result<(), Refusal> {
+        if let Ok((_, group)) = self.group(name) {
+            return Err(Refusal::GroupExists { group: group.name.clone() });
+        }
+        let limit = self.limits.groups_max;
+        if self.groups.len() >= limit as usize { Err(Refusal::TooManyGroups { limit }) } else { Ok(()) }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        seq: Seq,
+        tag: Option<Tag>,
+        by: SessionId,
+        name: &GroupName,
+    ) -> Result<Verdict, Refusal> {
+        let Some(creator) = self.sessions.get(&by) else { return Ok(Verdict::default()) };
+        self.may_create(name)?;
+        let group = Group::new(name.clone(), Some(creator.name.key()));
+        let answer = group.answer(Verb::Create, seq);
+        self.group_names.insert(name.key(), GroupId(seq));
+        self.groups.insert(GroupId(seq), group);
+        self.note_verb(by, tag, Verb::Create, GroupId(seq), seq);
+        Ok(Verdict::answer(answer, None))
+    }
+
+    pub(super) fn may_join(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
+        let (id, group) = self.group(name)?;
+        let limit = self.limits.memberships_max;
+        if session.groups.contains(&id) {
+            Err(Refusal::AlreadyMember { group: group.name.clone() })
+        } else if session.groups.len() >= limit as usize {
+            Err(Refusal::TooManyMemberships { limit })
+        } else {
+            Ok(id)
+        }
+    }
+
+    pub(super) fn join(
+        &mut self,
+        seq: Seq,
+        tag: Option<Tag>,
+        by: SessionId,
+        name: &GroupName,
+    ) -> Result<Verdict, Refusal> {
+        let Some(session) = self.sessions.get(&by) else { return Ok(Verdict::default()) };
+        let id = self.may_join(session, name)?;
+        let (Some(session), Some(group)) = (self.sessions.get_mut(&by), self.groups.get_mut(&id)) else {
+            return Ok(Verdict::default());
+        };
+        session.groups.push(id);
+        group.enter(by);
+        let joined = Notification::Joined { seq, user: session.name.clone(), group: group.name.clone() };
+        let verdict = Verdict::answer(group.answer(Verb::Join, seq), Some((group.all_but(by), joined)));
+        self.note_verb(by, tag, Verb::Join, id, seq);
+        Ok(verdict)
+    }
+
+    pub(super) fn may_leave(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
+        let (id, group) = self.group(name)?;
+        if session.groups.contains(&id) {
+            Ok(id)
+        } else {
+            Err(Refusal::NotMember { group: group.name.clone() })
+        }
+    }
+
+    pub(super) fn leave(
+        &mut self,
+        seq: Seq,
+        tag: Option<Tag>,
+        by: SessionId,
+        name: &GroupName,
+    ) -> Result<Verdict, Refusal> {
+        let Some(session) = self.sessions.get(&by) else { return Ok(Verdict::default()) };
+        let id = self.may_leave(session, name)?;
+        let (Some(session), Some(group)) = (self.sessions.get_mut(&by), self.groups.get_mut(&id)) else {
+            return Ok(Verdict::default());
+        };
+        session.groups.retain(|&other| other != id);
+        group.quit(by);
+        let left = Notification::Left { seq, user: session.name.clone(), group: group.name.clone() };
+        let verdict = Verdict::answer(group.answer(Verb::Leave, seq), Some((group.all_but(by), left)));
+        self.note_verb(by, tag, Verb::Leave, id, seq);
+        Ok(verdict)
+    }
+
+    pub(super) fn may_post(&self, session: &Session, to: &Conversation) -> Result<Target, Refusal> {
+        match to {
+            Conversation::Group(name) => self.may_leave(session, name).map(Target::Group),
+            Conversation::User(name) => match self.names.get(&name.key()) {
+                Some(&peer) => Ok(Target::User(peer)),
+                None => Err(Refusal::NoSuchUser { name: name.clone() }),
+            },
+        }
+    }
+
+    pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, deed: &Deed) -> Result<Verdict, Refusal> {
+        let Deed::Post { by, to, id, body } = deed else { return Ok(Verdict::default()) };
+        let Some(session) = self.sessions.get(by) else { return Ok(Verdict::default()) };
+        let target = self.may_post(session, to)?;
+        let from = session.name.clone();
+        let post = |prev| Post { seq, prev, at, id: *id, from, body: body.clone() };
+        let news = match target {
+            Target::Group(group) => self.groups.get_mut(&group).map(|group| {
+                let post = post(std::mem::replace(&mut group.head, seq));
+                (group.all_but(*by), Notification::GroupPost { post, group: group.name.clone() })
+            }),
+            Target::User(peer) => {
+                let prev = self.link(*by, peer, seq);
+                let to = self.sessions.get(&peer).map(|peer| peer.name.clone());
+                to.map(|to| (Audience::One(peer), Notification::PrivatePost { post: post(prev), to }))
+            }
+        };
+        self.note(*by, Deeded::Posted { id: *id, seq, at });
+        Ok(Verdict::answer(Response::Posted { seq, at }, news))
+    }
+
+    /// Makes `seq` the newest private post between two sessions, and returns the one before it.
+    fn link(&mut self, one: SessionId, other: SessionId, seq: Seq) -> Seq {
+        let mut before = None;
+        for (session, peer) in [(one, other), (other, one)] {
+            if let Some(session) = self.sessions.get_mut(&session) {
+                before = before.or(session.private_heads.insert(peer, seq));
+            }
+        }
+        before.filter(|&before| before != seq).unwrap_or(Seq::ZERO)
+    }
+
+    fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
+        let id = self.group_names.get(&name.key());
+        let found = id.and_then(|id| Some((*id, self.groups.get(id)?)));
+        found.ok_or_else(|| Refusal::NoSuchGroup { group: name.clone() })
+    }
+}
+
+impl Verdict {
+    fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
+        Verdict { result: Some(Ok(Outcome::Answer(response))), replaced: None, news }
+    }
+}
+
+impl Group {
+    /// What somebody is answered who did this to the group, at this place.
+    pub(super) fn answer(&self, verb: Verb, seq: Seq) -> Response {
+        match verb {
+            Verb::Create => Response::Created { seq, group: self.name.clone() },
+            Verb::Join => Response::Joined { seq, membership: self.membership() },
+            Verb::Leave => Response::Left { seq, group: self.name.clone() },
+        }
+    }
+
+    /// The group as its members are told of it.
+    pub(super) fn membership(&self) -> Membership {
+        Membership { group: self.name.clone(), head: self.head }
+    }
+}

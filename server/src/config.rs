@@ -1,0 +1,117 @@
+//! Every bound and deadline of the server, each with its reason.
+
+use std::time::Duration;
+
+use crate::chat::{DEEDS_REMEMBERED_MAX, Limits};
+use crate::console::Console;
+
+/// Requests of one connection that may be unanswered before it is read no further: enough to fill a batch of the log,
+/// and all of them are still known when they come again.
+pub const ASKS_UNDER_WAY_MAX: u32 = DEEDS_REMEMBERED_MAX as u32;
+
+/// What may wait in the outbox before its connection is read no further, in bytes: one who doesn't read the answers
+/// shall not ask on.
+pub const OUTBOX_PAUSE_BYTES: usize = 256 * 1024;
+
+/// What connections have said that the dispatch task has not taken in yet, in inputs: one turn's worth. A full inbox
+/// makes connections wait, which then read no further.
+pub const INBOX_INPUTS_MAX: usize = 1_024;
+
+/// What the dispatch task takes from its inbox before it looks at the log again, in inputs.
+pub const INPUTS_A_TURN_MAX: usize = 256;
+
+/// What the chat has under way before it takes in no more: proposals in the log, and requests behind them. At 8,000
+/// bytes each the bound on their memory is 64 MiB.
+pub const LOAD_MAX: usize = 8_192;
+
+/// How often sessions are checked for the end of their grace.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// Connections that the kernel completes while we are busy accepting others. With tokio's 1,024, connecting 15,000
+/// clients took 46 s because the queue overflowed, with 65,535 3 s (measured). The kernel cuts it down to
+/// `net.core.somaxconn`.
+pub const LISTEN_BACKLOG: u32 = 65_535;
+
+/// File descriptors that are not for connections: the listener, the runtime, files, and the connections that are just
+/// being told that the server is full ([`TURNED_AWAY_MAX`]).
+pub const FDS_RESERVED: usize = 128;
+
+/// Connections that are being told, at the same time, that the server is full; more are closed without a word.
+pub const TURNED_AWAY_MAX: usize = 64;
+
+/// How long `accept` rests after an error that does not go away by itself, such as no more file descriptors.
+pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// What is read from a connection that is being closed, so that the kernel does not throw away our last frame because
+/// there is something unread, in bytes.
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a server is run with. [`Config::default`] suits a machine that is not reserved for it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Connections at the same time. [`connections_max`] derives it from the limit on file descriptors.
+    pub connections_max: usize,
+    /// What the domain bounds.
+    pub limits: Limits,
+    /// How long a connection may take to say `Hello`. A person's name is known before the connection is made.
+    pub handshake_deadline: Duration,
+    /// After this silence a client is asked whether it is there. Home routers forget a silent connection after some
+    /// minutes (RFC 5382 asks for two hours, many don't keep to it); this keeps it known.
+    pub idle_ping: Duration,
+    /// After this silence a client counts as gone: it missed two pings.
+    pub idle_deadline: Duration,
+    /// How long one write may make no progress at all before the peer counts as gone.
+    pub write_deadline: Duration,
+    /// How long a connection that is being closed may take to read the rest.
+    pub flush_deadline: Duration,
+    /// How long we wait for a peer to close its end after our last frame.
+    pub linger_deadline: Duration,
+    /// How long a server that goes down waits for its connections to end.
+    pub shutdown_deadline: Duration,
+    /// What may wait for one connection that does not read, in bytes: some thousand short messages, on top of what the
+    /// kernel holds (some MiB). One that falls behind further is closed.
+    pub outbox_bytes_max: usize,
+    /// Where the server says who connects.
+    pub console: Console,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            connections_max: 1_000,
+            limits: Limits::default(),
+            handshake_deadline: Duration::from_secs(10),
+            idle_ping: Duration::from_secs(30),
+            idle_deadline: Duration::from_secs(90),
+            write_deadline: Duration::from_secs(10),
+            flush_deadline: Duration::from_secs(10),
+            linger_deadline: Duration::from_secs(1),
+            shutdown_deadline: Duration::from_secs(5),
+            outbox_bytes_max: 1024 * 1024,
+            console: Console::silent(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            // A group without members costs some 300 bytes: 30 MiB at the worst.
+            groups_max: 100_000,
+            // Fits into one `Welcome`, and into anybody's head.
+            memberships_max: 100,
+            // Long enough for a train's tunnel or a client's restart, short enough that a name is not held in vain.
+            grace_ms: 30_000,
+        }
+    }
+}
+
+/// Raises the limit on file descriptors as far as it goes, and returns how many connections fit below it.
+///
+/// # Errors
+/// What the system says to it.
+pub fn connections_max() -> std::io::Result<usize> {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    Ok(descriptors.saturating_sub(FDS_RESERVED).max(1))
+}

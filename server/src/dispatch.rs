@@ -1,0 +1,259 @@
+//! The one task that owns the [`Chat`]. What connections say and what the log has ordered go in; the effects are
+//! carried out here. It waits for nothing but these two: not for a disk, not for a socket.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chatroom_proto::codec;
+use chatroom_proto::{CloseReason, Notification, ServerFrame};
+use futures_util::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{self, MissedTickBehavior};
+use tracing::{error, info};
+
+use crate::chat::effect::{ConnectionId, Effect, Input, SessionId};
+use crate::chat::{Chat, Client};
+use crate::clock;
+use crate::config::{INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
+use crate::log::{Batch, Log, LogError};
+use crate::outbox::{Outbox, Pushed};
+
+/// What connections and the server's owner say to the dispatch task.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A connection's first words, and where its answers go.
+    Knock(Input, Outbox),
+    /// Anything else from a connection.
+    Input(Input),
+    /// Who is here?
+    Clients(oneshot::Sender<Vec<Client>>),
+    /// The server goes down: tell everyone.
+    Shutdown,
+    /// Nobody is left: end.
+    Stop,
+}
+
+/// The way to the dispatch task. Cloned for every connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Door(mpsc::Sender<Message>);
+
+/// The dispatch task has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server has stopped")]
+pub(crate) struct Stopped;
+
+impl Door {
+    /// Hands something in; waits while the inbox is full.
+    pub(crate) async fn send(&self, message: Message) -> Result<(), Stopped> {
+        self.0.send(message).await.map_err(|_| Stopped)
+    }
+
+    /// Who is here, in the order of arrival.
+    pub(crate) async fn clients(&self) -> Result<Vec<Client>, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::Clients(answer)).await?;
+        answered.await.map_err(|_| Stopped)
+    }
+}
+
+/// The task's state.
+pub(crate) struct Dispatch {
+    chat: Chat,
+    log: Arc<dyn Log>,
+    inbox: mpsc::Receiver<Message>,
+    connections: HashMap<ConnectionId, Line>,
+    /// Which connection hears what is said to a session.
+    listeners: HashMap<SessionId, (ConnectionId, Outbox)>,
+    /// What got frames since the last wake.
+    touched: Vec<Outbox>,
+    stopped: bool,
+    /// Kept between turns for its memory.
+    effects: Vec<Effect>,
+}
+
+/// One connection, as far as the dispatch task knows it.
+struct Line {
+    outbox: Outbox,
+    session: Option<SessionId>,
+}
+
+impl Dispatch {
+    /// A dispatch task that is not running yet, and the door to it.
+    pub(crate) fn new(chat: Chat, log: Arc<dyn Log>) -> (Dispatch, Door) {
+        let (door, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
+        let dispatch = Dispatch {
+            chat,
+            log,
+            inbox,
+            connections: HashMap::new(),
+            listeners: HashMap::new(),
+            touched: Vec::new(),
+            stopped: false,
+            effects: Vec::new(),
+        };
+        (dispatch, Door(door))
+    }
+
+    /// Runs until told to stop, or the log fails. Everybody is hung up on then.
+    pub(crate) async fn run(mut self) -> Result<(), LogError> {
+        let result = self.turn_until_done().await;
+        let reason = if result.is_ok() { CloseReason::Shutdown } else { CloseReason::Failed };
+        self.hang_up_on_all(reason);
+        result
+    }
+
+    async fn turn_until_done(&mut self) -> Result<(), LogError> {
+        let mut entries = self.log.follow(self.chat.world().head());
+        let mut messages = Vec::with_capacity(INPUTS_A_TURN_MAX);
+        let mut ticks = time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.stopped {
+            // The log goes first: what is under way shall be done before more is taken in.
+            tokio::select! {
+                biased;
+                _ = ticks.tick() => self.tick()?,
+                Some(batch) = entries.next() => self.apply(&batch?)?,
+                taken = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
+                    self.stopped |= taken == 0;
+                    for message in messages.drain(..) {
+                        self.take_in(message)?;
+                    }
+                }
+            }
+            for outbox in self.touched.drain(..) {
+                outbox.wake();
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), LogError> {
+        self.chat.tick(clock::now(), &mut self.effects);
+        self.carry_out()
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<(), LogError> {
+        for entry in batch {
+            self.chat.apply(entry, &mut self.effects);
+            // At once, entry by entry: an effect's audience is shared with the group that the next entry may change.
+            self.carry_out()?;
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, message: Message) -> Result<(), LogError> {
+        let input = match message {
+            Message::Input(input) => input,
+            Message::Knock(input, outbox) => {
+                if let Input::Knock { connection, .. } = input {
+                    self.connections.insert(connection, Line { outbox, session: None });
+                }
+                input
+            }
+            Message::Clients(answer) => {
+                // One who does not wait for the answer any more needs none.
+                let _ = answer.send(self.chat.clients().collect());
+                return Ok(());
+            }
+            Message::Shutdown => {
+                self.hang_up_on_all(CloseReason::Shutdown);
+                return Ok(());
+            }
+            Message::Stop => {
+                self.stopped = true;
+                return Ok(());
+            }
+        };
+        if let Input::Gone { connection } = input {
+            self.forget(connection);
+        }
+        self.chat.handle(input, clock::now(), &mut self.effects);
+        self.carry_out()
+    }
+
+    /// Forgets a connection; a session that has moved on to another one is still heard there.
+    fn forget(&mut self, connection: ConnectionId) {
+        let session = self.connections.remove(&connection).and_then(|line| line.session);
+        if let Some(session) = session
+            && self.listeners.get(&session).is_some_and(|(listener, _)| *listener == connection)
+        {
+            self.listeners.remove(&session);
+        }
+    }
+
+    fn carry_out(&mut self) -> Result<(), LogError> {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Propose(proposal) => self.log.append(proposal)?,
+                Effect::Admit { connection, session } => self.admit(connection, session),
+                Effect::Reply { connection, tag, result } => {
+                    self.reply(connection, &ServerFrame::Response { tag, result });
+                }
+                Effect::Notify { audience, notification } => {
+                    if let Some(frame) = encode(&ServerFrame::Notification(notification)) {
+                        for session in audience.iter() {
+                            self.notify(session, &frame);
+                        }
+                    }
+                }
+                Effect::HangUp { connection, reason } => {
+                    if let Some(line) = self.connections.get(&connection) {
+                        line.outbox.close(reason);
+                    }
+                }
+            }
+        }
+        self.effects = effects;
+        Ok(())
+    }
+
+    fn admit(&mut self, connection: ConnectionId, session: SessionId) {
+        if let Some(line) = self.connections.get_mut(&connection) {
+            line.session = Some(session);
+            line.outbox.admit();
+            self.listeners.insert(session, (connection, line.outbox.clone()));
+        }
+    }
+
+    fn reply(&mut self, connection: ConnectionId, frame: &ServerFrame) {
+        let Some(line) = self.connections.get(&connection) else { return };
+        let Some(frame) = encode(frame) else { return line.outbox.close(Some(CloseReason::Failed)) };
+        if line.outbox.answer(&frame) == Pushed::First {
+            self.touched.push(line.outbox.clone());
+        }
+    }
+
+    fn notify(&mut self, session: SessionId, frame: &Bytes) {
+        if let Some((_, outbox)) = self.listeners.get(&session)
+            && outbox.push(frame) == Pushed::First
+        {
+            self.touched.push(outbox.clone());
+        }
+    }
+
+    fn hang_up_on_all(&mut self, reason: CloseReason) {
+        if !self.connections.is_empty() {
+            info!(connections = self.connections.len(), ?reason, "hanging up on everyone");
+        }
+        for line in self.connections.values() {
+            line.outbox.close(Some(reason));
+        }
+    }
+}
+
+/// Encodes what the server itself has made. Its types are bounded so that every frame fits; one that does not is a bug
+/// of ours, which must cost no more than the frame.
+fn encode(frame: &ServerFrame) -> Option<Bytes> {
+    let encoded = codec::encode(frame);
+    if let Err(error) = &encoded {
+        let kind = match frame {
+            ServerFrame::Response { .. } => "response",
+            ServerFrame::Notification(Notification::Closing(_)) => "closing",
+            ServerFrame::Notification(_) => "notification",
+        };
+        error!(%error, kind, "a frame could not be encoded");
+    }
+    encoded.ok()
+}

@@ -1,0 +1,116 @@
+//! The server: a chat that people host themselves.
+//!
+//! The major components, in the order in which a request meets them:
+//!
+//! - [`listener`]: the accept loop; a permit for every connection.
+//! - `connection`: one socket's life. Frames in, outbox out, handshake and deadlines.
+//! - `dispatch`: the one task that owns the [`Chat`]. Requests and log entries in, effects carried out.
+//! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns deeds into proposals.
+//! - [`log`]: orders the proposals, and gives everyone the same entries in the same order.
+//! - [`chat`] again: applies each entry, and says who is to hear what.
+//! - `outbox`: what waits for one connection: bounded, encoded once, written together.
+//!
+//! Beside them, [`config`] names every bound and deadline, and [`console`] says on standard output what an operator
+//! wants to see.
+//!
+//! What always holds:
+//!
+//! - Shared state changes in one place, `Chat::apply`, after the log has ordered the entry. A reply to a deed is an
+//!   effect of that.
+//! - The dispatch task waits for its inbox and the log, for nothing else. Nothing waits for a slow peer.
+//! - What a connection is sent comes in the order of the log, and its replies in the order of its requests.
+//! - Every queue, wait and size has a bound in [`config`] or beside its type.
+//! - What a peer sends is a validated type before anything looks at it; message bodies are never logged.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub mod chat;
+mod clock;
+pub mod config;
+mod connection;
+pub mod console;
+mod dispatch;
+pub mod listener;
+pub mod log;
+mod outbox;
+
+use chat::effect::NodeId;
+use chat::{Chat, Client};
+pub use config::Config;
+use dispatch::{Dispatch, Door, Message};
+use listener::Listener;
+use log::{Log, LogError};
+
+/// A server that is being run by [`Server::run`].
+pub struct Server {
+    config: Config,
+    dispatch: Dispatch,
+    door: Door,
+    shutdown: CancellationToken,
+}
+
+/// Asks a running server about itself. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Monitor(Door);
+
+impl Monitor {
+    /// Every client's address, name and groups, in the order of arrival; nothing from a server that has stopped.
+    pub async fn clients(&self) -> Vec<Client> {
+        self.0.clients().await.unwrap_or_default()
+    }
+}
+
+/// Why a server stopped that was not told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The log can't go on.
+    #[error("the log can't go on")]
+    Log(#[from] LogError),
+    /// A bug of ours.
+    #[error("the dispatch task panicked")]
+    Panicked,
+}
+
+impl Server {
+    /// A server with this log, which runs until `shutdown` is cancelled.
+    pub fn new(log: Arc<dyn Log>, config: Config, shutdown: CancellationToken) -> Server {
+        let mut node = [0; 8];
+        getrandom::fill(&mut node).expect("the system has random bytes");
+        let chat = Chat::new(NodeId(u64::from_le_bytes(node)), config.limits);
+        let (dispatch, door) = Dispatch::new(chat, log);
+        Server { config, dispatch, door, shutdown }
+    }
+
+    /// What to ask about the server while it runs.
+    pub fn monitor(&self) -> Monitor {
+        Monitor(self.door.clone())
+    }
+
+    /// Serves everyone who connects to `socket`. When told to stop, says goodbye to every client, waits a moment for
+    /// them to have read it, and returns.
+    ///
+    /// # Errors
+    /// [`ServeError`] when it had to stop by itself.
+    pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
+        let Server { config, dispatch, door, shutdown } = self;
+        let mut dispatching = tokio::spawn(dispatch.run());
+        let listener = Listener::new(door.clone(), config, shutdown.clone());
+        let ended = tokio::select! {
+            () = listener.run(socket) => None,
+            ended = &mut dispatching => Some(ended),
+        };
+        shutdown.cancel();
+        // When the dispatch task has ended already, it has said its goodbyes.
+        let _ = door.send(Message::Shutdown).await;
+        listener.wait_for_connections().await;
+        let _ = door.send(Message::Stop).await;
+        let ended = match ended {
+            Some(ended) => ended,
+            None => dispatching.await,
+        };
+        ended.map_err(|_| ServeError::Panicked)?.map_err(ServeError::Log)
+    }
+}

@@ -1,0 +1,54 @@
+//! The log: the one order of everything that happens, and the only way to change shared state.
+
+use std::sync::Arc;
+
+use chatroom_proto::Seq;
+use futures_util::stream::BoxStream;
+
+use crate::chat::effect::{Entry, Proposal};
+
+mod memory;
+
+pub use memory::MemoryLog;
+
+/// Entries that were ordered together, in their order. Never empty.
+pub type Batch = Vec<Arc<Entry>>;
+
+/// What [`Log::follow`] yields.
+pub type Batches = BoxStream<'static, Result<Batch, LogError>>;
+
+/// Orders proposals, and gives everyone who follows it the same entries in the same order.
+///
+/// The contract, which every log keeps:
+/// - Each entry's [`Seq`] is above the one before it. Seqs may skip.
+/// - A proposal that comes again (by its [`ProposalId`](crate::chat::effect::ProposalId)) is kept once. A node appends
+///   in the order of its proposals' numbers, repeats aside.
+/// - One node's proposals are kept in the order in which it appended them.
+/// - An entry that has been given to one follower is given to all, after a restart, too, as far as the log keeps
+///   anything over a restart.
+/// - An append that was accepted comes back to its node's follower, or the follower gets an error: then it is unknown
+///   whether what is missing was kept, and the node ends.
+pub trait Log: Send + Sync + 'static {
+    /// Hands a proposal over to be ordered; does not wait for that. The caller bounds how many are under way.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log takes nothing any more.
+    fn append(&self, proposal: Proposal) -> Result<(), LogError>;
+
+    /// All entries after this place, in order, as they come, for ever.
+    fn follow(&self, after: Seq) -> Batches;
+}
+
+/// Why a log failed. Nothing that was acknowledged is affected.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The follower wants entries that the log keeps no longer.
+    #[error("the log keeps no entries before {oldest} any more")]
+    Forgotten {
+        /// The oldest entry that is still there.
+        oldest: Seq,
+    },
+    /// What the log is kept in failed.
+    #[error("the log failed")]
+    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

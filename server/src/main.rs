@@ -1,0 +1,141 @@
+//! `chatroom-server`: arguments, logging, which log to open; runs until told to stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chatroom_server::config::{self, Config};
+use chatroom_server::console::Console;
+use chatroom_server::log::MemoryLog;
+use chatroom_server::{Monitor, Server, listener};
+use clap::Parser;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+/// Lines that may wait for a standard output or error that is slow; more are dropped. The server never waits for them.
+const LINES_WAITING_MAX: usize = 16_384;
+
+/// A chat server. Clients connect with `chatroom HOST PORT NAME`.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "\
+Signals: SIGTERM, SIGHUP and Ctrl-C say goodbye to everyone and stop the server; SIGUSR1 writes every client's
+address, name and groups to the diagnostics."
+)]
+struct Arguments {
+    /// Where to listen. Only this machine can reach 127.0.0.1; others reach 0.0.0.0 and [::].
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", env = "CHATROOM_LISTEN")]
+    listen: SocketAddr,
+
+    /// Connections at the same time [default: as many as the limit on file descriptors allows].
+    #[arg(long, value_name = "COUNT", env = "CHATROOM_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..))]
+    connections_max: Option<u32>,
+
+    /// Groups in all.
+    #[arg(long, value_name = "COUNT", default_value_t = config::Config::default().limits.groups_max, env = "CHATROOM_GROUPS_MAX",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    groups_max: u32,
+
+    /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a filter in the syntax of
+    /// tracing's `EnvFilter`.
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "RUST_LOG")]
+    log: EnvFilter,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Arguments { listen, connections_max, groups_max, log } = Arguments::parse();
+    let (diagnostics, _diagnostics_guard) = lossy(std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(log)
+        .with_writer(diagnostics)
+        .with_ansi(
+            std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
+        )
+        .init();
+    match run(listen, connections_max, groups_max).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chatroom-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(listen: SocketAddr, connections_max: Option<u32>, groups_max: u32) -> anyhow::Result<()> {
+    let (output, _output_guard) = lossy(std::io::stdout());
+    let mut config = Config { console: Console::new(output), ..Config::default() };
+    config.limits.groups_max = groups_max;
+    config.connections_max = allowed_connections(connections_max)?;
+    let socket = listener::bind(listen).with_context(|| {
+        format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
+    })?;
+    let address = socket.local_addr().context("can't tell where the server listens")?;
+    let (console, connections_max) = (config.console.clone(), config.connections_max);
+
+    let shutdown = CancellationToken::new();
+    stop_on_signals(&shutdown)?;
+    let server = Server::new(Arc::new(MemoryLog::new()), config, shutdown);
+    report_clients_on_signal(server.monitor())?;
+    info!(%address, connections_max, groups_max, "listening");
+    console.listening();
+    server.run(socket).await?;
+    info!("stopped");
+    Ok(())
+}
+
+/// As many as were asked for, within what file descriptors allow.
+fn allowed_connections(wanted: Option<u32>) -> anyhow::Result<usize> {
+    let possible = config::connections_max().context("can't raise the limit on file descriptors")?;
+    let Some(wanted) = wanted.map(|wanted| wanted as usize) else { return Ok(possible) };
+    if wanted > possible {
+        warn!(wanted, possible, "the limit on file descriptors allows fewer connections than were asked for");
+    }
+    Ok(wanted.min(possible))
+}
+
+fn lossy(output: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_WAITING_MAX).finish(output)
+}
+
+/// The first signal stops the server politely, the second at once.
+fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
+        let mut signals = listen_for(kind)?;
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if shutdown.is_cancelled() {
+                    std::process::exit(128 + kind.as_raw_value());
+                }
+                info!("told to stop");
+                shutdown.cancel();
+            }
+        });
+    }
+    Ok(())
+}
+
+fn report_clients_on_signal(monitor: Monitor) -> anyhow::Result<()> {
+    let mut signals = listen_for(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            let clients = monitor.clients().await;
+            info!(count = clients.len(), "clients");
+            for client in clients {
+                info!(address = %client.address, name = %client.name, groups = ?client.groups, "client");
+            }
+        }
+    });
+    Ok(())
+}
+
+fn listen_for(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("can't listen for signals")
+}

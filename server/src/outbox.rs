@@ -1,0 +1,254 @@
+//! The outbox: what waits to be written to one connection. The dispatch task puts frames in and never waits; the
+//! connection's own task takes them out, many in one write.
+//!
+//! It is bounded in bytes. When a frame does not fit, the peer is too slow: what waits is dropped (the peer can have it
+//! again from the log), the reason takes its place, and the connection ends.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chatroom_proto::codec::{self, FrameError};
+use chatroom_proto::{CloseReason, Notification, ServerFrame};
+use tokio::sync::Notify;
+
+use crate::config::OUTBOX_PAUSE_BYTES;
+
+/// Both ends of one connection's outbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbox(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something to write, something answered, or closed: whoever waits looks for itself.
+    changed: Notify,
+    bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Whole frames, length prefixes included.
+    bytes: Vec<u8>,
+    /// Requests that were handed on and not answered yet.
+    asks: u32,
+    /// Whether the connection was let in.
+    admitted: bool,
+    closed: bool,
+    /// Whether the task that puts in owes a [`Outbox::wake`].
+    dirty: bool,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Pushed {
+    /// It is the first since the last wake: the caller owes one.
+    First,
+    /// It is one of several.
+    More,
+}
+
+/// Whether more can come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It can.
+    More,
+    /// These were the last bytes.
+    Last,
+}
+
+impl Outbox {
+    /// An empty outbox of this size.
+    pub(crate) fn new(bytes_max: usize) -> Outbox {
+        Outbox(Arc::new(Shared { queue: Mutex::default(), changed: Notify::new(), bytes_max }))
+    }
+
+    /// Puts a frame in, as [`codec::encode`] made it. Nothing, once closed.
+    pub(crate) fn push(&self, frame: &[u8]) -> Pushed {
+        self.put(frame, 0)
+    }
+
+    /// Puts the answer to a request in.
+    pub(crate) fn answer(&self, frame: &[u8]) -> Pushed {
+        self.put(frame, 1)
+    }
+
+    fn put(&self, frame: &[u8], answered: u32) -> Pushed {
+        let mut queue = self.queue();
+        queue.asks = queue.asks.saturating_sub(answered);
+        if !queue.closed {
+            if queue.bytes.len() + frame.len() > self.0.bytes_max {
+                queue.bytes = Vec::new();
+                queue.close(Some(CloseReason::TooSlow));
+            } else {
+                queue.bytes.extend_from_slice(frame);
+            }
+        }
+        if std::mem::replace(&mut queue.dirty, true) { Pushed::More } else { Pushed::First }
+    }
+
+    /// Lets the connection see what was put in: once for many frames, so that they go out in one write.
+    pub(crate) fn wake(&self) {
+        self.queue().dirty = false;
+        self.0.changed.notify_waiters();
+    }
+
+    /// Takes nothing in any more, says why (unless the peer knows), and wakes.
+    pub(crate) fn close(&self, reason: Option<CloseReason>) {
+        self.queue().close(reason);
+        self.wake();
+    }
+
+    /// Waits until there is something to write, or nothing more will come, and swaps it with `into`, which is empty.
+    pub(crate) async fn take(&self, into: &mut Vec<u8>) -> Taken {
+        let taken = self
+            .until(|queue| {
+                if queue.bytes.is_empty() && !queue.closed {
+                    return None;
+                }
+                std::mem::swap(&mut queue.bytes, into);
+                Some(if queue.closed { Taken::Last } else { Taken::More })
+            })
+            .await;
+        if into.len() > OUTBOX_PAUSE_BYTES {
+            // There is room for requests again.
+            self.0.changed.notify_waiters();
+        }
+        taken
+    }
+
+    /// Waits until at most `asks` requests are unanswered and the peer has read most of its answers, then counts one
+    /// more request. Nothing, when it was closed meanwhile.
+    pub(crate) async fn ask(&self, asks: u32) -> Option<()> {
+        self.until(|queue| {
+            if queue.closed {
+                return Some(None);
+            }
+            let room = queue.asks <= asks && queue.bytes.len() <= OUTBOX_PAUSE_BYTES;
+            room.then(|| {
+                queue.asks += 1;
+                Some(())
+            })
+        })
+        .await
+    }
+
+    /// The connection was let in.
+    pub(crate) fn admit(&self) {
+        self.queue().admitted = true;
+    }
+
+    /// Waits until the connection was let in. Nothing, when it was closed instead.
+    pub(crate) async fn admitted(&self) -> Option<()> {
+        self.until(|queue| (queue.admitted || queue.closed).then(|| queue.admitted.then_some(()))).await
+    }
+
+    /// Waits until every request was answered, or it was closed.
+    pub(crate) async fn all_answered(&self) {
+        self.until(|queue| (queue.asks == 0 || queue.closed).then_some(())).await;
+    }
+
+    /// Waits until it was closed.
+    pub(crate) async fn closed(&self) {
+        self.until(|queue| queue.closed.then_some(())).await;
+    }
+
+    async fn until<T>(&self, mut ready: impl FnMut(&mut Queue) -> Option<T>) -> T {
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            // Listen before looking, so that a change in between is not slept through.
+            changed.as_mut().enable();
+            if let Some(value) = ready(&mut self.queue()) {
+                return value;
+            }
+            changed.await;
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Nothing in a critical section can panic half-way through a change.
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn close(&mut self, reason: Option<CloseReason>) {
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        if let Some(reason) = reason
+            && let Ok(frame) = closing(reason)
+        {
+            self.bytes.extend_from_slice(&frame);
+        }
+    }
+}
+
+/// The last frame of a connection that is hung up on.
+pub(crate) fn closing(reason: CloseReason) -> Result<bytes::Bytes, FrameError> {
+    codec::encode(&ServerFrame::Notification(Notification::Closing(reason)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn drain(outbox: &Outbox) -> (Vec<u8>, Taken) {
+        let mut bytes = Vec::new();
+        let taken = outbox.take(&mut bytes).await;
+        (bytes, taken)
+    }
+
+    #[tokio::test]
+    async fn frames_come_out_together_and_in_order() {
+        let outbox = Outbox::new(100);
+        assert_eq!(outbox.push(b"one "), Pushed::First);
+        assert_eq!(outbox.push(b"two"), Pushed::More);
+        outbox.wake();
+        assert_eq!(drain(&outbox).await, (b"one two".to_vec(), Taken::More));
+        assert_eq!(outbox.push(b"three"), Pushed::First);
+    }
+
+    #[tokio::test]
+    async fn an_overflow_drops_what_waits_and_says_why() {
+        let outbox = Outbox::new(8);
+        let _ = outbox.push(b"12345678");
+        let _ = outbox.push(b"9");
+        let _ = outbox.push(b"never");
+        let too_slow = closing(CloseReason::TooSlow).unwrap().to_vec();
+        assert_eq!(drain(&outbox).await, (too_slow, Taken::Last));
+    }
+
+    #[tokio::test]
+    async fn the_first_reason_for_closing_is_the_one_that_is_told() {
+        let outbox = Outbox::new(100);
+        outbox.close(Some(CloseReason::Replaced));
+        outbox.close(Some(CloseReason::Shutdown));
+        let replaced = closing(CloseReason::Replaced).unwrap().to_vec();
+        assert_eq!(drain(&outbox).await, (replaced, Taken::Last));
+    }
+
+    #[tokio::test]
+    async fn one_who_has_asked_enough_waits_for_an_answer() {
+        let outbox = Outbox::new(100);
+        assert_eq!(outbox.ask(0).await, Some(()));
+        let mut second = Box::pin(outbox.ask(0));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        let _ = outbox.answer(b"yes");
+        outbox.wake();
+        assert_eq!(second.await, Some(()));
+        outbox.close(None);
+        assert_eq!(outbox.ask(9).await, None);
+    }
+
+    #[tokio::test]
+    async fn one_who_does_not_read_asks_no_more() {
+        let outbox = Outbox::new(2 * OUTBOX_PAUSE_BYTES);
+        let _ = outbox.push(&vec![0; OUTBOX_PAUSE_BYTES + 1]);
+        let mut asking = Box::pin(outbox.ask(9));
+        assert!(futures_util::poll!(&mut asking).is_pending());
+        drain(&outbox).await;
+        assert_eq!(asking.await, Some(()));
+    }
+}
