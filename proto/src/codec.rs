@@ -141,7 +141,7 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned + Unpin> FrameReader<R, T> {
     /// nothing.
     ///
     /// # Errors
-    /// [`FrameError`]; the stream can't be read any further then.
+    /// [`FrameError`]. The caller stops reading then: what follows can't be trusted to be a frame.
     pub async fn next(&mut self) -> Option<Result<T, FrameError>> {
         let frame = self.frames.next().await?;
         Some(frame.map_err(|error| self.explain(error)))

@@ -9,9 +9,9 @@
 //! |---|---|
 //! | an integer | its width, little-endian |
 //! | a `bool`, the tag of an `Option` | one byte, 0 or 1 |
-//! | a text, a sequence | the number of bytes or items as a `u64`, then these |
+//! | a text, a sequence | the number of bytes (of UTF-8) or items as a `u64`, then these |
 //! | an array, a struct, a tuple | its items or fields in order, nothing between them |
-//! | an enum, a `Result` (`Ok` is 0) | the variant's number as a `u32`, counted from 0 in the order of this page, then its fields |
+//! | an enum, a `Result` (`Ok` is 0) | the variant's number as a `u32`, counted from 0 in the order of declaration, then its fields |
 //!
 //! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule of its type (a
 //! [`UserName`] with a space in it) makes the frame malformed, too, so none is ever seen behind the [`codec`].
@@ -70,8 +70,12 @@
 //!
 //! # Versions
 //! This is version [`PROTOCOL_VERSION`]. The connection speaks the newest version that both sides do
-//! ([`VersionRange::newest_common`]). Variants and fields are only ever appended, and a peer is sent none that its version
-//! does not know. The layout of [`Hello`] never changes.
+//! ([`VersionRange::newest_common`]; on the wire `min`, then `max`). Variants are only ever appended, and a peer is sent none
+//! that its version does not know. The fields of a variant never change, as bytes left over are an error: what needs
+//! another field becomes another variant. That holds for [`Hello`] and [`Proof`] above all, which a server must be able to
+//! read before it knows any version.
+//!
+//! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are decoded.
 //!
 //! # Limits
 //! | what | limit | name |

@@ -86,9 +86,8 @@ mod cut_off {
     #[test]
     fn a_connection_that_fails_is_not_taken_for_an_end() {
         for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::Other] {
-            let stream = tokio::io::join(FailingRead(kind), tokio::io::sink());
-            let failed =
-                run(async { FrameReader::<_, ClientFrame>::new(stream, FRAME_BYTES_MAX).next().await });
+            let mut reader = FrameReader::<_, ClientFrame>::new(FailingRead(kind), FRAME_BYTES_MAX);
+            let failed = run(reader.next());
             let Some(Err(FrameError::Io(error))) = failed else {
                 panic!("a failed stream reads as {failed:?}");
             };

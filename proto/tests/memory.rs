@@ -22,6 +22,9 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 /// What decoding may set aside, on top of the frame itself: its one longest text, and as much again.
 const DECODING_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
+/// What saying that a frame is malformed takes.
+const ERROR_BYTES_MAX: usize = 2 * 1024;
+
 /// The runtime, the pipe and an empty reader.
 const RUNTIME_BYTES: usize = 16 * 1024;
 
@@ -40,11 +43,11 @@ fn peak<T>(scene: impl FnOnce() -> T) -> (T, usize) {
 }
 
 #[track_caller]
-fn assert_cheaply_malformed<T: DeserializeOwned>(name: &str, value: &[u8]) {
+fn assert_cheaply_malformed<T: DeserializeOwned>(name: &str, value: &[u8], bytes_max: usize) {
     assert!(value.len() <= FRAME_BYTES_MAX, "{name} is no frame that would be read");
     let (result, bytes) = peak(|| decode::<T>(value));
     assert!(matches!(result, Err(FrameError::Malformed(_))), "{name} was accepted");
-    assert!(bytes <= DECODING_BYTES_MAX, "{name}: {} bytes cost {bytes}", value.len());
+    assert!(bytes <= bytes_max, "{name}: {} bytes cost {bytes}", value.len());
 }
 
 /// As many of `piece` as a frame with one text has room for.
@@ -53,16 +56,32 @@ fn frame_full_of(piece: &str) -> String {
 }
 
 #[test]
-fn a_length_that_nothing_stands_behind_reserves_nothing() {
+fn a_length_that_nothing_stands_behind_costs_only_its_error() {
     let _alone = alone();
     let welcome = || (0..32).fold(Raw::granted(0).u16(1).text("Jim"), |raw, _| raw.u8(0)).u8(0).u32(0).u64(0);
     for length in [PAGE_ITEMS_MAX as u64 + 1, 1 << 31, 1 << 40, u64::MAX] {
-        assert_cheaply_malformed::<ClientFrame>("a name", &Raw::request(1).u64(length).bytes());
+        assert_cheaply_malformed::<ClientFrame>(
+            "a name",
+            &Raw::request(1).u64(length).bytes(),
+            ERROR_BYTES_MAX,
+        );
         let public = Raw::request(6).text("G1").u64(1).u64(2);
-        assert_cheaply_malformed::<ClientFrame>("a message", &public.u64(length).bytes());
-        assert_cheaply_malformed::<ServerFrame>("groups", &Raw::granted(4).u64(length).text("x").bytes());
-        assert_cheaply_malformed::<ServerFrame>("users", &Raw::granted(5).u64(length).text("x").bytes());
-        assert_cheaply_malformed::<ServerFrame>("memberships", &welcome().u64(length).text("x").bytes());
+        assert_cheaply_malformed::<ClientFrame>("a message", &public.u64(length).bytes(), ERROR_BYTES_MAX);
+        assert_cheaply_malformed::<ServerFrame>(
+            "groups",
+            &Raw::granted(4).u64(length).text("x").bytes(),
+            ERROR_BYTES_MAX,
+        );
+        assert_cheaply_malformed::<ServerFrame>(
+            "users",
+            &Raw::granted(5).u64(length).text("x").bytes(),
+            ERROR_BYTES_MAX,
+        );
+        assert_cheaply_malformed::<ServerFrame>(
+            "memberships",
+            &welcome().u64(length).text("x").bytes(),
+            ERROR_BYTES_MAX,
+        );
     }
 }
 
@@ -71,7 +90,7 @@ fn a_page_is_refused_as_soon_as_it_has_too_many_items() {
     let _alone = alone();
     let items = FRAME_BYTES_MAX / 10;
     let page = (0..items).fold(Raw::granted(5).u64(items as u64), |raw, _| raw.text("x")).u8(0);
-    assert_cheaply_malformed::<ServerFrame>("a frame full of users", &page.bytes());
+    assert_cheaply_malformed::<ServerFrame>("a frame full of users", &page.bytes(), ERROR_BYTES_MAX);
 }
 
 #[test]
@@ -85,11 +104,27 @@ fn a_text_far_too_long_costs_little_more_than_itself() {
         ("letters to be composed", "e\u{301}"),
     ] {
         let text = frame_full_of(piece);
-        assert_cheaply_malformed::<ClientFrame>(name, &Raw::request(1).text(&text).bytes());
+        assert_cheaply_malformed::<ClientFrame>(
+            name,
+            &Raw::request(1).text(&text).bytes(),
+            DECODING_BYTES_MAX,
+        );
         let public = Raw::request(6).text("G1").u64(1).u64(2).text(&text);
-        assert_cheaply_malformed::<ClientFrame>(name, &public.bytes());
+        assert_cheaply_malformed::<ClientFrame>(name, &public.bytes(), DECODING_BYTES_MAX);
         let hello = Raw::request(0).u16(1).u16(1).text("Jim").u32(2).text(&text).u64(0);
-        assert_cheaply_malformed::<ClientFrame>(name, &hello.bytes());
+        assert_cheaply_malformed::<ClientFrame>(name, &hello.bytes(), DECODING_BYTES_MAX);
+    }
+}
+
+#[test]
+fn the_fullest_page_costs_little_more_than_its_bytes() {
+    let _alone = alone();
+    for name in ["x".to_owned(), "🦀".repeat(32)] {
+        let start = Raw::granted(5).u64(PAGE_ITEMS_MAX as u64);
+        let value = (0..PAGE_ITEMS_MAX).fold(start, |raw, _| raw.text(&name)).u8(0).bytes();
+        let (page, bytes) = peak(|| decode::<ServerFrame>(&value));
+        assert!(page.is_ok());
+        assert!(bytes <= DECODING_BYTES_MAX, "{} bytes cost {bytes}", value.len());
     }
 }
 

@@ -4,7 +4,7 @@
 //! Shared state changes in one place only, [`Chat::apply`], after the log has ordered what is to happen.
 //! [`Chat::handle`] answers questions and what can be refused at once, and turns everything else into proposals.
 //!
-//! The [`World`] is what all nodes agree on. Around it stand this node's own [`Seat`]s, one for each connection, which
+//! The [`World`] is what all nodes agree on. Around it stand this node's own seats, one for each connection, which
 //! keep the answers of a connection in the order of its requests: a request that needs to know what a deed before it
 //! came to waits until that deed was applied.
 
@@ -86,9 +86,9 @@ impl Chat {
 
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
-        let Verdict { result, replaced, news } = self.world.apply(entry);
-        if let Some(old) = replaced.filter(|old| old.node == self.node) {
-            out.push(Effect::HangUp { connection: old.connection, reason: Some(CloseReason::Replaced) });
+        let Verdict { result, cut_off, news } = self.world.apply(entry);
+        if let Some((place, reason)) = cut_off.filter(|(place, _)| place.node == self.node) {
+            out.push(Effect::HangUp { connection: place.connection, reason });
         }
         let Proposal { id, origin, at, .. } = entry.proposal;
         if id.node == self.node {
@@ -242,7 +242,7 @@ impl Chat {
             // The connection was gone before its arrival was applied. One that never had its token can't come back.
             match result {
                 Some(Ok(Outcome::Admitted { session, resumed: true })) => {
-                    self.let_go(session, connection, now, out)
+                    self.let_go(session, connection, now, out);
                 }
                 Some(Ok(Outcome::Admitted { session, resumed: false })) => {
                     self.propose(None, now, Deed::Depart { session }, out);
@@ -255,7 +255,7 @@ impl Chat {
         let knocking = matches!(seat.stage, Stage::Knocking { .. });
         match result {
             Some(Ok(Outcome::Admitted { session, resumed })) => {
-                self.admit(connection, tag, session, resumed, out)
+                self.admit(connection, tag, session, resumed, out);
             }
             Some(Ok(Outcome::Answer(response))) => {
                 let goodbye = response == Response::Goodbye;

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq, Tag,
-    UnixMillis, UserName,
+    CloseReason, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq,
+    Tag, UnixMillis, UserName,
 };
 
 use super::Limits;
@@ -44,8 +44,8 @@ pub struct World {
 pub(super) struct Verdict {
     /// What the origin is answered; nothing, when its session is no more.
     pub(super) result: Option<Result<Outcome, Refusal>>,
-    /// A connection that another one has taken the place of.
-    pub(super) replaced: Option<Place>,
+    /// A connection that has lost its session, and why.
+    pub(super) cut_off: Option<(Place, Option<CloseReason>)>,
     /// What others hear.
     pub(super) news: Option<(Audience, Notification)>,
 }
@@ -106,7 +106,9 @@ impl World {
             },
             Deed::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
             Deed::Expire { session, detached } => Ok(self.expire(entry.seq, *session, *detached)),
-            Deed::Depart { session } => Ok(self.depart(entry.seq, *session)),
+            Deed::Depart { session } => {
+                Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
+            }
             Deed::Create { by, group } => self.create(entry.seq, tag, *by, group),
             Deed::Join { by, group } => self.join(entry.seq, tag, *by, group),
             Deed::Leave { by, group } => self.leave(entry.seq, tag, *by, group),
@@ -196,22 +198,22 @@ impl World {
             (general.all_but(id), arrived)
         });
         let admitted = Outcome::Admitted { session: id, resumed: false };
-        Ok(Verdict { result: Some(Ok(admitted)), replaced: None, news })
+        Ok(Verdict { result: Some(Ok(admitted)), cut_off: None, news })
     }
 
     fn resume(&mut self, id: SessionId, place: Place, address: &Address) -> Verdict {
         let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
         let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
         session.address = address.clone();
-        let replaced = match before {
-            Presence::Attached(other) => Some(other),
+        let cut_off = match before {
+            Presence::Attached(other) => Some((other, Some(CloseReason::Replaced))),
             Presence::Detached { at, .. } => {
                 self.detached.remove(&(at, id));
                 None
             }
         };
         let admitted = Outcome::Admitted { session: id, resumed: true };
-        Verdict { result: Some(Ok(admitted)), replaced, news: None }
+        Verdict { result: Some(Ok(admitted)), cut_off, news: None }
     }
 
     fn detach(&mut self, seq: Seq, at: UnixMillis, id: SessionId, from: Place) -> Verdict {
@@ -234,9 +236,18 @@ impl World {
         Verdict { news: Some(news), ..Verdict::default() }
     }
 
-    fn depart(&mut self, seq: Seq, id: SessionId) -> Verdict {
-        let Some((_, news)) = self.remove(seq, id) else { return Verdict::default() };
-        Verdict { result: Some(Ok(Outcome::Answer(Response::Goodbye))), replaced: None, news: Some(news) }
+    fn depart(&mut self, seq: Seq, id: SessionId, from: Option<Place>) -> Verdict {
+        // One who is gone already said it twice, and is answered twice.
+        let result = Some(Ok(Outcome::Answer(Response::Goodbye)));
+        let Some((session, news)) = self.remove(seq, id) else {
+            return Verdict { result, ..Verdict::default() };
+        };
+        let cut_off = match session.presence {
+            // It was said over a connection that the session had moved on from.
+            Presence::Attached(place) if Some(place) != from => Some((place, None)),
+            _ => None,
+        };
+        Verdict { result, cut_off, news: Some(news) }
     }
 
     /// Takes a session out of everything. The news are for everyone who shared a group with it.

@@ -151,7 +151,7 @@ impl World {
 
 impl Verdict {
     fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
-        Verdict { result: Some(Ok(Outcome::Answer(response))), replaced: None, news }
+        Verdict { result: Some(Ok(Outcome::Answer(response))), cut_off: None, news }
     }
 }
 

@@ -1,0 +1,108 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// The assignment's port: where a server listens unless told otherwise.
+const PORT: u16 = 9000;
+
+const AFTER_HELP: &str = "\
+Examples:
+  chatroom                             ask for a name, and chat at 127.0.0.1:9000
+  chatroom 127.0.0.1 9000 Jim          chat as Jim
+  printf 'users\\n' | chatroom 127.0.0.1 9000 Ann
+                                       commands from a pipe, one a line; each waits for its answer
+
+With a pipe, standard output has what the server said, one event a line, and standard error what this program has
+to say itself. Without a NAME, the first line of the pipe is the name.
+
+Exit codes:
+  0  fine                              3  cannot connect, or the connection is lost for good
+  1  a command was refused (pipe)      4  the name was refused
+  2  wrong usage                       5  the server speaks another protocol or version
+  128 + n when signal n ended it";
+
+/// Chat with the people on a chatroom-server.
+#[derive(Debug, Parser)]
+#[command(name = "chatroom", version, after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Where the server is
+    #[arg(default_value = "127.0.0.1")]
+    pub(crate) host: String,
+
+    /// Its port
+    #[arg(default_value_t = PORT)]
+    pub(crate) port: u16,
+
+    /// Your name; asked for when it is missing
+    pub(crate) name: Option<String>,
+
+    /// Colours; `auto` means at a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+
+    /// Where to keep the lines that you type [default: $XDG_STATE_HOME/chatroom/history]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
+
+    /// Do not keep the lines that you type
+    #[arg(long, conflicts_with = "history")]
+    pub(crate) no_history: bool,
+
+    /// What to log, for example `debug` or `chatroom_client=trace`; messages are never logged
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+
+    /// Where to log to, instead of standard error
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+/// Whether to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// At a terminal, unless NO_COLOR is set.
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+impl ColorChoice {
+    /// The answer for this process.
+    pub(crate) fn decide(self, at_terminal: bool) -> bool {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                at_terminal && !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn host_and_port_have_the_assignments_defaults() {
+        let args = Args::parse_from(["chatroom"]);
+        assert_eq!((args.host.as_str(), args.port, args.name), ("127.0.0.1", 9000, None));
+        let args = Args::parse_from(["chatroom", "chat.example", "7000", "Jim"]);
+        assert_eq!(
+            (args.host.as_str(), args.port, args.name.as_deref()),
+            ("chat.example", 7000, Some("Jim"))
+        );
+    }
+}

@@ -1,0 +1,446 @@
+//! The chat itself: lines in, requests out; events in, text out.
+//!
+//! Everything that is shown passes through here, so it is shown in the order in which it came over the wire.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::pending;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chatroom_client::client::{LIST_ITEMS_MAX, new_post_id};
+use chatroom_client::{AskError, Client, Ended, Event, Events};
+use chatroom_proto::{GroupName, Refusal, Request, Response, Seq, Tag, UserName};
+use tokio::sync::mpsc;
+use tokio::time::{Duration, Instant, sleep_until, timeout};
+
+use crate::command::{self, Command};
+use crate::completer::Wish;
+use crate::directory::Directory;
+use crate::lines::Typed;
+use crate::screen::{OutputGone, Screen};
+use crate::view::View;
+
+/// How long the server may take to say goodbye.
+const GOODBYE_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it may take when a signal ends the program.
+const FAREWELL_WAIT: Duration = Duration::from_secs(1);
+
+/// How often the completer gets to see what has changed: a busy group changes a lot, and nobody types that fast.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
+/// The most events that wait behind a refusal, while the list for its "did you mean" is fetched.
+const HELD_EVENTS_MAX: usize = 256;
+
+/// How many commands may be on their way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Each waits for the answer to the one before.
+    OneByOne,
+    /// As they are typed.
+    AsTyped,
+}
+
+impl Pace {
+    /// Below what the link takes without waiting, so that this loop never waits for the link, which may be waiting
+    /// for this loop to take an event.
+    fn in_flight_max(self) -> usize {
+        match self {
+            Pace::OneByOne => 1,
+            Pace::AsTyped => 128,
+        }
+    }
+}
+
+/// How a chat ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The link says why.
+    Ended(Ended),
+    /// The client left while so many commands had no answer.
+    Unanswered(usize),
+    /// Nobody reads what is shown.
+    OutputGone,
+}
+
+/// What a chat is made of.
+pub(crate) struct Parts {
+    pub(crate) client: Client,
+    pub(crate) events: Events,
+    pub(crate) typed: mpsc::Receiver<Typed>,
+    pub(crate) wishes: mpsc::Receiver<Wish>,
+    pub(crate) directory: Directory,
+    pub(crate) published: Arc<ArcSwap<Directory>>,
+    pub(crate) view: View,
+    pub(crate) pace: Pace,
+}
+
+/// One person's chat.
+pub(crate) struct Chat {
+    parts: Parts,
+    /// Commands without an answer.
+    in_flight: usize,
+    lists: HashMap<Tag, List>,
+    held: Option<Held>,
+    /// Events in order, to be shown once what is held is.
+    pending: VecDeque<Event>,
+    publish_at: Option<Instant>,
+    leave_by: Option<Instant>,
+    is_lost: bool,
+    has_trouble: bool,
+}
+
+/// A list of which some pages are here.
+struct List {
+    what: Wish,
+    groups: Vec<GroupName>,
+    users: Vec<UserName>,
+    /// Whether a command asked for it, and not this program for itself.
+    is_shown: bool,
+}
+
+/// A refusal that waits for a list, to say what may have been meant.
+struct Held {
+    request: Request,
+    refusal: Refusal,
+    list: Wish,
+}
+
+impl Chat {
+    pub(crate) fn new(parts: Parts) -> Chat {
+        Chat {
+            parts,
+            in_flight: 0,
+            lists: HashMap::new(),
+            held: None,
+            pending: VecDeque::new(),
+            publish_at: Some(Instant::now()),
+            leave_by: None,
+            is_lost: false,
+            has_trouble: false,
+        }
+    }
+
+    /// Whether anything was refused, or was no command.
+    pub(crate) fn has_trouble(&self) -> bool {
+        self.has_trouble
+    }
+
+    /// Chats until the end.
+    pub(crate) async fn run(&mut self, screen: &Screen) -> Outcome {
+        loop {
+            match self.step(screen).await {
+                Ok(None) => {}
+                Ok(Some(outcome)) => return outcome,
+                Err(OutputGone) => return Outcome::OutputGone,
+            }
+        }
+    }
+
+    async fn step(&mut self, screen: &Screen) -> Result<Option<Outcome>, OutputGone> {
+        let takes_lines = self.leave_by.is_none() && self.in_flight < self.parts.pace.in_flight_max();
+        tokio::select! {
+            event = self.parts.events.next() => {
+                return self.handle_event(screen, event.unwrap_or(Event::Ended(Ended::Left))).await;
+            }
+            typed = self.parts.typed.recv(), if takes_lines => {
+                self.handle_typed(screen, typed.unwrap_or(Typed::End)).await?;
+            }
+            Some(wish) = self.parts.wishes.recv() => self.handle_wish(wish).await,
+            () = until(self.publish_at) => self.publish(),
+            () = until(self.leave_by) => return Ok(Some(Outcome::Unanswered(self.in_flight))),
+        }
+        Ok(None)
+    }
+
+    /// Says goodbye without showing anything more, and does not wait long.
+    pub(crate) async fn farewell(self) {
+        // The link would not hear the answer while nobody takes its events.
+        drop(self.parts.events);
+        let _ = timeout(FAREWELL_WAIT, self.parts.client.exit()).await;
+    }
+
+    async fn handle_typed(&mut self, screen: &Screen, typed: Typed) -> Result<(), OutputGone> {
+        let view = self.parts.view;
+        let line = match typed {
+            Typed::Line(line) => line,
+            Typed::Unreadable(why) => {
+                self.has_trouble = true;
+                return screen.note(view.unreadable(why)).await;
+            }
+            Typed::End => {
+                self.leave().await;
+                return Ok(());
+            }
+        };
+        match command::parse(&line) {
+            Ok(None) => Ok(()),
+            Ok(Some(Command::Help(row))) => screen.note(view.help(row)).await,
+            Ok(Some(Command::Exit)) => {
+                self.leave().await;
+                Ok(())
+            }
+            Ok(Some(command)) => {
+                self.ask(command).await;
+                Ok(())
+            }
+            Err(mistake) => {
+                self.has_trouble = true;
+                screen.note(view.mistake(&mistake)).await
+            }
+        }
+    }
+
+    async fn leave(&mut self) {
+        self.leave_by = Some(Instant::now() + GOODBYE_WAIT);
+        // A link that has ended says so among the events.
+        let _ = self.parts.client.submit(Request::Exit).await;
+    }
+
+    async fn ask(&mut self, command: Command) {
+        let Some(request) = command.into_request(new_post_id()) else { return };
+        let what = match request {
+            Request::Groups { .. } => Some(Wish::Groups),
+            Request::Users { .. } => Some(Wish::Users),
+            _ => None,
+        };
+        let Ok(tag) = self.parts.client.submit(request).await else { return };
+        self.in_flight += 1;
+        if let Some(what) = what {
+            self.lists.insert(tag, List::new(what, true));
+        }
+    }
+
+    async fn handle_wish(&mut self, wish: Wish) {
+        if !self.is_fresh(wish) && !self.is_lost {
+            // Without an answer there is less to complete, and that is all.
+            let _ = self.fetch(wish).await;
+        }
+    }
+
+    fn is_fresh(&self, wish: Wish) -> bool {
+        let now = Instant::now();
+        match wish {
+            Wish::Groups => self.parts.directory.knows_groups(now),
+            Wish::Users => self.parts.directory.knows_users(now),
+        }
+    }
+
+    /// Asks for a list that is not shown, unless it is under way.
+    async fn fetch(&mut self, wish: Wish) -> Result<(), AskError> {
+        if self.lists.values().any(|list| list.what == wish && !list.is_shown) {
+            return Ok(());
+        }
+        let tag = self.parts.client.submit(wish.page(Seq::ZERO)).await?;
+        self.lists.insert(tag, List::new(wish, false));
+        Ok(())
+    }
+
+    /// Lists that only this program wants are taken in at once; everything else is shown in its turn.
+    async fn handle_event(&mut self, screen: &Screen, event: Event) -> Result<Option<Outcome>, OutputGone> {
+        if let Event::Answer { tag, .. } = &event
+            && self.lists.get(tag).is_some_and(|list| !list.is_shown)
+        {
+            if let Some(list) = self.take_page(event).await {
+                self.take_in(&list);
+                if self.held.as_ref().is_some_and(|held| held.list == list.what) {
+                    self.release(screen).await?;
+                }
+            }
+        } else {
+            let ends = matches!(event, Event::Lost(_) | Event::Ended(_));
+            self.pending.push_back(event);
+            if ends || self.pending.len() > HELD_EVENTS_MAX {
+                self.release(screen).await?;
+            }
+        }
+        while self.held.is_none()
+            && let Some(event) = self.pending.pop_front()
+        {
+            if let Some(outcome) = self.show_event(screen, event).await? {
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn show_event(&mut self, screen: &Screen, event: Event) -> Result<Option<Outcome>, OutputGone> {
+        let view = self.parts.view;
+        match event {
+            Event::Notification(notification) => {
+                self.parts.directory.notified(&notification);
+                self.changed();
+                if let Some(text) = view.notification(&notification) {
+                    screen.say(text).await?;
+                }
+            }
+            Event::Answer { ref tag, .. } if self.lists.contains_key(tag) => {
+                if let Some(list) = self.take_page(event).await {
+                    self.in_flight -= 1;
+                    self.take_in(&list);
+                    screen.say(list.text(view)).await?;
+                }
+            }
+            Event::Answer { request, result, .. } => self.show_answer(screen, request, result).await?,
+            Event::Lost(lost) => {
+                self.is_lost = true;
+                screen.note(view.lost(&lost)).await?;
+            }
+            Event::Back { resumed, groups, missed } => {
+                self.is_lost = false;
+                self.parts.directory.set_own_groups(&groups);
+                self.changed();
+                screen.note(view.back(resumed, &missed)).await?;
+            }
+            Event::Rejoined { group, missed } => {
+                self.parts.directory.rejoined(&group);
+                self.changed();
+                let missed = missed.then_some(chatroom_client::Conversation::Group(group));
+                self.note_missed(screen, missed.as_slice()).await?;
+            }
+            Event::NotRejoined { group, refusal } => {
+                screen.note(view.not_rejoined(&group, &refusal)).await?;
+            }
+            Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
+            Event::Ended(ended) => return Ok(Some(Outcome::Ended(ended))),
+        }
+        Ok(None)
+    }
+
+    async fn note_missed(
+        &self,
+        screen: &Screen,
+        missed: &[chatroom_client::Conversation],
+    ) -> Result<(), OutputGone> {
+        match self.parts.view.missed(missed) {
+            Some(text) => screen.note(text).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn show_answer(
+        &mut self,
+        screen: &Screen,
+        request: Request,
+        result: Result<Response, Refusal>,
+    ) -> Result<(), OutputGone> {
+        match result {
+            Ok(Response::Goodbye) => Ok(()),
+            Ok(response) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.parts.directory.answered(&request, &response);
+                self.changed();
+                match self.parts.view.response(&response) {
+                    Some(text) => screen.say(text).await,
+                    None => Ok(()),
+                }
+            }
+            Err(refusal) => {
+                let list = match refusal {
+                    Refusal::NoSuchGroup { .. } => Some(Wish::Groups),
+                    Refusal::NoSuchUser { .. } => Some(Wish::Users),
+                    _ => None,
+                };
+                let waits = match list {
+                    Some(list) if !self.is_fresh(list) => self.fetch(list).await.is_ok(),
+                    _ => false,
+                };
+                let list = list.unwrap_or(Wish::Groups);
+                self.held = Some(Held { request, refusal, list });
+                if waits { Ok(()) } else { self.release(screen).await }
+            }
+        }
+    }
+
+    /// Shows the refusal that is held.
+    async fn release(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        let Some(Held { request, refusal, .. }) = self.held.take() else { return Ok(()) };
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.has_trouble = true;
+        let directory = &self.parts.directory;
+        let meant = match &refusal {
+            Refusal::NoSuchGroup { group } => directory.group_like(group),
+            Refusal::NoSuchUser { name } => directory.user_like(name),
+            _ => None,
+        };
+        screen.say(self.parts.view.refusal(&request, &refusal, meant)).await
+    }
+
+    /// Takes one page of a list, and asks for the next; gives the list when it is complete.
+    async fn take_page(&mut self, page: Event) -> Option<List> {
+        let Event::Answer { tag, result, .. } = page else { return None };
+        let mut list = self.lists.remove(&tag)?;
+        if let Some(next) = list.add(result)
+            && let Ok(tag) = self.parts.client.submit(list.what.page(next)).await
+        {
+            self.lists.insert(tag, list);
+            return None;
+        }
+        Some(list)
+    }
+
+    fn take_in(&mut self, list: &List) {
+        let now = Instant::now();
+        match list.what {
+            Wish::Groups => self.parts.directory.list_groups(&list.groups, now),
+            Wish::Users => self.parts.directory.list_users(&list.users, now),
+        }
+        self.publish();
+    }
+
+    fn changed(&mut self) {
+        self.publish_at.get_or_insert_with(|| Instant::now() + PUBLISH_EVERY);
+    }
+
+    fn publish(&mut self) {
+        self.publish_at = None;
+        self.parts.published.store(Arc::new(self.parts.directory.clone()));
+    }
+}
+
+impl Wish {
+    /// The request for one page of this list.
+    fn page(self, after: Seq) -> Request {
+        match self {
+            Wish::Groups => Request::Groups { after },
+            Wish::Users => Request::Users { after },
+        }
+    }
+}
+
+impl List {
+    fn new(what: Wish, is_shown: bool) -> List {
+        List { what, groups: Vec::new(), users: Vec::new(), is_shown }
+    }
+
+    /// Adds a page; tells where the next begins.
+    fn add(&mut self, page: Result<Response, Refusal>) -> Option<Seq> {
+        let next = match page {
+            Ok(Response::Groups { groups, next }) => {
+                self.groups.extend(groups.into_vec());
+                next
+            }
+            Ok(Response::Users { users, next }) => {
+                self.users.extend(users.into_vec());
+                next
+            }
+            _ => None,
+        };
+        next.filter(|_| self.groups.len() + self.users.len() < LIST_ITEMS_MAX)
+    }
+
+    fn text(&self, view: View) -> String {
+        match self.what {
+            Wish::Groups => view.groups(&self.groups),
+            Wish::Users => view.users(&self.users),
+        }
+    }
+}
+
+/// That moment; without one, never.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}

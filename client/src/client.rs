@@ -1,0 +1,320 @@
+//! What a program holds: a handle to ask with.
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chatroom_proto::{
+    Body, CloseReason, GroupName, Membership, PostId, Refusal, Request, Response, Seq, Tag, UnixMillis,
+    UserName, Welcome,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::event::{Ended, Events};
+use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Link, Tcp};
+
+/// The most names that [`Client::groups`] and [`Client::users`] gather: a server that never ends its list must not
+/// fill this client's memory. 100,000 of the longest names take about 15 MB.
+pub const LIST_ITEMS_MAX: usize = 100_000;
+
+/// Where to connect to, under which name, and what to do when the connection is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// A host name or an address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The name to go by.
+    pub name: UserName,
+    /// What to do when the connection is lost.
+    pub reconnect: Reconnect,
+}
+
+impl Options {
+    /// Options of a client that comes back for ever.
+    pub fn new(host: impl Into<String>, port: u16, name: UserName) -> Options {
+        Options { host: host.into(), port, name, reconnect: Reconnect::Forever }
+    }
+}
+
+/// Whether to come back when the connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Not at all.
+    Never,
+    /// Try for so long, counted from the loss.
+    For(Duration),
+    /// Try until it works.
+    Forever,
+}
+
+/// Why there is no connection to begin with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody answers there.
+    #[error("cannot connect: {0}")]
+    Unreachable(#[source] io::Error),
+    /// There is a connection, and no answer came over it in time.
+    #[error("no answer came in time")]
+    Silent,
+    /// The connection was cut before the client was let in.
+    #[error("the connection was cut during the handshake")]
+    Cut,
+    /// The server said no.
+    #[error("the server refused: {0:?}")]
+    Refused(Refusal),
+    /// The server hung up and said why.
+    #[error("the server hung up: {0:?}")]
+    Closed(CloseReason),
+    /// What answers there does not speak Chatroom's protocol.
+    #[error("what answers there does not speak this protocol: {0}")]
+    Garbled(String),
+}
+
+/// Why a request has no answer that could be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// The server said no.
+    #[error("the server refused: {0:?}")]
+    Refused(Refusal),
+    /// The link has ended. Whether the request took effect is unknown.
+    #[error("the link has ended: {0}")]
+    Closed(Ended),
+    /// The server answered something that does not fit the question.
+    #[error("the server answered something else")]
+    Unexpected,
+}
+
+/// A post that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posted {
+    /// Its place in the order.
+    pub seq: Seq,
+    /// When the server took it.
+    pub at: UnixMillis,
+}
+
+/// Asks a server, over a link that comes back by itself. Cheap to clone; clones share the link.
+#[derive(Debug, Clone)]
+pub struct Client {
+    asks: mpsc::Sender<Ask>,
+    shared: Arc<Shared>,
+}
+
+/// What the handles and the link's task share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    tags: AtomicU32,
+    pub(crate) ended: OnceLock<Ended>,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Shared {
+        Shared { tags: AtomicU32::new(0), ended: OnceLock::new() }
+    }
+
+    /// A tag that this link has not used yet.
+    pub(crate) fn next_tag(&self) -> Tag {
+        Tag(self.tags.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Client {
+    /// Connects once, and says hello. From then on a lost connection is remade as the options say, by a task that
+    /// lives until the client leaves, or until both ends are dropped.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: this first attempt is not repeated.
+    pub async fn connect(options: Options) -> Result<(Client, Events), ConnectError> {
+        Client::connect_and_greet(options).await.map(|(client, events, _)| (client, events))
+    }
+
+    /// As [`Client::connect`], for a program that wants to show how it was welcomed.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: this first attempt is not repeated.
+    pub async fn connect_and_greet(options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
+        let dial = Tcp { host: options.host, port: options.port };
+        Client::over(dial, options.name, options.reconnect).await
+    }
+
+    /// Connects by any means that gives streams of bytes.
+    pub(crate) async fn over<D: crate::link::Dial>(
+        dial: D,
+        name: UserName,
+        reconnect: Reconnect,
+    ) -> Result<(Client, Events, Welcome), ConnectError> {
+        let shared = Arc::new(Shared::new());
+        let (asks, asked) = mpsc::channel(ASKS_QUEUED_MAX);
+        let (happens, events) = mpsc::channel(EVENTS_MAX);
+        let (link, connection) =
+            Link::open(dial, name, reconnect, Arc::clone(&shared), asked, happens).await?;
+        let welcome = connection.welcome.clone();
+        tokio::spawn(link.run(connection));
+        Ok((Client { asks, shared }, Events::new(events), welcome))
+    }
+
+    /// Sends a request and waits for its answer; while the connection is lost, until it is back. When the future is
+    /// dropped the request still takes effect. [`Request::Hello`] is the link's business: a server hangs up on one
+    /// from here.
+    ///
+    /// # Errors
+    /// [`AskError::Refused`] or [`AskError::Closed`].
+    pub async fn ask(&self, request: Request) -> Result<Response, AskError> {
+        let (door, answer) = oneshot::channel();
+        self.send(request, Door::Asker(door)).await?;
+        match answer.await {
+            Ok(result) => result.map_err(AskError::Refused),
+            Err(_) => Err(self.closed()),
+        }
+    }
+
+    /// Sends a request whose answer comes as [`Event::Answer`](crate::Event::Answer), in its place among the events.
+    /// Waits while too many are queued.
+    ///
+    /// # Errors
+    /// [`AskError::Closed`].
+    pub async fn submit(&self, request: Request) -> Result<Tag, AskError> {
+        self.send(request, Door::Events).await
+    }
+
+    async fn send(&self, request: Request, door: Door) -> Result<Tag, AskError> {
+        let permit = self.asks.reserve().await.map_err(|_| self.closed())?;
+        let tag = self.shared.next_tag();
+        permit.send(Ask { tag, request, door });
+        Ok(tag)
+    }
+
+    fn closed(&self) -> AskError {
+        AskError::Closed(self.shared.ended.get().cloned().unwrap_or(Ended::Left))
+    }
+
+    /// Makes a group, and tells how the server writes its name. Joining it is a request of its own.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn create(&self, group: GroupName) -> Result<GroupName, AskError> {
+        match self.ask(Request::Create { group }).await? {
+            Response::Created { group, .. } => Ok(group),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// Becomes a member of a group.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn join(&self, group: GroupName) -> Result<Membership, AskError> {
+        match self.ask(Request::Join { group }).await? {
+            Response::Joined { membership, .. } => Ok(membership),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// Stops being a member of a group.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn leave(&self, group: GroupName) -> Result<GroupName, AskError> {
+        match self.ask(Request::Leave { group }).await? {
+            Response::Left { group, .. } => Ok(group),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// All groups (at most [`LIST_ITEMS_MAX`]), in the order of their creation.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn groups(&self) -> Result<Vec<GroupName>, AskError> {
+        let mut all = Vec::new();
+        let mut after = Seq::ZERO;
+        loop {
+            let Response::Groups { groups, next } = self.ask(Request::Groups { after }).await? else {
+                return Err(AskError::Unexpected);
+            };
+            all.extend(groups.into_vec());
+            match next {
+                Some(next) if next > after && all.len() < LIST_ITEMS_MAX => after = next,
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// Everybody who is there (at most [`LIST_ITEMS_MAX`]), in the order of arrival.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn users(&self) -> Result<Vec<UserName>, AskError> {
+        let mut all = Vec::new();
+        let mut after = Seq::ZERO;
+        loop {
+            let Response::Users { users, next } = self.ask(Request::Users { after }).await? else {
+                return Err(AskError::Unexpected);
+            };
+            all.extend(users.into_vec());
+            match next {
+                Some(next) if next > after && all.len() < LIST_ITEMS_MAX => after = next,
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// Says something in a group.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn public(&self, group: GroupName, body: Body) -> Result<Posted, AskError> {
+        self.post(Request::Public { group, id: new_post_id(), body }).await
+    }
+
+    /// Says something to one person.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn private(&self, to: UserName, body: Body) -> Result<Posted, AskError> {
+        self.post(Request::Private { to, id: new_post_id(), body }).await
+    }
+
+    async fn post(&self, request: Request) -> Result<Posted, AskError> {
+        match self.ask(request).await? {
+            Response::Posted { seq, at } => Ok(Posted { seq, at }),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// Waits until the server answers.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn ping(&self) -> Result<(), AskError> {
+        match self.ask(Request::Ping).await? {
+            Response::Pong => Ok(()),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// Leaves for good, and waits until the server knows it. A link that is dropped without this leaves a session
+    /// behind, which the server holds for a while.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn exit(&self) -> Result<(), AskError> {
+        match self.ask(Request::Exit).await {
+            Ok(Response::Goodbye) | Err(AskError::Closed(Ended::Left)) => Ok(()),
+            Ok(_) => Err(AskError::Unexpected),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A new post's identity: 16 random bytes.
+///
+/// # Panics
+/// When the operating system has no randomness to give.
+pub fn new_post_id() -> PostId {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).expect("the operating system gives randomness");
+    PostId(id)
+}

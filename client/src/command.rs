@@ -1,0 +1,359 @@
+//! The commands, as a table: one row gives a command's name, usage, help, parser and what Tab completes.
+
+use chatroom_proto::{Body, BodyError, GroupName, NameError, PostId, Request, Seq, UserName};
+
+/// What a line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    Create(GroupName),
+    Join(GroupName),
+    Leave(GroupName),
+    Groups,
+    Users,
+    Public(GroupName, Body),
+    Private(UserName, Body),
+    Exit,
+    /// Of one command, or of all.
+    Help(Option<&'static Row>),
+}
+
+impl Command {
+    /// What to ask the server; nothing when it is none of its business. `id` becomes a post's identity.
+    pub(crate) fn into_request(self, id: PostId) -> Option<Request> {
+        Some(match self {
+            Command::Create(group) => Request::Create { group },
+            Command::Join(group) => Request::Join { group },
+            Command::Leave(group) => Request::Leave { group },
+            Command::Groups => Request::Groups { after: Seq::ZERO },
+            Command::Users => Request::Users { after: Seq::ZERO },
+            Command::Public(group, body) => Request::Public { group, id, body },
+            Command::Private(to, body) => Request::Private { to, id, body },
+            Command::Exit => Request::Exit,
+            Command::Help(_) => return None,
+        })
+    }
+}
+
+/// One command.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// As the assignment writes them; empty when there are none.
+    pub(crate) arguments: &'static str,
+    /// One line, for the list of all commands.
+    pub(crate) brief: &'static str,
+    /// What `help` says about this one.
+    pub(crate) help: &'static str,
+    /// What Tab completes after the command's name.
+    pub(crate) completes: Completes,
+    parse: fn(&'static Row, &str) -> Result<Command, Mistake>,
+}
+
+/// What a command's first argument is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Completes {
+    Nothing,
+    /// Groups that one is not in.
+    OtherGroups,
+    /// Groups that one is in.
+    OwnGroups,
+    /// Everybody but oneself.
+    OtherUsers,
+    Commands,
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Row) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Row {}
+
+/// Why a line is no command. Such a line is never sent anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    UnknownCommand {
+        word: String,
+        meant: Option<&'static str>,
+    },
+    /// Something is missing.
+    Missing {
+        row: &'static Row,
+        what: &'static str,
+    },
+    /// There is more on the line than the command takes.
+    TooMuch {
+        row: &'static Row,
+    },
+    BadName {
+        row: &'static Row,
+        name: String,
+        error: NameError,
+    },
+    BadMessage {
+        error: BodyError,
+    },
+}
+
+/// All commands, in the order of the assignment, and `help`.
+pub(crate) const TABLE: &[Row] = &[
+    Row {
+        name: "create",
+        arguments: "[group-name]",
+        brief: "make a new group chat",
+        help: "Makes a new group chat. It is yours, and you are not in it yet: join it next.",
+        completes: Completes::Nothing,
+        parse: |row, rest| group(row, rest).map(Command::Create),
+    },
+    Row {
+        name: "join",
+        arguments: "[group-name]",
+        brief: "become a member of a group chat",
+        help: "Makes you a member of a group chat: from now on you read what is said there, and can speak.",
+        completes: Completes::OtherGroups,
+        parse: |row, rest| group(row, rest).map(Command::Join),
+    },
+    Row {
+        name: "leave",
+        arguments: "[group-name]",
+        brief: "stop being a member of a group chat",
+        help: "Ends your membership of a group chat. The group stays; you can join it again.",
+        completes: Completes::OwnGroups,
+        parse: |row, rest| group(row, rest).map(Command::Leave),
+    },
+    Row {
+        name: "groups",
+        arguments: "",
+        brief: "list the group chats",
+        help: "Lists all group chats, the oldest first.",
+        completes: Completes::Nothing,
+        parse: |row, rest| nothing(row, rest).map(|()| Command::Groups),
+    },
+    Row {
+        name: "users",
+        arguments: "",
+        brief: "list who is online",
+        help: "Lists everybody who is online, in the order in which they came.",
+        completes: Completes::Nothing,
+        parse: |row, rest| nothing(row, rest).map(|()| Command::Users),
+    },
+    Row {
+        name: "public",
+        arguments: "[group-name] [message]",
+        brief: "say something in a group chat",
+        help: "Says something in a group chat that you are in. The message is the rest of the line; a text of \
+               several lines that you paste is one message.",
+        completes: Completes::OwnGroups,
+        parse: |row, rest| {
+            let (group, body) = name_and_message(row, rest, "the name of a group")?;
+            Ok(Command::Public(parse_group(row, group)?, body))
+        },
+    },
+    Row {
+        name: "private",
+        arguments: "[username] [message]",
+        brief: "say something to one person",
+        help: "Says something to one person; nobody else reads it. The message is the rest of the line; a text of \
+               several lines that you paste is one message.",
+        completes: Completes::OtherUsers,
+        parse: |row, rest| {
+            let (user, body) = name_and_message(row, rest, "the name of a user")?;
+            Ok(Command::Private(parse_user(row, user)?, body))
+        },
+    },
+    Row {
+        name: "exit",
+        arguments: "",
+        brief: "leave the chat",
+        help: "Leaves the chat. Ctrl-D on an empty line does the same.",
+        completes: Completes::Nothing,
+        parse: |row, rest| nothing(row, rest).map(|()| Command::Exit),
+    },
+    Row {
+        name: "help",
+        arguments: "[command]",
+        brief: "explain the commands, or one of them",
+        help: "Explains one command, or lists them all.",
+        completes: Completes::Commands,
+        parse: help,
+    },
+];
+
+/// Reads a line; nothing when it is blank.
+pub(crate) fn parse(line: &str) -> Result<Option<Command>, Mistake> {
+    let (word, rest) = first_word(line);
+    if word.is_empty() {
+        return Ok(None);
+    }
+    let row = find(word)?;
+    (row.parse)(row, rest).map(Some)
+}
+
+/// The row of a command's name, in any case.
+pub(crate) fn row(word: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name.eq_ignore_ascii_case(word))
+}
+
+/// The first word, and what follows it and one run of white space.
+pub(crate) fn first_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    (word, rest.trim_start())
+}
+
+fn find(word: &str) -> Result<&'static Row, Mistake> {
+    row(word).ok_or_else(|| {
+        let meant = crate::directory::closest(word, TABLE.iter().map(|row| row.name));
+        Mistake::UnknownCommand { word: word.to_owned(), meant }
+    })
+}
+
+fn nothing(row: &'static Row, rest: &str) -> Result<(), Mistake> {
+    if rest.is_empty() { Ok(()) } else { Err(Mistake::TooMuch { row }) }
+}
+
+fn group(row: &'static Row, rest: &str) -> Result<GroupName, Mistake> {
+    let (name, more) = first_word(rest);
+    if name.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a group" });
+    }
+    nothing(row, more)?;
+    parse_group(row, name)
+}
+
+fn parse_group(row: &'static Row, name: &str) -> Result<GroupName, Mistake> {
+    GroupName::parse(name).map_err(|error| Mistake::BadName { row, name: name.to_owned(), error })
+}
+
+fn parse_user(row: &'static Row, name: &str) -> Result<UserName, Mistake> {
+    UserName::parse(name).map_err(|error| Mistake::BadName { row, name: name.to_owned(), error })
+}
+
+fn name_and_message<'a>(
+    row: &'static Row,
+    rest: &'a str,
+    whose: &'static str,
+) -> Result<(&'a str, Body), Mistake> {
+    let (name, message) = first_word(rest);
+    if name.is_empty() {
+        return Err(Mistake::Missing { row, what: whose });
+    }
+    match Body::parse(&normalize(message)) {
+        Ok(body) => Ok((name, body)),
+        Err(BodyError::Empty) => Err(Mistake::Missing { row, what: "a message" }),
+        Err(error) => Err(Mistake::BadMessage { error }),
+    }
+}
+
+/// A message has one kind of line end, and no tabs: what a tab looks like is the reader's terminal's affair.
+fn normalize(message: &str) -> String {
+    message.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ")
+}
+
+fn help(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (word, more) = first_word(rest);
+    nothing(row, more)?;
+    if word.is_empty() {
+        return Ok(Command::Help(None));
+    }
+    find(word).map(|about| Command::Help(Some(about)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group_name(name: &str) -> GroupName {
+        GroupName::parse(name).unwrap()
+    }
+
+    fn message(line: &str) -> String {
+        match parse(line).unwrap().unwrap() {
+            Command::Public(_, body) | Command::Private(_, body) => body.as_str().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_eight_commands_and_help_are_read_in_any_case() {
+        assert_eq!(parse("create G1"), Ok(Some(Command::Create(group_name("G1")))));
+        assert_eq!(parse("  JOIN\tG1 "), Ok(Some(Command::Join(group_name("G1")))));
+        assert_eq!(parse("Leave G1"), Ok(Some(Command::Leave(group_name("G1")))));
+        assert_eq!(parse("groups"), Ok(Some(Command::Groups)));
+        assert_eq!(parse("users "), Ok(Some(Command::Users)));
+        assert_eq!(parse("exit"), Ok(Some(Command::Exit)));
+        assert_eq!(parse("help"), Ok(Some(Command::Help(None))));
+        assert_eq!(parse("help Join"), Ok(Some(Command::Help(row("join")))));
+        assert_eq!(message("public G1 Hey Michael, What's up?"), "Hey Michael, What's up?");
+        assert_eq!(message("private George sure"), "sure");
+    }
+
+    #[test]
+    fn a_blank_line_asks_for_nothing() {
+        for line in ["", " ", "\t \n"] {
+            assert_eq!(parse(line), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_message_is_the_rest_of_the_line_to_the_character() {
+        assert_eq!(message("public G1   two  spaces  "), "two  spaces  ");
+        assert_eq!(message("public G1 a\tb"), "a    b");
+        assert_eq!(message("public G1 one\r\ntwo\rthree\nfour"), "one\ntwo\nthree\nfour");
+        assert_eq!(message("public G1\nfirst\n  second"), "first\n  second");
+        assert_eq!(message("private علی سلام، می‌خواهم"), "سلام، می‌خواهم");
+    }
+
+    #[test]
+    fn what_is_missing_or_too_much_is_said_with_the_row() {
+        let missing = |name, what| Err(Mistake::Missing { row: row(name).unwrap(), what });
+        assert_eq!(parse("join"), missing("join", "the name of a group"));
+        assert_eq!(parse("public"), missing("public", "the name of a group"));
+        assert_eq!(parse("public G1  "), missing("public", "a message"));
+        assert_eq!(parse("private"), missing("private", "the name of a user"));
+        let too_much = |name| Err(Mistake::TooMuch { row: row(name).unwrap() });
+        assert_eq!(parse("join a b"), too_much("join"));
+        assert_eq!(parse("exit now"), too_much("exit"));
+        assert_eq!(parse("users\nexit"), too_much("users"));
+        assert_eq!(parse("help a b"), too_much("help"));
+    }
+
+    #[test]
+    fn bad_names_and_messages_are_stopped_here() {
+        assert!(matches!(
+            parse(&format!("join {}", "x".repeat(33))),
+            Err(Mistake::BadName { error: NameError::TooLong { chars: 33 }, .. })
+        ));
+        assert!(matches!(
+            parse("public G1 bell\u{7}"),
+            Err(Mistake::BadMessage { error: BodyError::Control('\u{7}'), .. })
+        ));
+        assert!(matches!(
+            parse(&format!("public G1 {}", "x".repeat(8_001))),
+            Err(Mistake::BadMessage { error: BodyError::TooLong { bytes: 8_001 }, .. })
+        ));
+    }
+
+    #[test]
+    fn an_unknown_command_comes_with_the_one_that_was_meant() {
+        let unknown = |word: &str, meant| Err(Mistake::UnknownCommand { word: word.to_owned(), meant });
+        assert_eq!(parse("jion G1"), unknown("jion", Some("join")));
+        assert_eq!(parse("PUBLC x y"), unknown("PUBLC", Some("public")));
+        assert_eq!(parse("hello everybody"), unknown("hello", None));
+        assert_eq!(parse("help user"), unknown("user", Some("users")));
+    }
+
+    #[test]
+    fn each_command_but_help_asks_the_server() {
+        let id = PostId([7; 16]);
+        assert_eq!(Command::Exit.into_request(id), Some(Request::Exit));
+        assert_eq!(Command::Help(None).into_request(id), None);
+        let Some(Request::Private { id: sent, .. }) =
+            parse("private Ann hi").unwrap().unwrap().into_request(id)
+        else {
+            panic!("private is a request");
+        };
+        assert_eq!(sent, id);
+    }
+}

@@ -1,0 +1,257 @@
+//! The link: one task that owns the connection to a server, and remakes it when it is lost.
+//!
+//! Everything that happens goes one way: a [`Client`](crate::Client) puts an `Ask` into a bounded queue, the link
+//! gives it to the connection and keeps it in `Unanswered`; the answer finds it there, and goes out through its
+//! `Door`. A connection that is lost takes nothing with it: what is unanswered is sent again over the next one, with
+//! the same tags, and a server that has already done it answers with the first result.
+
+mod backoff;
+mod handshake;
+mod session;
+#[cfg(test)]
+mod tests;
+mod unanswered;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatroom_proto::{
+    CloseReason, Hello, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName, VersionRange,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::client::{ConnectError, Reconnect, Shared};
+use crate::event::{Conversation, Ended, Event, Lost};
+use crate::state::State;
+use backoff::Backoff;
+use handshake::Connection;
+use unanswered::Unanswered;
+
+/// The most requests that are sent and not answered. It covers the round trip at any rate that a person, a bot or a
+/// benchmark asks; 256 of the longest messages are 2 MB.
+pub const ASKS_WAITING_MAX: usize = 256;
+
+/// The most requests that are queued while [`ASKS_WAITING_MAX`] are unanswered or the connection is lost.
+pub const ASKS_QUEUED_MAX: usize = 256;
+
+/// The most events that wait for the program to read them: a burst while it is busy. 1,024 of the longest messages
+/// are 8 MB.
+pub const EVENTS_MAX: usize = 1_024;
+
+/// How long it may take to connect.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the server may take to answer the handshake.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the oldest unanswered request may wait before the connection counts as dead.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long the server may be silent before it is asked whether it is there. A server asks sooner by itself.
+pub const SILENCE_MAX: Duration = Duration::from_secs(75);
+
+/// A connection that lived for so long was a good one: when it is lost, the backoff starts afresh.
+const STEADY_AFTER: Duration = Duration::from_secs(10);
+
+/// A way to a server: a stream of bytes for each attempt.
+pub(crate) trait Dial: Send + Sync + 'static {
+    /// What it gives.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin;
+
+    /// One attempt.
+    fn dial(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// The way over TCP.
+pub(crate) struct Tcp {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Dial for Tcp {
+    type Stream = TcpStream;
+
+    async fn dial(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// A request on its way to the link.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) tag: Tag,
+    pub(crate) request: Request,
+    pub(crate) door: Door,
+}
+
+/// Where an answer goes out.
+#[derive(Debug)]
+pub(crate) enum Door {
+    /// To the one who waits for it.
+    Asker(oneshot::Sender<Result<Response, Refusal>>),
+    /// Among the events.
+    Events,
+    /// To this link, which rejoins its groups in a new session.
+    Rejoin,
+    /// To this link, which only wants to know that the server is there.
+    Alive,
+}
+
+/// How one connection ended.
+enum End {
+    /// It may be remade.
+    Lost(Lost),
+    /// It may not.
+    Over(Ended),
+}
+
+/// The task's memory, which outlives the connections.
+pub(crate) struct Link<D> {
+    dial: D,
+    name: UserName,
+    reconnect: Reconnect,
+    shared: Arc<Shared>,
+    asks: mpsc::Receiver<Ask>,
+    events: mpsc::Sender<Event>,
+    unanswered: Unanswered,
+    state: State,
+    token: Token,
+}
+
+impl<D: Dial> Link<D> {
+    /// Makes the first connection.
+    pub(crate) async fn open(
+        dial: D,
+        name: UserName,
+        reconnect: Reconnect,
+        shared: Arc<Shared>,
+        asks: mpsc::Receiver<Ask>,
+        events: mpsc::Sender<Event>,
+    ) -> Result<(Link<D>, Connection<D::Stream>), ConnectError> {
+        let hello =
+            Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof: Proof::Open, seen: Seq::ZERO };
+        let connection = handshake::connect(&dial, shared.next_tag(), hello).await?;
+        let state = State::new(&connection.welcome);
+        let token = connection.welcome.token.clone();
+        let unanswered = Unanswered::default();
+        Ok((Link { dial, name, reconnect, shared, asks, events, unanswered, state, token }, connection))
+    }
+
+    /// Lives until the client leaves, until nobody is interested any more, or until there is no way back.
+    pub(crate) async fn run(mut self, first: Connection<D::Stream>) {
+        let mut backoff = Backoff::default();
+        let mut connection = first;
+        let mut news = Vec::new();
+        let ended = loop {
+            let began = Instant::now();
+            let lost = match self.serve(connection, news).await {
+                End::Over(ended) => break ended,
+                End::Lost(lost) => lost,
+            };
+            tracing::info!(%lost, "connection lost");
+            if self.unanswered.has_exit() {
+                break Ended::Left;
+            }
+            if began.elapsed() >= STEADY_AFTER {
+                backoff.reset();
+            }
+            match self.come_back(lost, &mut backoff).await {
+                Ok(back) => (connection, news) = back,
+                Err(ended) => break ended,
+            }
+        };
+        self.finish(ended).await;
+    }
+
+    /// Tries until there is a connection again, or no hope of one.
+    async fn come_back(
+        &mut self,
+        lost: Lost,
+        backoff: &mut Backoff,
+    ) -> Result<(Connection<D::Stream>, Vec<Event>), Ended> {
+        // Nobody reads the events: that is no reason not to come back.
+        let _ = self.events.send(Event::Lost(lost)).await;
+        let patience = match self.reconnect {
+            Reconnect::Never => return Err(Ended::GaveUp(lost)),
+            Reconnect::For(patience) => patience,
+            Reconnect::Forever => Duration::MAX,
+        };
+        let attempts = async {
+            loop {
+                sleep(backoff.next(random())).await;
+                if self.events.is_closed() && self.asks.is_closed() {
+                    return Err(Ended::Left);
+                }
+                match handshake::connect(&self.dial, self.shared.next_tag(), self.hello_again()).await {
+                    Ok(connection) => return Ok(connection),
+                    Err(error) => {
+                        tracing::debug!(%error, "not back yet");
+                        is_worth_another_try(error)?;
+                    }
+                }
+            }
+        };
+        let connection = timeout(patience, attempts).await.map_err(|_| Ended::GaveUp(lost))??;
+        let news = self.take_up(&connection);
+        Ok((connection, news))
+    }
+
+    fn hello_again(&self) -> Hello {
+        Hello {
+            versions: VersionRange::SPOKEN,
+            name: self.name.clone(),
+            proof: Proof::Resume(self.token.clone()),
+            seen: self.state.seen(),
+        }
+    }
+
+    /// Learns from a connection that was remade: what to tell the program first, and what to ask before the rest.
+    fn take_up(&mut self, connection: &Connection<D::Stream>) -> Vec<Event> {
+        let welcome = &connection.welcome;
+        tracing::info!(resumed = welcome.resumed, "connection is back");
+        self.token = welcome.token.clone();
+        let mut back = self.state.welcomed_back(welcome);
+        // The newest message there may be one of ours whose answer was lost: only what is certain is said.
+        back.missed.retain(|group| !self.unanswered.has_post_to(&Conversation::Group(group.clone())));
+        let shared = &self.shared;
+        self.unanswered.replace_rejoins(back.rejoin.into_iter().map(|group| Ask {
+            tag: shared.next_tag(),
+            request: Request::Join { group },
+            door: Door::Rejoin,
+        }));
+        let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
+        vec![Event::Back { resumed: welcome.resumed, groups, missed: back.missed }]
+    }
+
+    /// Those who wait for answers learn the reason first, so it is said before they are let go.
+    async fn finish(self, ended: Ended) {
+        tracing::info!(%ended, "link ended");
+        let _ = self.shared.ended.set(ended.clone());
+        drop((self.asks, self.unanswered));
+        let _ = self.events.send(Event::Ended(ended)).await;
+    }
+}
+
+/// What time may heal is worth another try.
+fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
+    match error {
+        ConnectError::Refused(refusal) => Err(Ended::Refused(refusal)),
+        ConnectError::Closed(CloseReason::Misbehaved(how)) => Err(Ended::Misbehaved(how)),
+        ConnectError::Garbled(what) => Err(Ended::Garbled(what)),
+        ConnectError::Unreachable(_) | ConnectError::Silent | ConnectError::Cut | ConnectError::Closed(_) => {
+            Ok(())
+        }
+    }
+}
+
+fn random() -> u64 {
+    // Without randomness there is no jitter, and the full wait is right.
+    getrandom::u64().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,73 @@
+//! From nothing to `Welcome`.
+
+use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter};
+use chatroom_proto::{ClientFrame, Hello, Notification, Request, Response, ServerFrame, Tag, Welcome};
+use tokio::io::{ReadHalf, WriteHalf, split};
+use tokio::time::timeout;
+
+use super::{CONNECT_DEADLINE, Dial, HANDSHAKE_DEADLINE};
+use crate::client::ConnectError;
+
+/// What the server sends.
+pub(crate) type Reader<S> = FrameReader<ReadHalf<S>, ServerFrame>;
+
+/// What the server is sent.
+pub(crate) type Writer<S> = FrameWriter<WriteHalf<S>, ClientFrame>;
+
+/// A connection that was welcomed.
+pub(crate) struct Connection<S> {
+    pub(crate) reader: Reader<S>,
+    pub(crate) writer: Writer<S>,
+    pub(crate) welcome: Welcome,
+}
+
+/// One attempt.
+pub(crate) async fn connect<D: Dial>(
+    dial: &D,
+    tag: Tag,
+    hello: Hello,
+) -> Result<Connection<D::Stream>, ConnectError> {
+    let stream = timeout(CONNECT_DEADLINE, dial.dial())
+        .await
+        .map_err(|_| ConnectError::Unreachable(std::io::ErrorKind::TimedOut.into()))?
+        .map_err(ConnectError::Unreachable)?;
+    let (read, write) = split(stream);
+    let mut reader = FrameReader::new(read, FRAME_BYTES_MAX);
+    let mut writer = FrameWriter::new(write);
+    let welcome = timeout(HANDSHAKE_DEADLINE, greet(&mut reader, &mut writer, tag, hello))
+        .await
+        .map_err(|_| ConnectError::Silent)??;
+    Ok(Connection { reader, writer, welcome })
+}
+
+async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
+    reader: &mut Reader<S>,
+    writer: &mut Writer<S>,
+    tag: Tag,
+    hello: Hello,
+) -> Result<Welcome, ConnectError> {
+    // A server that is full says so and hangs up at once: a failed write is no reason not to read.
+    let written = async {
+        writer.feed(ClientFrame { tag, request: Request::Hello(hello) }).await?;
+        writer.flush().await
+    };
+    let written: Result<(), FrameError> = written.await;
+    match reader.next().await {
+        Some(Ok(ServerFrame::Response { tag: answered, result })) if answered == tag => match result {
+            Ok(Response::Welcome(welcome)) => Ok(welcome),
+            Ok(_) => Err(ConnectError::Garbled("another response than a welcome".to_owned())),
+            Err(refusal) => Err(ConnectError::Refused(refusal)),
+        },
+        Some(Ok(ServerFrame::Notification(Notification::Closing(reason)))) => {
+            Err(ConnectError::Closed(reason))
+        }
+        Some(Ok(_)) => Err(ConnectError::Garbled("something else than a welcome".to_owned())),
+        Some(Err(error @ (FrameError::TooLong { .. } | FrameError::Malformed(_)))) => {
+            Err(ConnectError::Garbled(error.to_string()))
+        }
+        Some(Err(FrameError::Io(_))) | None => {
+            tracing::debug!(?written, "cut during the handshake");
+            Err(ConnectError::Cut)
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! One connection's life: frames out, frames in, events to the program, and is the other side still there?
+//!
+//! Three things go on at once and never wait for one another: writing, which a future of its own does; reading, which
+//! pauses while the program has not taken the last event; and taking in what is asked, which pauses while too much is
+//! unanswered. So two sides that are both full still drain each other.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::pin;
+
+use chatroom_proto::codec::FrameError;
+use chatroom_proto::{ClientFrame, CloseReason, Notification, Refusal, Request, Response, ServerFrame, Tag};
+use tokio::io::AsyncWrite;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::handshake::{Connection, Writer};
+use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Dial, Door, End, Link, SILENCE_MAX};
+use crate::event::{Ended, Event, Lost};
+use crate::state::MEMBERSHIPS_MAX;
+
+/// The most frames on their way to the writer: every unanswered request, every group to rejoin, and two pings. So
+/// there is always room, and nobody ever waits for the writer.
+const FRAMES_OUT_MAX: usize = ASKS_WAITING_MAX + MEMBERSHIPS_MAX + 2;
+
+/// The most frames that are fed to the writer before it flushes: by then its buffer has been written many times.
+const WRITE_BATCH_FRAMES: usize = 128;
+
+/// What lives as long as the connection.
+struct Talk {
+    frames_out: mpsc::Sender<ClientFrame>,
+    /// What the program has not taken yet. While there is something, nothing is read.
+    undelivered: VecDeque<Event>,
+    /// The server's last word.
+    closing: Option<CloseReason>,
+    /// When something was last heard.
+    heard: Instant,
+    /// Since when the oldest unanswered request has been the one that is due.
+    due_since: Instant,
+}
+
+impl<D: Dial> Link<D> {
+    /// Serves one connection until it ends; `news` is what the program must hear first.
+    pub(super) async fn serve(&mut self, connection: Connection<D::Stream>, news: Vec<Event>) -> End {
+        let Connection { mut reader, writer, .. } = connection;
+        let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
+        let now = Instant::now();
+        let mut talk =
+            Talk { frames_out, undelivered: news.into(), closing: None, heard: now, due_since: now };
+        for frame in self.unanswered.frames() {
+            talk.send(frame);
+        }
+        let mut writing = pin!(write(writer, frames));
+        let mut write_failed = None;
+        let mut alarm = pin!(sleep_until(now + SILENCE_MAX));
+        let mut is_asked = true;
+        let events = self.events.clone();
+        loop {
+            let reads = talk.undelivered.is_empty();
+            tokio::select! {
+                error = &mut writing, if write_failed.is_none() => {
+                    // The reason may still wait to be read: go on until that fails, too, or is overdue.
+                    write_failed = Some(error);
+                    talk.due_since = Instant::now();
+                }
+                frame = reader.next(), if reads => {
+                    if let Some(end) = self.handle_frame(&mut talk, frame) {
+                        self.deliver_last(talk).await;
+                        return end;
+                    }
+                }
+                permit = events.reserve(), if !reads => talk.deliver(permit),
+                ask = self.asks.recv(), if is_asked && self.unanswered.len() < ASKS_WAITING_MAX => match ask {
+                    Some(ask) => self.take_in(&mut talk, ask),
+                    None => is_asked = false,
+                },
+                () = events.closed(), if !is_asked => return End::Over(Ended::Left),
+                () = &mut alarm, if reads => match self.check_alive(&mut talk, write_failed) {
+                    Ok(next) => alarm.as_mut().reset(next),
+                    Err(lost) => return End::Lost(lost),
+                },
+            }
+        }
+    }
+
+    /// Takes in what was asked, and what else is queued, so that one flush carries all of it.
+    fn take_in(&mut self, talk: &mut Talk, first: Ask) {
+        let mut next = Some(first);
+        while let Some(ask) = next {
+            self.put(talk, ask);
+            let has_room = self.unanswered.len() < ASKS_WAITING_MAX;
+            next = if has_room { self.asks.try_recv().ok() } else { None };
+        }
+    }
+
+    fn put(&mut self, talk: &mut Talk, ask: Ask) {
+        if self.unanswered.len() == 0 {
+            talk.due_since = Instant::now();
+        }
+        talk.send(ClientFrame { tag: ask.tag, request: ask.request.clone() });
+        self.unanswered.push(ask);
+    }
+
+    fn ping(&mut self, talk: &mut Talk) {
+        if !self.unanswered.has_ping() {
+            let tag = self.shared.next_tag();
+            self.put(talk, Ask { tag, request: Request::Ping, door: Door::Alive });
+        }
+    }
+
+    /// When to look again, or that the connection is dead.
+    fn check_alive(&mut self, talk: &mut Talk, write_failed: Option<Lost>) -> Result<Instant, Lost> {
+        let now = Instant::now();
+        if let Some(lost) = write_failed {
+            return Err(lost);
+        }
+        if self.unanswered.len() == 0 && now >= talk.heard + SILENCE_MAX {
+            self.ping(talk);
+        }
+        if self.unanswered.len() == 0 {
+            return Ok((talk.heard + SILENCE_MAX).min(now + ANSWER_DEADLINE));
+        }
+        let overdue = talk.due_since + ANSWER_DEADLINE;
+        if now >= overdue { Err(Lost::Silent) } else { Ok(overdue) }
+    }
+
+    fn handle_frame(
+        &mut self,
+        talk: &mut Talk,
+        frame: Option<Result<ServerFrame, FrameError>>,
+    ) -> Option<End> {
+        talk.heard = Instant::now();
+        match frame {
+            Some(Ok(ServerFrame::Response { tag, result })) => {
+                return self.handle_response(talk, tag, result);
+            }
+            Some(Ok(ServerFrame::Notification(notification))) => self.handle_notification(talk, notification),
+            Some(Err(FrameError::Io(error))) => {
+                return Some(talk.end(match error.kind() {
+                    io::ErrorKind::UnexpectedEof => Lost::HungUp,
+                    kind => Lost::Failed(kind),
+                }));
+            }
+            Some(Err(error)) => return Some(End::Over(Ended::Garbled(error.to_string()))),
+            None => return Some(talk.end(Lost::HungUp)),
+        }
+        None
+    }
+
+    fn handle_response(
+        &mut self,
+        talk: &mut Talk,
+        tag: Tag,
+        result: Result<Response, Refusal>,
+    ) -> Option<End> {
+        let Some(Ask { request, door, .. }) = self.unanswered.take(tag) else {
+            return Some(End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})"))));
+        };
+        talk.due_since = talk.heard;
+        let missed = result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
+        let is_goodbye = matches!(result, Ok(Response::Goodbye));
+        match door {
+            // One who no longer waits for the answer does not want it.
+            Door::Asker(asker) => drop(asker.send(result)),
+            Door::Events => talk.undelivered.push_back(Event::Answer { tag, request, result }),
+            Door::Rejoin => {
+                let missed = missed.is_some_and(|group| !self.unanswered.has_post_to(&group));
+                talk.undelivered.extend(rejoined(request, result, missed));
+            }
+            Door::Alive => {}
+        }
+        is_goodbye.then_some(End::Over(Ended::Left))
+    }
+
+    fn handle_notification(&mut self, talk: &mut Talk, notification: Notification) {
+        match notification {
+            Notification::Ping => self.ping(talk),
+            Notification::Closing(reason) => talk.closing = Some(reason),
+            notification => {
+                if let Some(missed) = self.state.notified(&notification)
+                    && !self.unanswered.has_post_to(&missed)
+                {
+                    talk.undelivered.push_back(Event::Missed(missed));
+                }
+                talk.undelivered.push_back(Event::Notification(notification));
+            }
+        }
+    }
+
+    /// The program hears everything that came before the end.
+    async fn deliver_last(&self, talk: Talk) {
+        for event in talk.undelivered {
+            if self.events.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Talk {
+    fn send(&self, frame: ClientFrame) {
+        // A writer that has failed takes no more; the connection ends soon, and what is unanswered is sent again.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.frames_out.try_send(frame) {
+            unreachable!("FRAMES_OUT_MAX covers all that can be unanswered");
+        }
+    }
+
+    /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants none.
+    fn deliver(&mut self, permit: Result<mpsc::Permit<'_, Event>, mpsc::error::SendError<()>>) {
+        match (permit, self.undelivered.pop_front()) {
+            (Ok(permit), Some(event)) => permit.send(event),
+            (Ok(_), None) => {}
+            (Err(_), _) => self.undelivered.clear(),
+        }
+        // What was not read meanwhile was not missing.
+        self.heard = Instant::now();
+        self.due_since = self.heard;
+    }
+
+    /// Why the connection really ended: the server's last word says more than the socket.
+    fn end(&self, lost: Lost) -> End {
+        match self.closing {
+            Some(CloseReason::Misbehaved(how)) => End::Over(Ended::Misbehaved(how)),
+            Some(CloseReason::Replaced) => End::Over(Ended::Replaced),
+            Some(reason) => End::Lost(Lost::Closed(reason)),
+            None => End::Lost(lost),
+        }
+    }
+}
+
+fn rejoined(request: Request, result: Result<Response, Refusal>, missed: bool) -> Option<Event> {
+    let Request::Join { group } = request else { return None };
+    match result {
+        Ok(_) => Some(Event::Rejoined { group, missed }),
+        Err(Refusal::AlreadyMember { .. }) => None,
+        Err(refusal) => Some(Event::NotRejoined { group, refusal }),
+    }
+}
+
+/// Writes frames as they come: all that are waiting, then one flush. Ends only when writing fails.
+async fn write<S: AsyncWrite>(mut writer: Writer<S>, mut frames: mpsc::Receiver<ClientFrame>) -> Lost {
+    let mut batch = Vec::with_capacity(WRITE_BATCH_FRAMES);
+    loop {
+        if frames.recv_many(&mut batch, WRITE_BATCH_FRAMES).await == 0 {
+            return Lost::HungUp;
+        }
+        let written = async {
+            for frame in batch.drain(..) {
+                writer.feed(frame).await?;
+            }
+            writer.flush().await
+        };
+        match written.await {
+            Ok(()) => {}
+            Err(FrameError::Io(error)) => return Lost::Failed(error.kind()),
+            Err(_) => return Lost::Failed(io::ErrorKind::InvalidData),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The line being typed: the line editor on a thread of its own.
+//!
+//! The editor blocks that thread until a line is finished, and nothing can call it back from there; so the thread
+//! shares nothing with the rest but bounded queues, a snapshot to complete from and the [`Gate`].
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use rustyline::config::Configurer;
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler,
+    ExternalPrinter, KeyEvent, Movement, RepeatCount,
+};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::command::{self, Command};
+use crate::completer::Assistant;
+use crate::directory::OFFERED_MAX;
+use crate::gate::Gate;
+use crate::history::{self, HISTORY_LINES_MAX};
+use crate::lines::Typed;
+use crate::screen::Aside;
+use crate::view::View;
+
+/// The assignment's question.
+const NAME_QUESTION: &str = "Choose username: ";
+
+/// The most lines that were typed and not carried out, while the connection is lost, say. One more is not taken:
+/// if this thread waited for the rest of the program, which may be waiting for the screen, which needs this thread to
+/// print, nobody would ever move again.
+const LINES_WAITING_MAX: usize = 1_024;
+
+/// What to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Name,
+    Commands,
+}
+
+/// The editor before its thread has started.
+pub(crate) struct Prompt {
+    editor: Editor<Assistant, FileHistory>,
+    gate: Arc<Gate>,
+    aside: Option<Aside>,
+    view: View,
+    history: Option<PathBuf>,
+}
+
+/// The other end of the thread.
+pub(crate) struct Typist {
+    wants: SyncSender<Want>,
+    pub(crate) typed: mpsc::Receiver<Typed>,
+}
+
+impl Prompt {
+    /// Makes the editor. Fails where there is no terminal to edit at.
+    pub(crate) fn open(assistant: Assistant, view: View) -> rustyline::Result<Prompt> {
+        let config = Config::builder()
+            .max_history_size(HISTORY_LINES_MAX)?
+            .history_ignore_dups(true)?
+            .completion_type(CompletionType::List)
+            .completion_show_all_if_ambiguous(true)
+            .completion_prompt_limit(OFFERED_MAX)
+            .color_mode(ColorMode::Enabled)
+            .build();
+        let gate = Arc::clone(&assistant.gate);
+        let mut editor = Editor::with_config(config)?;
+        editor.set_helper(Some(assistant));
+        Ok(Prompt { editor, gate, aside: None, view, history: None })
+    }
+
+    /// A printer above the line.
+    pub(crate) fn printer(&mut self) -> rustyline::Result<Box<dyn ExternalPrinter + Send>> {
+        Ok(Box::new(self.editor.create_external_printer()?))
+    }
+
+    /// Keeps the lines of this run and of earlier ones in this file.
+    pub(crate) fn keep_history(&mut self, file: PathBuf) -> Result<(), ReadlineError> {
+        history::prepare(&file)?;
+        self.editor.load_history(&file)?;
+        self.history = Some(file);
+        Ok(())
+    }
+
+    /// Starts the thread, which waits to be told what to ask.
+    pub(crate) fn start(mut self, aside: Aside) -> io::Result<Typist> {
+        self.aside = Some(aside);
+        let (wants, wanted) = sync_channel(1);
+        let (lines, typed) = mpsc::channel(LINES_WAITING_MAX);
+        thread::Builder::new().name("prompt".to_owned()).spawn(move || {
+            self.run(&wanted, &lines);
+            self.gate.desert();
+        })?;
+        Ok(Typist { wants, typed })
+    }
+
+    fn run(&mut self, wanted: &Receiver<Want>, lines: &mpsc::Sender<Typed>) {
+        while let Ok(want) = wanted.recv() {
+            if want == Want::Commands {
+                self.read_commands(lines);
+                return;
+            }
+            let name = self.read(NAME_QUESTION).unwrap_or(Typed::End);
+            if lines.blocking_send(name).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Reads one line after the other, until the one that leaves.
+    fn read_commands(&mut self, lines: &mpsc::Sender<Typed>) {
+        if let Some(assistant) = self.editor.helper_mut() {
+            assistant.knows_commands = true;
+        }
+        if let Some(aside) = self.aside.clone() {
+            let clears = EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view }));
+            self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
+        }
+        loop {
+            let Some(typed) = self.read("") else { continue };
+            let leaves = match &typed {
+                Typed::Line(line) => {
+                    self.remember(line);
+                    matches!(command::parse(line), Ok(Some(Command::Exit)))
+                }
+                Typed::Unreadable(_) => false,
+                Typed::End => true,
+            };
+            if leaves {
+                // The terminal is in order and stays so; and this thread is not needed for printing any more.
+                self.gate.desert();
+                let _ = lines.blocking_send(typed);
+                return;
+            }
+            match lines.try_send(typed) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => self.note(self.view.too_much_typed()),
+                Err(TrySendError::Closed(_)) => return,
+            }
+        }
+    }
+
+    fn note(&self, text: String) {
+        self.aside.iter().for_each(|aside| aside.note(text.clone()));
+    }
+
+    /// One line; nothing when it was given up by an interrupt.
+    fn read(&mut self, question: &str) -> Option<Typed> {
+        let read = self.editor.readline(question);
+        self.gate.close();
+        match read {
+            Ok(line) => Some(Typed::Line(line)),
+            Err(ReadlineError::Interrupted) => None,
+            Err(ReadlineError::Eof) => Some(Typed::End),
+            Err(error) => {
+                tracing::warn!(%error, "the terminal can't be read");
+                Some(Typed::End)
+            }
+        }
+    }
+
+    /// Puts a line into the history, and into its file at once: other terminals share it, and this one may crash.
+    fn remember(&mut self, line: &str) {
+        let is_new = !line.trim().is_empty() && self.editor.add_history_entry(line).unwrap_or(false);
+        if let (true, Some(file)) = (is_new, &self.history)
+            && let Err(error) = self.editor.append_history(file)
+        {
+            tracing::warn!(%error, "the history can't be written");
+        }
+    }
+}
+
+impl Typist {
+    /// Asks for a name; it comes as one line.
+    pub(crate) fn ask_name(&self) {
+        // A thread that has ended has said so already.
+        let _ = self.wants.try_send(Want::Name);
+    }
+
+    /// From now on, lines are commands.
+    pub(crate) fn read_commands(&self) {
+        let _ = self.wants.try_send(Want::Commands);
+    }
+}
+
+/// Ctrl-C: clears the line; on an empty one, says how to leave.
+struct ClearLine {
+    aside: Aside,
+    view: View,
+}
+
+impl ConditionalEventHandler for ClearLine {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        if context.line().is_empty() {
+            self.aside.note(self.view.how_to_leave());
+            return Some(Cmd::Noop);
+        }
+        Some(Cmd::Kill(Movement::WholeBuffer))
+    }
+}

@@ -1,0 +1,177 @@
+//! What is shown, and the thread that shows it. Writing may block for as long as the terminal, the line editor or the
+//! reader of a pipe likes, so nothing but this thread ever waits for it.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::thread;
+
+use rustyline::ExternalPrinter;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, timeout};
+
+use crate::gate::Gate;
+
+/// The most texts that wait to be shown: some seconds of a busy group while a search is open. With the longest
+/// messages these are 33 MB. When it is full, the program stops taking events; see the crate's bounds.
+const PRINT_QUEUE_MAX: usize = 4_096;
+
+/// The most texts that go into one print: enough to make the price of a print negligible, few enough to be quick.
+const PRINT_BATCH_MAX: usize = 512;
+
+/// How long the end of the program waits for what is still to be shown.
+const FINISH_WAIT: Duration = Duration::from_secs(1);
+
+/// One text of whole lines.
+struct Shown {
+    text: String,
+    /// Whether this program says it itself, rather than the server.
+    is_note: bool,
+}
+
+/// Where texts go.
+pub(crate) enum Output {
+    /// Above the line being typed.
+    AboveTheLine(AboveTheLine),
+    /// What the server said to standard output, the rest to standard error.
+    Streams,
+}
+
+/// The line editor's printer, and what it was given last.
+pub(crate) struct AboveTheLine {
+    printer: Box<dyn ExternalPrinter + Send>,
+    gate: Arc<Gate>,
+    last: String,
+}
+
+/// Nobody reads what is shown any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutputGone;
+
+/// Shows texts, in order.
+pub(crate) struct Screen {
+    queue: mpsc::Sender<Shown>,
+    finished: oneshot::Receiver<()>,
+}
+
+/// A door to the screen for one who can't wait.
+#[derive(Clone)]
+pub(crate) struct Aside(mpsc::Sender<Shown>);
+
+impl Screen {
+    /// Starts the thread.
+    pub(crate) fn start(output: Output) -> io::Result<Screen> {
+        let (queue, shown) = mpsc::channel(PRINT_QUEUE_MAX);
+        let (finish, finished) = oneshot::channel();
+        thread::Builder::new().name("screen".to_owned()).spawn(move || {
+            show(output, shown);
+            // Nobody waits for the end: that is fine, too.
+            let _ = finish.send(());
+        })?;
+        Ok(Screen { queue, finished })
+    }
+
+    /// Shows what the server said. Waits while too much is waiting already.
+    pub(crate) async fn say(&self, text: String) -> Result<(), OutputGone> {
+        self.queue.send(Shown { text, is_note: false }).await.map_err(|_| OutputGone)
+    }
+
+    /// Shows what this program has to say itself.
+    pub(crate) async fn note(&self, text: String) -> Result<(), OutputGone> {
+        self.queue.send(Shown { text, is_note: true }).await.map_err(|_| OutputGone)
+    }
+
+    /// Lets another thread show something, or drop it when too much is waiting.
+    pub(crate) fn aside(&self) -> Aside {
+        Aside(self.queue.clone())
+    }
+
+    /// Waits, but not for long, until everything is shown.
+    pub(crate) async fn finish(self) {
+        drop(self.queue);
+        let _ = timeout(FINISH_WAIT, self.finished).await;
+    }
+}
+
+impl Aside {
+    pub(crate) fn note(&self, text: String) {
+        // Too much is waiting: this is the least of it.
+        let _ = self.0.try_send(Shown { text, is_note: true });
+    }
+}
+
+/// Shows what comes: what is waiting, in one print.
+fn show(mut output: Output, mut queue: mpsc::Receiver<Shown>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut is_note = first.is_note;
+        let mut text = first.text + "\n";
+        for _ in 1..PRINT_BATCH_MAX {
+            let Ok(next) = queue.try_recv() else { break };
+            if next.is_note != is_note {
+                if output.print(std::mem::take(&mut text), is_note).is_err() {
+                    return;
+                }
+                is_note = next.is_note;
+            }
+            text.push_str(&next.text);
+            text.push('\n');
+        }
+        if output.print(text, is_note).is_err() {
+            return;
+        }
+    }
+    output.finish();
+}
+
+impl Output {
+    fn print(&mut self, text: String, is_note: bool) -> Result<(), OutputGone> {
+        match self {
+            Output::AboveTheLine(above) => match above.print(text) {
+                Ok(()) => Ok(()),
+                Err(unshown) => {
+                    *self = Output::Streams;
+                    self.print(unshown, false)
+                }
+            },
+            Output::Streams if is_note => {
+                // Without a standard error there is still a chat.
+                let _ = io::stderr().lock().write_all(text.as_bytes());
+                Ok(())
+            }
+            Output::Streams => write_out(&text),
+        }
+    }
+
+    /// What was handed over to the line editor shall be on the screen.
+    fn finish(self) {
+        if let Output::AboveTheLine(above) = self
+            && !above.gate.settle()
+        {
+            let _ = write_out(&above.last);
+        }
+    }
+}
+
+impl AboveTheLine {
+    pub(crate) fn new(printer: Box<dyn ExternalPrinter + Send>, gate: Arc<Gate>) -> AboveTheLine {
+        AboveTheLine { printer, gate, last: String::new() }
+    }
+
+    /// Gives back what is not on the screen when the line editor has gone.
+    fn print(&mut self, text: String) -> Result<(), String> {
+        let AboveTheLine { printer, gate, last } = self;
+        let handed = text.clone();
+        match gate.print(|| printer.print(handed)) {
+            Ok(()) => {
+                *last = text;
+                Ok(())
+            }
+            Err(_) if gate.is_settled() => Err(text),
+            Err(_) => Err(std::mem::take(last) + &text),
+        }
+    }
+}
+
+fn write_out(text: &str) -> Result<(), OutputGone> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| OutputGone)
+}

@@ -1,0 +1,417 @@
+//! From what happened to lines of text: the only place with sentences. Pure.
+//!
+//! The wording of the assignment's Figure 1 is kept to the letter; the rest speaks in the same voice: what happened,
+//! and what to do about it. Each function gives one or more whole lines, without the last line end.
+
+mod harmless;
+mod paint;
+#[cfg(test)]
+mod tests;
+
+use chatroom_client::{ConnectError, Conversation, Ended, Lost};
+use chatroom_proto::{
+    Body, CloseReason, GroupName, Misbehaviour, Notification, Post, Refusal, Request, Response, UserName, VersionRange, Welcome,
+};
+
+use crate::command::{Mistake, Row, TABLE};
+pub(crate) use harmless::harmless;
+pub(crate) use paint::{Kind, Paint};
+
+/// What the continuation lines of a message begin with, so that nobody can forge the line of somebody else.
+const CONTINUATION: &str = "\n    ";
+
+/// How text is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// For people: a message may take several lines.
+    Screen,
+    /// For programs: one event a line.
+    Lines,
+}
+
+/// Turns what happened into text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    pub(crate) layout: Layout,
+    pub(crate) paint: Paint,
+}
+
+impl View {
+    /// The client was let in.
+    pub(crate) fn welcome(self, welcome: &Welcome) -> String {
+        let mut lines = vec![self.system("Connected to the server!")];
+        for membership in welcome.groups.as_slice() {
+            lines.push(self.system(format!("You joined the room '{}'", membership.group)));
+        }
+        lines.join("\n")
+    }
+
+    /// For one who has just come in at a terminal.
+    pub(crate) fn orientation(self) -> String {
+        let names: Vec<_> = TABLE.iter().map(|row| row.name).filter(|name| *name != "help").collect();
+        self.hint(format!("Commands: {}. Type 'help' to see how they go; Tab completes.", names.join(", ")))
+    }
+
+    /// The server said something unasked. Nothing for what is the link's business.
+    pub(crate) fn notification(self, notification: &Notification) -> Option<String> {
+        Some(match notification {
+            Notification::Arrived { user, group, .. } => {
+                self.system(format!("{user} joined the room '{group}'"))
+            }
+            Notification::Departed { user, .. } => self.system(format!("{user} has left the chat.")),
+            Notification::Joined { user, group, .. } => {
+                self.system(format!("{user} has joined in group chat '{group}'."))
+            }
+            Notification::Left { user, group, .. } => {
+                self.system(format!("{user} has left group chat '{group}'."))
+            }
+            Notification::GroupPost { post, group } => self.group_post(post, group),
+            Notification::PrivatePost { post, .. } => self.private_post(post),
+            Notification::Ping | Notification::Closing(_) => return None,
+        })
+    }
+
+    fn group_post(self, post: &Post, group: &GroupName) -> String {
+        let head = self.paint.paint(Kind::Name, harmless(&format!("In group {group}, {}:", post.from)));
+        format!("{head} {}", self.body(&post.body))
+    }
+
+    fn private_post(self, post: &Post) -> String {
+        let head = self.paint.paint(Kind::Private, harmless(&format!("Private message from {}:", post.from)));
+        format!("{head} {}", self.body(&post.body))
+    }
+
+    fn body(self, body: &Body) -> String {
+        let lines: Vec<_> = body.as_str().split('\n').map(harmless).collect();
+        match self.layout {
+            Layout::Screen => lines.join(CONTINUATION),
+            Layout::Lines => lines.join(r"\n"),
+        }
+    }
+
+    /// A request was granted. Nothing for what shows itself, and for pages of lists: see [`View::groups`] and
+    /// [`View::users`].
+    pub(crate) fn response(self, response: &Response) -> Option<String> {
+        Some(match response {
+            Response::Welcome(welcome) => self.welcome(welcome),
+            Response::Created { group, .. } => {
+                self.system(format!("New group chat with name '{group}' has created successfully!"))
+            }
+            Response::Joined { membership, .. } => {
+                self.system(format!("You have joined in group chat '{}' successfully!", membership.group))
+            }
+            Response::Left { group, .. } => {
+                self.system(format!("You have left group chat '{group}' successfully!"))
+            }
+            Response::Groups { .. }
+            | Response::Users { .. }
+            | Response::Posted { .. }
+            | Response::Goodbye
+            | Response::Pong => return None,
+        })
+    }
+
+    /// All groups.
+    pub(crate) fn groups(self, groups: &[GroupName]) -> String {
+        self.list("available groups:", groups.iter().map(GroupName::as_str))
+    }
+
+    /// Everybody who is there.
+    pub(crate) fn users(self, users: &[UserName]) -> String {
+        self.list("online users:", users.iter().map(UserName::as_str))
+    }
+
+    fn list<'a>(self, title: &str, names: impl Iterator<Item = &'a str>) -> String {
+        let mut text = self.system(title);
+        for name in names {
+            text.push('\n');
+            text.push_str(&harmless(name));
+        }
+        text
+    }
+
+    /// A request was refused; `meant` is what may have been meant instead of a name that is not there.
+    pub(crate) fn refusal(self, request: &Request, refusal: &Refusal, meant: Option<&str>) -> String {
+        self.trouble(match refusal {
+            Refusal::GroupExists { group } => {
+                format!("There is already a group chat with name '{group}'. To become a member: join {group}")
+            }
+            Refusal::NoSuchGroup { group } => {
+                let fix = match meant {
+                    Some(meant) => format!("Did you mean '{meant}'?"),
+                    None => format!("Type 'groups' to see what there is, or 'create {group}' to make it."),
+                };
+                format!("There is no group chat with name '{group}'. {fix}")
+            }
+            Refusal::AlreadyMember { group } => {
+                format!("You are already in group chat '{group}'. To say something: public {group} [message]")
+            }
+            Refusal::NotMember { group } if matches!(request, Request::Leave { .. }) => {
+                format!("You are not in group chat '{group}', so there is nothing to leave.")
+            }
+            Refusal::NotMember { group } => {
+                format!("You are not in group chat '{group}'; join it first: join {group}")
+            }
+            Refusal::NoSuchUser { name } => {
+                let fix = match meant {
+                    Some(meant) => format!("Did you mean '{meant}'?"),
+                    None => "Type 'users' to see who is online.".to_owned(),
+                };
+                format!("There is no user with name '{name}'. {fix}")
+            }
+            Refusal::TooManyGroups { limit } => format!(
+                "The server holds {limit} group chats, and that is all it will. Type 'groups' to see them, and \
+                 join one."
+            ),
+            Refusal::TooManyMemberships { limit } => format!(
+                "You are in {limit} group chats, and nobody can be in more. Leave one first: leave [group-name]"
+            ),
+            Refusal::NameTaken { name } => {
+                format!("The name '{name}' is taken: somebody who is called that is here. Choose another one.")
+            }
+            Refusal::NotRegistered { name } => {
+                format!("The name '{name}' is not registered, so it has no password. Come without one.")
+            }
+            Refusal::UnsupportedVersion { server } => {
+                let fix = if server.min() > VersionRange::SPOKEN.max() {
+                    "Get a newer version of this program."
+                } else {
+                    "Get an older version of this program, or update the server."
+                };
+                let (theirs, ours) = (versions(*server), versions(VersionRange::SPOKEN));
+                format!("This server speaks {theirs} of the protocol, this program {ours}. {fix}")
+            }
+        })
+    }
+
+    /// A line that is no command.
+    pub(crate) fn mistake(self, mistake: &Mistake) -> String {
+        self.trouble(match mistake {
+            Mistake::UnknownCommand { word, meant: Some(meant) } => {
+                format!("There is no command '{word}'. Did you mean '{meant}'?")
+            }
+            Mistake::UnknownCommand { word, meant: None } => format!(
+                "There is no command '{word}'. Type 'help' to see the commands. To say something: public \
+                 [group-name] [message]"
+            ),
+            Mistake::Missing { row, what } => {
+                format!("'{}' needs {what}. Usage: {}", row.name, usage(row))
+            }
+            Mistake::TooMuch { row } if row.arguments.is_empty() => {
+                format!("'{}' takes nothing after it. Usage: {}", row.name, usage(row))
+            }
+            Mistake::TooMuch { row } => {
+                format!("'{}' takes one name, without spaces. Usage: {}", row.name, usage(row))
+            }
+            Mistake::BadName { row, name, error } => {
+                format!("'{name}' is no name: {error}. Usage: {}", usage(row))
+            }
+            Mistake::BadMessage { error } if self.layout == Layout::Screen => {
+                format!("That was not sent: {error}. The up arrow brings it back.")
+            }
+            Mistake::BadMessage { error } => format!("That was not sent: {error}."),
+        })
+    }
+
+    /// A line of input that could not even be read.
+    pub(crate) fn unreadable(self, why: &str) -> String {
+        self.trouble(format!("A line of the input was skipped: {why}."))
+    }
+
+    /// All commands, or one.
+    pub(crate) fn help(self, row: Option<&Row>) -> String {
+        match row {
+            Some(row) => format!("Usage: {}\n{}", usage(row), row.help),
+            None => {
+                let width = TABLE.iter().map(|row| usage(row).len()).max().unwrap_or_default();
+                let rows = TABLE.iter().map(|row| format!("{:width$}  {}", usage(row), row.brief));
+                rows.collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    /// A line was typed and has no place to wait.
+    pub(crate) fn too_much_typed(self) -> String {
+        self.trouble("Too many lines wait for the server: this one was not taken. The up arrow brings it back.")
+    }
+
+    /// Says how to leave.
+    pub(crate) fn how_to_leave(self) -> String {
+        self.hint("Type 'exit' or press Ctrl-D to leave.")
+    }
+
+    /// The connection is lost, and the link tries to remake it.
+    pub(crate) fn lost(self, lost: &Lost) -> String {
+        let why = match lost {
+            Lost::Closed(reason) => format!(" ({})", reason_text(*reason)),
+            Lost::HungUp | Lost::Failed(_) => String::new(),
+            Lost::Silent => " (nothing was heard from the server)".to_owned(),
+        };
+        self.trouble(format!("Connection lost; reconnecting...{why}"))
+    }
+
+    /// The connection is back.
+    pub(crate) fn back(self, resumed: bool, missed: &[GroupName]) -> String {
+        let mut lines = vec![self.system(if resumed {
+            "Connected again!"
+        } else {
+            "Connected again! You were away for too long to keep your place: the others saw you leave and come back."
+        })];
+        let missed: Vec<_> = missed.iter().cloned().map(Conversation::Group).collect();
+        lines.extend(self.missed(&missed));
+        lines.join("\n")
+    }
+
+    /// Some messages did not come through. Nothing when there are none.
+    pub(crate) fn missed(self, missed: &[Conversation]) -> Option<String> {
+        let names: Vec<_> = missed
+            .iter()
+            .map(|conversation| match conversation {
+                Conversation::Group(group) => format!("in '{group}'"),
+                Conversation::Private(user) => format!("from '{user}'"),
+            })
+            .collect();
+        let (last, others) = names.split_last()?;
+        let names = if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
+        Some(self.trouble(format!("While you were away, messages {names} were missed.")))
+    }
+
+    /// A group is gone while the client was away.
+    pub(crate) fn not_rejoined(self, group: &GroupName, refusal: &Refusal) -> String {
+        match refusal {
+            Refusal::NoSuchGroup { .. } => self.trouble(format!(
+                "Group chat '{group}' is gone: the server no longer has it. To make it again: create {group}"
+            )),
+            other => {
+                let request = Request::Join { group: group.clone() };
+                format!(
+                    "{}\n{}",
+                    self.trouble(format!("You are no longer in group chat '{group}'.")),
+                    self.refusal(&request, other, None)
+                )
+            }
+        }
+    }
+
+    /// It is over. Nothing to say when that is what was asked for.
+    pub(crate) fn ended(self, ended: &Ended) -> Option<String> {
+        Some(self.trouble(match ended {
+            Ended::Left => return None,
+            Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
+            Ended::Refused(Refusal::NameTaken { name }) => format!(
+                "You were away for too long, and somebody else is called '{name}' now. Come back under another name."
+            ),
+            Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
+            Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
+            Ended::Misbehaved(how) => misbehaved_text(*how),
+            Ended::Garbled(what) => {
+                format!("The server said something that this program does not understand: {what}.")
+            }
+        }))
+    }
+
+    /// There is no connection to begin with.
+    pub(crate) fn connect_error(self, error: &ConnectError, host: &str, port: u16) -> String {
+        self.trouble(match error {
+            ConnectError::Unreachable(why) => format!(
+                "Cannot connect to {host}:{port}: {why}. Is the server running there? To start one: chatroom-server"
+            ),
+            ConnectError::Silent => {
+                format!("The server at {host}:{port} does not answer. Is it a chatroom-server?")
+            }
+            ConnectError::Cut => {
+                format!("The server at {host}:{port} hung up at once. Is it a chatroom-server?")
+            }
+            ConnectError::Refused(refusal) => return self.refusal(&Request::Ping, refusal, None),
+            ConnectError::Closed(CloseReason::Misbehaved(how)) => misbehaved_text(*how),
+            ConnectError::Closed(reason) => {
+                format!("The server at {host}:{port} hung up: {}. Try again later.", reason_text(*reason))
+            }
+            ConnectError::Garbled(what) => {
+                format!("What answers at {host}:{port} does not speak this program's protocol: {what}.")
+            }
+        })
+    }
+
+    /// A text that wants to be a name, and is none.
+    pub(crate) fn bad_name(self, name: &str, error: chatroom_proto::NameError) -> String {
+        self.trouble(format!("'{name}' can't be your name: {error}. Choose another one."))
+    }
+
+    /// No name was given, and there is nobody to ask.
+    pub(crate) fn no_name(self) -> String {
+        self.trouble("A name is needed: the third argument, or the first line of the input.")
+    }
+
+    /// The client leaves while the server is away.
+    pub(crate) fn unanswered(self, count: usize) -> String {
+        let what = if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") };
+        self.trouble(format!("The server did not answer in time: {what} perhaps not carried out."))
+    }
+
+    /// The history of lines is not kept.
+    pub(crate) fn no_history(self, file: &str, why: &str) -> String {
+        self.trouble(format!("The history is not kept: {file}: {why}. To choose another file: --history FILE"))
+    }
+
+    /// The log would spoil the screen.
+    pub(crate) fn no_log(self) -> String {
+        self.trouble("Nothing is logged: at a terminal the log needs a file. Choose one: --log-file FILE")
+    }
+
+    fn system(self, text: impl AsRef<str>) -> String {
+        self.paint.paint(Kind::System, harmless(text.as_ref()))
+    }
+
+    fn trouble(self, text: impl AsRef<str>) -> String {
+        self.paint.paint(Kind::Trouble, harmless(text.as_ref()))
+    }
+
+    fn hint(self, text: impl AsRef<str>) -> String {
+        self.paint.paint(Kind::Hint, text)
+    }
+}
+
+/// How a command is written.
+pub(crate) fn usage(row: &Row) -> String {
+    format!("{} {}", row.name, row.arguments).trim_end().to_owned()
+}
+
+fn versions(range: VersionRange) -> String {
+    match (range.min(), range.max()) {
+        (only, max) if only == max => format!("version {only}"),
+        (min, max) => format!("version {min} to {max}"),
+    }
+}
+
+fn lost_text(lost: Lost) -> String {
+    match lost {
+        Lost::Closed(reason) => reason_text(reason).to_owned(),
+        Lost::HungUp => "the server hung up".to_owned(),
+        Lost::Silent => "nothing was heard from the server".to_owned(),
+        Lost::Failed(kind) => kind.to_string(),
+    }
+}
+
+fn reason_text(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Shutdown => "the server is going down",
+        CloseReason::TooSlow => "what came was not read fast enough",
+        CloseReason::Idle => "the server heard nothing from here",
+        CloseReason::HandshakeTimeout => "saying hello took too long",
+        CloseReason::ServerFull => "the server has as many connections as it will hold",
+        CloseReason::Replaced => "the same session goes on elsewhere",
+        CloseReason::Misbehaved(_) => "this program broke the protocol",
+        CloseReason::Failed => "something failed in the server",
+    }
+}
+
+fn misbehaved_text(how: Misbehaviour) -> String {
+    let what = match how {
+        Misbehaviour::FrameTooLong { limit } => format!("a frame of more than {limit} bytes"),
+        Misbehaviour::Malformed => "a frame that is not a request".to_owned(),
+        Misbehaviour::HelloExpected => "something before hello".to_owned(),
+        Misbehaviour::HelloAgain => "hello again".to_owned(),
+    };
+    format!("The server hung up because of what this program sent: {what}. That is a bug in this program.")
+}

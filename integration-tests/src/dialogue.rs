@@ -1,0 +1,192 @@
+//! Scenes as text. A line is one of
+//!
+//! ```text
+//! jim comes                    connects, says hello, and is welcome
+//! jim knocks                   connects and says hello; the answer is yet to be heard
+//! jim knocks with a password   the same, with a password
+//! jim knocks from version 7    the same, speaking only that version
+//! jim> join tea                asks something
+//! jim< joined tea              the next thing that jim hears
+//! jim is hung up on            the next thing is the end of the connection
+//! jim vanishes                 the connection is cut, without a word
+//! jim returns                  connects again with the token, and the session goes on
+//! jim knocks again             connects again with the token; the answer is yet to be heard
+//! 31 s pass                    (only under virtual time)
+//! the log stops                nothing is ordered until (only under virtual time)
+//! the log goes on
+//! ```
+//!
+//! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything left to hear.
+
+use chatroom_proto::{
+    CloseReason, Membership, Notification, Page, Post, PostId, Refusal, Request, Response, Seq, ServerFrame,
+};
+
+use crate::guest::{body, group, post_id, user};
+use crate::stage::{Entrance, Stage};
+
+/// Plays a dialogue.
+///
+/// # Panics
+/// When something else is heard than the dialogue says, or a line has no meaning.
+pub async fn play<S: Stage>(mut stage: S, dialogue: &str) {
+    let mut guests: Vec<String> = Vec::new();
+    for (number, line) in dialogue.lines().enumerate().map(|(n, line)| (n + 1, line.trim())) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let context = format!("line {number}, «{line}», in{dialogue}");
+        let name = line.split(['>', '<', ' ']).next().unwrap_or_default().to_owned();
+        if !guests.contains(&name) && !line.ends_with(" pass") && name != "the" {
+            guests.push(name);
+        }
+        step(&mut stage, line, &context).await;
+    }
+    for guest in guests {
+        if let Some(rest) = stage.rest(&guest).await {
+            panic!("{guest} heard more than the dialogue says: {}, in{dialogue}", show(&rest));
+        }
+    }
+}
+
+async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
+    if let Some((name, words)) = line.split_once("> ") {
+        return stage.say(name, request(words, context)).await;
+    }
+    if let Some((name, expected)) = line.split_once("< ") {
+        let heard = stage.hear(name).await;
+        let heard = heard.as_ref().map_or_else(|| "(hung up)".to_owned(), show);
+        assert_eq!(heard, expected, "{context}");
+        return;
+    }
+    let words: Vec<&str> = line.split(' ').collect();
+    match words[..] {
+        [name, "comes"] => {
+            stage.knock(name, Entrance::Open).await;
+            let heard = stage.hear(name).await;
+            assert_eq!(heard.as_ref().map(show).as_deref(), Some("welcome, in General"), "{context}");
+        }
+        [name, "knocks"] => stage.knock(name, Entrance::Open).await,
+        [name, "knocks", "with", "a", "password"] => stage.knock(name, Entrance::Password).await,
+        [name, "knocks", "from", "version", version] => {
+            stage.knock(name, Entrance::Version(version.parse().expect(context))).await;
+        }
+        [name, "knocks", "again"] => stage.knock(name, Entrance::Token).await,
+        [name, "returns"] => {
+            stage.knock(name, Entrance::Token).await;
+            let heard = stage.hear(name).await.as_ref().map(show).unwrap_or_default();
+            assert!(heard.starts_with("welcome back"), "{heard}: {context}");
+        }
+        [name, "vanishes"] => stage.vanish(name).await,
+        [name, "is", "hung", "up", "on"] => {
+            let heard = stage.hear(name).await;
+            assert_eq!(heard.as_ref().map(show), None, "{context}");
+        }
+        [seconds, "s", "pass"] => stage.pass(seconds.parse().expect(context)),
+        ["the", "log", "stops"] => stage.hold_log(true),
+        ["the", "log", "goes", "on"] => stage.hold_log(false),
+        _ => panic!("a line without meaning: {context}"),
+    }
+}
+
+/// What these words ask. A post's id is made from its text: the same text is the same post.
+fn request(words: &str, context: &str) -> Request {
+    let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
+    let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    match verb {
+        "create" => Request::Create { group: group(first) },
+        "join" => Request::Join { group: group(first) },
+        "leave" => Request::Leave { group: group(first) },
+        "groups" => Request::Groups { after: Seq::ZERO },
+        "users" => Request::Users { after: Seq::ZERO },
+        "public" => Request::Public { group: group(first), id: id_of(text), body: body(text) },
+        "private" => Request::Private { to: user(first), id: id_of(text), body: body(text) },
+        "exit" => Request::Exit,
+        "ping" => Request::Ping,
+        "hello" => Request::Hello(crate::guest::hello("again")),
+        _ => panic!("no such request: {context}"),
+    }
+}
+
+fn id_of(text: &str) -> PostId {
+    let fold = |sum: u64, byte: u8| sum.wrapping_mul(31).wrapping_add(u64::from(byte));
+    post_id(text.bytes().fold(7, fold))
+}
+
+/// A frame in the words of a dialogue.
+pub fn show(frame: &ServerFrame) -> String {
+    match frame {
+        ServerFrame::Response { result: Ok(response), .. } => show_response(response),
+        ServerFrame::Response { result: Err(refusal), .. } => format!("refused: {}", show_refusal(refusal)),
+        ServerFrame::Notification(notification) => show_notification(notification),
+    }
+}
+
+fn show_response(response: &Response) -> String {
+    match response {
+        Response::Welcome(welcome) => {
+            let back = if welcome.resumed { "welcome back" } else { "welcome" };
+            let groups = list(welcome.groups.as_slice().iter().map(|Membership { group, .. }| group));
+            format!("{back}, in {groups}")
+        }
+        Response::Created { group, .. } => format!("created {group}"),
+        Response::Joined { membership, .. } => format!("joined {}", membership.group),
+        Response::Left { group, .. } => format!("left {group}"),
+        Response::Groups { groups, next } => format!("groups: {}{}", page(groups), more(*next)),
+        Response::Users { users, next } => format!("users: {}{}", page(users), more(*next)),
+        Response::Posted { .. } => "posted".to_owned(),
+        Response::Goodbye => "goodbye".to_owned(),
+        Response::Pong => "pong".to_owned(),
+    }
+}
+
+fn page<T: std::fmt::Display>(page: &Page<T>) -> String {
+    list(page.as_slice())
+}
+
+fn more(next: Option<Seq>) -> &'static str {
+    if next.is_some() { " and more" } else { "" }
+}
+
+fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn show_refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::UnsupportedVersion { server } => format!("speaks {} to {}", server.min(), server.max()),
+        Refusal::NameTaken { name } => format!("{name} is taken"),
+        Refusal::NotRegistered { name } => format!("{name} is not registered"),
+        Refusal::GroupExists { group } => format!("{group} exists"),
+        Refusal::NoSuchGroup { group } => format!("no group {group}"),
+        Refusal::AlreadyMember { group } => format!("already in {group}"),
+        Refusal::NotMember { group } => format!("not in {group}"),
+        Refusal::NoSuchUser { name } => format!("nobody is {name}"),
+        Refusal::TooManyGroups { limit } => format!("more than {limit} groups"),
+        Refusal::TooManyMemberships { limit } => format!("in more than {limit} groups"),
+    }
+}
+
+fn show_notification(notification: &Notification) -> String {
+    match notification {
+        Notification::Ping => "ping".to_owned(),
+        Notification::Arrived { user, group, .. } => format!("{user} arrived in {group}"),
+        Notification::Departed { user, .. } => format!("{user} departed"),
+        Notification::Joined { user, group, .. } => format!("{user} joined {group}"),
+        Notification::Left { user, group, .. } => format!("{user} left {group}"),
+        Notification::GroupPost { post: Post { from, body, .. }, group } => {
+            format!("{from} in {group}: {}", body.as_str())
+        }
+        Notification::PrivatePost { post: Post { from, body, .. }, to } => {
+            format!("{from} to {to}: {}", body.as_str())
+        }
+        Notification::Closing(reason) => format!("closing: {}", show_reason(*reason)),
+    }
+}
+
+fn show_reason(reason: CloseReason) -> String {
+    match reason {
+        CloseReason::Misbehaved(how) => format!("{how:?}"),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,71 @@
+//! A server in this process, on a port that the system chose.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chatroom_server::log::MemoryLog;
+use chatroom_server::{Config, Monitor, ServeError, Server, listener};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::guest::{DEADLINE, Guest};
+
+/// A running server. It stops when this is dropped.
+pub struct Host {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What to ask about it.
+    pub monitor: Monitor,
+    shutdown: CancellationToken,
+    running: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Host {
+    /// A server with the default configuration and a log in memory.
+    pub fn start() -> Host {
+        Host::start_with(Config::default())
+    }
+
+    /// A server with this configuration and a log in memory.
+    ///
+    /// # Panics
+    /// When this machine has no free port.
+    pub fn start_with(config: Config) -> Host {
+        let socket = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let address = socket.local_addr().expect("a socket that listens has an address");
+        let shutdown = CancellationToken::new();
+        let server = Server::new(Arc::new(MemoryLog::new()), config, shutdown.clone());
+        let monitor = server.monitor();
+        let running = tokio::spawn(server.run(socket));
+        Host { address, monitor, shutdown, running }
+    }
+
+    /// A guest who has been let in.
+    pub async fn guest(&self, name: &str) -> Guest {
+        Guest::come(self.address, name).await
+    }
+
+    /// Tells the server to stop, without waiting.
+    pub fn shut_down(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Stops the server and waits until it has.
+    ///
+    /// # Errors
+    /// Why it had stopped by itself.
+    ///
+    /// # Panics
+    /// When it doesn't stop in time.
+    pub async fn stop(mut self) -> Result<(), ServeError> {
+        self.shutdown.cancel();
+        let stopped = tokio::time::timeout(DEADLINE, &mut self.running).await;
+        stopped.expect("the server stops when told to").expect("the server does not panic")
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}

@@ -1,0 +1,20 @@
+//! The kit: what the scenes in `tests/it` are played with.
+//!
+//! - [`host`]: a server on a free port, in this process, that stops on drop.
+//! - [`guest`]: a typed guest that speaks the protocol frame by frame, and waits for what it should hear.
+//! - [`dialogue`]: scenes as text, played on a stage.
+//! - [`proxy`]: between clients and a server, to cut connections.
+//! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
+//! - [`program`]: the real binaries: built when they are needed, and run with pipes.
+//! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees there.
+//! - [`process`]: how a program ends, and what it says.
+
+pub mod dialogue;
+pub mod guest;
+pub mod host;
+pub mod process;
+pub mod program;
+pub mod proxy;
+pub mod screen;
+pub mod stage;
+pub mod terminal;

@@ -1,0 +1,351 @@
+//! The real binaries: built when they are first needed, and run with pipes.
+
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::{Exit, Output, Process, spawning};
+
+/// Where the binaries are.
+#[derive(Debug)]
+pub struct Programs {
+    /// `chatroom-server`
+    pub server: PathBuf,
+    /// `chatroom`
+    pub client: PathBuf,
+}
+
+/// The binaries, as the sources are now: whoever asks first has them built, in the running test's profile and target
+/// directory. `cargo test` holds no lock while tests run, and has nothing left to build for a second one.
+///
+/// # Panics
+/// When they can't be built.
+pub fn programs() -> &'static Programs {
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    PROGRAMS.get_or_init(build)
+}
+
+fn build() -> Programs {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    // <target>/<profile>/deps/<test>
+    let directory = test.ancestors().nth(2).expect("a test is built into its profile's directory");
+    let target = directory.parent().expect("a profile's directory is in the target directory");
+    let profile = match directory.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--quiet", "--package", "chatroom-server", "--package", "chatroom-client", "--bins"])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null());
+    let built = {
+        let _spawning = spawning();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    }
+    .and_then(std::process::Child::wait_with_output)
+    .expect("cargo can be run");
+    assert!(
+        built.status.success(),
+        "the programs to test can't be built ({command:?}):\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let programs = Programs { server: directory.join("chatroom-server"), client: directory.join("chatroom") };
+    for program in [&programs.server, &programs.client] {
+        assert!(program.is_file(), "{command:?} succeeded and there is no {}", program.display());
+    }
+    programs
+}
+
+/// A home directory for programs, gone with the last of them. Nothing else of the environment reaches them.
+#[derive(Debug, Clone)]
+pub struct Home(Arc<TempDir>);
+
+impl Home {
+    /// An empty one.
+    ///
+    /// # Panics
+    /// When there is no room for temporary files.
+    pub fn new() -> Home {
+        Home(Arc::new(TempDir::with_prefix("chatroom-").expect("a temporary directory can be made")))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// What programs find in their environment.
+    pub fn environment(&self) -> [(&'static str, String); 5] {
+        let path = |below: &str| self.path().join(below).to_string_lossy().into_owned();
+        [
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("HOME", path("")),
+            ("XDG_STATE_HOME", path("state")),
+            ("TERM", "xterm-256color".to_owned()),
+            ("LC_ALL", "C.UTF-8".to_owned()),
+        ]
+    }
+}
+
+impl Default for Home {
+    fn default() -> Home {
+        Home::new()
+    }
+}
+
+/// The server as a program. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct ServerProgram {
+    port: u16,
+    process: Process,
+    output: Output,
+    diagnostics: Output,
+    _home: Home,
+}
+
+/// Ports that no system hands out by itself, neither to a server that asks for any port nor to a client that connects:
+/// nobody takes one of these while its server is away for a moment.
+const PORTS_NEVER_HANDED_OUT: std::ops::Range<u16> = 20_000..30_000;
+
+impl ServerProgram {
+    /// Starts it on any free port, and waits until it says that it listens.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn start() -> ServerProgram {
+        ServerProgram::start_with(&[])
+    }
+
+    /// The same, with more arguments.
+    ///
+    /// # Panics
+    /// When it does not say that it listens.
+    pub fn start_with(arguments: &[&str]) -> ServerProgram {
+        ServerProgram::try_start(0, arguments)
+            .unwrap_or_else(|said| panic!("the server did not start: {said}"))
+    }
+
+    /// Starts it on a port on which it can be started again.
+    ///
+    /// # Panics
+    /// When no such port is free.
+    pub fn start_where_it_can_come_back() -> ServerProgram {
+        let ports = PORTS_NEVER_HANDED_OUT;
+        let first = ports.start + (std::process::id() % u32::from(ports.end - ports.start)) as u16;
+        (first..ports.end)
+            .chain(ports.start..first)
+            .take(50)
+            .find_map(|port| ServerProgram::try_start(port, &[]).ok())
+            .expect("one of fifty ports is free")
+    }
+
+    /// Starts it on that port.
+    ///
+    /// # Panics
+    /// When it does not say that it listens.
+    pub fn start_on(port: u16) -> ServerProgram {
+        ServerProgram::try_start(port, &[]).unwrap_or_else(|said| panic!("the server did not start: {said}"))
+    }
+
+    fn try_start(port: u16, arguments: &[&str]) -> Result<ServerProgram, String> {
+        let home = Home::new();
+        let mut command = Command::new(&programs().server);
+        command
+            .args(["--listen", &format!("127.0.0.1:{port}"), "--log", "info"])
+            .args(arguments)
+            .env_clear()
+            .envs(home.environment())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let Started { process, output, diagnostics, .. } = start(&mut command);
+        let started = output.line(0);
+        let port = diagnostics.find(port_in);
+        match (started.as_deref(), port) {
+            (Some("Server is listening!"), Some(port)) => {
+                Ok(ServerProgram { port, process, output, diagnostics, _home: home })
+            }
+            _ => Err(format!("{output}{diagnostics}")),
+        }
+    }
+
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// What it says on standard output.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// What it says on standard error.
+    pub fn diagnostics(&self) -> &Output {
+        &self.diagnostics
+    }
+
+    /// Kills it as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it survives that.
+    pub fn kill(self) {
+        self.process.signal(Signal::KILL);
+        self.process.wait().expect("nothing survives SIGKILL");
+    }
+
+    /// Tells it to stop, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn stop(self) -> Finished {
+        self.process.signal(Signal::TERM);
+        finish(&self.process, &self.output, &self.diagnostics)
+    }
+}
+
+/// Finds the port in the line that says where the server listens.
+fn port_in(diagnostics: &str) -> Option<u16> {
+    let complete = &diagnostics[..=diagnostics.rfind('\n')?];
+    let (_, address) = complete.split_once("listening address=127.0.0.1:")?;
+    let digits = address.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+/// How a program ended, and all that it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// How it ended.
+    pub exit: Exit,
+    /// What it said on standard output.
+    pub output: String,
+    /// What it said on standard error.
+    pub diagnostics: String,
+}
+
+fn finish(process: &Process, output: &Output, diagnostics: &Output) -> Finished {
+    let Some(exit) = process.wait() else {
+        panic!("the program does not end; it said:\n{output}{diagnostics}")
+    };
+    Finished { exit, output: output.to_the_end(), diagnostics: diagnostics.to_the_end() }
+}
+
+/// A program that was just started.
+struct Started {
+    process: Process,
+    input: Option<ChildStdin>,
+    output: Output,
+    diagnostics: Output,
+}
+
+fn start(command: &mut Command) -> Started {
+    let spawned = {
+        let _spawning = spawning();
+        command.stderr(Stdio::piped()).spawn()
+    };
+    let mut child = spawned.unwrap_or_else(|error| panic!("can't run {command:?}: {error}"));
+    let input = child.stdin.take();
+    let output = child.stdout.take().map_or_else(|| Output::gather(std::io::empty()), Output::gather);
+    let diagnostics = Output::gather(child.stderr.take().expect("standard error is a pipe"));
+    Started { process: Process::watch(child), input, output, diagnostics }
+}
+
+/// The client as a script runs it: without a terminal. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Piped {
+    process: Process,
+    input: Option<ChildStdin>,
+    output: Output,
+    diagnostics: Output,
+    lines_heard: usize,
+    _home: Home,
+}
+
+impl Piped {
+    /// Runs `chatroom` with these arguments.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn run(arguments: &[&str]) -> Piped {
+        Piped::run_into(Stdio::piped(), arguments)
+    }
+
+    /// Runs `chatroom 127.0.0.1 PORT NAME`.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn connect(port: u16, name: &str) -> Piped {
+        Piped::run(&["127.0.0.1", &port.to_string(), name])
+    }
+
+    /// Runs `chatroom` with another standard output, which is not looked at.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn run_into(output: impl Into<Stdio>, arguments: &[&str]) -> Piped {
+        let home = Home::new();
+        let mut command = Command::new(&programs().client);
+        command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::piped()).stdout(output);
+        let Started { process, input, output, diagnostics } = start(&mut command);
+        Piped { process, input, output, diagnostics, lines_heard: 0, _home: home }
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Panics
+    /// When it no longer reads.
+    pub fn say(&mut self, line: impl Display) {
+        let input = self.input.as_mut().expect("the input is still open");
+        writeln!(input, "{line}").expect("the client reads its input");
+    }
+
+    /// Waits for the next line of its standard output, which must be this.
+    ///
+    /// # Panics
+    /// When it is another, or none comes.
+    pub fn hear(&mut self, expected: &str) {
+        let heard = self.output.line(self.lines_heard);
+        assert_eq!(
+            heard.as_deref(),
+            Some(expected),
+            "line {} of the output; in all:\n{}{}",
+            self.lines_heard,
+            self.output,
+            self.diagnostics
+        );
+        self.lines_heard += 1;
+    }
+
+    /// Ends its standard input.
+    pub fn end_of_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Ends its input, and waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn finish(mut self) -> Finished {
+        self.end_of_input();
+        finish(&self.process, &self.output, &self.diagnostics)
+    }
+}

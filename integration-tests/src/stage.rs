@@ -1,0 +1,131 @@
+//! Where dialogues play: the same lines on the pure chat under virtual time, and on a real server over sockets.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use chatroom_proto::{Hello, Password, Proof, Request, Response, ServerFrame, Token, VersionRange};
+
+use crate::guest::{Guest, hello};
+use crate::host::Host;
+
+mod pure;
+
+pub use pure::Pure;
+
+/// How somebody asks to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// Under a free name.
+    Open,
+    /// With the token of the last time.
+    Token,
+    /// With some password.
+    Password,
+    /// Speaking this version of the protocol only.
+    Version(u16),
+}
+
+/// Where a dialogue plays.
+#[expect(async_fn_in_trait, reason = "stages stay in their tests, which don't need the futures to be Send")]
+pub trait Stage {
+    /// Connects, and says hello.
+    async fn knock(&mut self, name: &str, entrance: Entrance);
+    /// Asks something.
+    async fn say(&mut self, name: &str, request: Request);
+    /// The next thing that somebody hears; nothing when the connection was closed.
+    async fn hear(&mut self, name: &str) -> Option<ServerFrame>;
+    /// Cuts a connection.
+    async fn vanish(&mut self, name: &str);
+    /// What somebody has heard and the dialogue has not mentioned.
+    async fn rest(&mut self, name: &str) -> Option<ServerFrame>;
+    /// Lets time pass, in seconds.
+    fn pass(&mut self, seconds: u64);
+    /// Stops the log, or lets it go on.
+    fn hold_log(&mut self, hold: bool);
+}
+
+/// What somebody says at the door.
+fn hello_with(name: &str, entrance: Entrance, token: Option<Token>) -> Hello {
+    let mut hello = hello(name);
+    match entrance {
+        Entrance::Open => {}
+        Entrance::Token => hello.proof = Proof::Resume(token.expect("somebody who was here before")),
+        Entrance::Password => {
+            hello.proof = Proof::Password(Password::try_from("secret".to_owned()).expect("a valid password"));
+        }
+        Entrance::Version(only) => {
+            hello.versions = VersionRange::try_from((only, only)).expect("a range of one version");
+        }
+    }
+    hello
+}
+
+/// A real server, in this process, and guests over sockets.
+pub struct Real {
+    _host: Host,
+    address: SocketAddr,
+    guests: HashMap<String, Guest>,
+    tokens: HashMap<String, Token>,
+}
+
+impl Real {
+    /// A server that nobody is at.
+    pub fn new(host: Host) -> Real {
+        Real { address: host.address, _host: host, guests: HashMap::new(), tokens: HashMap::new() }
+    }
+
+    fn guest(&mut self, name: &str) -> &mut Guest {
+        self.guests.get_mut(name).unwrap_or_else(|| panic!("{name} is not here"))
+    }
+}
+
+impl Stage for Real {
+    async fn knock(&mut self, name: &str, entrance: Entrance) {
+        let mut guest = Guest::connect(self.address).await;
+        let hello = hello_with(base(name), entrance, self.tokens.get(base(name)).cloned());
+        guest.say(Request::Hello(hello)).await;
+        self.guests.insert(name.to_owned(), guest);
+    }
+
+    async fn say(&mut self, name: &str, request: Request) {
+        self.guest(name).say(request).await;
+    }
+
+    async fn hear(&mut self, name: &str) -> Option<ServerFrame> {
+        let heard = self.guest(name).frame().await;
+        if let Some(ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. }) = &heard {
+            self.tokens.insert(base(name).to_owned(), welcome.token.clone());
+        }
+        heard
+    }
+
+    async fn vanish(&mut self, name: &str) {
+        self.guests.remove(name);
+    }
+
+    async fn rest(&mut self, name: &str) -> Option<ServerFrame> {
+        let guest = self.guests.get_mut(name)?;
+        // Whatever was on its way comes before the answer.
+        if guest.try_say(Request::Ping).await {
+            guest
+                .frame()
+                .await
+                .filter(|frame| !matches!(frame, ServerFrame::Response { result: Ok(Response::Pong), .. }))
+        } else {
+            None
+        }
+    }
+
+    fn pass(&mut self, _: u64) {
+        panic!("no time passes on a real stage: play this on the pure one");
+    }
+
+    fn hold_log(&mut self, _: bool) {
+        panic!("a real log does not stop: play this on the pure stage");
+    }
+}
+
+/// The name that somebody goes by: «jim'» is another one who calls himself jim.
+fn base(name: &str) -> &str {
+    name.trim_end_matches('\'')
+}

@@ -1,0 +1,225 @@
+//! Two nodes on one log agree, whatever happens in whatever order: the shared state is a fold over the log.
+
+use std::collections::HashMap;
+
+use chatroom_proto::{Hello, Proof, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange};
+use chatroom_server::chat::effect::{
+    Address, ConnectionId, Credential, Effect, Entry, Input, NodeId, Proposal, SessionId, TokenDigest,
+};
+use chatroom_server::chat::{Chat, Limits};
+use integration_tests::guest::{group, private, public, user};
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+
+/// Small enough that every bound is met again and again.
+const LIMITS: Limits = Limits { groups_max: 4, memberships_max: 3, grace_ms: 3_000 };
+
+/// One server: its chat, how far it has read the log, and its connections.
+struct Node {
+    chat: Chat,
+    read: usize,
+    connections: Vec<ConnectionId>,
+    /// How many answers each connection still has to get.
+    unanswered: HashMap<ConnectionId, i64>,
+    heard: HashMap<SessionId, Vec<Seq>>,
+}
+
+/// Two nodes, the log between them, and chance.
+struct World {
+    nodes: [Node; 2],
+    log: Vec<Entry>,
+    now: UnixMillis,
+    next: u64,
+    /// The last token that each person was given.
+    tokens: HashMap<String, Token>,
+    chance: TestRng,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let node = |n| Node {
+            chat: Chat::new(NodeId(n), LIMITS),
+            read: 0,
+            connections: Vec::new(),
+            unanswered: HashMap::new(),
+            heard: HashMap::new(),
+        };
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let chance = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        World {
+            nodes: [node(1), node(2)],
+            log: Vec::new(),
+            now: UnixMillis(10_000),
+            next: 0,
+            tokens: HashMap::new(),
+            chance,
+        }
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.chance.next_u64() % bound
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Something happens, somewhere.
+    fn step(&mut self) {
+        let node = usize::from(self.below(2) == 0);
+        self.now.0 += self.below(200);
+        let mut effects = Vec::new();
+        match self.below(20) {
+            0 | 1 => self.knock(node, &mut effects),
+            2 => self.cut(node, &mut effects),
+            3 => self.nodes[node].chat.tick(self.now, &mut effects),
+            4..=8 => self.read_log(node, &mut effects),
+            _ => self.ask(node, &mut effects),
+        }
+        self.carry_out(node, effects);
+    }
+
+    fn knock(&mut self, node: usize, effects: &mut Vec<Effect>) {
+        let connection = ConnectionId(self.fresh());
+        let name = ["jim", "ann", "Bob", "ZOE", "zoe"][self.below(5) as usize];
+        let old = self.tokens.get(&name.to_lowercase()).filter(|_| connection.0 % 2 == 0).cloned();
+        // Here a token is its own digest.
+        let presented = old.as_ref().map(|old| TokenDigest(old.0));
+        let proof = old.map_or(Proof::Open, Proof::Resume);
+        let mut fresh = [0; 32];
+        fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
+        let hello = Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
+        let input = Input::Knock {
+            connection,
+            tag: Tag(0),
+            hello,
+            presented,
+            fresh: Credential { token: Token(fresh), digest: TokenDigest(fresh) },
+            address: Address("somewhere:1".into()),
+        };
+        self.nodes[node].connections.push(connection);
+        *self.nodes[node].unanswered.entry(connection).or_default() += 1;
+        self.nodes[node].chat.handle(input, self.now, effects);
+    }
+
+    fn cut(&mut self, node: usize, effects: &mut Vec<Effect>) {
+        let Some(connection) = self.any_connection(node) else { return };
+        self.nodes[node].connections.retain(|other| *other != connection);
+        self.nodes[node].chat.handle(Input::Gone { connection }, self.now, effects);
+    }
+
+    fn ask(&mut self, node: usize, effects: &mut Vec<Effect>) {
+        let Some(connection) = self.any_connection(node) else { return };
+        let request = self.any_request();
+        let tag = Tag(u32::try_from(self.fresh()).expect("few steps"));
+        *self.nodes[node].unanswered.entry(connection).or_default() += 1;
+        self.nodes[node].chat.handle(Input::Ask { connection, tag, request }, self.now, effects);
+    }
+
+    fn any_connection(&mut self, node: usize) -> Option<ConnectionId> {
+        let count = self.nodes[node].connections.len() as u64;
+        let chosen = if count == 0 { return None } else { self.below(count) as usize };
+        Some(self.nodes[node].connections[chosen])
+    }
+
+    fn any_request(&mut self) -> Request {
+        let name = ["tea", "Tea", "art", "war", "sea", "General"][self.below(6) as usize];
+        let peer = ["jim", "ann", "bob", "zoe"][self.below(4) as usize];
+        // Some posts come again.
+        let post = self.below(40);
+        match self.below(9) {
+            0 => Request::Create { group: group(name) },
+            1 | 2 => Request::Join { group: group(name) },
+            3 => Request::Leave { group: group(name) },
+            4 => Request::Groups { after: Seq::ZERO },
+            5 => Request::Users { after: Seq::ZERO },
+            6 => public(name, post, "hi"),
+            7 => private(peer, post, "hi"),
+            _ if self.below(4) == 0 => Request::Exit,
+            _ => Request::Ping,
+        }
+    }
+
+    /// A node applies some of the log that it has not read yet.
+    fn read_log(&mut self, node: usize, effects: &mut Vec<Effect>) {
+        let unread = self.log.len() - self.nodes[node].read;
+        let count = if unread == 0 { 0 } else { 1 + self.below(unread as u64) as usize };
+        for _ in 0..count {
+            let Node { chat, read, .. } = &mut self.nodes[node];
+            chat.apply(&self.log[*read], effects);
+            *read += 1;
+        }
+    }
+
+    fn carry_out(&mut self, node: usize, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Propose(proposal) => self.append(proposal),
+                Effect::Reply { connection, result, .. } => {
+                    if let Ok(Response::Welcome(welcome)) = result {
+                        self.tokens.insert(welcome.name.as_str().to_lowercase(), welcome.token);
+                    }
+                    let left = self.nodes[node].unanswered.entry(connection).or_default();
+                    *left -= 1;
+                    assert!(*left >= 0, "an answer too many");
+                }
+                Effect::HangUp { connection, .. } => {
+                    self.nodes[node].connections.retain(|other| *other != connection);
+                }
+                Effect::Notify { audience, notification } => {
+                    let seq = integration_tests::guest::seq_of(&notification);
+                    for session in audience.iter() {
+                        self.nodes[node].heard.entry(session).or_default().extend(seq);
+                    }
+                }
+                Effect::Admit { .. } => {}
+            }
+        }
+    }
+
+    fn append(&mut self, proposal: Proposal) {
+        // Seqs may skip.
+        let last = self.log.last().map_or(Seq::ZERO, |entry| entry.seq);
+        let seq = Seq(last.0 + 1 + self.below(3));
+        self.log.push(Entry { seq, proposal });
+    }
+
+    /// Both nodes read everything, until nothing new comes of it.
+    fn settle(&mut self) {
+        while self.nodes.iter().any(|node| node.read < self.log.len()) {
+            for node in 0..2 {
+                let mut effects = Vec::new();
+                self.read_log(node, &mut effects);
+                self.carry_out(node, effects);
+            }
+        }
+    }
+}
+
+#[test]
+fn two_nodes_that_have_read_the_same_log_are_equal() {
+    for seed in 0..100 {
+        let mut world = World::new(seed);
+        for _ in 0..400 {
+            world.step();
+        }
+        world.settle();
+        let [one, other] = &world.nodes;
+        assert_eq!(one.chat.world(), other.chat.world(), "seed {seed}");
+        assert_eq!(one.heard, other.heard, "seed {seed}: both nodes tell everybody the same");
+        for (session, seqs) in &one.heard {
+            assert!(seqs.is_sorted_by(|a, b| a < b), "seed {seed}: {session:?} hears in order");
+        }
+        for node in &world.nodes {
+            assert_eq!(node.chat.load(), 0, "seed {seed}: nothing is left under way");
+            for connection in &node.connections {
+                assert_eq!(
+                    node.unanswered[connection], 0,
+                    "seed {seed}: every request of {connection:?} is answered"
+                );
+            }
+        }
+    }
+}

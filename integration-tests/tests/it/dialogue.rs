@@ -1,0 +1,627 @@
+//! Every case of every command, as dialogues. Each plays on the pure chat and on a real server.
+
+use chatroom_server::Config;
+use chatroom_server::chat::Limits;
+use integration_tests::dialogue::play;
+use integration_tests::host::Host;
+use integration_tests::stage::{Pure, Real};
+
+/// Plays on both stages.
+async fn check(dialogue: &str) {
+    check_with(Limits::default(), dialogue).await;
+}
+
+async fn check_with(limits: Limits, dialogue: &str) {
+    play(Pure::new(limits), dialogue).await;
+    play(Real::new(Host::start_with(Config { limits, ..Config::default() })), dialogue).await;
+}
+
+/// Plays on the pure chat, where time passes and the log stops when the dialogue says so.
+async fn check_pure(dialogue: &str) {
+    play(Pure::new(Limits::default()), dialogue).await;
+}
+
+#[tokio::test]
+async fn everyone_starts_in_general_and_is_announced_there() {
+    check(
+        "
+        jim comes
+        george comes
+        jim< george arrived in General
+        michael comes
+        jim< michael arrived in General
+        george< michael arrived in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_taken_whatever_its_case() {
+    check(
+        "
+        Jim comes
+        jim knocks
+        jim< refused: Jim is taken
+        jim is hung up on
+        JIM knocks
+        JIM< refused: Jim is taken
+        JIM is hung up on
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_free_again_after_exit() {
+    check(
+        "
+        jim comes
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        jim comes
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn versions_and_passwords_that_are_not_known_are_refused() {
+    check(
+        "
+        jim knocks from version 7
+        jim< refused: speaks 1 to 1
+        jim is hung up on
+        ann knocks with a password
+        ann< refused: ann is not registered
+        ann is hung up on
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn create_makes_a_group_once_and_joins_nobody() {
+    check(
+        "
+        jim comes
+        jim> create Tea
+        jim< created Tea
+        jim> public Tea anybody?
+        jim< refused: not in Tea
+        ann comes
+        jim< ann arrived in General
+        ann> create tea
+        ann< refused: Tea exists
+        ann> create general
+        ann< refused: General exists
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn join_tells_the_members_and_nobody_else() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        bob comes
+        jim< bob arrived in General
+        ann< bob arrived in General
+        jim> join tea
+        jim< refused: no group tea
+        jim> create Tea
+        jim< created Tea
+        jim> join tea
+        jim< joined Tea
+        ann> join TEA
+        ann< joined Tea
+        jim< ann joined Tea
+        ann> join tea
+        ann< refused: already in Tea
+        ann> join General
+        ann< refused: already in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn leave_tells_those_who_stay() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> leave tea
+        jim< refused: no group tea
+        jim> create tea
+        jim< created tea
+        jim> leave tea
+        jim< refused: not in tea
+        jim> join tea
+        jim< joined tea
+        ann> join tea
+        ann< joined tea
+        jim< ann joined tea
+        jim> leave tea
+        jim< left tea
+        ann< jim left tea
+        ann> public tea still here
+        ann< posted
+        jim> leave tea
+        jim< refused: not in tea
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_can_leave_general_and_come_back() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann> leave General
+        ann< left General
+        jim< ann left General
+        bob comes
+        jim< bob arrived in General
+        ann> join General
+        ann< joined General
+        jim< ann joined General
+        bob< ann joined General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn groups_come_in_the_order_of_creation_and_users_of_arrival() {
+    check(
+        "
+        zoe comes
+        zoe> groups
+        zoe< groups: General
+        zoe> create tea
+        zoe< created tea
+        zoe> create Art
+        zoe< created Art
+        amy comes
+        zoe< amy arrived in General
+        zoe> groups
+        zoe< groups: General, tea, Art
+        amy> users
+        amy< users: zoe, amy
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn public_reaches_the_members_and_not_its_sender() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        bob comes
+        jim< bob arrived in General
+        ann< bob arrived in General
+        jim> public tea hi
+        jim< refused: no group tea
+        jim> create tea
+        jim< created tea
+        jim> public tea hi
+        jim< refused: not in tea
+        jim> join tea
+        jim< joined tea
+        ann> join tea
+        ann< joined tea
+        jim< ann joined tea
+        ann> public tea hi jim
+        ann< posted
+        jim< ann in tea: hi jim
+        bob> public general hello everyone
+        bob< posted
+        jim< bob in General: hello everyone
+        ann< bob in General: hello everyone
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn private_reaches_one_person() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        bob comes
+        jim< bob arrived in General
+        ann< bob arrived in General
+        jim> private eve are you there?
+        jim< refused: nobody is eve
+        jim> private ANN psst
+        jim< posted
+        ann< jim to ann: psst
+        jim> private jim note to self
+        jim< posted
+        jim< jim to jim: note to self
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn exit_is_announced_once_to_all_who_share_a_group() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        bob comes
+        jim< bob arrived in General
+        ann< bob arrived in General
+        jim> create tea
+        jim< created tea
+        jim> join tea
+        jim< joined tea
+        ann> join tea
+        ann< joined tea
+        jim< ann joined tea
+        bob> leave General
+        bob< left General
+        jim< bob left General
+        ann< bob left General
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        ann< jim departed
+        ann> users
+        ann< users: ann, bob
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn hello_is_said_once() {
+    check(
+        "
+        jim comes
+        jim> hello
+        jim< closing: HelloAgain
+        jim is hung up on
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_asked_in_one_breath_is_answered_in_order() {
+    check(
+        "
+        jim comes
+        jim> create tea
+        jim> join tea
+        jim> public tea alone
+        jim> groups
+        jim> join coffee
+        jim> ping
+        jim> leave tea
+        jim> leave tea
+        jim< created tea
+        jim< joined tea
+        jim< posted
+        jim< groups: General, tea
+        jim< refused: no group coffee
+        jim< pong
+        jim< left tea
+        jim< refused: not in tea
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_post_that_comes_again_is_kept_once() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> public General once
+        jim< posted
+        ann< jim in General: once
+        jim> public General once
+        jim< posted
+        ann> public General once
+        ann< posted
+        jim< ann in General: once
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn groups_and_memberships_are_bounded() {
+    check_with(
+        Limits { groups_max: 3, memberships_max: 2, grace_ms: 30_000 },
+        "
+        jim comes
+        jim> create tea
+        jim< created tea
+        jim> create art
+        jim< created art
+        jim> create war
+        jim< refused: more than 3 groups
+        jim> join tea
+        jim< joined tea
+        jim> join art
+        jim< refused: in more than 2 groups
+        jim> leave General
+        jim< left General
+        jim> join art
+        jim< joined art
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn names_of_the_world_work() {
+    check(
+        "
+        علی comes
+        张伟 comes
+        علی< 张伟 arrived in General
+        张伟> create 🍵
+        张伟< created 🍵
+        张伟> join 🍵
+        张伟< joined 🍵
+        علی> join 🍵
+        علی< joined 🍵
+        张伟< علی joined 🍵
+        علی> public 🍵 می‌خواهم چای
+        علی< posted
+        张伟< علی in 🍵: می‌خواهم چای
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_short_absence_is_told_to_nobody() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann> create tea
+        ann< created tea
+        ann> join tea
+        ann< joined tea
+        ann vanishes
+        ann knocks again
+        ann< welcome back, in General, tea
+        ann> public General here again
+        ann< posted
+        jim< ann in General: here again
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_connection_with_the_token_takes_over_from_the_first() {
+    check(
+        "
+        jim comes
+        jim' knocks again
+        jim< closing: Replaced
+        jim is hung up on
+        jim'< welcome back, in General
+        jim'> users
+        jim'< users: jim
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_absence_is_a_departure() {
+    check_pure(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann vanishes
+        29 s pass
+        eve comes
+        jim< eve arrived in General
+        eve> users
+        eve< users: jim, ann, eve
+        2 s pass
+        jim< ann departed
+        eve< ann departed
+        eve> users
+        eve< users: jim, eve
+        ann knocks again
+        ann< welcome, in General
+        jim< ann arrived in General
+        eve< ann arrived in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_held_for_its_owner_during_the_grace() {
+    check_pure(
+        "
+        jim comes
+        jim vanishes
+        jim' knocks
+        jim'< refused: jim is taken
+        31 s pass
+        jim' knocks
+        jim'< welcome, in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_resumed_session_has_its_whole_grace_again() {
+    check_pure(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann vanishes
+        20 s pass
+        ann returns
+        20 s pass
+        ann vanishes
+        20 s pass
+        ann returns
+        ann> ping
+        ann< pong
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_who_want_one_name_the_first_in_the_log_wins() {
+    check_pure(
+        "
+        the log stops
+        jim knocks
+        jim' knocks
+        the log goes on
+        jim< welcome, in General
+        jim'< refused: jim is taken
+        jim' is hung up on
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_who_create_one_group_the_first_in_the_log_wins() {
+    check_pure(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        the log stops
+        ann> create tea
+        jim> create Tea
+        jim> join tea
+        jim> groups
+        the log goes on
+        ann< created tea
+        jim< refused: tea exists
+        jim< joined tea
+        jim< groups: General, tea
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_proposed_twice_over_two_connections_happens_once() {
+    check_pure(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        the log stops
+        ann> public General once
+        ann> create tea
+        ann vanishes
+        ann knocks again
+        the log goes on
+        jim< ann in General: once
+        ann< welcome back, in General
+        ann> public General once
+        ann< posted
+        ann> create tea
+        ann< created tea
+        ann> create tea
+        ann< refused: tea exists
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_exit_said_over_a_lost_connection_still_counts() {
+    check_pure(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        the log stops
+        ann' knocks again
+        ann> exit
+        the log goes on
+        ann< closing: Replaced
+        ann is hung up on
+        ann'< welcome back, in General
+        ann' is hung up on
+        jim< ann departed
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_who_vanishes_before_the_welcome_leaves_nothing_behind() {
+    check_pure(
+        "
+        ann comes
+        the log stops
+        jim knocks
+        jim vanishes
+        the log goes on
+        ann< jim arrived in General
+        ann< jim departed
+        ann> users
+        ann< users: ann
+        jim comes
+        ann< jim arrived in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_post_sent_again_in_a_new_session_is_kept_once() {
+    check_pure(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann> public General once
+        ann< posted
+        jim< ann in General: once
+        ann vanishes
+        31 s pass
+        jim< ann departed
+        ann knocks again
+        ann< welcome, in General
+        jim< ann arrived in General
+        ann> public General once
+        ann< posted
+        ",
+    )
+    .await;
+}

@@ -1,0 +1,172 @@
+//! Which part may know which: the arrows of the architecture, read off the `use` lines and paths of the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A part of the sources, and what may not be in it. Tests beside the code may know more than the code.
+struct Rule {
+    /// A file or a folder.
+    part: &'static str,
+    /// Paths that it must not name.
+    never: &'static [&'static str],
+    /// Why.
+    because: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        part: "proto/src",
+        never: &["chatroom_server", "chatroom_client"],
+        because: "the protocol imports nothing of ours",
+    },
+    Rule {
+        part: "server/src",
+        never: &["chatroom_client"],
+        because: "client and server never import each other",
+    },
+    Rule {
+        part: "client/src",
+        never: &["chatroom_server"],
+        because: "client and server never import each other",
+    },
+    Rule {
+        part: "server/src/chat",
+        never: CHAT_NEVER,
+        because: "the chat imports std and the protocol's types; time is an argument",
+    },
+    Rule {
+        part: "server/src/chat.rs",
+        never: CHAT_NEVER,
+        because: "the chat imports std and the protocol's types; time is an argument",
+    },
+    Rule {
+        part: "server/src/log.rs",
+        never: &["chat::Chat", "chat::World", "World", "dispatch", "connection", "outbox"],
+        because: "the log knows entries and never the chat",
+    },
+    Rule {
+        part: "server/src/log",
+        never: &["chat::Chat", "chat::World", "World", "dispatch", "connection", "outbox"],
+        because: "the log knows entries and never the chat",
+    },
+    Rule {
+        part: "server/src/connection.rs",
+        never: &["chat::Chat", "chat::World", "World", "crate::log", "dyn Log", "MemoryLog"],
+        because: "a connection knows the protocol, its outbox and the door to dispatch",
+    },
+    Rule {
+        part: "server/src/listener.rs",
+        never: &["chat::Chat", "chat::World", "World", "crate::log", "dyn Log", "MemoryLog"],
+        because: "the listener knows connections and the door to dispatch",
+    },
+    Rule {
+        part: "server/src/outbox.rs",
+        never: &["crate::chat", "crate::log", "dispatch", "connection::"],
+        because: "an outbox knows bytes",
+    },
+    Rule {
+        part: "server/src/dispatch.rs",
+        never: &["MemoryLog", "crate::listener", "crate::connection"],
+        because: "only main names a concrete log, and dispatch knows connections by their outboxes",
+    },
+    Rule { part: "server/src/lib.rs", never: &["MemoryLog"], because: "only main names a concrete log" },
+    Rule {
+        part: "client/src/view.rs",
+        never: &["tokio", "rustyline", "std::io", "std::net"],
+        because: "the view is pure",
+    },
+    Rule {
+        part: "client/src/state.rs",
+        never: &["tokio", "rustyline", "std::io", "std::net"],
+        because: "the state is pure",
+    },
+];
+
+const CHAT_NEVER: &[&str] = &[
+    "tokio",
+    "futures",
+    "bytes::",
+    "rusqlite",
+    "std::net",
+    "std::io",
+    "std::fs",
+    "std::time",
+    "Instant",
+    "SystemTime",
+    "codec",
+    "crate::log",
+    "crate::dispatch",
+    "crate::connection",
+    "crate::outbox",
+    "crate::clock",
+];
+
+fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the workspace is above this crate").to_owned()
+}
+
+fn sources(part: &Path) -> Vec<PathBuf> {
+    if part.is_file() {
+        return vec![part.to_owned()];
+    }
+    let entries = fs::read_dir(part).unwrap_or_else(|error| panic!("{}: {error}", part.display()));
+    let mut files: Vec<PathBuf> =
+        entries.flat_map(|entry| sources(&entry.expect("a readable folder").path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files
+}
+
+/// The code of a file: no comments, nothing of its tests.
+fn code(file: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let lines = text.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]");
+    lines.map(|(n, line)| (n + 1, line.split("//").next().unwrap_or_default().to_owned())).collect()
+}
+
+/// Whether a line names a path: as a whole word, not as a part of another one.
+fn names(line: &str, path: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(path).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + path.len()..].chars().next();
+        let open_end = path.ends_with(':') || path == "futures";
+        !before.is_some_and(is_word) && (open_end || !after.is_some_and(is_word))
+    })
+}
+
+fn breaches(rule: &Rule) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in sources(&workspace().join(rule.part)) {
+        for (number, line) in code(&file) {
+            for path in rule.never.iter().filter(|path| names(&line, path)) {
+                found.push(format!("{}:{number} names {path}: {}", file.display(), rule.because));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_arrow_of_the_architecture_is_broken() {
+    let found: Vec<String> = RULES.iter().flat_map(breaches).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_rules_look_at_something() {
+    for rule in RULES {
+        let files = sources(&workspace().join(rule.part));
+        assert!(!files.is_empty(), "{} has no sources any more", rule.part);
+        assert!(files.iter().all(|file| !code(file).is_empty()), "{} has an empty file", rule.part);
+    }
+}
+
+#[test]
+fn a_broken_arrow_is_seen() {
+    assert!(names("use tokio::net;", "tokio"));
+    assert!(names("    let now = std::time::Instant::now();", "Instant"));
+    assert!(names("use futures_util::StreamExt;", "futures"));
+    assert!(!names("use crate::chat::effect;", "chat::Chat"));
+    assert!(!names("struct WorldMap;", "World"));
+}
