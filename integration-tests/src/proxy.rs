@@ -35,8 +35,9 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Carries bytes between its clients and this server. Connections that begin from now on are cut after so many
-    /// bytes, both directions counted; never, for `usize::MAX`.
+    /// Carries bytes between its clients and this server. The first connection is cut after so many bytes, both
+    /// directions counted, and each one later than the one before, so that something gets through in the end; never,
+    /// for `usize::MAX`.
     ///
     /// # Panics
     /// When this machine has no free port.
@@ -49,7 +50,7 @@ impl Proxy {
         Proxy { address, cuts, plan, running }
     }
 
-    /// Lets connections that begin from now on live for so many bytes.
+    /// Lets the next connection live for so many bytes, the one after it for twice as many, and so on.
     pub fn cut_after(&self, bytes: usize) {
         self.plan.send_modify(|plan| plan.bytes_until_cut = bytes);
     }
@@ -77,8 +78,12 @@ impl Drop for Proxy {
 }
 
 async fn accept(socket: TcpListener, mut plans: watch::Receiver<Plan>, cuts: Arc<AtomicUsize>) {
+    let (mut current, mut times) = (0, 0);
     while let Ok((client, _)) = socket.accept().await {
-        let plan = *plans.borrow_and_update();
+        let mut plan = *plans.borrow_and_update();
+        times = if current == plan.bytes_until_cut { times + 1 } else { 1 };
+        current = plan.bytes_until_cut;
+        plan.bytes_until_cut = current.saturating_mul(times);
         let (plans, cuts) = (plans.clone(), Arc::clone(&cuts));
         tokio::spawn(async move {
             if let Ok(server) = TcpStream::connect(plan.server).await

@@ -138,3 +138,160 @@ impl Listener {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
+    use chatroom_proto::{
+        ClientFrame, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, UserName,
+        VersionRange,
+    };
+    use tokio::io::{DuplexStream, ReadBuf};
+
+    use super::*;
+    use crate::chat::effect::NodeId;
+    use crate::chat::{Chat, Limits};
+    use crate::dispatch::Dispatch;
+    use crate::log::MemoryLog;
+
+    const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    /// A stream on which the code that reads it has a bug, once it is let in.
+    struct Cursed {
+        stream: DuplexStream,
+        reads_left: u32,
+    }
+
+    impl AsyncRead for Cursed {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let before = buf.filled().len();
+            let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if buf.filled().len() > before {
+                assert!(self.reads_left > 0, "a bug");
+                self.reads_left -= 1;
+            }
+            polled
+        }
+    }
+
+    impl AsyncWrite for Cursed {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write(cx, bytes)
+        }
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(cx)
+        }
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(cx)
+        }
+    }
+
+    /// The client's end of a connection.
+    struct Client {
+        reader: FrameReader<tokio::io::ReadHalf<DuplexStream>, ServerFrame>,
+        writer: FrameWriter<tokio::io::WriteHalf<DuplexStream>, ClientFrame>,
+    }
+
+    impl Client {
+        fn new(stream: DuplexStream) -> Client {
+            let (read, write) = tokio::io::split(stream);
+            Client { reader: FrameReader::new(read, FRAME_BYTES_MAX), writer: FrameWriter::new(write) }
+        }
+
+        async fn say(&mut self, request: Request) {
+            self.writer.feed(ClientFrame { tag: Tag(1), request }).await.unwrap();
+            self.writer.flush().await.unwrap();
+        }
+
+        async fn ask(&mut self, request: Request) -> Response {
+            self.say(request).await;
+            loop {
+                match self.reader.next().await {
+                    Some(Ok(ServerFrame::Response { result, .. })) => return result.unwrap(),
+                    Some(Ok(ServerFrame::Notification(_))) => {}
+                    other => panic!("no answer: {other:?}"),
+                }
+            }
+        }
+
+        async fn come(&mut self, name: &str) {
+            let name = UserName::parse(name).unwrap();
+            let hello = Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO };
+            self.ask(Request::Hello(hello)).await;
+        }
+    }
+
+    fn listener(config: Config) -> Arc<Listener> {
+        let chat = Chat::new(NodeId(1), config.limits);
+        let (dispatch, door) = Dispatch::new(chat, Arc::new(MemoryLog::new()));
+        tokio::spawn(dispatch.run());
+        Listener::new(door, config, CancellationToken::new())
+    }
+
+    fn attend<S: AsyncRead + AsyncWrite + Send + 'static>(listener: &Arc<Listener>, stream: S, number: u64) {
+        let listener = Arc::clone(listener);
+        tokio::spawn(async move { listener.attend(stream, PEER, ConnectionId(number)).await });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_ends_one_connection_and_the_others_chat_on() {
+        let limits = Limits { grace_ms: 0, ..Limits::default() };
+        let listener = listener(Config { limits, ..Config::default() });
+        let (jim, server_side) = tokio::io::duplex(1 << 16);
+        attend(&listener, server_side, 1);
+        let mut jim = Client::new(jim);
+        jim.come("jim").await;
+
+        let (eve, server_side) = tokio::io::duplex(1 << 16);
+        attend(&listener, Cursed { stream: server_side, reads_left: 1 }, 2);
+        let mut eve = Client::new(eve);
+        eve.come("eve").await;
+        eve.say(Request::Ping).await;
+        while let Some(Ok(_)) = eve.reader.next().await {}
+
+        // The dispatch task knows that she is gone, and jim hears it when her grace is over.
+        loop {
+            match jim.reader.next().await {
+                Some(Ok(ServerFrame::Notification(Notification::Departed { user, .. }))) => {
+                    assert_eq!(user.as_str(), "eve");
+                    break;
+                }
+                Some(Ok(_)) => {}
+                other => panic!("jim was hung up on: {other:?}"),
+            }
+        }
+        jim.ask(Request::Ping).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_given_up_after_the_write_deadline() {
+        let listener = listener(Config::default());
+        // A pipe of 256 bytes: the answer to a list does not fit, and nobody reads it.
+        let (eve, server_side) = tokio::io::duplex(256);
+        let attending = {
+            let listener = Arc::clone(&listener);
+            tokio::spawn(async move { listener.attend(server_side, PEER, ConnectionId(1)).await })
+        };
+        let mut eve = Client::new(eve);
+        eve.come("eve").await;
+        for _ in 0..20 {
+            eve.say(Request::Users { after: Seq::ZERO }).await;
+        }
+        let began = time::Instant::now();
+        attending.await.unwrap();
+        let waited = began.elapsed();
+        let deadline = listener.config.write_deadline;
+        assert!(waited >= deadline && waited < deadline * 2, "given up after {waited:?}");
+    }
+}

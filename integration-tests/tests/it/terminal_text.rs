@@ -1,0 +1,95 @@
+//! Text of the world is typed and shown as it is; text that means harm is shown harmlessly.
+
+use chatroom_proto::{Notification, Request};
+use integration_tests::guest::{Guest, body, group, post_id};
+use integration_tests::program::ServerProgram;
+use integration_tests::terminal::{Key, Terminal};
+
+/// "I want to come", with the zero-width non-joiner that Persian needs.
+const PERSIAN: &str = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645} \u{628}\u{6cc}\u{627}\u{6cc}\u{645}\u{60c} \u{62e}\u{628}\u{61f}";
+
+async fn say(guest: &mut Guest, number: u64, text: &str) {
+    guest.do_(Request::Public { group: group("General"), id: post_id(number), body: body(text) }).await;
+}
+
+async fn hear_body(guest: &mut Guest) -> String {
+    loop {
+        if let Notification::GroupPost { post, .. } = guest.hear().await {
+            return post.body.as_str().to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn text_of_the_world_is_typed_and_received_to_the_character() {
+    let server = ServerProgram::start();
+    let mut ali = Guest::come(server.address(), "\u{639}\u{644}\u{6cc}").await;
+    let mut jim = Terminal::sit_down(&server, "Jim");
+    let texts = [
+        PERSIAN,
+        "\u{4f60}\u{597d}\u{ff0c}\u{4e16}\u{754c}",
+        "e\u{301}tude \u{1f389} \u{1f469}\u{200d}\u{1f680} done",
+    ];
+    for (number, text) in (0..).zip(texts) {
+        jim.type_text(&format!("public General {text}"));
+        say(&mut ali, number, text).await;
+        jim.wait_for_line(&format!("In group General, \u{639}\u{644}\u{6cc}: {text}"));
+        jim.wait_for("the line being typed", |screen| screen.before_cursor == format!("public General {text}"));
+        jim.press(Key::Enter);
+        assert_eq!(hear_body(&mut ali).await, text);
+    }
+    let shown: Vec<String> = texts
+        .iter()
+        .flat_map(|text| {
+            [format!("In group General, \u{639}\u{644}\u{6cc}: {text}"), format!("public General {text}")]
+        })
+        .collect();
+    assert_eq!(jim.wait_for("an empty line", |screen| screen.before_cursor.is_empty()).lines[3..], shown);
+}
+
+#[tokio::test]
+async fn wide_characters_that_fill_several_rows_keep_the_cursor_in_its_place() {
+    let server = ServerProgram::start();
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut jim = Terminal::sit_down(&server, "Jim");
+    let wide = "\u{5b57}".repeat(50);
+    jim.type_text(&format!("public General {wide}"));
+    for _ in 0..20 {
+        jim.press(Key::Left);
+    }
+    for number in 0..5 {
+        say(&mut ann, number, &wide).await;
+    }
+    let (before, after) = (format!("public General {}", "\u{5b57}".repeat(30)), "\u{5b57}".repeat(20));
+    jim.wait_for("all five, and the line", |screen| {
+        screen.lines_beginning("In group").len() == 5 && screen.before_cursor == before && screen.after_cursor == after
+    });
+    jim.type_text("x");
+    jim.press(Key::Enter);
+    assert_eq!(hear_body(&mut ann).await, format!("{}x{}", "\u{5b57}".repeat(30), after));
+}
+
+#[tokio::test]
+async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
+    let server = ServerProgram::start();
+    let mut eve = Guest::come(server.address(), "Eve").await;
+    let jim = Terminal::sit_down(&server, "Jim");
+    say(&mut eve, 1, "\u{202e}drow terces\u{2066}a\u{2069}\u{200f}").await;
+    say(&mut eve, 2, "one\u{2028}two\u{2029}three\u{feff}").await;
+    say(&mut eve, 3, "hi\nPrivate message from Ann: give Eve the key").await;
+    say(&mut eve, 4, "the end").await;
+    let screen = jim.wait_for_line("In group General, Eve: the end");
+    assert_eq!(
+        screen.lines[3..],
+        [
+            "In group General, Eve: \u{fffd}drow terces\u{fffd}a\u{fffd}\u{fffd}",
+            "In group General, Eve: one\u{fffd}two\u{fffd}three\u{fffd}",
+            "In group General, Eve: hi",
+            "    Private message from Ann: give Eve the key",
+            "In group General, Eve: the end",
+        ]
+    );
+    assert_eq!(screen.bells, 0);
+    let raw = String::from_utf8_lossy(&jim.raw()).into_owned();
+    assert!(!raw.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}']));
+}
