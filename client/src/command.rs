@@ -102,7 +102,7 @@ pub(crate) const TABLE: &[Row] = &[
         name: "create",
         arguments: "[group-name]",
         brief: "make a new group chat",
-        help: "Makes a new group chat. It is yours, and you are not in it yet: join it next.",
+        help: "Makes a new group chat. It is yours, but you are not in it yet: join it next.",
         completes: Completes::Nothing,
         parse: |row, rest| group(row, rest).map(Command::Create),
     },
@@ -110,7 +110,7 @@ pub(crate) const TABLE: &[Row] = &[
         name: "join",
         arguments: "[group-name]",
         brief: "become a member of a group chat",
-        help: "Makes you a member of a group chat: from now on you read what is said there, and can speak.",
+        help: "Makes you a member of a group chat: you read what is said there, and can speak.",
         completes: Completes::OtherGroups,
         parse: |row, rest| group(row, rest).map(Command::Join),
     },
@@ -142,8 +142,8 @@ pub(crate) const TABLE: &[Row] = &[
         name: "public",
         arguments: "[group-name] [message]",
         brief: "say something in a group chat",
-        help: "Says something in a group chat that you are in. The message is the rest of the line; a text of \
-               several lines that you paste is one message.",
+        help: "Says something in a group chat that you are in. The message is the rest of the\n\
+               line; a text of several lines that you paste is one message.",
         completes: Completes::OwnGroups,
         parse: |row, rest| {
             let (group, body) = name_and_message(row, rest, "the name of a group")?;
@@ -154,8 +154,8 @@ pub(crate) const TABLE: &[Row] = &[
         name: "private",
         arguments: "[username] [message]",
         brief: "say something to one person",
-        help: "Says something to one person; nobody else reads it. The message is the rest of the line; a text of \
-               several lines that you paste is one message.",
+        help: "Says something to one person; nobody else reads it. The message is the rest of the\n\
+               line; a text of several lines that you paste is one message.",
         completes: Completes::OtherUsers,
         parse: |row, rest| {
             let (user, body) = name_and_message(row, rest, "the name of a user")?;

@@ -54,6 +54,11 @@ impl Directory {
         groups.iter().for_each(|group| self.group_is(group, true));
     }
 
+    /// One is in this group again.
+    pub(crate) fn rejoined(&mut self, group: &GroupName) {
+        self.group_is(group, true);
+    }
+
     pub(crate) fn notified(&mut self, notification: &Notification) {
         match notification {
             Notification::Arrived { user, .. } => self.user_was_active(user),
@@ -131,7 +136,8 @@ impl Directory {
 
     /// The person who may have been meant.
     pub(crate) fn user_like(&self, name: &UserName) -> Option<&str> {
-        closest(name.as_str(), self.users.values().map(|known| &*known.name))
+        let others = self.users.iter().filter(|(key, _)| self.me.as_ref() != Some(key));
+        closest(name.as_str(), others.map(|(_, known)| &*known.name))
     }
 
     fn group_is(&mut self, group: &GroupName, mine: bool) {
@@ -176,7 +182,8 @@ fn listed<'a>(list: impl Iterator<Item = (NameKey, &'a str)>, former: &Names) ->
 
 fn offer<'a>(names: impl Iterator<Item = &'a Known>, start: &str) -> Vec<String> {
     let start = start.to_lowercase();
-    let mut known: Vec<&Known> = names.filter(|known| known.name.to_lowercase().starts_with(&start)).collect();
+    let mut known: Vec<&Known> =
+        names.filter(|known| known.name.to_lowercase().starts_with(&start)).collect();
     known.sort_by_key(|known| (std::cmp::Reverse(known.active), known.place));
     known.into_iter().take(OFFERED_MAX).map(|known| known.name.to_string()).collect()
 }
@@ -216,11 +223,8 @@ mod tests {
     }
 
     fn says(directory: &mut Directory, name: &str, place: &str) {
-        let request = Request::Public {
-            group: group(place),
-            id: PostId([0; 16]),
-            body: Body::parse("hi").unwrap(),
-        };
+        let request =
+            Request::Public { group: group(place), id: PostId([0; 16]), body: Body::parse("hi").unwrap() };
         directory.answered(&request, &Response::Posted { seq: Seq(1), at: UnixMillis(0) });
         directory.notified(&Notification::Joined { seq: Seq(1), user: user(name), group: group(place) });
     }
@@ -267,6 +271,7 @@ mod tests {
         assert_eq!(directory.group_like(&group("nope")), None);
         assert_eq!(directory.user_like(&user("Geroge")), Some("George"));
         assert_eq!(directory.user_like(&user("mihcael")), Some("Michael"));
+        assert_eq!(directory.user_like(&user("Jin")), None, "oneself is not meant");
         assert_eq!(closest("G2", ["G1", "x"].into_iter()), Some("G1"));
         assert_eq!(closest("y", ["x"].into_iter()), None);
     }

@@ -29,10 +29,27 @@ struct State {
     is_printing: bool,
     /// How often the line was painted.
     painted: u64,
-    /// How often it was when the latest print began.
-    painted_before: u64,
+    /// How often it was when the latest print began; nothing when that one went straight to the terminal.
+    painted_before: Option<u64>,
     /// There is no reading thread any more.
     is_deserted: bool,
+}
+
+/// What has become of a print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Former {
+    /// It is on the screen.
+    Shown,
+    /// The reading thread has it.
+    HandedOver,
+    /// The reading thread had it, and went away.
+    Lost,
+}
+
+impl State {
+    fn is_settled(&self) -> bool {
+        self.painted_before.is_none_or(|before| self.painted > before)
+    }
 }
 
 impl Gate {
@@ -58,24 +75,29 @@ impl Gate {
         self.change(|state| state.painted += 1);
     }
 
-    /// Waits until the gate is open, and prints.
-    pub(crate) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
+    /// Waits until the gate is open, and prints. The print is told what has become of the one before it.
+    pub(crate) fn print<T>(&self, print: impl FnOnce(Former) -> T) -> T {
         let state = self.lock();
         let waited = self.changed.wait_while(state, |state| !state.is_open && !state.is_deserted);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let former = match (state.is_settled(), state.is_deserted) {
+            (true, _) => Former::Shown,
+            (false, false) => Former::HandedOver,
+            (false, true) => Former::Lost,
+        };
         state.is_printing = true;
-        state.painted_before = state.painted;
+        state.painted_before = (!state.is_deserted).then_some(state.painted);
         drop(state);
-        let printed = print();
+        let printed = print(former);
         self.change(|state| state.is_printing = false);
         printed
     }
 
-    /// Waits a moment for what was printed last to be on the screen.
-    pub(crate) fn settle(&self) {
-        let is_waiting = |state: &mut State| state.painted == state.painted_before && !state.is_deserted;
+    /// Waits a moment for what was printed last to be on the screen, and tells whether it is.
+    pub(crate) fn settle(&self) -> bool {
+        let is_waiting = |state: &mut State| !state.is_settled() && !state.is_deserted;
         let waited = self.changed.wait_timeout_while(self.lock(), SETTLE_WAIT, is_waiting);
-        drop(waited);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_settled()
     }
 
     /// Whether a line is being read, so that the terminal is in raw mode.
@@ -108,7 +130,7 @@ mod tests {
         let (printed, prints) = sync_channel(1);
         let printer = thread::spawn({
             let gate = Arc::clone(&gate);
-            move || gate.print(|| printed.send("printed").unwrap())
+            move || gate.print(|_| printed.send("printed").unwrap())
         });
         assert!(prints.try_recv().is_err());
         gate.open();
@@ -123,7 +145,7 @@ mod tests {
         let (begun, begins) = sync_channel(0);
         let printer = thread::spawn({
             let gate = Arc::clone(&gate);
-            move || gate.print(|| begun.send(()).unwrap())
+            move || gate.print(|_| begun.send(()).unwrap())
         });
         begins.recv().unwrap();
         gate.close();
@@ -140,7 +162,7 @@ mod tests {
         let printer = thread::spawn({
             let gate = Arc::clone(&gate);
             move || {
-                gate.print(|| {
+                gate.print(|_| {
                     begun.send(()).unwrap();
                     stuck.send(()).unwrap();
                 });
@@ -156,8 +178,31 @@ mod tests {
     fn a_deserted_gate_lets_everything_pass_and_settles_at_once() {
         let gate = Gate::default();
         gate.desert();
-        gate.print(|| ());
-        gate.settle();
+        gate.print(|_| ());
+        assert!(gate.settle());
         assert!(!gate.is_typing());
+    }
+
+    #[test]
+    fn a_print_that_went_away_with_the_reading_thread_is_known() {
+        let gate = Gate::default();
+        gate.open();
+        assert_eq!(gate.print(|former| former), Former::Shown);
+        assert_eq!(gate.print(|former| former), Former::HandedOver);
+        gate.close();
+        gate.desert();
+        assert_eq!(gate.print(|former| former), Former::Lost);
+        assert_eq!(gate.print(|former| former), Former::Shown);
+    }
+
+    #[test]
+    fn a_print_is_settled_when_the_line_was_painted_after_it() {
+        let gate = Gate::default();
+        gate.open();
+        gate.painted();
+        gate.print(|_| ());
+        assert!(!gate.settle());
+        gate.painted();
+        assert!(gate.settle());
     }
 }

@@ -77,7 +77,10 @@ mod tests {
 
     #[test]
     fn lines_end_in_any_usual_way_and_the_last_need_not() {
-        assert_eq!(all(b"join G1\nusers\r\n\nexit"), [line("join G1"), line("users"), line(""), line("exit")]);
+        assert_eq!(
+            all(b"join G1\nusers\r\n\nexit"),
+            [line("join G1"), line("users"), line(""), line("exit")]
+        );
         assert_eq!(all(b""), []);
     }
 

@@ -3,11 +3,10 @@
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use std::sync::Mutex;
 
 use arc_swap::ArcSwap;
 use chatroom_client::{Client, ConnectError, Ended, Events, Options, Reconnect};
-use chatroom_proto::{CloseReason, Refusal, UserName, Welcome};
+use chatroom_proto::{CloseReason, GroupName, Refusal, UserName, Welcome};
 use tokio::sync::mpsc;
 use tokio::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -19,7 +18,7 @@ use crate::directory::Directory;
 use crate::gate::Gate;
 use crate::history;
 use crate::lines::{self, Typed};
-use crate::prompt::{Prompt, Typist};
+use crate::prompt::{NAME_QUESTION, Prompt, Typist};
 use crate::screen::{AboveTheLine, Output, Screen};
 use crate::signals::Signals;
 use crate::terminal;
@@ -44,6 +43,45 @@ const PIPE_PATIENCE: Duration = Duration::from_secs(30);
 /// The most wishes of the line being typed that wait: one of each kind.
 const WISHES_MAX: usize = 2;
 
+/// Runs the program, and leaves the terminal as it was.
+pub(crate) async fn run(args: Args) -> i32 {
+    let set = Stage::set(&args).and_then(|stage| Ok((stage, Signals::listen()?)));
+    let ((mut stage, input, warnings), mut signals) = match set {
+        Ok(set) => set,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "chatroom: {error}");
+            return NO_CONNECTION;
+        }
+    };
+    let mut ending = Ending::quiet(0);
+    for warning in warnings {
+        if stage.screen.note(warning).await.is_err() {
+            return ending.code;
+        }
+    }
+    ending = stage.play(args, input, &mut signals).await;
+    stage.strike(&ending).await;
+    ending.code
+}
+
+/// How the program ends.
+#[derive(Debug, PartialEq, Eq)]
+struct Ending {
+    code: i32,
+    /// What is still to be said.
+    words: Option<String>,
+}
+
+impl Ending {
+    fn quiet(code: i32) -> Ending {
+        Ending { code, words: None }
+    }
+
+    fn saying(code: i32, words: String) -> Ending {
+        Ending { code, words: Some(words) }
+    }
+}
+
 /// Where lines come from.
 enum Input {
     /// A line editor at a terminal.
@@ -52,33 +90,254 @@ enum Input {
     Plain(mpsc::Receiver<Typed>),
 }
 
-/// The program's stage: what it reads from and shows on.
+/// A chat that is about to begin.
+struct Entered {
+    client: Client,
+    events: Events,
+    welcome: Welcome,
+    typed: mpsc::Receiver<Typed>,
+}
+
+/// What the program plays on: where it shows, and what the line editor shares with it.
 struct Stage {
-    input: Input,
     screen: Screen,
     gate: Arc<Gate>,
     wishes: mpsc::Receiver<Wish>,
     published: Arc<ArcSwap<Directory>>,
     view: View,
-    /// Whether a person is typing.
+    /// Whether standard input is a terminal: a person, or a pipe?
     is_typed: bool,
 }
 
-/// Runs the program, and leaves the terminal as it was.
-pub(crate) async fn run(args: Args) -> i32 {
-    let view = view(&args);
-    let logs = start_log(&args);
-    let (stage, warnings) = match Stage::set(&args, view) {
-        Ok(stage) => stage,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "chatroom: {error}");
-            return NO_CONNECTION;
+impl Stage {
+    /// Sets up input, output and logs; also gives what has to be said about that.
+    fn set(args: &Args) -> io::Result<(Stage, Input, Vec<String>)> {
+        let is_typed = io::stdin().is_terminal();
+        let at_terminal = is_typed && io::stdout().is_terminal();
+        let layout = if at_terminal { Layout::Screen } else { Layout::Lines };
+        let view = View { layout, paint: Paint { colours: args.color.decide(at_terminal) } };
+        let gate = Arc::new(Gate::default());
+        let published = Arc::new(ArcSwap::from_pointee(Directory::default()));
+        let (wish, wishes) = mpsc::channel(WISHES_MAX);
+        let assistant = Assistant {
+            directory: Arc::clone(&published),
+            wishes: wish,
+            gate: Arc::clone(&gate),
+            paint: view.paint,
+            knows_commands: false,
+        };
+        let mut warnings = Vec::new();
+        let editor = if at_terminal { edited(assistant, view, args, &mut warnings) } else { None };
+        let at_editor = editor.is_some();
+        if !start_log(args, at_editor)? {
+            warnings.push(view.no_log());
         }
+        let (screen, input) = match editor {
+            Some((prompt, output)) => {
+                let screen = Screen::start(output)?;
+                let typist = prompt.start(screen.aside())?;
+                (screen, Input::Editor(typist))
+            }
+            None => (Screen::start(Output::Streams)?, Input::Plain(lines::start()?)),
+        };
+        Ok((Stage { screen, gate, wishes, published, view, is_typed }, input, warnings))
+    }
+
+    /// All of it, from the name to the goodbye.
+    async fn play(&mut self, args: Args, input: Input, signals: &mut Signals) -> Ending {
+        let at_editor = matches!(input, Input::Editor(_));
+        let entered = tokio::select! {
+            biased;
+            signal = signals.next(true) => return Ending::quiet(SIGNALLED + signal),
+            entered = self.enter(args, input) => entered,
+        };
+        let mut chat = match entered {
+            Ok(entered) => self.begin(entered),
+            Err(ending) => return ending,
+        };
+        let outcome = tokio::select! {
+            biased;
+            signal = signals.next(!at_editor) => Err(signal),
+            outcome = chat.run(&self.screen) => Ok(outcome),
+        };
+        let has_trouble = chat.has_trouble() && !self.is_typed;
+        let code = if has_trouble { REFUSED } else { 0 };
+        match outcome {
+            Ok(Outcome::Ended(ended)) => self.ended(&ended, code),
+            Ok(Outcome::Unanswered(0)) => Ending::quiet(code),
+            Ok(Outcome::Unanswered(count)) => Ending::saying(NO_CONNECTION, self.view.unanswered(count)),
+            Ok(Outcome::OutputGone) => {
+                chat.farewell().await;
+                Ending::quiet(code)
+            }
+            Err(signal) => {
+                chat.farewell().await;
+                Ending::quiet(SIGNALLED + signal)
+            }
+        }
+    }
+
+    /// Finds a name that the server takes, and connects.
+    async fn enter(&self, args: Args, mut input: Input) -> Result<Entered, Ending> {
+        let reconnect = if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
+        let is_asked = args.name.is_none();
+        let mut given = args.name;
+        loop {
+            let text = match given.take() {
+                Some(text) => text,
+                None => self.ask_name(&mut input).await?,
+            };
+            let refused = match UserName::parse(text.trim()) {
+                Err(error) => self.view.bad_name(text.trim(), error),
+                Ok(name) => {
+                    let host = args.host.clone();
+                    let options = Options { host, port: args.port, name, reconnect };
+                    match Client::connect_and_greet(options).await {
+                        Ok((client, events, welcome)) => {
+                            return self.welcome(client, events, welcome, input).await;
+                        }
+                        Err(ConnectError::Refused(refusal @ Refusal::NameTaken { .. })) => {
+                            self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
+                        }
+                        Err(error) => {
+                            let words = self.view.connect_error(&error, &args.host, args.port);
+                            return Err(Ending::saying(connect_code(&error), words));
+                        }
+                    }
+                }
+            };
+            if !(is_asked && self.is_typed) {
+                return Err(Ending::saying(NAME_REFUSED, refused));
+            }
+            self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?;
+        }
+    }
+
+    async fn ask_name(&self, input: &mut Input) -> Result<String, Ending> {
+        let typed = match input {
+            Input::Editor(typist) => {
+                typist.ask_name();
+                typist.typed.recv().await
+            }
+            Input::Plain(typed) => {
+                if self.is_typed {
+                    let _ = io::stderr().write_all(NAME_QUESTION.as_bytes());
+                }
+                typed.recv().await
+            }
+        };
+        match typed {
+            Some(Typed::Line(name)) => Ok(name),
+            Some(Typed::Unreadable(why)) => Err(Ending::saying(NAME_REFUSED, self.view.unreadable(why))),
+            Some(Typed::End) | None if self.is_typed => Err(Ending::quiet(0)),
+            Some(Typed::End) | None => Err(Ending::saying(USAGE, self.view.no_name())),
+        }
+    }
+
+    async fn welcome(
+        &self,
+        client: Client,
+        events: Events,
+        welcome: Welcome,
+        input: Input,
+    ) -> Result<Entered, Ending> {
+        let mut text = self.view.welcome(&welcome);
+        let typed = match input {
+            Input::Editor(typist) => {
+                text = format!("{text}\n{}", self.view.orientation());
+                typist.read_commands()
+            }
+            Input::Plain(typed) => typed,
+        };
+        // When nobody reads this, the chat notices it soon enough.
+        let _ = self.screen.say(text).await;
+        Ok(Entered { client, events, welcome, typed })
+    }
+
+    fn begin(&mut self, entered: Entered) -> Chat {
+        let Entered { client, events, welcome, typed } = entered;
+        let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
+        let groups: Vec<GroupName> = groups.collect();
+        let (_, no_wishes) = mpsc::channel(WISHES_MAX);
+        Chat::new(Parts {
+            client,
+            events,
+            typed,
+            wishes: std::mem::replace(&mut self.wishes, no_wishes),
+            directory: Directory::new(&welcome.name, &groups),
+            published: Arc::clone(&self.published),
+            view: self.view,
+            pace: if self.is_typed { Pace::AsTyped } else { Pace::OneByOne },
+        })
+    }
+
+    fn ended(&self, ended: &Ended, code_of_exit: i32) -> Ending {
+        let code = match ended {
+            Ended::Left => code_of_exit,
+            Ended::GaveUp(_) | Ended::Replaced => NO_CONNECTION,
+            Ended::Refused(refusal) => refused_code(refusal),
+            Ended::Misbehaved(_) | Ended::Garbled(_) => OTHER_PROTOCOL,
+        };
+        Ending { code, words: self.view.ended(ended) }
+    }
+
+    /// Clears up: everything is shown, the terminal is as it was, and only then the last words are said.
+    async fn strike(self, ending: &Ending) {
+        self.screen.finish().await;
+        terminal::restore(self.gate.is_typing());
+        if let Some(words) = &ending.words {
+            let _ = writeln!(io::stderr(), "{words}");
+        }
+    }
+}
+
+/// The line editor and its output; nothing where the terminal is not made for it.
+fn edited(
+    assistant: Assistant,
+    view: View,
+    args: &Args,
+    warnings: &mut Vec<String>,
+) -> Option<(Prompt, Output)> {
+    let gate = Arc::clone(&assistant.gate);
+    let mut prompt = Prompt::open(assistant, view).ok()?;
+    let printer = prompt.printer().ok()?;
+    let file = if args.no_history { None } else { args.history.clone().or_else(history::default_file) };
+    if let Some(file) = file
+        && let Err(error) = prompt.keep_history(file.clone())
+    {
+        warnings.push(view.no_history(&file.display().to_string(), &error.to_string()));
+    }
+    Some((prompt, Output::AboveTheLine(AboveTheLine::new(printer, gate))))
+}
+
+/// Starts to log, if that was asked for; tells when it would spoil the screen, and does not then.
+fn start_log(args: &Args, at_editor: bool) -> io::Result<bool> {
+    let Some(filter) = &args.log else { return Ok(true) };
+    // Not `init`: that would also take in what rustyline logs, which is every key that is pressed.
+    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_ansi(false);
+    let set = match &args.log_file {
+        Some(file) => {
+            let file = OpenOptions::new().append(true).create(true).open(file)?;
+            tracing::subscriber::set_global_default(log.with_writer(Arc::new(file)).finish())
+        }
+        None if at_editor && io::stderr().is_terminal() => return Ok(false),
+        None => tracing::subscriber::set_global_default(log.with_writer(io::stderr).finish()),
     };
-    let Stage { mut input, screen, gate, wishes, published, view, is_typed } = stage;
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(_) => return NO_CONNECTION,
-    };
-    todo!()
+    set.map_err(io::Error::other).map(|()| true)
+}
+
+fn connect_code(error: &ConnectError) -> i32 {
+    match error {
+        ConnectError::Unreachable(_) | ConnectError::Silent | ConnectError::Cut => NO_CONNECTION,
+        ConnectError::Refused(refusal) => refused_code(refusal),
+        ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => OTHER_PROTOCOL,
+        ConnectError::Closed(_) => NO_CONNECTION,
+    }
+}
+
+fn refused_code(refusal: &Refusal) -> i32 {
+    match refusal {
+        Refusal::UnsupportedVersion { .. } => OTHER_PROTOCOL,
+        _ => NAME_REFUSED,
+    }
 }

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{
-    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext, EventHandler,
-    ExternalPrinter, KeyEvent, Movement, RepeatCount,
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext,
+    EventHandler, ExternalPrinter, KeyEvent, Movement, RepeatCount,
 };
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -29,7 +28,7 @@ use crate::screen::Aside;
 use crate::view::View;
 
 /// The assignment's question.
-const NAME_QUESTION: &str = "Choose username: ";
+pub(crate) const NAME_QUESTION: &str = "Choose username: ";
 
 /// The most lines that were typed and not carried out, while the connection is lost, say. One more is not taken:
 /// if this thread waited for the rest of the program, which may be waiting for the screen, which needs this thread to
@@ -184,8 +183,9 @@ impl Typist {
     }
 
     /// From now on, lines are commands.
-    pub(crate) fn read_commands(&self) {
+    pub(crate) fn read_commands(self) -> mpsc::Receiver<Typed> {
         let _ = self.wants.try_send(Want::Commands);
+        self.typed
     }
 }
 

@@ -9,7 +9,7 @@ use rustyline::ExternalPrinter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, timeout};
 
-use crate::gate::Gate;
+use crate::gate::{Former, Gate};
 
 /// The most texts that wait to be shown: some seconds of a busy group while a search is open. With the longest
 /// messages these are 33 MB. When it is full, the program stops taking events; see the crate's bounds.
@@ -21,11 +21,16 @@ const PRINT_BATCH_MAX: usize = 512;
 /// How long the end of the program waits for what is still to be shown.
 const FINISH_WAIT: Duration = Duration::from_secs(1);
 
-/// One text of whole lines.
-struct Shown {
-    text: String,
-    /// Whether this program says it itself, rather than the server.
-    is_note: bool,
+/// What the thread is to do.
+enum Order {
+    /// Show a text of whole lines.
+    Show {
+        text: String,
+        /// Whether this program says it itself, rather than the server.
+        is_note: bool,
+    },
+    /// Show what came before this, and end. (The queue does not end by itself: the prompt's thread holds a door to it.)
+    Finish,
 }
 
 /// Where texts go.
@@ -49,13 +54,13 @@ pub(crate) struct OutputGone;
 
 /// Shows texts, in order.
 pub(crate) struct Screen {
-    queue: mpsc::Sender<Shown>,
+    queue: mpsc::Sender<Order>,
     finished: oneshot::Receiver<()>,
 }
 
 /// A door to the screen for one who can't wait.
 #[derive(Clone)]
-pub(crate) struct Aside(mpsc::Sender<Shown>);
+pub(crate) struct Aside(mpsc::Sender<Order>);
 
 impl Screen {
     /// Starts the thread.
@@ -72,12 +77,12 @@ impl Screen {
 
     /// Shows what the server said. Waits while too much is waiting already.
     pub(crate) async fn say(&self, text: String) -> Result<(), OutputGone> {
-        self.queue.send(Shown { text, is_note: false }).await.map_err(|_| OutputGone)
+        self.queue.send(Order::Show { text, is_note: false }).await.map_err(|_| OutputGone)
     }
 
     /// Shows what this program has to say itself.
     pub(crate) async fn note(&self, text: String) -> Result<(), OutputGone> {
-        self.queue.send(Shown { text, is_note: true }).await.map_err(|_| OutputGone)
+        self.queue.send(Order::Show { text, is_note: true }).await.map_err(|_| OutputGone)
     }
 
     /// Lets another thread show something, or drop it when too much is waiting.
@@ -87,37 +92,45 @@ impl Screen {
 
     /// Waits, but not for long, until everything is shown.
     pub(crate) async fn finish(self) {
-        drop(self.queue);
-        let _ = timeout(FINISH_WAIT, self.finished).await;
+        let finish = async {
+            // A thread that has ended already has nothing more to show.
+            let _ = self.queue.send(Order::Finish).await;
+            let _ = self.finished.await;
+        };
+        let _ = timeout(FINISH_WAIT, finish).await;
     }
 }
 
 impl Aside {
     pub(crate) fn note(&self, text: String) {
         // Too much is waiting: this is the least of it.
-        let _ = self.0.try_send(Shown { text, is_note: true });
+        let _ = self.0.try_send(Order::Show { text, is_note: true });
     }
 }
 
 /// Shows what comes: what is waiting, in one print.
-fn show(mut output: Output, mut queue: mpsc::Receiver<Shown>) {
-    while let Some(first) = queue.blocking_recv() {
-        let mut is_note = first.is_note;
-        let mut text = first.text + "\n";
+fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) {
+    let mut next = queue.blocking_recv();
+    while let Some(Order::Show { mut text, is_note }) = next {
+        text.push('\n');
+        next = None;
         for _ in 1..PRINT_BATCH_MAX {
-            let Ok(next) = queue.try_recv() else { break };
-            if next.is_note != is_note {
-                if output.print(std::mem::take(&mut text), is_note).is_err() {
-                    return;
+            match queue.try_recv() {
+                Ok(Order::Show { text: more, is_note: same }) if same == is_note => {
+                    text.push_str(&more);
+                    text.push('\n');
                 }
-                is_note = next.is_note;
+                Ok(other) => {
+                    next = Some(other);
+                    break;
+                }
+                Err(_) => break,
             }
-            text.push_str(&next.text);
-            text.push('\n');
         }
         if output.print(text, is_note).is_err() {
             return;
         }
+        next = next.or_else(|| queue.blocking_recv());
     }
     output.finish();
 }
@@ -159,15 +172,16 @@ impl AboveTheLine {
     /// Gives back what is not on the screen when the line editor has gone.
     fn print(&mut self, text: String) -> Result<(), String> {
         let AboveTheLine { printer, gate, last } = self;
-        let handed = text.clone();
-        match gate.print(|| printer.print(handed)) {
-            Ok(()) => {
-                *last = text;
-                Ok(())
+        gate.print(|before| {
+            let former = std::mem::replace(last, text);
+            if before == Former::Lost {
+                last.insert_str(0, &former);
             }
-            Err(_) if gate.is_settled() => Err(text),
-            Err(_) => Err(std::mem::take(last) + &text),
-        }
+            printer.print(last.clone()).map_err(|_| match before {
+                Former::HandedOver => former + last,
+                Former::Shown | Former::Lost => std::mem::take(last),
+            })
+        })
     }
 }
 

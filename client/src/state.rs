@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request, Response, Seq, UserName,
-    Welcome,
+    GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request, Response, Seq, Welcome,
 };
 
 use crate::event::Conversation;
@@ -187,7 +186,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use chatroom_proto::{Body, Page, PostId, Token, UnixMillis};
+    use chatroom_proto::{Body, Page, PostId, Token, UnixMillis, UserName};
 
     use super::*;
 

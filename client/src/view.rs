@@ -10,7 +10,8 @@ mod tests;
 
 use chatroom_client::{ConnectError, Conversation, Ended, Lost};
 use chatroom_proto::{
-    Body, CloseReason, GroupName, Misbehaviour, Notification, Post, Refusal, Request, Response, UserName, VersionRange, Welcome,
+    Body, CloseReason, GroupName, Misbehaviour, Notification, Post, Refusal, Request, Response, UserName,
+    VersionRange, Welcome,
 };
 
 use crate::command::{Mistake, Row, TABLE};
@@ -48,8 +49,8 @@ impl View {
 
     /// For one who has just come in at a terminal.
     pub(crate) fn orientation(self) -> String {
-        let names: Vec<_> = TABLE.iter().map(|row| row.name).filter(|name| *name != "help").collect();
-        self.hint(format!("Commands: {}. Type 'help' to see how they go; Tab completes.", names.join(", ")))
+        let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+        self.hint(format!("Try {} or Tab.", names.join(", ")))
     }
 
     /// The server said something unasked. Nothing for what is the link's business.
@@ -167,7 +168,7 @@ impl View {
                 "You are in {limit} group chats, and nobody can be in more. Leave one first: leave [group-name]"
             ),
             Refusal::NameTaken { name } => {
-                format!("The name '{name}' is taken: somebody who is called that is here. Choose another one.")
+                format!("The name '{name}' is taken. Choose another one.")
             }
             Refusal::NotRegistered { name } => {
                 format!("The name '{name}' is not registered, so it has no password. Come without one.")
@@ -232,7 +233,9 @@ impl View {
 
     /// A line was typed and has no place to wait.
     pub(crate) fn too_much_typed(self) -> String {
-        self.trouble("Too many lines wait for the server: this one was not taken. The up arrow brings it back.")
+        self.trouble(
+            "Too many lines wait for the server: this one was not taken. The up arrow brings it back.",
+        )
     }
 
     /// Says how to leave.
@@ -255,7 +258,7 @@ impl View {
         let mut lines = vec![self.system(if resumed {
             "Connected again!"
         } else {
-            "Connected again! You were away for too long to keep your place: the others saw you leave and come back."
+            "Connected again, in a new session!"
         })];
         let missed: Vec<_> = missed.iter().cloned().map(Conversation::Group).collect();
         lines.extend(self.missed(&missed));
@@ -272,7 +275,8 @@ impl View {
             })
             .collect();
         let (last, others) = names.split_last()?;
-        let names = if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
+        let names =
+            if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
         Some(self.trouble(format!("While you were away, messages {names} were missed.")))
     }
 
@@ -351,7 +355,9 @@ impl View {
 
     /// The history of lines is not kept.
     pub(crate) fn no_history(self, file: &str, why: &str) -> String {
-        self.trouble(format!("The history is not kept: {file}: {why}. To choose another file: --history FILE"))
+        self.trouble(format!(
+            "The history is not kept: {file}: {why}. To choose another file: --history FILE"
+        ))
     }
 
     /// The log would spoil the screen.

@@ -180,6 +180,12 @@ impl Guest {
         self.ears.frame().await
     }
 
+    /// The next frame, whenever it comes; nothing when the connection has ended in whatever way. For measurements,
+    /// which have one deadline for everything.
+    pub async fn next(&mut self) -> Option<ServerFrame> {
+        self.ears.0.next().await?.ok()
+    }
+
     /// The next frame; nothing when the connection has ended in whatever way.
     pub async fn try_frame(&mut self) -> Option<ServerFrame> {
         self.ears.try_frame().await

@@ -73,6 +73,11 @@ impl Process {
         Process { pid, exit }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.pid.as_raw_pid().unsigned_abs()
+    }
+
     /// Sends it a signal, unless it has ended.
     pub fn signal(&self, signal: Signal) {
         if self.exit.lock().is_none() {

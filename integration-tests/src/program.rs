@@ -1,7 +1,6 @@
 //! The real binaries: built when they are first needed, and run with pipes.
 
 use std::ffi::OsStr;
-use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -189,6 +188,11 @@ impl ServerProgram {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it says on standard output.
     pub fn output(&self) -> &Output {
         &self.output
@@ -307,10 +311,18 @@ impl Piped {
     /// Writes a line to its standard input.
     ///
     /// # Panics
-    /// When it no longer reads.
-    pub fn say(&mut self, line: impl Display) {
+    /// When the input was ended before.
+    pub fn say(&mut self, line: &str) {
+        self.say_all(&format!("{line}\n"));
+    }
+
+    /// Writes to its standard input. One who has ended and reads no more is not told off.
+    ///
+    /// # Panics
+    /// When the input was ended before.
+    pub fn say_all(&mut self, text: &str) {
         let input = self.input.as_mut().expect("the input is still open");
-        writeln!(input, "{line}").expect("the client reads its input");
+        let _ = input.write_all(text.as_bytes());
     }
 
     /// Waits for the next line of its standard output, which must be this.
@@ -330,11 +342,6 @@ impl Piped {
         self.lines_heard += 1;
     }
 
-    /// Ends its standard input.
-    pub fn end_of_input(&mut self) {
-        self.input = None;
-    }
-
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
@@ -345,7 +352,15 @@ impl Piped {
     /// # Panics
     /// When it does not end.
     pub fn finish(mut self) -> Finished {
-        self.end_of_input();
+        self.input = None;
+        self.wait()
+    }
+
+    /// Waits for its end, without ending its input.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn wait(self) -> Finished {
         finish(&self.process, &self.output, &self.diagnostics)
     }
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::thread;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::termios::{LocalModes, OutputModes, tcgetattr};
 
-use crate::process::{Process, Watched, spawning};
+use crate::process::{DEADLINE, Process, Watched, spawning};
 use crate::program::{Home, ServerProgram, programs};
 use crate::screen::{Emulator, Screen, Size};
 
@@ -221,6 +222,20 @@ impl Terminal {
     pub fn resize(&mut self, size: Size) {
         self.shown.change(|shown| shown.emulator.resize(size));
         self.window.resize(pty_size(size)).expect("a window can be resized");
+    }
+
+    /// Closes the window and waits until the program has noticed and is gone. It has nobody to tell its exit code.
+    ///
+    /// # Panics
+    /// When it does not go.
+    pub fn close_window(self) {
+        let program = self.program().expect("the program was started");
+        let program = pidfd_open(program, PidfdFlags::empty()).expect("the program still runs");
+        // With the session's leader the kernel takes the terminal away from all others, and tells them.
+        self.shell.signal(Signal::KILL);
+        let deadline = Timespec::try_from(DEADLINE).expect("a moderate time");
+        let gone = poll(&mut [PollFd::new(&program, PollFlags::IN)], Some(&deadline));
+        assert_eq!(gone, Ok(1), "the program stays without its window");
     }
 
     /// Waits until the screen is as it should be.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::chat::effect::{Address, ConnectionId, Credential, Input, TokenDigest};
 use crate::config::{ASKS_UNDER_WAY_MAX, Config, LINGER_BYTES_MAX};
@@ -74,7 +74,7 @@ impl Connection<'_> {
             tokio::select! {
                 () = &mut writing => {}
                 end = self.read(&mut reader) => {
-                    info!(connection = %self, ?end, "closing");
+                    debug!(connection = %self, ?end, "closing");
                     match end {
                         End::Close(reason) => self.outbox.close(Some(reason)),
                         End::Gone | End::Closed => self.outbox.close(None),
@@ -122,7 +122,7 @@ impl Connection<'_> {
         let Request::Hello(hello) = request else {
             return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected)));
         };
-        info!(connection = %self, name = %hello.name, "knocking");
+        debug!(connection = %self, name = %hello.name, "knocking");
         self.outbox.ask(0).await.ok_or(End::Closed)?;
         self.door.send(Message::Knock(self.knock(tag, hello), self.outbox.clone())).await?;
         self.outbox.admitted().await.ok_or(End::Closed)?;

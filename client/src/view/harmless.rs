@@ -34,7 +34,8 @@ mod tests {
 
     #[test]
     fn text_of_the_world_stays_as_it_is() {
-        for text in ["Hey, what's up?", "می‌خواهم", "👩‍🚀", "שלום", "e\u{301}", "tab is gone, 'quotes' stay"] {
+        for text in ["Hey, what's up?", "می‌خواهم", "👩‍🚀", "שלום", "e\u{301}", "tab is gone, 'quotes' stay"]
+        {
             assert!(matches!(harmless(text), Cow::Borrowed(same) if same == text), "{text}");
         }
     }
@@ -42,13 +43,13 @@ mod tests {
     #[test]
     fn nothing_that_controls_a_terminal_gets_through() {
         let corpus = [
-            "\u{1b}[2J",                                  // clear the screen
-            "\u{1b}]0;title\u{7}",                        // set the title
-            "\u{1b}]52;c;cm0gLXJm\u{7}",                  // write the clipboard
+            "\u{1b}[2J",                                        // clear the screen
+            "\u{1b}]0;title\u{7}",                              // set the title
+            "\u{1b}]52;c;cm0gLXJm\u{7}",                        // write the clipboard
             "\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\", // a link
-            "\u{1b}P$q\u{1b}\\",                          // device control
-            "\u{9b}31m",                                  // CSI in C1
-            "\u{9d}0;t\u{9c}",                            // OSC in C1
+            "\u{1b}P$q\u{1b}\\",                                // device control
+            "\u{9b}31m",                                        // CSI in C1
+            "\u{9d}0;t\u{9c}",                                  // OSC in C1
             "\u{85}next line",
             "bell\u{7}",
             "back\u{8}\u{8}space",

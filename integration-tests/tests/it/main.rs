@@ -2,8 +2,15 @@
 
 mod agreement;
 mod dialogue;
+mod figure_one;
 mod hostile;
 mod kit;
+mod piped;
 mod reconnect;
 mod slow_reader;
+mod terminal_bursts;
+mod terminal_endings;
+mod terminal_lost;
+mod terminal_names;
+mod terminal_text;
 mod tidy;

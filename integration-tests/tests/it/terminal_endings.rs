@@ -1,0 +1,117 @@
+//! However the client ends, the terminal is usable afterwards, and the exit code tells what happened.
+
+use chatroom_proto::Notification;
+use integration_tests::guest::{Guest, user};
+use integration_tests::program::{Home, ServerProgram};
+use integration_tests::terminal::{Key, Left, Modes, Terminal};
+use rustix::process::Signal;
+
+/// The client is gone with this code, and the terminal is as a shell wants it.
+#[track_caller]
+fn left_usable(terminal: &Terminal, code: i32) -> Left {
+    let left = terminal.wait_exit();
+    assert_eq!((left.code, left.modes), (code, Modes::USABLE), "{}", left.screen);
+    assert!(!left.screen.bracketed_paste, "pastes are no longer marked");
+    assert_eq!(left.screen.before_cursor, "", "the shell's prompt begins a line");
+    left
+}
+
+/// The server tells Ann at once that Jim has gone: he said goodbye.
+async fn hears_jim_go(ann: &mut Guest) {
+    loop {
+        if let Notification::Departed { user: gone, .. } = ann.hear().await {
+            assert_eq!(gone, user("Jim"));
+            return;
+        }
+    }
+}
+
+async fn jim_and_ann() -> (ServerProgram, Terminal, Guest) {
+    let server = ServerProgram::start();
+    let ann = Guest::come(server.address(), "Ann").await;
+    let jim = Terminal::sit_down(&server, "Jim");
+    (server, jim, ann)
+}
+
+#[tokio::test]
+async fn exit_leaves_a_usable_terminal() {
+    let (_server, mut jim, mut ann) = jim_and_ann().await;
+    assert_ne!(jim.modes(), Modes::USABLE, "while a line is edited, the terminal is not a shell's");
+    jim.type_line("exit");
+    let left = left_usable(&jim, 0);
+    assert_eq!(left.screen.lines[3..], ["exit", "[left with 0]"]);
+    hears_jim_go(&mut ann).await;
+}
+
+#[tokio::test]
+async fn control_d_on_an_empty_line_is_exit() {
+    let (_server, mut jim, mut ann) = jim_and_ann().await;
+    jim.type_text("text");
+    jim.press(Key::Home);
+    jim.press(Key::Control('d'));
+    jim.wait_for("one letter less", |screen| screen.after_cursor == "ext");
+    jim.press(Key::Control('c'));
+    jim.wait_for("an empty line", |screen| screen.after_cursor.is_empty());
+    jim.press(Key::Control('d'));
+    left_usable(&jim, 0);
+    hears_jim_go(&mut ann).await;
+}
+
+#[tokio::test]
+async fn control_c_clears_the_line_and_on_an_empty_one_says_how_to_leave() {
+    let (_server, mut jim, mut ann) = jim_and_ann().await;
+    jim.type_text("public General never mi");
+    jim.press(Key::Control('c'));
+    jim.wait_for("an empty line", |screen| screen.before_cursor.is_empty() && screen.after_cursor.is_empty());
+    jim.press(Key::Control('c'));
+    jim.wait_for("how to leave", |screen| screen.lines.iter().any(|line| line.contains("'exit'")));
+    jim.type_line("exit");
+    left_usable(&jim, 0);
+    hears_jim_go(&mut ann).await;
+}
+
+#[tokio::test]
+async fn sigterm_in_the_middle_of_a_line_says_goodbye_and_leaves_a_usable_terminal() {
+    let (_server, mut jim, mut ann) = jim_and_ann().await;
+    jim.type_text("public General half");
+    jim.wait_for("half a line", |screen| screen.before_cursor.ends_with("half"));
+    jim.signal(Signal::TERM);
+    left_usable(&jim, 128 + 15);
+    hears_jim_go(&mut ann).await;
+}
+
+#[tokio::test]
+async fn sighup_leaves_a_usable_terminal() {
+    let (_server, jim, mut ann) = jim_and_ann().await;
+    jim.signal(Signal::HUP);
+    left_usable(&jim, 128 + 1);
+    hears_jim_go(&mut ann).await;
+}
+
+#[tokio::test]
+async fn a_window_that_is_closed_takes_the_client_with_it() {
+    let (_server, jim, mut ann) = jim_and_ann().await;
+    jim.close_window();
+    hears_jim_go(&mut ann).await;
+}
+
+#[tokio::test]
+async fn a_lost_server_and_then_exit_leaves_a_usable_terminal() {
+    let (server, mut jim, _ann) = jim_and_ann().await;
+    server.kill();
+    jim.wait_for("the loss", |screen| !screen.lines_beginning("Connection lost").is_empty());
+    jim.type_line("exit");
+    left_usable(&jim, 0);
+}
+
+#[test]
+fn without_a_server_the_client_says_so_and_how_to_start_one() {
+    let port = {
+        let server = ServerProgram::start_where_it_can_come_back();
+        server.port().to_string()
+    };
+    let left = left_usable(&Terminal::chatroom(&["127.0.0.1", &port, "Jim"], &Home::new()), 3);
+    let said = &left.screen.lines[0];
+    assert!(said.starts_with("Cannot connect to 127.0.0.1:") && said.contains("chatroom-server"), "{said}");
+    assert_eq!(left.screen.lines.len(), 2);
+}

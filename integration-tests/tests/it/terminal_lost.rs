@@ -1,0 +1,72 @@
+//! A server that goes away and comes back while somebody types.
+
+use chatroom_proto::Notification;
+use integration_tests::guest::Guest;
+use integration_tests::program::ServerProgram;
+use integration_tests::terminal::{Key, Terminal};
+
+/// What this person's next message in General is.
+async fn hear_body(guest: &mut Guest) -> String {
+    loop {
+        if let Notification::GroupPost { post, .. } = guest.hear().await {
+            return post.body.as_str().to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_that_was_typed() {
+    let server = ServerProgram::start_where_it_can_come_back();
+    let port = server.port();
+    let mut jim = Terminal::sit_down(&server, "Jim");
+    jim.type_text("public General half of");
+    server.kill();
+    jim.wait_for("the loss, above the line", |screen| {
+        screen.lines_beginning("Connection lost").len() == 1 && screen.before_cursor == "public General half of"
+    });
+
+    jim.type_text(" a line");
+    jim.press(Key::Enter);
+    jim.wait_for("the next line", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+    jim.type_text("public General another");
+
+    let server = ServerProgram::start_on(port);
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    jim.wait_for("the return, above the line", |screen| {
+        screen.lines_beginning("Connected again!").len() == 1 && screen.before_cursor == "public General another"
+    });
+    jim.press(Key::Enter);
+    // The first was sent before Ann could hear of it or after, as it happens; it must not come in between or twice.
+    let mut heard = hear_body(&mut ann).await;
+    if heard == "half of a line" {
+        heard = hear_body(&mut ann).await;
+    }
+    assert_eq!(heard, "another");
+    let screen = jim.screen();
+    assert_eq!(screen.lines_beginning("Connection lost").len(), 1, "{screen}");
+    assert_eq!(screen.lines_beginning("public"), ["public General half of a line", "public General another"]);
+}
+
+#[tokio::test]
+async fn what_is_said_while_the_server_is_away_arrives_when_it_is_back() {
+    let server = ServerProgram::start_where_it_can_come_back();
+    let port = server.port();
+    let mut jim = Terminal::sit_down(&server, "Jim");
+    let mut ann = Terminal::sit_down(&server, "Ann");
+    jim.wait_for_line("Ann joined the room 'General'");
+    server.kill();
+    for terminal in [&jim, &ann] {
+        terminal.wait_for("the loss", |screen| screen.lines_beginning("Connection lost").len() == 1);
+    }
+    // To one who is not there it would be refused; a group takes it, and Ann comes back on her own time.
+    jim.type_line("create G1");
+    jim.type_line("groups");
+    let _server = ServerProgram::start_on(port);
+    jim.wait_for_line("New group chat with name 'G1' has created successfully!");
+    let screen = jim.wait_for_line("G1");
+    assert!(screen.has("available groups:"), "{screen}");
+    ann.wait_for("the return", |screen| screen.lines_beginning("Connected again!").len() == 1);
+    jim.wait_for("Ann's return", |screen| screen.has("Ann joined the room 'General'"));
+    ann.type_line("private Jim back again");
+    jim.wait_for_line("Private message from Ann: back again");
+}
