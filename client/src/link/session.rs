@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use chatroom_proto::codec::FrameError;
 use chatroom_proto::{ClientFrame, CloseReason, Notification, Refusal, Request, Response, ServerFrame, Tag};
@@ -25,6 +26,9 @@ const FRAMES_OUT_MAX: usize = ASKS_WAITING_MAX + MEMBERSHIPS_MAX + 2;
 
 /// The most frames that are fed to the writer before it flushes: by then its buffer has been written many times.
 const WRITE_BATCH_FRAMES: usize = 128;
+
+/// How long the server's last word is waited for when nothing can be written to it any more.
+const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
 
 /// What lives as long as the connection.
 struct Talk {
@@ -52,7 +56,7 @@ impl<D: Dial> Link<D> {
         }
         let mut writing = pin!(write(writer, frames));
         let mut write_failed = None;
-        let mut alarm = pin!(sleep_until(now + SILENCE_MAX));
+        let mut alarm = pin!(sleep_until(now + ANSWER_DEADLINE));
         let mut is_asked = true;
         let events = self.events.clone();
         loop {
@@ -61,7 +65,7 @@ impl<D: Dial> Link<D> {
                 error = &mut writing, if write_failed.is_none() => {
                     // The reason may still wait to be read: go on until that fails, too, or is overdue.
                     write_failed = Some(error);
-                    talk.due_since = Instant::now();
+                    alarm.as_mut().reset(Instant::now() + LAST_WORD_WAIT);
                 }
                 frame = reader.next(), if reads => {
                     if let Some(end) = self.handle_frame(&mut talk, frame) {
@@ -108,7 +112,8 @@ impl<D: Dial> Link<D> {
         }
     }
 
-    /// When to look again, or that the connection is dead.
+    /// When to look again, or that the connection is dead. It looks at least every [`ANSWER_DEADLINE`], so that no
+    /// request that is made meanwhile is overdue before that.
     fn check_alive(&mut self, talk: &mut Talk, write_failed: Option<Lost>) -> Result<Instant, Lost> {
         let now = Instant::now();
         if let Some(lost) = write_failed {

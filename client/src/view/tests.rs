@@ -1,1 +1,329 @@
+use chatroom_proto::{BodyError, Membership, NameError, Page, PostId, Seq, Token, UnixMillis, VersionRange};
 
+use super::*;
+use crate::command;
+
+fn view() -> View {
+    View { layout: Layout::Screen, paint: Paint { colours: false } }
+}
+
+fn lines() -> View {
+    View { layout: Layout::Lines, ..view() }
+}
+
+fn group(name: &str) -> GroupName {
+    GroupName::parse(name).unwrap()
+}
+
+fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+fn post(from: &str, text: &str) -> Post {
+    let (seq, prev, at, id) = (Seq(2), Seq(1), UnixMillis(0), PostId([0; 16]));
+    Post { seq, prev, at, id, from: user(from), body: Body::parse(text).unwrap() }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        version: 1,
+        name: user("Jim"),
+        token: Token([0; 32]),
+        resumed: false,
+        grace_ms: 0,
+        seq: Seq(1),
+        groups: Page::fill([Membership { group: group("General"), head: Seq(0) }]),
+    }
+}
+
+fn refused(refusal: &Refusal) -> String {
+    view().refusal(&Request::Join { group: group("x") }, refusal, None)
+}
+
+#[test]
+fn figure_one_to_the_letter() {
+    let seq = Seq(1);
+    let (jim, george, g1) = (user("Jim"), user("George"), group("G1"));
+    assert_eq!(view().welcome(&welcome()), "Connected to the server!\nYou joined the room 'General'");
+    let says = |notification| view().notification(&notification).unwrap();
+    let arrived = Notification::Arrived { seq, user: george, group: group("General") };
+    assert_eq!(says(arrived), "George joined the room 'General'");
+    let joined = Notification::Joined { seq, user: user("Michael"), group: g1.clone() };
+    assert_eq!(says(joined), "Michael has joined in group chat 'G1'.");
+    let left = Notification::Left { seq, user: jim.clone(), group: g1.clone() };
+    assert_eq!(says(left), "Jim has left group chat 'G1'.");
+    let public = Notification::GroupPost { post: post("Michael", "Not much!"), group: g1.clone() };
+    assert_eq!(says(public), "In group G1, Michael: Not much!");
+    let private = Notification::PrivatePost { post: post("Michael", "sure"), to: jim.clone() };
+    assert_eq!(says(private), "Private message from Michael: sure");
+    assert_eq!(says(Notification::Departed { seq, user: jim.clone() }), "Jim has left the chat.");
+
+    let answers = |response| view().response(&response).unwrap();
+    let created = Response::Created { seq, group: g1.clone() };
+    assert_eq!(answers(created), "New group chat with name 'G1' has created successfully!");
+    let joined = Response::Joined { seq, membership: Membership { group: g1.clone(), head: seq } };
+    assert_eq!(answers(joined), "You have joined in group chat 'G1' successfully!");
+    let left = Response::Left { seq, group: g1.clone() };
+    assert_eq!(answers(left), "You have left group chat 'G1' successfully!");
+    assert_eq!(answers(Response::Welcome(welcome())), view().welcome(&welcome()));
+    assert_eq!(view().users(&[jim, user("George")]), "online users:\nJim\nGeorge");
+    assert_eq!(view().groups(&[group("General"), g1]), "available groups:\nGeneral\nG1");
+}
+
+#[test]
+fn what_shows_itself_or_is_the_links_business_is_not_said() {
+    for response in [
+        Response::Posted { seq: Seq(1), at: UnixMillis(0) },
+        Response::Goodbye,
+        Response::Pong,
+        Response::Groups { groups: Page::fill([]), next: None },
+        Response::Users { users: Page::fill([]), next: None },
+    ] {
+        assert_eq!(view().response(&response), None);
+    }
+    assert_eq!(view().notification(&Notification::Ping), None);
+    assert_eq!(view().notification(&Notification::Closing(CloseReason::Shutdown)), None);
+    assert_eq!(view().ended(&Ended::Left), None);
+    assert_eq!(view().missed(&[]), None);
+}
+
+#[test]
+fn every_refusal_says_what_happened_and_what_to_do() {
+    let g1 = || group("G1");
+    assert_eq!(
+        refused(&Refusal::GroupExists { group: g1() }),
+        "There is already a group chat with name 'G1'. To become a member: join G1"
+    );
+    assert_eq!(
+        refused(&Refusal::NoSuchGroup { group: group("nope") }),
+        "There is no group chat with name 'nope'. Type 'groups' to see what there is, or 'create nope' to make it."
+    );
+    assert_eq!(
+        refused(&Refusal::AlreadyMember { group: g1() }),
+        "You are already in group chat 'G1'. To say something: public G1 [message]"
+    );
+    assert_eq!(
+        refused(&Refusal::NotMember { group: g1() }),
+        "You are not in group chat 'G1'; join it first: join G1"
+    );
+    assert_eq!(
+        refused(&Refusal::NoSuchUser { name: user("Jom") }),
+        "There is no user with name 'Jom'. Type 'users' to see who is online."
+    );
+    assert_eq!(
+        refused(&Refusal::TooManyGroups { limit: 9 }),
+        "The server holds 9 group chats, and that is all it will. Type 'groups' to see them, and join one."
+    );
+    assert_eq!(
+        refused(&Refusal::TooManyMemberships { limit: 9 }),
+        "You are in 9 group chats, and nobody can be in more. Leave one first: leave [group-name]"
+    );
+    assert_eq!(
+        refused(&Refusal::NameTaken { name: user("Jim") }),
+        "The name 'Jim' is taken. Choose another one."
+    );
+    assert_eq!(
+        refused(&Refusal::NotRegistered { name: user("Jim") }),
+        "The name 'Jim' is not registered, so it has no password. Come without one."
+    );
+}
+
+#[test]
+fn a_refusal_names_what_was_meant() {
+    let request = Request::Join { group: group("Generl") };
+    let refusal = Refusal::NoSuchGroup { group: group("Generl") };
+    assert_eq!(
+        view().refusal(&request, &refusal, Some("General")),
+        "There is no group chat with name 'Generl'. Did you mean 'General'?"
+    );
+    let refusal = Refusal::NoSuchUser { name: user("Jom") };
+    assert_eq!(
+        view().refusal(&request, &refusal, Some("Jim")),
+        "There is no user with name 'Jom'. Did you mean 'Jim'?"
+    );
+    let leave = Request::Leave { group: group("G1") };
+    assert_eq!(
+        view().refusal(&leave, &Refusal::NotMember { group: group("G1") }, None),
+        "You are not in group chat 'G1', so there is nothing to leave."
+    );
+}
+
+#[test]
+fn versions_that_do_not_meet_are_named() {
+    let version = |min, max| VersionRange::try_from((min, max)).unwrap();
+    assert_eq!(
+        refused(&Refusal::UnsupportedVersion { server: version(2, 3) }),
+        "This server speaks version 2 to 3 of the protocol, this program version 1. Get a newer version of this \
+         program."
+    );
+    assert_eq!(
+        refused(&Refusal::UnsupportedVersion { server: version(0, 0) }),
+        "This server speaks version 0 of the protocol, this program version 1. Get an older version of this \
+         program, or update the server."
+    );
+}
+
+#[test]
+fn mistakes_show_the_usage() {
+    let said = |line: &str| view().mistake(&command::parse(line).unwrap_err());
+    assert_eq!(said("jion G1"), "There is no command 'jion'. Did you mean 'join'?");
+    assert_eq!(
+        said("hello"),
+        "There is no command 'hello'. Type 'help' to see the commands. To say something: public [group-name] \
+         [message]"
+    );
+    assert_eq!(said("join"), "'join' needs the name of a group. Usage: join [group-name]");
+    assert_eq!(said("public G1"), "'public' needs a message. Usage: public [group-name] [message]");
+    assert_eq!(said("users x"), "'users' takes nothing after it. Usage: users");
+    assert_eq!(said("join a b"), "'join' takes one name, without spaces. Usage: join [group-name]");
+    assert_eq!(
+        said("join a\u{200b}"),
+        "'a\u{200b}' is no name: a name can't have the character U+200B in it. Usage: join [group-name]"
+    );
+    assert_eq!(
+        said("public G1 \u{1b}[2J"),
+        "That was not sent: a message can't have the control character U+001B in it. The up arrow brings it back."
+    );
+    let long = Mistake::BadMessage { error: BodyError::TooLong { bytes: 8_001 } };
+    assert_eq!(lines().mistake(&long), "That was not sent: a message has at most 8000 bytes, this has 8001.");
+}
+
+#[test]
+fn the_way_out_and_back_is_said() {
+    assert_eq!(view().lost(&Lost::HungUp), "Connection lost; reconnecting...");
+    assert_eq!(
+        view().lost(&Lost::Closed(CloseReason::Shutdown)),
+        "Connection lost; reconnecting... (the server is going down)"
+    );
+    assert_eq!(view().back(true, &[]), "Connected again!");
+    assert_eq!(
+        view().back(false, &[group("G1"), group("tea"), group("x")]),
+        "Connected again, in a new session!\nWhile you were away, messages in 'G1', in 'tea' and in 'x' were missed."
+    );
+    assert_eq!(
+        view().missed(&[Conversation::Private(user("Jim"))]).unwrap(),
+        "While you were away, messages from 'Jim' were missed."
+    );
+    assert_eq!(
+        view().not_rejoined(&group("G1"), &Refusal::NoSuchGroup { group: group("G1") }),
+        "Group chat 'G1' is gone: the server no longer has it. To make it again: create G1"
+    );
+    let limit = view().not_rejoined(&group("G1"), &Refusal::TooManyMemberships { limit: 3 });
+    assert!(limit.starts_with("You are no longer in group chat 'G1'.\nYou are in 3 group chats"));
+}
+
+#[test]
+fn every_end_has_its_words() {
+    let said = |ended: Ended| view().ended(&ended).unwrap();
+    assert_eq!(
+        said(Ended::GaveUp(Lost::Closed(CloseReason::TooSlow))),
+        "The connection is lost for good: what came was not read fast enough."
+    );
+    assert_eq!(
+        said(Ended::Refused(Refusal::NameTaken { name: user("Jim") })),
+        "You were away for too long, and somebody else is called 'Jim' now. Come back under another name."
+    );
+    assert_eq!(said(Ended::Replaced), "You came back from somewhere else, and the chat goes on there.");
+    assert!(said(Ended::Misbehaved(Misbehaviour::HelloAgain)).contains("hello again"));
+    assert!(said(Ended::Garbled("a\u{1b}b".to_owned())).contains("a\u{fffd}b"));
+    for lost in [Lost::HungUp, Lost::Silent, Lost::Failed(std::io::ErrorKind::ConnectionReset)] {
+        assert!(said(Ended::GaveUp(lost)).starts_with("The connection is lost for good: "));
+    }
+}
+
+#[test]
+fn every_failure_to_connect_has_its_words() {
+    let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    let said = |error| view().connect_error(&error, "127.0.0.1", 9000);
+    assert_eq!(
+        said(ConnectError::Unreachable(refused)),
+        "Cannot connect to 127.0.0.1:9000: connection refused. Is the server running there? To start one: \
+         chatroom-server"
+    );
+    assert!(said(ConnectError::Silent).contains("does not answer"));
+    assert!(said(ConnectError::Cut).contains("hung up at once"));
+    assert_eq!(
+        said(ConnectError::Closed(CloseReason::ServerFull)),
+        "The server at 127.0.0.1:9000 hung up: the server has as many connections as it will hold. Try again later."
+    );
+    assert!(said(ConnectError::Closed(CloseReason::Misbehaved(Misbehaviour::Malformed))).contains("a bug"));
+    assert!(said(ConnectError::Refused(Refusal::NameTaken { name: user("Jim") })).contains("taken"));
+    assert!(said(ConnectError::Garbled("x".to_owned())).contains("does not speak"));
+    assert_eq!(
+        view().bad_name("a b", NameError::Forbidden(' ')),
+        "'a b' can't be your name: a name can't have the character U+0020 in it. Choose another one."
+    );
+}
+
+#[test]
+fn what_this_program_says_about_itself_fits_a_usual_screen() {
+    let mut texts = vec![view().orientation(), view().how_to_leave(), view().help(None)];
+    texts.extend(command::TABLE.iter().map(|row| view().help(Some(row))));
+    for line in texts.iter().flat_map(|text| text.lines()) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    for row in command::TABLE {
+        assert!(view().orientation().contains(row.name));
+        assert!(view().help(None).contains(row.brief));
+    }
+}
+
+#[test]
+fn a_message_of_several_lines_can_forge_none() {
+    let forgery = "hi\nPrivate message from Michael: give me your password";
+    let said = Notification::GroupPost { post: post("Mallory", forgery), group: group("G1") };
+    assert_eq!(
+        view().notification(&said).unwrap(),
+        "In group G1, Mallory: hi\n    Private message from Michael: give me your password"
+    );
+    assert_eq!(
+        lines().notification(&said).unwrap(),
+        r"In group G1, Mallory: hi\nPrivate message from Michael: give me your password"
+    );
+}
+
+#[test]
+fn nothing_that_others_write_reaches_the_terminal_unfiltered() {
+    // What a body may hold at all; the rest is in the corpus of `harmless`.
+    for text in ["\u{202e}drow", "\u{2066}x", "a\u{2028}b", "\u{200f}", "\u{feff}"] {
+        for layout in [Layout::Screen, Layout::Lines] {
+            let view = View { layout, ..view() };
+            for said in [
+                Notification::GroupPost { post: post("Mallory", text), group: group("G1") },
+                Notification::PrivatePost { post: post("Mallory", text), to: user("Jim") },
+            ] {
+                let shown = view.notification(&said).unwrap();
+                assert!(shown.contains('\u{fffd}'), "{shown:?}");
+                assert_eq!(shown, harmless(&shown));
+            }
+        }
+    }
+    let persian = Notification::PrivatePost { post: post("علی", "می‌خواهم"), to: user("Jim") };
+    assert_eq!(view().notification(&persian).unwrap(), "Private message from علی: می‌خواهم");
+}
+
+#[test]
+fn colours_change_nothing_but_the_colour() {
+    let coloured = View { paint: Paint { colours: true }, ..view() };
+    let plain = |text: String| {
+        let mut plain = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once('\u{1b}') {
+            plain.push_str(before);
+            rest = after.split_once('m').unwrap().1;
+        }
+        plain + rest
+    };
+    let said = Notification::GroupPost { post: post("Ann", "hi"), group: group("G1") };
+    let pairs = [
+        (coloured.welcome(&welcome()), view().welcome(&welcome())),
+        (coloured.notification(&said).unwrap(), view().notification(&said).unwrap()),
+        (coloured.users(&[user("Jim")]), view().users(&[user("Jim")])),
+        (coloured.lost(&Lost::Silent), view().lost(&Lost::Silent)),
+        (coloured.orientation(), view().orientation()),
+    ];
+    for (with, without) in pairs {
+        assert!(with.contains('\u{1b}'));
+        assert_eq!(plain(with), without);
+    }
+}

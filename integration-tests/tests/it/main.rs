@@ -6,6 +6,7 @@ mod figure_one;
 mod hostile;
 mod kit;
 mod piped;
+mod links;
 mod reconnect;
 mod slow_reader;
 mod terminal_bursts;

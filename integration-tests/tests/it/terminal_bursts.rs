@@ -6,11 +6,16 @@ use integration_tests::program::ServerProgram;
 use integration_tests::screen::{Screen, Size};
 use integration_tests::terminal::{Key, Terminal};
 
+/// So narrow is the narrowest window.
+const NARROW: u16 = 45;
+
 /// Jim at a terminal, Robot who talks a lot, and Ann who hears what Jim says, as the server has it.
 struct Scene {
     jim: Terminal,
     robot: Guest,
     ann: Guest,
+    /// What Robot says next, by its number.
+    message: fn(usize) -> String,
     said: usize,
     _server: ServerProgram,
 }
@@ -21,14 +26,14 @@ impl Scene {
         let ann = Guest::come(server.address(), "Ann").await;
         let robot = Guest::come(server.address(), "Robot").await;
         let jim = Terminal::sit_down(&server, "Jim");
-        Scene { jim, robot, ann, said: 0, _server: server }
+        Scene { jim, robot, ann, message: long_and_short, said: 0, _server: server }
     }
 
     /// Robot says so many things, as fast as it can, and does not wait for anybody to have read them.
     async fn burst(&mut self, count: usize) {
         let numbers = self.said..self.said + count;
         for number in numbers.clone() {
-            self.robot.say(public("General", number as u64, &message(number))).await;
+            self.robot.say(public("General", number as u64, &(self.message)(number))).await;
         }
         let mut answers = 0;
         while answers < count {
@@ -43,11 +48,15 @@ impl Scene {
     /// Waits until Jim's screen has everything that was said: once, in order, and nothing inside of it.
     #[track_caller]
     fn everything_is_shown(&self) -> Screen {
-        let expected: Vec<String> = (0..self.said).map(shown).collect();
+        let expected: Vec<String> = (0..self.said).map(|number| self.shown(number)).collect();
         let last = expected.last().expect("something was said");
         let screen = self.jim.wait_for("the last message", |screen| screen.has(last));
         assert_eq!(screen.lines_beginning("In group General, Robot:"), expected, "{screen}");
         screen
+    }
+
+    fn shown(&self, number: usize) -> String {
+        format!("In group General, Robot: {}", (self.message)(number))
     }
 
     /// Everything is shown, and the line that is being typed is below it.
@@ -73,21 +82,22 @@ impl Scene {
 
     /// Everything that Jim sees of this scene: nothing is missing, nothing is there twice, nothing is left over.
     #[track_caller]
-    fn the_screen_is(&self, messages_first: usize, typed: &[&str]) {
+    fn the_screen_is_the_messages_and(&self, typed: &[&str]) {
         let lines = self.everything_is_shown().lines;
-        let expected = (0..messages_first).map(shown).chain(typed.iter().map(|line| (*line).to_owned()));
+        let expected = (0..self.said).map(|number| self.shown(number)).chain(typed.iter().map(|line| (*line).to_owned()));
         assert_eq!(lines[3..], expected.collect::<Vec<_>>());
     }
 }
 
 /// Some are wider than the window.
-fn message(number: usize) -> String {
+fn long_and_short(number: usize) -> String {
     let padding = if number % 7 == 3 { " that needs more than one row of the screen".repeat(2) } else { String::new() };
     format!("number {number}{padding}.")
 }
 
-fn shown(number: usize) -> String {
-    format!("In group General, Robot: {}", message(number))
+/// All fit into a narrow window: what is cut off when a window shrinks is the terminal's affair.
+fn short(number: usize) -> String {
+    format!("number {number}.")
 }
 
 #[tokio::test]
@@ -103,7 +113,7 @@ async fn half_a_line_is_typed_500_messages_arrive_and_the_line_is_finished() {
     scene.everything_is_shown_above(line, "");
     scene.jim.press(Key::Enter);
     assert_eq!(scene.ann_hears_from_jim().await, line["public General ".len()..]);
-    scene.the_screen_is(500, &[line]);
+    scene.the_screen_is_the_messages_and(&[line]);
 }
 
 #[tokio::test]
@@ -120,7 +130,7 @@ async fn the_cursor_stays_where_it_is_in_the_middle_of_the_line() {
     scene.everything_is_shown_above("public General one two ", "three");
     scene.jim.press(Key::Enter);
     assert_eq!(scene.ann_hears_from_jim().await, "one two three");
-    scene.the_screen_is(120, &["public General one two three"]);
+    scene.the_screen_is_the_messages_and(&["public General one two three"]);
 }
 
 #[tokio::test]
@@ -155,17 +165,19 @@ async fn tab_completes_while_messages_arrive() {
     scene.everything_is_shown_above("public General ", "[message]");
     scene.jim.type_text("found");
     scene.burst(50).await;
+    scene.everything_is_shown_above("public General found", "");
     scene.jim.press(Key::Enter);
     assert_eq!(scene.ann_hears_from_jim().await, "found");
-    scene.the_screen_is(200, &["public General found"]);
+    scene.the_screen_is_the_messages_and(&["public General found"]);
 }
 
 #[tokio::test]
 async fn a_list_of_completions_is_shown_while_messages_arrive() {
     let mut scene = Scene::open().await;
+    // Now the completer knows who is there.
+    scene.jim.type_line("users");
+    scene.jim.wait_for_line("Robot");
     scene.jim.type_text("private ");
-    // Who is there is asked for when the line begins to need it.
-    scene.jim.wait_for("the hint", |screen| screen.after_cursor.starts_with("[username]"));
     scene.jim.press(Key::Tab);
     scene.burst(100).await;
     scene.jim.wait_for("both names", |screen| screen.lines.iter().any(|line| line.contains("Ann") && line.contains("Robot")));
@@ -225,18 +237,18 @@ async fn a_paste_of_20_lines_in_the_middle_of_a_line_is_one_message() {
     let expected = format!("before-{pasted}-after");
     assert_eq!(scene.ann_hears_from_jim().await, expected);
     let typed = format!("public General {expected}");
-    scene.the_screen_is(300, &typed.lines().collect::<Vec<_>>());
+    scene.the_screen_is_the_messages_and(&typed.lines().collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn a_window_is_resized_while_a_line_is_typed_and_messages_arrive() {
-    let mut scene = Scene::open().await;
+    let mut scene = Scene { message: short, ..Scene::open().await };
     let line = "public General a line that needs two rows of a narrow window, and one of a wide one";
     let (first, second) = line.split_at(50);
     scene.jim.type_text(first);
     scene.burst(3).await;
     scene.everything_is_shown_above(first, "");
-    for (rows, columns) in [(24, 45), (8, 45), (30, 120), (24, 60)] {
+    for (rows, columns) in [(24, NARROW), (8, NARROW), (30, 120), (24, 60)] {
         scene.jim.resize(Size { rows, columns });
         scene.burst(3).await;
         scene.everything_is_shown_above(first, "");

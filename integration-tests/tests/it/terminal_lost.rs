@@ -33,7 +33,7 @@ async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_t
     let server = ServerProgram::start_on(port);
     let mut ann = Guest::come(server.address(), "Ann").await;
     jim.wait_for("the return, above the line", |screen| {
-        screen.lines_beginning("Connected again!").len() == 1 && screen.before_cursor == "public General another"
+        screen.lines_beginning("Connected again").len() == 1 && screen.before_cursor == "public General another"
     });
     jim.press(Key::Enter);
     // The first was sent before Ann could hear of it or after, as it happens; it must not come in between or twice.
@@ -65,7 +65,7 @@ async fn what_is_said_while_the_server_is_away_arrives_when_it_is_back() {
     jim.wait_for_line("New group chat with name 'G1' has created successfully!");
     let screen = jim.wait_for_line("G1");
     assert!(screen.has("available groups:"), "{screen}");
-    ann.wait_for("the return", |screen| screen.lines_beginning("Connected again!").len() == 1);
+    ann.wait_for("the return", |screen| screen.lines_beginning("Connected again").len() == 1);
     jim.wait_for("Ann's return", |screen| screen.has("Ann joined the room 'General'"));
     ann.type_line("private Jim back again");
     jim.wait_for_line("Private message from Ann: back again");

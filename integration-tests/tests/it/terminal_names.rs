@@ -22,8 +22,10 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
     let mut jim = Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new());
     wait_for_question(&jim, 1);
     jim.type_line("ANN");
+    jim.wait_for("why not", |screen| screen.lines.iter().any(|line| line.starts_with("The name 'Ann' is taken")));
     wait_for_question(&jim, 2);
     jim.type_line("two words");
+    jim.wait_for("why not", |screen| screen.lines.iter().any(|line| line.contains("can't be your name")));
     wait_for_question(&jim, 3);
     jim.type_line("Jim");
     let screen = jim.wait_for("the welcome", |screen| screen.has("You joined the room 'General'"));

@@ -50,17 +50,18 @@ async fn text_of_the_world_is_typed_and_received_to_the_character() {
 #[tokio::test]
 async fn wide_characters_that_fill_several_rows_keep_the_cursor_in_its_place() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = Guest::come(server.address(), "Anna").await;
     let mut jim = Terminal::sit_down(&server, "Jim");
+    // Behind texts of an even width: a character that is split by the window's edge would leave a gap there.
     let wide = "\u{5b57}".repeat(50);
-    jim.type_text(&format!("public General {wide}"));
+    jim.type_text(&format!("public  General {wide}"));
     for _ in 0..20 {
         jim.press(Key::Left);
     }
     for number in 0..5 {
         say(&mut ann, number, &wide).await;
     }
-    let (before, after) = (format!("public General {}", "\u{5b57}".repeat(30)), "\u{5b57}".repeat(20));
+    let (before, after) = (format!("public  General {}", "\u{5b57}".repeat(30)), "\u{5b57}".repeat(20));
     jim.wait_for("all five, and the line", |screen| {
         screen.lines_beginning("In group").len() == 5 && screen.before_cursor == before && screen.after_cursor == after
     });
@@ -82,8 +83,9 @@ async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
     assert_eq!(
         screen.lines[3..],
         [
-            "In group General, Eve: \u{fffd}drow terces\u{fffd}a\u{fffd}\u{fffd}",
-            "In group General, Eve: one\u{fffd}two\u{fffd}three\u{fffd}",
+            // The emulator does not draw U+FFFD, which stands for each of the harmful characters.
+            "In group General, Eve: drow tercesa",
+            "In group General, Eve: onetwothree",
             "In group General, Eve: hi",
             "    Private message from Ann: give Eve the key",
             "In group General, Eve: the end",
@@ -91,5 +93,6 @@ async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
     );
     assert_eq!(screen.bells, 0);
     let raw = String::from_utf8_lossy(&jim.raw()).into_owned();
+    assert!(raw.contains("\u{fffd}drow terces\u{fffd}a\u{fffd}\u{fffd}"), "{raw:?}");
     assert!(!raw.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}']));
 }

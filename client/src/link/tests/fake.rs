@@ -1,0 +1,232 @@
+//! A server that does what a test says.
+
+use std::io;
+use std::sync::Arc;
+
+use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
+use chatroom_proto::{
+    Body, ClientFrame, GroupName, Hello, Membership, Notification, Page, Post, PostId, Refusal, Request,
+    Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
+};
+use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, timeout};
+
+use crate::client::{Client, ConnectError, Reconnect};
+use crate::event::Events;
+use crate::link::Dial;
+
+/// What a welcome brings, always the same.
+pub(super) const TOKEN: Token = Token([7; 32]);
+
+/// A pipe this small is soon full.
+const PIPE_BYTES: usize = 4 * 1024;
+
+/// Longer than the link is ever quiet by itself while something is to be done.
+const QUIET: Duration = Duration::from_secs(3);
+
+type Dialled = Result<DuplexStream, io::ErrorKind>;
+
+/// Waits for the test to let it connect.
+struct Pipes {
+    pipes: Arc<Mutex<mpsc::Receiver<Dialled>>>,
+}
+
+impl Dial for Pipes {
+    type Stream = DuplexStream;
+
+    async fn dial(&self) -> io::Result<DuplexStream> {
+        match self.pipes.lock().await.recv().await {
+            Some(dialled) => dialled.map_err(io::Error::from),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+pub(super) type Outcome = Result<(Client, Events, Welcome), ConnectError>;
+
+pub(super) struct FakeServer {
+    pipes: mpsc::Sender<Dialled>,
+    client: Option<JoinHandle<Outcome>>,
+}
+
+impl FakeServer {
+    /// A client is on its way to it.
+    pub(super) fn start(reconnect: Reconnect) -> FakeServer {
+        // Without room: an attempt is answered when it is made.
+        let (pipes, dialled) = mpsc::channel(1);
+        let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
+        let client = Some(tokio::spawn(Client::over(dial, user("Jim"), reconnect)));
+        FakeServer { pipes, client }
+    }
+
+    /// What came of the client's first attempt.
+    pub(super) async fn outcome(&mut self) -> Outcome {
+        self.client.take().expect("one outcome").await.expect("no panic")
+    }
+
+    /// Lets one attempt through.
+    pub(super) async fn accept(&mut self) -> Connection {
+        let (near, far) = duplex(PIPE_BYTES);
+        self.pipes.send(Ok(far)).await.expect("the client dials");
+        let (read, write) = split(near);
+        Connection {
+            hearing: Hearing { frames: FrameReader::new(read, FRAME_BYTES_MAX) },
+            saying: Saying { stream: write },
+        }
+    }
+
+    pub(super) async fn accept_and_welcome(
+        &mut self,
+        resumed: bool,
+        seq: u64,
+        heads: &[(&str, u64)],
+    ) -> Connection {
+        let mut connection = self.accept().await;
+        let (tag, _) = connection.hello().await;
+        connection.welcome(tag, resumed, seq, heads).await;
+        connection
+    }
+
+    /// One attempt fails. False when nobody tries any more.
+    pub(super) async fn cannot_be_reached(&mut self, kind: io::ErrorKind) -> bool {
+        self.pipes.send(Err(kind)).await.is_ok()
+    }
+
+    /// Nobody tries to connect.
+    pub(super) async fn is_left_alone(&mut self) {
+        self.pipes.closed().await;
+    }
+}
+
+/// A client that was welcomed to General.
+pub(super) async fn connected(reconnect: Reconnect) -> (Client, Events, Connection, FakeServer) {
+    let mut server = FakeServer::start(reconnect);
+    let connection = server.accept_and_welcome(false, 10, &[("General", 10)]).await;
+    let (client, events, _) = server.outcome().await.expect("welcome");
+    (client, events, connection, server)
+}
+
+pub(super) struct Connection {
+    hearing: Hearing,
+    saying: Saying,
+}
+
+pub(super) struct Hearing {
+    frames: FrameReader<ReadHalf<DuplexStream>, ClientFrame>,
+}
+
+pub(super) struct Saying {
+    stream: WriteHalf<DuplexStream>,
+}
+
+impl Hearing {
+    pub(super) async fn asked(&mut self) -> (Tag, Request) {
+        let ClientFrame { tag, request } = self.frames.next().await.expect("a frame").expect("a request");
+        (tag, request)
+    }
+}
+
+impl Saying {
+    async fn say(&mut self, frame: ServerFrame) {
+        // A client that is gone hears nothing.
+        let _ = self.stream.write_all(&encode(&frame).expect("a frame")).await;
+    }
+
+    pub(super) async fn notify(&mut self, notification: Notification) {
+        self.say(ServerFrame::Notification(notification)).await;
+    }
+}
+
+impl Connection {
+    pub(super) fn split(self) -> (Saying, Hearing) {
+        (self.saying, self.hearing)
+    }
+
+    pub(super) async fn asked(&mut self) -> (Tag, Request) {
+        self.hearing.asked().await
+    }
+
+    pub(super) async fn hello(&mut self) -> (Tag, Hello) {
+        match self.asked().await {
+            (tag, Request::Hello(hello)) => (tag, hello),
+            other => panic!("hello expected: {other:?}"),
+        }
+    }
+
+    pub(super) async fn welcome(&mut self, tag: Tag, resumed: bool, seq: u64, heads: &[(&str, u64)]) {
+        let membership = |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
+        let welcome = Welcome {
+            version: 1,
+            name: user("Jim"),
+            token: TOKEN,
+            resumed,
+            grace_ms: 30_000,
+            seq: Seq(seq),
+            groups: Page::fill(heads.iter().map(membership)),
+        };
+        self.answer(tag, Response::Welcome(welcome)).await;
+    }
+
+    pub(super) async fn answer(&mut self, tag: Tag, response: Response) {
+        self.saying.say(ServerFrame::Response { tag, result: Ok(response) }).await;
+    }
+
+    pub(super) async fn refuse(&mut self, tag: Tag, refusal: Refusal) {
+        self.saying.say(ServerFrame::Response { tag, result: Err(refusal) }).await;
+    }
+
+    pub(super) async fn notify(&mut self, notification: Notification) {
+        self.saying.notify(notification).await;
+    }
+
+    /// Says something that is no frame, and hangs up.
+    pub(super) async fn say_bytes(mut self, bytes: &[u8]) {
+        self.saying.stream.write_all(bytes).await.expect("there is room");
+    }
+
+    /// The client asks nothing.
+    pub(super) async fn is_quiet(&mut self) {
+        assert!(timeout(QUIET, self.hearing.frames.next()).await.is_err(), "nothing was to be asked");
+    }
+
+    /// The client hangs up.
+    pub(super) async fn is_hung_up(&mut self) {
+        assert!(self.hearing.frames.next().await.is_none());
+    }
+}
+
+pub(super) fn group(name: &str) -> GroupName {
+    GroupName::parse(name).unwrap()
+}
+
+pub(super) fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+pub(super) fn body(text: &str) -> Body {
+    Body::parse(text).unwrap()
+}
+
+pub(super) fn public(name: &str, text: &str) -> Request {
+    Request::Public { group: group(name), id: crate::client::new_post_id(), body: body(text) }
+}
+
+pub(super) fn posted(seq: u64) -> Response {
+    Response::Posted { seq: Seq(seq), at: UnixMillis(0) }
+}
+
+pub(super) fn joined(name: &str, seq: u64) -> Response {
+    joined_at(name, seq, 0)
+}
+
+pub(super) fn joined_at(name: &str, seq: u64, head: u64) -> Response {
+    Response::Joined { seq: Seq(seq), membership: Membership { group: group(name), head: Seq(head) } }
+}
+
+pub(super) fn group_post(name: &str, seq: u64, prev: u64) -> Notification {
+    let (seq, prev, at, id) = (Seq(seq), Seq(prev), UnixMillis(0), PostId([0; 16]));
+    let post = Post { seq, prev, at, id, from: user("Ann"), body: body(&"y".repeat(100)) };
+    Notification::GroupPost { post, group: group(name) }
+}
