@@ -154,8 +154,8 @@ pub(crate) const TABLE: &[Row] = &[
         name: "private",
         arguments: "[username] [message]",
         brief: "say something to one person",
-        help: "Says something to one person; nobody else reads it. The message is the rest of the\n\
-               line; a text of several lines that you paste is one message.",
+        help: "Says something to one person; nobody else reads it. The message is the rest of\n\
+               the line; a text of several lines that you paste is one message.",
         completes: Completes::OtherUsers,
         parse: |row, rest| {
             let (user, body) = name_and_message(row, rest, "the name of a user")?;

@@ -66,7 +66,9 @@ impl Prompt {
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
             .completion_prompt_limit(OFFERED_MAX)
-            .color_mode(ColorMode::Enabled)
+            // Not for colours, which are the assistant's choice: without this it is not asked to paint the line at all
+            // when NO_COLOR is set, and the gate would not know when a print is on the screen.
+            .color_mode(ColorMode::Forced)
             .build();
         let gate = Arc::clone(&assistant.gate);
         let mut editor = Editor::with_config(config)?;
@@ -146,7 +148,9 @@ impl Prompt {
     }
 
     fn note(&self, text: String) {
-        self.aside.iter().for_each(|aside| aside.note(text.clone()));
+        if let Some(aside) = &self.aside {
+            aside.note(text);
+        }
     }
 
     /// One line; nothing when it was given up by an interrupt.

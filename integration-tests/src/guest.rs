@@ -21,6 +21,7 @@ pub struct Ears(FrameReader<OwnedReadHalf, ServerFrame>);
 
 /// One connection to a server.
 pub struct Guest {
+    address: SocketAddr,
     ears: Ears,
     writer: FrameWriter<OwnedWriteHalf, ClientFrame>,
     next_tag: u32,
@@ -86,8 +87,10 @@ impl Guest {
 
     fn on(stream: TcpStream) -> Guest {
         stream.set_nodelay(true).expect("a socket that takes options");
+        let address = stream.local_addr().expect("a connected socket has an address");
         let (read, write) = stream.into_split();
         Guest {
+            address,
             ears: Ears::new(read),
             writer: FrameWriter::new(write),
             next_tag: 0,
@@ -135,6 +138,11 @@ impl Guest {
             Ok(Response::Welcome(welcome)) => (guest, welcome),
             other => panic!("not welcome: {other:?}"),
         }
+    }
+
+    /// Where the server sees it come from.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Sends a request and does not wait for its answer.

@@ -8,6 +8,7 @@
 //! - [`program`]: the real binaries: built when they are needed, and run with pipes.
 //! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees there.
 //! - [`process`]: how a program ends, and what it says.
+//! - [`wire`]: a connection that can be cut and mended.
 
 pub mod dialogue;
 pub mod guest;
@@ -18,3 +19,4 @@ pub mod proxy;
 pub mod screen;
 pub mod stage;
 pub mod terminal;
+pub mod wire;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustix::process::Signal;
@@ -111,11 +112,20 @@ pub struct ServerProgram {
     output: Output,
     diagnostics: Output,
     _home: Home,
+    /// Held open: an output that is gone is another thing than one that nobody reads.
+    _unread: Option<std::io::PipeReader>,
 }
 
-/// Ports that no system hands out by itself, neither to a server that asks for any port nor to a client that connects:
-/// nobody takes one of these while its server is away for a moment.
-const PORTS_NEVER_HANDED_OUT: std::ops::Range<u16> = 20_000..30_000;
+/// A port that no system hands out by itself, neither to a server that asks for any port nor to a client that connects,
+/// and that nobody else in this process gets: nobody takes it while its server is away for a moment.
+pub fn quiet_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 10_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Processes that run at the same time begin far from each other.
+    let number = std::process::id().wrapping_mul(97).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+    u16::try_from(FIRST + number % COUNT).expect("these are ports")
+}
 
 impl ServerProgram {
     /// Starts it on any free port, and waits until it says that it listens.
@@ -140,12 +150,8 @@ impl ServerProgram {
     /// # Panics
     /// When no such port is free.
     pub fn start_where_it_can_come_back() -> ServerProgram {
-        let ports = PORTS_NEVER_HANDED_OUT;
-        let first = ports.start + (std::process::id() % u32::from(ports.end - ports.start)) as u16;
-        (first..ports.end)
-            .chain(ports.start..first)
-            .take(50)
-            .find_map(|port| ServerProgram::try_start(port, &[]).ok())
+        (0..50)
+            .find_map(|_| ServerProgram::try_start(quiet_port(), &[]).ok())
             .expect("one of fifty ports is free")
     }
 
@@ -157,22 +163,43 @@ impl ServerProgram {
         ServerProgram::try_start(port, &[]).unwrap_or_else(|said| panic!("the server did not start: {said}"))
     }
 
+    /// Runs it on a port that it can't have, and waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn fail_on(port: u16) -> Finished {
+        let home = Home::new();
+        let Started { process, output, diagnostics, .. } = start(&mut server_command(&home, port, &[]));
+        finish(&process, &output, &diagnostics)
+    }
+
+    /// Starts it with a standard output that nobody reads.
+    ///
+    /// # Panics
+    /// When it does not say where it listens.
+    pub fn start_unheard() -> ServerProgram {
+        let home = Home::new();
+        let (unread, output) = std::io::pipe().expect("a pipe");
+        let Started { process, output, diagnostics, .. } =
+            start(server_command(&home, 0, &[]).stdout(output));
+        let port = diagnostics.find(port_in).expect("the server says where it listens");
+        ServerProgram { port, process, output, diagnostics, _home: home, _unread: Some(unread) }
+    }
+
+    /// Asks it to list its clients.
+    pub fn signal_clients(&self) {
+        self.process.signal(Signal::USR1);
+    }
+
     fn try_start(port: u16, arguments: &[&str]) -> Result<ServerProgram, String> {
         let home = Home::new();
-        let mut command = Command::new(&programs().server);
-        command
-            .args(["--listen", &format!("127.0.0.1:{port}"), "--log", "info"])
-            .args(arguments)
-            .env_clear()
-            .envs(home.environment())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        let mut command = server_command(&home, port, arguments);
         let Started { process, output, diagnostics, .. } = start(&mut command);
         let started = output.line(0);
         let port = diagnostics.find(port_in);
         match (started.as_deref(), port) {
             (Some("Server is listening!"), Some(port)) => {
-                Ok(ServerProgram { port, process, output, diagnostics, _home: home })
+                Ok(ServerProgram { port, process, output, diagnostics, _home: home, _unread: None })
             }
             _ => Err(format!("{output}{diagnostics}")),
         }
@@ -220,6 +247,16 @@ impl ServerProgram {
         self.process.signal(Signal::TERM);
         finish(&self.process, &self.output, &self.diagnostics)
     }
+}
+
+fn server_command(home: &Home, port: u16, arguments: &[&str]) -> Command {
+    let mut command = Command::new(&programs().server);
+    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+    if !arguments.contains(&"--log") {
+        command.args(["--log", "info"]);
+    }
+    command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
 }
 
 /// Finds the port in the line that says where the server listens.

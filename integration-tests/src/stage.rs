@@ -19,6 +19,8 @@ pub enum Entrance {
     Open,
     /// With the token of the last time.
     Token,
+    /// With a token that nobody was given.
+    Forged,
     /// With some password.
     Password,
     /// Speaking this version of the protocol only.
@@ -50,6 +52,7 @@ fn hello_with(name: &str, entrance: Entrance, token: Option<Token>) -> Hello {
     match entrance {
         Entrance::Open => {}
         Entrance::Token => hello.proof = Proof::Resume(token.expect("somebody who was here before")),
+        Entrance::Forged => hello.proof = Proof::Resume(Token([0xee; 32])),
         Entrance::Password => {
             hello.proof = Proof::Password(Password::try_from("secret".to_owned()).expect("a valid password"));
         }

@@ -175,7 +175,16 @@ impl Terminal {
     /// When they were not let in.
     #[track_caller]
     pub fn sit_down(server: &ServerProgram, name: &str) -> Terminal {
-        let terminal = Terminal::chatroom(&["127.0.0.1", &server.port().to_string(), name], &Home::new());
+        Terminal::sit_down_at(server.port(), name)
+    }
+
+    /// The same, with the server or what leads to it on this port.
+    ///
+    /// # Panics
+    /// When they were not let in.
+    #[track_caller]
+    pub fn sit_down_at(port: u16, name: &str) -> Terminal {
+        let terminal = Terminal::chatroom(&["127.0.0.1", &port.to_string(), name], &Home::new());
         terminal.wait_for("the welcome, and a line to type in", |screen| {
             screen.lines.len() == 3 && screen.is_typing() && screen.before_cursor.is_empty()
         });

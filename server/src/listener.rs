@@ -294,4 +294,20 @@ mod tests {
         let deadline = listener.config.write_deadline;
         assert!(waited >= deadline && waited < deadline * 2, "given up after {waited:?}");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_is_hung_up_on_can_finish_what_it_was_sending() {
+        let listener = listener(Config::default());
+        let (eve, server_side) = tokio::io::duplex(1024);
+        attend(&listener, server_side, 1);
+        let (read, mut write) = tokio::io::split(eve);
+        // A length, two bytes that are no request, and much more than the pipe holds: on a socket that nobody reads any
+        // more, that would end in a reset, which can overtake the reason.
+        let garbage = [&[0, 0, 0, 2, 0xee, 0xee][..], &[0xee; 100_000]].concat();
+        let sending = tokio::spawn(async move { write.write_all(&garbage).await });
+        let mut frames: FrameReader<_, ServerFrame> = FrameReader::new(read, FRAME_BYTES_MAX);
+        let last = frames.next().await;
+        assert!(matches!(last, Some(Ok(ServerFrame::Notification(Notification::Closing(_))))), "{last:?}");
+        sending.await.unwrap().expect("somebody reads it");
+    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use chatroom_proto::codec::FrameError;
 use chatroom_proto::{ClientFrame, CloseReason, Notification, Refusal, Request, Response, ServerFrame, Tag};
 use tokio::io::AsyncWrite;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
 use super::handshake::{Connection, Writer};
@@ -72,8 +72,13 @@ impl<D: Dial> Link<D> {
                         self.deliver_last(talk).await;
                         return end;
                     }
+                    talk.deliver(&events);
                 }
-                permit = events.reserve(), if !reads => talk.deliver(permit),
+                room = events.reserve(), if !reads => {
+                    drop(room);
+                    talk.deliver(&events);
+                    talk.listen_again();
+                }
                 ask = self.asks.recv(), if is_asked && self.unanswered.len() < ASKS_WAITING_MAX => match ask {
                     Some(ask) => self.take_in(&mut talk, ask),
                     None => is_asked = false,
@@ -205,19 +210,23 @@ impl<D: Dial> Link<D> {
 impl Talk {
     fn send(&self, frame: ClientFrame) {
         // A writer that has failed takes no more; the connection ends soon, and what is unanswered is sent again.
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.frames_out.try_send(frame) {
+        if let Err(TrySendError::Full(_)) = self.frames_out.try_send(frame) {
             unreachable!("FRAMES_OUT_MAX covers all that can be unanswered");
         }
     }
 
     /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants none.
-    fn deliver(&mut self, permit: Result<mpsc::Permit<'_, Event>, mpsc::error::SendError<()>>) {
-        match (permit, self.undelivered.pop_front()) {
-            (Ok(permit), Some(event)) => permit.send(event),
-            (Ok(_), None) => {}
-            (Err(_), _) => self.undelivered.clear(),
+    fn deliver(&mut self, events: &mpsc::Sender<Event>) {
+        while let Some(event) = self.undelivered.pop_front() {
+            if let Err(TrySendError::Full(event)) = events.try_send(event) {
+                self.undelivered.push_front(event);
+                return;
+            }
         }
-        // What was not read meanwhile was not missing.
+    }
+
+    /// Nothing was read while the program was busy: what was not heard meanwhile was not missing.
+    fn listen_again(&mut self) {
         self.heard = Instant::now();
         self.due_since = self.heard;
     }

@@ -6,14 +6,15 @@ use std::io;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Misbehaviour, Notification, Page, Proof, Refusal, Request, Response, Seq, Tag, VersionRange,
+    CloseReason, Misbehaviour, Notification, Page, PostId, Proof, Refusal, Request, Response, Seq, Tag,
+    VersionRange,
 };
 use tokio::time::Instant;
 
 use super::{ANSWER_DEADLINE, ASKS_QUEUED_MAX, ASKS_WAITING_MAX, EVENTS_MAX, SILENCE_MAX};
 use crate::client::{AskError, ConnectError, Reconnect};
 use crate::event::{Ended, Event, Lost};
-use fake::{FakeServer, body, connected, group, group_post, joined, posted, public, user};
+use fake::{FakeServer, body, connected, group, group_post, joined, posted, private_post, public, user};
 
 #[tokio::test(start_paused = true)]
 async fn answers_and_notifications_come_in_the_order_of_the_wire() {
@@ -142,11 +143,12 @@ async fn after_a_resume_the_groups_in_which_something_was_missed_are_named() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_asks_for_a_sign_of_life_gets_it_and_the_program_hears_nothing() {
     let (client, mut events, mut connection, _server) = connected(Reconnect::Never).await;
+    let start = Instant::now();
     for _ in 0..3 {
         connection.notify(Notification::Ping).await;
     }
     let (tag, request) = connection.asked().await;
-    assert_eq!(request, Request::Ping);
+    assert_eq!((request, start.elapsed()), (Request::Ping, Duration::ZERO));
     connection.is_quiet().await;
     connection.answer(tag, Response::Pong).await;
     connection.notify(group_post("General", 11, 0)).await;
@@ -195,6 +197,20 @@ async fn many_slow_answers_are_no_dead_connection() {
         connection.answer(tag, Response::Pong).await;
         assert!(matches!(events.next().await, Some(Event::Answer { .. })));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_talks_and_never_answers_is_lost() {
+    let (client, mut events, mut connection, _server) = connected(Reconnect::Never).await;
+    client.submit(Request::Ping).await.unwrap();
+    for seq in 0..4 {
+        tokio::time::sleep(ANSWER_DEADLINE / 5).await;
+        connection.notify(group_post("General", 11 + seq, 10 + seq)).await;
+        assert!(matches!(events.next().await, Some(Event::Notification(_))));
+    }
+    let start = Instant::now();
+    assert_eq!(events.next().await, Some(Event::Lost(Lost::Silent)));
+    assert!(start.elapsed() < ANSWER_DEADLINE / 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -300,16 +316,20 @@ async fn no_more_is_unanswered_than_may_be_and_the_rest_waits() {
         }
         client
     });
-    let mut tags = Vec::new();
+    let mut tags = vec![connection.asked().await.0];
+    // What is taken in at once has the same bound: with one less unanswered, a full queue is one too many.
+    connection.answer(tags[0], Response::Pong).await;
     for _ in 0..ASKS_WAITING_MAX {
         tags.push(connection.asked().await.0);
     }
     connection.is_quiet().await;
     assert!(!asking.is_finished(), "asking waits");
     for answered in 0..count {
-        connection.answer(tags[answered], Response::Pong).await;
+        if answered > 0 {
+            connection.answer(tags[answered], Response::Pong).await;
+        }
         assert!(matches!(events.next().await, Some(Event::Answer { .. })));
-        if tags.len() < count {
+        if answered > 0 && tags.len() < count {
             tags.push(connection.asked().await.0);
         }
     }
@@ -319,7 +339,7 @@ async fn no_more_is_unanswered_than_may_be_and_the_rest_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_reads_no_events_stops_the_reading_and_not_the_writing() {
-    let (client, mut events, mut connection, _server) = connected(Reconnect::Never).await;
+    let (client, mut events, connection, _server) = connected(Reconnect::Never).await;
     let count = EVENTS_MAX as u64 + 2_000;
     let (mut saying, mut hearing) = connection.split();
     let flood = tokio::spawn(async move {
@@ -475,4 +495,24 @@ async fn a_gap_is_said_before_the_message_that_shows_it() {
     connection.notify(group_post("General", 20, 15)).await;
     assert!(matches!(events.next().await, Some(Event::Missed(_))));
     assert!(matches!(events.next().await, Some(Event::Notification(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_ours_whose_answer_is_missing_is_no_gap() {
+    let (client, mut events, mut connection, mut server) = connected(Reconnect::Forever).await;
+    let unanswered =
+        client.submit(Request::Private { to: user("Ann"), id: PostId([1; 16]), body: body("hi") });
+    let unanswered = unanswered.await.unwrap();
+    connection.asked().await;
+    drop(connection);
+    let mut connection = server.accept_and_welcome(true, 20, &[]).await;
+    connection.notify(private_post(21, 15)).await;
+    connection.answer(unanswered, posted(15)).await;
+    connection.notify(private_post(25, 23)).await;
+    for _ in 0..2 {
+        events.next().await;
+    }
+    assert_eq!(events.next().await, Some(Event::Notification(private_post(21, 15))));
+    assert!(matches!(events.next().await, Some(Event::Answer { .. })));
+    assert!(matches!(events.next().await, Some(Event::Missed(_))));
 }

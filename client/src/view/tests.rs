@@ -258,11 +258,11 @@ fn every_failure_to_connect_has_its_words() {
 #[test]
 fn what_this_program_says_about_itself_fits_a_usual_screen() {
     let mut texts = vec![view().orientation(), view().how_to_leave(), view().help(None)];
-    texts.extend(command::TABLE.iter().map(|row| view().help(Some(row))));
+    texts.extend(TABLE.iter().map(|row| view().help(Some(row))));
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    for row in command::TABLE {
+    for row in TABLE {
         assert!(view().orientation().contains(row.name));
         assert!(view().help(None).contains(row.brief));
     }

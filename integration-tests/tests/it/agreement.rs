@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chatroom_proto::{Hello, Proof, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange};
 use chatroom_server::chat::effect::{
-    Address, ConnectionId, Credential, Effect, Entry, Input, NodeId, Proposal, SessionId, TokenDigest,
+    Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
+    ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
 use integration_tests::guest::{group, private, public, user};
@@ -222,4 +223,35 @@ fn two_nodes_that_have_read_the_same_log_are_equal() {
             }
         }
     }
+}
+
+#[test]
+fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
+    let node = NodeId(1);
+    let place = |number| Place { node, connection: ConnectionId(number) };
+    let arrive = |presented| Deed::Arrive {
+        name: user("jim"),
+        presented,
+        fresh: TokenDigest([7; 32]),
+        address: Address("somewhere:1".into()),
+    };
+    let session = SessionId(Seq(1));
+    let deeds = [
+        (Some(place(1)), arrive(None)),
+        (None, Deed::Detach { session, from: place(1) }),
+        (Some(place(2)), arrive(Some(TokenDigest([7; 32])))),
+        (None, Deed::Detach { session, from: place(2) }),
+        // Another node saw the first absence only, and found it too long.
+        (None, Deed::Expire { session, detached: Seq(2) }),
+        (None, Deed::Expire { session, detached: Seq(4) }),
+    ];
+    let mut chat = Chat::new(NodeId(2), LIMITS);
+    let mut here = Vec::new();
+    for (number, (place, deed)) in (1..).zip(deeds) {
+        let origin = place.map(|place| Origin { place, tag: Tag(0) });
+        let proposal = Proposal { id: ProposalId { node, number }, origin, at: UnixMillis(number), deed };
+        chat.apply(&Entry { seq: Seq(number), proposal }, &mut Vec::new());
+        here.push(chat.clients().count());
+    }
+    assert_eq!(here, [1, 1, 1, 1, 1, 0]);
 }

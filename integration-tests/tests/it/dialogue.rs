@@ -435,6 +435,28 @@ async fn a_second_connection_with_the_token_takes_over_from_the_first() {
 }
 
 #[tokio::test]
+async fn a_forged_token_opens_no_session() {
+    check(
+        "
+        jim comes
+        jim' knocks with a forgery
+        jim'< refused: jim is taken
+        jim' is hung up on
+        jim vanishes
+        jim' knocks with a forgery
+        jim'< refused: jim is taken
+        jim' is hung up on
+        jim knocks again
+        jim< welcome back, in General
+        ann knocks with a forgery
+        ann< welcome, in General
+        jim< ann arrived in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_long_absence_is_a_departure() {
     check_pure(
         "

@@ -123,7 +123,13 @@ fn figure_one_at_three_terminals() {
 fn without_help(lines: &[String]) -> Vec<&str> {
     let is_help = |line: &str| COMMANDS.iter().all(|command| line.contains(command)) && line.contains("Tab");
     let is_extra = |&(number, line): &(usize, &str)| number == 3 && is_help(line);
-    lines.iter().map(String::as_str).enumerate().filter(|line| !is_extra(line)).map(|(_, line)| line).collect()
+    lines
+        .iter()
+        .map(String::as_str)
+        .enumerate()
+        .filter(|line| !is_extra(line))
+        .map(|(_, line)| line)
+        .collect()
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod hostile;
 mod kit;
 mod piped;
 mod links;
+mod operator;
 mod reconnect;
 mod slow_reader;
 mod terminal_bursts;

@@ -1,10 +1,16 @@
 //! The client without a terminal, as scripts run it: one event a line, nothing else, and an exit code.
 
+use std::path::Path;
+
 use chatroom_proto::Notification;
-use integration_tests::guest::{Guest, body, group, post_id, user};
+use integration_tests::guest::{Guest, public};
 use integration_tests::process::Exit;
-use integration_tests::program::{Finished, Piped, ServerProgram};
+use integration_tests::program::{Finished, Home, Piped, ServerProgram, programs, quiet_port};
+use integration_tests::screen::Size;
+use integration_tests::terminal::{Modes, Terminal};
 use rustix::process::Signal;
+
+use crate::terminal_endings::has_said_goodbye;
 
 const WELCOME: &str = "Connected to the server!\nYou joined the room 'General'\n";
 
@@ -74,8 +80,7 @@ async fn at_the_end_of_the_input_the_client_leaves_properly() {
     assert_said(&run(&server, "Ann", "public General bye"), 0, "");
     assert!(matches!(robot.hear().await, Notification::Arrived { .. }));
     assert!(matches!(robot.hear().await, Notification::GroupPost { .. }));
-    let Notification::Departed { user: gone, .. } = robot.hear().await else { panic!("she is gone") };
-    assert_eq!(gone, user("Ann"));
+    has_said_goodbye("Ann", &mut robot).await;
 }
 
 #[tokio::test]
@@ -85,10 +90,9 @@ async fn what_arrives_is_one_line_each_and_comes_at_once() {
     let mut ann = Piped::connect(server.port(), "Ann");
     ann.hear("Connected to the server!");
     ann.hear("You joined the room 'General'");
-    for (number, text) in (0..).zip(["one", "two\nlines", "turned \u{202e}around", "\u{6af}\u{200c}\u{645}"]) {
-        let request =
-            chatroom_proto::Request::Public { group: group("General"), id: post_id(number), body: body(text) };
-        robot.do_(request).await;
+    for (number, text) in (0..).zip(["one", "two\nlines", "turned \u{202e}around", "\u{6af}\u{200c}\u{645}"])
+    {
+        robot.do_(public("General", number, text)).await;
     }
     ann.hear("In group General, Robot: one");
     ann.hear(r"In group General, Robot: two\nlines");
@@ -121,10 +125,42 @@ async fn a_name_that_is_taken_or_none_at_all_ends_with_code_4() {
 
 #[test]
 fn without_a_server_it_ends_with_code_3() {
-    let port = ServerProgram::start_where_it_can_come_back().port();
-    let finished = Piped::connect(port, "Ann").finish();
+    let finished = Piped::connect(quiet_port(), "Ann").finish();
     assert_eq!((finished.exit, finished.output.as_str()), (Exit::Code(3), ""));
     assert!(finished.diagnostics.starts_with("Cannot connect to 127.0.0.1:"), "{}", finished.diagnostics);
+}
+
+#[test]
+fn commands_from_a_pipe_look_the_same_at_a_terminal() {
+    let server = ServerProgram::start();
+    let script = format!(r#"printf 'users\nexit\n' | "$0" 127.0.0.1 {} Ann"#, server.port());
+    let terminal = in_a_shell(&script);
+    let left = terminal.wait_exit();
+    assert_eq!(left.screen.lines.join("\n"), format!("{WELCOME}online users:\nAnn\n[left with 0]"));
+    assert!(!terminal.raw().contains(&0x1b), "{}", terminal.raw().escape_ascii());
+}
+
+#[test]
+fn lines_that_are_typed_into_a_pipe_s_program_are_plain_lines() {
+    let server = ServerProgram::start();
+    let mut terminal = in_a_shell(&format!(r#""$0" 127.0.0.1 {} | cat"#, server.port()));
+    terminal.wait_for("the question", |screen| screen.before_cursor == "Choose username: ");
+    assert_eq!(terminal.modes(), Modes::USABLE, "nothing edits the line but the kernel");
+    terminal.type_line("Ann");
+    terminal.wait_for_line("You joined the room 'General'");
+    terminal.type_line("users");
+    terminal.wait_for_line("Ann");
+    terminal.type_line("exit");
+    let left = terminal.wait_exit();
+    let expected = format!("Choose username: Ann\n{WELCOME}users\nonline users:\nAnn\nexit\n[left with 0]");
+    assert_eq!(left.screen.lines.join("\n"), expected);
+    assert!(!terminal.raw().contains(&0x1b), "{}", terminal.raw().escape_ascii());
+}
+
+/// Runs a script at a terminal; the client is its `$0`.
+fn in_a_shell(script: &str) -> Terminal {
+    let client = programs().client.to_str().expect("a path of ordinary characters");
+    Terminal::run(Path::new("/bin/sh"), &["-c", script, client], &Home::new(), Size::default())
 }
 
 #[tokio::test]
@@ -160,8 +196,7 @@ async fn an_output_that_nobody_reads_any_more_ends_it_quietly() {
     let ann = Piped::run_into(writer, &["127.0.0.1", &server.port().to_string(), "Ann"]);
     let finished = ann.wait();
     assert_eq!((finished.exit, finished.diagnostics.as_str()), (Exit::Code(0), ""));
-    assert!(matches!(robot.hear().await, Notification::Arrived { .. }));
-    assert!(matches!(robot.hear().await, Notification::Departed { .. }));
+    has_said_goodbye("Ann", &mut robot).await;
 }
 
 #[tokio::test]
@@ -173,8 +208,7 @@ async fn sigterm_says_goodbye() {
     ann.signal(Signal::TERM);
     let finished = ann.wait();
     assert_eq!((finished.exit, finished.diagnostics.as_str()), (Exit::Code(128 + 15), ""));
-    assert!(matches!(robot.hear().await, Notification::Arrived { .. }));
-    assert!(matches!(robot.hear().await, Notification::Departed { .. }));
+    has_said_goodbye("Ann", &mut robot).await;
 }
 
 #[test]

@@ -84,14 +84,17 @@ impl Scene {
     #[track_caller]
     fn the_screen_is_the_messages_and(&self, typed: &[&str]) {
         let lines = self.everything_is_shown().lines;
-        let expected = (0..self.said).map(|number| self.shown(number)).chain(typed.iter().map(|line| (*line).to_owned()));
+        let expected = (0..self.said)
+            .map(|number| self.shown(number))
+            .chain(typed.iter().map(|line| (*line).to_owned()));
         assert_eq!(lines[3..], expected.collect::<Vec<_>>());
     }
 }
 
 /// Some are wider than the window.
 fn long_and_short(number: usize) -> String {
-    let padding = if number % 7 == 3 { " that needs more than one row of the screen".repeat(2) } else { String::new() };
+    let padding =
+        if number % 7 == 3 { " that needs more than one row of the screen".repeat(2) } else { String::new() };
     format!("number {number}{padding}.")
 }
 
@@ -134,21 +137,23 @@ async fn the_cursor_stays_where_it_is_in_the_middle_of_the_line() {
 }
 
 #[tokio::test]
-async fn messages_that_arrive_while_lines_are_sent_one_after_the_other() {
+async fn messages_that_arrive_while_lines_are_typed_ahead_come_between_the_lines() {
     let mut scene = Scene::open().await;
-    for round in 0..20 {
+    let lines: Vec<String> = (0..100).map(|line| format!("public General line {line}")).collect();
+    for typed_ahead in lines.chunks(20) {
         scene.burst(10).await;
-        scene.jim.type_line(&format!("public General line {round}"));
-        scene.burst(10).await;
+        scene.jim.type_text(&(typed_ahead.join("\r") + "\r"));
+        scene.burst(60).await;
     }
-    for round in 0..20 {
-        assert_eq!(scene.ann_hears_from_jim().await, format!("line {round}"));
+    for line in &lines {
+        assert_eq!(scene.ann_hears_from_jim().await, line["public General ".len()..]);
     }
+    let last = &lines[lines.len() - 1];
+    scene.jim.wait_for("the last line", |screen| screen.has(last));
     scene.everything_is_shown_above("", "");
-    let expected: Vec<String> = (0..20).map(|round| format!("public General line {round}")).collect();
     let screen = scene.jim.screen();
-    assert_eq!(screen.lines_beginning("public"), expected, "{screen}");
-    assert_eq!(screen.lines.len(), 3 + 400 + 20, "{screen}");
+    assert_eq!(screen.lines_beginning("public"), lines, "{screen}");
+    assert_eq!(screen.lines.len(), 3 + scene.said + lines.len(), "{screen}");
 }
 
 #[tokio::test]
@@ -180,7 +185,9 @@ async fn a_list_of_completions_is_shown_while_messages_arrive() {
     scene.jim.type_text("private ");
     scene.jim.press(Key::Tab);
     scene.burst(100).await;
-    scene.jim.wait_for("both names", |screen| screen.lines.iter().any(|line| line.contains("Ann") && line.contains("Robot")));
+    scene.jim.wait_for("both names", |screen| {
+        screen.lines.iter().any(|line| line.contains("Ann") && line.contains("Robot"))
+    });
     scene.jim.type_text("Ro");
     scene.burst(100).await;
     scene.everything_is_shown_above("private Ro", "");
@@ -209,7 +216,9 @@ async fn a_search_in_the_history_is_open_while_messages_arrive() {
     scene.jim.wait_for("the search", |screen| screen.before_cursor.contains("search"));
     scene.burst(200).await;
     scene.jim.type_text("remem");
-    scene.jim.wait_for("what was found", |screen| screen.lines.last().is_some_and(|line| line.ends_with("remember this")));
+    scene.jim.wait_for("what was found", |screen| {
+        screen.lines.last().is_some_and(|line| line.ends_with("remember this"))
+    });
     scene.burst(200).await;
     scene.jim.press(Key::Control('g'));
     scene.everything_is_shown_above("public General draft", "");

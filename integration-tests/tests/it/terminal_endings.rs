@@ -1,8 +1,8 @@
 //! However the client ends, the terminal is usable afterwards, and the exit code tells what happened.
 
-use chatroom_proto::Notification;
+use chatroom_proto::{Notification, Request, Response, Seq};
 use integration_tests::guest::{Guest, user};
-use integration_tests::program::{Home, ServerProgram};
+use integration_tests::program::{Home, ServerProgram, quiet_port};
 use integration_tests::terminal::{Key, Left, Modes, Terminal};
 use rustix::process::Signal;
 
@@ -16,14 +16,14 @@ fn left_usable(terminal: &Terminal, code: i32) -> Left {
     left
 }
 
-/// The server tells Ann at once that Jim has gone: he said goodbye.
-async fn hears_jim_go(ann: &mut Guest) {
-    loop {
-        if let Notification::Departed { user: gone, .. } = ann.hear().await {
-            assert_eq!(gone, user("Jim"));
-            return;
-        }
-    }
+/// One whose program has ended said goodbye: they are not there any more. A session that was only cut off would be held
+/// for a while.
+pub(crate) async fn has_said_goodbye(who: &str, witness: &mut Guest) {
+    let Response::Users { users, .. } = witness.do_(Request::Users { after: Seq::ZERO }).await else {
+        panic!("a list of users is asked for")
+    };
+    assert!(!users.as_slice().contains(&user(who)), "{who} is still there: {users:?}");
+    while !matches!(witness.hear().await, Notification::Departed { user: gone, .. } if gone == user(who)) {}
 }
 
 async fn jim_and_ann() -> (ServerProgram, Terminal, Guest) {
@@ -40,7 +40,7 @@ async fn exit_leaves_a_usable_terminal() {
     jim.type_line("exit");
     let left = left_usable(&jim, 0);
     assert_eq!(left.screen.lines[3..], ["exit", "[left with 0]"]);
-    hears_jim_go(&mut ann).await;
+    has_said_goodbye("Jim", &mut ann).await;
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn control_d_on_an_empty_line_is_exit() {
     jim.wait_for("an empty line", |screen| screen.after_cursor.is_empty());
     jim.press(Key::Control('d'));
     left_usable(&jim, 0);
-    hears_jim_go(&mut ann).await;
+    has_said_goodbye("Jim", &mut ann).await;
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn control_c_clears_the_line_and_on_an_empty_one_says_how_to_leave() {
     jim.wait_for("how to leave", |screen| screen.lines.iter().any(|line| line.contains("'exit'")));
     jim.type_line("exit");
     left_usable(&jim, 0);
-    hears_jim_go(&mut ann).await;
+    has_said_goodbye("Jim", &mut ann).await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn sigterm_in_the_middle_of_a_line_says_goodbye_and_leaves_a_usable_termin
     jim.wait_for("half a line", |screen| screen.before_cursor.ends_with("half"));
     jim.signal(Signal::TERM);
     left_usable(&jim, 128 + 15);
-    hears_jim_go(&mut ann).await;
+    has_said_goodbye("Jim", &mut ann).await;
 }
 
 #[tokio::test]
@@ -85,14 +85,14 @@ async fn sighup_leaves_a_usable_terminal() {
     let (_server, jim, mut ann) = jim_and_ann().await;
     jim.signal(Signal::HUP);
     left_usable(&jim, 128 + 1);
-    hears_jim_go(&mut ann).await;
+    has_said_goodbye("Jim", &mut ann).await;
 }
 
 #[tokio::test]
 async fn a_window_that_is_closed_takes_the_client_with_it() {
     let (_server, jim, mut ann) = jim_and_ann().await;
     jim.close_window();
-    hears_jim_go(&mut ann).await;
+    has_said_goodbye("Jim", &mut ann).await;
 }
 
 #[tokio::test]
@@ -106,10 +106,7 @@ async fn a_lost_server_and_then_exit_leaves_a_usable_terminal() {
 
 #[test]
 fn without_a_server_the_client_says_so_and_how_to_start_one() {
-    let port = {
-        let server = ServerProgram::start_where_it_can_come_back();
-        server.port().to_string()
-    };
+    let port = quiet_port().to_string();
     let left = left_usable(&Terminal::chatroom(&["127.0.0.1", &port, "Jim"], &Home::new()), 3);
     let said = &left.screen.lines[0];
     assert!(said.starts_with("Cannot connect to 127.0.0.1:") && said.contains("chatroom-server"), "{said}");

@@ -1,9 +1,10 @@
 //! A server that goes away and comes back while somebody types.
 
 use chatroom_proto::Notification;
-use integration_tests::guest::Guest;
+use integration_tests::guest::{Guest, public};
 use integration_tests::program::ServerProgram;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::wire::Wire;
 
 /// What this person's next message in General is.
 async fn hear_body(guest: &mut Guest) -> String {
@@ -15,6 +16,40 @@ async fn hear_body(guest: &mut Guest) -> String {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
+    let server = ServerProgram::start();
+    let wire = Wire::to(server.address());
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut jim = Terminal::sit_down_at(wire.port(), "Jim");
+    jim.type_line("public General before");
+    assert_eq!(hear_body(&mut ann).await, "before");
+    jim.type_text("public General half of");
+    wire.cut();
+    jim.wait_for("the loss, above the line", |screen| {
+        screen.lines_beginning("Connection lost").len() == 1
+            && screen.before_cursor == "public General half of"
+    });
+
+    jim.type_line(" a line");
+    ann.do_(public("General", 1, "meanwhile")).await;
+    jim.type_text("public General another");
+    jim.wait_for("the next line", |screen| screen.before_cursor == "public General another");
+    wire.mend();
+    jim.wait_for("the return, above the line", |screen| {
+        screen.lines_beginning("Connected again").len() == 1
+            && screen.before_cursor == "public General another"
+    });
+    jim.press(Key::Enter);
+    assert_eq!(hear_body(&mut ann).await, "half of a line");
+    assert_eq!(hear_body(&mut ann).await, "another", "and the one before came once");
+    jim.wait_for("an empty line", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+    let screen = jim.screen();
+    let told = ["Connection lost", "Connected again", "While you were away"];
+    assert_eq!(told.map(|said| screen.lines_beginning(said).len()), [1, 1, 1], "{screen}");
+    assert_eq!(screen.lines.len(), 3 + 3 + told.len(), "{screen}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_that_was_typed() {
     let server = ServerProgram::start_where_it_can_come_back();
     let port = server.port();
@@ -22,7 +57,8 @@ async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_t
     jim.type_text("public General half of");
     server.kill();
     jim.wait_for("the loss, above the line", |screen| {
-        screen.lines_beginning("Connection lost").len() == 1 && screen.before_cursor == "public General half of"
+        screen.lines_beginning("Connection lost").len() == 1
+            && screen.before_cursor == "public General half of"
     });
 
     jim.type_text(" a line");
@@ -33,7 +69,8 @@ async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_t
     let server = ServerProgram::start_on(port);
     let mut ann = Guest::come(server.address(), "Ann").await;
     jim.wait_for("the return, above the line", |screen| {
-        screen.lines_beginning("Connected again").len() == 1 && screen.before_cursor == "public General another"
+        screen.lines_beginning("Connected again").len() == 1
+            && screen.before_cursor == "public General another"
     });
     jim.press(Key::Enter);
     // The first was sent before Ann could hear of it or after, as it happens; it must not come in between or twice.
@@ -58,7 +95,6 @@ async fn what_is_said_while_the_server_is_away_arrives_when_it_is_back() {
     for terminal in [&jim, &ann] {
         terminal.wait_for("the loss", |screen| screen.lines_beginning("Connection lost").len() == 1);
     }
-    // To one who is not there it would be refused; a group takes it, and Ann comes back on her own time.
     jim.type_line("create G1");
     jim.type_line("groups");
     let _server = ServerProgram::start_on(port);

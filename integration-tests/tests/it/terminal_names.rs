@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use chatroom_proto::Notification;
 use integration_tests::guest::Guest;
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::terminal::{Key, Terminal};
@@ -11,7 +12,9 @@ const QUESTION: &str = "Choose username: ";
 #[track_caller]
 fn wait_for_question(terminal: &Terminal, times: usize) {
     terminal.wait_for("the question", |screen| {
-        screen.is_typing() && screen.before_cursor == QUESTION && screen.lines_beginning(QUESTION.trim()).len() == times
+        screen.is_typing()
+            && screen.before_cursor == QUESTION
+            && screen.lines_beginning(QUESTION.trim()).len() == times
     });
 }
 
@@ -22,7 +25,9 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
     let mut jim = Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new());
     wait_for_question(&jim, 1);
     jim.type_line("ANN");
-    jim.wait_for("why not", |screen| screen.lines.iter().any(|line| line.starts_with("The name 'Ann' is taken")));
+    jim.wait_for("why not", |screen| {
+        screen.lines.iter().any(|line| line.starts_with("The name 'Ann' is taken"))
+    });
     wait_for_question(&jim, 2);
     jim.type_line("two words");
     jim.wait_for("why not", |screen| screen.lines.iter().any(|line| line.contains("can't be your name")));
@@ -37,10 +42,29 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn what_is_typed_before_the_question_comes_is_not_lost() {
+    let server = ServerProgram::start();
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut jim = Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new());
+    jim.type_line("Jim");
+    jim.type_line("public General one");
+    jim.type_line("public General two");
+    for expected in ["one", "two"] {
+        loop {
+            if let Notification::GroupPost { post, .. } = ann.hear().await {
+                assert_eq!((post.from.as_str(), post.body.as_str()), ("Jim", expected));
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_taken_name_as_an_argument_ends_with_code_4() {
     let server = ServerProgram::start();
     let _ann = Guest::come(server.address(), "Ann").await;
-    let left = Terminal::chatroom(&["127.0.0.1", &server.port().to_string(), "ann"], &Home::new()).wait_exit();
+    let left =
+        Terminal::chatroom(&["127.0.0.1", &server.port().to_string(), "ann"], &Home::new()).wait_exit();
     assert_eq!(left.code, 4);
     assert!(left.screen.lines[0].starts_with("The name 'Ann' is taken"), "{}", left.screen);
 }

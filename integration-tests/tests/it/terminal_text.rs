@@ -1,15 +1,18 @@
 //! Text of the world is typed and shown as it is; text that means harm is shown harmlessly.
 
-use chatroom_proto::{Notification, Request};
-use integration_tests::guest::{Guest, body, group, post_id};
-use integration_tests::program::ServerProgram;
+use std::path::Path;
+
+use chatroom_proto::Notification;
+use integration_tests::guest::{Guest, public};
+use integration_tests::program::{Home, ServerProgram, programs};
+use integration_tests::screen::Size;
 use integration_tests::terminal::{Key, Terminal};
 
 /// "I want to come", with the zero-width non-joiner that Persian needs.
 const PERSIAN: &str = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645} \u{628}\u{6cc}\u{627}\u{6cc}\u{645}\u{60c} \u{62e}\u{628}\u{61f}";
 
 async fn say(guest: &mut Guest, number: u64, text: &str) {
-    guest.do_(Request::Public { group: group("General"), id: post_id(number), body: body(text) }).await;
+    guest.do_(public("General", number, text)).await;
 }
 
 async fn hear_body(guest: &mut Guest) -> String {
@@ -34,7 +37,9 @@ async fn text_of_the_world_is_typed_and_received_to_the_character() {
         jim.type_text(&format!("public General {text}"));
         say(&mut ali, number, text).await;
         jim.wait_for_line(&format!("In group General, \u{639}\u{644}\u{6cc}: {text}"));
-        jim.wait_for("the line being typed", |screen| screen.before_cursor == format!("public General {text}"));
+        jim.wait_for("the line being typed", |screen| {
+            screen.before_cursor == format!("public General {text}")
+        });
         jim.press(Key::Enter);
         assert_eq!(hear_body(&mut ali).await, text);
     }
@@ -63,11 +68,48 @@ async fn wide_characters_that_fill_several_rows_keep_the_cursor_in_its_place() {
     }
     let (before, after) = (format!("public  General {}", "\u{5b57}".repeat(30)), "\u{5b57}".repeat(20));
     jim.wait_for("all five, and the line", |screen| {
-        screen.lines_beginning("In group").len() == 5 && screen.before_cursor == before && screen.after_cursor == after
+        screen.lines_beginning("In group").len() == 5
+            && screen.before_cursor == before
+            && screen.after_cursor == after
     });
     jim.type_text("x");
     jim.press(Key::Enter);
     assert_eq!(hear_body(&mut ann).await, format!("{}x{}", "\u{5b57}".repeat(30), after));
+}
+
+#[tokio::test]
+async fn without_colours_the_lines_are_the_same() {
+    let server = ServerProgram::start();
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    let client = programs().client.to_str().expect("a path of ordinary characters");
+    let port = server.port().to_string();
+    let arguments = ["NO_COLOR=1", client, "127.0.0.1", &port, "Jim"];
+    let mut jim = Terminal::run(Path::new("/usr/bin/env"), &arguments, &Home::new(), Size::default());
+    jim.wait_for("the welcome, and a line to type in", |screen| {
+        screen.lines.len() == 3 && screen.is_typing()
+    });
+    jim.type_text("public General hel");
+    say(&mut ann, 1, "one").await;
+    say(&mut ann, 2, "two").await;
+    jim.wait_for("both, above the line", |screen| {
+        screen.has("In group General, Ann: two") && screen.before_cursor == "public General hel"
+    });
+    jim.type_line("lo");
+    assert_eq!(hear_body(&mut ann).await, "hello");
+    jim.type_line("exit");
+    let left = jim.wait_exit();
+    assert_eq!(
+        left.screen.lines[3..],
+        [
+            "In group General, Ann: one",
+            "In group General, Ann: two",
+            "public General hello",
+            "exit",
+            "[left with 0]"
+        ]
+    );
+    let raw = String::from_utf8_lossy(&jim.raw()).into_owned();
+    assert!(!raw.contains("\x1b[0m") && !raw.contains("\x1b[3"), "{raw:?}");
 }
 
 #[tokio::test]
@@ -94,5 +136,7 @@ async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
     assert_eq!(screen.bells, 0);
     let raw = String::from_utf8_lossy(&jim.raw()).into_owned();
     assert!(raw.contains("\u{fffd}drow terces\u{fffd}a\u{fffd}\u{fffd}"), "{raw:?}");
-    assert!(!raw.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}']));
+    assert!(
+        !raw.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}'])
+    );
 }

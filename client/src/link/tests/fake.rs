@@ -226,7 +226,14 @@ pub(super) fn joined_at(name: &str, seq: u64, head: u64) -> Response {
 }
 
 pub(super) fn group_post(name: &str, seq: u64, prev: u64) -> Notification {
+    Notification::GroupPost { post: post(seq, prev), group: group(name) }
+}
+
+pub(super) fn private_post(seq: u64, prev: u64) -> Notification {
+    Notification::PrivatePost { post: post(seq, prev), to: user("Jim") }
+}
+
+fn post(seq: u64, prev: u64) -> Post {
     let (seq, prev, at, id) = (Seq(seq), Seq(prev), UnixMillis(0), PostId([0; 16]));
-    let post = Post { seq, prev, at, id, from: user("Ann"), body: body(&"y".repeat(100)) };
-    Notification::GroupPost { post, group: group(name) }
+    Post { seq, prev, at, id, from: user("Ann"), body: body(&"y".repeat(100)) }
 }
