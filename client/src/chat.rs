@@ -148,6 +148,7 @@ impl Chat {
             }
             Some(wish) = self.parts.wishes.recv() => self.handle_wish(wish).await,
             () = until(self.publish_at) => self.publish(),
+            () = screen.gone() => return Err(OutputGone),
             () = until(self.leave_by) => return Ok(Some(Outcome::Unanswered(self.in_flight))),
         }
         Ok(None)

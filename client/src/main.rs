@@ -41,6 +41,7 @@ fn main() {
             program::NO_CONNECTION
         }
     };
+    terminal::restore(false);
     // Not a return: the thread that waits for input can't be told to end.
     std::process::exit(code);
 }

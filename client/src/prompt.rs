@@ -25,6 +25,7 @@ use crate::gate::Gate;
 use crate::history::{self, HISTORY_LINES_MAX};
 use crate::lines::Typed;
 use crate::screen::Aside;
+use crate::terminal;
 use crate::view::View;
 
 /// The assignment's question.
@@ -82,9 +83,8 @@ impl Prompt {
     }
 
     /// Keeps the lines of this run and of earlier ones in this file.
-    pub(crate) fn keep_history(&mut self, file: PathBuf) -> Result<(), ReadlineError> {
+    pub(crate) fn keep_history(&mut self, file: PathBuf) -> io::Result<()> {
         history::prepare(&file)?;
-        self.editor.load_history(&file)?;
         self.history = Some(file);
         Ok(())
     }
@@ -94,6 +94,9 @@ impl Prompt {
         self.aside = Some(aside);
         let (wants, wanted) = sync_channel(1);
         let (lines, typed) = mpsc::channel(LINES_WAITING_MAX);
+        self.editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
+        // Until there is a chat, there may be nothing to do but to wait, and Ctrl-C must end that.
+        terminal::quieten(true);
         thread::Builder::new().name("prompt".to_owned()).spawn(move || {
             self.run(&wanted, &lines);
             self.gate.desert();
@@ -123,6 +126,13 @@ impl Prompt {
             let clears = EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view }));
             self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
         }
+        // Not before: a name is not asked for with the commands of earlier days.
+        if let Some(file) = &self.history
+            && let Err(error) = self.editor.load_history(file)
+        {
+            self.note(self.view.no_history(&file.display().to_string(), &error.to_string()));
+        }
+        terminal::quieten(false);
         loop {
             let Some(typed) = self.read("") else { continue };
             let leaves = match &typed {
@@ -206,5 +216,15 @@ impl ConditionalEventHandler for ClearLine {
             return Some(Cmd::Noop);
         }
         Some(Cmd::Kill(Movement::WholeBuffer))
+    }
+}
+
+/// Ctrl-Z: rests in the background.
+struct Suspend;
+
+impl ConditionalEventHandler for Suspend {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        terminal::suspend();
+        Some(Cmd::Repaint)
     }
 }

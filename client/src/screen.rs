@@ -90,6 +90,11 @@ impl Screen {
         Aside(self.queue.clone())
     }
 
+    /// Waits until nobody reads what is shown any more.
+    pub(crate) async fn gone(&self) {
+        self.queue.closed().await;
+    }
+
     /// Waits, but not for long, until everything is shown.
     pub(crate) async fn finish(self) {
         let finish = async {

@@ -279,6 +279,13 @@ mod tests {
     }
 
     #[test]
+    fn a_new_session_misses_nothing_that_was_said_in_private_before_it() {
+        let mut state = State::new(&welcome(10, false, &[]));
+        state.welcomed_back(&welcome(20, false, &[]));
+        assert_eq!(state.notified(&in_private(21, 15)), None);
+    }
+
+    #[test]
     fn a_server_that_counts_anew_is_not_accused_of_anything() {
         let mut state = State::new(&welcome(1_000, false, &[("General", 900)]));
         join(&mut state, "tea", 1_001, 5);

@@ -7,8 +7,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{InputModes, LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+const BRACKETED_PASTE_ON: &[u8] = b"\x1b[?2004h";
 const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
 /// To the line's start, and away with it: the shell's prompt comes there.
@@ -33,17 +35,39 @@ pub(crate) fn remember() {
     }));
 }
 
+/// Makes the terminal keep what is typed to itself, until the line editor wants it. Between two lines the editor puts
+/// back the mode that it found; if that were the shell's, what is typed just then would be shown twice. `signals` tells
+/// whether Ctrl-C still interrupts the program.
+pub(crate) fn quieten(signals: bool) {
+    let Some(mut quiet) = REMEMBERED.get().cloned() else { return };
+    quiet.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN;
+    quiet.local_modes.set(LocalModes::ISIG, signals);
+    quiet.input_modes -= InputModes::ICRNL | InputModes::IXON;
+    let _ = tcsetattr(io::stdin(), OptionalActions::Now, &quiet);
+}
+
+/// Ctrl-Z while a line is being typed: the shell gets its terminal as it was, and the line goes on where it stopped.
+pub(crate) fn suspend() {
+    let Ok(editing) = tcgetattr(io::stdin()) else { return };
+    restore(false);
+    let _ = kill_current_process_group(Signal::TSTP);
+    // The shell has called this program to the foreground again.
+    let _ = tcsetattr(io::stdin(), OptionalActions::Now, &editing);
+    write(&[BRACKETED_PASTE_ON]);
+}
+
 /// Restores the terminal. `is_typing` tells whether a line is being typed: it is cleared away.
 pub(crate) fn restore(is_typing: bool) {
     let Some(termios) = REMEMBERED.get() else { return };
-    // The terminal may be gone (SIGHUP); then there is nothing to restore.
+    write(if is_typing { &[BRACKETED_PASTE_OFF, CLEAR_LINE] } else { &[BRACKETED_PASTE_OFF] });
+    let _ = tcsetattr(io::stdin(), OptionalActions::Now, termios);
+}
+
+/// The terminal may be gone (SIGHUP): then there is nobody to complain to.
+fn write(sequences: &[&[u8]]) {
     if io::stdout().is_terminal() {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(BRACKETED_PASTE_OFF);
-        if is_typing {
-            let _ = out.write_all(CLEAR_LINE);
-        }
+        let _ = out.write_all(&sequences.concat());
         let _ = out.flush();
     }
-    let _ = tcsetattr(io::stdin(), OptionalActions::Now, termios);
 }

@@ -21,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const TICK: Duration = Duration::from_millis(10);
 
 fn main() {
-    println!("| readers | messages | under way | seconds | deliveries/s | server CPU per delivery | server RSS | peak |");
+    println!(
+        "| readers | messages | under way | seconds | deliveries/s | server CPU per delivery | server RSS | peak |"
+    );
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for readers in [10, 100, 1_000] {
@@ -49,7 +51,8 @@ async fn row(readers: usize, under_way: u64) {
     let (cpu_before, began) = (cpu(server.id()), Instant::now());
     speak(&mut speaker, messages, under_way).await;
     for listener in listening {
-        let heard = time::timeout(PATIENCE, listener).await.expect("everything arrives").expect("in order, once");
+        let heard =
+            time::timeout(PATIENCE, listener).await.expect("everything arrives").expect("in order, once");
         assert_eq!(heard, messages);
     }
     let (seconds, cpu) = (began.elapsed().as_secs_f64(), cpu(server.id()) - cpu_before);
@@ -106,7 +109,8 @@ async fn listen(mut reader: Guest, messages: u64) -> u64 {
 fn cpu(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is there");
     let after_name = stat.rsplit(')').next().expect("a name in parentheses");
-    let ticks = after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().expect("a number"));
+    let ticks =
+        after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().expect("a number"));
     TICK * ticks.sum()
 }
 

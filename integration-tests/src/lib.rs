@@ -5,18 +5,17 @@
 //! - [`dialogue`]: scenes as text, played on a stage.
 //! - [`proxy`]: between clients and a server, to cut connections.
 //! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
-//! - [`program`]: the real binaries: built when they are needed, and run with pipes.
+//! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client in a pipe.
 //! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees there.
 //! - [`process`]: how a program ends, and what it says.
-//! - [`wire`]: a connection that can be cut and mended.
 
 pub mod dialogue;
 pub mod guest;
 pub mod host;
+pub mod piped;
 pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod screen;
 pub mod stage;
 pub mod terminal;
-pub mod wire;

@@ -1,7 +1,6 @@
-//! The real binaries: built when they are first needed, and run with pipes.
+//! The real binaries: built when they are first needed; and the server as a program.
 
 use std::ffi::OsStr;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
@@ -278,7 +277,7 @@ pub struct Finished {
     pub diagnostics: String,
 }
 
-fn finish(process: &Process, output: &Output, diagnostics: &Output) -> Finished {
+pub(crate) fn finish(process: &Process, output: &Output, diagnostics: &Output) -> Finished {
     let Some(exit) = process.wait() else {
         panic!("the program does not end; it said:\n{output}{diagnostics}")
     };
@@ -286,14 +285,14 @@ fn finish(process: &Process, output: &Output, diagnostics: &Output) -> Finished 
 }
 
 /// A program that was just started.
-struct Started {
-    process: Process,
-    input: Option<ChildStdin>,
-    output: Output,
-    diagnostics: Output,
+pub(crate) struct Started {
+    pub(crate) process: Process,
+    pub(crate) input: Option<ChildStdin>,
+    pub(crate) output: Output,
+    pub(crate) diagnostics: Output,
 }
 
-fn start(command: &mut Command) -> Started {
+pub(crate) fn start(command: &mut Command) -> Started {
     let spawned = {
         let _spawning = spawning();
         command.stderr(Stdio::piped()).spawn()
@@ -303,101 +302,4 @@ fn start(command: &mut Command) -> Started {
     let output = child.stdout.take().map_or_else(|| Output::gather(std::io::empty()), Output::gather);
     let diagnostics = Output::gather(child.stderr.take().expect("standard error is a pipe"));
     Started { process: Process::watch(child), input, output, diagnostics }
-}
-
-/// The client as a script runs it: without a terminal. It is killed when this is dropped.
-#[derive(Debug)]
-pub struct Piped {
-    process: Process,
-    input: Option<ChildStdin>,
-    output: Output,
-    diagnostics: Output,
-    lines_heard: usize,
-    _home: Home,
-}
-
-impl Piped {
-    /// Runs `chatroom` with these arguments.
-    ///
-    /// # Panics
-    /// When it can't be run.
-    pub fn run(arguments: &[&str]) -> Piped {
-        Piped::run_into(Stdio::piped(), arguments)
-    }
-
-    /// Runs `chatroom 127.0.0.1 PORT NAME`.
-    ///
-    /// # Panics
-    /// When it can't be run.
-    pub fn connect(port: u16, name: &str) -> Piped {
-        Piped::run(&["127.0.0.1", &port.to_string(), name])
-    }
-
-    /// Runs `chatroom` with another standard output, which is not looked at.
-    ///
-    /// # Panics
-    /// When it can't be run.
-    pub fn run_into(output: impl Into<Stdio>, arguments: &[&str]) -> Piped {
-        let home = Home::new();
-        let mut command = Command::new(&programs().client);
-        command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::piped()).stdout(output);
-        let Started { process, input, output, diagnostics } = start(&mut command);
-        Piped { process, input, output, diagnostics, lines_heard: 0, _home: home }
-    }
-
-    /// Writes a line to its standard input.
-    ///
-    /// # Panics
-    /// When the input was ended before.
-    pub fn say(&mut self, line: &str) {
-        self.say_all(&format!("{line}\n"));
-    }
-
-    /// Writes to its standard input. One who has ended and reads no more is not told off.
-    ///
-    /// # Panics
-    /// When the input was ended before.
-    pub fn say_all(&mut self, text: &str) {
-        let input = self.input.as_mut().expect("the input is still open");
-        let _ = input.write_all(text.as_bytes());
-    }
-
-    /// Waits for the next line of its standard output, which must be this.
-    ///
-    /// # Panics
-    /// When it is another, or none comes.
-    pub fn hear(&mut self, expected: &str) {
-        let heard = self.output.line(self.lines_heard);
-        assert_eq!(
-            heard.as_deref(),
-            Some(expected),
-            "line {} of the output; in all:\n{}{}",
-            self.lines_heard,
-            self.output,
-            self.diagnostics
-        );
-        self.lines_heard += 1;
-    }
-
-    /// Sends it a signal.
-    pub fn signal(&self, signal: Signal) {
-        self.process.signal(signal);
-    }
-
-    /// Ends its input, and waits for its end.
-    ///
-    /// # Panics
-    /// When it does not end.
-    pub fn finish(mut self) -> Finished {
-        self.input = None;
-        self.wait()
-    }
-
-    /// Waits for its end, without ending its input.
-    ///
-    /// # Panics
-    /// When it does not end.
-    pub fn wait(self) -> Finished {
-        finish(&self.process, &self.output, &self.diagnostics)
-    }
 }

@@ -172,6 +172,11 @@ impl<W: AsyncWrite + Unpin, T: Serialize + Unpin> FrameWriter<W, T> {
         Self { frames: tokio_serde::Framed::new(bytes, Bincode::from(encoding())) }
     }
 
+    /// The stream itself, to write what is no frame, or to close it.
+    pub fn stream_mut(&mut self) -> &mut W {
+        self.frames.get_mut().get_mut()
+    }
+
     /// Puts a frame into the buffer, and writes when the buffer is full.
     ///
     /// # Errors

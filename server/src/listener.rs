@@ -146,16 +146,18 @@ mod tests {
 
     use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
     use chatroom_proto::{
-        ClientFrame, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, UserName,
-        VersionRange,
+        ClientFrame, GroupName, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag,
+        UserName, VersionRange,
     };
+    use futures_util::StreamExt;
     use tokio::io::{DuplexStream, ReadBuf};
+    use tokio::sync::watch;
 
     use super::*;
-    use crate::chat::effect::NodeId;
+    use crate::chat::effect::{NodeId, Proposal};
     use crate::chat::{Chat, Limits};
     use crate::dispatch::Dispatch;
-    use crate::log::MemoryLog;
+    use crate::log::{Batches, Log, LogError, MemoryLog};
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
@@ -232,9 +234,37 @@ mod tests {
         }
     }
 
+    /// A log that gives nothing back while it is held.
+    struct HeldLog {
+        log: MemoryLog,
+        held: watch::Receiver<bool>,
+    }
+
+    impl Log for HeldLog {
+        fn append(&self, proposal: Proposal) -> Result<(), LogError> {
+            self.log.append(proposal)
+        }
+
+        fn follow(&self, after: Seq) -> Batches {
+            let held = self.held.clone();
+            let batches = self.log.follow(after).then(move |batch| {
+                let mut held = held.clone();
+                async move {
+                    held.wait_for(|held| !held).await.expect("the test goes on");
+                    batch
+                }
+            });
+            batches.boxed()
+        }
+    }
+
     fn listener(config: Config) -> Arc<Listener> {
+        listener_with(config, MemoryLog::new())
+    }
+
+    fn listener_with(config: Config, log: impl Log) -> Arc<Listener> {
         let chat = Chat::new(NodeId(1), config.limits);
-        let (dispatch, door) = Dispatch::new(chat, Arc::new(MemoryLog::new()));
+        let (dispatch, door) = Dispatch::new(chat, Arc::new(log));
         tokio::spawn(dispatch.run());
         Listener::new(door, config, CancellationToken::new())
     }
@@ -309,5 +339,28 @@ mod tests {
         let last = frames.next().await;
         assert!(matches!(last, Some(Ok(ServerFrame::Notification(Notification::Closing(_))))), "{last:?}");
         sending.await.unwrap().expect("somebody reads it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_closes_its_side_still_gets_the_answers_that_are_under_way() {
+        let (hold, held) = watch::channel(false);
+        let listener = listener_with(Config::default(), HeldLog { log: MemoryLog::new(), held });
+        let (eve, server_side) = tokio::io::duplex(1 << 16);
+        attend(&listener, server_side, 1);
+        let mut eve = Client::new(eve);
+        eve.come("eve").await;
+        hold.send_replace(true);
+        eve.say(Request::Create { group: GroupName::parse("tea").unwrap() }).await;
+        eve.writer.stream_mut().shutdown().await.unwrap();
+        // Time for the server to see the end of the stream, and to do something rash about it.
+        time::sleep(time::Duration::from_secs(5)).await;
+        hold.send_replace(false);
+        let answer = eve.reader.next().await;
+        let created = |result: &Result<Response, _>| matches!(result, Ok(Response::Created { .. }));
+        assert!(
+            matches!(&answer, Some(Ok(ServerFrame::Response { result, .. })) if created(result)),
+            "{answer:?}"
+        );
+        assert!(eve.reader.next().await.is_none(), "and then the connection ends");
     }
 }

@@ -268,6 +268,20 @@ async fn exit_is_announced_once_to_all_who_share_a_group() {
         bob comes
         jim< bob arrived in General
         ann< bob arrived in General
+        eve comes
+        jim< eve arrived in General
+        ann< eve arrived in General
+        bob< eve arrived in General
+        # Jim shares General and tea with ann, tea with bob, General with zoe, and nothing with eve.
+        eve> leave General
+        eve< left General
+        jim< eve left General
+        ann< eve left General
+        bob< eve left General
+        bob> leave General
+        bob< left General
+        jim< bob left General
+        ann< bob left General
         jim> create tea
         jim< created tea
         jim> join tea
@@ -275,16 +289,21 @@ async fn exit_is_announced_once_to_all_who_share_a_group() {
         ann> join tea
         ann< joined tea
         jim< ann joined tea
-        bob> leave General
-        bob< left General
-        jim< bob left General
-        ann< bob left General
+        bob> join tea
+        bob< joined tea
+        jim< bob joined tea
+        ann< bob joined tea
+        zoe comes
+        jim< zoe arrived in General
+        ann< zoe arrived in General
         jim> exit
         jim< goodbye
         jim is hung up on
         ann< jim departed
-        ann> users
-        ann< users: ann, bob
+        bob< jim departed
+        zoe< jim departed
+        eve> users
+        eve< users: ann, bob, eve, zoe
         ",
     )
     .await;

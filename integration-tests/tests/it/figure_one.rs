@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
-use integration_tests::program::{Finished, Home, Piped, ServerProgram};
+use integration_tests::program::{Finished, Home, ServerProgram};
 use integration_tests::terminal::Terminal;
 
 /// What the three type (`$`) and what their terminals show (`|`), in an order in which it can have happened. The lines

@@ -15,7 +15,9 @@ async fn post(guest: &mut Guest, request: Request) -> Seq {
 /// The next post that somebody hears.
 async fn hear(guest: &mut Guest) -> Post {
     loop {
-        if let Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } = guest.hear().await {
+        if let Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } =
+            guest.hear().await
+        {
             return post;
         }
     }
@@ -56,7 +58,8 @@ async fn posts_in_a_group_are_one_chain_whoever_made_them() {
 #[tokio::test]
 async fn private_posts_of_two_people_are_one_chain_in_both_directions() {
     let host = Host::start();
-    let (mut jim, mut ann, mut bob) = (host.guest("jim").await, host.guest("ann").await, host.guest("bob").await);
+    let (mut jim, mut ann, mut bob) =
+        (host.guest("jim").await, host.guest("ann").await, host.guest("bob").await);
     let first = post(&mut jim, private("ann", 1, "one")).await;
     post(&mut bob, private("ann", 2, "between others")).await;
     let second = post(&mut ann, private("jim", 3, "two")).await;

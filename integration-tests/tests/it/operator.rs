@@ -5,8 +5,9 @@ use std::net::TcpListener;
 
 use chatroom_proto::{CloseReason, Notification, Request};
 use integration_tests::guest::{Guest, group, public};
+use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
-use integration_tests::program::{Piped, ServerProgram};
+use integration_tests::program::ServerProgram;
 
 #[tokio::test]
 async fn told_to_stop_it_says_goodbye_to_everyone_and_exits_with_0() {

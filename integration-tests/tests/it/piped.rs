@@ -4,8 +4,9 @@ use std::path::Path;
 
 use chatroom_proto::Notification;
 use integration_tests::guest::{Guest, public};
+use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
-use integration_tests::program::{Finished, Home, Piped, ServerProgram, programs, quiet_port};
+use integration_tests::program::{Finished, Home, ServerProgram, programs, quiet_port};
 use integration_tests::screen::Size;
 use integration_tests::terminal::{Modes, Terminal};
 use rustix::process::Signal;

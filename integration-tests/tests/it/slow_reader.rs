@@ -27,6 +27,8 @@ impl Hall {
             // Full to the last place.
             connections_max: QUICK + 2,
             outbox_bytes_max: 256 * 1024,
+            // Another deadline than the one that is looked at here.
+            write_deadline: DEADLINE * 100,
             flush_deadline,
             ..Config::default()
         };

@@ -140,10 +140,10 @@ async fn the_cursor_stays_where_it_is_in_the_middle_of_the_line() {
 async fn messages_that_arrive_while_lines_are_typed_ahead_come_between_the_lines() {
     let mut scene = Scene::open().await;
     let lines: Vec<String> = (0..100).map(|line| format!("public General line {line}")).collect();
-    for typed_ahead in lines.chunks(20) {
-        scene.burst(10).await;
-        scene.jim.type_text(&(typed_ahead.join("\r") + "\r"));
-        scene.burst(60).await;
+    // One by one, so that some come while the editor is between two lines.
+    for line in &lines {
+        scene.jim.type_line(line);
+        scene.burst(3).await;
     }
     for line in &lines {
         assert_eq!(scene.ann_hears_from_jim().await, line["public General ".len()..]);

@@ -1,10 +1,12 @@
 //! A server that goes away and comes back while somebody types.
 
+use std::net::Ipv4Addr;
+
 use chatroom_proto::Notification;
 use integration_tests::guest::{Guest, public};
-use integration_tests::program::ServerProgram;
+use integration_tests::program::{ServerProgram, quiet_port};
+use integration_tests::proxy::Proxy;
 use integration_tests::terminal::{Key, Terminal};
-use integration_tests::wire::Wire;
 
 /// What this person's next message in General is.
 async fn hear_body(guest: &mut Guest) -> String {
@@ -15,16 +17,18 @@ async fn hear_body(guest: &mut Guest) -> String {
     }
 }
 
-#[tokio::test]
+// With a thread for the proxy: this one waits for the screen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
     let server = ServerProgram::start();
-    let wire = Wire::to(server.address());
+    let proxy = Proxy::to(server.address(), usize::MAX).await;
     let mut ann = Guest::come(server.address(), "Ann").await;
-    let mut jim = Terminal::sit_down_at(wire.port(), "Jim");
+    let mut jim = Terminal::sit_down_at(proxy.address.port(), "Jim");
     jim.type_line("public General before");
     assert_eq!(hear_body(&mut ann).await, "before");
     jim.type_text("public General half of");
-    wire.cut();
+    proxy.go_to((Ipv4Addr::LOCALHOST, quiet_port()).into());
+    proxy.cut_now();
     jim.wait_for("the loss, above the line", |screen| {
         screen.lines_beginning("Connection lost").len() == 1
             && screen.before_cursor == "public General half of"
@@ -34,7 +38,7 @@ async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
     ann.do_(public("General", 1, "meanwhile")).await;
     jim.type_text("public General another");
     jim.wait_for("the next line", |screen| screen.before_cursor == "public General another");
-    wire.mend();
+    proxy.go_to(server.address());
     jim.wait_for("the return, above the line", |screen| {
         screen.lines_beginning("Connected again").len() == 1
             && screen.before_cursor == "public General another"
