@@ -69,7 +69,7 @@ async fn row(readers: usize, under_way: u64) {
 async fn speak(speaker: &mut Guest, messages: u64, under_way: u64) {
     let mut answered = 0;
     for number in 1..=messages {
-        let text = format!("{number:0width$}", width = MESSAGE_BYTES);
+        let text = format!("{number:0MESSAGE_BYTES$}");
         speaker.say(public("hall", number, &text)).await;
         while number - answered >= under_way {
             answered += posted(speaker).await;

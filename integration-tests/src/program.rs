@@ -27,11 +27,12 @@ pub struct Programs {
 /// # Panics
 /// When they can't be built.
 pub fn programs() -> &'static Programs {
-    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
-    PROGRAMS.get_or_init(build)
+    // A failure is kept, too: the compiler says the same to every test.
+    static PROGRAMS: OnceLock<Result<Programs, String>> = OnceLock::new();
+    PROGRAMS.get_or_init(build).as_ref().unwrap_or_else(|why| panic!("there are no programs to test: {why}"))
 }
 
-fn build() -> Programs {
+fn build() -> Result<Programs, String> {
     let test = std::env::current_exe().expect("a test knows its own path");
     // <target>/<profile>/deps/<test>
     let directory = test.ancestors().nth(2).expect("a test is built into its profile's directory");
@@ -54,16 +55,14 @@ fn build() -> Programs {
     }
     .and_then(std::process::Child::wait_with_output)
     .expect("cargo can be run");
-    assert!(
-        built.status.success(),
-        "the programs to test can't be built ({command:?}):\n{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    let programs = Programs { server: directory.join("chatroom-server"), client: directory.join("chatroom") };
-    for program in [&programs.server, &programs.client] {
-        assert!(program.is_file(), "{command:?} succeeded and there is no {}", program.display());
+    if !built.status.success() {
+        return Err(format!("{command:?} failed:\n{}", String::from_utf8_lossy(&built.stderr)));
     }
-    programs
+    let programs = Programs { server: directory.join("chatroom-server"), client: directory.join("chatroom") };
+    match [&programs.server, &programs.client].iter().find(|program| !program.is_file()) {
+        Some(missing) => Err(format!("{command:?} made no {}", missing.display())),
+        None => Ok(programs),
+    }
 }
 
 /// A home directory for programs, gone with the last of them. Nothing else of the environment reaches them.

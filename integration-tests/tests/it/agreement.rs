@@ -85,7 +85,7 @@ impl World {
     fn knock(&mut self, node: usize, effects: &mut Vec<Effect>) {
         let connection = ConnectionId(self.fresh());
         let name = ["jim", "ann", "Bob", "ZOE", "zoe"][self.below(5) as usize];
-        let old = self.tokens.get(&name.to_lowercase()).filter(|_| connection.0 % 2 == 0).cloned();
+        let old = self.tokens.get(&name.to_lowercase()).filter(|_| connection.0.is_multiple_of(2)).cloned();
         // Here a token is its own digest.
         let presented = old.as_ref().map(|old| TokenDigest(old.0));
         let proof = old.map_or(Proof::Open, Proof::Resume);

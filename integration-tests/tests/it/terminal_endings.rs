@@ -1,8 +1,11 @@
 //! However the client ends, the terminal is usable afterwards, and the exit code tells what happened.
 
+use std::path::Path;
+
 use chatroom_proto::{Notification, Request, Response, Seq};
 use integration_tests::guest::{Guest, user};
-use integration_tests::program::{Home, ServerProgram, quiet_port};
+use integration_tests::program::{Home, ServerProgram, programs, quiet_port};
+use integration_tests::screen::{Screen, Size};
 use integration_tests::terminal::{Key, Left, Modes, Terminal};
 use rustix::process::Signal;
 
@@ -86,6 +89,33 @@ async fn sighup_leaves_a_usable_terminal() {
     jim.signal(Signal::HUP);
     left_usable(&jim, 128 + 1);
     has_said_goodbye("Jim", &mut ann).await;
+}
+
+#[tokio::test]
+async fn control_z_gives_the_shell_its_terminal_and_fg_brings_back_the_line() {
+    let server = ServerProgram::start();
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    let client = programs().client.to_str().expect("a path of ordinary characters");
+    let script = format!(
+        r#"set -m; "$0" 127.0.0.1 {} Jim; echo "[stopped with $?]"; read -r _; fg >/dev/null; exit $?"#,
+        server.port()
+    );
+    let shell = Path::new("/bin/sh");
+    let mut jim = Terminal::run(shell, &["-c", &script, client], &Home::new(), Size::default());
+    jim.wait_for("a line to type in", |screen| screen.lines.len() == 3 && screen.is_typing());
+    jim.type_text("public General half");
+    jim.wait_for("half a line", |screen| screen.before_cursor.ends_with("half"));
+    jim.press(Key::Control('z'));
+    jim.wait_for("the shell", |screen| screen.lines.iter().any(|line| line.ends_with("[stopped with 148]")));
+    assert_eq!(jim.modes(), Modes::USABLE);
+    jim.press(Key::Enter);
+    jim.wait_for("the line again", Screen::is_typing);
+    jim.type_line(" and half");
+    while !matches!(ann.hear().await, Notification::GroupPost { post, .. } if post.body.as_str() == "half and half")
+    {
+    }
+    jim.type_line("exit");
+    left_usable(&jim, 0);
 }
 
 #[tokio::test]
