@@ -2,7 +2,7 @@
 //! It comes back by itself when the connection is lost, and ends when the server lets it in no more.
 //!
 //! ```text
-//! cargo run --example echo_bot -- Echo General tea        # be Echo, in these groups
+//! cargo run --example echo_bot -- Echo tea milk           # be Echo, in General and in these groups
 //! public General Echo, are you there?                     # at somebody's terminal
 //! In group General, Echo: are you there?                  # the answer
 //! ```

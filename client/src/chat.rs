@@ -2,14 +2,16 @@
 //!
 //! Everything that is shown passes through here, so it is shown in the order in which it came over the wire.
 
+mod list;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chatroom_client::client::{LIST_ITEMS_MAX, new_post_id};
+use chatroom_client::client::new_post_id;
 use chatroom_client::{AskError, Client, Ended, Event, Events};
-use chatroom_proto::{GroupName, Refusal, Request, Response, Seq, Tag, UserName};
+use chatroom_proto::{Refusal, Request, Response, Seq, Tag};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
@@ -19,6 +21,7 @@ use crate::directory::Directory;
 use crate::lines::Typed;
 use crate::screen::{OutputGone, Screen};
 use crate::view::View;
+use list::List;
 
 /// How long the server may take to say goodbye.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
@@ -88,15 +91,6 @@ pub(crate) struct Chat {
     leave_by: Option<Instant>,
     is_lost: bool,
     has_trouble: bool,
-}
-
-/// A list of which some pages are here.
-struct List {
-    what: Wish,
-    groups: Vec<GroupName>,
-    users: Vec<UserName>,
-    /// Whether a command asked for it, and not this program for itself.
-    is_shown: bool,
 }
 
 /// A refusal that waits for a list, to say what may have been meant.
@@ -396,45 +390,6 @@ impl Chat {
     fn publish(&mut self) {
         self.publish_at = None;
         self.parts.published.store(Arc::new(self.parts.directory.clone()));
-    }
-}
-
-impl Wish {
-    /// The request for one page of this list.
-    fn page(self, after: Seq) -> Request {
-        match self {
-            Wish::Groups => Request::Groups { after },
-            Wish::Users => Request::Users { after },
-        }
-    }
-}
-
-impl List {
-    fn new(what: Wish, is_shown: bool) -> List {
-        List { what, groups: Vec::new(), users: Vec::new(), is_shown }
-    }
-
-    /// Adds a page; tells where the next begins.
-    fn add(&mut self, page: Result<Response, Refusal>) -> Option<Seq> {
-        let next = match page {
-            Ok(Response::Groups { groups, next }) => {
-                self.groups.extend(groups.into_vec());
-                next
-            }
-            Ok(Response::Users { users, next }) => {
-                self.users.extend(users.into_vec());
-                next
-            }
-            _ => None,
-        };
-        next.filter(|_| self.groups.len() + self.users.len() < LIST_ITEMS_MAX)
-    }
-
-    fn text(&self, view: View) -> String {
-        match self.what {
-            Wish::Groups => view.groups(&self.groups),
-            Wish::Users => view.users(&self.users),
-        }
     }
 }
 

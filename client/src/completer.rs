@@ -12,7 +12,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 use tokio::sync::mpsc;
 
-use crate::command::{Completes, first_word, row};
+use crate::command::{Completes, Row, first_word, row};
 use crate::directory::Directory;
 use crate::gate::Gate;
 use crate::view::{Kind, Paint};
@@ -41,8 +41,18 @@ struct Position<'a> {
     start: usize,
     word: &'a str,
     completes: Completes,
-    /// Whether something follows after this word.
-    is_last: bool,
+    /// The command that it belongs to; nothing when it is the command.
+    row: Option<&'static Row>,
+}
+
+impl Position<'_> {
+    /// Whether nothing follows when this name is put here.
+    fn is_last(&self, name: &str) -> bool {
+        match self.row {
+            Some(row) => !row.arguments.contains("message"),
+            None => row(name).is_some_and(|row| row.arguments.is_empty()),
+        }
+    }
 }
 
 impl Assistant {
@@ -62,16 +72,15 @@ fn position(before_cursor: &str) -> Option<Position<'_>> {
     let line = before_cursor.trim_start();
     let Some((name, rest)) = line.split_once(char::is_whitespace) else {
         let start = before_cursor.len() - line.len();
-        let is_last = row(line).is_some_and(|row| row.arguments.is_empty());
-        return Some(Position { start, word: line, completes: Completes::Commands, is_last });
+        return Some(Position { start, word: line, completes: Completes::Commands, row: None });
     };
     let row = row(name)?;
     let word = rest.trim_start();
     if word.contains(char::is_whitespace) || row.completes == Completes::Nothing {
         return None;
     }
-    let is_last = !row.arguments.contains("message");
-    Some(Position { start: before_cursor.len() - word.len(), word, completes: row.completes, is_last })
+    let start = before_cursor.len() - word.len();
+    Some(Position { start, word, completes: row.completes, row: Some(row) })
 }
 
 /// What is still to be typed after this, as the command's usage says it.
@@ -99,11 +108,7 @@ impl Completer for Assistant {
         self.wish(position.completes);
         let names = self.directory.load().complete(position.completes, position.word);
         let pairs = names.into_iter().map(|name| {
-            let ends = match position.completes {
-                Completes::Commands => row(&name).is_some_and(|row| row.arguments.is_empty()),
-                _ => position.is_last,
-            };
-            let replacement = if ends { name.clone() } else { format!("{name} ") };
+            let replacement = if position.is_last(&name) { name.clone() } else { format!("{name} ") };
             Pair { display: name, replacement }
         });
         Ok((position.start, pairs.collect()))
@@ -186,6 +191,17 @@ mod tests {
         assert_eq!(at("public General "), None);
         assert_eq!(at("create "), None);
         assert_eq!(at("what "), None);
+    }
+
+    #[test]
+    fn a_space_follows_where_something_must() {
+        let is_last = |line, name| position(line).unwrap().is_last(name);
+        assert!(!is_last("j", "join"));
+        assert!(is_last("u", "users"));
+        assert!(is_last("join G", "G1"));
+        assert!(!is_last("public G", "G1"));
+        assert!(!is_last("private J", "Jim"));
+        assert!(is_last("help j", "join"));
     }
 
     #[test]

@@ -185,7 +185,20 @@ fn offer<'a>(names: impl Iterator<Item = &'a Known>, start: &str) -> Vec<String>
     let mut known: Vec<&Known> =
         names.filter(|known| known.name.to_lowercase().starts_with(&start)).collect();
     known.sort_by_key(|known| (std::cmp::Reverse(known.active), known.place));
-    known.into_iter().take(OFFERED_MAX).map(|known| known.name.to_string()).collect()
+    let mut names: Vec<&str> = known.iter().map(|known| &*known.name).collect();
+    if let Some(first) = names.first().copied()
+        && names.len() > OFFERED_MAX
+    {
+        // The line editor types what all of them have in common: those that are left out must have it, too.
+        let unlike = names.iter().copied().min_by_key(|name| common_prefix(first, name)).unwrap_or(first);
+        names.truncate(OFFERED_MAX);
+        names[OFFERED_MAX - 1] = unlike;
+    }
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn common_prefix(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
 
 /// The one that may have been meant: a third of the letters wrong at most, swapped neighbours counting as one.
@@ -248,6 +261,17 @@ mod tests {
         says(&mut directory, "Michael", "tea");
         assert_eq!(directory.complete(Completes::OtherUsers, ""), ["Michael", "gina", "George"]);
         assert_eq!(directory.complete(Completes::OtherGroups, ""), ["tea", "coffee", "Tee"]);
+    }
+
+    #[test]
+    fn of_too_many_a_few_are_offered_that_have_no_more_in_common_than_all() {
+        let mut directory = Directory::new(&user("Jim"), &[]);
+        let mut names: Vec<_> = (0..90).map(|n| user(&format!("user0{n}"))).collect();
+        names.push(user("ursula"));
+        directory.list_users(&names, Instant::now());
+        let offered = directory.complete(Completes::OtherUsers, "u");
+        assert_eq!(offered.len(), OFFERED_MAX);
+        assert_eq!((offered[0].as_str(), offered[OFFERED_MAX - 1].as_str()), ("user00", "ursula"));
     }
 
     #[test]

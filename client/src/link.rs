@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Hello, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName, VersionRange,
+    CloseReason, Hello, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName, VersionRange, Welcome,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -123,6 +123,8 @@ pub(crate) struct Link<D> {
     unanswered: Unanswered,
     state: State,
     token: Token,
+    /// How long the server holds a session without a connection.
+    grace: Duration,
 }
 
 impl<D: Dial> Link<D> {
@@ -140,8 +142,10 @@ impl<D: Dial> Link<D> {
         let connection = handshake::connect(&dial, shared.next_tag(), hello).await?;
         let state = State::new(&connection.welcome);
         let token = connection.welcome.token.clone();
+        let grace = grace(&connection.welcome);
         let unanswered = Unanswered::default();
-        Ok((Link { dial, name, reconnect, shared, asks, events, unanswered, state, token }, connection))
+        let link = Link { dial, name, reconnect, shared, asks, events, unanswered, state, token, grace };
+        Ok((link, connection))
     }
 
     /// Lives until the client leaves, until nobody is interested any more, or until there is no way back.
@@ -184,6 +188,9 @@ impl<D: Dial> Link<D> {
             Reconnect::Forever => Duration::MAX,
         };
         let attempts = async {
+            // Until then, the name may be taken by this client itself: a welcome that was on its way when the connection
+            // was cut again began a session whose token never came here.
+            let mut may_be_ours = Instant::now();
             loop {
                 sleep(backoff.next(random())).await;
                 if self.events.is_closed() && self.asks.is_closed() {
@@ -193,7 +200,12 @@ impl<D: Dial> Link<D> {
                     Ok(connection) => return Ok(connection),
                     Err(error) => {
                         tracing::debug!(%error, "not back yet");
-                        is_worth_another_try(error)?;
+                        let now = Instant::now();
+                        match error {
+                            ConnectError::Cut | ConnectError::Silent => may_be_ours = now + self.grace,
+                            ConnectError::Refused(Refusal::NameTaken { .. }) if now < may_be_ours => {}
+                            error => is_worth_another_try(error)?,
+                        }
                     }
                 }
             }
@@ -217,6 +229,7 @@ impl<D: Dial> Link<D> {
         let welcome = &connection.welcome;
         tracing::info!(resumed = welcome.resumed, "connection is back");
         self.token = welcome.token.clone();
+        self.grace = grace(welcome);
         let mut back = self.state.welcomed_back(welcome);
         // The newest message there may be one of ours whose answer was lost: only what is certain is said.
         back.missed.retain(|group| !self.unanswered.has_post_to(&Conversation::Group(group.clone())));
@@ -249,6 +262,10 @@ fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
             Ok(())
         }
     }
+}
+
+fn grace(welcome: &Welcome) -> Duration {
+    Duration::from_millis(welcome.grace_ms.into())
 }
 
 fn random() -> u64 {

@@ -209,7 +209,11 @@ impl Stage {
             if !(is_asked && self.is_typed) {
                 return Err(Ending::saying(NAME_REFUSED, refused));
             }
-            self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?;
+            match input {
+                Input::Editor(_) => self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?,
+                // As the question, which must come after it.
+                Input::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
+            }
         }
     }
 

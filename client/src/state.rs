@@ -79,10 +79,13 @@ impl State {
             }
             self.follow(membership);
         }
-        let rejoin =
-            if welcome.resumed { Vec::new() } else { former.values().map(|f| f.group.clone()).collect() };
+        let mut rejoin = Vec::new();
         if !welcome.resumed {
-            self.groups.extend(former);
+            let room = MEMBERSHIPS_MAX.saturating_sub(self.groups.len());
+            for (key, followed) in former.into_iter().take(room) {
+                rejoin.push(followed.group.clone());
+                self.groups.insert(key, followed);
+            }
         }
         Back { missed, rejoin }
     }

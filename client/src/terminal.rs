@@ -7,7 +7,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use rustix::process::{Signal, kill_current_process_group};
+use nix::sys::signal::{Signal, raise};
 use rustix::termios::{InputModes, LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 const BRACKETED_PASTE_ON: &[u8] = b"\x1b[?2004h";
@@ -50,7 +50,9 @@ pub(crate) fn quieten(signals: bool) {
 pub(crate) fn suspend() {
     let Ok(editing) = tcgetattr(io::stdin()) else { return };
     restore(false);
-    let _ = kill_current_process_group(Signal::TSTP);
+    // To this thread: a signal to the whole process may stop another one first, and this one would go on for a moment
+    // and take the terminal back.
+    let _ = raise(Signal::SIGTSTP);
     // The shell has called this program to the foreground again.
     let _ = tcsetattr(io::stdin(), OptionalActions::Now, &editing);
     write(&[BRACKETED_PASTE_ON]);

@@ -3,15 +3,14 @@
 //! The wording of the assignment's Figure 1 is kept to the letter; the rest speaks in the same voice: what happened,
 //! and what to do about it. Each function gives one or more whole lines, without the last line end.
 
+mod connection;
 mod harmless;
 mod paint;
 #[cfg(test)]
 mod tests;
 
-use chatroom_client::{ConnectError, Conversation, Ended, Lost};
 use chatroom_proto::{
-    Body, CloseReason, GroupName, Misbehaviour, Notification, Post, Refusal, Request, Response, UserName,
-    VersionRange, Welcome,
+    Body, GroupName, Notification, Post, Refusal, Request, Response, UserName, VersionRange, Welcome,
 };
 
 use crate::command::{Mistake, Row, TABLE};
@@ -243,100 +242,6 @@ impl View {
         self.hint("Type 'exit' or press Ctrl-D to leave.")
     }
 
-    /// The connection is lost, and the link tries to remake it.
-    pub(crate) fn lost(self, lost: &Lost) -> String {
-        let why = match lost {
-            Lost::Closed(reason) => format!(" ({})", reason_text(*reason)),
-            Lost::HungUp | Lost::Failed(_) => String::new(),
-            Lost::Silent => " (nothing was heard from the server)".to_owned(),
-        };
-        self.trouble(format!("Connection lost; reconnecting...{why}"))
-    }
-
-    /// The connection is back.
-    pub(crate) fn back(self, resumed: bool, missed: &[GroupName]) -> String {
-        let mut lines = vec![self.system(if resumed {
-            "Connected again!"
-        } else {
-            "Connected again, in a new session!"
-        })];
-        let missed: Vec<_> = missed.iter().cloned().map(Conversation::Group).collect();
-        lines.extend(self.missed(&missed));
-        lines.join("\n")
-    }
-
-    /// Some messages did not come through. Nothing when there are none.
-    pub(crate) fn missed(self, missed: &[Conversation]) -> Option<String> {
-        let names: Vec<_> = missed
-            .iter()
-            .map(|conversation| match conversation {
-                Conversation::Group(group) => format!("in '{group}'"),
-                Conversation::Private(user) => format!("from '{user}'"),
-            })
-            .collect();
-        let (last, others) = names.split_last()?;
-        let names =
-            if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
-        Some(self.trouble(format!("While you were away, messages {names} were missed.")))
-    }
-
-    /// A group is gone while the client was away.
-    pub(crate) fn not_rejoined(self, group: &GroupName, refusal: &Refusal) -> String {
-        match refusal {
-            Refusal::NoSuchGroup { .. } => self.trouble(format!(
-                "Group chat '{group}' is gone: the server no longer has it. To make it again: create {group}"
-            )),
-            other => {
-                let request = Request::Join { group: group.clone() };
-                format!(
-                    "{}\n{}",
-                    self.trouble(format!("You are no longer in group chat '{group}'.")),
-                    self.refusal(&request, other, None)
-                )
-            }
-        }
-    }
-
-    /// It is over. Nothing to say when that is what was asked for.
-    pub(crate) fn ended(self, ended: &Ended) -> Option<String> {
-        Some(self.trouble(match ended {
-            Ended::Left => return None,
-            Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
-            Ended::Refused(Refusal::NameTaken { name }) => format!(
-                "You were away for too long, and somebody else is called '{name}' now. Come back under another name."
-            ),
-            Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
-            Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
-            Ended::Misbehaved(how) => misbehaved_text(*how),
-            Ended::Garbled(what) => {
-                format!("The server said something that this program does not understand: {what}.")
-            }
-        }))
-    }
-
-    /// There is no connection to begin with.
-    pub(crate) fn connect_error(self, error: &ConnectError, host: &str, port: u16) -> String {
-        self.trouble(match error {
-            ConnectError::Unreachable(why) => format!(
-                "Cannot connect to {host}:{port}: {why}. Is the server running there? To start one: chatroom-server"
-            ),
-            ConnectError::Silent => {
-                format!("The server at {host}:{port} does not answer. Is it a chatroom-server?")
-            }
-            ConnectError::Cut => {
-                format!("The server at {host}:{port} hung up at once. Is it a chatroom-server?")
-            }
-            ConnectError::Refused(refusal) => return self.refusal(&Request::Ping, refusal, None),
-            ConnectError::Closed(CloseReason::Misbehaved(how)) => misbehaved_text(*how),
-            ConnectError::Closed(reason) => {
-                format!("The server at {host}:{port} hung up: {}. Try again later.", reason_text(*reason))
-            }
-            ConnectError::Garbled(what) => {
-                format!("What answers at {host}:{port} does not speak this program's protocol: {what}.")
-            }
-        })
-    }
-
     /// A text that wants to be a name, and is none.
     pub(crate) fn bad_name(self, name: &str, error: chatroom_proto::NameError) -> String {
         self.trouble(format!("'{name}' can't be your name: {error}. Choose another one."))
@@ -388,36 +293,4 @@ fn versions(range: VersionRange) -> String {
         (only, max) if only == max => format!("version {only}"),
         (min, max) => format!("version {min} to {max}"),
     }
-}
-
-fn lost_text(lost: Lost) -> String {
-    match lost {
-        Lost::Closed(reason) => reason_text(reason).to_owned(),
-        Lost::HungUp => "the server hung up".to_owned(),
-        Lost::Silent => "nothing was heard from the server".to_owned(),
-        Lost::Failed(kind) => kind.to_string(),
-    }
-}
-
-fn reason_text(reason: CloseReason) -> &'static str {
-    match reason {
-        CloseReason::Shutdown => "the server is going down",
-        CloseReason::TooSlow => "what came was not read fast enough",
-        CloseReason::Idle => "the server heard nothing from here",
-        CloseReason::HandshakeTimeout => "saying hello took too long",
-        CloseReason::ServerFull => "the server has as many connections as it will hold",
-        CloseReason::Replaced => "the same session goes on elsewhere",
-        CloseReason::Misbehaved(_) => "this program broke the protocol",
-        CloseReason::Failed => "something failed in the server",
-    }
-}
-
-fn misbehaved_text(how: Misbehaviour) -> String {
-    let what = match how {
-        Misbehaviour::FrameTooLong { limit } => format!("a frame of more than {limit} bytes"),
-        Misbehaviour::Malformed => "a frame that is not a request".to_owned(),
-        Misbehaviour::HelloExpected => "something before hello".to_owned(),
-        Misbehaviour::HelloAgain => "hello again".to_owned(),
-    };
-    format!("The server hung up because of what this program sent: {what}. That is a bug in this program.")
 }

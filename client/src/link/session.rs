@@ -20,9 +20,9 @@ use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Dial, Door, End, Link, SILEN
 use crate::event::{Ended, Event, Lost};
 use crate::state::MEMBERSHIPS_MAX;
 
-/// The most frames on their way to the writer: every unanswered request, every group to rejoin, and two pings. So
-/// there is always room, and nobody ever waits for the writer.
-const FRAMES_OUT_MAX: usize = ASKS_WAITING_MAX + MEMBERSHIPS_MAX + 2;
+/// The most frames on their way to the writer: every unanswered request, every group to rejoin, and a ping. So there
+/// is room for all that an honest server lets be unanswered, and nobody ever waits for the writer.
+const FRAMES_OUT_MAX: usize = ASKS_WAITING_MAX + MEMBERSHIPS_MAX + 1;
 
 /// The most frames that are fed to the writer before it flushes: by then its buffer has been written many times.
 const WRITE_BATCH_FRAMES: usize = 128;
@@ -79,7 +79,7 @@ impl<D: Dial> Link<D> {
                     talk.deliver(&events);
                     talk.listen_again();
                 }
-                ask = self.asks.recv(), if is_asked && self.unanswered.len() < ASKS_WAITING_MAX => match ask {
+                ask = self.asks.recv(), if is_asked && self.has_room(&talk) => match ask {
                     Some(ask) => self.take_in(&mut talk, ask),
                     None => is_asked = false,
                 },
@@ -92,13 +92,18 @@ impl<D: Dial> Link<D> {
         }
     }
 
+    /// Whether one more may be unanswered. (A server that answers what it was not sent yet could fill the writer's
+    /// queue: that only makes asking wait.)
+    fn has_room(&self, talk: &Talk) -> bool {
+        self.unanswered.len() < ASKS_WAITING_MAX && talk.frames_out.capacity() > 1
+    }
+
     /// Takes in what was asked, and what else is queued, so that one flush carries all of it.
     fn take_in(&mut self, talk: &mut Talk, first: Ask) {
         let mut next = Some(first);
         while let Some(ask) = next {
             self.put(talk, ask);
-            let has_room = self.unanswered.len() < ASKS_WAITING_MAX;
-            next = if has_room { self.asks.try_recv().ok() } else { None };
+            next = if self.has_room(talk) { self.asks.try_recv().ok() } else { None };
         }
     }
 
@@ -106,12 +111,13 @@ impl<D: Dial> Link<D> {
         if self.unanswered.len() == 0 {
             talk.due_since = Instant::now();
         }
+        tracing::trace!(tag = ask.tag.0, request = ?ask.request, "asked");
         talk.send(ClientFrame { tag: ask.tag, request: ask.request.clone() });
         self.unanswered.push(ask);
     }
 
     fn ping(&mut self, talk: &mut Talk) {
-        if !self.unanswered.has_ping() {
+        if !self.unanswered.has_ping() && talk.frames_out.capacity() > 0 {
             let tag = self.shared.next_tag();
             self.put(talk, Ask { tag, request: Request::Ping, door: Door::Alive });
         }
@@ -140,6 +146,7 @@ impl<D: Dial> Link<D> {
         frame: Option<Result<ServerFrame, FrameError>>,
     ) -> Option<End> {
         talk.heard = Instant::now();
+        tracing::trace!(?frame, "heard");
         match frame {
             Some(Ok(ServerFrame::Response { tag, result })) => {
                 return self.handle_response(talk, tag, result);
@@ -209,9 +216,9 @@ impl<D: Dial> Link<D> {
 
 impl Talk {
     fn send(&self, frame: ClientFrame) {
-        // A writer that has failed takes no more; the connection ends soon, and what is unanswered is sent again.
-        if let Err(TrySendError::Full(_)) = self.frames_out.try_send(frame) {
-            unreachable!("FRAMES_OUT_MAX covers all that can be unanswered");
+        // A writer that has failed takes no more. Then the connection ends soon, and what is unanswered is sent again.
+        if let Err(TrySendError::Full(frame)) = self.frames_out.try_send(frame) {
+            tracing::error!(tag = ?frame.tag, "no room for a frame: FRAMES_OUT_MAX is wrong");
         }
     }
 

@@ -1,4 +1,8 @@
-use chatroom_proto::{BodyError, Membership, NameError, Page, PostId, Seq, Token, UnixMillis, VersionRange};
+use chatroom_client::{ConnectError, Conversation, Ended, Lost};
+use chatroom_proto::{
+    BodyError, CloseReason, Membership, Misbehaviour, NameError, Page, PostId, Seq, Token, UnixMillis,
+    VersionRange,
+};
 
 use super::*;
 use crate::command;

@@ -20,6 +20,9 @@ use crate::link::Dial;
 /// What a welcome brings, always the same.
 pub(super) const TOKEN: Token = Token([7; 32]);
 
+/// How long this server holds a session.
+pub(super) const GRACE: Duration = Duration::from_secs(30);
+
 /// A pipe this small is soon full.
 const PIPE_BYTES: usize = 4 * 1024;
 
@@ -162,7 +165,7 @@ impl Connection {
             name: user("Jim"),
             token: TOKEN,
             resumed,
-            grace_ms: 30_000,
+            grace_ms: u32::try_from(GRACE.as_millis()).expect("half a minute"),
             seq: Seq(seq),
             groups: Page::fill(heads.iter().map(membership)),
         };
