@@ -76,6 +76,16 @@ const RULES: &[Rule] = &[
         because: "the view is pure",
     },
     Rule {
+        part: "client/src/view",
+        never: &["tokio", "rustyline", "std::io", "std::net"],
+        because: "the view is pure",
+    },
+    Rule {
+        part: "client/src/command.rs",
+        never: &["tokio", "rustyline", "std::io", "std::net"],
+        because: "the table of commands is pure",
+    },
+    Rule {
         part: "client/src/state.rs",
         never: &["tokio", "rustyline", "std::io", "std::net"],
         because: "the state is pure",
