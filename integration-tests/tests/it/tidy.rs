@@ -123,7 +123,11 @@ fn sources(part: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(part).unwrap_or_else(|error| panic!("{}: {error}", part.display()));
     let mut files: Vec<PathBuf> =
         entries.flat_map(|entry| sources(&entry.expect("a readable folder").path())).collect();
+    let is_test = |file: &Path| {
+        file.components().any(|part| part.as_os_str() == "tests.rs" || part.as_os_str() == "tests")
+    };
     files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files.retain(|file| !file.strip_prefix(workspace()).is_ok_and(is_test));
     files
 }
 
