@@ -78,6 +78,14 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     encoding().deserialize(bytes).map_err(|e| FrameError::Malformed(e))
 }
 
+/// Encodes a value that is kept rather than sent: the bytes of a frame without the length, and without its limit.
+///
+/// # Errors
+/// [`FrameError::Malformed`] for a value that has no encoding.
+pub fn pack(value: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    encoding().serialize(value).map_err(|e| FrameError::Malformed(e))
+}
+
 fn length_delimited(limit: usize) -> LengthDelimitedCodec {
     LengthDelimitedCodec::builder()
         .big_endian()

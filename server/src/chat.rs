@@ -106,6 +106,20 @@ impl Chat {
         }
     }
 
+    /// Lets an entry from before this node began take effect, which nobody is there to hear of.
+    pub fn restore(&mut self, entry: &Entry) {
+        self.world.apply(entry);
+    }
+
+    /// The log is restored. On one machine no other node can be alive: what still counts as connected to one is not.
+    pub fn begin(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
+        for node in self.world.nodes() {
+            if node != self.node {
+                self.propose(None, now, Deed::NodeGone { node }, out);
+            }
+        }
+    }
+
     /// Ends the sessions that were not resumed within the grace time. Called about once a second.
     pub fn tick(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
         let grace = u64::from(self.limits.grace_ms);

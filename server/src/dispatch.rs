@@ -95,6 +95,22 @@ impl Dispatch {
         (dispatch, Door(door))
     }
 
+    /// Applies what the log has kept from before. Nobody is served until this has been done.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log can't be read.
+    pub(crate) async fn restore(&mut self) -> Result<(), LogError> {
+        let head = self.log.head();
+        let mut entries = self.log.follow(self.chat.world().head());
+        while self.chat.world().head() < head {
+            for entry in entries.next().await.into_iter().collect::<Result<Vec<_>, _>>()?.concat() {
+                self.chat.restore(&entry);
+            }
+        }
+        self.chat.begin(clock::now(), &mut self.effects);
+        self.carry_out()
+    }
+
     /// Runs until told to stop, or the log fails. Everybody is hung up on then.
     pub(crate) async fn run(mut self) -> Result<(), LogError> {
         let result = self.turn_until_done().await;

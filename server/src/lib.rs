@@ -75,13 +75,18 @@ pub enum ServeError {
 }
 
 impl Server {
-    /// A server with this log, which runs until `shutdown` is cancelled.
-    pub fn new(log: Arc<dyn Log>, config: Config, shutdown: CancellationToken) -> Server {
+    /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from earlier runs is
+    /// restored first.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log can't be read.
+    pub async fn open(log: Arc<dyn Log>, config: Config, shutdown: CancellationToken) -> Result<Server, LogError> {
         let mut node = [0; 8];
         getrandom::fill(&mut node).expect("the system has random bytes");
         let chat = Chat::new(NodeId(u64::from_le_bytes(node)), config.limits);
-        let (dispatch, door) = Dispatch::new(chat, log);
-        Server { config, dispatch, door, shutdown }
+        let (mut dispatch, door) = Dispatch::new(chat, log);
+        dispatch.restore().await?;
+        Ok(Server { config, dispatch, door, shutdown })
     }
 
     /// What to ask about the server while it runs.

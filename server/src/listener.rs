@@ -256,6 +256,10 @@ mod tests {
             });
             batches.boxed()
         }
+
+        fn head(&self) -> Seq {
+            self.log.head()
+        }
     }
 
     fn listener(config: Config) -> Arc<Listener> {

@@ -8,8 +8,11 @@ use futures_util::stream::BoxStream;
 use crate::chat::effect::{Entry, Proposal};
 
 mod memory;
+mod sqlite;
+mod tail;
 
 pub use memory::MemoryLog;
+pub use sqlite::{Durability, SqliteLog};
 
 /// Entries that were ordered together, in their order. Never empty.
 pub type Batch = Vec<Arc<Entry>>;
@@ -37,6 +40,9 @@ pub trait Log: Send + Sync + 'static {
 
     /// All entries after this place, in order, as they come, for ever.
     fn follow(&self, after: Seq) -> Batches;
+
+    /// The newest entry so far. A node serves nobody before it has applied everything up to here.
+    fn head(&self) -> Seq;
 }
 
 /// Why a log failed. Nothing that was acknowledged is affected.
@@ -49,6 +55,21 @@ pub enum LogError {
         oldest: Seq,
     },
     /// What the log is kept in failed.
-    #[error("the log failed")]
-    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{doing}")]
+    Storage {
+        /// What the log wanted to do, as a sentence that an operator understands.
+        doing: String,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What the log is kept in is not as it was written.
+    #[error("{0}")]
+    Corrupt(String),
+    /// It takes more than the log can keep up with.
+    #[error("the log has fallen too far behind")]
+    Overloaded,
+    /// It failed before.
+    #[error("the log has stopped: {0}")]
+    Stopped(Arc<str>),
 }

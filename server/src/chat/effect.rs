@@ -7,22 +7,23 @@ use chatroom_proto::{
     Body, CloseReason, GroupName, Hello, Notification, PostId, Refusal, Request, Response, Seq, Tag, Token,
     UnixMillis, UserName,
 };
+use serde::{Deserialize, Serialize};
 
 /// One run of one server process. A restarted server is another node, so that nothing of the old run is taken for
 /// its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeId(pub u64);
 
 /// One connection of one node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
 /// One stay of one person, over however many connections: the place of the arrival in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId(pub Seq);
 
 /// Where a client's connection ends: which node, and there which connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The node.
     pub node: NodeId,
@@ -31,7 +32,7 @@ pub struct Place {
 }
 
 /// Who asked: travels with a proposal through the log and brings the reply home.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The connection that asked.
     pub place: Place,
@@ -40,8 +41,21 @@ pub struct Origin {
 }
 
 /// The network address that a client comes from, as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Address(pub Arc<str>);
+
+impl From<String> for Address {
+    fn from(text: String) -> Address {
+        Address(text.into())
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> String {
+        address.0.as_ref().to_owned()
+    }
+}
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +64,7 @@ impl fmt::Display for Address {
 }
 
 /// What the log keeps of a resume token: enough to recognize it, not enough to use it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenDigest(pub [u8; 32]);
 
 /// A resume token and its digest.
@@ -63,7 +77,7 @@ pub struct Credential {
 }
 
 /// Something that wants to happen, to be ordered (and kept) by the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Its identity: a proposal that comes to the log again is kept once.
     pub id: ProposalId,
@@ -76,7 +90,7 @@ pub struct Proposal {
 }
 
 /// A node numbers its proposals from 1, and appends them in that order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProposalId {
     /// Who proposes.
     pub node: NodeId,
@@ -86,7 +100,7 @@ pub struct ProposalId {
 
 /// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by everything before
 /// it: the first in the log wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its place.
     pub seq: Seq,
@@ -94,8 +108,9 @@ pub struct Entry {
     pub proposal: Proposal,
 }
 
-/// What can happen to the shared state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What can happen to the shared state. Variants are appended, never moved, and their fields never change: logs on disk
+/// hold them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Deed {
     /// Somebody comes: to go on with a session, if the name is held and the token is right; with a new session, if
     /// the name is free.
@@ -115,6 +130,11 @@ pub enum Deed {
         session: SessionId,
         /// The connection that is gone: a session that has moved on to another one is not meant.
         from: Place,
+    },
+    /// A node has ended, and with it all its connections.
+    NodeGone {
+        /// Which.
+        node: NodeId,
     },
     /// A session that was not resumed in time ends.
     Expire {
@@ -163,7 +183,7 @@ pub enum Deed {
 }
 
 /// Where something is said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Conversation {
     /// In a group.
     Group(GroupName),

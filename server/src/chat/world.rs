@@ -11,7 +11,7 @@ use chatroom_proto::{
 };
 
 use super::Limits;
-use super::effect::{Address, Audience, Deed, Entry, Place, Proposal, SessionId, TokenDigest};
+use super::effect::{Address, Audience, Deed, Entry, NodeId, Place, Proposal, SessionId, TokenDigest};
 use super::group::{Group, GroupId};
 use super::session::{Deeded, Done, Presence, Session, Verb};
 
@@ -105,6 +105,7 @@ impl World {
                 None => Ok(Verdict::default()),
             },
             Deed::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
+            Deed::NodeGone { node } => Ok(self.node_gone(entry.seq, at, *node)),
             Deed::Expire { session, detached } => Ok(self.expire(entry.seq, *session, *detached)),
             Deed::Depart { session } => {
                 Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
@@ -129,7 +130,7 @@ impl World {
             Deed::Join { by, group } => self.may_join(self.sessions.get(by)?, group).err(),
             Deed::Leave { by, group } => self.may_leave(self.sessions.get(by)?, group).err(),
             Deed::Post { by, to, .. } => self.may_post(self.sessions.get(by)?, to).err(),
-            Deed::Detach { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
+            Deed::Detach { .. } | Deed::NodeGone { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
         };
         refusal.map(Err)
     }
@@ -226,6 +227,16 @@ impl World {
         Verdict::default()
     }
 
+    fn node_gone(&mut self, seq: Seq, at: UnixMillis, node: NodeId) -> Verdict {
+        for (id, session) in &mut self.sessions {
+            if matches!(session.presence, Presence::Attached(place) if place.node == node) {
+                session.presence = Presence::Detached { at, by: seq };
+                self.detached.insert((at, *id));
+            }
+        }
+        Verdict::default()
+    }
+
     fn expire(&mut self, seq: Seq, id: SessionId, detached: Seq) -> Verdict {
         match self.sessions.get(&id) {
             Some(Session { presence: Presence::Detached { by, .. }, .. }) if *by == detached => {}
@@ -312,6 +323,15 @@ impl World {
     /// One session.
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id)
+    }
+
+    /// The nodes that have connections.
+    pub(super) fn nodes(&self) -> BTreeSet<NodeId> {
+        let attached = self.sessions.values().filter_map(|session| match session.presence {
+            Presence::Attached(place) => Some(place.node),
+            Presence::Detached { .. } => None,
+        });
+        attached.collect()
     }
 
     /// The groups of a session, as its client is told on arrival.

@@ -1,128 +1,88 @@
 //! A log in memory: for tests, for measuring, and for servers that shall forget everything.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chatroom_proto::Seq;
 use futures_util::StreamExt;
 use futures_util::stream;
-use tokio::sync::Notify;
 
-use super::{Batch, Batches, Log, LogError};
-use crate::chat::effect::{Deed, Entry, NodeId, Proposal};
-
-/// How much of the past is kept for followers that lag, in bytes: many times what one node has under way.
-const BYTES_KEPT_MAX: usize = 32 * 1024 * 1024;
-
-/// What an entry takes besides its message, in bytes; an estimate.
-const ENTRY_BYTES: usize = 320;
-
-/// How many entries a follower gets at once: enough to share one write for each reader, few enough to keep the
-/// memory of a batch small.
-const BATCH_ENTRIES_MAX: usize = 1_024;
+use super::tail::{Next, Tail};
+use super::{Batches, Log, LogError};
+use crate::chat::effect::{Entry, NodeId, Proposal};
 
 /// A log that lives as long as its handles. Followers that lag by more than a bound get [`LogError::Forgotten`].
-#[derive(Debug, Clone, Default)]
-pub struct MemoryLog(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    kept: Mutex<Kept>,
-    grown: Notify,
+#[derive(Debug, Clone)]
+pub struct MemoryLog {
+    tail: Arc<Tail>,
+    order: Arc<Mutex<Order>>,
 }
 
+/// Gives proposals their places.
 #[derive(Debug, Default)]
-struct Kept {
-    entries: VecDeque<Arc<Entry>>,
+pub(super) struct Order {
     head: Seq,
-    bytes: usize,
     /// The newest proposal of each node.
     newest: HashMap<NodeId, u64>,
+}
+
+impl Order {
+    /// Goes on after the newest entry of a log.
+    pub(super) fn after(head: Seq) -> Order {
+        Order { head, newest: HashMap::new() }
+    }
+
+    /// The entry that a proposal becomes; nothing when it has become one already.
+    pub(super) fn place(&mut self, proposal: Proposal) -> Option<Entry> {
+        let newest = self.newest.entry(proposal.id.node).or_default();
+        if proposal.id.number <= *newest {
+            return None;
+        }
+        *newest = proposal.id.number;
+        self.head = self.head.next();
+        Some(Entry { seq: self.head, proposal })
+    }
 }
 
 impl MemoryLog {
     /// An empty log.
     pub fn new() -> MemoryLog {
-        MemoryLog::default()
+        MemoryLog { tail: Tail::after(Seq::ZERO), order: Arc::default() }
     }
 }
 
-impl Shared {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Nothing in a critical section below can panic half-way through a change.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+impl Default for MemoryLog {
+    fn default() -> MemoryLog {
+        MemoryLog::new()
     }
 }
 
 impl Log for MemoryLog {
     fn append(&self, proposal: Proposal) -> Result<(), LogError> {
-        self.0.kept().push(proposal);
-        self.0.grown.notify_waiters();
+        // Held until the entry is in the tail: places and their order are one. Nothing in here can panic half-way.
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tail.extend(order.place(proposal));
         Ok(())
     }
 
     fn follow(&self, after: Seq) -> Batches {
-        let start = (Arc::clone(&self.0), after);
-        stream::unfold(start, |(shared, after)| async move {
-            let next = shared.next(after).await;
-            let reached = match &next {
-                Ok(batch) => batch.last().map_or(after, |entry| entry.seq),
-                Err(_) => after,
+        let start = (Arc::clone(&self.tail), after);
+        stream::unfold(start, |(tail, after)| async move {
+            let (next, reached) = match tail.next(after).await {
+                Ok(Next::Batch(batch)) => {
+                    let reached = batch.last().map_or(after, |entry| entry.seq);
+                    (Ok(batch), reached)
+                }
+                Ok(Next::Forgotten { oldest }) => (Err(LogError::Forgotten { oldest }), after),
+                Err(error) => (Err(error), after),
             };
-            Some((next, (shared, reached)))
+            Some((next, (tail, reached)))
         })
         .boxed()
     }
-}
 
-impl Shared {
-    async fn next(&self, after: Seq) -> Result<Batch, LogError> {
-        loop {
-            let grown = self.grown.notified();
-            tokio::pin!(grown);
-            // Listen before looking, so that an entry that comes in between is not slept through.
-            grown.as_mut().enable();
-            let batch = self.kept().after(after)?;
-            if !batch.is_empty() {
-                return Ok(batch);
-            }
-            grown.await;
-        }
-    }
-}
-
-impl Kept {
-    fn push(&mut self, proposal: Proposal) {
-        let newest = self.newest.entry(proposal.id.node).or_default();
-        if proposal.id.number <= *newest {
-            return;
-        }
-        *newest = proposal.id.number;
-        self.head = self.head.next();
-        let entry = Arc::new(Entry { seq: self.head, proposal });
-        self.bytes += cost(&entry);
-        self.entries.push_back(entry);
-        while self.bytes > BYTES_KEPT_MAX
-            && let Some(oldest) = self.entries.pop_front()
-        {
-            self.bytes -= cost(&oldest);
-        }
-    }
-
-    fn after(&self, after: Seq) -> Result<Batch, LogError> {
-        let Some(oldest) = self.entries.front() else { return Ok(Batch::new()) };
-        if oldest.seq > after.next() {
-            return Err(LogError::Forgotten { oldest: oldest.seq });
-        }
-        let start = self.entries.partition_point(|entry| entry.seq <= after);
-        Ok(self.entries.range(start..).take(BATCH_ENTRIES_MAX).cloned().collect())
-    }
-}
-
-fn cost(entry: &Entry) -> usize {
-    match &entry.proposal.deed {
-        Deed::Post { body, .. } => ENTRY_BYTES + body.as_str().len(),
-        _ => ENTRY_BYTES,
+    fn head(&self) -> Seq {
+        self.tail.head()
     }
 }
 

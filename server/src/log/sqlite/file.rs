@@ -1,0 +1,165 @@
+//! The file: its schema, its settings, its rows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chatroom_proto::Seq;
+use chatroom_proto::codec;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use tracing::debug;
+
+use super::{Batch, Durability, LogError};
+use crate::chat::effect::Entry;
+
+/// The schema that this program writes, kept in the file's `user_version`.
+const SCHEMA: i64 = 1;
+
+/// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
+const APPLICATION: i64 = 0x4368_6174;
+
+/// Settings of every connection, with the values that were measured to serve this pattern of writes.
+const SETTINGS: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -65536;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA foreign_keys = ON;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA busy_timeout = 5000;
+";
+
+/// A row is a batch. `last` orders the rows; `crc` is the CRC-32 of `entries`.
+const CREATE: &str = "
+    CREATE TABLE batches (
+        last INTEGER PRIMARY KEY,
+        first INTEGER NOT NULL,
+        crc INTEGER NOT NULL,
+        entries BLOB NOT NULL
+    ) STRICT;
+";
+
+/// Rows that are written before a checkpoint is made at the next rest. One that waits for the size alone would stall a
+/// commit in the middle of a storm.
+const ROWS_BEFORE_CHECKPOINT: u32 = 500;
+
+/// The one connection that writes.
+pub(super) struct LogFile {
+    db: Connection,
+    rows_since_checkpoint: u32,
+}
+
+impl LogFile {
+    /// Opens the file, or begins one.
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<LogFile, LogError> {
+        let doing = || format!("can't open the log {}", path.display());
+        let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
+        db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
+        let synchronous = match durability {
+            Durability::Full => "PRAGMA synchronous = FULL",
+            Durability::Normal => "PRAGMA synchronous = NORMAL",
+        };
+        db.execute_batch(synchronous).map_err(|source| storage(doing(), source))?;
+        migrate(&mut db, path)?;
+        Ok(LogFile { db, rows_since_checkpoint: 0 })
+    }
+
+    /// The newest entry.
+    pub(super) fn head(&self) -> Result<Seq, LogError> {
+        let newest = self.db.query_row("SELECT coalesce(max(last), 0) FROM batches", [], |row| row.get(0));
+        newest.map(seq).map_err(|source| storage("can't read the log".to_owned(), source))
+    }
+
+    /// Keeps entries as one row. They are on the disk, as far as the durability promises, when this returns.
+    pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), LogError> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+        let doing = || "can't write the log".to_owned();
+        let bytes = codec::pack(&entries).map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+        let row = params![last.seq.0.cast_signed(), first.seq.0.cast_signed(), crc32fast::hash(&bytes), bytes];
+        let insert = "INSERT INTO batches (last, first, crc, entries) VALUES (?, ?, ?, ?)";
+        let written = self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row));
+        written.map_err(|source| storage(doing(), source))?;
+        self.rows_since_checkpoint += 1;
+        Ok(())
+    }
+
+    /// Nothing waits: time to move what was written from the write-ahead log into the file.
+    pub(super) fn rest(&mut self) {
+        if self.rows_since_checkpoint >= ROWS_BEFORE_CHECKPOINT {
+            self.rows_since_checkpoint = 0;
+            // A reader may be in the way; then the next rest does it.
+            if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
+                debug!(%error, "no checkpoint this time");
+            }
+        }
+    }
+}
+
+/// A connection that reads rows.
+pub(super) struct Reader(Connection);
+
+impl Reader {
+    /// Opens a file that is there.
+    pub(super) fn open(path: &Path) -> Result<Reader, LogError> {
+        let doing = || format!("can't read the log {}", path.display());
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(|source| storage(doing(), source))?;
+        db.execute_batch("PRAGMA busy_timeout = 5000").map_err(|source| storage(doing(), source))?;
+        Ok(Reader(db))
+    }
+
+    /// The entries of the next row after this place; none when there is none.
+    pub(super) fn after(&mut self, after: Seq) -> Result<Batch, LogError> {
+        let select = "SELECT first, crc, entries FROM batches WHERE last > ? ORDER BY last LIMIT 1";
+        let row = self
+            .0
+            .prepare_cached(select)
+            .and_then(|mut select| {
+                let columns = |row: &rusqlite::Row<'_>| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?))
+                };
+                select.query_row([after.0.cast_signed()], columns).optional()
+            })
+            .map_err(|source| storage("can't read the log".to_owned(), source))?;
+        let Some((first, crc, bytes)) = row else { return Ok(Batch::new()) };
+        if crc32fast::hash(&bytes) != crc {
+            return Err(LogError::Corrupt(format!("the log is damaged: the checksum of the batch at {first} is wrong")));
+        }
+        let entries: Vec<Entry> = codec::decode(&bytes)
+            .map_err(|error| LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}")))?;
+        Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
+    }
+}
+
+/// Brings a file to the schema of this program.
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), LogError> {
+    let doing = || format!("can't prepare the log {}", path.display());
+    let migrated = (|| {
+        let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+        let (application, schema) = (pragma("application_id")?, pragma("user_version")?);
+        if (application, schema) == (0, 0) {
+            let change = db.transaction()?;
+            change.execute_batch(CREATE)?;
+            change.execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
+            change.commit()?;
+            return Ok((APPLICATION, SCHEMA));
+        }
+        Ok((application, schema))
+    })();
+    match migrated.map_err(|source| storage(doing(), source))? {
+        (APPLICATION, SCHEMA) => Ok(()),
+        (APPLICATION, newer) if newer > SCHEMA => Err(LogError::Corrupt(format!(
+            "the log {} was written by a newer server (schema {newer}; this one knows {SCHEMA})",
+            path.display()
+        ))),
+        _ => Err(LogError::Corrupt(format!("{} is not a log of this program", path.display()))),
+    }
+}
+
+fn seq(kept: i64) -> Seq {
+    Seq(kept.cast_unsigned())
+}
+
+fn storage(doing: String, source: rusqlite::Error) -> LogError {
+    LogError::Storage { doing, source: source.into() }
+}

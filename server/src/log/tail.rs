@@ -1,0 +1,137 @@
+//! The newest part of a log, in memory: what followers read that keep up.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chatroom_proto::Seq;
+use tokio::sync::Notify;
+
+use super::{Batch, LogError};
+use crate::chat::effect::{Deed, Entry};
+
+/// How much of the past is kept for followers that lag, in bytes: many times what one node has under way.
+const BYTES_KEPT_MAX: usize = 32 * 1024 * 1024;
+
+/// What an entry takes besides its message, in bytes; an estimate.
+const ENTRY_BYTES: usize = 320;
+
+/// How many entries a follower gets at once: enough to share one write for each reader, few enough to keep the
+/// memory of a batch small.
+pub(super) const BATCH_ENTRIES_MAX: usize = 1_024;
+
+/// The newest entries.
+#[derive(Debug)]
+pub(super) struct Tail {
+    kept: Mutex<Kept>,
+    grown: Notify,
+}
+
+#[derive(Debug)]
+struct Kept {
+    entries: VecDeque<Arc<Entry>>,
+    head: Seq,
+    bytes: usize,
+    failed: Option<Arc<str>>,
+}
+
+/// What a follower gets.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// These.
+    Batch(Batch),
+    /// What it wants is older than anything that is kept here.
+    Forgotten {
+        /// The oldest that is kept.
+        oldest: Seq,
+    },
+}
+
+impl Tail {
+    /// The tail of a log whose newest entry is `head`.
+    pub(super) fn after(head: Seq) -> Arc<Tail> {
+        let kept = Kept { entries: VecDeque::new(), head, bytes: 0, failed: None };
+        Arc::new(Tail { kept: Mutex::new(kept), grown: Notify::new() })
+    }
+
+    /// The newest entry.
+    pub(super) fn head(&self) -> Seq {
+        self.kept().head
+    }
+
+    /// Takes in entries, which come after all that are here, and forgets the oldest when there are too many.
+    pub(super) fn extend(&self, entries: impl IntoIterator<Item = Entry>) {
+        {
+            let mut kept = self.kept();
+            for entry in entries {
+                kept.push(Arc::new(entry));
+            }
+        }
+        self.grown.notify_waiters();
+    }
+
+    /// Gives nothing any more but this failure.
+    pub(super) fn fail(&self, why: &LogError) {
+        let mut text = why.to_string();
+        let mut cause = std::error::Error::source(why);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.kept().failed = Some(text.into());
+        self.grown.notify_waiters();
+    }
+
+    /// What comes after this place, as soon as there is something.
+    pub(super) async fn next(&self, after: Seq) -> Result<Next, LogError> {
+        loop {
+            let grown = self.grown.notified();
+            tokio::pin!(grown);
+            // Listen before looking, so that an entry that comes in between is not slept through.
+            grown.as_mut().enable();
+            match self.kept().after(after)? {
+                Next::Batch(batch) if batch.is_empty() => {}
+                next => return Ok(next),
+            }
+            grown.await;
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing in a critical section can panic half-way through a change.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn push(&mut self, entry: Arc<Entry>) {
+        self.head = entry.seq;
+        self.bytes += cost(&entry);
+        self.entries.push_back(entry);
+        while self.bytes > BYTES_KEPT_MAX
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.bytes -= cost(&oldest);
+        }
+    }
+
+    fn after(&self, after: Seq) -> Result<Next, LogError> {
+        let oldest = self.entries.front().map_or(self.head.next(), |entry| entry.seq);
+        if oldest > after.next() {
+            return Ok(Next::Forgotten { oldest });
+        }
+        let start = self.entries.partition_point(|entry| entry.seq <= after);
+        let batch: Batch = self.entries.range(start..).take(BATCH_ENTRIES_MAX).cloned().collect();
+        // What was kept before the failure is still true.
+        match &self.failed {
+            Some(why) if batch.is_empty() => Err(LogError::Stopped(Arc::clone(why))),
+            _ => Ok(Next::Batch(batch)),
+        }
+    }
+}
+
+fn cost(entry: &Entry) -> usize {
+    match &entry.proposal.deed {
+        Deed::Post { body, .. } => ENTRY_BYTES + body.as_str().len(),
+        _ => ENTRY_BYTES,
+    }
+}
