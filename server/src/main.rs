@@ -29,9 +29,10 @@ Signals: SIGTERM, SIGHUP and Ctrl-C say goodbye to everyone and stop the server;
 address, name and groups to the diagnostics."
 )]
 struct Arguments {
-    /// Where to listen. Only this machine can reach 127.0.0.1; others reach 0.0.0.0 and [::].
+    /// Where to listen: an address or a name of this machine. Only this machine can reach 127.0.0.1; others reach 0.0.0.0
+    /// and [::].
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", env = "CHATROOM_LISTEN")]
-    listen: SocketAddr,
+    listen: String,
 
     /// Connections at the same time [default: as many as the limit on file descriptors allows].
     #[arg(long, value_name = "COUNT", env = "CHATROOM_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..))]
@@ -59,7 +60,7 @@ async fn main() -> ExitCode {
             std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
         )
         .init();
-    match run(listen, connections_max, groups_max).await {
+    match run(&listen, connections_max, groups_max).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("chatroom-server: {error:#}");
@@ -68,12 +69,12 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(listen: SocketAddr, connections_max: Option<u32>, groups_max: u32) -> anyhow::Result<()> {
+async fn run(listen: &str, connections_max: Option<u32>, groups_max: u32) -> anyhow::Result<()> {
     let (output, _output_guard) = lossy(std::io::stdout());
     let mut config = Config { console: Console::new(output), ..Config::default() };
     config.limits.groups_max = groups_max;
     config.connections_max = allowed_connections(connections_max)?;
-    let socket = listener::bind(listen).with_context(|| {
+    let socket = resolve(listen).await.and_then(|listen| Ok(listener::bind(listen)?)).with_context(|| {
         format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
     })?;
     let address = socket.local_addr().context("can't tell where the server listens")?;
@@ -88,6 +89,11 @@ async fn run(listen: SocketAddr, connections_max: Option<u32>, groups_max: u32) 
     server.run(socket).await?;
     info!("stopped");
     Ok(())
+}
+
+async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
+    let mut addresses = tokio::net::lookup_host(listen).await.context("it needs an address and a port")?;
+    addresses.next().context("that name has no address")
 }
 
 /// As many as were asked for, within what file descriptors allow.
@@ -129,7 +135,13 @@ fn report_clients_on_signal(monitor: Monitor) -> anyhow::Result<()> {
             let clients = monitor.clients().await;
             info!(count = clients.len(), "clients");
             for client in clients {
-                info!(address = %client.address, name = %client.name, groups = ?client.groups, "client");
+                info!(
+                    address = %client.address,
+                    name = %client.name,
+                    groups = ?client.groups,
+                    connected = client.is_connected,
+                    "client"
+                );
             }
         }
     });

@@ -73,6 +73,8 @@ pub struct Client {
     pub name: UserName,
     /// Its groups, in the order of joining.
     pub groups: Vec<GroupName>,
+    /// Whether it has a connection; otherwise its session is held for it.
+    pub is_connected: bool,
 }
 
 impl World {
@@ -369,6 +371,7 @@ impl World {
             address: session.address.clone(),
             name: session.name.clone(),
             groups: session.groups.iter().filter_map(|id| Some(self.groups.get(id)?.name.clone())).collect(),
+            is_connected: matches!(session.presence, Presence::Attached(_)),
         })
     }
 }
