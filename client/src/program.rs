@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chatroom_client::{Client, ConnectError, Ended, Events, Options, Reconnect};
 use chatroom_proto::{CloseReason, GroupName, Refusal, UserName, Welcome};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Duration;
 use tracing_subscriber::EnvFilter;
 
@@ -103,6 +103,7 @@ struct Stage {
     screen: Screen,
     gate: Arc<Gate>,
     wishes: mpsc::Receiver<Wish>,
+    left: Arc<Notify>,
     published: Arc<ArcSwap<Directory>>,
     view: View,
     /// Whether standard input is a terminal: a person, or a pipe?
@@ -126,8 +127,10 @@ impl Stage {
             paint: view.paint,
             knows_commands: false,
         };
+        let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
-        let editor = if at_terminal { edited(assistant, view, args, &mut warnings) } else { None };
+        let editor =
+            if at_terminal { edited(assistant, Arc::clone(&left), view, args, &mut warnings) } else { None };
         let at_editor = editor.is_some();
         if !start_log(args, at_editor)? {
             warnings.push(view.no_log());
@@ -140,7 +143,7 @@ impl Stage {
             }
             None => (Screen::start(Output::Streams)?, Input::Plain(lines::start()?)),
         };
-        Ok((Stage { screen, gate, wishes, published, view, is_typed }, input, warnings))
+        Ok((Stage { screen, gate, wishes, left, published, view, is_typed }, input, warnings))
     }
 
     /// All of it, from the name to the goodbye.
@@ -148,16 +151,17 @@ impl Stage {
         let at_editor = matches!(input, Input::Editor(_));
         let entered = tokio::select! {
             biased;
-            signal = signals.next(true) => return Ending::quiet(SIGNALLED + signal),
+            signal = signals.next(|| true) => return Ending::quiet(SIGNALLED + signal),
             entered = self.enter(args, input) => entered,
         };
         let mut chat = match entered {
             Ok(entered) => self.begin(entered),
             Err(ending) => return ending,
         };
+        let interrupts = || !at_editor || self.gate.is_deserted();
         let outcome = tokio::select! {
             biased;
-            signal = signals.next(!at_editor) => Err(signal),
+            signal = signals.next(interrupts) => Err(signal),
             outcome = chat.run(&self.screen) => Ok(outcome),
         };
         let has_trouble = chat.has_trouble() && !self.is_typed;
@@ -166,6 +170,10 @@ impl Stage {
             Ok(Outcome::Ended(ended)) => self.ended(&ended, code),
             Ok(Outcome::Unanswered(0)) => Ending::quiet(code),
             Ok(Outcome::Unanswered(count)) => Ending::saying(NO_CONNECTION, self.view.unanswered(count)),
+            Ok(Outcome::Away(undone)) => match self.view.undone(undone.unanswered, undone.unsent) {
+                Some(words) => Ending::saying(NO_CONNECTION, words),
+                None => Ending::quiet(code),
+            },
             Ok(Outcome::OutputGone) => {
                 chat.farewell().await;
                 Ending::quiet(code)
@@ -267,6 +275,7 @@ impl Stage {
             client,
             events,
             typed,
+            left: Arc::clone(&self.left),
             wishes: std::mem::replace(&mut self.wishes, no_wishes),
             directory: Directory::new(&welcome.name, &groups),
             published: Arc::clone(&self.published),
@@ -298,12 +307,13 @@ impl Stage {
 /// The line editor and its output; nothing where the terminal is not made for it.
 fn edited(
     assistant: Assistant,
+    left: Arc<Notify>,
     view: View,
     args: &Args,
     warnings: &mut Vec<String>,
 ) -> Option<(Prompt, Output)> {
     let gate = Arc::clone(&assistant.gate);
-    let mut prompt = Prompt::open(assistant, view).ok()?;
+    let mut prompt = Prompt::open(assistant, left, view).ok()?;
     let printer = prompt.printer().ok()?;
     let file = if args.no_history { None } else { args.history.clone().or_else(history::default_file) };
     if let Some(file) = file

@@ -252,10 +252,25 @@ impl View {
         self.trouble("A name is needed: the third argument, or the first line of the input.")
     }
 
-    /// The client leaves while the server is away.
+    /// The client leaves, and the server does not answer.
     pub(crate) fn unanswered(self, count: usize) -> String {
-        let what = if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") };
-        self.trouble(format!("The server did not answer in time: {what} perhaps not carried out."))
+        self.trouble(format!(
+            "The server did not answer in time: {} perhaps not carried out.",
+            commands_were(count)
+        ))
+    }
+
+    /// The client leaves while the connection is lost. Nothing when nothing is undone.
+    pub(crate) fn undone(self, unanswered: usize, unsent: usize) -> Option<String> {
+        let mut undone = Vec::new();
+        if unanswered > 0 {
+            undone.push(format!("{} perhaps not carried out", commands_were(unanswered)));
+        }
+        if unsent > 0 {
+            undone.push(format!("{} not sent", commands_were(unsent)));
+        }
+        let undone = undone.join(", and ");
+        (!undone.is_empty()).then(|| self.trouble(format!("The connection is lost: {undone}.")))
     }
 
     /// The history of lines is not kept.
@@ -281,6 +296,10 @@ impl View {
     fn hint(self, text: impl AsRef<str>) -> String {
         self.paint.paint(Kind::Hint, text)
     }
+}
+
+fn commands_were(count: usize) -> String {
+    if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") }
 }
 
 /// How a command is written.

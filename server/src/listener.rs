@@ -265,8 +265,12 @@ mod tests {
     }
 
     fn listener_with(config: Config, log: impl Log) -> Arc<Listener> {
+        listener_for(&Lifetime::default(), config, log)
+    }
+
+    fn listener_for(lifetime: &Lifetime, config: Config, log: impl Log) -> Arc<Listener> {
         let chat = Chat::new(NodeId(1), config.limits);
-        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), &Lifetime::default());
+        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), lifetime);
         tokio::spawn(dispatch.run());
         Listener::new(door, config, CancellationToken::new())
     }
@@ -364,5 +368,23 @@ mod tests {
             "{answer:?}"
         );
         assert!(eve.reader.next().await.is_none(), "and then the connection ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_whose_hello_comes_behind_the_goodbyes_is_told_too() {
+        let lifetime = Lifetime::default();
+        let listener = listener_for(&lifetime, Config::default(), MemoryLog::new());
+        lifetime.shutdown.cancel();
+        // The dispatch task says goodbye to everyone; this connection is about to say hello, and has not heard of it.
+        time::sleep(time::Duration::from_millis(1)).await;
+        let (eve, server_side) = tokio::io::duplex(1 << 16);
+        attend(&listener, server_side, 1);
+        let mut eve = Client::new(eve);
+        let name = UserName::parse("eve").unwrap();
+        let hello = Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO };
+        eve.say(Request::Hello(hello)).await;
+        let last = eve.reader.next().await;
+        let goodbye = Notification::Closing(CloseReason::Shutdown);
+        assert_eq!(last.and_then(Result::ok), Some(ServerFrame::Notification(goodbye)));
     }
 }

@@ -217,6 +217,20 @@ fn the_way_out_and_back_is_said() {
 }
 
 #[test]
+fn what_was_not_done_is_told_to_one_who_leaves() {
+    assert_eq!(view().undone(0, 0), None);
+    assert_eq!(view().undone(0, 1).unwrap(), "The connection is lost: 1 command was not sent.");
+    assert_eq!(
+        view().undone(1, 2).unwrap(),
+        "The connection is lost: 1 command was perhaps not carried out, and 2 commands were not sent."
+    );
+    assert_eq!(
+        view().unanswered(2),
+        "The server did not answer in time: 2 commands were perhaps not carried out."
+    );
+}
+
+#[test]
 fn every_end_has_its_words() {
     let said = |ended: Ended| view().ended(&ended).unwrap();
     assert_eq!(
