@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use chatroom_client::client::new_post_id;
 use chatroom_client::{AskError, Client, Ended, Event, Events};
 use chatroom_proto::{Refusal, Request, Response, Seq, Tag};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use crate::command::{self, Command};
@@ -45,8 +45,8 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    /// Below what the link takes without waiting, so that this loop never waits for the link, which may be waiting
-    /// for this loop to take an event.
+    /// Below what the link takes without waiting: this loop also shows what comes, and must not wait for the link, which
+    /// takes nothing in while the connection is lost.
     fn in_flight_max(self) -> usize {
         match self {
             Pace::OneByOne => 1,
@@ -62,8 +62,19 @@ pub(crate) enum Outcome {
     Ended(Ended),
     /// The client left while so many commands had no answer.
     Unanswered(usize),
+    /// The client left while the connection was lost.
+    Away(Undone),
     /// Nobody reads what is shown.
     OutputGone,
+}
+
+/// What was typed and not done, or perhaps not, because the connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Undone {
+    /// So many commands were sent before that, and have no answer.
+    pub(crate) unanswered: usize,
+    /// So many were typed since.
+    pub(crate) unsent: usize,
 }
 
 /// What a chat is made of.
@@ -71,6 +82,8 @@ pub(crate) struct Parts {
     pub(crate) client: Client,
     pub(crate) events: Events,
     pub(crate) typed: mpsc::Receiver<Typed>,
+    /// Told when the one who types leaves: that need not wait for the lines before it.
+    pub(crate) left: Arc<Notify>,
     pub(crate) wishes: mpsc::Receiver<Wish>,
     pub(crate) directory: Directory,
     pub(crate) published: Arc<ArcSwap<Directory>>,
@@ -89,7 +102,10 @@ pub(crate) struct Chat {
     pending: VecDeque<Event>,
     publish_at: Option<Instant>,
     leave_by: Option<Instant>,
-    is_lost: bool,
+    /// Whether `exit` was typed; what was typed before it may still wait.
+    is_leaving: bool,
+    /// While the connection is lost: how many commands had no answer when it was.
+    lost_with: Option<usize>,
     has_trouble: bool,
 }
 
@@ -110,7 +126,8 @@ impl Chat {
             pending: VecDeque::new(),
             publish_at: Some(Instant::now()),
             leave_by: None,
-            is_lost: false,
+            is_leaving: false,
+            lost_with: None,
             has_trouble: false,
         }
     }
@@ -132,6 +149,11 @@ impl Chat {
     }
 
     async fn step(&mut self, screen: &Screen) -> Result<Option<Outcome>, OutputGone> {
+        if self.is_leaving
+            && let Some(unanswered) = self.lost_with
+        {
+            return Ok(Some(Outcome::Away(self.undone(unanswered))));
+        }
         let takes_lines = self.leave_by.is_none() && self.in_flight < self.parts.pace.in_flight_max();
         tokio::select! {
             event = self.parts.events.next() => {
@@ -140,6 +162,7 @@ impl Chat {
             typed = self.parts.typed.recv(), if takes_lines => {
                 self.handle_typed(screen, typed.unwrap_or(Typed::End)).await?;
             }
+            () = self.parts.left.notified() => self.is_leaving = true,
             Some(wish) = self.parts.wishes.recv() => self.handle_wish(wish).await,
             () = until(self.publish_at) => self.publish(),
             () = screen.gone() => return Err(OutputGone),
@@ -148,10 +171,27 @@ impl Chat {
         Ok(None)
     }
 
+    /// Counts what is not done when the connection is lost and so much had no answer then.
+    fn undone(&mut self, unanswered: usize) -> Undone {
+        let unanswered = unanswered.min(self.in_flight);
+        let mut unsent = self.in_flight - unanswered;
+        while let Ok(typed) = self.parts.typed.try_recv() {
+            if let Typed::Line(line) = typed
+                && let Ok(Some(command)) = command::parse(&line)
+                && !matches!(command, Command::Help(_) | Command::Exit)
+            {
+                unsent += 1;
+            }
+        }
+        Undone { unanswered, unsent }
+    }
+
     /// Says goodbye without showing anything more, and does not wait long.
     pub(crate) async fn farewell(self) {
-        // The link would not hear the answer while nobody takes its events.
         drop(self.parts.events);
+        if self.lost_with.is_some() {
+            return;
+        }
         let _ = timeout(FAREWELL_WAIT, self.parts.client.exit()).await;
     }
 
@@ -187,6 +227,10 @@ impl Chat {
     }
 
     async fn leave(&mut self) {
+        self.is_leaving = true;
+        if self.lost_with.is_some() {
+            return;
+        }
         self.leave_by = Some(Instant::now() + GOODBYE_WAIT);
         // A link that has ended says so among the events.
         let _ = self.parts.client.submit(Request::Exit).await;
@@ -207,7 +251,7 @@ impl Chat {
     }
 
     async fn handle_wish(&mut self, wish: Wish) {
-        if !self.is_fresh(wish) && !self.is_lost {
+        if !self.is_fresh(wish) && self.lost_with.is_none() {
             // Without an answer there is less to complete, and that is all.
             let _ = self.fetch(wish).await;
         }
@@ -278,11 +322,11 @@ impl Chat {
             }
             Event::Answer { request, result, .. } => self.show_answer(screen, request, result).await?,
             Event::Lost(lost) => {
-                self.is_lost = true;
+                self.lost_with.get_or_insert(self.in_flight);
                 screen.note(view.lost(&lost)).await?;
             }
             Event::Back { resumed, groups, missed } => {
-                self.is_lost = false;
+                self.lost_with = None;
                 self.parts.directory.set_own_groups(&groups);
                 self.changed();
                 screen.note(view.back(resumed, &missed)).await?;

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chatroom_proto::{
-    Body, CloseReason, GroupName, Membership, PostId, Refusal, Request, Response, Seq, Tag, UnixMillis,
+    Body, CloseReason, GroupName, Membership, Page, PostId, Refusal, Request, Response, Seq, Tag, UnixMillis,
     UserName, Welcome,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::event::{Ended, Events};
-use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Link, Tcp};
+use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Link, SUBMITTED_MAX, Tcp};
 
 /// The most names that [`Client::groups`] and [`Client::users`] gather: a server that never ends its list must not
 /// fill this client's memory. 100,000 of the longest names take about 15 MB.
@@ -106,12 +106,14 @@ pub struct Client {
 #[derive(Debug)]
 pub(crate) struct Shared {
     tags: AtomicU32,
+    /// One for each answer that may still come among the events.
+    pub(crate) submits: Semaphore,
     pub(crate) ended: OnceLock<Ended>,
 }
 
 impl Shared {
     pub(crate) fn new() -> Shared {
-        Shared { tags: AtomicU32::new(0), ended: OnceLock::new() }
+        Shared { tags: AtomicU32::new(0), submits: Semaphore::new(SUBMITTED_MAX), ended: OnceLock::new() }
     }
 
     /// A tag that this link has not used yet.
@@ -152,7 +154,8 @@ impl Client {
             Link::open(dial, name, reconnect, Arc::clone(&shared), asked, happens).await?;
         let welcome = connection.welcome.clone();
         tokio::spawn(link.run(connection));
-        Ok((Client { asks, shared }, Events::new(events), welcome))
+        let events = Events::new(events, Arc::clone(&shared));
+        Ok((Client { asks, shared }, events, welcome))
     }
 
     /// Sends a request and waits for its answer; while the connection is lost, until it is back. When the future is
@@ -171,12 +174,17 @@ impl Client {
     }
 
     /// Sends a request whose answer comes as [`Event::Answer`](crate::Event::Answer), in its place among the events.
-    /// Waits while too many are queued.
+    /// Waits while too many are queued, and while the answers to so many were not taken that one who does not take any
+    /// ([`SUBMITTED_MAX`](crate::link::SUBMITTED_MAX)) waits for itself.
     ///
     /// # Errors
     /// [`AskError::Closed`].
     pub async fn submit(&self, request: Request) -> Result<Tag, AskError> {
-        self.send(request, Door::Events).await
+        let permit = self.shared.submits.acquire().await.map_err(|_| self.closed())?;
+        let tag = self.send(request, Door::Events).await?;
+        // The events give it back when the answer is taken.
+        permit.forget();
+        Ok(tag)
     }
 
     async fn send(&self, request: Request, door: Door) -> Result<Tag, AskError> {
@@ -228,18 +236,11 @@ impl Client {
     /// # Errors
     /// [`AskError`]
     pub async fn groups(&self) -> Result<Vec<GroupName>, AskError> {
-        let mut all = Vec::new();
-        let mut after = Seq::ZERO;
-        loop {
-            let Response::Groups { groups, next } = self.ask(Request::Groups { after }).await? else {
-                return Err(AskError::Unexpected);
-            };
-            all.extend(groups.into_vec());
-            match next {
-                Some(next) if next > after && all.len() < LIST_ITEMS_MAX => after = next,
-                _ => return Ok(all),
-            }
-        }
+        let page = |response| match response {
+            Response::Groups { groups, next } => Some((groups, next)),
+            _ => None,
+        };
+        self.gather(|after| Request::Groups { after }, page).await
     }
 
     /// Everybody who is there (at most [`LIST_ITEMS_MAX`]), in the order of arrival.
@@ -247,13 +248,24 @@ impl Client {
     /// # Errors
     /// [`AskError`]
     pub async fn users(&self) -> Result<Vec<UserName>, AskError> {
+        let page = |response| match response {
+            Response::Users { users, next } => Some((users, next)),
+            _ => None,
+        };
+        self.gather(|after| Request::Users { after }, page).await
+    }
+
+    /// Asks for one page after the other. A list that runs in a circle, or is longer than any, ends.
+    async fn gather<T>(
+        &self,
+        request: impl Fn(Seq) -> Request,
+        page: impl Fn(Response) -> Option<(Page<T>, Option<Seq>)>,
+    ) -> Result<Vec<T>, AskError> {
         let mut all = Vec::new();
         let mut after = Seq::ZERO;
         loop {
-            let Response::Users { users, next } = self.ask(Request::Users { after }).await? else {
-                return Err(AskError::Unexpected);
-            };
-            all.extend(users.into_vec());
+            let (items, next) = page(self.ask(request(after)).await?).ok_or(AskError::Unexpected)?;
+            all.extend(items.into_vec());
             match next {
                 Some(next) if next > after && all.len() < LIST_ITEMS_MAX => after = next,
                 _ => return Ok(all),

@@ -1,14 +1,19 @@
 //! What a program hears from its link.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use chatroom_proto::{
     CloseReason, GroupName, Misbehaviour, Notification, Refusal, Request, Response, Tag, UserName,
 };
 use futures_util::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::client::Shared;
+use crate::link::SUBMITTED_MAX;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +63,7 @@ pub enum Event {
 }
 
 /// Where messages follow one another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Conversation {
     /// A group.
     Group(GroupName),
@@ -78,6 +83,10 @@ pub enum Lost {
     /// Nothing was heard from the server for too long.
     #[error("nothing was heard from the server")]
     Silent,
+    /// More came than the program took: this side gave the connection up. What is missing is told by
+    /// [`Event::Missed`] and [`Event::Back`].
+    #[error("more came than was read")]
+    Overrun,
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Failed(io::ErrorKind),
@@ -111,16 +120,32 @@ pub enum Ended {
 #[derive(Debug)]
 pub struct Events {
     events: mpsc::Receiver<Event>,
+    shared: Arc<Shared>,
 }
 
 impl Events {
-    pub(crate) fn new(events: mpsc::Receiver<Event>) -> Events {
-        Events { events }
+    pub(crate) fn new(events: mpsc::Receiver<Event>, shared: Arc<Shared>) -> Events {
+        Events { events, shared }
     }
 
     /// The next event; nothing after [`Event::Ended`]. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        let event = ready!(self.events.poll_recv(context));
+        if let Some(Event::Answer { .. }) = event {
+            self.shared.submits.add_permits(1);
+        }
+        Poll::Ready(event)
+    }
+}
+
+impl Drop for Events {
+    /// Answers that go nowhere need not be waited for.
+    fn drop(&mut self) {
+        self.shared.submits.add_permits(Semaphore::MAX_PERMITS - SUBMITTED_MAX);
     }
 }
 
@@ -128,6 +153,6 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.events.poll_recv(context)
+        self.poll(context)
     }
 }

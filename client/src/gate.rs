@@ -106,6 +106,11 @@ impl Gate {
         state.is_open && !state.is_deserted
     }
 
+    /// Whether no line will be read any more.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.lock().is_deserted
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
         self.changed.notify_all();
@@ -180,7 +185,7 @@ mod tests {
         gate.desert();
         gate.print(|_| ());
         assert!(gate.settle());
-        assert!(!gate.is_typing());
+        assert!(gate.is_deserted() && !gate.is_typing());
     }
 
     #[test]

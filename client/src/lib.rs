@@ -14,16 +14,24 @@
 //! - [`client`]: what a program holds: [`Client`], [`Options`], the typed asks.
 //! - [`event`]: what a program hears: [`Event`], [`Events`], why a connection was [`Lost`] and why a link [`Ended`].
 //! - [`link`]: the task that owns the socket: one connection's life (`link/session.rs`), the handshake
-//!   (`link/handshake.rs`), what is not answered yet (`link/unanswered.rs`), when to try again (`link/backoff.rs`).
+//!   (`link/handshake.rs`), what is not answered yet (`link/unanswered.rs`), what the program has not taken yet
+//!   (`link/outbox.rs`), when to try again (`link/backoff.rs`).
 //! - [`state`]: how far this client has come in each conversation: pure.
 //!
 //! The program's own modules are listed in `main.rs`.
 //!
 //! # The bounds
 //! At most [`link::ASKS_WAITING_MAX`] requests are unanswered and [`link::ASKS_QUEUED_MAX`] more are queued; beyond
-//! that, asking waits. At most [`link::EVENTS_MAX`] events wait to be read. **A program that holds [`Events`] must read
-//! them, or drop them**: when they are full, the link stops reading the socket (it goes on writing), answers stay
-//! away, and in the end the server hangs up with [`CloseReason::TooSlow`](chatroom_proto::CloseReason::TooSlow).
+//! that, asking waits.
+//!
+//! The link reads all the time, whether or not the program takes its events: **waiting for an answer inside the loop
+//! that reads [`Events`] is fine**, however much comes before it. What the program has not taken is held in order,
+//! [`link::EVENTS_MAX`] events and [`link::OUTBOX_BYTES_MAX`] more; beyond that, the link gives the connection up
+//! ([`Lost::Overrun`]), tells in place of the messages that it lets go in which conversations they are missing
+//! ([`Event::Missed`]), and comes back. So a program that holds [`Events`] should read them, or drop them: it never
+//! hangs and never fills the memory, but it misses messages. Answers to [`Client::submit`] are never let go; instead,
+//! [`link::SUBMITTED_MAX`] of them are under way or wait to be taken, and beyond that, submitting waits (asking does
+//! not). A link whose program takes nothing at all ends, when even what must be told is too much.
 
 pub mod client;
 pub mod event;

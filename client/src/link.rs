@@ -7,6 +7,7 @@
 
 mod backoff;
 mod handshake;
+mod outbox;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod unanswered;
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ use crate::event::{Conversation, Ended, Event, Lost};
 use crate::state::State;
 use backoff::Backoff;
 use handshake::Connection;
+use outbox::Outbox;
 use unanswered::Unanswered;
 
 /// The most requests that are sent and not answered. It covers the round trip at any rate that a person, a bot or a
@@ -39,9 +42,16 @@ pub const ASKS_WAITING_MAX: usize = 256;
 /// The most requests that are queued while [`ASKS_WAITING_MAX`] are unanswered or the connection is lost.
 pub const ASKS_QUEUED_MAX: usize = 256;
 
-/// The most events that wait for the program to read them: a burst while it is busy. 1,024 of the longest messages
-/// are 8 MB.
+/// The most events that the program can take without waiting for the link.
 pub const EVENTS_MAX: usize = 1_024;
+
+/// The most answers to [`Client::submit`](crate::Client::submit) that are under way or wait to be taken. One who submits
+/// and takes no answers waits then; one who asks does not, because it may be the one who takes them.
+pub const SUBMITTED_MAX: usize = 2_048;
+
+/// The most bytes of events that are held behind [`EVENTS_MAX`] while the program is busy: minutes of a busy group, some
+/// 27,000 short messages or 2,000 of the longest.
+pub const OUTBOX_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How long it may take to connect.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -121,6 +131,7 @@ pub(crate) struct Link<D> {
     asks: mpsc::Receiver<Ask>,
     events: mpsc::Sender<Event>,
     unanswered: Unanswered,
+    outbox: Outbox,
     state: State,
     token: Token,
     /// How long the server holds a session without a connection.
@@ -144,7 +155,9 @@ impl<D: Dial> Link<D> {
         let token = connection.welcome.token.clone();
         let grace = grace(&connection.welcome);
         let unanswered = Unanswered::default();
-        let link = Link { dial, name, reconnect, shared, asks, events, unanswered, state, token, grace };
+        let outbox = Outbox::default();
+        let link =
+            Link { dial, name, reconnect, shared, asks, events, unanswered, outbox, state, token, grace };
         Ok((link, connection))
     }
 
@@ -152,10 +165,9 @@ impl<D: Dial> Link<D> {
     pub(crate) async fn run(mut self, first: Connection<D::Stream>) {
         let mut backoff = Backoff::default();
         let mut connection = first;
-        let mut news = Vec::new();
         let ended = loop {
             let began = Instant::now();
-            let lost = match self.serve(connection, news).await {
+            let lost = match self.serve(connection).await {
                 End::Over(ended) => break ended,
                 End::Lost(lost) => lost,
             };
@@ -167,52 +179,60 @@ impl<D: Dial> Link<D> {
                 backoff.reset();
             }
             match self.come_back(lost, &mut backoff).await {
-                Ok(back) => (connection, news) = back,
+                Ok(back) => connection = back,
                 Err(ended) => break ended,
             }
         };
         self.finish(ended).await;
     }
 
-    /// Tries until there is a connection again, or no hope of one.
-    async fn come_back(
-        &mut self,
-        lost: Lost,
-        backoff: &mut Backoff,
-    ) -> Result<(Connection<D::Stream>, Vec<Event>), Ended> {
-        // Nobody reads the events: that is no reason not to come back.
-        let _ = self.events.send(Event::Lost(lost)).await;
+    /// Tries until there is a connection again, or no hope of one. The program may take events meanwhile, or not.
+    async fn come_back(&mut self, lost: Lost, backoff: &mut Backoff) -> Result<Connection<D::Stream>, Ended> {
+        self.outbox.push(Event::Lost(lost));
         let patience = match self.reconnect {
             Reconnect::Never => return Err(Ended::GaveUp(lost)),
             Reconnect::For(patience) => patience,
             Reconnect::Forever => Duration::MAX,
         };
-        let attempts = async {
-            // Until then, the name may be taken by this client itself: a welcome that was on its way when the connection
-            // was cut again began a session whose token never came here.
-            let mut may_be_ours = Instant::now();
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let connected = {
+            let mut attempts = pin!(timeout(patience, self.attempts(backoff)));
             loop {
-                sleep(backoff.next(random())).await;
-                if self.events.is_closed() && self.asks.is_closed() {
-                    return Err(Ended::Left);
-                }
-                match handshake::connect(&self.dial, self.shared.next_tag(), self.hello_again()).await {
-                    Ok(connection) => return Ok(connection),
-                    Err(error) => {
-                        tracing::debug!(%error, "not back yet");
-                        let now = Instant::now();
-                        match error {
-                            ConnectError::Cut | ConnectError::Silent => may_be_ours = now + self.grace,
-                            ConnectError::Refused(Refusal::NameTaken { .. }) if now < may_be_ours => {}
-                            error => is_worth_another_try(error)?,
-                        }
-                    }
+                tokio::select! {
+                    connected = &mut attempts => break connected,
+                    () = outbox.deliver_when_it_may(&self.events) => {}
                 }
             }
         };
-        let connection = timeout(patience, attempts).await.map_err(|_| Ended::GaveUp(lost))??;
-        let news = self.take_up(&connection);
-        Ok((connection, news))
+        self.outbox = outbox;
+        let connection = connected.map_err(|_| Ended::GaveUp(lost))??;
+        let back = self.take_up(&connection);
+        self.outbox.push(back);
+        Ok(connection)
+    }
+
+    async fn attempts(&self, backoff: &mut Backoff) -> Result<Connection<D::Stream>, Ended> {
+        // Until then, the name may be taken by this client itself: a welcome that was on its way when the connection
+        // was cut again began a session whose token never came here.
+        let mut may_be_ours = Instant::now();
+        loop {
+            sleep(backoff.next(random())).await;
+            if self.events.is_closed() && self.asks.is_closed() {
+                return Err(Ended::Left);
+            }
+            match handshake::connect(&self.dial, self.shared.next_tag(), self.hello_again()).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => {
+                    tracing::debug!(%error, "not back yet");
+                    let now = Instant::now();
+                    match error {
+                        ConnectError::Cut | ConnectError::Silent => may_be_ours = now + self.grace,
+                        ConnectError::Refused(Refusal::NameTaken { .. }) if now < may_be_ours => {}
+                        error => is_worth_another_try(error)?,
+                    }
+                }
+            }
+        }
     }
 
     fn hello_again(&self) -> Hello {
@@ -225,7 +245,7 @@ impl<D: Dial> Link<D> {
     }
 
     /// Learns from a connection that was remade: what to tell the program first, and what to ask before the rest.
-    fn take_up(&mut self, connection: &Connection<D::Stream>) -> Vec<Event> {
+    fn take_up(&mut self, connection: &Connection<D::Stream>) -> Event {
         let welcome = &connection.welcome;
         tracing::info!(resumed = welcome.resumed, "connection is back");
         self.token = welcome.token.clone();
@@ -240,15 +260,19 @@ impl<D: Dial> Link<D> {
             door: Door::Rejoin,
         }));
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
-        vec![Event::Back { resumed: welcome.resumed, groups, missed: back.missed }]
+        Event::Back { resumed: welcome.resumed, groups, missed: back.missed }
     }
 
     /// Those who wait for answers learn the reason first, so it is said before they are let go.
-    async fn finish(self, ended: Ended) {
+    async fn finish(mut self, ended: Ended) {
         tracing::info!(%ended, "link ended");
         let _ = self.shared.ended.set(ended.clone());
+        self.shared.submits.close();
         drop((self.asks, self.unanswered));
-        let _ = self.events.send(Event::Ended(ended)).await;
+        self.outbox.push(Event::Ended(ended));
+        while !self.outbox.is_empty() {
+            self.outbox.deliver_when_it_may(&self.events).await;
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use rustyline::{
     Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext,
     EventHandler, ExternalPrinter, KeyEvent, Movement, RepeatCount,
 };
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
 
 use crate::command::{self, Command};
 use crate::completer::Assistant;
@@ -48,6 +48,7 @@ pub(crate) struct Prompt {
     editor: Editor<Assistant, FileHistory>,
     gate: Arc<Gate>,
     aside: Option<Aside>,
+    left: Arc<Notify>,
     view: View,
     history: Option<PathBuf>,
 }
@@ -59,8 +60,8 @@ pub(crate) struct Typist {
 }
 
 impl Prompt {
-    /// Makes the editor. Fails where there is no terminal to edit at.
-    pub(crate) fn open(assistant: Assistant, view: View) -> rustyline::Result<Prompt> {
+    /// Makes the editor. Fails where there is no terminal to edit at. `left` is told when somebody leaves.
+    pub(crate) fn open(assistant: Assistant, left: Arc<Notify>, view: View) -> rustyline::Result<Prompt> {
         let config = Config::builder()
             .max_history_size(HISTORY_LINES_MAX)?
             .history_ignore_dups(true)?
@@ -74,7 +75,7 @@ impl Prompt {
         let gate = Arc::clone(&assistant.gate);
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(assistant));
-        Ok(Prompt { editor, gate, aside: None, view, history: None })
+        Ok(Prompt { editor, gate, aside: None, left, view, history: None })
     }
 
     /// A printer above the line.
@@ -144,8 +145,12 @@ impl Prompt {
                 Typed::End => true,
             };
             if leaves {
-                // The terminal is in order and stays so; and this thread is not needed for printing any more.
+                // Nothing is edited any more: from here on Ctrl-C is a signal, as anywhere. And this thread is not needed
+                // for printing.
+                terminal::quieten(true);
                 self.gate.desert();
+                // Not only in the queue: while the connection is lost, nobody may come to its end.
+                self.left.notify_one();
                 let _ = lines.blocking_send(typed);
                 return;
             }

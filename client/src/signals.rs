@@ -20,15 +20,15 @@ impl Signals {
         })
     }
 
-    /// The number of the next one. Without `interrupts`, Ctrl-C does not count: at a prompt it clears the line.
-    pub(crate) async fn next(&mut self, interrupts: bool) -> i32 {
+    /// The number of the next one. Ctrl-C counts when `interrupts` says so: at a prompt it clears the line.
+    pub(crate) async fn next(&mut self, interrupts: impl Fn() -> bool) -> i32 {
         loop {
             let kind = tokio::select! {
                 _ = self.terminate.recv() => SignalKind::terminate(),
                 _ = self.hangup.recv() => SignalKind::hangup(),
                 _ = self.interrupt.recv() => SignalKind::interrupt(),
             };
-            if interrupts || kind != SignalKind::interrupt() {
+            if interrupts() || kind != SignalKind::interrupt() {
                 return kind.as_raw_value();
             }
         }

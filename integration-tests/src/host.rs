@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use chatroom_server::log::MemoryLog;
+use chatroom_server::log::{Log, MemoryLog};
 use chatroom_server::{Config, Monitor, ServeError, Server, listener};
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,10 +32,19 @@ impl Host {
     /// # Panics
     /// When this machine has no free port.
     pub fn start_with(config: Config) -> Host {
+        let opening = Host::open(config, Arc::new(MemoryLog::new()));
+        opening.now_or_never().expect("an empty log is restored at once")
+    }
+
+    /// A server with this configuration and this log, which is restored.
+    ///
+    /// # Panics
+    /// When this machine has no free port, or the log can't be restored.
+    pub async fn open(config: Config, log: Arc<dyn Log>) -> Host {
         let socket = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = socket.local_addr().expect("a socket that listens has an address");
         let shutdown = CancellationToken::new();
-        let server = Server::new(Arc::new(MemoryLog::new()), config, shutdown.clone());
+        let server = Server::open(log, config, shutdown.clone()).await.expect("a log that can be restored");
         let monitor = server.monitor();
         let running = tokio::spawn(server.run(socket));
         Host { address, monitor, shutdown, running }

@@ -166,8 +166,20 @@ impl ServerProgram {
     /// # Panics
     /// When it does not end.
     pub fn fail_on(port: u16) -> Finished {
+        ServerProgram::fail(port, &[])
+    }
+
+    /// Runs it with arguments that it can't serve with, and waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn fail_with(arguments: &[&str]) -> Finished {
+        ServerProgram::fail(0, arguments)
+    }
+
+    fn fail(port: u16, arguments: &[&str]) -> Finished {
         let home = Home::new();
-        let Started { process, output, diagnostics, .. } = start(&mut server_command(&home, port, &[]));
+        let Started { process, output, diagnostics, .. } = start(&mut server_command(&home, port, arguments));
         finish(&process, &output, &diagnostics)
     }
 

@@ -56,7 +56,8 @@
 //! # Once
 //! A client that got no response sends the request again, over a new connection, and it takes effect once: a post is
 //! known by its sender and its [`PostId`], everything else by the session and the [`Tag`]. The response to a repeat is
-//! the first one's. A server remembers the latest posts and requests only, many more than can be unanswered.
+//! the first one's. A server remembers a session's latest posts, and its latest other deeds, twice as many as may be
+//! unanswered ([`ASKS_UNANSWERED_MAX`]).
 //!
 //! # Being alive
 //! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes the connection with
@@ -84,6 +85,7 @@
 //! | a frame after it | 64 KiB | [`codec::FRAME_BYTES_MAX`] |
 //! | a name | 32 characters (see [`NameError`]) | [`NAME_CHARS_MAX`] |
 //! | a message | 8,000 bytes, newlines but no other control characters | [`BODY_BYTES_MAX`] |
+//! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
 //! | a page of a list | 400 items | [`PAGE_ITEMS_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
 //!
@@ -102,7 +104,7 @@ mod value;
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
-pub use request::Request;
+pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{Membership, Refusal, Response, Welcome};
 pub use value::{
     BODY_BYTES_MAX, Body, BodyError, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PageError, Password,

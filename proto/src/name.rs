@@ -5,7 +5,8 @@
 //! and ZERO WIDTH JOINER (Indic scripts, emoji), inside the name but not at its ends. A name must show something.
 //!
 //! Two names are the same when their [`NameKey`]s are equal: canonical caseless matching, definition D145 of the
-//! Unicode Standard (chapter 3.13). So "jim" is taken when "Jim" is there, and a name keeps the look it came with.
+//! Unicode Standard (chapter 3.13), of what can be seen: characters that are drawn as nothing (joiners, variation
+//! selectors) make no difference. So "jim" is taken when "Jim" is there, and a name keeps the look it came with.
 
 use std::fmt;
 use std::sync::Arc;
@@ -64,7 +65,8 @@ impl NameKey {
         if name.bytes().all(folds_to_itself) {
             return NameKey(Arc::clone(name));
         }
-        NameKey(name.chars().nfd().default_case_fold().nfc().collect::<String>().into())
+        let seen = name.chars().filter(|&c| !is_drawn_as_nothing(c));
+        NameKey(seen.nfd().default_case_fold().nfc().collect::<String>().into())
     }
 }
 
@@ -104,6 +106,15 @@ fn is_forbidden(c: char) -> bool {
     let control_or_format =
         matches!(c.general_category(), GeneralCategory::Control | GeneralCategory::Format);
     c.is_whitespace() || BLANKS.contains(&c) || (control_or_format && !is_joiner(c))
+}
+
+/// Whether a character that a name may have in it is drawn as nothing: the joiners, and the marks of the property
+/// `Default_Ignorable_Code_Point` (Unicode 16, DerivedCoreProperties.txt). They change the look of their neighbours at
+/// most, and of most neighbours not even that.
+fn is_drawn_as_nothing(c: char) -> bool {
+    is_joiner(c)
+        || matches!(c, '\u{034F}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180D}' | '\u{180F}')
+        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
 fn shows_by_itself(c: char) -> bool {
@@ -256,6 +267,17 @@ mod tests {
         assert!(same("ΣΊΣΥΦΟΣ", "σίσυφος"));
         assert!(!same("Jim", "Jlm"));
         assert!(!same("علی", "على"));
+    }
+
+    #[test]
+    fn what_is_drawn_as_nothing_makes_no_difference() {
+        for hidden in
+            ["Jim\u{FE0F}", "J\u{034F}im", "J\u{200C}im", "J\u{200D}im", "Ji\u{E0100}m", "Ji\u{180B}m"]
+        {
+            assert!(same("jim", hidden), "{}", hidden.escape_unicode());
+        }
+        assert!(same("می‌خواهم", "میخواهم"));
+        assert!(!same("👩‍🚀", "👩"));
     }
 
     #[test]

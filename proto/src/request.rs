@@ -6,6 +6,10 @@ use crate::{Body, GroupName, Hello, PostId, Seq, UserName};
 #[cfg(doc)]
 use crate::{Notification, Refusal, Response};
 
+/// The most requests that a client leaves unanswered, on all its connections together. A server reads no further from
+/// one that has more, and recognizes repeats of at least the latest twice as many.
+pub const ASKS_UNANSWERED_MAX: u32 = 256;
+
 /// One variant for each thing a client may ask. Variants are appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {

@@ -30,8 +30,6 @@ use session::Presence;
 pub use world::{Client, World};
 use world::{Outcome, Verdict};
 
-pub(crate) use session::DEEDS_REMEMBERED_MAX;
-
 /// How many expired sessions one tick proposes to end: a bound on what a tick costs.
 const EXPIRIES_A_TICK_MAX: usize = 1_024;
 
@@ -44,6 +42,9 @@ pub struct Limits {
     pub memberships_max: u32,
     /// How long a session without a connection is held, in milliseconds.
     pub grace_ms: u32,
+    /// Sessions without a connection that are held at the same time. With one more, the one that has been away for
+    /// longest ends.
+    pub held_max: u32,
 }
 
 /// The domain of one node.
@@ -57,12 +58,22 @@ pub struct Chat {
     proposed: u64,
     /// Proposals that were not applied yet, and requests that wait for them.
     load: usize,
+    /// Proposals to end a session that were not applied yet.
+    expiring: usize,
 }
 
 impl Chat {
     /// A chat with nobody in it, on this node.
     pub fn new(node: NodeId, limits: Limits) -> Chat {
-        Chat { node, limits, world: World::new(limits), seats: HashMap::new(), proposed: 0, load: 0 }
+        Chat {
+            node,
+            limits,
+            world: World::new(limits),
+            seats: HashMap::new(),
+            proposed: 0,
+            load: 0,
+            expiring: 0,
+        }
     }
 
     /// Takes in what a connection says, at this time.
@@ -93,6 +104,9 @@ impl Chat {
         let Proposal { id, origin, at, .. } = entry.proposal;
         if id.node == self.node {
             self.load = self.load.saturating_sub(1);
+            if matches!(entry.proposal.deed, Deed::Expire { .. }) {
+                self.expiring = self.expiring.saturating_sub(1);
+            }
         }
         let origin = origin.filter(|origin| origin.place.node == self.node);
         if let Some(origin) = origin {
@@ -122,9 +136,14 @@ impl Chat {
 
     /// Ends the sessions that were not resumed within the grace time. Called about once a second.
     pub fn tick(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
+        if self.expiring > 0 {
+            // A log that is slow is not to get the same proposals again and again.
+            return;
+        }
         let grace = u64::from(self.limits.grace_ms);
         let Some(until) = now.0.checked_sub(grace) else { return };
         let due: Vec<_> = self.world.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
+        self.expiring = due.len();
         for (session, detached) in due {
             self.propose(None, now, Deed::Expire { session, detached }, out);
         }

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use crate::chat::{DEEDS_REMEMBERED_MAX, Limits};
+use crate::chat::Limits;
 use crate::console::Console;
-
-/// Requests of one connection that may be unanswered before it is read no further: enough to fill a batch of the log,
-/// and all of them are still known when they come again.
-pub const ASKS_UNDER_WAY_MAX: u32 = DEEDS_REMEMBERED_MAX as u32;
 
 /// What may wait in the outbox before its connection is read no further, in bytes: one who doesn't read the answers
 /// shall not ask on.
 pub const OUTBOX_PAUSE_BYTES: usize = 256 * 1024;
+
+/// What a connection may always have waiting, however much waits for the others, in bytes: two of the longest frames.
+pub const OUTBOX_FAIR_BYTES: usize = 128 * 1024;
 
 /// What connections have said that the dispatch task has not taken in yet, in inputs: one turn's worth. A full inbox
 /// makes connections wait, which then read no further.
@@ -21,8 +20,15 @@ pub const INBOX_INPUTS_MAX: usize = 1_024;
 pub const INPUTS_A_TURN_MAX: usize = 256;
 
 /// What the chat has under way before it takes in no more: proposals in the log, and requests behind them. At 8,000
-/// bytes each the bound on their memory is 64 MiB.
-pub const LOAD_MAX: usize = 8_192;
+/// bytes each they take 16 MiB, half of what the log keeps for its followers.
+pub const LOAD_MAX: usize = 2_048;
+
+/// What one turn may put into one outbox before its connection gets a chance to write it, in bytes: a fraction of the
+/// outbox, so that no burst, however large, closes a connection that could have kept up.
+pub const TURN_BYTES_MAX: usize = 128 * 1024;
+
+/// How many deliveries one turn makes before the connections get their turn: some ten milliseconds of work.
+pub const TURN_DELIVERIES_MAX: usize = 20_000;
 
 /// How often sessions are checked for the end of their grace.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -68,9 +74,12 @@ pub struct Config {
     pub linger_deadline: Duration,
     /// How long a server that goes down waits for its connections to end.
     pub shutdown_deadline: Duration,
-    /// What may wait for one connection that does not read, in bytes: some thousand short messages, on top of what the
-    /// kernel holds (some MiB). One that falls behind further is closed.
+    /// What may wait for one connection that does not read, in bytes, what is being written included: some thousand
+    /// short messages, on top of what the kernel holds (some MiB). One that falls behind further is closed.
     pub outbox_bytes_max: usize,
+    /// What may wait for all connections together, in bytes. When it is more, those are closed that have more than
+    /// [`OUTBOX_FAIR_BYTES`] waiting.
+    pub outboxes_bytes_max: usize,
     /// Where the server says who connects.
     pub console: Console,
 }
@@ -88,6 +97,7 @@ impl Default for Config {
             linger_deadline: Duration::from_secs(1),
             shutdown_deadline: Duration::from_secs(5),
             outbox_bytes_max: 1024 * 1024,
+            outboxes_bytes_max: 256 * 1024 * 1024,
             console: Console::silent(),
         }
     }
@@ -102,6 +112,8 @@ impl Default for Limits {
             memberships_max: 100,
             // Long enough for a train's tunnel or a client's restart, short enough that a name is not held in vain.
             grace_ms: 30_000,
+            // Everybody behind one router that restarts. One costs about a KiB, and up to 32 if it did much.
+            held_max: 10_000,
         }
     }
 }

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 
 use chatroom_proto::codec::{self, FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Hello, Misbehaviour, Notification, Proof, Request, ServerFrame, Tag, Token,
+    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Notification, Proof, Request,
+    ServerFrame, Tag, Token,
 };
 use sha2::{Digest, Sha256};
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::chat::effect::{Address, ConnectionId, Credential, Input, TokenDigest};
-use crate::config::{ASKS_UNDER_WAY_MAX, Config, LINGER_BYTES_MAX};
+use crate::config::{Config, LINGER_BYTES_MAX};
 use crate::dispatch::{Door, Message, Stopped};
 use crate::outbox::{Outbox, Taken};
 
@@ -102,7 +103,7 @@ impl Connection<'_> {
         let mut after_list = false;
         while let Some(ClientFrame { tag, request }) = self.next_frame(reader).await? {
             // A list is the one long answer: one at a time, or asking for many would overflow the outbox.
-            let asks = if after_list { 0 } else { ASKS_UNDER_WAY_MAX - 1 };
+            let asks = if after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
             after_list = matches!(request, Request::Groups { .. } | Request::Users { .. });
             self.outbox.ask(asks).await.ok_or(End::Closed)?;
             let ask = Input::Ask { connection: self.id, tag, request };

@@ -1,7 +1,7 @@
 //! The one task that owns the [`Chat`]. What connections say and what the log has ordered go in; the effects are
 //! carried out here. It waits for nothing but these two: not for a disk, not for a socket.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,13 +10,16 @@ use chatroom_proto::{CloseReason, Notification, ServerFrame};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::chat::effect::{ConnectionId, Effect, Input, SessionId};
+use crate::chat::effect::{ConnectionId, Effect, Entry, Input, SessionId};
 use crate::chat::{Chat, Client};
 use crate::clock;
-use crate::config::{INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
-use crate::log::{Batch, Log, LogError};
+use crate::config::{
+    INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK, TURN_BYTES_MAX, TURN_DELIVERIES_MAX,
+};
+use crate::log::{Log, LogError};
 use crate::outbox::{Outbox, Pushed};
 
 /// What connections and the server's owner say to the dispatch task.
@@ -28,10 +31,15 @@ pub(crate) enum Message {
     Input(Input),
     /// Who is here?
     Clients(oneshot::Sender<Vec<Client>>),
-    /// The server goes down: tell everyone.
-    Shutdown,
-    /// Nobody is left: end.
-    Stop,
+}
+
+/// How a server comes to its end. Not messages: these must get through when the inbox is full and nothing is taken in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lifetime {
+    /// The server goes down: everyone is told, and nobody is let in any more.
+    pub(crate) shutdown: CancellationToken,
+    /// Nobody is left: the dispatch task ends.
+    pub(crate) end: CancellationToken,
 }
 
 /// The way to the dispatch task. Cloned for every connection.
@@ -67,9 +75,30 @@ pub(crate) struct Dispatch {
     listeners: HashMap<SessionId, (ConnectionId, Outbox)>,
     /// What got frames since the last wake.
     touched: Vec<Outbox>,
-    stopped: bool,
+    /// What the log gave and was not applied yet.
+    ordered: VecDeque<Arc<Entry>>,
+    /// What this turn has done so far.
+    turn: Turn,
+    lifetime: Lifetime,
+    /// Whether everyone was told that the server goes down.
+    has_said_goodbye: bool,
     /// Kept between turns for its memory.
     effects: Vec<Effect>,
+}
+
+/// How much one turn has done, which bounds how long connections wait for theirs.
+#[derive(Debug, Default)]
+struct Turn {
+    /// Bytes that were encoded: more were not put into any outbox.
+    bytes: usize,
+    /// Frames that were put into outboxes.
+    deliveries: usize,
+}
+
+impl Turn {
+    fn is_over(&self) -> bool {
+        self.bytes >= TURN_BYTES_MAX || self.deliveries >= TURN_DELIVERIES_MAX
+    }
 }
 
 /// One connection, as far as the dispatch task knows it.
@@ -80,7 +109,7 @@ struct Line {
 
 impl Dispatch {
     /// A dispatch task that is not running yet, and the door to it.
-    pub(crate) fn new(chat: Chat, log: Arc<dyn Log>) -> (Dispatch, Door) {
+    pub(crate) fn new(chat: Chat, log: Arc<dyn Log>, lifetime: &Lifetime) -> (Dispatch, Door) {
         let (door, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
         let dispatch = Dispatch {
             chat,
@@ -89,7 +118,10 @@ impl Dispatch {
             connections: HashMap::new(),
             listeners: HashMap::new(),
             touched: Vec::new(),
-            stopped: false,
+            ordered: VecDeque::new(),
+            turn: Turn::default(),
+            lifetime: lifetime.clone(),
+            has_said_goodbye: false,
             effects: Vec::new(),
         };
         (dispatch, Door(door))
@@ -111,7 +143,7 @@ impl Dispatch {
         self.carry_out()
     }
 
-    /// Runs until told to stop, or the log fails. Everybody is hung up on then.
+    /// Runs until its lifetime ends, or the log fails. Everybody is hung up on then.
     pub(crate) async fn run(mut self) -> Result<(), LogError> {
         let result = self.turn_until_done().await;
         let reason = if result.is_ok() { CloseReason::Shutdown } else { CloseReason::Failed };
@@ -124,14 +156,20 @@ impl Dispatch {
         let mut messages = Vec::with_capacity(INPUTS_A_TURN_MAX);
         let mut ticks = time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while !self.stopped {
+        let Lifetime { shutdown, end } = self.lifetime.clone();
+        loop {
             // The log goes first: what is under way shall be done before more is taken in.
             tokio::select! {
                 biased;
+                () = end.cancelled() => return Ok(()),
+                () = shutdown.cancelled(), if !self.has_said_goodbye => {
+                    self.has_said_goodbye = true;
+                    self.hang_up_on_all(CloseReason::Shutdown);
+                }
                 _ = ticks.tick() => self.tick()?,
-                Some(batch) = entries.next() => self.apply(&batch?)?,
-                taken = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
-                    self.stopped |= taken == 0;
+                () = std::future::ready(()), if !self.ordered.is_empty() => self.apply()?,
+                Some(batch) = entries.next() => self.ordered.extend(batch?),
+                _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
                     for message in messages.drain(..) {
                         self.take_in(message)?;
                     }
@@ -140,8 +178,11 @@ impl Dispatch {
             for outbox in self.touched.drain(..) {
                 outbox.wake();
             }
+            if std::mem::take(&mut self.turn).is_over() {
+                // Those who were woken write what they have got, before there is more.
+                tokio::task::yield_now().await;
+            }
         }
-        Ok(())
     }
 
     fn tick(&mut self) -> Result<(), LogError> {
@@ -149,9 +190,12 @@ impl Dispatch {
         self.carry_out()
     }
 
-    fn apply(&mut self, batch: &Batch) -> Result<(), LogError> {
-        for entry in batch {
-            self.chat.apply(entry, &mut self.effects);
+    /// Applies what the log has ordered, up to the end of this turn.
+    fn apply(&mut self) -> Result<(), LogError> {
+        while !self.turn.is_over()
+            && let Some(entry) = self.ordered.pop_front()
+        {
+            self.chat.apply(&entry, &mut self.effects);
             // At once, entry by entry: an effect's audience is shared with the group that the next entry may change.
             self.carry_out()?;
         }
@@ -161,6 +205,10 @@ impl Dispatch {
     fn take_in(&mut self, message: Message) -> Result<(), LogError> {
         let input = match message {
             Message::Input(input) => input,
+            Message::Knock(_, outbox) if self.has_said_goodbye => {
+                outbox.close(Some(CloseReason::Shutdown));
+                return Ok(());
+            }
             Message::Knock(input, outbox) => {
                 if let Input::Knock { connection, .. } = input {
                     self.connections.insert(connection, Line { outbox, session: None });
@@ -170,14 +218,6 @@ impl Dispatch {
             Message::Clients(answer) => {
                 // One who does not wait for the answer any more needs none.
                 let _ = answer.send(self.chat.clients().collect());
-                return Ok(());
-            }
-            Message::Shutdown => {
-                self.hang_up_on_all(CloseReason::Shutdown);
-                return Ok(());
-            }
-            Message::Stop => {
-                self.stopped = true;
                 return Ok(());
             }
         };
@@ -209,6 +249,7 @@ impl Dispatch {
                 }
                 Effect::Notify { audience, notification } => {
                     if let Some(frame) = encode(&ServerFrame::Notification(notification)) {
+                        self.turn.bytes += frame.len();
                         for session in audience.iter() {
                             self.notify(session, &frame);
                         }
@@ -236,12 +277,15 @@ impl Dispatch {
     fn reply(&mut self, connection: ConnectionId, frame: &ServerFrame) {
         let Some(line) = self.connections.get(&connection) else { return };
         let Some(frame) = encode(frame) else { return line.outbox.close(Some(CloseReason::Failed)) };
+        self.turn.bytes += frame.len();
+        self.turn.deliveries += 1;
         if line.outbox.answer(&frame) == Pushed::First {
             self.touched.push(line.outbox.clone());
         }
     }
 
     fn notify(&mut self, session: SessionId, frame: &Bytes) {
+        self.turn.deliveries += 1;
         if let Some((_, outbox)) = self.listeners.get(&session)
             && outbox.push(frame) == Pushed::First
         {

@@ -40,7 +40,7 @@ mod outbox;
 use chat::effect::NodeId;
 use chat::{Chat, Client};
 pub use config::Config;
-use dispatch::{Dispatch, Door, Message};
+use dispatch::{Dispatch, Door, Lifetime};
 use listener::Listener;
 use log::{Log, LogError};
 
@@ -49,7 +49,7 @@ pub struct Server {
     config: Config,
     dispatch: Dispatch,
     door: Door,
-    shutdown: CancellationToken,
+    lifetime: Lifetime,
 }
 
 /// Asks a running server about itself. Cheap to clone.
@@ -84,9 +84,10 @@ impl Server {
         let mut node = [0; 8];
         getrandom::fill(&mut node).expect("the system has random bytes");
         let chat = Chat::new(NodeId(u64::from_le_bytes(node)), config.limits);
-        let (mut dispatch, door) = Dispatch::new(chat, log);
+        let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
+        let (mut dispatch, door) = Dispatch::new(chat, log, &lifetime);
         dispatch.restore().await?;
-        Ok(Server { config, dispatch, door, shutdown })
+        Ok(Server { config, dispatch, door, lifetime })
     }
 
     /// What to ask about the server while it runs.
@@ -100,18 +101,16 @@ impl Server {
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
-        let Server { config, dispatch, door, shutdown } = self;
+        let Server { config, dispatch, door, lifetime: Lifetime { shutdown, end } } = self;
         let mut dispatching = tokio::spawn(dispatch.run());
-        let listener = Listener::new(door.clone(), config, shutdown.clone());
+        let listener = Listener::new(door, config, shutdown.clone());
         let ended = tokio::select! {
             () = listener.run(socket) => None,
             ended = &mut dispatching => Some(ended),
         };
         shutdown.cancel();
-        // When the dispatch task has ended already, it has said its goodbyes.
-        let _ = door.send(Message::Shutdown).await;
         listener.wait_for_connections().await;
-        let _ = door.send(Message::Stop).await;
+        end.cancel();
         let ended = match ended {
             Some(ended) => ended,
             None => dispatching.await,

@@ -19,7 +19,7 @@ use crate::chat::effect::{ConnectionId, Input};
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
 use crate::connection::Connection;
 use crate::dispatch::{Door, Message};
-use crate::outbox::{self, Outbox};
+use crate::outbox::{self, Budget, Outbox};
 
 /// A socket that listens at this address, with a backlog that holds a storm of clients.
 ///
@@ -39,6 +39,7 @@ pub(crate) struct Listener {
     config: Config,
     permits: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
+    budget: Budget,
     shutdown: CancellationToken,
     connections: TaskTracker,
 }
@@ -50,6 +51,7 @@ impl Listener {
             door,
             permits: Arc::new(Semaphore::new(permits)),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
+            budget: Budget::new(config.outboxes_bytes_max),
             shutdown,
             connections: TaskTracker::new(),
             config,
@@ -110,7 +112,7 @@ impl Listener {
         peer: SocketAddr,
         id: ConnectionId,
     ) {
-        let outbox = Outbox::new(self.config.outbox_bytes_max);
+        let outbox = Outbox::new(self.config.outbox_bytes_max, self.budget.clone());
         let Listener { door, config, shutdown, .. } = self;
         let connection = Connection { id, peer, outbox, door, config, shutdown };
         // A bug that one peer hits must not take the others down.
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
     use crate::chat::effect::{NodeId, Proposal};
     use crate::chat::{Chat, Limits};
-    use crate::dispatch::Dispatch;
+    use crate::dispatch::{Dispatch, Lifetime};
     use crate::log::{Batches, Log, LogError, MemoryLog};
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
@@ -267,8 +269,12 @@ mod tests {
     }
 
     fn listener_with(config: Config, log: impl Log) -> Arc<Listener> {
+        listener_for(&Lifetime::default(), config, log)
+    }
+
+    fn listener_for(lifetime: &Lifetime, config: Config, log: impl Log) -> Arc<Listener> {
         let chat = Chat::new(NodeId(1), config.limits);
-        let (dispatch, door) = Dispatch::new(chat, Arc::new(log));
+        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), lifetime);
         tokio::spawn(dispatch.run());
         Listener::new(door, config, CancellationToken::new())
     }
@@ -366,5 +372,23 @@ mod tests {
             "{answer:?}"
         );
         assert!(eve.reader.next().await.is_none(), "and then the connection ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_whose_hello_comes_behind_the_goodbyes_is_told_too() {
+        let lifetime = Lifetime::default();
+        let listener = listener_for(&lifetime, Config::default(), MemoryLog::new());
+        lifetime.shutdown.cancel();
+        // The dispatch task says goodbye to everyone; this connection is about to say hello, and has not heard of it.
+        time::sleep(time::Duration::from_millis(1)).await;
+        let (eve, server_side) = tokio::io::duplex(1 << 16);
+        attend(&listener, server_side, 1);
+        let mut eve = Client::new(eve);
+        let name = UserName::parse("eve").unwrap();
+        let hello = Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO };
+        eve.say(Request::Hello(hello)).await;
+        let last = eve.reader.next().await;
+        let goodbye = Notification::Closing(CloseReason::Shutdown);
+        assert_eq!(last.and_then(Result::ok), Some(ServerFrame::Notification(goodbye)));
     }
 }

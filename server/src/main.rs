@@ -1,13 +1,14 @@
 //! `chatroom-server`: arguments, logging, which log to open; runs until told to stop.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use chatroom_server::config::{self, Config};
 use chatroom_server::console::Console;
-use chatroom_server::log::MemoryLog;
+use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
 use chatroom_server::{Monitor, Server, listener};
 use clap::Parser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,9 +30,10 @@ Signals: SIGTERM, SIGHUP and Ctrl-C say goodbye to everyone and stop the server;
 address, name and groups to the diagnostics."
 )]
 struct Arguments {
-    /// Where to listen. Only this machine can reach 127.0.0.1; others reach 0.0.0.0 and [::].
+    /// Where to listen: an address or a name of this machine. Only this machine can reach 127.0.0.1; others reach 0.0.0.0
+    /// and [::].
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", env = "CHATROOM_LISTEN")]
-    listen: SocketAddr,
+    listen: String,
 
     /// Connections at the same time [default: as many as the limit on file descriptors allows].
     #[arg(long, value_name = "COUNT", env = "CHATROOM_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..))]
@@ -42,6 +44,18 @@ struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..))]
     groups_max: u32,
 
+    /// Where to keep everything [default: $XDG_STATE_HOME/chatroom-server, or ~/.local/state/chatroom-server].
+    #[arg(long, value_name = "DIRECTORY", env = "CHATROOM_DATA")]
+    data: Option<PathBuf>,
+
+    /// Keep everything in memory: a restart forgets it.
+    #[arg(long, conflicts_with = "data")]
+    in_memory: bool,
+
+    /// What "kept" means: `full`, also when the power fails; `normal`, when the server is killed.
+    #[arg(long, value_enum, default_value_t = Durability::Full, env = "CHATROOM_DURABILITY")]
+    durability: Durability,
+
     /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a filter in the syntax of
     /// tracing's `EnvFilter`.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "RUST_LOG")]
@@ -50,16 +64,16 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Arguments { listen, connections_max, groups_max, log } = Arguments::parse();
+    let arguments = Arguments::parse();
     let (diagnostics, _diagnostics_guard) = lossy(std::io::stderr());
     tracing_subscriber::fmt()
-        .with_env_filter(log)
+        .with_env_filter(arguments.log.clone())
         .with_writer(diagnostics)
         .with_ansi(
             std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
         )
         .init();
-    match run(listen, connections_max, groups_max).await {
+    match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("chatroom-server: {error:#}");
@@ -68,12 +82,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(listen: SocketAddr, connections_max: Option<u32>, groups_max: u32) -> anyhow::Result<()> {
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { listen, connections_max, groups_max, .. } = &arguments;
     let (output, _output_guard) = lossy(std::io::stdout());
     let mut config = Config { console: Console::new(output), ..Config::default() };
-    config.limits.groups_max = groups_max;
-    config.connections_max = allowed_connections(connections_max)?;
-    let socket = listener::bind(listen).with_context(|| {
+    config.limits.groups_max = *groups_max;
+    config.connections_max = allowed_connections(*connections_max)?;
+    let socket = resolve(listen).await.and_then(|listen| Ok(listener::bind(listen)?)).with_context(|| {
         format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
     })?;
     let address = socket.local_addr().context("can't tell where the server listens")?;
@@ -81,13 +96,38 @@ async fn run(listen: SocketAddr, connections_max: Option<u32>, groups_max: u32) 
 
     let shutdown = CancellationToken::new();
     stop_on_signals(&shutdown)?;
-    let server = Server::new(Arc::new(MemoryLog::new()), config, shutdown);
+    let server = Server::open(open_log(&arguments)?, config, shutdown).await.context("can't restore the chat")?;
     report_clients_on_signal(server.monitor())?;
     info!(%address, connections_max, groups_max, "listening");
     console.listening();
     server.run(socket).await?;
     info!("stopped");
     Ok(())
+}
+
+/// The log that was asked for.
+fn open_log(arguments: &Arguments) -> anyhow::Result<Arc<dyn Log>> {
+    if arguments.in_memory {
+        return Ok(Arc::new(MemoryLog::new()));
+    }
+    let directory = match &arguments.data {
+        Some(directory) => directory.clone(),
+        None => default_directory().context("there is no home directory; say where to keep everything with --data")?,
+    };
+    info!(directory = %directory.display(), "keeping everything");
+    Ok(Arc::new(SqliteLog::open(&directory, arguments.durability)?))
+}
+
+/// `$XDG_STATE_HOME/chatroom-server`, or what the XDG Base Directory Specification says in its absence.
+fn default_directory() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+    Some(state.join("chatroom-server"))
+}
+
+async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
+    let mut addresses = tokio::net::lookup_host(listen).await.context("it needs an address and a port")?;
+    addresses.next().context("that name has no address")
 }
 
 /// As many as were asked for, within what file descriptors allow.
@@ -129,7 +169,13 @@ fn report_clients_on_signal(monitor: Monitor) -> anyhow::Result<()> {
             let clients = monitor.clients().await;
             info!(count = clients.len(), "clients");
             for client in clients {
-                info!(address = %client.address, name = %client.name, groups = ?client.groups, "client");
+                info!(
+                    address = %client.address,
+                    name = %client.name,
+                    groups = ?client.groups,
+                    connected = client.is_connected,
+                    "client"
+                );
             }
         }
     });

@@ -1,16 +1,17 @@
 //! The outbox: what waits to be written to one connection. The dispatch task puts frames in and never waits; the
 //! connection's own task takes them out, many in one write.
 //!
-//! It is bounded in bytes. When a frame does not fit, the peer is too slow: what waits is dropped (the peer can have it
-//! again from the log), the reason takes its place, and the connection ends.
+//! It is bounded in bytes, and so are all outboxes together. When a frame does not fit, the peer is too slow: what waits
+//! is dropped, the reason takes its place, and the connection ends.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatroom_proto::codec::{self, FrameError};
 use chatroom_proto::{CloseReason, Notification, ServerFrame};
 use tokio::sync::Notify;
 
-use crate::config::OUTBOX_PAUSE_BYTES;
+use crate::config::{OUTBOX_FAIR_BYTES, OUTBOX_PAUSE_BYTES};
 
 /// Both ends of one connection's outbox.
 #[derive(Debug, Clone)]
@@ -22,12 +23,41 @@ struct Shared {
     /// Something to write, something answered, or closed: whoever waits looks for itself.
     changed: Notify,
     bytes_max: usize,
+    budget: Budget,
+}
+
+/// What all outboxes of a server hold together.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    held: Arc<AtomicUsize>,
+    bytes_max: usize,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub(crate) fn new(bytes_max: usize) -> Budget {
+        Budget { held: Arc::default(), bytes_max }
+    }
+
+    fn take(&self, bytes: usize) {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn is_spent(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > self.bytes_max
+    }
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     /// Whole frames, length prefixes included.
     bytes: Vec<u8>,
+    /// How many bytes are being written.
+    writing: usize,
     /// Requests that were handed on and not answered yet.
     asks: u32,
     /// Whether the connection was let in.
@@ -57,9 +87,9 @@ pub(crate) enum Taken {
 }
 
 impl Outbox {
-    /// An empty outbox of this size.
-    pub(crate) fn new(bytes_max: usize) -> Outbox {
-        Outbox(Arc::new(Shared { queue: Mutex::default(), changed: Notify::new(), bytes_max }))
+    /// An empty outbox of this size, which shares a budget with the others.
+    pub(crate) fn new(bytes_max: usize, budget: Budget) -> Outbox {
+        Outbox(Arc::new(Shared { queue: Mutex::default(), changed: Notify::new(), bytes_max, budget }))
     }
 
     /// Puts a frame in, as [`codec::encode`] made it. Nothing, once closed.
@@ -76,11 +106,15 @@ impl Outbox {
         let mut queue = self.queue();
         queue.asks = queue.asks.saturating_sub(answered);
         if !queue.closed {
-            if queue.bytes.len() + frame.len() > self.0.bytes_max {
+            let Shared { bytes_max, budget, .. } = &*self.0;
+            let held = queue.bytes.len() + queue.writing + frame.len();
+            if held > *bytes_max || (held > OUTBOX_FAIR_BYTES && budget.is_spent()) {
+                budget.give_back(queue.bytes.len());
                 queue.bytes = Vec::new();
-                queue.close(Some(CloseReason::TooSlow));
+                self.close_queue(&mut queue, Some(CloseReason::TooSlow));
             } else {
                 queue.bytes.extend_from_slice(frame);
+                budget.take(frame.len());
             }
         }
         if std::mem::replace(&mut queue.dirty, true) { Pushed::More } else { Pushed::First }
@@ -94,11 +128,22 @@ impl Outbox {
 
     /// Takes nothing in any more, says why (unless the peer knows), and wakes.
     pub(crate) fn close(&self, reason: Option<CloseReason>) {
-        self.queue().close(reason);
+        self.close_queue(&mut self.queue(), reason);
         self.wake();
     }
 
-    /// Waits until there is something to write, or nothing more will come, and swaps it with `into`, which is empty.
+    fn close_queue(&self, queue: &mut Queue, reason: Option<CloseReason>) {
+        if std::mem::replace(&mut queue.closed, true) {
+            return;
+        }
+        if let Some(Ok(frame)) = reason.map(closing) {
+            queue.bytes.extend_from_slice(&frame);
+            self.0.budget.take(frame.len());
+        }
+    }
+
+    /// Waits until there is something to write, or nothing more will come, and swaps it with `into`, which is empty. What
+    /// was taken before is written by now.
     pub(crate) async fn take(&self, into: &mut Vec<u8>) -> Taken {
         let taken = self
             .until(|queue| {
@@ -106,6 +151,7 @@ impl Outbox {
                     return None;
                 }
                 std::mem::swap(&mut queue.bytes, into);
+                self.0.budget.give_back(std::mem::replace(&mut queue.writing, into.len()));
                 Some(if queue.closed { Taken::Last } else { Taken::More })
             })
             .await;
@@ -171,17 +217,10 @@ impl Outbox {
     }
 }
 
-impl Queue {
-    fn close(&mut self, reason: Option<CloseReason>) {
-        if self.closed {
-            return;
-        }
-        self.closed = true;
-        if let Some(reason) = reason
-            && let Ok(frame) = closing(reason)
-        {
-            self.bytes.extend_from_slice(&frame);
-        }
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.budget.give_back(queue.bytes.len() + queue.writing);
     }
 }
 
@@ -194,6 +233,10 @@ pub(crate) fn closing(reason: CloseReason) -> Result<bytes::Bytes, FrameError> {
 mod tests {
     use super::*;
 
+    fn outbox(bytes_max: usize) -> Outbox {
+        Outbox::new(bytes_max, Budget::new(usize::MAX))
+    }
+
     async fn drain(outbox: &Outbox) -> (Vec<u8>, Taken) {
         let mut bytes = Vec::new();
         let taken = outbox.take(&mut bytes).await;
@@ -202,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_come_out_together_and_in_order() {
-        let outbox = Outbox::new(100);
+        let outbox = outbox(100);
         assert_eq!(outbox.push(b"one "), Pushed::First);
         assert_eq!(outbox.push(b"two"), Pushed::More);
         outbox.wake();
@@ -212,7 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_overflow_drops_what_waits_and_says_why() {
-        let outbox = Outbox::new(8);
+        let outbox = outbox(8);
         let _ = outbox.push(b"12345678");
         let _ = outbox.push(b"9");
         let _ = outbox.push(b"never");
@@ -222,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_reason_for_closing_is_the_one_that_is_told() {
-        let outbox = Outbox::new(100);
+        let outbox = outbox(100);
         outbox.close(Some(CloseReason::Replaced));
         outbox.close(Some(CloseReason::Shutdown));
         let replaced = closing(CloseReason::Replaced).unwrap().to_vec();
@@ -231,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_who_has_asked_enough_waits_for_an_answer() {
-        let outbox = Outbox::new(100);
+        let outbox = outbox(100);
         assert_eq!(outbox.ask(0).await, Some(()));
         let mut second = Box::pin(outbox.ask(0));
         assert!(futures_util::poll!(&mut second).is_pending());
@@ -244,11 +287,39 @@ mod tests {
 
     #[tokio::test]
     async fn one_who_does_not_read_asks_no_more() {
-        let outbox = Outbox::new(2 * OUTBOX_PAUSE_BYTES);
+        let outbox = outbox(2 * OUTBOX_PAUSE_BYTES);
         let _ = outbox.push(&vec![0; OUTBOX_PAUSE_BYTES + 1]);
         let mut asking = Box::pin(outbox.ask(9));
         assert!(futures_util::poll!(&mut asking).is_pending());
         drain(&outbox).await;
         assert_eq!(asking.await, Some(()));
+    }
+
+    #[tokio::test]
+    async fn what_is_being_written_counts() {
+        let outbox = outbox(8);
+        let _ = outbox.push(b"12345");
+        assert_eq!(drain(&outbox).await.0, b"12345");
+        let _ = outbox.push(b"6789");
+        let too_slow = closing(CloseReason::TooSlow).unwrap().to_vec();
+        assert_eq!(drain(&outbox).await, (too_slow, Taken::Last));
+    }
+
+    #[tokio::test]
+    async fn when_the_budget_is_spent_those_are_closed_who_hold_the_most() {
+        let budget = Budget::new(3 * OUTBOX_FAIR_BYTES);
+        let new = || Outbox::new(100 * OUTBOX_FAIR_BYTES, budget.clone());
+        let (slow, quick) = (new(), new());
+        let _ = slow.push(&vec![0; 3 * OUTBOX_FAIR_BYTES]);
+        let _ = quick.push(&[1; 1_000]);
+        assert_eq!(drain(&quick).await, (vec![1; 1_000], Taken::More));
+        let _ = slow.push(b"more");
+        assert_eq!(drain(&slow).await.1, Taken::Last, "too slow");
+
+        drop((slow, quick));
+        let fresh = new();
+        let _ = fresh.push(&vec![0; 2 * OUTBOX_FAIR_BYTES]);
+        let _ = fresh.push(b"more");
+        assert_eq!(drain(&fresh).await.1, Taken::More, "what the others held was given back");
     }
 }

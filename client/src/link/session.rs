@@ -1,10 +1,10 @@
 //! One connection's life: frames out, frames in, events to the program, and is the other side still there?
 //!
 //! Three things go on at once and never wait for one another: writing, which a future of its own does; reading, which
-//! pauses while the program has not taken the last event; and taking in what is asked, which pauses while too much is
-//! unanswered. So two sides that are both full still drain each other.
+//! never pauses; and taking in what is asked, which pauses while too much is unanswered. So two sides that are both
+//! full still drain each other, and a program that waits for an answer gets it while it takes no events: reading must
+//! not wait for a program that may be waiting for what is still to be read.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
@@ -33,8 +33,6 @@ const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
 /// What lives as long as the connection.
 struct Talk {
     frames_out: mpsc::Sender<ClientFrame>,
-    /// What the program has not taken yet. While there is something, nothing is read.
-    undelivered: VecDeque<Event>,
     /// The server's last word.
     closing: Option<CloseReason>,
     /// When something was last heard.
@@ -44,13 +42,12 @@ struct Talk {
 }
 
 impl<D: Dial> Link<D> {
-    /// Serves one connection until it ends; `news` is what the program must hear first.
-    pub(super) async fn serve(&mut self, connection: Connection<D::Stream>, news: Vec<Event>) -> End {
+    /// Serves one connection until it ends.
+    pub(super) async fn serve(&mut self, connection: Connection<D::Stream>) -> End {
         let Connection { mut reader, writer, .. } = connection;
         let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
         let now = Instant::now();
-        let mut talk =
-            Talk { frames_out, undelivered: news.into(), closing: None, heard: now, due_since: now };
+        let mut talk = Talk { frames_out, closing: None, heard: now, due_since: now };
         for frame in self.unanswered.frames() {
             talk.send(frame);
         }
@@ -60,31 +57,28 @@ impl<D: Dial> Link<D> {
         let mut is_asked = true;
         let events = self.events.clone();
         loop {
-            let reads = talk.undelivered.is_empty();
             tokio::select! {
                 error = &mut writing, if write_failed.is_none() => {
                     // The reason may still wait to be read: go on until that fails, too, or is overdue.
                     write_failed = Some(error);
                     alarm.as_mut().reset(Instant::now() + LAST_WORD_WAIT);
                 }
-                frame = reader.next(), if reads => {
+                frame = reader.next() => {
                     if let Some(end) = self.handle_frame(&mut talk, frame) {
-                        self.deliver_last(talk).await;
                         return end;
                     }
-                    talk.deliver(&events);
+                    self.outbox.deliver(&events);
+                    if self.outbox.is_overrun() {
+                        return self.give_up_overrun();
+                    }
                 }
-                room = events.reserve(), if !reads => {
-                    drop(room);
-                    talk.deliver(&events);
-                    talk.listen_again();
-                }
+                () = self.outbox.deliver_when_it_may(&events) => {}
                 ask = self.asks.recv(), if is_asked && self.has_room(&talk) => match ask {
                     Some(ask) => self.take_in(&mut talk, ask),
                     None => is_asked = false,
                 },
                 () = events.closed(), if !is_asked => return End::Over(Ended::Left),
-                () = &mut alarm, if reads => match self.check_alive(&mut talk, write_failed) {
+                () = &mut alarm => match self.check_alive(&mut talk, write_failed) {
                     Ok(next) => alarm.as_mut().reset(next),
                     Err(lost) => return End::Lost(lost),
                 },
@@ -179,10 +173,12 @@ impl<D: Dial> Link<D> {
         match door {
             // One who no longer waits for the answer does not want it.
             Door::Asker(asker) => drop(asker.send(result)),
-            Door::Events => talk.undelivered.push_back(Event::Answer { tag, request, result }),
+            Door::Events => self.outbox.push(Event::Answer { tag, request, result }),
             Door::Rejoin => {
                 let missed = missed.is_some_and(|group| !self.unanswered.has_post_to(&group));
-                talk.undelivered.extend(rejoined(request, result, missed));
+                if let Some(event) = rejoined(request, result, missed) {
+                    self.outbox.push(event);
+                }
             }
             Door::Alive => {}
         }
@@ -197,20 +193,21 @@ impl<D: Dial> Link<D> {
                 if let Some(missed) = self.state.notified(&notification)
                     && !self.unanswered.has_post_to(&missed)
                 {
-                    talk.undelivered.push_back(Event::Missed(missed));
+                    self.outbox.push(Event::Missed(missed));
                 }
-                talk.undelivered.push_back(Event::Notification(notification));
+                self.outbox.push(Event::Notification(notification));
             }
         }
     }
 
-    /// The program hears everything that came before the end.
-    async fn deliver_last(&self, talk: Talk) {
-        for event in talk.undelivered {
-            if self.events.send(event).await.is_err() {
-                return;
-            }
+    /// More came than the program takes. What is kept is only what must be told; a program that does not even take
+    /// that will never take anything.
+    fn give_up_overrun(&mut self) -> End {
+        self.outbox.shed();
+        if self.outbox.is_overrun() {
+            return End::Over(Ended::GaveUp(Lost::Overrun));
         }
+        End::Lost(Lost::Overrun)
     }
 }
 
@@ -220,22 +217,6 @@ impl Talk {
         if let Err(TrySendError::Full(frame)) = self.frames_out.try_send(frame) {
             tracing::error!(tag = ?frame.tag, "no room for a frame: FRAMES_OUT_MAX is wrong");
         }
-    }
-
-    /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants none.
-    fn deliver(&mut self, events: &mpsc::Sender<Event>) {
-        while let Some(event) = self.undelivered.pop_front() {
-            if let Err(TrySendError::Full(event)) = events.try_send(event) {
-                self.undelivered.push_front(event);
-                return;
-            }
-        }
-    }
-
-    /// Nothing was read while the program was busy: what was not heard meanwhile was not missing.
-    fn listen_again(&mut self) {
-        self.heard = Instant::now();
-        self.due_since = self.heard;
     }
 
     /// Why the connection really ended: the server's last word says more than the socket.

@@ -1,7 +1,8 @@
 //! The link against a scripted server, over pipes in memory and with a clock that only moves when everybody waits.
 
+mod busy_program;
 mod coming_back;
-mod fake;
+pub(crate) mod fake;
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use chatroom_proto::{CloseReason, Notification, Page, Proof, Refusal, Request, Response, Seq, Tag};
 use tokio::time::Instant;
 
-use super::{ANSWER_DEADLINE, ASKS_QUEUED_MAX, ASKS_WAITING_MAX, EVENTS_MAX, SILENCE_MAX};
+use super::{ANSWER_DEADLINE, ASKS_QUEUED_MAX, ASKS_WAITING_MAX, SILENCE_MAX};
 use crate::client::{AskError, ConnectError, Reconnect};
 use crate::event::{Ended, Event, Lost};
 use fake::{FakeServer, body, connected, group, group_post, joined, posted, public, user};
@@ -130,32 +131,6 @@ async fn no_more_is_unanswered_than_may_be_and_the_rest_waits() {
     }
     assert!(tags.is_sorted());
     asking.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_program_that_reads_no_events_stops_the_reading_and_not_the_writing() {
-    let (client, mut events, connection, _server) = connected(Reconnect::Never).await;
-    let count = EVENTS_MAX as u64 + 2_000;
-    let (mut saying, mut hearing) = connection.split();
-    let flood = tokio::spawn(async move {
-        for seq in 0..count {
-            saying.notify(group_post("General", 11 + seq, 10 + seq)).await;
-        }
-        saying
-    });
-    // The clock moves only when everybody waits: the flood is stuck now.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!flood.is_finished());
-    for text in ["one", "two", "three"] {
-        client.submit(public("General", text)).await.unwrap();
-        assert!(matches!(hearing.asked().await.1, Request::Public { .. }));
-    }
-    // Silence for as long as the program does not listen is not the server's fault.
-    tokio::time::sleep(SILENCE_MAX * 3).await;
-    for seq in 0..count {
-        assert_eq!(events.next().await, Some(Event::Notification(group_post("General", 11 + seq, 10 + seq))));
-    }
-    flood.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ impl View {
         let why = match lost {
             Lost::Closed(reason) => format!(" ({})", reason_text(*reason)),
             Lost::HungUp | Lost::Failed(_) => String::new(),
-            Lost::Silent => " (nothing was heard from the server)".to_owned(),
+            Lost::Silent | Lost::Overrun => format!(" ({})", lost_text(*lost)),
         };
         self.trouble(format!("Connection lost; reconnecting...{why}"))
     }
@@ -77,6 +77,11 @@ impl View {
         }))
     }
 
+    /// It takes a while to connect.
+    pub(crate) fn connecting(self, host: &str, port: u16) -> String {
+        self.system(format!("Connecting to {host}:{port}..."))
+    }
+
     /// There is no connection to begin with.
     pub(crate) fn connect_error(self, error: &ConnectError, host: &str, port: u16) -> String {
         self.trouble(match error {
@@ -106,6 +111,7 @@ fn lost_text(lost: Lost) -> String {
         Lost::Closed(reason) => reason_text(reason).to_owned(),
         Lost::HungUp => "the server hung up".to_owned(),
         Lost::Silent => "nothing was heard from the server".to_owned(),
+        Lost::Overrun => "what came was not read fast enough".to_owned(),
         Lost::Failed(kind) => kind.to_string(),
     }
 }

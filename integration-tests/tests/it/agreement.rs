@@ -13,7 +13,7 @@ use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 /// Small enough that every bound is met again and again.
-const LIMITS: Limits = Limits { groups_max: 4, memberships_max: 3, grace_ms: 3_000 };
+const LIMITS: Limits = Limits { groups_max: 4, memberships_max: 3, grace_ms: 3_000, held_max: 3 };
 
 /// One server: its chat, how far it has read the log, and its connections.
 struct Node {

@@ -371,7 +371,7 @@ async fn a_post_that_comes_again_is_kept_once() {
 #[tokio::test]
 async fn groups_and_memberships_are_bounded() {
     check_with(
-        Limits { groups_max: 3, memberships_max: 2, grace_ms: 30_000 },
+        Limits { groups_max: 3, memberships_max: 2, ..Limits::default() },
         "
         jim comes
         jim> create tea

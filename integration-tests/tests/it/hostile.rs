@@ -255,7 +255,9 @@ async fn one_who_closes_the_sending_side_still_gets_the_answers() {
 
 #[tokio::test]
 async fn a_server_that_goes_down_says_goodbye_to_everyone() {
-    let Table { host, mut jim, mut ann, .. } = Table::set(Config::default()).await;
+    // At once, and not only when it has waited long enough.
+    let config = Config { shutdown_deadline: DEADLINE * 10, ..Config::default() };
+    let Table { host, mut jim, mut ann, .. } = Table::set(config).await;
     let (mut stranger, _write) = Guest::connect_raw(host.address).await;
     // Connections are accepted in their order: once eve is in, the stranger is at the door.
     let _eve = host.guest("eve").await;

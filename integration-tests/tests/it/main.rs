@@ -1,7 +1,9 @@
 //! All scenes, in one binary: each file is about one thing that can go wrong.
 
 mod agreement;
+mod crowd;
 mod dialogue;
+mod durable;
 mod figure_one;
 mod hostile;
 mod kit;

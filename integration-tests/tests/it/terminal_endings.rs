@@ -1,13 +1,22 @@
 //! However the client ends, the terminal is usable afterwards, and the exit code tells what happened.
 
 use std::path::Path;
+use std::time::Duration;
 
-use chatroom_proto::{Notification, Request, Response, Seq};
-use integration_tests::guest::{Guest, user};
+use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
+use chatroom_proto::{
+    ClientFrame, Membership, Notification, Page, Request, Response, Seq, ServerFrame, Token, Welcome,
+};
+use integration_tests::guest::{Guest, group, user};
 use integration_tests::program::{Home, ServerProgram, programs, quiet_port};
 use integration_tests::screen::{Screen, Size};
 use integration_tests::terminal::{Key, Left, Modes, Terminal};
 use rustix::process::Signal;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+/// Far less than any deadline of the client's, for a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(4);
 
 /// The client is gone with this code, and the terminal is as a shell wants it.
 #[track_caller]
@@ -130,8 +139,75 @@ async fn a_lost_server_and_then_exit_leaves_a_usable_terminal() {
     let (server, mut jim, _ann) = jim_and_ann().await;
     server.kill();
     jim.wait_for("the loss", |screen| !screen.lines_beginning("Connection lost").is_empty());
-    jim.type_line("exit");
+    jim.type_text("exit");
+    let before = Instant::now();
+    jim.press(Key::Enter);
     left_usable(&jim, 0);
+    assert!(before.elapsed() < AT_ONCE, "there is nothing to wait for");
+}
+
+#[tokio::test]
+async fn one_who_leaves_while_the_server_is_away_is_told_what_was_not_sent_and_does_not_wait() {
+    // 140: more than may be on their way at once.
+    for count in [1, 140] {
+        let (server, mut jim, _ann) = jim_and_ann().await;
+        server.kill();
+        jim.wait_for("the loss", |screen| !screen.lines_beginning("Connection lost").is_empty());
+        for number in 0..count {
+            jim.type_line(&format!("public General number {number}"));
+        }
+        jim.wait_for("all that was typed", |screen| {
+            screen.lines_beginning("public").len() == count && screen.before_cursor.is_empty()
+        });
+        let before = Instant::now();
+        jim.press(Key::Control('d'));
+        let left = left_usable(&jim, 3);
+        assert!(before.elapsed() < AT_ONCE, "there is nothing to wait for");
+        let were = if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") };
+        assert!(left.screen.has(&format!("The connection is lost: {were} not sent.")), "{}", left.screen);
+    }
+}
+
+// With a thread for the server: this one waits for the screen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_who_has_left_a_server_that_does_not_answer_can_interrupt_the_waiting() {
+    let mut jim = Terminal::sit_down_at(welcoming_and_no_more().await, "Jim");
+    for number in 0..140 {
+        jim.type_line(&format!("public General number {number}"));
+    }
+    jim.type_line("exit");
+    jim.wait_for("the end of typing", |screen| screen.has("exit") && !screen.bracketed_paste);
+    while jim.modes() != Modes::USABLE {
+        tokio::task::yield_now().await;
+    }
+    jim.press(Key::Control('c'));
+    left_usable(&jim, 128 + 2);
+}
+
+/// The port of a server that welcomes one client, and then only listens.
+async fn welcoming_and_no_more() -> u16 {
+    let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let port = socket.local_addr().expect("it has an address").port();
+    tokio::spawn(async move {
+        let (read, write) = socket.accept().await.expect("somebody comes").0.into_split();
+        let mut frames = FrameReader::<_, ClientFrame>::new(read, FRAME_BYTES_MAX);
+        let hello = frames.next().await.expect("a frame").expect("a hello");
+        let welcome = Welcome {
+            version: 1,
+            name: user("Jim"),
+            token: Token([0; 32]),
+            resumed: false,
+            grace_ms: 30_000,
+            seq: Seq::ZERO,
+            groups: Page::fill([Membership { group: group("General"), head: Seq::ZERO }]),
+        };
+        let mut writer = FrameWriter::new(write);
+        let answer = ServerFrame::Response { tag: hello.tag, result: Ok(Response::Welcome(welcome)) };
+        writer.feed(answer).await.expect("they listen");
+        writer.flush().await.expect("they listen");
+        while frames.next().await.is_some() {}
+    });
+    port
 }
 
 #[test]

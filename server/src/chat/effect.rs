@@ -271,6 +271,8 @@ pub enum Audience {
     AllBut {
         /// The sessions.
         sessions: Arc<Vec<SessionId>>,
+        /// Some more, who are not among these.
+        and: Vec<SessionId>,
         /// The one that knows already.
         except: SessionId,
     },
@@ -279,10 +281,12 @@ pub enum Audience {
 impl Audience {
     /// The sessions that are meant.
     pub fn iter(&self) -> impl Iterator<Item = SessionId> + '_ {
-        let (sessions, except) = match self {
-            Audience::One(session) => (std::slice::from_ref(session), None),
-            Audience::AllBut { sessions, except } => (sessions.as_slice(), Some(*except)),
+        let (sessions, and, except) = match self {
+            Audience::One(session) => (std::slice::from_ref(session), &[][..], None),
+            Audience::AllBut { sessions, and, except } => {
+                (sessions.as_slice(), and.as_slice(), Some(*except))
+            }
         };
-        sessions.iter().copied().filter(move |&session| Some(session) != except)
+        sessions.iter().chain(and).copied().filter(move |&session| Some(session) != except)
     }
 }

@@ -24,36 +24,41 @@ pub(crate) struct Group {
     pub(crate) owner: Option<NameKey>,
     /// Its newest post.
     pub(crate) head: Seq,
-    /// Shared with the effects that are under way, so that telling 10,000 members copies no list; changing it copies
-    /// the list only while such an effect exists.
-    members: Arc<Vec<SessionId>>,
+    /// The members that have a connection: who is told. Shared with the effects that are under way, so that telling
+    /// 10,000 members copies no list; changing it copies the list only while such an effect exists.
+    present: Arc<Vec<SessionId>>,
 }
 
 impl Group {
     /// A group without members.
     pub(crate) fn new(name: GroupName, owner: Option<NameKey>) -> Group {
-        Group { name, owner, head: Seq::ZERO, members: Arc::default() }
+        Group { name, owner, head: Seq::ZERO, present: Arc::default() }
     }
 
-    /// Adds a session that is not a member.
+    /// A member has a connection, or one with a connection has become a member.
     pub(crate) fn enter(&mut self, session: SessionId) {
-        Arc::make_mut(&mut self.members).push(session);
+        Arc::make_mut(&mut self.present).push(session);
     }
 
-    /// Takes a session out, if it is a member.
+    /// The reverse.
     pub(crate) fn quit(&mut self, session: SessionId) {
-        if let Some(place) = self.members.iter().position(|&member| member == session) {
-            Arc::make_mut(&mut self.members).swap_remove(place);
+        if let Some(place) = self.present.iter().position(|&member| member == session) {
+            Arc::make_mut(&mut self.present).swap_remove(place);
         }
     }
 
-    /// The sessions that are members, in no order.
-    pub(crate) fn members(&self) -> &[SessionId] {
-        &self.members
+    /// The members that have a connection, in no order.
+    pub(crate) fn present(&self) -> &[SessionId] {
+        &self.present
     }
 
     /// Everyone in the group but one.
     pub(crate) fn all_but(&self, except: SessionId) -> Audience {
-        Audience::AllBut { sessions: Arc::clone(&self.members), except }
+        self.all_but_and(except, Vec::new())
+    }
+
+    /// Everyone in the group but one, and some others.
+    pub(crate) fn all_but_and(&self, except: SessionId, and: Vec<SessionId>) -> Audience {
+        Audience::AllBut { sessions: Arc::clone(&self.present), and, except }
     }
 }

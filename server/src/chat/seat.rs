@@ -14,7 +14,7 @@ pub(super) struct Seat {
     /// Its proposals that were not applied yet.
     pub(super) under_way: u32,
     /// Requests that wait for these, in their order. Bounded: a connection stops reading when
-    /// [`ASKS_UNDER_WAY_MAX`](crate::config::ASKS_UNDER_WAY_MAX) requests are unanswered.
+    /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered.
     pub(super) waiting: VecDeque<(Tag, Request)>,
 }
 

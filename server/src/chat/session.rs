@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chatroom_proto::{PostId, Seq, Tag, UnixMillis, UserName};
+use chatroom_proto::{ASKS_UNANSWERED_MAX, PostId, Seq, Tag, UnixMillis, UserName};
 
 use super::effect::{Address, Place, SessionId, TokenDigest};
 use super::group::GroupId;
 
-/// How many of a session's latest deeds are remembered, to recognize one that comes again. A connection has at most
-/// this many requests unanswered ([`ASKS_UNDER_WAY_MAX`](crate::config::ASKS_UNDER_WAY_MAX)), and they are taken in
-/// order, so one that got no answer is always among them.
-pub(crate) const DEEDS_REMEMBERED_MAX: usize = 256;
+/// How many of a session's latest posts are remembered, and how many of its other deeds, to recognize one that comes
+/// again: twice as many as a client may leave unanswered ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one
+/// that got no answer is always among them, whatever else the client did when it came back.
+const DEEDS_REMEMBERED_MAX: usize = 2 * ASKS_UNANSWERED_MAX as usize;
+
+/// How many people a session's private conversations are followed with; the one that is silent for longest is
+/// forgotten, and its next post begins a new chain.
+pub(crate) const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 
 /// One person's stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,31 +51,25 @@ pub(crate) enum Presence {
 
 /// A session's latest deeds that took effect, newest last: what a repeat is answered from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Done(VecDeque<Deeded>);
+pub(crate) struct Done {
+    posts: Posts,
+    verbs: VecDeque<Deeded>,
+}
 
-/// A deed that took effect, as far as it must be known again.
+/// Posts, known by their ids. The ids stand alone because every new post is looked for among all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Posts {
+    ids: VecDeque<PostId>,
+    facts: VecDeque<(Seq, UnixMillis)>,
+}
+
+/// A deed about a group, known by its request's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deeded {
-    /// A post, known by its id.
-    Posted {
-        /// Its id.
-        id: PostId,
-        /// Its place.
-        seq: Seq,
-        /// Its time.
-        at: UnixMillis,
-    },
-    /// A deed about a group, known by its request's tag.
-    Group {
-        /// The tag.
-        tag: Tag,
-        /// What was done.
-        verb: Verb,
-        /// To which group.
-        group: GroupId,
-        /// Its place.
-        seq: Seq,
-    },
+struct Deeded {
+    tag: Tag,
+    verb: Verb,
+    group: GroupId,
+    seq: Seq,
 }
 
 /// What can be done to a group.
@@ -86,43 +84,51 @@ pub(crate) enum Verb {
 }
 
 impl Done {
-    /// Remembers a deed, and forgets the oldest when there are too many.
-    pub(crate) fn push(&mut self, deed: Deeded) {
-        if self.0.len() == DEEDS_REMEMBERED_MAX {
-            self.0.pop_front();
+    /// A session's beginning, when the same person posted this in an earlier one. Tags begin anew.
+    pub(crate) fn inheriting(posts: Posts) -> Done {
+        Done { posts, verbs: VecDeque::new() }
+    }
+
+    /// Remembers a post.
+    pub(crate) fn posted(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
+        if self.posts.ids.len() == DEEDS_REMEMBERED_MAX {
+            self.posts.ids.pop_front();
+            self.posts.facts.pop_front();
         }
-        self.0.push_back(deed);
+        self.posts.ids.push_back(id);
+        self.posts.facts.push_back((seq, at));
+    }
+
+    /// Remembers what a request did to a group.
+    pub(crate) fn did(&mut self, tag: Tag, verb: Verb, group: GroupId, seq: Seq) {
+        if self.verbs.len() == DEEDS_REMEMBERED_MAX {
+            self.verbs.pop_front();
+        }
+        self.verbs.push_back(Deeded { tag, verb, group, seq });
     }
 
     /// The post with this id.
-    pub(crate) fn post(&self, wanted: PostId) -> Option<(Seq, UnixMillis)> {
-        self.0.iter().rev().find_map(|deed| match *deed {
-            Deeded::Posted { id, seq, at } if id == wanted => Some((seq, at)),
-            _ => None,
-        })
+    pub(crate) fn post(&self, id: PostId) -> Option<(Seq, UnixMillis)> {
+        let place = self.posts.ids.iter().position(|known| *known == id)?;
+        self.posts.facts.get(place).copied()
     }
 
-    /// What this request did to this group.
-    pub(crate) fn group(&self, asked: Tag, verb: Verb, group: GroupId) -> Option<Seq> {
-        self.0.iter().rev().find_map(|deed| match *deed {
-            Deeded::Group { tag, verb: done, group: with, seq }
-                if (tag, done, with) == (asked, verb, group) =>
-            {
-                Some(seq)
-            }
-            _ => None,
-        })
+    /// When this request did this to this group.
+    pub(crate) fn verb(&self, tag: Tag, verb: Verb, group: GroupId) -> Option<Seq> {
+        let same = |deed: &&Deeded| (deed.tag, deed.verb, deed.group) == (tag, verb, group);
+        self.verbs.iter().rev().find(same).map(|deed| deed.seq)
     }
 
-    /// The posts alone: what is still true of the same person in another session, where tags begin anew.
-    pub(crate) fn into_posts(mut self) -> Done {
-        self.0.retain(|deed| matches!(deed, Deeded::Posted { .. }));
-        self
+    /// The posts: what is still true of the same person in another session.
+    pub(crate) fn into_posts(self) -> Posts {
+        self.posts
     }
+}
 
-    /// Whether nothing is remembered.
+impl Posts {
+    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ids.is_empty()
     }
 }
 
@@ -130,30 +136,46 @@ impl Done {
 mod tests {
     use super::*;
 
-    fn post(n: u8) -> Deeded {
-        Deeded::Posted { id: PostId([n; 16]), seq: Seq(u64::from(n)), at: UnixMillis(0) }
+    fn id(n: usize) -> PostId {
+        PostId((n as u128).to_be_bytes())
     }
 
     #[test]
-    fn a_repeat_is_known_as_long_as_it_can_be_unanswered() {
+    fn every_post_that_can_be_unanswered_is_known_whatever_else_was_done() {
+        let unanswered = ASKS_UNANSWERED_MAX as usize;
         let mut done = Done::default();
-        for n in 0..=255 {
-            done.push(post(n));
+        for n in 0..unanswered {
+            done.posted(id(n), Seq(n as u64), UnixMillis(0));
         }
-        assert_eq!(done.post(PostId([0; 16])), Some((Seq(0), UnixMillis(0))));
-        done.push(Deeded::Group { tag: Tag(1), verb: Verb::Join, group: GroupId::GENERAL, seq: Seq(300) });
-        assert_eq!(done.post(PostId([0; 16])), None);
-        assert_eq!(done.group(Tag(1), Verb::Join, GroupId::GENERAL), Some(Seq(300)));
-        assert_eq!(done.group(Tag(1), Verb::Leave, GroupId::GENERAL), None);
+        let mut done = Done::inheriting(done.into_posts());
+        for n in 0..400 {
+            done.did(Tag(n), Verb::Join, GroupId::GENERAL, Seq(1_000));
+        }
+        for n in 0..unanswered {
+            assert_eq!(done.post(id(n)), Some((Seq(n as u64), UnixMillis(0))));
+            done.posted(id(unanswered + n), Seq(2_000), UnixMillis(0));
+        }
     }
 
     #[test]
-    fn another_session_inherits_posts_and_no_tags() {
+    fn what_is_remembered_is_bounded() {
         let mut done = Done::default();
-        done.push(post(1));
-        done.push(Deeded::Group { tag: Tag(1), verb: Verb::Join, group: GroupId::GENERAL, seq: Seq(2) });
-        let inherited = done.into_posts();
-        assert!(inherited.post(PostId([1; 16])).is_some());
-        assert_eq!(inherited.group(Tag(1), Verb::Join, GroupId::GENERAL), None);
+        for n in 0..=DEEDS_REMEMBERED_MAX {
+            done.posted(id(n), Seq(1), UnixMillis(0));
+            done.did(Tag(n as u32), Verb::Join, GroupId::GENERAL, Seq(1));
+        }
+        assert_eq!(done.post(id(0)), None);
+        assert_eq!(done.verb(Tag(0), Verb::Join, GroupId::GENERAL), None);
+        assert!(done.post(id(1)).is_some() && done.verb(Tag(1), Verb::Join, GroupId::GENERAL).is_some());
+    }
+
+    #[test]
+    fn a_repeat_is_the_same_request_about_the_same_thing() {
+        let mut done = Done::default();
+        done.did(Tag(1), Verb::Join, GroupId::GENERAL, Seq(3));
+        assert_eq!(done.verb(Tag(1), Verb::Join, GroupId::GENERAL), Some(Seq(3)));
+        assert_eq!(done.verb(Tag(1), Verb::Leave, GroupId::GENERAL), None);
+        assert_eq!(done.verb(Tag(2), Verb::Join, GroupId::GENERAL), None);
+        assert_eq!(Done::inheriting(done.into_posts()).verb(Tag(1), Verb::Join, GroupId::GENERAL), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The world: what all nodes agree on, a fold over the log. Whatever happens here is decided by the entries alone,
 //! so two worlds that have applied the same entries are equal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use chatroom_proto::{
 use super::Limits;
 use super::effect::{Address, Audience, Deed, Entry, NodeId, Place, Proposal, SessionId, TokenDigest};
 use super::group::{Group, GroupId};
-use super::session::{Deeded, Done, Presence, Session, Verb};
+use super::session::{Done, Posts, Presence, Session, Verb};
 
 mod talk;
 
 /// How many people are remembered after their session expired, so that a post they send again in a new session is
-/// still kept once. One costs up to 12 KiB.
+/// still kept once. One costs up to 16 KiB.
 const GONE_REMEMBERED_MAX: usize = 1_024;
 
 /// Everybody and every group.
@@ -36,7 +36,7 @@ pub struct World {
     /// The sessions without a connection, the longest first.
     detached: BTreeSet<(UnixMillis, SessionId)>,
     /// What people posted whose session expired, the longest ago first.
-    gone: VecDeque<(NameKey, Done)>,
+    gone: VecDeque<(NameKey, Posts)>,
 }
 
 /// What applying an entry came to.
@@ -73,6 +73,8 @@ pub struct Client {
     pub name: UserName,
     /// Its groups, in the order of joining.
     pub groups: Vec<GroupName>,
+    /// Whether it has a connection; otherwise its session is held for it.
+    pub is_connected: bool,
 }
 
 impl World {
@@ -111,8 +113,8 @@ impl World {
                 Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
             }
             Deed::Create { by, group } => self.create(entry.seq, tag, *by, group),
-            Deed::Join { by, group } => self.join(entry.seq, tag, *by, group),
-            Deed::Leave { by, group } => self.leave(entry.seq, tag, *by, group),
+            Deed::Join { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Join, group)),
+            Deed::Leave { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Leave, group)),
             Deed::Post { .. } => self.post(entry.seq, at, deed),
         };
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
@@ -148,11 +150,8 @@ impl World {
             _ => return None,
         };
         let done = &self.sessions.get(by)?.done;
-        if done.is_empty() {
-            return None;
-        }
         let id = *self.group_names.get(&name.key())?;
-        let seq = done.group(proposal.origin?.tag, verb, id)?;
+        let seq = done.verb(proposal.origin?.tag, verb, id)?;
         Some(self.groups.get(&id)?.answer(verb, seq))
     }
 
@@ -189,7 +188,7 @@ impl World {
             presence: Presence::Attached(place),
             groups: vec![GroupId::GENERAL],
             private_heads: BTreeMap::new(),
-            done: self.recall(&key),
+            done: Done::inheriting(self.recall(&key)),
         };
         self.names.insert(key, id);
         self.sessions.insert(id, session);
@@ -210,6 +209,11 @@ impl World {
             Presence::Attached(other) => Some((other, Some(CloseReason::Replaced))),
             Presence::Detached { at, .. } => {
                 self.detached.remove(&(at, id));
+                for group in &session.groups {
+                    if let Some(group) = self.groups.get_mut(group) {
+                        group.enter(id);
+                    }
+                }
                 None
             }
         };
@@ -218,11 +222,23 @@ impl World {
     }
 
     fn detach(&mut self, seq: Seq, at: UnixMillis, id: SessionId, from: Place) -> Verdict {
-        if let Some(session) = self.sessions.get_mut(&id)
-            && session.presence == Presence::Attached(from)
+        let Some(session) =
+            self.sessions.get_mut(&id).filter(|session| session.presence == Presence::Attached(from))
+        else {
+            return Verdict::default();
+        };
+        session.presence = Presence::Detached { at, by: seq };
+        self.detached.insert((at, id));
+        for group in &session.groups {
+            if let Some(group) = self.groups.get_mut(group) {
+                group.quit(id);
+            }
+        }
+        // One more than are held: the one that has been away for longest is not waited for any more.
+        if self.detached.len() > self.limits.held_max as usize
+            && let Some(&(_, longest)) = self.detached.first()
         {
-            session.presence = Presence::Detached { at, by: seq };
-            self.detached.insert((at, id));
+            return self.give_up(seq, longest);
         }
         Verdict::default()
     }
@@ -232,6 +248,11 @@ impl World {
             if matches!(session.presence, Presence::Attached(place) if place.node == node) {
                 session.presence = Presence::Detached { at, by: seq };
                 self.detached.insert((at, *id));
+                for group in &session.groups {
+                    if let Some(group) = self.groups.get_mut(group) {
+                        group.quit(*id);
+                    }
+                }
             }
         }
         Verdict::default()
@@ -242,6 +263,11 @@ impl World {
             Some(Session { presence: Presence::Detached { by, .. }, .. }) if *by == detached => {}
             _ => return Verdict::default(),
         }
+        self.give_up(seq, id)
+    }
+
+    /// Ends a session that has not come back.
+    fn give_up(&mut self, seq: Seq, id: SessionId) -> Verdict {
         let Some((session, news)) = self.remove(seq, id) else { return Verdict::default() };
         self.remember(session.name.key(), session.done.into_posts());
         Verdict { news: Some(news), ..Verdict::default() }
@@ -273,21 +299,31 @@ impl World {
                 peer.private_heads.remove(&id);
             }
         }
-        let mut hearers = HashSet::new();
         for group in &session.groups {
             if let Some(group) = self.groups.get_mut(group) {
                 group.quit(id);
-                hearers.extend(group.members());
             }
         }
-        let mut hearers: Vec<SessionId> = hearers.into_iter().collect();
-        hearers.sort_unstable();
-        let audience = Audience::AllBut { sessions: Arc::new(hearers), except: id };
         let departed = Notification::Departed { seq, user: session.name.clone() };
+        let audience = self.neighbours(&session, id);
         Some((session, (audience, departed)))
     }
 
-    fn remember(&mut self, name: NameKey, posts: Done) {
+    /// Everyone who is in a group of a session: all of the largest one, which is shared, and from the others those who
+    /// are not in that.
+    fn neighbours(&self, session: &Session, id: SessionId) -> Audience {
+        let groups = || session.groups.iter().filter_map(|id| Some((*id, self.groups.get(id)?)));
+        let Some((largest, group)) = groups().max_by_key(|(_, group)| group.present().len()) else {
+            return Audience::AllBut { sessions: Arc::default(), and: Vec::new(), except: id };
+        };
+        let others = groups().filter(|(id, _)| *id != largest).flat_map(|(_, group)| group.present());
+        let is_outside =
+            |member: &SessionId| !self.sessions.get(member).is_some_and(|m| m.groups.contains(&largest));
+        let and: BTreeSet<SessionId> = others.copied().filter(is_outside).collect();
+        group.all_but_and(id, and.into_iter().collect())
+    }
+
+    fn remember(&mut self, name: NameKey, posts: Posts) {
         if posts.is_empty() {
             return;
         }
@@ -297,21 +333,15 @@ impl World {
         self.gone.push_back((name, posts));
     }
 
-    fn recall(&mut self, name: &NameKey) -> Done {
+    fn recall(&mut self, name: &NameKey) -> Posts {
         let place = self.gone.iter().position(|(known, _)| known == name);
-        place.and_then(|place| self.gone.remove(place)).map(|(_, done)| done).unwrap_or_default()
+        place.and_then(|place| self.gone.remove(place)).map(|(_, posts)| posts).unwrap_or_default()
     }
 
-    /// Notes what a session did, to know it when it comes again.
-    fn note(&mut self, by: SessionId, deed: Deeded) {
-        if let Some(session) = self.sessions.get_mut(&by) {
-            session.done.push(deed);
-        }
-    }
-
-    fn note_verb(&mut self, by: SessionId, tag: Option<Tag>, verb: Verb, group: GroupId, seq: Seq) {
-        if let Some(tag) = tag {
-            self.note(by, Deeded::Group { tag, verb, group, seq });
+    /// Notes what a session did to a group, to know it when it comes again.
+    fn note(&mut self, by: SessionId, tag: Option<Tag>, verb: Verb, group: GroupId, seq: Seq) {
+        if let (Some(session), Some(tag)) = (self.sessions.get_mut(&by), tag) {
+            session.done.did(tag, verb, group, seq);
         }
     }
 
@@ -366,6 +396,7 @@ impl World {
             address: session.address.clone(),
             name: session.name.clone(),
             groups: session.groups.iter().filter_map(|id| Some(self.groups.get(id)?.name.clone())).collect(),
+            is_connected: matches!(session.presence, Presence::Attached(_)),
         })
     }
 }

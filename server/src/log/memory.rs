@@ -90,8 +90,9 @@ impl Log for MemoryLog {
 mod tests {
     use chatroom_proto::{Body, GroupName, PostId, UnixMillis};
 
+    use super::super::tail::{BYTES_KEPT_MAX, ENTRY_BYTES};
     use super::*;
-    use crate::chat::effect::{Conversation, ProposalId, SessionId};
+    use crate::chat::effect::{Conversation, Deed, ProposalId, SessionId};
 
     fn proposal(node: u64, number: u64) -> Proposal {
         proposal_of(node, number, 1)

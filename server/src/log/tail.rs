@@ -3,17 +3,21 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chatroom_proto::Seq;
+use chatroom_proto::{BODY_BYTES_MAX, Seq};
 use tokio::sync::Notify;
 
 use super::{Batch, LogError};
 use crate::chat::effect::{Deed, Entry};
+use crate::config::LOAD_MAX;
 
 /// How much of the past is kept for followers that lag, in bytes: many times what one node has under way.
-const BYTES_KEPT_MAX: usize = 32 * 1024 * 1024;
+pub(super) const BYTES_KEPT_MAX: usize = 32 * 1024 * 1024;
 
 /// What an entry takes besides its message, in bytes; an estimate.
-const ENTRY_BYTES: usize = 320;
+pub(super) const ENTRY_BYTES: usize = 320;
+
+/// The node that appends follows, too, and must not lag behind what it has under way itself.
+const _: () = assert!(LOAD_MAX * (BODY_BYTES_MAX + ENTRY_BYTES) < BYTES_KEPT_MAX);
 
 /// How many entries a follower gets at once: enough to share one write for each reader, few enough to keep the
 /// memory of a batch small.

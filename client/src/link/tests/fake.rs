@@ -56,7 +56,7 @@ pub(super) struct FakeServer {
 
 impl FakeServer {
     /// A client is on its way to it.
-    pub(super) fn start(reconnect: Reconnect) -> FakeServer {
+    pub(crate) fn start(reconnect: Reconnect) -> FakeServer {
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
         let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
@@ -140,10 +140,25 @@ impl Saying {
     pub(super) async fn notify(&mut self, notification: Notification) {
         self.say(ServerFrame::Notification(notification)).await;
     }
+
+    /// Says so much in General, after this one. Tells how much of it the client took.
+    pub(super) async fn flood(&mut self, after: u64, count: u64) -> u64 {
+        for seq in after..after + count {
+            let frame = ServerFrame::Notification(group_post("General", seq + 1, seq));
+            if self.stream.write_all(&encode(&frame).expect("a frame")).await.is_err() {
+                return seq - after;
+            }
+        }
+        count
+    }
 }
 
 impl Connection {
-    pub(super) fn split(self) -> (Saying, Hearing) {
+    pub(super) async fn flood(&mut self, after: u64, count: u64) -> u64 {
+        self.saying.flood(after, count).await
+    }
+
+    pub(crate) fn split(self) -> (Saying, Hearing) {
         (self.saying, self.hearing)
     }
 
@@ -200,39 +215,39 @@ impl Connection {
     }
 }
 
-pub(super) fn group(name: &str) -> GroupName {
+pub(crate) fn group(name: &str) -> GroupName {
     GroupName::parse(name).unwrap()
 }
 
-pub(super) fn user(name: &str) -> UserName {
+pub(crate) fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
-pub(super) fn body(text: &str) -> Body {
+pub(crate) fn body(text: &str) -> Body {
     Body::parse(text).unwrap()
 }
 
-pub(super) fn public(name: &str, text: &str) -> Request {
+pub(crate) fn public(name: &str, text: &str) -> Request {
     Request::Public { group: group(name), id: crate::client::new_post_id(), body: body(text) }
 }
 
-pub(super) fn posted(seq: u64) -> Response {
+pub(crate) fn posted(seq: u64) -> Response {
     Response::Posted { seq: Seq(seq), at: UnixMillis(0) }
 }
 
-pub(super) fn joined(name: &str, seq: u64) -> Response {
+pub(crate) fn joined(name: &str, seq: u64) -> Response {
     joined_at(name, seq, 0)
 }
 
-pub(super) fn joined_at(name: &str, seq: u64, head: u64) -> Response {
+pub(crate) fn joined_at(name: &str, seq: u64, head: u64) -> Response {
     Response::Joined { seq: Seq(seq), membership: Membership { group: group(name), head: Seq(head) } }
 }
 
-pub(super) fn group_post(name: &str, seq: u64, prev: u64) -> Notification {
+pub(crate) fn group_post(name: &str, seq: u64, prev: u64) -> Notification {
     Notification::GroupPost { post: post(seq, prev), group: group(name) }
 }
 
-pub(super) fn private_post(seq: u64, prev: u64) -> Notification {
+pub(crate) fn private_post(seq: u64, prev: u64) -> Notification {
     Notification::PrivatePost { post: post(seq, prev), to: user("Jim") }
 }
 

@@ -4,7 +4,7 @@ use chatroom_proto::{GroupName, Membership, Notification, Post, Refusal, Respons
 
 use super::super::effect::{Audience, Conversation, Deed, SessionId};
 use super::super::group::{Group, GroupId};
-use super::super::session::{Deeded, Session, Verb};
+use super::super::session::{PRIVATE_CONVERSATIONS_MAX, Presence, Session, Verb};
 use super::{Outcome, Verdict, World};
 
 /// Where a post goes.
@@ -35,7 +35,7 @@ impl World {
         let answer = group.answer(Verb::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
-        self.note_verb(by, tag, Verb::Create, GroupId(seq), seq);
+        self.note(by, tag, Verb::Create, GroupId(seq), seq);
         Ok(Verdict::answer(answer, None))
     }
 
@@ -51,26 +51,6 @@ impl World {
         }
     }
 
-    pub(super) fn join(
-        &mut self,
-        seq: Seq,
-        tag: Option<Tag>,
-        by: SessionId,
-        name: &GroupName,
-    ) -> Result<Verdict, Refusal> {
-        let Some(session) = self.sessions.get(&by) else { return Ok(Verdict::default()) };
-        let id = self.may_join(session, name)?;
-        let (Some(session), Some(group)) = (self.sessions.get_mut(&by), self.groups.get_mut(&id)) else {
-            return Ok(Verdict::default());
-        };
-        session.groups.push(id);
-        group.enter(by);
-        let joined = Notification::Joined { seq, user: session.name.clone(), group: group.name.clone() };
-        let verdict = Verdict::answer(group.answer(Verb::Join, seq), Some((group.all_but(by), joined)));
-        self.note_verb(by, tag, Verb::Join, id, seq);
-        Ok(verdict)
-    }
-
     pub(super) fn may_leave(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
         if session.groups.contains(&id) {
@@ -80,23 +60,35 @@ impl World {
         }
     }
 
-    pub(super) fn leave(
+    /// Somebody joins or leaves a group.
+    pub(super) fn move_into_or_out_of(
         &mut self,
         seq: Seq,
         tag: Option<Tag>,
         by: SessionId,
-        name: &GroupName,
+        (verb, name): (Verb, &GroupName),
     ) -> Result<Verdict, Refusal> {
         let Some(session) = self.sessions.get(&by) else { return Ok(Verdict::default()) };
-        let id = self.may_leave(session, name)?;
+        let joins = verb == Verb::Join;
+        let id = if joins { self.may_join(session, name) } else { self.may_leave(session, name) }?;
         let (Some(session), Some(group)) = (self.sessions.get_mut(&by), self.groups.get_mut(&id)) else {
             return Ok(Verdict::default());
         };
-        session.groups.retain(|&other| other != id);
-        group.quit(by);
-        let left = Notification::Left { seq, user: session.name.clone(), group: group.name.clone() };
-        let verdict = Verdict::answer(group.answer(Verb::Leave, seq), Some((group.all_but(by), left)));
-        self.note_verb(by, tag, Verb::Leave, id, seq);
+        let (user, name) = (session.name.clone(), group.name.clone());
+        let is_present = matches!(session.presence, Presence::Attached(_));
+        let news = if joins {
+            session.groups.push(id);
+            if is_present {
+                group.enter(by);
+            }
+            Notification::Joined { seq, user, group: name }
+        } else {
+            session.groups.retain(|&other| other != id);
+            group.quit(by);
+            Notification::Left { seq, user, group: name }
+        };
+        let verdict = Verdict::answer(group.answer(verb, seq), Some((group.all_but(by), news)));
+        self.note(by, tag, verb, id, seq);
         Ok(verdict)
     }
 
@@ -127,19 +119,28 @@ impl World {
                 to.map(|to| (Audience::One(peer), Notification::PrivatePost { post: post(prev), to }))
             }
         };
-        self.note(*by, Deeded::Posted { id: *id, seq, at });
+        if let Some(session) = self.sessions.get_mut(by) {
+            session.done.posted(*id, seq, at);
+        }
         Ok(Verdict::answer(Response::Posted { seq, at }, news))
     }
 
     /// Makes `seq` the newest private post between two sessions, and returns the one before it.
     fn link(&mut self, one: SessionId, other: SessionId, seq: Seq) -> Seq {
-        let mut before = None;
-        for (session, peer) in [(one, other), (other, one)] {
-            if let Some(session) = self.sessions.get_mut(&session) {
-                before = before.or(session.private_heads.insert(peer, seq));
+        let before = self.sessions.get(&one).and_then(|session| session.private_heads.get(&other)).copied();
+        for (id, peer) in [(one, other), (other, one)] {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            session.private_heads.insert(peer, seq);
+            if session.private_heads.len() > PRIVATE_CONVERSATIONS_MAX
+                && let Some((&silent, _)) = session.private_heads.iter().min_by_key(|(_, head)| **head)
+            {
+                session.private_heads.remove(&silent);
+                if let Some(silent) = self.sessions.get_mut(&silent) {
+                    silent.private_heads.remove(&id);
+                }
             }
         }
-        before.filter(|&before| before != seq).unwrap_or(Seq::ZERO)
+        before.unwrap_or(Seq::ZERO)
     }
 
     fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {

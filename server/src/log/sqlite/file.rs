@@ -1,5 +1,7 @@
 //! The file: its schema, its settings, its rows.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -53,6 +55,10 @@ impl LogFile {
     /// Opens the file, or begins one.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<LogFile, LogError> {
         let doing = || format!("can't open the log {}", path.display());
+        // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
+        let mut options = OpenOptions::new();
+        let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
+        made.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
         let synchronous = match durability {

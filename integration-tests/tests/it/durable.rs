@@ -1,0 +1,197 @@
+//! Accepted means kept: servers that are killed, and started again on what they have kept.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use chatroom_proto::{Hello, Notification, PostId, Proof, Request, Response, Seq};
+use chatroom_server::chat::effect::{Deed, Entry};
+use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
+use futures_util::StreamExt;
+use integration_tests::guest::{Guest, group, hello, post_id, public, user};
+use integration_tests::process::Exit;
+use integration_tests::program::ServerProgram;
+use tempfile::TempDir;
+
+/// A place to keep things, gone with the test.
+fn data() -> TempDir {
+    TempDir::with_prefix("chatroom-data-").expect("a temporary directory can be made")
+}
+
+fn start(data: &TempDir) -> ServerProgram {
+    ServerProgram::start_with(&["--data", data.path().to_str().expect("a path that is text")])
+}
+
+/// Everything that a log has kept, read as a server would.
+async fn kept(directory: &Path) -> Result<Vec<Entry>, LogError> {
+    let log = SqliteLog::open(directory, Durability::Full)?;
+    let head = log.head();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut batches = log.follow(Seq::ZERO);
+    while entries.last().map_or(Seq::ZERO, |entry| entry.seq) < head {
+        let batch = batches.next().await.expect("a log never ends")?;
+        entries.extend(batch.iter().map(|entry| Entry::clone(entry)));
+    }
+    Ok(entries)
+}
+
+/// The posts among these, with their places.
+fn posts(entries: &[Entry]) -> Vec<(PostId, Seq)> {
+    let post = |entry: &Entry| match &entry.proposal.deed {
+        Deed::Post { id, .. } => Some((*id, entry.seq)),
+        _ => None,
+    };
+    entries.iter().filter_map(post).collect()
+}
+
+#[tokio::test]
+async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
+    let data = data();
+    let server = start(&data);
+    let (mut jim, welcome) = Guest::come_with(server.address(), hello("jim")).await;
+    let (mut ann, ann_welcome) = Guest::come_with(server.address(), hello("ann")).await;
+    assert!(matches!(jim.hear().await, Notification::Arrived { .. }));
+    jim.do_(Request::Create { group: group("tea") }).await;
+    jim.do_(Request::Join { group: group("tea") }).await;
+    ann.do_(Request::Join { group: group("tea") }).await;
+    assert!(matches!(jim.hear().await, Notification::Joined { .. }));
+    let Response::Posted { seq, .. } = jim.do_(public("tea", 1, "kept")).await else { panic!("not posted") };
+    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+
+    let server = start(&data);
+    let back = |name: &str, token| Hello { proof: Proof::Resume(token), ..hello(name) };
+    let (mut jim, jim_back) = Guest::come_with(server.address(), back("jim", welcome.token)).await;
+    let (mut ann, ann_back) = Guest::come_with(server.address(), back("ann", ann_welcome.token)).await;
+    for welcome in [&jim_back, &ann_back] {
+        assert!(welcome.resumed);
+        let groups: Vec<&str> = welcome.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
+        assert_eq!(groups, ["General", "tea"]);
+        assert_eq!(welcome.groups.as_slice()[1].head, seq);
+    }
+    let again = jim.do_(public("tea", 1, "kept")).await;
+    assert!(matches!(again, Response::Posted { seq: first, .. } if first == seq), "once: {again:?}");
+    jim.do_(public("tea", 2, "new")).await;
+    match ann.hear().await {
+        Notification::GroupPost { post, .. } => {
+            assert_eq!((post.body.as_str(), post.prev), ("new", seq), "nothing about an absence, and no post twice");
+        }
+        other => panic!("not the new post: {other:?}"),
+    }
+    let Response::Users { users, .. } = ann.do_(Request::Users { after: Seq::ZERO }).await else { panic!("no list") };
+    assert_eq!(users.as_slice(), [user("jim"), user("ann")]);
+}
+
+#[tokio::test]
+async fn every_post_that_was_acknowledged_is_kept_once_at_its_place_whenever_the_server_is_killed() {
+    let data = data();
+    let mut acknowledged: BTreeMap<u64, Seq> = BTreeMap::new();
+    let mut number = 0;
+    for round in 1..=5 {
+        let server = start(&data);
+        let mut speaker = Guest::come(server.address(), &format!("speaker{round}")).await;
+        let target = acknowledged.len() + 50 * round;
+        let mut server = Some(server);
+        let first = number;
+        let mut asked = Vec::new();
+        // Some are answered, some are under way when it is killed.
+        loop {
+            if server.is_some() {
+                number += 1;
+                if speaker.try_say(public("General", number, "kept")).await {
+                    asked.push(number);
+                }
+            }
+            if asked.len() >= 16 || server.is_none() {
+                let Some(frame) = speaker.try_frame().await else { break };
+                if let chatroom_proto::ServerFrame::Response { result: Ok(Response::Posted { seq, .. }), .. } = frame {
+                    let answered = first + 1 + (acknowledged.range(first + 1..).count() as u64);
+                    acknowledged.insert(answered, seq);
+                }
+            }
+            if acknowledged.len() >= target && let Some(server) = server.take() {
+                tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+            }
+        }
+    }
+    let kept = posts(&kept(data.path()).await.expect("a log that can be read"));
+    for (number, seq) in &acknowledged {
+        let places: Vec<Seq> = kept.iter().filter(|(id, _)| *id == post_id(*number)).map(|(_, seq)| *seq).collect();
+        assert_eq!(places, [*seq], "post {number}");
+    }
+    assert!(acknowledged.len() > 500, "it was a test: {}", acknowledged.len());
+}
+
+#[tokio::test]
+async fn one_directory_serves_one_server() {
+    let data = data();
+    let server = start(&data);
+    let said = ServerProgram::fail_with(&["--data", data.path().to_str().expect("text")]);
+    assert_eq!(said.exit, Exit::Code(1));
+    assert!(said.diagnostics.contains("another server is using it"), "{}", said.diagnostics);
+    Guest::come(server.address(), "jim").await.do_(Request::Ping).await;
+}
+
+#[tokio::test]
+async fn files_that_are_not_ours_or_damaged_are_refused_and_left_alone() {
+    let foreign = data();
+    fs::write(foreign.path().join("log.sqlite"), "certainly no database, but quite long enough to be looked at as one")
+        .expect("a file");
+    let said = ServerProgram::fail_with(&["--data", foreign.path().to_str().expect("text")]);
+    assert_eq!(said.exit, Exit::Code(1));
+    assert!(said.diagnostics.contains("can't open the log"), "{}", said.diagnostics);
+
+    let damaged = data();
+    let server = start(&damaged);
+    let mut jim = Guest::come(server.address(), "jim").await;
+    for number in 0..50 {
+        jim.do_(public("General", number, "find-me-in-the-file")).await;
+    }
+    drop(jim);
+    let stopped = tokio::task::spawn_blocking(move || server.stop()).await.expect("stopped");
+    assert_eq!(stopped.exit, Exit::Code(0), "{}", stopped.diagnostics);
+    let path = damaged.path().join("log.sqlite");
+    let bytes = fs::read(&path).expect("a log");
+    let text = b"find-me-in-the-file";
+    let file = OpenOptions::new().write(true).open(&path).expect("a file");
+    // Everywhere: some of these places are only remains of pages that were rearranged.
+    for (place, _) in bytes.windows(text.len()).enumerate().filter(|(_, window)| *window == text) {
+        file.write_all_at(b"X", place as u64).expect("written");
+    }
+    let said = ServerProgram::fail_with(&["--data", damaged.path().to_str().expect("text")]);
+    assert_eq!(said.exit, Exit::Code(1));
+    assert!(said.diagnostics.contains("the log is damaged"), "{}", said.diagnostics);
+}
+
+#[tokio::test]
+async fn a_torn_end_is_recovered_to_a_whole_beginning() {
+    let data = data();
+    let server = start(&data);
+    let mut jim = Guest::come(server.address(), "jim").await;
+    for number in 0..200 {
+        jim.do_(public("General", number, "some text that makes the file longer")).await;
+    }
+    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+    let whole = kept_of_copy(data.path(), None).await.expect("whole");
+    assert_eq!(posts(&whole).len(), 200);
+
+    let wal = fs::read(data.path().join("log.sqlite-wal")).expect("a write-ahead log");
+    for cut in (0..wal.len()).step_by(wal.len() / 23) {
+        match kept_of_copy(data.path(), Some(&wal[..cut])).await {
+            Ok(entries) => assert_eq!(entries, whole[..entries.len()], "cut at {cut}: a beginning, and nothing else"),
+            Err(error) => assert!(cut < 8_192, "cut at {cut}: {error}"),
+        }
+    }
+}
+
+/// What is kept in a copy of a directory, with another write-ahead log.
+async fn kept_of_copy(directory: &Path, wal: Option<&[u8]>) -> Result<Vec<Entry>, LogError> {
+    let copy = data();
+    for name in ["log.sqlite", "log.sqlite-wal"] {
+        fs::copy(directory.join(name), copy.path().join(name)).expect("copied");
+    }
+    if let Some(wal) = wal {
+        fs::write(copy.path().join("log.sqlite-wal"), wal).expect("written");
+    }
+    kept(copy.path()).await
+}
