@@ -6,7 +6,7 @@
 //! - `connection`: one socket's life. Frames in, outbox out, handshake and deadlines.
 //! - `dispatch`: the one task that owns the [`Chat`]. Requests and log entries in, effects carried out.
 //! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns deeds into proposals.
-//! - [`log`]: orders the proposals, and gives everyone the same entries in the same order.
+//! - [`log`]: orders the proposals, and gives everyone the same entries in the same order; in memory, or on disk.
 //! - [`chat`] again: applies each entry, and says who is to hear what.
 //! - `outbox`: what waits for one connection: bounded, encoded once, written together.
 //!
@@ -80,7 +80,11 @@ impl Server {
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
-    pub async fn open(log: Arc<dyn Log>, config: Config, shutdown: CancellationToken) -> Result<Server, LogError> {
+    pub async fn open(
+        log: Arc<dyn Log>,
+        config: Config,
+        shutdown: CancellationToken,
+    ) -> Result<Server, LogError> {
         let mut node = [0; 8];
         getrandom::fill(&mut node).expect("the system has random bytes");
         let chat = Chat::new(NodeId(u64::from_le_bytes(node)), config.limits);

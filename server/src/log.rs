@@ -7,6 +7,8 @@ use futures_util::stream::BoxStream;
 
 use crate::chat::effect::{Entry, Proposal};
 
+#[cfg(test)]
+mod contract;
 mod memory;
 mod sqlite;
 mod tail;

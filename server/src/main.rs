@@ -44,15 +44,11 @@ struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..))]
     groups_max: u32,
 
-    /// Where to keep everything [default: $XDG_STATE_HOME/chatroom-server, or ~/.local/state/chatroom-server].
+    /// Keep everything in this directory, so that a restart or a crash forgets nothing [default: in memory].
     #[arg(long, value_name = "DIRECTORY", env = "CHATROOM_DATA")]
     data: Option<PathBuf>,
 
-    /// Keep everything in memory: a restart forgets it.
-    #[arg(long, conflicts_with = "data")]
-    in_memory: bool,
-
-    /// What "kept" means: `full`, also when the power fails; `normal`, when the server is killed.
+    /// With --data, what an acknowledged message survives.
     #[arg(long, value_enum, default_value_t = Durability::Full, env = "CHATROOM_DURABILITY")]
     durability: Durability,
 
@@ -96,7 +92,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let shutdown = CancellationToken::new();
     stop_on_signals(&shutdown)?;
-    let server = Server::open(open_log(&arguments)?, config, shutdown).await.context("can't restore the chat")?;
+    let server =
+        Server::open(open_log(&arguments)?, config, shutdown).await.context("can't restore the chat")?;
     report_clients_on_signal(server.monitor())?;
     info!(%address, connections_max, groups_max, "listening");
     console.listening();
@@ -107,22 +104,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The log that was asked for.
 fn open_log(arguments: &Arguments) -> anyhow::Result<Arc<dyn Log>> {
-    if arguments.in_memory {
-        return Ok(Arc::new(MemoryLog::new()));
-    }
-    let directory = match &arguments.data {
-        Some(directory) => directory.clone(),
-        None => default_directory().context("there is no home directory; say where to keep everything with --data")?,
-    };
-    info!(directory = %directory.display(), "keeping everything");
-    Ok(Arc::new(SqliteLog::open(&directory, arguments.durability)?))
-}
-
-/// `$XDG_STATE_HOME/chatroom-server`, or what the XDG Base Directory Specification says in its absence.
-fn default_directory() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-    Some(state.join("chatroom-server"))
+    let Some(directory) = &arguments.data else { return Ok(Arc::new(MemoryLog::new())) };
+    info!(directory = %directory.display(), durability = ?arguments.durability, "keeping everything");
+    Ok(Arc::new(SqliteLog::open(directory, arguments.durability)?))
 }
 
 async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {

@@ -65,7 +65,8 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
     let (mut ann, ann_back) = Guest::come_with(server.address(), back("ann", ann_welcome.token)).await;
     for welcome in [&jim_back, &ann_back] {
         assert!(welcome.resumed);
-        let groups: Vec<&str> = welcome.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
+        let groups: Vec<&str> =
+            welcome.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
         assert_eq!(groups, ["General", "tea"]);
         assert_eq!(welcome.groups.as_slice()[1].head, seq);
     }
@@ -74,11 +75,17 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
     jim.do_(public("tea", 2, "new")).await;
     match ann.hear().await {
         Notification::GroupPost { post, .. } => {
-            assert_eq!((post.body.as_str(), post.prev), ("new", seq), "nothing about an absence, and no post twice");
+            assert_eq!(
+                (post.body.as_str(), post.prev),
+                ("new", seq),
+                "nothing about an absence, and no post twice"
+            );
         }
         other => panic!("not the new post: {other:?}"),
     }
-    let Response::Users { users, .. } = ann.do_(Request::Users { after: Seq::ZERO }).await else { panic!("no list") };
+    let Response::Users { users, .. } = ann.do_(Request::Users { after: Seq::ZERO }).await else {
+        panic!("no list")
+    };
     assert_eq!(users.as_slice(), [user("jim"), user("ann")]);
 }
 
@@ -104,19 +111,26 @@ async fn every_post_that_was_acknowledged_is_kept_once_at_its_place_whenever_the
             }
             if asked.len() >= 16 || server.is_none() {
                 let Some(frame) = speaker.try_frame().await else { break };
-                if let chatroom_proto::ServerFrame::Response { result: Ok(Response::Posted { seq, .. }), .. } = frame {
+                if let chatroom_proto::ServerFrame::Response {
+                    result: Ok(Response::Posted { seq, .. }),
+                    ..
+                } = frame
+                {
                     let answered = first + 1 + (acknowledged.range(first + 1..).count() as u64);
                     acknowledged.insert(answered, seq);
                 }
             }
-            if acknowledged.len() >= target && let Some(server) = server.take() {
+            if acknowledged.len() >= target
+                && let Some(server) = server.take()
+            {
                 tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
             }
         }
     }
     let kept = posts(&kept(data.path()).await.expect("a log that can be read"));
     for (number, seq) in &acknowledged {
-        let places: Vec<Seq> = kept.iter().filter(|(id, _)| *id == post_id(*number)).map(|(_, seq)| *seq).collect();
+        let places: Vec<Seq> =
+            kept.iter().filter(|(id, _)| *id == post_id(*number)).map(|(_, seq)| *seq).collect();
         assert_eq!(places, [*seq], "post {number}");
     }
     assert!(acknowledged.len() > 500, "it was a test: {}", acknowledged.len());
@@ -135,8 +149,11 @@ async fn one_directory_serves_one_server() {
 #[tokio::test]
 async fn files_that_are_not_ours_or_damaged_are_refused_and_left_alone() {
     let foreign = data();
-    fs::write(foreign.path().join("log.sqlite"), "certainly no database, but quite long enough to be looked at as one")
-        .expect("a file");
+    fs::write(
+        foreign.path().join("log.sqlite"),
+        "certainly no database, but quite long enough to be looked at as one",
+    )
+    .expect("a file");
     let said = ServerProgram::fail_with(&["--data", foreign.path().to_str().expect("text")]);
     assert_eq!(said.exit, Exit::Code(1));
     assert!(said.diagnostics.contains("can't open the log"), "{}", said.diagnostics);
@@ -178,7 +195,9 @@ async fn a_torn_end_is_recovered_to_a_whole_beginning() {
     let wal = fs::read(data.path().join("log.sqlite-wal")).expect("a write-ahead log");
     for cut in (0..wal.len()).step_by(wal.len() / 23) {
         match kept_of_copy(data.path(), Some(&wal[..cut])).await {
-            Ok(entries) => assert_eq!(entries, whole[..entries.len()], "cut at {cut}: a beginning, and nothing else"),
+            Ok(entries) => {
+                assert_eq!(entries, whole[..entries.len()], "cut at {cut}: a beginning, and nothing else")
+            }
             Err(error) => assert!(cut < 8_192, "cut at {cut}: {error}"),
         }
     }

@@ -88,66 +88,9 @@ impl Log for MemoryLog {
 
 #[cfg(test)]
 mod tests {
-    use chatroom_proto::{Body, GroupName, PostId, UnixMillis};
-
+    use super::super::contract::{follow, proposal_of};
     use super::super::tail::{BYTES_KEPT_MAX, ENTRY_BYTES};
     use super::*;
-    use crate::chat::effect::{Conversation, Deed, ProposalId, SessionId};
-
-    fn proposal(node: u64, number: u64) -> Proposal {
-        proposal_of(node, number, 1)
-    }
-
-    fn proposal_of(node: u64, number: u64, bytes: usize) -> Proposal {
-        let body = Body::parse(&"x".repeat(bytes)).unwrap();
-        let to = Conversation::Group(GroupName::general());
-        let deed = Deed::Post { by: SessionId(Seq(1)), to, id: PostId([0; 16]), body };
-        Proposal { id: ProposalId { node: NodeId(node), number }, origin: None, at: UnixMillis(0), deed }
-    }
-
-    /// The numbers of so many entries that a follower gets, which must rise in `Seq`.
-    async fn follow(log: &MemoryLog, after: Seq, count: usize) -> Vec<(u64, u64)> {
-        let mut batches = log.follow(after);
-        let mut seen = Vec::new();
-        let mut last = after;
-        while seen.len() < count {
-            for entry in batches.next().await.unwrap().unwrap() {
-                assert!(entry.seq > last);
-                last = entry.seq;
-                seen.push((entry.proposal.id.node.0, entry.proposal.id.number));
-            }
-        }
-        seen
-    }
-
-    #[tokio::test]
-    async fn everyone_who_follows_sees_the_same_from_wherever_they_begin() {
-        let log = MemoryLog::new();
-        for (node, number) in [(1, 1), (2, 1), (1, 2), (2, 5)] {
-            log.append(proposal(node, number)).unwrap();
-        }
-        assert_eq!(follow(&log, Seq::ZERO, 4).await, [(1, 1), (2, 1), (1, 2), (2, 5)]);
-        assert_eq!(follow(&log, Seq(2), 2).await, [(1, 2), (2, 5)]);
-    }
-
-    #[tokio::test]
-    async fn a_proposal_that_comes_again_is_kept_once() {
-        let log = MemoryLog::new();
-        for (node, number) in [(1, 1), (1, 2), (1, 1), (1, 2), (2, 1), (1, 3)] {
-            log.append(proposal(node, number)).unwrap();
-        }
-        assert_eq!(follow(&log, Seq::ZERO, 4).await, [(1, 1), (1, 2), (2, 1), (1, 3)]);
-    }
-
-    #[tokio::test]
-    async fn a_follower_waits_for_what_comes() {
-        let log = MemoryLog::new();
-        let mut batches = log.follow(Seq::ZERO);
-        assert!(futures_util::poll!(batches.next()).is_pending());
-        log.append(proposal(1, 1)).unwrap();
-        assert_eq!(batches.next().await.unwrap().unwrap().len(), 1);
-        assert!(futures_util::poll!(batches.next()).is_pending());
-    }
 
     #[tokio::test]
     async fn the_past_is_bounded_and_one_who_lags_behind_it_is_told() {

@@ -31,13 +31,12 @@ use file::{LogFile, Reader};
 /// on top of it.
 const PROPOSALS_WAITING_MAX: usize = 65_536;
 
-/// When a reply to a deed may leave.
+/// What survives that was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Durability {
-    /// When the disk has it: nothing that was acknowledged is lost when the power fails.
+    /// A power failure: it is on the disk.
     Full,
-    /// When the system has it: nothing is lost when the server is killed; what came in the last moment may be when the
-    /// power fails.
+    /// A killed server: the system has it. The last moment before a power failure may be lost.
     Normal,
 }
 
@@ -59,7 +58,8 @@ impl SqliteLog {
     /// [`LogError::Storage`] when the directory can't be used, or another server uses it; [`LogError::Corrupt`] when
     /// what is in it is no log of ours.
     pub fn open(directory: &Path, durability: Durability) -> Result<SqliteLog, LogError> {
-        let storage = |doing: String| move |source: std::io::Error| LogError::Storage { doing, source: source.into() };
+        let storage =
+            |doing: String| move |source: std::io::Error| LogError::Storage { doing, source: source.into() };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

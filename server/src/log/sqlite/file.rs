@@ -80,8 +80,10 @@ impl LogFile {
     pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), LogError> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
         let doing = || "can't write the log".to_owned();
-        let bytes = codec::pack(&entries).map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-        let row = params![last.seq.0.cast_signed(), first.seq.0.cast_signed(), crc32fast::hash(&bytes), bytes];
+        let bytes = codec::pack(&entries)
+            .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+        let row =
+            params![last.seq.0.cast_signed(), first.seq.0.cast_signed(), crc32fast::hash(&bytes), bytes];
         let insert = "INSERT INTO batches (last, first, crc, entries) VALUES (?, ?, ?, ?)";
         let written = self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row));
         written.map_err(|source| storage(doing(), source))?;
@@ -129,10 +131,13 @@ impl Reader {
             .map_err(|source| storage("can't read the log".to_owned(), source))?;
         let Some((first, crc, bytes)) = row else { return Ok(Batch::new()) };
         if crc32fast::hash(&bytes) != crc {
-            return Err(LogError::Corrupt(format!("the log is damaged: the checksum of the batch at {first} is wrong")));
+            return Err(LogError::Corrupt(format!(
+                "the log is damaged: the checksum of the batch at {first} is wrong"
+            )));
         }
-        let entries: Vec<Entry> = codec::decode(&bytes)
-            .map_err(|error| LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}")))?;
+        let entries: Vec<Entry> = codec::decode(&bytes).map_err(|error| {
+            LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}"))
+        })?;
         Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
     }
 }
@@ -146,7 +151,9 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), LogError> {
         if (application, schema) == (0, 0) {
             let change = db.transaction()?;
             change.execute_batch(CREATE)?;
-            change.execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
+            change.execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
+            ))?;
             change.commit()?;
             return Ok((APPLICATION, SCHEMA));
         }

@@ -1,0 +1,107 @@
+//! The contract of [`Log`], as scenes that every log has to pass.
+
+use chatroom_proto::{Body, GroupName, PostId, Seq, UnixMillis};
+use futures_util::StreamExt;
+
+use super::{Durability, Log, MemoryLog, SqliteLog};
+use crate::chat::effect::{Conversation, Deed, NodeId, Proposal, ProposalId, SessionId};
+
+fn proposal(node: u64, number: u64) -> Proposal {
+    proposal_of(node, number, 1)
+}
+
+pub(super) fn proposal_of(node: u64, number: u64, bytes: usize) -> Proposal {
+    let body = Body::parse(&"x".repeat(bytes)).unwrap();
+    let to = Conversation::Group(GroupName::general());
+    let deed = Deed::Post { by: SessionId(Seq(1)), to, id: PostId([0; 16]), body };
+    Proposal { id: ProposalId { node: NodeId(node), number }, origin: None, at: UnixMillis(0), deed }
+}
+
+/// The proposals behind so many entries that a follower gets, which must rise in `Seq`.
+pub(super) async fn follow(log: &dyn Log, after: Seq, count: usize) -> Vec<(u64, u64)> {
+    let mut batches = log.follow(after);
+    let mut seen = Vec::new();
+    let mut last = after;
+    while seen.len() < count {
+        for entry in batches.next().await.unwrap().unwrap() {
+            assert!(entry.seq > last);
+            last = entry.seq;
+            seen.push((entry.proposal.id.node.0, entry.proposal.id.number));
+        }
+    }
+    seen
+}
+
+async fn everyone_who_follows_sees_the_same_from_wherever_they_begin(log: &dyn Log) {
+    for (node, number) in [(1, 1), (2, 1), (1, 2), (2, 5)] {
+        log.append(proposal(node, number)).unwrap();
+    }
+    assert_eq!(follow(log, Seq::ZERO, 4).await, [(1, 1), (2, 1), (1, 2), (2, 5)]);
+    assert_eq!(follow(log, Seq(2), 2).await, [(1, 2), (2, 5)]);
+    assert_eq!(log.head(), Seq(4));
+}
+
+async fn a_proposal_that_comes_again_is_kept_once(log: &dyn Log) {
+    for (node, number) in [(1, 1), (1, 2), (1, 1), (1, 2), (2, 1), (1, 3)] {
+        log.append(proposal(node, number)).unwrap();
+    }
+    assert_eq!(follow(log, Seq::ZERO, 4).await, [(1, 1), (1, 2), (2, 1), (1, 3)]);
+}
+
+async fn a_follower_waits_for_what_comes(log: &dyn Log) {
+    let mut batches = log.follow(Seq::ZERO);
+    assert!(futures_util::poll!(batches.next()).is_pending());
+    log.append(proposal(1, 1)).unwrap();
+    assert_eq!(batches.next().await.unwrap().unwrap().len(), 1);
+    assert!(futures_util::poll!(batches.next()).is_pending());
+}
+
+async fn one_nodes_order_is_kept(log: &dyn Log) {
+    let numbers: Vec<(u64, u64)> = (1..=3_000).map(|number| (1, number)).collect();
+    for &(node, number) in &numbers {
+        log.append(proposal(node, number)).unwrap();
+    }
+    assert_eq!(follow(log, Seq::ZERO, numbers.len()).await, numbers);
+}
+
+macro_rules! contract {
+    ($($scene:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $scene() {
+                super::$scene(&super::MemoryLog::new()).await;
+            })*
+        }
+
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $scene() {
+                let directory = tempfile::tempdir().unwrap();
+                let log = super::SqliteLog::open(directory.path(), super::Durability::Full).unwrap();
+                super::$scene(&log).await;
+            })*
+        }
+    };
+}
+
+contract!(
+    everyone_who_follows_sees_the_same_from_wherever_they_begin,
+    a_proposal_that_comes_again_is_kept_once,
+    a_follower_waits_for_what_comes,
+    one_nodes_order_is_kept,
+);
+
+#[tokio::test]
+async fn a_log_on_disk_goes_on_where_it_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || SqliteLog::open(directory.path(), Durability::Full).unwrap();
+    let log = open();
+    log.append(proposal(1, 1)).unwrap();
+    log.append(proposal(1, 2)).unwrap();
+    drop(log);
+    let log = open();
+    assert_eq!(log.head(), Seq(2), "what waited when it was closed is kept, too");
+    log.append(proposal(2, 1)).unwrap();
+    assert_eq!(follow(&log, Seq::ZERO, 3).await, [(1, 1), (1, 2), (2, 1)]);
+    assert_eq!(follow(&log, Seq(1), 2).await, [(1, 2), (2, 1)]);
+}
