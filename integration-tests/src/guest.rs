@@ -168,6 +168,24 @@ impl Guest {
         time::timeout(DEADLINE, sent).await.expect("the server reads on").expect("the connection is there");
     }
 
+    /// Puts a request into the buffer, to be sent with others by [`Guest::flush`].
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    pub async fn say_unflushed(&mut self, request: Request) {
+        let tag = Tag(self.next_tag);
+        self.next_tag += 1;
+        self.writer.feed(ClientFrame { tag, request }).await.expect("the connection is there");
+    }
+
+    /// Sends what is in the buffer.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    pub async fn flush(&mut self) {
+        self.writer.flush().await.expect("the connection is there");
+    }
+
     /// Sends a request, unless the connection is gone.
     pub async fn try_say(&mut self, request: Request) -> bool {
         let tag = Tag(self.next_tag);
