@@ -1,10 +1,9 @@
-//! A bot that repeats what it is told: every private message, and every message in a group that starts with its name.
-//! It comes back by itself when the connection is lost, and ends when the server lets it in no more.
-//!
+//! A bot that quotes what it is told: private messages, and what begins with its name in a group. Quotations it leaves
+//! alone: two such bots don't talk for ever. It comes back by itself, and ends when the server lets it in no more.
 //! ```text
 //! cargo run --example echo_bot -- Echo tea milk           # be Echo, in General and in these groups
 //! public General Echo, are you there?                     # at somebody's terminal
-//! In group General, Echo: are you there?                  # the answer
+//! In group General, Echo: > are you there?                # the answer
 //! ```
 
 use chatroom_client::{AskError, Client, Event, Options};
@@ -16,20 +15,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = UserName::parse(&arguments.next().unwrap_or_else(|| "Echo".to_owned()))?;
     let (client, mut events) = Client::connect(Options::new("127.0.0.1", 9000, name.clone())).await?;
     for group in arguments {
-        match client.join(GroupName::parse(&group)?).await {
-            Err(AskError::Refused(refusal)) => eprintln!("not in {group}: {refusal:?}"),
-            joined => drop(joined?),
-        }
+        unless_refused(client.join(GroupName::parse(&group)?).await)?;
     }
     while let Some(event) = events.next().await {
         match event {
             Event::Notification(Notification::PrivatePost { post, .. }) => {
-                say(client.private(post.from, post.body).await.map(drop))?;
+                let Some(body) = quoted(post.body.as_str()) else { continue };
+                unless_refused(client.private(post.from, body).await)?;
             }
             Event::Notification(Notification::GroupPost { post, group }) => {
-                if let Some(body) = meant_for(&name, &post.body) {
-                    say(client.public(group, body).await.map(drop))?;
-                }
+                let Some(body) = meant_for(&name, &post.body).and_then(quoted) else { continue };
+                unless_refused(client.public(group, body).await)?;
             }
             Event::Lost(lost) => eprintln!("connection lost: {lost}"),
             Event::Back { .. } => eprintln!("connected again"),
@@ -41,15 +37,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// What follows the bot's name at the start of a message.
-fn meant_for(name: &UserName, body: &Body) -> Option<Body> {
-    let rest = body.as_str().strip_prefix(name.as_str())?;
-    Body::parse(rest.trim_start_matches([',', ':', ' '])).ok()
+fn meant_for<'a>(name: &UserName, body: &'a Body) -> Option<&'a str> {
+    Some(body.as_str().strip_prefix(name.as_str())?.trim_start_matches([',', ':', ' ']))
 }
 
-/// One who has gone meanwhile is no reason to end.
-fn say(said: Result<(), AskError>) -> Result<(), AskError> {
-    match said {
-        Err(AskError::Refused(_)) => Ok(()),
-        said => said,
-    }
+fn quoted(text: &str) -> Option<Body> {
+    if text.is_empty() || text.starts_with('>') { None } else { Body::parse(&format!("> {text}")).ok() }
 }
+
+/// A group that is not there, or one who has gone meanwhile, is no reason to end.
+fn unless_refused<T>(done: Result<T, AskError>) -> Result<(), AskError> {
+    match done {
+        Err(AskError::Refused(refusal)) => eprintln!("refused: {refusal:?}"),
+        done => drop(done?),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "echo_bot/tests.rs"]
+mod tests;

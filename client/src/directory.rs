@@ -1,7 +1,9 @@
 //! Who and what is there, as far as this terminal has heard: for Tab and for "did you mean". Pure.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chatroom_client::client::LIST_ITEMS_MAX;
 use chatroom_proto::{GroupName, NameKey, Notification, Request, Response, UserName};
@@ -16,29 +18,40 @@ pub(crate) const FRESH: Duration = Duration::from_secs(1);
 /// line editor would ask whether to show them, and print nothing until that is answered.)
 pub(crate) const OFFERED_MAX: usize = 40;
 
-/// What is known of the names on the server.
+/// What is known of the names on the server. A clone is a snapshot for the line editor's thread, and copies no names: it
+/// shares them until one comes or goes. Who speaks does not, and is known to all snapshots at once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
     me: Option<NameKey>,
-    groups: Names,
-    users: Names,
+    groups: Arc<Names>,
+    users: Arc<Names>,
     /// Counts what happens, to tell who was active last.
     happened: u64,
     groups_listed: Option<Instant>,
     users_listed: Option<Instant>,
 }
 
-type Names = HashMap<NameKey, Known>;
+type Names = HashMap<NameKey, Arc<Known>>;
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Known {
     name: Arc<str>,
     /// When it was last active, or else zero.
-    active: u64,
+    active: AtomicU64,
     /// Its place in the server's list.
     place: usize,
     /// For a group: whether one is in it.
     mine: bool,
+}
+
+impl Known {
+    fn new(name: &str, active: u64, place: usize, mine: bool) -> Arc<Known> {
+        Arc::new(Known { name: name.into(), active: AtomicU64::new(active), place, mine })
+    }
+
+    fn active(&self) -> u64 {
+        self.active.load(Ordering::Relaxed)
+    }
 }
 
 impl Directory {
@@ -50,7 +63,11 @@ impl Directory {
 
     /// These are the groups that one is in, and no others.
     pub(crate) fn set_own_groups(&mut self, groups: &[GroupName]) {
-        self.groups.values_mut().for_each(|known| known.mine = false);
+        let mine: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
+        let former = self.groups.iter().filter(|(key, known)| known.mine && !mine.contains(*key));
+        for key in former.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            set_mine(&mut self.groups, &key, false);
+        }
         groups.iter().for_each(|group| self.group_is(group, true));
     }
 
@@ -72,7 +89,9 @@ impl Directory {
             }
             Notification::PrivatePost { post, .. } => self.user_was_active(&post.from),
             Notification::Departed { user, .. } => {
-                self.users.remove(&user.key());
+                if self.users.contains_key(&user.key()) {
+                    Arc::make_mut(&mut self.users).remove(&user.key());
+                }
             }
             Notification::Ping | Notification::Closing(_) => {}
         }
@@ -92,15 +111,17 @@ impl Directory {
     /// The server's whole list of groups.
     pub(crate) fn list_groups(&mut self, groups: &[GroupName], now: Instant) {
         self.groups_listed = Some(now);
-        let former = std::mem::take(&mut self.groups);
-        self.groups = listed(groups.iter().map(|name| (name.key(), name.as_str())), &former);
-        self.groups.extend(former.into_iter().filter(|(_, known)| known.mine));
+        let mut names = listed(groups.iter().map(|name| (name.key(), name.as_str())), &self.groups);
+        for (key, known) in self.groups.iter().filter(|(_, known)| known.mine) {
+            names.insert(key.clone(), Arc::clone(known));
+        }
+        self.groups = Arc::new(names);
     }
 
     /// The server's whole list of people.
     pub(crate) fn list_users(&mut self, users: &[UserName], now: Instant) {
         self.users_listed = Some(now);
-        self.users = listed(users.iter().map(|name| (name.key(), name.as_str())), &self.users);
+        self.users = Arc::new(listed(users.iter().map(|name| (name.key(), name.as_str())), &self.users));
     }
 
     pub(crate) fn knows_groups(&self, now: Instant) -> bool {
@@ -142,9 +163,7 @@ impl Directory {
 
     fn group_is(&mut self, group: &GroupName, mine: bool) {
         self.group_was_active(group);
-        if let Some(known) = self.groups.get_mut(&group.key()) {
-            known.mine = mine;
-        }
+        set_mine(&mut self.groups, &group.key(), mine);
     }
 
     fn group_was_active(&mut self, group: &GroupName) {
@@ -159,13 +178,22 @@ impl Directory {
 }
 
 /// As many names are kept as a list may have.
-fn touch(names: &mut Names, key: NameKey, name: &str, happened: u64) {
+fn touch(names: &mut Arc<Names>, key: NameKey, name: &str, happened: u64) {
     let place = names.len();
-    if place >= LIST_ITEMS_MAX && !names.contains_key(&key) {
-        return;
+    if let Some(known) = names.get(&key) {
+        known.active.store(happened, Ordering::Relaxed);
+    } else if place < LIST_ITEMS_MAX {
+        Arc::make_mut(names).insert(key, Known::new(name, happened, place, false));
     }
-    let new = || Known { name: name.into(), active: 0, place, mine: false };
-    names.entry(key).or_insert_with(new).active = happened;
+}
+
+fn set_mine(names: &mut Arc<Names>, key: &NameKey, mine: bool) {
+    if let Some(known) = names.get(key)
+        && known.mine != mine
+    {
+        let known = Known::new(&known.name, known.active(), known.place, mine);
+        Arc::make_mut(names).insert(key.clone(), known);
+    }
 }
 
 /// A list, with what was known of those on it before.
@@ -173,19 +201,22 @@ fn listed<'a>(list: impl Iterator<Item = (NameKey, &'a str)>, former: &Names) ->
     list.enumerate()
         .map(|(place, (key, name))| {
             let before = former.get(&key);
-            let active = before.map_or(0, |known| known.active);
+            let active = before.map_or(0, |known| known.active());
             let mine = before.is_some_and(|known| known.mine);
-            (key, Known { name: name.into(), active, place, mine })
+            (key, Known::new(name, active, place, mine))
         })
         .collect()
 }
 
-fn offer<'a>(names: impl Iterator<Item = &'a Known>, start: &str) -> Vec<String> {
+fn offer<'a>(names: impl Iterator<Item = &'a Arc<Known>>, start: &str) -> Vec<String> {
     let start = start.to_lowercase();
-    let mut known: Vec<&Known> =
-        names.filter(|known| known.name.to_lowercase().starts_with(&start)).collect();
-    known.sort_by_key(|known| (std::cmp::Reverse(known.active), known.place));
-    let mut names: Vec<&str> = known.iter().map(|known| &*known.name).collect();
+    // Each is asked once when it was active: that may change meanwhile.
+    let mut known: Vec<_> = names
+        .filter(|known| known.name.to_lowercase().starts_with(&start))
+        .map(|known| (Reverse(known.active()), known.place, &*known.name))
+        .collect();
+    known.sort_unstable();
+    let mut names: Vec<&str> = known.into_iter().map(|(.., name)| name).collect();
     if let Some(first) = names.first().copied()
         && names.len() > OFFERED_MAX
     {
@@ -261,6 +292,32 @@ mod tests {
         says(&mut directory, "Michael", "tea");
         assert_eq!(directory.complete(Completes::OtherUsers, ""), ["Michael", "gina", "George"]);
         assert_eq!(directory.complete(Completes::OtherGroups, ""), ["tea", "coffee", "Tee"]);
+    }
+
+    #[test]
+    fn a_snapshot_copies_no_names_and_a_busy_group_copies_none_either() {
+        let mut directory = directory();
+        let snapshot = directory.clone();
+        says(&mut directory, "gina", "coffee");
+        says(&mut directory, "Michael", "tea");
+        directory.set_own_groups(&[group("General")]);
+        directory.notified(&Notification::Departed { seq: Seq(1), user: user("nobody") });
+        assert!(Arc::ptr_eq(&snapshot.users, &directory.users));
+        assert!(Arc::ptr_eq(&snapshot.groups, &directory.groups));
+        assert_eq!(snapshot.complete(Completes::OtherUsers, ""), ["Michael", "gina", "George"]);
+    }
+
+    #[test]
+    fn what_comes_and_goes_after_a_snapshot_is_not_in_it() {
+        let mut directory = directory();
+        let snapshot = directory.clone();
+        says(&mut directory, "Zoe", "tea");
+        directory.notified(&Notification::Departed { seq: Seq(3), user: user("gina") });
+        directory.set_own_groups(&[group("tea")]);
+        assert_eq!(snapshot.complete(Completes::OtherUsers, ""), ["George", "Michael", "gina"]);
+        assert_eq!(snapshot.complete(Completes::OwnGroups, ""), ["General"]);
+        assert_eq!(directory.complete(Completes::OtherUsers, ""), ["Zoe", "George", "Michael"]);
+        assert_eq!(directory.complete(Completes::OwnGroups, ""), ["tea"]);
     }
 
     #[test]

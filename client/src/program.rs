@@ -2,13 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
+use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chatroom_client::{Client, ConnectError, Ended, Events, Options, Reconnect};
 use chatroom_proto::{CloseReason, GroupName, Refusal, UserName, Welcome};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::Duration;
+use tokio::time::{Duration, timeout};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Args;
@@ -26,6 +27,8 @@ use crate::view::{Layout, Paint, View};
 
 /// A command from a pipe was refused, or was none.
 const REFUSED: i32 = 1;
+/// The output can't be written.
+const UNSHOWN: i32 = 1;
 /// What was given does not make sense.
 const USAGE: i32 = 2;
 /// There is no connection, or none any more.
@@ -39,6 +42,9 @@ const SIGNALLED: i32 = 128;
 
 /// How long a program in a pipe waits for a lost connection: a restart of the server. A person waits for ever.
 const PIPE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long connecting may take without a word.
+const CONNECT_QUIET: Duration = Duration::from_secs(1);
 
 /// The most wishes of the line being typed that wait: one of each kind.
 const WISHES_MAX: usize = 2;
@@ -60,8 +66,7 @@ pub(crate) async fn run(args: Args) -> i32 {
         }
     }
     ending = stage.play(args, input, &mut signals).await;
-    stage.strike(&ending).await;
-    ending.code
+    stage.strike(ending).await
 }
 
 /// How the program ends.
@@ -196,11 +201,11 @@ impl Stage {
                 None => self.ask_name(&mut input).await?,
             };
             let refused = match UserName::parse(text.trim()) {
-                Err(error) => self.view.bad_name(text.trim(), error),
+                Err(error) => self.view.bad_name(text.trim(), &error),
                 Ok(name) => {
                     let host = args.host.clone();
                     let options = Options { host, port: args.port, name, reconnect };
-                    match Client::connect_and_greet(options).await {
+                    match self.connect(options).await {
                         Ok((client, events, welcome)) => {
                             return self.welcome(client, events, welcome, input).await;
                         }
@@ -221,6 +226,22 @@ impl Stage {
                 Input::Editor(_) => self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?,
                 // As the question, which must come after it.
                 Input::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
+            }
+        }
+    }
+
+    /// Connects. A person is not left wondering when that takes a while.
+    async fn connect(&self, options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
+        let words = self.view.connecting(&options.host, options.port);
+        let mut connecting = pin!(Client::connect_and_greet(options));
+        match timeout(CONNECT_QUIET, &mut connecting).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                if self.is_typed {
+                    // Not above the line being typed: there is none.
+                    let _ = writeln!(io::stderr(), "{words}");
+                }
+                connecting.await
             }
         }
     }
@@ -294,13 +315,20 @@ impl Stage {
         Ending { code, words: self.view.ended(ended) }
     }
 
-    /// Clears up: everything is shown, the terminal is as it was, and only then the last words are said.
-    async fn strike(self, ending: &Ending) {
-        self.screen.finish().await;
+    /// Clears up: everything is shown, the terminal is as it was, and only then the last words are said. Gives the exit
+    /// code: one that tells of nothing worse tells of an output that can't be written.
+    async fn strike(self, ending: Ending) -> i32 {
+        let Ending { mut code, words } = ending;
+        let shown = self.screen.finish().await;
         terminal::restore(self.gate.is_typing());
-        if let Some(words) = &ending.words {
+        let unshown = shown.err().map(|error| self.view.no_output(&error.to_string()));
+        if unshown.is_some() && code == 0 {
+            code = UNSHOWN;
+        }
+        for words in unshown.into_iter().chain(words) {
             let _ = writeln!(io::stderr(), "{words}");
         }
+        code
     }
 }
 

@@ -145,9 +145,9 @@ impl Prompt {
                 Typed::End => true,
             };
             if leaves {
-                // Nothing is edited any more: from here on Ctrl-C and Ctrl-Z are signals, as anywhere. And this thread is
-                // not needed for printing.
-                terminal::restore(false);
+                // Nothing is edited any more: from here on Ctrl-C is a signal, as anywhere. And this thread is not needed
+                // for printing.
+                terminal::quieten(true);
                 self.gate.desert();
                 // Not only in the queue: while the connection is lost, nobody may come to its end.
                 self.left.notify_one();

@@ -48,14 +48,14 @@ pub(crate) struct AboveTheLine {
     last: String,
 }
 
-/// Nobody reads what is shown any more.
+/// What is shown goes nowhere any more; [`Screen::finish`] tells why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutputGone;
 
 /// Shows texts, in order.
 pub(crate) struct Screen {
     queue: mpsc::Sender<Order>,
-    finished: oneshot::Receiver<()>,
+    finished: oneshot::Receiver<io::Result<()>>,
 }
 
 /// A door to the screen for one who can't wait.
@@ -68,9 +68,8 @@ impl Screen {
         let (queue, shown) = mpsc::channel(PRINT_QUEUE_MAX);
         let (finish, finished) = oneshot::channel();
         thread::Builder::new().name("screen".to_owned()).spawn(move || {
-            show(output, shown);
             // Nobody waits for the end: that is fine, too.
-            let _ = finish.send(());
+            let _ = finish.send(show(output, shown));
         })?;
         Ok(Screen { queue, finished })
     }
@@ -90,19 +89,25 @@ impl Screen {
         Aside(self.queue.clone())
     }
 
-    /// Waits until nobody reads what is shown any more.
+    /// Waits until what is shown goes nowhere any more.
     pub(crate) async fn gone(&self) {
         self.queue.closed().await;
     }
 
     /// Waits, but not for long, until everything is shown.
-    pub(crate) async fn finish(self) {
+    ///
+    /// # Errors
+    /// Why it can't be shown. A reader that is gone is no error: it has read what it wanted.
+    pub(crate) async fn finish(self) -> io::Result<()> {
         let finish = async {
             // A thread that has ended already has nothing more to show.
             let _ = self.queue.send(Order::Finish).await;
-            let _ = self.finished.await;
+            self.finished.await
         };
-        let _ = timeout(FINISH_WAIT, finish).await;
+        match timeout(FINISH_WAIT, finish).await {
+            Ok(Ok(Err(error))) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -114,7 +119,7 @@ impl Aside {
 }
 
 /// Shows what comes: what is waiting, in one print.
-fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) {
+fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) -> io::Result<()> {
     let mut next = queue.blocking_recv();
     while let Some(Order::Show { mut text, is_note }) = next {
         text.push('\n');
@@ -132,16 +137,14 @@ fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) {
                 Err(_) => break,
             }
         }
-        if output.print(text, is_note).is_err() {
-            return;
-        }
+        output.print(text, is_note)?;
         next = next.or_else(|| queue.blocking_recv());
     }
-    output.finish();
+    output.finish()
 }
 
 impl Output {
-    fn print(&mut self, text: String, is_note: bool) -> Result<(), OutputGone> {
+    fn print(&mut self, text: String, is_note: bool) -> io::Result<()> {
         match self {
             Output::AboveTheLine(above) => match above.print(text) {
                 Ok(()) => Ok(()),
@@ -160,11 +163,10 @@ impl Output {
     }
 
     /// What was handed over to the line editor shall be on the screen.
-    fn finish(self) {
-        if let Output::AboveTheLine(above) = self
-            && !above.gate.settle()
-        {
-            let _ = write_out(&above.last);
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Output::AboveTheLine(above) if !above.gate.settle() => write_out(&above.last),
+            Output::AboveTheLine(_) | Output::Streams => Ok(()),
         }
     }
 }
@@ -190,7 +192,8 @@ impl AboveTheLine {
     }
 }
 
-fn write_out(text: &str) -> Result<(), OutputGone> {
+fn write_out(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| OutputGone)
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

@@ -10,7 +10,8 @@ mod paint;
 mod tests;
 
 use chatroom_proto::{
-    Body, GroupName, Notification, Post, Refusal, Request, Response, UserName, VersionRange, Welcome,
+    Body, GroupName, NameError, Notification, Post, Refusal, Request, Response, UserName, VersionRange,
+    Welcome,
 };
 
 use crate::command::{Mistake, Row, TABLE};
@@ -19,6 +20,10 @@ pub(crate) use paint::{Kind, Paint};
 
 /// What the continuation lines of a message begin with, so that nobody can forge the line of somebody else.
 const CONTINUATION: &str = "\n    ";
+
+/// The most lines of one message that are shown to people: any paste of a usual screen and a half; and nobody can scroll
+/// away what others said with a message of nothing but line ends.
+const MESSAGE_LINES_MAX: usize = 40;
 
 /// How text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +87,17 @@ impl View {
     }
 
     fn body(self, body: &Body) -> String {
-        let lines: Vec<_> = body.as_str().split('\n').map(harmless).collect();
-        match self.layout {
-            Layout::Screen => lines.join(CONTINUATION),
-            Layout::Lines => lines.join(r"\n"),
+        let mut lines: Vec<_> = body.as_str().split('\n').map(harmless).collect();
+        if self.layout == Layout::Lines {
+            return lines.join(r"\n");
         }
+        let more = lines.len().saturating_sub(MESSAGE_LINES_MAX);
+        if more > 0 {
+            lines.truncate(MESSAGE_LINES_MAX);
+            let lines_are = if more == 1 { "line is" } else { "lines are" };
+            lines.push(self.hint(format!("[{more} more {lines_are} not shown]")).into());
+        }
+        lines.join(CONTINUATION)
     }
 
     /// A request was granted. Nothing for what shows itself, and for pages of lists: see [`View::groups`] and
@@ -167,7 +178,10 @@ impl View {
                 "You are in {limit} group chats, and nobody can be in more. Leave one first: leave [group-name]"
             ),
             Refusal::NameTaken { name } => {
-                format!("The name '{name}' is taken. Choose another one.")
+                format!(
+                    "The name '{name}' is taken. Choose another one. If that was you a moment ago: half a minute after a \
+                     connection is lost, its name is free again."
+                )
             }
             Refusal::NotRegistered { name } => {
                 format!("The name '{name}' is not registered, so it has no password. Come without one.")
@@ -204,7 +218,7 @@ impl View {
                 format!("'{}' takes one name, without spaces. Usage: {}", row.name, usage(row))
             }
             Mistake::BadName { row, name, error } => {
-                format!("'{name}' is no name: {error}. Usage: {}", usage(row))
+                format!("'{name}' is no name: {}. Usage: {}", name_error(error), usage(row))
             }
             Mistake::BadMessage { error } if self.layout == Layout::Screen => {
                 format!("That was not sent: {error}. The up arrow brings it back.")
@@ -243,8 +257,8 @@ impl View {
     }
 
     /// A text that wants to be a name, and is none.
-    pub(crate) fn bad_name(self, name: &str, error: chatroom_proto::NameError) -> String {
-        self.trouble(format!("'{name}' can't be your name: {error}. Choose another one."))
+    pub(crate) fn bad_name(self, name: &str, error: &NameError) -> String {
+        self.trouble(format!("'{name}' can't be your name: {}. Choose another one.", name_error(error)))
     }
 
     /// No name was given, and there is nobody to ask.
@@ -273,6 +287,11 @@ impl View {
         (!undone.is_empty()).then(|| self.trouble(format!("The connection is lost: {undone}.")))
     }
 
+    /// The standard output takes nothing.
+    pub(crate) fn no_output(self, why: &str) -> String {
+        self.trouble(format!("What the server says can't be written to the standard output: {why}."))
+    }
+
     /// The history of lines is not kept.
     pub(crate) fn no_history(self, file: &str, why: &str) -> String {
         self.trouble(format!(
@@ -296,6 +315,18 @@ impl View {
     fn hint(self, text: impl AsRef<str>) -> String {
         self.paint.paint(Kind::Hint, text)
     }
+}
+
+/// What is wrong with a name. Characters that one types without seeing them have names; the others have numbers.
+fn name_error(error: &NameError) -> String {
+    let what = match error {
+        NameError::Forbidden(' ') => "a space",
+        NameError::Forbidden('\t') => "a tab",
+        NameError::Forbidden('\n' | '\r') => "a new line",
+        NameError::Forbidden('\u{a0}') => "a no-break space",
+        error => return error.to_string(),
+    };
+    format!("a name can't have {what} in it")
 }
 
 fn commands_were(count: usize) -> String {

@@ -77,6 +77,11 @@ impl View {
         }))
     }
 
+    /// It takes a while to connect.
+    pub(crate) fn connecting(self, host: &str, port: u16) -> String {
+        self.system(format!("Connecting to {host}:{port}..."))
+    }
+
     /// There is no connection to begin with.
     pub(crate) fn connect_error(self, error: &ConnectError, host: &str, port: u16) -> String {
         self.trouble(match error {

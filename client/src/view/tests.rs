@@ -1,7 +1,6 @@
 use chatroom_client::{ConnectError, Conversation, Ended, Lost};
 use chatroom_proto::{
-    BodyError, CloseReason, Membership, Misbehaviour, NameError, Page, PostId, Seq, Token, UnixMillis,
-    VersionRange,
+    BodyError, CloseReason, Membership, Misbehaviour, Page, PostId, Seq, Token, UnixMillis, VersionRange,
 };
 
 use super::*;
@@ -124,7 +123,8 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::NameTaken { name: user("Jim") }),
-        "The name 'Jim' is taken. Choose another one."
+        "The name 'Jim' is taken. Choose another one. If that was you a moment ago: half a minute after a connection \
+         is lost, its name is free again."
     );
     assert_eq!(
         refused(&Refusal::NotRegistered { name: user("Jim") }),
@@ -199,6 +199,10 @@ fn the_way_out_and_back_is_said() {
         view().lost(&Lost::Closed(CloseReason::Shutdown)),
         "Connection lost; reconnecting... (the server is going down)"
     );
+    assert_eq!(
+        view().lost(&Lost::Overrun),
+        "Connection lost; reconnecting... (what came was not read fast enough)"
+    );
     assert_eq!(view().back(true, &[]), "Connected again!");
     assert_eq!(
         view().back(false, &[group("G1"), group("tea"), group("x")]),
@@ -267,10 +271,37 @@ fn every_failure_to_connect_has_its_words() {
     assert!(said(ConnectError::Closed(CloseReason::Misbehaved(Misbehaviour::Malformed))).contains("a bug"));
     assert!(said(ConnectError::Refused(Refusal::NameTaken { name: user("Jim") })).contains("taken"));
     assert!(said(ConnectError::Garbled("x".to_owned())).contains("does not speak"));
+    assert_eq!(view().connecting("a\u{1b}b", 9000), "Connecting to a\u{fffd}b:9000...");
+}
+
+#[test]
+fn what_is_wrong_with_a_name_is_said_in_words() {
+    let wrong = |name| view().bad_name(name, &UserName::parse(name).unwrap_err());
     assert_eq!(
-        view().bad_name("a b", NameError::Forbidden(' ')),
-        "'a b' can't be your name: a name can't have the character U+0020 in it. Choose another one."
+        wrong("Mi chael"),
+        "'Mi chael' can't be your name: a name can't have a space in it. Choose another one."
     );
+    assert!(wrong("Mi\tchael").contains("a name can't have a tab in it"));
+    assert!(wrong("Mi\u{200b}chael").contains("a name can't have the character U+200B in it"));
+    assert!(wrong("").contains("a name needs at least one character"));
+    assert!(wrong("a\u{a0}b").contains("a name can't have a no-break space in it"));
+}
+
+#[test]
+fn a_message_of_very_many_lines_is_shown_in_part() {
+    let shown = |count: usize| {
+        let text = vec!["x"; count].join("\n");
+        let said = Notification::GroupPost { post: post("Mallory", &text), group: group("G1") };
+        assert_eq!(lines().notification(&said).unwrap().lines().count(), 1, "programs get all of it");
+        view().notification(&said).unwrap()
+    };
+    assert_eq!(shown(20).lines().count(), 20, "a paste is shown whole");
+    assert_eq!(shown(40).lines().count(), 40);
+    assert!(!shown(40).contains("more"));
+    assert!(shown(41).ends_with("x\n    [1 more line is not shown]"));
+    let long = shown(4_000);
+    assert_eq!(long.lines().count(), 41);
+    assert!(long.ends_with("x\n    [3960 more lines are not shown]"), "{long}");
 }
 
 #[test]

@@ -1,0 +1,184 @@
+//! What happened and was not taken by the program yet. Bounded in bytes: beyond that, it sheds.
+
+use std::collections::{HashSet, VecDeque};
+
+use chatroom_proto::{Notification, Request, Response};
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use super::OUTBOX_BYTES_MAX;
+use crate::event::{Conversation, Event};
+
+/// What any event counts for: itself and two of the longest names.
+const EVENT_BYTES: usize = 512;
+
+/// What a name on a page of a list counts for: 32 characters of 4 bytes, and what holds them.
+const NAME_BYTES: usize = 160;
+
+/// Events in order, on their way to the program. It outlives connections.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    events: VecDeque<Event>,
+    bytes: usize,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, event: Event) {
+        self.bytes += weight(&event);
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Whether it holds more than it may.
+    pub(crate) fn is_overrun(&self) -> bool {
+        self.bytes > OUTBOX_BYTES_MAX
+    }
+
+    /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants none.
+    pub(crate) fn deliver(&mut self, program: &mpsc::Sender<Event>) {
+        while let Some(event) = self.events.pop_front() {
+            let bytes = weight(&event);
+            if let Err(TrySendError::Full(event)) = program.try_send(event) {
+                self.events.push_front(event);
+                return;
+            }
+            self.bytes -= bytes;
+        }
+    }
+
+    /// Waits until the program has room, and gives it what it has room for. Without anything to give, waits for ever.
+    /// Dropping the future loses nothing.
+    pub(crate) async fn deliver_when_it_may(&mut self, program: &mpsc::Sender<Event>) {
+        if self.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        drop(program.reserve().await);
+        self.deliver(program);
+    }
+
+    /// Lets go of what the server said, and keeps what else happened: the answers above all, which nobody gives again.
+    /// In place of messages the program is told in which conversations they are missing, once for each.
+    pub(crate) fn shed(&mut self) {
+        let mut told = HashSet::new();
+        self.bytes = 0;
+        for event in std::mem::take(&mut self.events) {
+            match without_message(event) {
+                Some(Event::Missed(conversation)) if !told.insert(conversation.clone()) => {}
+                Some(event) => self.push(event),
+                None => {}
+            }
+        }
+    }
+}
+
+/// What is left of an event without what the server said.
+fn without_message(event: Event) -> Option<Event> {
+    match event {
+        Event::Notification(Notification::GroupPost { group, .. }) => {
+            Some(Event::Missed(Conversation::Group(group)))
+        }
+        Event::Notification(Notification::PrivatePost { post, .. }) => {
+            Some(Event::Missed(Conversation::Private(post.from)))
+        }
+        Event::Notification(_) => None,
+        event => Some(event),
+    }
+}
+
+/// What an event takes, in bytes: not less, and for short ones more.
+fn weight(event: &Event) -> usize {
+    EVENT_BYTES
+        + match event {
+            Event::Notification(
+                Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. },
+            ) => post.body.as_str().len(),
+            Event::Answer { request, result, .. } => {
+                let asked = match request {
+                    Request::Public { body, .. } | Request::Private { body, .. } => body.as_str().len(),
+                    _ => 0,
+                };
+                let names = match result {
+                    Ok(Response::Groups { groups, .. }) => groups.as_slice().len(),
+                    Ok(Response::Users { users, .. }) => users.as_slice().len(),
+                    _ => 0,
+                };
+                asked + names * NAME_BYTES
+            }
+            Event::Back { groups, missed, .. } => (groups.len() + missed.len()) * NAME_BYTES,
+            _ => 0,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::{Seq, Tag};
+
+    use super::*;
+    use crate::event::Lost;
+    use crate::link::EVENTS_MAX;
+    use crate::link::tests::fake::{group, group_post, private_post, user};
+
+    fn post(name: &str, seq: u64) -> Event {
+        Event::Notification(group_post(name, seq, seq - 1))
+    }
+
+    fn answer(tag: u32) -> Event {
+        Event::Answer { tag: Tag(tag), request: Request::Ping, result: Ok(Response::Pong) }
+    }
+
+    #[tokio::test]
+    async fn it_gives_in_order_and_as_much_as_there_is_room_for() {
+        let (program, mut events) = mpsc::channel(2);
+        let mut outbox = Outbox::default();
+        (0..3).for_each(|tag| outbox.push(answer(tag)));
+        outbox.deliver(&program);
+        assert!(!outbox.is_empty());
+        assert_eq!(events.recv().await, Some(answer(0)));
+        outbox.deliver_when_it_may(&program).await;
+        assert!(outbox.is_empty());
+        assert_eq!((events.recv().await, events.recv().await), (Some(answer(1)), Some(answer(2))));
+        assert_eq!(outbox.bytes, 0);
+    }
+
+    #[test]
+    fn one_who_wants_no_events_leaves_none_behind() {
+        let (program, events) = mpsc::channel(EVENTS_MAX);
+        drop(events);
+        let mut outbox = Outbox::default();
+        outbox.push(answer(0));
+        outbox.deliver(&program);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn it_is_overrun_by_bytes_and_sheds_all_but_what_must_be_told() {
+        let mut outbox = Outbox::default();
+        outbox.push(answer(1));
+        outbox.push(Event::Notification(private_post(7, 0)));
+        let mut seq = 10;
+        while !outbox.is_overrun() {
+            seq += 1;
+            outbox.push(post(if seq % 2 == 0 { "tea" } else { "General" }, seq));
+        }
+        assert!(outbox.events.len() > 10 * EVENTS_MAX, "short messages are many");
+        outbox.push(Event::Notification(Notification::Departed { seq: Seq(seq), user: user("Ann") }));
+        outbox.push(answer(2));
+        outbox.push(Event::Lost(Lost::Overrun));
+        outbox.shed();
+        let in_group = |name| Event::Missed(Conversation::Group(group(name)));
+        let expected = [
+            answer(1),
+            Event::Missed(Conversation::Private(user("Ann"))),
+            in_group("General"),
+            in_group("tea"),
+            answer(2),
+            Event::Lost(Lost::Overrun),
+        ];
+        assert_eq!(outbox.events, expected);
+        assert_eq!(outbox.bytes, expected.iter().map(weight).sum());
+        outbox.shed();
+        assert_eq!(outbox.events, expected, "shedding again changes nothing");
+    }
+}
