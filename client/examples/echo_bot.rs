@@ -1,6 +1,5 @@
-//! A bot that repeats what it is told: every private message, and every message in a group that starts with its name.
-//! It quotes, and leaves quotations alone: two such bots don't talk for ever. It comes back by itself when the
-//! connection is lost, and ends when the server lets it in no more.
+//! A bot that quotes what it is told: private messages, and what begins with its name in a group. Quotations it leaves
+//! alone: two such bots don't talk for ever. It comes back by itself, and ends when the server lets it in no more.
 //! ```text
 //! cargo run --example echo_bot -- Echo tea milk           # be Echo, in General and in these groups
 //! public General Echo, are you there?                     # at somebody's terminal

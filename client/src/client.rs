@@ -174,8 +174,8 @@ impl Client {
     }
 
     /// Sends a request whose answer comes as [`Event::Answer`](crate::Event::Answer), in its place among the events.
-    /// Waits while too many are queued, and while the answers to so many were not taken that one who does not take any
-    /// ([`SUBMITTED_MAX`](crate::link::SUBMITTED_MAX)) waits for itself.
+    /// Waits while too many are queued, and while [`SUBMITTED_MAX`] answers are under way or not taken yet: one who only
+    /// submits, and takes no events, waits for itself.
     ///
     /// # Errors
     /// [`AskError::Closed`].

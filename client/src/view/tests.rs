@@ -199,6 +199,10 @@ fn the_way_out_and_back_is_said() {
         view().lost(&Lost::Closed(CloseReason::Shutdown)),
         "Connection lost; reconnecting... (the server is going down)"
     );
+    assert_eq!(
+        view().lost(&Lost::Overrun),
+        "Connection lost; reconnecting... (what came was not read fast enough)"
+    );
     assert_eq!(view().back(true, &[]), "Connected again!");
     assert_eq!(
         view().back(false, &[group("G1"), group("tea"), group("x")]),

@@ -201,6 +201,19 @@ async fn an_output_that_nobody_reads_any_more_ends_it_quietly() {
 }
 
 #[tokio::test]
+async fn an_output_that_can_not_be_written_ends_it_with_code_1_and_says_why() {
+    let server = ServerProgram::start();
+    let mut robot = Guest::come(server.address(), "Robot").await;
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("every Linux has it");
+    let mut ann = Piped::run_into(full, &["127.0.0.1", &server.port().to_string(), "Ann"]);
+    ann.say("users");
+    let finished = ann.finish();
+    assert_eq!(finished.exit, Exit::Code(1), "{}", finished.diagnostics);
+    assert!(finished.diagnostics.contains("can't be written"), "{}", finished.diagnostics);
+    has_said_goodbye("Ann", &mut robot).await;
+}
+
+#[tokio::test]
 async fn sigterm_says_goodbye() {
     let server = ServerProgram::start();
     let mut robot = Guest::come(server.address(), "Robot").await;

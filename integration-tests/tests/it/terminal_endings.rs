@@ -177,9 +177,20 @@ async fn one_who_has_left_a_server_that_does_not_answer_can_interrupt_the_waitin
     }
     jim.type_line("exit");
     jim.wait_for("the end of typing", |screen| screen.has("exit") && !screen.bracketed_paste);
-    while jim.modes() != Modes::USABLE {
+    while !jim.modes().signals {
         tokio::task::yield_now().await;
     }
+    jim.press(Key::Control('c'));
+    left_usable(&jim, 128 + 2);
+}
+
+#[test]
+fn one_who_waits_for_the_connection_sees_what_for_and_can_interrupt_the_waiting() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = silent.local_addr().expect("it has an address").port();
+    let mut jim = Terminal::chatroom(&["127.0.0.1", &port.to_string(), "Jim"], &Home::new());
+    let screen = jim.wait_for_line(&format!("Connecting to 127.0.0.1:{port}..."));
+    assert_eq!(screen.lines[0], format!("Connecting to 127.0.0.1:{port}..."), "{screen}");
     jim.press(Key::Control('c'));
     left_usable(&jim, 128 + 2);
 }

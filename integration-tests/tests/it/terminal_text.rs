@@ -140,3 +140,15 @@ async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
         !raw.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}'])
     );
 }
+
+#[tokio::test]
+async fn a_message_of_very_many_lines_does_not_scroll_everything_away() {
+    let server = ServerProgram::start();
+    let mut eve = Guest::come(server.address(), "Eve").await;
+    let jim = Terminal::sit_down(&server, "Jim");
+    say(&mut eve, 1, &["x"; 4_000].join("\n")).await;
+    say(&mut eve, 2, "the end").await;
+    let screen = jim.wait_for_line("In group General, Eve: the end");
+    assert!(screen.has("    [3960 more lines are not shown]"), "{screen}");
+    assert_eq!(screen.lines.len(), 3 + 40 + 1 + 1, "{screen}");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chatroom_proto::{Request, Response, Seq};
+use chatroom_proto::{PAGE_ITEMS_MAX, Page, Request, Response, Seq};
 
 use super::fake::{body, connected, group, group_post, posted, public};
 use crate::client::{AskError, Reconnect};
@@ -156,4 +156,32 @@ async fn one_who_waits_to_submit_learns_that_the_link_has_ended() {
     let ended = Ended::GaveUp(Lost::HungUp);
     assert_eq!(submitting.await.unwrap(), Err(AskError::Closed(ended)));
     drop(events);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_ends_when_even_the_answers_that_nobody_takes_are_too_much() {
+    let (client, mut events, mut connection, server) = connected(Reconnect::Forever).await;
+    let page = Page::fill((0..PAGE_ITEMS_MAX).map(|number| group(&format!("group{number}"))));
+    let answer = Response::Groups { groups: page, next: None };
+    let serving = tokio::spawn(async move {
+        loop {
+            let (tag, _) = connection.asked().await;
+            connection.answer(tag, answer.clone()).await;
+        }
+    });
+    let ended = Ended::GaveUp(Lost::Overrun);
+    let mut asked = 0;
+    let refused = loop {
+        match client.submit(Request::Groups { after: Seq::ZERO }).await {
+            Ok(_) => asked += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, AskError::Closed(ended.clone()));
+    assert!(asked < SUBMITTED_MAX);
+    while let Some(Event::Answer { .. }) = events.next().await {
+        asked -= 1;
+    }
+    assert!(asked > 0, "some have no answer");
+    drop((serving, server));
 }
