@@ -190,6 +190,11 @@ impl Guest {
     pub async fn try_say(&mut self, request: Request) -> bool {
         let tag = Tag(self.next_tag);
         self.next_tag += 1;
+        self.try_say_with(tag, request).await
+    }
+
+    /// Sends a request with this tag, unless the connection is gone.
+    pub async fn try_say_with(&mut self, tag: Tag, request: Request) -> bool {
         self.writer.feed(ClientFrame { tag, request }).await.is_ok() && self.writer.flush().await.is_ok()
     }
 

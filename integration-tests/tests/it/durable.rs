@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use chatroom_proto::{Hello, Notification, PostId, Proof, Request, Response, Seq};
+use chatroom_proto::{Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag};
 use chatroom_server::chat::effect::{Deed, Entry};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
@@ -89,51 +89,57 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
     assert_eq!(users.as_slice(), [user("jim"), user("ann")]);
 }
 
+/// Posts under way at a time, so that the server is killed in the middle of some.
+const UNDER_WAY: u32 = 16;
+
+/// Says things from this number on, as fast as they are answered, and kills the server after so many answers. Returns
+/// where each acknowledged post was put, by its number.
+async fn speak_until_killed(
+    server: ServerProgram,
+    name: &str,
+    first: u32,
+    answers: usize,
+) -> BTreeMap<u32, Seq> {
+    let mut speaker = Guest::come(server.address(), name).await;
+    let mut acknowledged = BTreeMap::new();
+    let mut said = first;
+    while said < first + UNDER_WAY {
+        speaker.try_say_with(Tag(said), public("General", said.into(), "kept")).await;
+        said += 1;
+    }
+    let mut server = Some(server);
+    while let Some(frame) = speaker.try_frame().await {
+        let ServerFrame::Response { tag, result } = frame else { continue };
+        let Ok(Response::Posted { seq, .. }) = result else { panic!("not posted: {result:?}") };
+        acknowledged.insert(tag.0, seq);
+        speaker.try_say_with(Tag(said), public("General", said.into(), "kept")).await;
+        said += 1;
+        if acknowledged.len() == answers
+            && let Some(server) = server.take()
+        {
+            tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+        }
+    }
+    acknowledged
+}
+
 #[tokio::test]
 async fn every_post_that_was_acknowledged_is_kept_once_at_its_place_whenever_the_server_is_killed() {
     let data = data();
-    let mut acknowledged: BTreeMap<u64, Seq> = BTreeMap::new();
-    let mut number = 0;
-    for round in 1..=5 {
+    let mut acknowledged = BTreeMap::new();
+    for round in 1..=6_u32 {
         let server = start(&data);
-        let mut speaker = Guest::come(server.address(), &format!("speaker{round}")).await;
-        let target = acknowledged.len() + 50 * round;
-        let mut server = Some(server);
-        let first = number;
-        let mut asked = Vec::new();
-        // Some are answered, some are under way when it is killed.
-        loop {
-            if server.is_some() {
-                number += 1;
-                if speaker.try_say(public("General", number, "kept")).await {
-                    asked.push(number);
-                }
-            }
-            if asked.len() >= 16 || server.is_none() {
-                let Some(frame) = speaker.try_frame().await else { break };
-                if let chatroom_proto::ServerFrame::Response {
-                    result: Ok(Response::Posted { seq, .. }),
-                    ..
-                } = frame
-                {
-                    let answered = first + 1 + (acknowledged.range(first + 1..).count() as u64);
-                    acknowledged.insert(answered, seq);
-                }
-            }
-            if acknowledged.len() >= target
-                && let Some(server) = server.take()
-            {
-                tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
-            }
-        }
+        // The names of the rounds before are still held.
+        let name = format!("speaker{round}");
+        acknowledged.extend(speak_until_killed(server, &name, round * 10_000, 37 * round as usize).await);
     }
     let kept = posts(&kept(data.path()).await.expect("a log that can be read"));
     for (number, seq) in &acknowledged {
         let places: Vec<Seq> =
-            kept.iter().filter(|(id, _)| *id == post_id(*number)).map(|(_, seq)| *seq).collect();
+            kept.iter().filter(|(id, _)| *id == post_id((*number).into())).map(|(_, seq)| *seq).collect();
         assert_eq!(places, [*seq], "post {number}");
     }
-    assert!(acknowledged.len() > 500, "it was a test: {}", acknowledged.len());
+    assert!(acknowledged.len() >= 37 * 21, "it was a test: {}", acknowledged.len());
 }
 
 #[tokio::test]
