@@ -202,7 +202,7 @@ async fn a_torn_end_is_recovered_to_a_whole_beginning() {
     for cut in (0..wal.len()).step_by(wal.len() / 23) {
         match kept_of_copy(data.path(), Some(&wal[..cut])).await {
             Ok(entries) => {
-                assert_eq!(entries, whole[..entries.len()], "cut at {cut}: a beginning, and nothing else")
+                assert_eq!(entries, whole[..entries.len()], "cut at {cut}: a beginning, and nothing else");
             }
             Err(error) => assert!(cut < 8_192, "cut at {cut}: {error}"),
         }
