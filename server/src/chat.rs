@@ -15,6 +15,8 @@ use chatroom_proto::{
     VersionRange, Welcome,
 };
 
+use serde::{Deserialize, Serialize};
+
 pub mod effect;
 mod group;
 mod seat;
@@ -34,7 +36,7 @@ use world::{Outcome, Verdict};
 const EXPIRIES_A_TICK_MAX: usize = 1_024;
 
 /// What the domain bounds. The same on all nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Groups in all.
     pub groups_max: u32,
@@ -125,13 +127,9 @@ impl Chat {
         self.world.apply(entry);
     }
 
-    /// The log is restored. On one machine no other node can be alive: what still counts as connected to one is not.
+    /// The log is restored, and this node begins.
     pub fn begin(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
-        for node in self.world.nodes() {
-            if node != self.node {
-                self.propose(None, now, Deed::NodeGone { node }, out);
-            }
-        }
+        self.propose(None, now, Deed::Began { limits: self.limits }, out);
     }
 
     /// Ends the sessions that were not resumed within the grace time. Called about once a second.

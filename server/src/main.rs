@@ -49,7 +49,7 @@ struct Arguments {
     data: Option<PathBuf>,
 
     /// With --data, what an acknowledged message survives.
-    #[arg(long, value_enum, default_value_t = Durability::Full, env = "CHATROOM_DURABILITY")]
+    #[arg(long, value_enum, default_value_t = Durability::Full, requires = "data", env = "CHATROOM_DURABILITY")]
     durability: Durability,
 
     /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a filter in the syntax of

@@ -255,3 +255,54 @@ fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
     }
     assert_eq!(here, [1, 1, 1, 1, 1, 0]);
 }
+
+/// What a chat with these limits holds after the deeds, at these times, that a log has kept.
+fn restored(limits: Limits, deeds: Vec<(u64, Option<Place>, Deed)>) -> Chat {
+    let mut chat = Chat::new(NodeId(9), limits);
+    for (number, (at, place, deed)) in (1..).zip(deeds) {
+        let origin = place.map(|place| Origin { place, tag: Tag(number as u32) });
+        let id = ProposalId { node: NodeId(1), number };
+        chat.restore(&Entry {
+            seq: Seq(number),
+            proposal: Proposal { id, origin, at: UnixMillis(at), deed },
+        });
+    }
+    chat
+}
+
+fn jim_arrives() -> Deed {
+    let address = Address("somewhere:1".into());
+    Deed::Arrive { name: user("jim"), presented: None, fresh: TokenDigest([7; 32]), address }
+}
+
+#[test]
+fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() {
+    let place = Place { node: NodeId(1), connection: ConnectionId(1) };
+    let deeds = vec![
+        (1_000, Some(place), jim_arrives()),
+        (2_000, None, Deed::Detach { session: SessionId(Seq(1)), from: place }),
+        (1_000_000, None, Deed::Began { limits: LIMITS }),
+    ];
+    let mut chat = restored(LIMITS, deeds);
+    let expiries = |chat: &mut Chat, now| {
+        let mut effects = Vec::new();
+        chat.tick(UnixMillis(now), &mut effects);
+        effects.len()
+    };
+    assert_eq!(expiries(&mut chat, 1_002_999), 0);
+    assert_eq!(expiries(&mut chat, 1_003_000), 1);
+}
+
+#[test]
+fn what_was_granted_stays_granted_when_the_server_is_started_with_smaller_limits() {
+    let place = Place { node: NodeId(1), connection: ConnectionId(1) };
+    let create = |name| Deed::Create { by: SessionId(Seq(2)), group: group(name) };
+    let deeds = vec![
+        (0, None, Deed::Began { limits: LIMITS }),
+        (1, Some(place), jim_arrives()),
+        (2, Some(place), create("tea")),
+        (3, Some(place), create("art")),
+    ];
+    let smaller = Limits { groups_max: 2, ..LIMITS };
+    assert_eq!(restored(smaller, deeds.clone()).world(), restored(LIMITS, deeds).world());
+}

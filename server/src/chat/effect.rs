@@ -9,6 +9,8 @@ use chatroom_proto::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Limits;
+
 /// One run of one server process. A restarted server is another node, so that nothing of the old run is taken for
 /// its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,10 +133,11 @@ pub enum Deed {
         /// The connection that is gone: a session that has moved on to another one is not meant.
         from: Place,
     },
-    /// A node has ended, and with it all its connections.
-    NodeGone {
-        /// Which.
-        node: NodeId,
+    /// A server began, alone on this log: whoever was connected to the run before is not any more, and everyone who is
+    /// held has the whole grace time from now, however long the server was away.
+    Began {
+        /// What holds from here on. In the log, so that it decides the same when it is read again.
+        limits: Limits,
     },
     /// A session that was not resumed in time ends.
     Expire {

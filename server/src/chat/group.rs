@@ -47,6 +47,11 @@ impl Group {
         }
     }
 
+    /// Nobody has a connection any more.
+    pub(crate) fn desert(&mut self) {
+        self.present = Arc::default();
+    }
+
     /// The members that have a connection, in no order.
     pub(crate) fn present(&self) -> &[SessionId] {
         &self.present

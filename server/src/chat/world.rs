@@ -11,7 +11,7 @@ use chatroom_proto::{
 };
 
 use super::Limits;
-use super::effect::{Address, Audience, Deed, Entry, NodeId, Place, Proposal, SessionId, TokenDigest};
+use super::effect::{Address, Audience, Deed, Entry, Place, Proposal, SessionId, TokenDigest};
 use super::group::{Group, GroupId};
 use super::session::{Done, Posts, Presence, Session, Verb};
 
@@ -35,6 +35,8 @@ pub struct World {
     group_names: HashMap<NameKey, GroupId>,
     /// The sessions without a connection, the longest first.
     detached: BTreeSet<(UnixMillis, SessionId)>,
+    /// How many of these there may be: the limit, or as many as a restart has left behind.
+    held_max: usize,
     /// What people posted whose session expired, the longest ago first.
     gone: VecDeque<(NameKey, Posts)>,
 }
@@ -89,6 +91,7 @@ impl World {
             group_names: HashMap::from([(general.key(), GroupId::GENERAL)]),
             groups: BTreeMap::from([(GroupId::GENERAL, Group::new(general, None))]),
             detached: BTreeSet::new(),
+            held_max: limits.held_max as usize,
             gone: VecDeque::new(),
         }
     }
@@ -107,7 +110,7 @@ impl World {
                 None => Ok(Verdict::default()),
             },
             Deed::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
-            Deed::NodeGone { node } => Ok(self.node_gone(entry.seq, at, *node)),
+            Deed::Began { limits } => Ok(self.begin(entry.seq, at, *limits)),
             Deed::Expire { session, detached } => Ok(self.expire(entry.seq, *session, *detached)),
             Deed::Depart { session } => {
                 Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
@@ -132,7 +135,7 @@ impl World {
             Deed::Join { by, group } => self.may_join(self.sessions.get(by)?, group).err(),
             Deed::Leave { by, group } => self.may_leave(self.sessions.get(by)?, group).err(),
             Deed::Post { by, to, .. } => self.may_post(self.sessions.get(by)?, to).err(),
-            Deed::Detach { .. } | Deed::NodeGone { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
+            Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
         };
         refusal.map(Err)
     }
@@ -235,7 +238,7 @@ impl World {
             }
         }
         // One more than are held: the one that has been away for longest is not waited for any more.
-        if self.detached.len() > self.limits.held_max as usize
+        if self.detached.len() > self.held_max
             && let Some(&(_, longest)) = self.detached.first()
         {
             return self.give_up(seq, longest);
@@ -243,18 +246,17 @@ impl World {
         Verdict::default()
     }
 
-    fn node_gone(&mut self, seq: Seq, at: UnixMillis, node: NodeId) -> Verdict {
+    fn begin(&mut self, seq: Seq, at: UnixMillis, limits: Limits) -> Verdict {
+        self.limits = limits;
+        self.detached.clear();
         for (id, session) in &mut self.sessions {
-            if matches!(session.presence, Presence::Attached(place) if place.node == node) {
-                session.presence = Presence::Detached { at, by: seq };
-                self.detached.insert((at, *id));
-                for group in &session.groups {
-                    if let Some(group) = self.groups.get_mut(group) {
-                        group.quit(*id);
-                    }
-                }
-            }
+            session.presence = Presence::Detached { at, by: seq };
+            self.detached.insert((at, *id));
         }
+        for group in self.groups.values_mut() {
+            group.desert();
+        }
+        self.held_max = self.detached.len().max(limits.held_max as usize);
         Verdict::default()
     }
 
@@ -353,15 +355,6 @@ impl World {
     /// One session.
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id)
-    }
-
-    /// The nodes that have connections.
-    pub(super) fn nodes(&self) -> BTreeSet<NodeId> {
-        let attached = self.sessions.values().filter_map(|session| match session.presence {
-            Presence::Attached(place) => Some(place.node),
-            Presence::Detached { .. } => None,
-        });
-        attached.collect()
     }
 
     /// The groups of a session, as its client is told on arrival.

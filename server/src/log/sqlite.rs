@@ -24,6 +24,8 @@ use super::{Batch, Batches, Log, LogError};
 use crate::chat::effect::{Entry, Proposal};
 
 mod file;
+#[cfg(test)]
+mod tests;
 
 use file::{LogFile, Reader};
 
@@ -103,6 +105,7 @@ fn lock(directory: &Path) -> Result<File, LogError> {
 /// The writing thread: commits what waits, as long as somebody can append.
 fn write(mut file: LogFile, mut waiting: mpsc::Receiver<Proposal>, tail: &Tail) {
     let mut order = Order::after(tail.head());
+    let _alarm = Alarm(tail);
     while let Some(first) = waiting.blocking_recv() {
         let mut entries: Vec<Entry> = order.place(first).into_iter().collect();
         while entries.len() < BATCH_ENTRIES_MAX
@@ -114,8 +117,8 @@ fn write(mut file: LogFile, mut waiting: mpsc::Receiver<Proposal>, tail: &Tail) 
             continue;
         }
         if let Err(error) = file.append(&entries) {
-            error!(%error, "the log can't be written");
-            tail.fail(&error);
+            error!(error = chain(&error), "the log has failed");
+            tail.fail(chain(&error));
             return;
         }
         tail.extend(entries);
@@ -123,6 +126,28 @@ fn write(mut file: LogFile, mut waiting: mpsc::Receiver<Proposal>, tail: &Tail) 
             file.rest();
         }
     }
+}
+
+/// Tells the followers when the writer panics: they must not wait for ever.
+struct Alarm<'a>(&'a Tail);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail("its thread panicked".to_owned());
+        }
+    }
+}
+
+/// An error with all its causes.
+fn chain(error: &LogError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 impl Log for SqliteLog {

@@ -73,15 +73,9 @@ impl Tail {
         self.grown.notify_waiters();
     }
 
-    /// Gives nothing any more but this failure.
-    pub(super) fn fail(&self, why: &LogError) {
-        let mut text = why.to_string();
-        let mut cause = std::error::Error::source(why);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        self.kept().failed = Some(text.into());
+    /// Gives nothing new any more but this failure.
+    pub(super) fn fail(&self, why: String) {
+        self.kept().failed = Some(why.into());
         self.grown.notify_waiters();
     }
 

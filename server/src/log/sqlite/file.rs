@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chatroom_proto::Seq;
 use chatroom_proto::codec;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{Batch, Durability, LogError};
 use crate::chat::effect::Entry;
@@ -45,6 +45,9 @@ const CREATE: &str = "
 /// commit in the middle of a storm.
 const ROWS_BEFORE_CHECKPOINT: u32 = 500;
 
+/// How often a write waits for another program's lock, 5 seconds each time.
+const BUSY_ATTEMPTS_MAX: u32 = 12;
+
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
@@ -60,13 +63,17 @@ impl LogFile {
         let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
         made.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
+        // Before anything that writes: a file that is not ours stays as it is.
+        let is_new = identify(&db, path)?;
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
         let synchronous = match durability {
             Durability::Full => "PRAGMA synchronous = FULL",
             Durability::Normal => "PRAGMA synchronous = NORMAL",
         };
         db.execute_batch(synchronous).map_err(|source| storage(doing(), source))?;
-        migrate(&mut db, path)?;
+        if is_new {
+            create(&mut db).map_err(|source| storage(doing(), source))?;
+        }
         Ok(LogFile { db, rows_since_checkpoint: 0 })
     }
 
@@ -85,8 +92,16 @@ impl LogFile {
         let row =
             params![last.seq.0.cast_signed(), first.seq.0.cast_signed(), crc32fast::hash(&bytes), bytes];
         let insert = "INSERT INTO batches (last, first, crc, entries) VALUES (?, ?, ?, ?)";
-        let written = self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row));
-        written.map_err(|source| storage(doing(), source))?;
+        for attempt in 1.. {
+            match self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row)) {
+                Ok(_) => break,
+                // Another program looks at the file with a lock. Nobody is answered meanwhile.
+                Err(error) if is_busy(&error) && attempt < BUSY_ATTEMPTS_MAX => {
+                    warn!("another program has locked the log; waiting for it");
+                }
+                Err(source) => return Err(storage(doing(), source)),
+            }
+        }
         self.rows_since_checkpoint += 1;
         Ok(())
     }
@@ -95,7 +110,7 @@ impl LogFile {
     pub(super) fn rest(&mut self) {
         if self.rows_since_checkpoint >= ROWS_BEFORE_CHECKPOINT {
             self.rows_since_checkpoint = 0;
-            // A reader may be in the way; then the next rest does it.
+            // A reader may be in the way of some of it; then a later one does the rest.
             if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
                 debug!(%error, "no checkpoint this time");
             }
@@ -118,18 +133,23 @@ impl Reader {
 
     /// The entries of the next row after this place; none when there is none.
     pub(super) fn after(&mut self, after: Seq) -> Result<Batch, LogError> {
-        let select = "SELECT first, crc, entries FROM batches WHERE last > ? ORDER BY last LIMIT 1";
+        let select = "SELECT first, last, crc, entries FROM batches WHERE last > ? ORDER BY last LIMIT 1";
         let row = self
             .0
             .prepare_cached(select)
             .and_then(|mut select| {
                 let columns = |row: &rusqlite::Row<'_>| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?))
+                    Ok((
+                        row.get::<_, i64>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, u32>(2)?,
+                        row.get::<_, Vec<u8>>(3)?,
+                    ))
                 };
                 select.query_row([after.0.cast_signed()], columns).optional()
             })
             .map_err(|source| storage("can't read the log".to_owned(), source))?;
-        let Some((first, crc, bytes)) = row else { return Ok(Batch::new()) };
+        let Some((first, last, crc, bytes)) = row else { return Ok(Batch::new()) };
         if crc32fast::hash(&bytes) != crc {
             return Err(LogError::Corrupt(format!(
                 "the log is damaged: the checksum of the batch at {first} is wrong"
@@ -138,35 +158,48 @@ impl Reader {
         let entries: Vec<Entry> = codec::decode(&bytes).map_err(|error| {
             LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}"))
         })?;
+        // This log gives out every place: a gap is a row that is gone.
+        let places = entries.iter().map(|entry| entry.seq.0);
+        if !places.eq(seq(first).0..=seq(last).0) || seq(first) > after.next() {
+            return Err(LogError::Corrupt(format!(
+                "the log is damaged: entries are missing between {after} and {last}"
+            )));
+        }
         Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
     }
 }
 
-/// Brings a file to the schema of this program.
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), LogError> {
-    let doing = || format!("can't prepare the log {}", path.display());
-    let migrated = (|| {
-        let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-        let (application, schema) = (pragma("application_id")?, pragma("user_version")?);
-        if (application, schema) == (0, 0) {
-            let change = db.transaction()?;
-            change.execute_batch(CREATE)?;
-            change.execute_batch(&format!(
-                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
-            ))?;
-            change.commit()?;
-            return Ok((APPLICATION, SCHEMA));
-        }
-        Ok((application, schema))
-    })();
-    match migrated.map_err(|source| storage(doing(), source))? {
-        (APPLICATION, SCHEMA) => Ok(()),
-        (APPLICATION, newer) if newer > SCHEMA => Err(LogError::Corrupt(format!(
+/// Whether a file is empty (`true`) or a log of this schema (`false`); an error for anything else.
+fn identify(db: &Connection, path: &Path) -> Result<bool, LogError> {
+    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
+    let read = || {
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
+    };
+    match read().map_err(|source| storage(format!("can't open the log {}", path.display()), source))? {
+        (0, 0, 0) => Ok(true),
+        (APPLICATION, SCHEMA, _) => Ok(false),
+        (APPLICATION, newer, _) if newer > SCHEMA => Err(LogError::Corrupt(format!(
             "the log {} was written by a newer server (schema {newer}; this one knows {SCHEMA})",
             path.display()
         ))),
-        _ => Err(LogError::Corrupt(format!("{} is not a log of this program", path.display()))),
+        _ => Err(LogError::Corrupt(format!(
+            "can't open the log {}: it is not one of this program",
+            path.display()
+        ))),
     }
+}
+
+fn create(db: &mut Connection) -> rusqlite::Result<()> {
+    let change = db.transaction()?;
+    change.execute_batch(CREATE)?;
+    change
+        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
+    change.commit()
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
 }
 
 fn seq(kept: i64) -> Seq {

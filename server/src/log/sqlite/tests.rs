@@ -1,0 +1,85 @@
+//! What becomes of files that are not as this program left them.
+
+use futures_util::StreamExt;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::contract::proposal_of;
+use super::*;
+
+/// A log with this many rows of one entry each.
+async fn log_with(rows: u64) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let log = SqliteLog::open(directory.path(), Durability::Normal).unwrap();
+    let mut entries = log.follow(Seq::ZERO);
+    for number in 1..=rows {
+        log.append(proposal_of(1, number, 10)).unwrap();
+        // One at a time, so that each is a row of its own.
+        entries.next().await.unwrap().unwrap();
+    }
+    directory
+}
+
+fn tamper(directory: &TempDir, sql: &str) {
+    Connection::open(directory.path().join("log.sqlite")).unwrap().execute_batch(sql).unwrap();
+}
+
+async fn read_all(directory: &TempDir) -> Result<usize, LogError> {
+    let log = SqliteLog::open(directory.path(), Durability::Normal)?;
+    let (head, mut entries, mut count) = (log.head(), log.follow(Seq::ZERO), 0);
+    while count < usize::try_from(head.0).unwrap() {
+        count += entries.next().await.unwrap()?.len();
+    }
+    Ok(count)
+}
+
+#[tokio::test]
+async fn a_row_that_is_gone_is_noticed() {
+    let directory = log_with(9).await;
+    assert_eq!(read_all(&directory).await.unwrap(), 9);
+    tamper(&directory, "DELETE FROM batches WHERE last = 5");
+    let read = read_all(&directory).await;
+    assert!(
+        matches!(&read, Err(LogError::Corrupt(why)) if why.contains("missing between 4 and 6")),
+        "{read:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_says_another_place_is_noticed() {
+    let directory = log_with(3).await;
+    tamper(&directory, "UPDATE batches SET first = 1, last = 1000 WHERE last = 3");
+    assert!(matches!(read_all(&directory).await, Err(LogError::Corrupt(_))));
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    tamper(&directory, "CREATE TABLE cats (name TEXT)");
+    let path = directory.path().join("log.sqlite");
+    let before = std::fs::read(&path).unwrap();
+    let opened = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(matches!(opened, Err(LogError::Corrupt(_))), "{opened:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_log_of_a_newer_server_is_refused() {
+    let directory = log_with(1).await;
+    tamper(&directory, "PRAGMA user_version = 99");
+    let opened = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("newer server")), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_lock_of_another_program_is_waited_for() {
+    let directory = log_with(1).await;
+    let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
+    let other = Connection::open(directory.path().join("log.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    log.append(proposal_of(2, 1, 10)).unwrap();
+    let mut entries = log.follow(Seq(1));
+    assert!(futures_util::poll!(entries.next()).is_pending(), "nothing is told before it is kept");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(entries.next().await.unwrap().unwrap()[0].seq, Seq(2));
+}
