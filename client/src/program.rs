@@ -238,8 +238,9 @@ impl Stage {
             Ok(connected) => connected,
             Err(_) => {
                 if self.is_typed {
-                    // Not above the line being typed: there is none.
-                    let _ = writeln!(io::stderr(), "{words}");
+                    // Not above the line being typed: there is none. In one write: Ctrl-C throws away what the terminal has
+                    // not shown yet, and half a line would be left.
+                    let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
                 }
                 connecting.await
             }

@@ -189,8 +189,11 @@ fn one_who_waits_for_the_connection_sees_what_for_and_can_interrupt_the_waiting(
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = silent.local_addr().expect("it has an address").port();
     let mut jim = Terminal::chatroom(&["127.0.0.1", &port.to_string(), "Jim"], &Home::new());
-    let screen = jim.wait_for_line(&format!("Connecting to 127.0.0.1:{port}..."));
-    assert_eq!(screen.lines[0], format!("Connecting to 127.0.0.1:{port}..."), "{screen}");
+    let connecting = format!("Connecting to 127.0.0.1:{port}...");
+    // With its end: an interrupt throws away what the terminal has not shown yet.
+    let screen =
+        jim.wait_for("a whole line", |screen| screen.has(&connecting) && screen.before_cursor.is_empty());
+    assert_eq!(screen.lines[0], connecting, "{screen}");
     jim.press(Key::Control('c'));
     left_usable(&jim, 128 + 2);
 }
