@@ -189,11 +189,6 @@ impl<T> Page<T> {
     pub fn fill(items: impl IntoIterator<Item = T>) -> Page<T> {
         Page(items.into_iter().take(PAGE_ITEMS_MAX).collect())
     }
-
-    /// Whether nothing more fits on it.
-    pub fn is_full(&self) -> bool {
-        self.0.len() == PAGE_ITEMS_MAX
-    }
 }
 
 impl<T> TryFrom<Vec<T>> for Page<T> {
@@ -263,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_page_takes_what_fits() {
-        assert!(Page::fill(0..1_000).is_full());
+        assert_eq!(Page::fill(0..1_000).as_slice().len(), PAGE_ITEMS_MAX);
         assert_eq!(Page::try_from(vec![0_u8; PAGE_ITEMS_MAX + 1]), Err(PageError));
     }
 }

@@ -134,8 +134,10 @@ impl Dispatch {
     pub(crate) async fn restore(&mut self) -> Result<(), LogError> {
         let head = self.log.head();
         let mut entries = self.log.follow(self.chat.world().head());
-        while self.chat.world().head() < head {
-            for entry in entries.next().await.into_iter().collect::<Result<Vec<_>, _>>()?.concat() {
+        while self.chat.world().head() < head
+            && let Some(batch) = entries.next().await
+        {
+            for entry in batch? {
                 self.chat.restore(&entry);
             }
         }
