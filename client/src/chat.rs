@@ -334,7 +334,7 @@ impl Chat {
             Event::Rejoined { group, missed } => {
                 self.parts.directory.rejoined(&group);
                 self.changed();
-                let missed = missed.then_some(chatroom_client::Conversation::Group(group));
+                let missed = missed.then_some(chatroom_proto::Conversation::Group(group));
                 self.note_missed(screen, missed.as_slice()).await?;
             }
             Event::NotRejoined { group, refusal } => {
@@ -349,7 +349,7 @@ impl Chat {
     async fn note_missed(
         &self,
         screen: &Screen,
-        missed: &[chatroom_client::Conversation],
+        missed: &[chatroom_proto::Conversation],
     ) -> Result<(), OutputGone> {
         match self.parts.view.missed(missed) {
             Some(text) => screen.note(text).await,

@@ -93,7 +93,7 @@ impl Directory {
                     Arc::make_mut(&mut self.users).remove(&user.key());
                 }
             }
-            Notification::Ping | Notification::Closing(_) => {}
+            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {}
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use chatroom_proto::{
-    CloseReason, GroupName, Misbehaviour, Notification, Refusal, Request, Response, Tag, UserName,
+    CloseReason, Conversation, GroupName, Misbehaviour, Notification, Refusal, Request, Response, Tag,
 };
 use futures_util::Stream;
 use tokio::sync::{Semaphore, mpsc};
@@ -60,15 +60,6 @@ pub enum Event {
     Missed(Conversation),
     /// It is over; nothing comes after this.
     Ended(Ended),
-}
-
-/// Where messages follow one another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Conversation {
-    /// A group.
-    Group(GroupName),
-    /// With one person.
-    Private(UserName),
 }
 
 /// Why a connection was lost.

@@ -39,4 +39,4 @@ pub mod link;
 pub mod state;
 
 pub use client::{AskError, Client, ConnectError, Options, Posted, Reconnect};
-pub use event::{Conversation, Ended, Event, Events, Lost};
+pub use event::{Ended, Event, Events, Lost};

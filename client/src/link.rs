@@ -28,9 +28,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{ConnectError, Reconnect, Shared};
-use crate::event::{Conversation, Ended, Event, Lost};
+use crate::event::{Ended, Event, Lost};
 use crate::state::State;
 use backoff::Backoff;
+use chatroom_proto::Conversation;
 use handshake::Connection;
 use outbox::Outbox;
 use unanswered::Unanswered;

@@ -10,7 +10,7 @@ use chatroom_proto::{
     GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request, Response, Seq, Welcome,
 };
 
-use crate::event::Conversation;
+use chatroom_proto::Conversation;
 
 /// The most groups that are followed: as many as a welcome can name.
 pub const MEMBERSHIPS_MAX: usize = PAGE_ITEMS_MAX;
@@ -142,9 +142,9 @@ impl State {
             }
             Notification::PrivatePost { post, .. } => {
                 self.see(post.seq);
-                self.hear_in_private(post).then(|| Conversation::Private(post.from.clone()))
+                self.hear_in_private(post).then(|| Conversation::User(post.from.clone()))
             }
-            Notification::Ping | Notification::Closing(_) => None,
+            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => None,
         }
     }
 
@@ -207,6 +207,7 @@ mod tests {
             grace_ms: 30_000,
             seq: Seq(seq),
             groups: Page::fill(heads.iter().map(membership)),
+            keeps: chatroom_proto::Keeps::Nothing,
         }
     }
 
@@ -258,7 +259,7 @@ mod tests {
         let mut state = State::new(&welcome(10, false, &[]));
         assert_eq!(state.notified(&in_private(11, 9)), None);
         assert_eq!(state.notified(&in_private(15, 11)), None);
-        assert!(matches!(state.notified(&in_private(20, 18)), Some(Conversation::Private(_))));
+        assert!(matches!(state.notified(&in_private(20, 18)), Some(Conversation::User(_))));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl View {
             }
             Notification::GroupPost { post, group } => self.group_post(post, group),
             Notification::PrivatePost { post, .. } => self.private_post(post),
-            Notification::Ping | Notification::Closing(_) => return None,
+            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => return None,
         })
     }
 
@@ -114,8 +114,12 @@ impl View {
             Response::Left { group, .. } => {
                 self.system(format!("You have left group chat '{group}' successfully!"))
             }
+            Response::Kept { to, .. } => {
+                self.system(format!("{to} is away. Your message is kept, and shown when {to} is back."))
+            }
             Response::Groups { .. }
             | Response::Users { .. }
+            | Response::Past { .. }
             | Response::Posted { .. }
             | Response::Goodbye
             | Response::Pong => return None,
@@ -177,6 +181,10 @@ impl View {
             Refusal::TooManyMemberships { limit } => format!(
                 "You are in {limit} group chats, and nobody can be in more. Leave one first: leave [group-name]"
             ),
+            Refusal::NothingKept => "This server keeps nothing of what was said.".to_owned(),
+            Refusal::TookTooLong => {
+                "That took too long to find. Ask for less, or try again in a moment.".to_owned()
+            }
             Refusal::NameTaken { name } => {
                 format!(
                     "The name '{name}' is taken. Choose another one. If that was you a moment ago: half a minute after a \

@@ -20,7 +20,8 @@
 //! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything left to hear.
 
 use chatroom_proto::{
-    CloseReason, Membership, Notification, Page, Post, PostId, Refusal, Request, Response, Seq, ServerFrame,
+    CloseReason, Conversation, Membership, Notification, Page, Post, PostId, Refusal, Request, Response,
+    Said, Seq, ServerFrame, Words,
 };
 
 use crate::guest::{body, group, post_id, user};
@@ -103,6 +104,17 @@ fn request(words: &str, context: &str) -> Request {
         "users" => Request::Users { after: Seq::ZERO },
         "public" => Request::Public { group: group(first), id: id_of(text), body: body(text) },
         "private" => Request::Private { to: user(first), id: id_of(text), body: body(text) },
+        "history" => {
+            let of = match first.strip_prefix('@') {
+                Some(name) => Conversation::User(user(name)),
+                None => Conversation::Group(group(first)),
+            };
+            Request::History { of, before: Seq::ZERO, count: text.parse().unwrap_or(20) }
+        }
+        "search" => {
+            let words = Words::parse(rest).expect(context);
+            Request::Search { words, within: None, before: Seq::ZERO, count: 20 }
+        }
         "exit" => Request::Exit,
         "ping" => Request::Ping,
         "hello" => Request::Hello(crate::guest::hello("again")),
@@ -137,8 +149,20 @@ fn show_response(response: &Response) -> String {
         Response::Groups { groups, next } => format!("groups: {}{}", page(groups), more(*next)),
         Response::Users { users, next } => format!("users: {}{}", page(users), more(*next)),
         Response::Posted { .. } => "posted".to_owned(),
+        Response::Kept { to, .. } => format!("kept for {to}"),
+        Response::Past { posts, next } => {
+            let said = posts.as_slice().iter().map(|said| show_said(said));
+            format!("past: {}{}", list(said), more(*next))
+        }
         Response::Goodbye => "goodbye".to_owned(),
         Response::Pong => "pong".to_owned(),
+    }
+}
+
+fn show_said(Said { place, post }: &Said) -> String {
+    match place {
+        Conversation::Group(group) => format!("{} in {group}: {}", post.from, post.body.as_str()),
+        Conversation::User(other) => format!("{} with {other}: {}", post.from, post.body.as_str()),
     }
 }
 
@@ -166,6 +190,8 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::NoSuchUser { name } => format!("nobody is {name}"),
         Refusal::TooManyGroups { limit } => format!("more than {limit} groups"),
         Refusal::TooManyMemberships { limit } => format!("in more than {limit} groups"),
+        Refusal::NothingKept => "nothing is kept".to_owned(),
+        Refusal::TookTooLong => "took too long".to_owned(),
     }
 }
 
@@ -182,6 +208,7 @@ fn show_notification(notification: &Notification) -> String {
         Notification::PrivatePost { post: Post { from, body, .. }, to } => {
             format!("{from} to {to}: {}", body.as_str())
         }
+        Notification::CaughtUp { .. } => "caught up".to_owned(),
         Notification::Closing(reason) => format!("closing: {}", show_reason(*reason)),
     }
 }

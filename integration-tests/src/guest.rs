@@ -67,7 +67,7 @@ pub fn seq_of(notification: &Notification) -> Option<Seq> {
         | Notification::Joined { seq, .. }
         | Notification::Left { seq, .. } => Some(*seq),
         Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => Some(post.seq),
-        Notification::Ping | Notification::Closing(_) => None,
+        Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => None,
     }
 }
 

@@ -44,7 +44,8 @@ impl Host {
         let socket = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = socket.local_addr().expect("a socket that listens has an address");
         let shutdown = CancellationToken::new();
-        let server = Server::open(log, config, shutdown.clone()).await.expect("a log that can be restored");
+        let server =
+            Server::open(log, None, config, shutdown.clone()).await.expect("a log that can be restored");
         let monitor = server.monitor();
         let running = tokio::spawn(server.run(socket));
         Host { address, monitor, shutdown, running }

@@ -3,6 +3,7 @@
 //! - [`host`]: a server on a free port, in this process, that stops on drop.
 //! - [`guest`]: a typed guest that speaks the protocol frame by frame, and waits for what it should hear.
 //! - [`dialogue`]: scenes as text, played on a stage.
+//! - [`model`]: the archive as it should be, in a few lines.
 //! - [`proxy`]: between clients and a server, to cut connections.
 //! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
 //! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client in a pipe.
@@ -12,6 +13,7 @@
 pub mod dialogue;
 pub mod guest;
 pub mod host;
+pub mod model;
 pub mod piped;
 pub mod process;
 pub mod program;

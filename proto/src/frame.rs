@@ -40,7 +40,8 @@ pub struct Hello {
     pub name: UserName,
     /// Why it may have that name.
     pub proof: Proof,
-    /// The newest event that it has seen; [`Seq::ZERO`] for a client that comes for the first time.
+    /// The newest event that it has seen: everything up to it that concerns the client. [`Seq::ZERO`] for a client that comes
+    /// for the first time, or does not know.
     pub seen: Seq,
 }
 
@@ -49,7 +50,7 @@ pub struct Hello {
 pub enum Proof {
     /// Because nobody else has it.
     Open,
-    /// Because it had it a moment ago. When that session is gone, this counts as [`Proof::Open`].
+    /// Because it is the one who had it before. A token that the server does not know counts as [`Proof::Open`].
     Resume(Token),
     /// Because it knows the name's password.
     Password(Password),

@@ -22,10 +22,22 @@
 //! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or [`Refusal::NotRegistered`] and hangs up. It also hangs up
 //! when no `Hello` comes in time. From `Welcome` on, the client is in the group General and hears what happens there.
 //!
-//! `Welcome` brings a [`Token`]. A client whose connection is lost comes back with [`Proof::Resume`] within
-//! `grace_ms`, and its session goes on: same name, same groups, nobody is told. Its older connection, if the server
-//! still believes in it, is closed with [`CloseReason::Replaced`]. After that time the token counts as
-//! [`Proof::Open`], and `Welcome::resumed` says so.
+//! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose connection is lost comes
+//! back with [`Proof::Resume`] within `grace_ms`, and its session goes on: same name, same groups, nobody is told. Its
+//! older connection, if the server still believes in it, is closed with [`CloseReason::Replaced`].
+//!
+//! After that time, or after [`Request::Exit`], the name is free. The server remembers who has left, their groups and
+//! what was said to them, for the token and not for the name: when it is presented and the name is still free, the
+//! client is back in its groups, and General is told. `Welcome::resumed` is true in both cases. A token that the server
+//! does not know (any more) counts as [`Proof::Open`].
+//!
+//! # Coming back
+//! A server that keeps what is said (`Welcome::keeps`) and has recognized the client sends, behind `Welcome`, every post
+//! after `Hello::seen` that the client has not heard, in the order of [`Seq`] and as the notifications that it missed: what
+//! others said in its groups since it joined them, and to it alone. A client that does not know what it has seen
+//! ([`Seq::ZERO`]) gets what was said since it was lost. Then comes [`Notification::CaughtUp`], and from there on what
+//! happens is live. All of it comes after `Welcome`, and what is sent again comes first, so that at each moment the newest
+//! `Seq` that a client has heard says how far it has come. Who came and went meanwhile is not told again.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets exactly one
@@ -41,9 +53,11 @@
 //! | [`Request::Groups`] | [`Response::Groups`] | | nobody |
 //! | [`Request::Users`] | [`Response::Users`] | | nobody |
 //! | [`Request::Public`] | [`Response::Posted`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::GroupPost`] |
-//! | [`Request::Private`] | [`Response::Posted`] | [`Refusal::NoSuchUser`] | that person: [`Notification::PrivatePost`] |
+//! | [`Request::Private`] | [`Response::Posted`], [`Response::Kept`] | [`Refusal::NoSuchUser`] | that person: [`Notification::PrivatePost`] |
 //! | [`Request::Exit`] | [`Response::Goodbye`] | | all who share a group with the asker: [`Notification::Departed`] |
 //! | [`Request::Ping`] | [`Response::Pong`] | | nobody |
+//! | [`Request::History`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
+//! | [`Request::Search`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
 //!
 //! The asker itself hears no notification of what it did; the response is its notice.
 //!
@@ -86,7 +100,8 @@
 //! | a name | 32 characters (see [`NameError`]) | [`NAME_CHARS_MAX`] |
 //! | a message | 8,000 bytes, newlines but no other control characters | [`BODY_BYTES_MAX`] |
 //! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
-//! | a page of a list | 400 items | [`PAGE_ITEMS_MAX`] |
+//! | a page of a list | 400 items, and what fits into a frame | [`PAGE_ITEMS_MAX`] |
+//! | a text to search for | 256 bytes, no control characters | [`WORDS_BYTES_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
 //!
 //! Limits that a server may choose (groups in all, groups a person, connections) come with the refusal that states
@@ -97,6 +112,7 @@ pub mod codec;
 mod frame;
 mod name;
 mod notification;
+mod past;
 mod request;
 mod response;
 mod value;
@@ -104,6 +120,7 @@ mod value;
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
+pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{Membership, Refusal, Response, Welcome};
 pub use value::{

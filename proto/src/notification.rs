@@ -62,6 +62,11 @@ pub enum Notification {
     },
     /// The server hangs up after this frame, and says why.
     Closing(CloseReason),
+    /// Everything that a client missed has been sent again; from here on what it hears is live.
+    CaughtUp {
+        /// The newest event that is behind it: [`Welcome::seq`](crate::Welcome::seq).
+        seq: Seq,
+    },
 }
 
 /// Something that was said, in a group or to one person.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, GroupName, Hello, PostId, Seq, UserName};
+use crate::{Body, Conversation, GroupName, Hello, PostId, Seq, UserName, Words};
 #[cfg(doc)]
 use crate::{Notification, Refusal, Response};
 
@@ -72,8 +72,12 @@ pub enum Request {
     },
     /// Say something to one person.
     ///
-    /// *Reply* [`Response::Posted`]; for an `id` that the asker has used lately, the first one's. *Refused*
-    /// [`Refusal::NoSuchUser`]. *Heard by* that person as [`Notification::PrivatePost`].
+    /// A person exists who has the name now, or, when nobody has it, who had it last and is remembered. The second is away:
+    /// where posts are kept, it is told when it comes back with its token.
+    ///
+    /// *Reply* [`Response::Posted`], or [`Response::Kept`] when that person is away; for an `id` that the asker has used
+    /// lately, the first one's. *Refused* [`Refusal::NoSuchUser`]. *Heard by* that person as
+    /// [`Notification::PrivatePost`].
     Private {
         /// To whom.
         to: UserName,
@@ -91,4 +95,33 @@ pub enum Request {
     ///
     /// *Reply* [`Response::Pong`]. *Heard by* nobody.
     Ping,
+    /// What was said in a conversation of mine, the newest first?
+    ///
+    /// A person is who has the name now; when nobody has it, who had it last. Their conversation with the asker is
+    /// theirs: nobody who takes the name later is shown it.
+    ///
+    /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`],
+    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by* nobody.
+    History {
+        /// Of which conversation.
+        of: Conversation,
+        /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before said in `next`.
+        before: Seq,
+        /// How many posts, at the most; a page has fewer when these are long.
+        count: u16,
+    },
+    /// What was said with all of these words in it, where I may read, the newest first?
+    ///
+    /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
+    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by* nobody.
+    Search {
+        /// The words.
+        words: Words,
+        /// Only in this group; otherwise in all that the asker is in, and in what was said to or by it alone.
+        within: Option<GroupName>,
+        /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before said in `next`.
+        before: Seq,
+        /// How many posts, at the most; a page has fewer when these are long.
+        count: u16,
+    },
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupName, Page, Seq, Token, UnixMillis, UserName, VersionRange};
+use crate::{GroupName, Keeps, Page, Said, Seq, Token, UnixMillis, UserName, VersionRange};
 #[cfg(doc)]
 use crate::{Notification, Request};
 
@@ -57,6 +57,22 @@ pub enum Response {
     Goodbye,
     /// To [`Request::Ping`].
     Pong,
+    /// To [`Request::Private`]: that person is away. It is kept, once, at this place, and told when they come back.
+    Kept {
+        /// The post's place in the order.
+        seq: Seq,
+        /// When the server took it.
+        at: UnixMillis,
+        /// Who is away, as they write their name.
+        to: UserName,
+    },
+    /// To [`Request::History`] and [`Request::Search`]: a page of posts.
+    Past {
+        /// The posts, the newest first.
+        posts: Page<Said>,
+        /// What to ask for the next page with; nothing when there are no older ones.
+        next: Option<Seq>,
+    },
 }
 
 /// What a client learns when it is let in.
@@ -68,7 +84,7 @@ pub struct Welcome {
     pub name: UserName,
     /// Proves on a later connection that it is the same client.
     pub token: Token,
-    /// Whether an earlier session goes on (its groups kept, nobody told) or a new one began.
+    /// Whether the client was recognized: it is in its groups, and hears what it missed.
     pub resumed: bool,
     /// How long the session is held when the connection is lost, in milliseconds.
     pub grace_ms: u32,
@@ -76,6 +92,8 @@ pub struct Welcome {
     pub seq: Seq,
     /// The groups that the client is a member of, in the order of joining.
     pub groups: Page<Membership>,
+    /// How long what is said here is kept.
+    pub keeps: Keeps,
 }
 
 /// A group that a client is a member of, and how far it has come.
@@ -141,4 +159,8 @@ pub enum Refusal {
         /// How many that is.
         limit: u32,
     },
+    /// The server keeps nothing that was said.
+    NothingKept,
+    /// It took too long to find: too much matches, or the server has other things to do. To ask for less, or later, helps.
+    TookTooLong,
 }

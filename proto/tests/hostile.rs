@@ -227,20 +227,20 @@ mod malformed_frames {
         let closing = || Raw::notification(7);
         for unknown in [0x0100_0000, u32::MAX] {
             let reason = malformed::<ClientFrame>(&Raw::request(unknown).bytes());
-            assert!(reason.contains("variant index 0 <= i < 10"), "{reason}");
+            assert!(reason.contains("variant index 0 <= i < 12"), "{reason}");
         }
         let hello = |proof| Raw::request(0).u16(1).u16(1).text("Jim").u32(proof).u64(0);
         for (bytes, reason) in
-            [(Raw::request(10), "variant index 0 <= i < 10"), (hello(3), "variant index 0 <= i < 3")]
+            [(Raw::request(12), "variant index 0 <= i < 12"), (hello(3), "variant index 0 <= i < 3")]
         {
             assert!(malformed::<ClientFrame>(&bytes.bytes()).contains(reason), "{reason}");
         }
         for (bytes, reason) in [
             (Raw::default().u32(2), "variant index 0 <= i < 2"),
             (Raw::default().u32(0).u32(7).u32(2), "`Ok` or `Err`"),
-            (Raw::granted(9), "variant index 0 <= i < 9"),
-            (Raw::refused(10), "variant index 0 <= i < 10"),
-            (Raw::notification(8), "variant index 0 <= i < 8"),
+            (Raw::granted(11), "variant index 0 <= i < 11"),
+            (Raw::refused(12), "variant index 0 <= i < 12"),
+            (Raw::notification(9), "variant index 0 <= i < 9"),
             (closing().u32(8), "variant index 0 <= i < 8"),
             (closing().u32(6).u32(4), "variant index 0 <= i < 4"),
         ] {
@@ -254,7 +254,7 @@ mod malformed_frames {
         let groups = |next| Raw::granted(4).u64(0).u8(next).u64(0);
         let welcome = |resumed| {
             let start = Raw::granted(0).u16(1).text("Jim");
-            (0..32).fold(start, |raw, _| raw.u8(0)).u8(resumed).u32(0).u64(0).u64(0)
+            (0..32).fold(start, |raw, _| raw.u8(0)).u8(resumed).u32(0).u64(0).u64(0).u32(0)
         };
         for valid in [groups(1), welcome(0), welcome(1)] {
             assert!(decode::<ServerFrame>(&valid.bytes()).is_ok());

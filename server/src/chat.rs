@@ -11,8 +11,8 @@
 use std::collections::HashMap;
 
 use chatroom_proto::{
-    CloseReason, Hello, Misbehaviour, Proof, Refusal, Request, Response, Tag, Token, UnixMillis,
-    VersionRange, Welcome,
+    CloseReason, Conversation, GroupName, Hello, Keeps, Misbehaviour, Notification, PAGE_ITEMS_MAX, Proof,
+    Refusal, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange, Welcome, Words,
 };
 
 use serde::{Deserialize, Serialize};
@@ -24,9 +24,9 @@ mod session;
 mod world;
 
 use effect::{
-    Address, ConnectionId, Conversation, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place,
+    Address, Audience, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
+    ProposalId, Query, Read, SessionId, TokenDigest,
 };
-use effect::{Proposal, ProposalId, SessionId, TokenDigest};
 use seat::{Seat, Stage};
 use session::Presence;
 pub use world::{Client, World};
@@ -47,12 +47,18 @@ pub struct Limits {
     /// Sessions without a connection that are held at the same time. With one more, the one that has been away for
     /// longest ends.
     pub held_max: u32,
+    /// People who have gone and are remembered, with their groups and what is said to them. With one more, one is forgotten:
+    /// who has been away for longest, and those first who left nothing behind.
+    pub remembered_max: u32,
+    /// How long what is said is kept.
+    pub keeps: Keeps,
 }
 
 /// The domain of one node.
 #[derive(Debug)]
 pub struct Chat {
     node: NodeId,
+    /// What this node wants to hold, from when it begins. What does hold is the world's.
     limits: Limits,
     world: World,
     seats: HashMap<ConnectionId, Seat>,
@@ -67,15 +73,12 @@ pub struct Chat {
 impl Chat {
     /// A chat with nobody in it, on this node.
     pub fn new(node: NodeId, limits: Limits) -> Chat {
-        Chat {
-            node,
-            limits,
-            world: World::new(limits),
-            seats: HashMap::new(),
-            proposed: 0,
-            load: 0,
-            expiring: 0,
-        }
+        Chat::on(World::new(limits), node, limits)
+    }
+
+    /// A chat that goes on from this world: what the log has come to so far.
+    pub fn on(world: World, node: NodeId, limits: Limits) -> Chat {
+        Chat { node, limits, world, seats: HashMap::new(), proposed: 0, load: 0, expiring: 0 }
     }
 
     /// Takes in what a connection says, at this time.
@@ -93,13 +96,19 @@ impl Chat {
                     self.ask(connection, tag, request, now, out);
                 }
             }
+            Input::Found { connection, tag, result } => {
+                let Some(seat) = self.seats.get_mut(&connection) else { return };
+                seat.is_reading = false;
+                out.push(Effect::Reply { connection, tag, result });
+                self.advance(connection, now, out);
+            }
             Input::Gone { connection } => self.gone(connection, now, out),
         }
     }
 
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
-        let Verdict { result, cut_off, news } = self.world.apply(entry);
+        let Verdict { result, cut_off, news, .. } = self.world.apply(entry);
         if let Some((place, reason)) = cut_off.filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
@@ -124,7 +133,7 @@ impl Chat {
 
     /// Lets an entry from before this node began take effect, which nobody is there to hear of.
     pub fn restore(&mut self, entry: &Entry) {
-        self.world.apply(entry);
+        self.world.fold(entry);
     }
 
     /// The log is restored, and this node begins.
@@ -138,7 +147,7 @@ impl Chat {
             // A log that is slow is not to get the same proposals again and again.
             return;
         }
-        let grace = u64::from(self.limits.grace_ms);
+        let grace = u64::from(self.world.limits().grace_ms);
         let Some(until) = now.0.checked_sub(grace) else { return };
         let due: Vec<_> = self.world.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
         self.expiring = due.len();
@@ -189,7 +198,7 @@ impl Chat {
         if let Some(Err(refusal)) = self.world.foresee(&proposal) {
             return refuse(refusal, out);
         }
-        let stage = Stage::Knocking { version, old, fresh: fresh.token };
+        let stage = Stage::Knocking { version, old, fresh: fresh.token, seen: hello.seen };
         self.seats.insert(connection, Seat::new(stage));
         self.send(proposal, out);
     }
@@ -221,6 +230,14 @@ impl Chat {
                 let (users, next) = self.world.users(after);
                 return reply(Ok(Response::Users { users, next }));
             }
+            Request::History { of, before, count } => {
+                let read = self.history(by, &of, before, count);
+                return self.look_up(connection, tag, read, out);
+            }
+            Request::Search { words, within, before, count } => {
+                let read = self.search(by, words, within.as_ref(), before, count);
+                return self.look_up(connection, tag, read, out);
+            }
             Request::Exit => Deed::Depart { session: by },
             Request::Create { group } => Deed::Create { by, group },
             Request::Join { group } => Deed::Join { by, group },
@@ -236,6 +253,52 @@ impl Chat {
             return reply(result);
         }
         self.send(proposal, out);
+    }
+
+    /// What to look up of one conversation, if the asker may.
+    fn history(&self, by: SessionId, of: &Conversation, before: Seq, count: u16) -> Result<Read, Refusal> {
+        let thread = self.world.thread(by, of)?;
+        self.read(by, Query::History(thread), before, count)
+    }
+
+    /// What to look for where the asker may read.
+    fn search(
+        &self,
+        by: SessionId,
+        words: Words,
+        within: Option<&GroupName>,
+        before: Seq,
+        count: u16,
+    ) -> Result<Read, Refusal> {
+        let (groups, in_private) = self.world.readable(by, within)?;
+        self.read(by, Query::Search { words, groups, in_private }, before, count)
+    }
+
+    fn read(&self, reader: SessionId, query: Query, before: Seq, count: u16) -> Result<Read, Refusal> {
+        if self.world.limits().keeps == Keeps::Nothing {
+            return Err(Refusal::NothingKept);
+        }
+        let count = usize::from(count).clamp(1, PAGE_ITEMS_MAX);
+        let before = if before == Seq::ZERO { Seq(u64::MAX) } else { before };
+        Ok(Read { reader, query, before, count, head: self.world.head() })
+    }
+
+    fn look_up(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        read: Result<Read, Refusal>,
+        out: &mut Vec<Effect>,
+    ) {
+        match read {
+            Ok(read) => {
+                if let Some(seat) = self.seats.get_mut(&connection) {
+                    seat.is_reading = true;
+                }
+                out.push(Effect::Read { connection, tag, read });
+            }
+            Err(refusal) => out.push(Effect::Reply { connection, tag, result: Err(refusal) }),
+        }
     }
 
     fn gone(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
@@ -272,10 +335,10 @@ impl Chat {
         let Some(seat) = self.seats.get_mut(&connection) else {
             // The connection was gone before its arrival was applied. One that never had its token can't come back.
             match result {
-                Some(Ok(Outcome::Admitted { session, resumed: true })) => {
+                Some(Ok(Outcome::Admitted { session, lost: Some(_) })) => {
                     self.let_go(session, connection, now, out);
                 }
-                Some(Ok(Outcome::Admitted { session, resumed: false })) => {
+                Some(Ok(Outcome::Admitted { session, lost: None })) => {
                     self.propose(None, now, Deed::Depart { session }, out);
                 }
                 _ => {}
@@ -285,8 +348,8 @@ impl Chat {
         seat.under_way = seat.under_way.saturating_sub(1);
         let knocking = matches!(seat.stage, Stage::Knocking { .. });
         match result {
-            Some(Ok(Outcome::Admitted { session, resumed })) => {
-                self.admit(connection, tag, session, resumed, out);
+            Some(Ok(Outcome::Admitted { session, lost })) => {
+                self.admit(connection, tag, session, lost, out);
             }
             Some(Ok(Outcome::Answer(response))) => {
                 let goodbye = response == Response::Goodbye;
@@ -305,32 +368,45 @@ impl Chat {
         }
     }
 
+    /// Lets a connection in; and one who was recognized hears first what was said since it was lost.
     fn admit(
         &mut self,
         connection: ConnectionId,
         tag: Tag,
         id: SessionId,
-        resumed: bool,
+        lost: Option<Seq>,
         out: &mut Vec<Effect>,
     ) {
         let Some(session) = self.world.session(id) else { return };
         let Some(seat) = self.seats.get_mut(&connection) else { return };
-        let Stage::Knocking { version, old, fresh } = std::mem::replace(&mut seat.stage, Stage::In(id))
+        let Stage::Knocking { version, old, fresh, seen } = std::mem::replace(&mut seat.stage, Stage::In(id))
         else {
             return;
         };
-        let token: Token = old.filter(|_| resumed).unwrap_or(fresh);
+        let head = self.world.head();
+        let Limits { grace_ms, keeps, .. } = self.world.limits();
+        let token: Token = old.filter(|_| lost.is_some()).unwrap_or(fresh);
         let welcome = Welcome {
             version,
             name: session.name.clone(),
             token,
-            resumed,
-            grace_ms: self.limits.grace_ms,
-            seq: self.world.head(),
+            resumed: lost.is_some(),
+            grace_ms,
+            seq: head,
             groups: self.world.memberships(session),
+            keeps,
         };
         out.push(Effect::Admit { connection, session: id });
         out.push(Effect::Reply { connection, tag, result: Ok(Response::Welcome(welcome)) });
+        let Some(lost) = lost.filter(|_| keeps != Keeps::Nothing) else { return };
+        let after = if seen == Seq::ZERO { lost } else { seen };
+        out.push(match self.world.missed(id, after) {
+            Some(replay) => Effect::Replay { connection, replay },
+            None => Effect::Notify {
+                audience: Audience::One(id),
+                notification: Notification::CaughtUp { seq: head },
+            },
+        });
     }
 
     /// Serves the requests that waited for a deed which is now applied, up to the next that must wait.

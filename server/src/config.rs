@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chatroom_proto::Keeps;
+
 use crate::chat::Limits;
 use crate::console::Console;
 
@@ -114,6 +116,9 @@ impl Default for Limits {
             grace_ms: 30_000,
             // Everybody behind one router that restarts. One costs about a KiB, and up to 32 if it did much.
             held_max: 10_000,
+            // A town's worth. One costs about a KiB, and up to 32 if it did much just before it went.
+            remembered_max: 10_000,
+            keeps: Keeps::Nothing,
         }
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chatroom_proto::codec;
-use chatroom_proto::{CloseReason, Notification, ServerFrame};
+use chatroom_proto::{CloseReason, Notification, Page, Refusal, Response, ServerFrame, Tag};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::chat::effect::{ConnectionId, Effect, Entry, Input, SessionId};
+use crate::archive::{Archive, Past, ReadError};
+use crate::chat::effect::{ConnectionId, Effect, Entry, Input, Read, Replay, SessionId};
 use crate::chat::{Chat, Client};
 use crate::clock;
 use crate::config::{
@@ -21,6 +22,7 @@ use crate::config::{
 };
 use crate::log::{Log, LogError};
 use crate::outbox::{Outbox, Pushed};
+use crate::replay;
 
 /// What connections and the server's owner say to the dispatch task.
 #[derive(Debug)]
@@ -69,6 +71,9 @@ impl Door {
 pub(crate) struct Dispatch {
     chat: Chat,
     log: Arc<dyn Log>,
+    archive: Option<Archive>,
+    /// For what is found in the archive.
+    door: Door,
     inbox: mpsc::Receiver<Message>,
     connections: HashMap<ConnectionId, Line>,
     /// Which connection hears what is said to a session.
@@ -109,11 +114,19 @@ struct Line {
 
 impl Dispatch {
     /// A dispatch task that is not running yet, and the door to it.
-    pub(crate) fn new(chat: Chat, log: Arc<dyn Log>, lifetime: &Lifetime) -> (Dispatch, Door) {
+    pub(crate) fn new(
+        chat: Chat,
+        log: Arc<dyn Log>,
+        archive: Option<Archive>,
+        lifetime: &Lifetime,
+    ) -> (Dispatch, Door) {
         let (door, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
+        let door = Door(door);
         let dispatch = Dispatch {
             chat,
             log,
+            archive,
+            door: door.clone(),
             inbox,
             connections: HashMap::new(),
             listeners: HashMap::new(),
@@ -124,7 +137,7 @@ impl Dispatch {
             has_said_goodbye: false,
             effects: Vec::new(),
         };
-        (dispatch, Door(door))
+        (dispatch, door)
     }
 
     /// Applies what the log has kept from before. Nobody is served until this has been done.
@@ -257,6 +270,8 @@ impl Dispatch {
                         }
                     }
                 }
+                Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
+                Effect::Replay { connection, replay } => self.replay(connection, replay),
                 Effect::HangUp { connection, reason } => {
                     if let Some(line) = self.connections.get(&connection) {
                         line.outbox.close(reason);
@@ -273,6 +288,35 @@ impl Dispatch {
             line.session = Some(session);
             line.outbox.admit();
             self.listeners.insert(session, (connection, line.outbox.clone()));
+        }
+    }
+
+    /// Has something looked up; what is found comes in by the door. One for each connection at the most.
+    fn look_up(&self, connection: ConnectionId, tag: Tag, read: Read) {
+        let (archive, door) = (self.archive.clone(), self.door.clone());
+        tokio::spawn(async move {
+            let found = match archive {
+                Some(archive) => archive.read(read).await,
+                None => Err(ReadError::Stopped),
+            };
+            let result = match found {
+                Ok(Past { posts, next }) => Ok(Response::Past { posts: Page::fill(posts), next }),
+                Err(ReadError::TookTooLong) => Err(Refusal::TookTooLong),
+                Err(ReadError::Stopped) => Err(Refusal::NothingKept),
+            };
+            // A server that has stopped answers nobody.
+            let _ = door.send(Message::Input(Input::Found { connection, tag, result })).await;
+        });
+    }
+
+    fn replay(&mut self, connection: ConnectionId, replay: Replay) {
+        let Some(line) = self.connections.get(&connection) else { return };
+        match &self.archive {
+            Some(archive) => {
+                line.outbox.hold();
+                tokio::spawn(replay::send(archive.clone(), replay, line.outbox.clone()));
+            }
+            None => line.outbox.close(Some(CloseReason::Failed)),
         }
     }
 

@@ -8,6 +8,8 @@
 //! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns deeds into proposals.
 //! - [`log`]: orders the proposals, and gives everyone the same entries in the same order; in memory, or on disk.
 //! - [`chat`] again: applies each entry, and says who is to hear what.
+//! - [`archive`]: what can be read back: history, search, what a client missed. A view that follows the log.
+//! - `replay`: what a client missed, on its way into its outbox.
 //! - `outbox`: what waits for one connection: bounded, encoded once, written together.
 //!
 //! Beside them, [`config`] names every bound and deadline, and [`console`] says on standard output what an operator
@@ -24,9 +26,11 @@
 
 use std::sync::Arc;
 
+use chatroom_proto::Keeps;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub mod archive;
 pub mod chat;
 mod clock;
 pub mod config;
@@ -36,9 +40,11 @@ mod dispatch;
 pub mod listener;
 pub mod log;
 mod outbox;
+mod replay;
 
+use archive::Archive;
 use chat::effect::NodeId;
-use chat::{Chat, Client};
+use chat::{Chat, Client, World};
 pub use config::Config;
 use dispatch::{Dispatch, Door, Lifetime};
 use listener::Listener;
@@ -63,6 +69,15 @@ impl Monitor {
     }
 }
 
+/// What was there before a server began.
+#[derive(Debug)]
+pub struct Kept {
+    /// What can be read back of the log.
+    pub archive: Archive,
+    /// What the log had come to at some place; the entries behind it are in the log.
+    pub world: World,
+}
+
 /// Why a server stopped that was not told to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -76,20 +91,28 @@ pub enum ServeError {
 
 impl Server {
     /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from earlier runs is
-    /// restored first.
+    /// restored first. Without anything `kept`, what is said is told to those who are there, and to nobody later.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
     pub async fn open(
         log: Arc<dyn Log>,
-        config: Config,
+        kept: Option<Kept>,
+        mut config: Config,
         shutdown: CancellationToken,
     ) -> Result<Server, LogError> {
         let mut node = [0; 8];
         getrandom::fill(&mut node).expect("the system has random bytes");
-        let chat = Chat::new(NodeId(u64::from_le_bytes(node)), config.limits);
+        let (archive, world) = match kept {
+            Some(Kept { archive, world }) => (Some(archive), world),
+            None => {
+                config.limits.keeps = Keeps::Nothing;
+                (None, World::new(config.limits))
+            }
+        };
+        let chat = Chat::on(world, NodeId(u64::from_le_bytes(node)), config.limits);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
-        let (mut dispatch, door) = Dispatch::new(chat, log, &lifetime);
+        let (mut dispatch, door) = Dispatch::new(chat, log, archive, &lifetime);
         dispatch.restore().await?;
         Ok(Server { config, dispatch, door, lifetime })
     }

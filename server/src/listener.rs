@@ -274,7 +274,7 @@ mod tests {
 
     fn listener_for(lifetime: &Lifetime, config: Config, log: impl Log) -> Arc<Listener> {
         let chat = Chat::new(NodeId(1), config.limits);
-        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), lifetime);
+        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), None, lifetime);
         tokio::spawn(dispatch.run());
         Listener::new(door, config, CancellationToken::new())
     }

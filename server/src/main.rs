@@ -92,8 +92,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let shutdown = CancellationToken::new();
     stop_on_signals(&shutdown)?;
-    let server =
-        Server::open(open_log(&arguments)?, config, shutdown).await.context("can't restore the chat")?;
+    let server = Server::open(open_log(&arguments)?, None, config, shutdown)
+        .await
+        .context("can't restore the chat")?;
     report_clients_on_signal(server.monitor())?;
     info!(%address, connections_max, groups_max, "listening");
     console.listening();

@@ -56,6 +56,10 @@ impl Budget {
 struct Queue {
     /// Whole frames, length prefixes included.
     bytes: Vec<u8>,
+    /// What goes out before these, while they are held.
+    first: Vec<u8>,
+    /// Whether `bytes` are held until the client has caught up.
+    holding: bool,
     /// How many bytes are being written.
     writing: usize,
     /// Requests that were handed on and not answered yet.
@@ -86,6 +90,12 @@ pub(crate) enum Taken {
     Last,
 }
 
+impl Queue {
+    fn waiting(&self) -> usize {
+        self.first.len() + self.bytes.len()
+    }
+}
+
 impl Outbox {
     /// An empty outbox of this size, which shares a budget with the others.
     pub(crate) fn new(bytes_max: usize, budget: Budget) -> Outbox {
@@ -107,10 +117,9 @@ impl Outbox {
         queue.asks = queue.asks.saturating_sub(answered);
         if !queue.closed {
             let Shared { bytes_max, budget, .. } = &*self.0;
-            let held = queue.bytes.len() + queue.writing + frame.len();
+            let held = queue.waiting() + queue.writing + frame.len();
             if held > *bytes_max || (held > OUTBOX_FAIR_BYTES && budget.is_spent()) {
-                budget.give_back(queue.bytes.len());
-                queue.bytes = Vec::new();
+                self.drop_queue(&mut queue);
                 self.close_queue(&mut queue, Some(CloseReason::TooSlow));
             } else {
                 queue.bytes.extend_from_slice(frame);
@@ -136,10 +145,57 @@ impl Outbox {
         if std::mem::replace(&mut queue.closed, true) {
             return;
         }
+        if queue.holding {
+            // What is held comes after what has not come yet: it would hide the gap.
+            self.drop_queue(queue);
+        }
         if let Some(Ok(frame)) = reason.map(closing) {
             queue.bytes.extend_from_slice(&frame);
             self.0.budget.take(frame.len());
         }
+    }
+
+    fn drop_queue(&self, queue: &mut Queue) {
+        self.0.budget.give_back(queue.waiting());
+        (queue.bytes, queue.first, queue.holding) = (Vec::new(), Vec::new(), false);
+    }
+
+    /// From now on what is put in waits behind what [`Outbox::catch_up`] puts in, until [`Outbox::go_live`].
+    pub(crate) fn hold(&self) {
+        let mut queue = self.queue();
+        if !queue.closed {
+            queue.holding = true;
+            queue.first = std::mem::take(&mut queue.bytes);
+        }
+    }
+
+    /// Puts frames in before all that is held, as soon as those before them are being written. Nothing, once closed.
+    pub(crate) async fn catch_up(&self, frames: &[u8]) -> Option<()> {
+        let put = |queue: &mut Queue| {
+            if queue.closed || !queue.holding {
+                return Some(None);
+            }
+            queue.first.is_empty().then(|| {
+                queue.first.extend_from_slice(frames);
+                self.0.budget.take(frames.len());
+                Some(())
+            })
+        };
+        let done = self.until(put).await;
+        self.0.changed.notify_waiters();
+        done
+    }
+
+    /// What was held is no longer.
+    pub(crate) fn go_live(&self) {
+        {
+            let mut queue = self.queue();
+            let held = std::mem::take(&mut queue.bytes);
+            queue.bytes = std::mem::take(&mut queue.first);
+            queue.bytes.extend_from_slice(&held);
+            queue.holding = false;
+        }
+        self.0.changed.notify_waiters();
     }
 
     /// Waits until there is something to write, or nothing more will come, and swaps it with `into`, which is empty. What
@@ -147,16 +203,17 @@ impl Outbox {
     pub(crate) async fn take(&self, into: &mut Vec<u8>) -> Taken {
         let taken = self
             .until(|queue| {
-                if queue.bytes.is_empty() && !queue.closed {
+                let next = if queue.holding { &mut queue.first } else { &mut queue.bytes };
+                if next.is_empty() && !queue.closed {
                     return None;
                 }
-                std::mem::swap(&mut queue.bytes, into);
+                std::mem::swap(next, into);
                 self.0.budget.give_back(std::mem::replace(&mut queue.writing, into.len()));
                 Some(if queue.closed { Taken::Last } else { Taken::More })
             })
             .await;
-        if into.len() > OUTBOX_PAUSE_BYTES {
-            // There is room for requests again.
+        if into.len() > OUTBOX_PAUSE_BYTES || self.queue().holding {
+            // There is room again: for requests, or for more of what was missed.
             self.0.changed.notify_waiters();
         }
         taken
@@ -169,7 +226,7 @@ impl Outbox {
             if queue.closed {
                 return Some(None);
             }
-            let room = queue.asks <= asks && queue.bytes.len() <= OUTBOX_PAUSE_BYTES;
+            let room = queue.asks <= asks && queue.waiting() <= OUTBOX_PAUSE_BYTES;
             room.then(|| {
                 queue.asks += 1;
                 Some(())
@@ -220,7 +277,7 @@ impl Outbox {
 impl Drop for Shared {
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.budget.give_back(queue.bytes.len() + queue.writing);
+        self.budget.give_back(queue.waiting() + queue.writing);
     }
 }
 

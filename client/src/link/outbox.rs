@@ -6,7 +6,8 @@ use chatroom_proto::{Notification, Request, Response};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::OUTBOX_BYTES_MAX;
-use crate::event::{Conversation, Event};
+use crate::event::Event;
+use chatroom_proto::Conversation;
 
 /// What any event counts for: itself and two of the longest names.
 const EVENT_BYTES: usize = 512;
@@ -80,7 +81,7 @@ fn without_message(event: Event) -> Option<Event> {
             Some(Event::Missed(Conversation::Group(group)))
         }
         Event::Notification(Notification::PrivatePost { post, .. }) => {
-            Some(Event::Missed(Conversation::Private(post.from)))
+            Some(Event::Missed(Conversation::User(post.from)))
         }
         Event::Notification(_) => None,
         event => Some(event),
@@ -170,7 +171,7 @@ mod tests {
         let in_group = |name| Event::Missed(Conversation::Group(group(name)));
         let expected = [
             answer(1),
-            Event::Missed(Conversation::Private(user("Ann"))),
+            Event::Missed(Conversation::User(user("Ann"))),
             in_group("General"),
             in_group("tea"),
             answer(2),

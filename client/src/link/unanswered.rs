@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chatroom_proto::{ClientFrame, Request, Tag};
 
 use super::{Ask, Door};
-use crate::event::Conversation;
+use chatroom_proto::Conversation;
 
 /// The requests that will be sent again over the next connection. Answers come in the order of the requests, so the
 /// one that is looked for is the first.
@@ -48,7 +48,7 @@ impl Unanswered {
     pub(crate) fn has_post_to(&self, conversation: &Conversation) -> bool {
         self.asks.iter().any(|ask| match (&ask.request, conversation) {
             (Request::Public { group, .. }, Conversation::Group(other)) => group.key() == other.key(),
-            (Request::Private { to, .. }, Conversation::Private(other)) => to.key() == other.key(),
+            (Request::Private { to, .. }, Conversation::User(other)) => to.key() == other.key(),
             _ => false,
         })
     }

@@ -1,6 +1,7 @@
 //! What is said about the connection: that there is none, that it is lost, that it is back, that it is over.
 
-use chatroom_client::{ConnectError, Conversation, Ended, Lost};
+use chatroom_client::{ConnectError, Ended, Lost};
+use chatroom_proto::Conversation;
 use chatroom_proto::{CloseReason, GroupName, Misbehaviour, Refusal, Request};
 
 use super::View;
@@ -34,7 +35,7 @@ impl View {
             .iter()
             .map(|conversation| match conversation {
                 Conversation::Group(group) => format!("in '{group}'"),
-                Conversation::Private(user) => format!("from '{user}'"),
+                Conversation::User(user) => format!("from '{user}'"),
             })
             .collect();
         let (last, others) = names.split_last()?;

@@ -1,4 +1,5 @@
-use chatroom_client::{ConnectError, Conversation, Ended, Lost};
+use chatroom_client::{ConnectError, Ended, Lost};
+use chatroom_proto::Conversation;
 use chatroom_proto::{
     BodyError, CloseReason, Membership, Misbehaviour, Page, PostId, Seq, Token, UnixMillis, VersionRange,
 };
@@ -36,6 +37,7 @@ fn welcome() -> Welcome {
         grace_ms: 0,
         seq: Seq(1),
         groups: Page::fill([Membership { group: group("General"), head: Seq(0) }]),
+        keeps: chatroom_proto::Keeps::Nothing,
     }
 }
 
@@ -209,7 +211,7 @@ fn the_way_out_and_back_is_said() {
         "Connected again, in a new session!\nWhile you were away, messages in 'G1', in 'tea' and in 'x' were missed."
     );
     assert_eq!(
-        view().missed(&[Conversation::Private(user("Jim"))]).unwrap(),
+        view().missed(&[Conversation::User(user("Jim"))]).unwrap(),
         "While you were away, messages from 'Jim' were missed."
     );
     assert_eq!(

@@ -2,17 +2,23 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use chatroom_proto::{Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis};
+use chatroom_proto::{
+    Notification, Page, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
+};
+use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Credential, Effect, Entry, Input, NodeId, Proposal, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
+
+use crate::model::Model;
 
 use super::{Entrance, Stage, base, hello_with};
 
 /// The pure stage.
 pub struct Pure {
     chat: Chat,
+    model: Model,
     now: UnixMillis,
     log: VecDeque<Proposal>,
     log_is_held: bool,
@@ -37,6 +43,7 @@ impl Pure {
     pub fn new(limits: Limits) -> Pure {
         Pure {
             chat: Chat::new(NodeId(1), limits),
+            model: Model::new(limits),
             now: UnixMillis(1_000_000),
             log: VecDeque::new(),
             log_is_held: false,
@@ -60,7 +67,9 @@ impl Pure {
         {
             self.head = self.head.next();
             let mut effects = Vec::new();
-            self.chat.apply(&Entry { seq: self.head, proposal }, &mut effects);
+            let entry = Entry { seq: self.head, proposal };
+            self.model.follow(&entry);
+            self.chat.apply(&entry, &mut effects);
             self.carry_out(effects);
         }
     }
@@ -80,6 +89,22 @@ impl Pure {
                 Effect::Reply { connection, tag, result } => {
                     if let Some(line) = self.line(connection) {
                         line.hear(ServerFrame::Response { tag, result });
+                    }
+                }
+                Effect::Read { connection, tag, read } => {
+                    let Past { posts, next } = self.model.read(&read);
+                    let result = Ok(Response::Past { posts: Page::fill(posts), next });
+                    let mut effects = Vec::new();
+                    self.chat.handle(Input::Found { connection, tag, result }, self.now, &mut effects);
+                    self.carry_out(effects);
+                }
+                Effect::Replay { connection, replay } => {
+                    let missed = self.model.replay(&replay).notifications;
+                    if let Some(line) = self.line(connection) {
+                        for notification in missed {
+                            line.hear(ServerFrame::Notification(notification));
+                        }
+                        line.hear(ServerFrame::Notification(Notification::CaughtUp { seq: replay.until }));
                     }
                 }
                 Effect::Notify { audience, notification } => {

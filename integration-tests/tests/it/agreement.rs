@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use chatroom_proto::{Hello, Proof, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange};
+use chatroom_proto::{
+    Conversation, Hello, Keeps, Page, Proof, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange,
+};
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, SessionId, TokenDigest,
@@ -13,7 +15,14 @@ use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 /// Small enough that every bound is met again and again.
-const LIMITS: Limits = Limits { groups_max: 4, memberships_max: 3, grace_ms: 3_000, held_max: 3 };
+const LIMITS: Limits = Limits {
+    groups_max: 4,
+    memberships_max: 3,
+    grace_ms: 3_000,
+    held_max: 3,
+    remembered_max: 2,
+    keeps: Keeps::Everything,
+};
 
 /// One server: its chat, how far it has read the log, and its connections.
 struct Node {
@@ -130,7 +139,9 @@ impl World {
         let peer = ["jim", "ann", "bob", "zoe"][self.below(4) as usize];
         // Some posts come again.
         let post = self.below(40);
-        match self.below(9) {
+        match self.below(11) {
+            9 => Request::History { of: Conversation::Group(group(name)), before: Seq::ZERO, count: 9 },
+            10 => Request::History { of: Conversation::User(user(peer)), before: Seq::ZERO, count: 9 },
             0 => Request::Create { group: group(name) },
             1 | 2 => Request::Join { group: group(name) },
             3 => Request::Leave { group: group(name) },
@@ -175,7 +186,14 @@ impl World {
                         self.nodes[node].heard.entry(session).or_default().extend(seq);
                     }
                 }
-                Effect::Admit { .. } => {}
+                Effect::Read { connection, tag, .. } => {
+                    let result = Ok(Response::Past { posts: Page::fill([]), next: None });
+                    let mut effects = Vec::new();
+                    let found = Input::Found { connection, tag, result };
+                    self.nodes[node].chat.handle(found, self.now, &mut effects);
+                    self.carry_out(node, effects);
+                }
+                Effect::Admit { .. } | Effect::Replay { .. } => {}
             }
         }
     }

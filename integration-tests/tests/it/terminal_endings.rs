@@ -214,6 +214,7 @@ async fn welcoming_and_no_more() -> u16 {
             grace_ms: 30_000,
             seq: Seq::ZERO,
             groups: Page::fill([Membership { group: group("General"), head: Seq::ZERO }]),
+            keeps: chatroom_proto::Keeps::Nothing,
         };
         let mut writer = FrameWriter::new(write);
         let answer = ServerFrame::Response { tag: hello.tag, result: Ok(Response::Welcome(welcome)) };

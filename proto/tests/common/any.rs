@@ -1,14 +1,14 @@
 //! Arbitrary frames: every variant, with values from the whole range that their types allow.
 
 use chatroom_proto::{
-    BODY_BYTES_MAX, Body, ClientFrame, CloseReason, GroupName, Hello, Membership, Misbehaviour, Notification,
-    PAGE_ITEMS_MAX, Page, Password, Post, PostId, Proof, Refusal, Request, Response, Seq, ServerFrame, Tag,
-    Token, UnixMillis, UserName, VersionRange, Welcome,
+    BODY_BYTES_MAX, Body, ClientFrame, CloseReason, Conversation, GroupName, Hello, Keeps, Membership,
+    Misbehaviour, Notification, PAGE_ITEMS_MAX, Page, Password, Post, PostId, Proof, Refusal, Request,
+    Response, Said, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, VersionRange, Welcome, Words,
 };
 use proptest::prelude::*;
 use proptest::{collection, option};
 
-use super::{body, group, password, user, versions};
+use super::{body, group, password, user, versions, words};
 
 pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
     (any::<u32>(), request()).prop_map(|(tag, request)| ClientFrame { tag: Tag(tag), request })
@@ -81,6 +81,20 @@ fn page<T: Clone + std::fmt::Debug>(
     ]
 }
 
+fn any_words() -> impl Strategy<Value = Words> {
+    "[a-zا-ی][\\PC]{0,60}".prop_map(|text| words(&text))
+}
+
+fn conversation() -> impl Strategy<Value = Conversation> {
+    prop_oneof![any_group().prop_map(Conversation::Group), any_user().prop_map(Conversation::User)]
+}
+
+/// Few and short enough to fit into a frame.
+fn past() -> impl Strategy<Value = Page<Said>> {
+    let said = (conversation(), post()).prop_map(|(place, post)| Said { place, post });
+    collection::vec(said, 0..5).prop_map(Page::fill)
+}
+
 fn membership() -> impl Strategy<Value = Membership> + Clone {
     (any_group(), any_seq()).prop_map(|(group, head)| Membership { group, head }).boxed()
 }
@@ -107,13 +121,22 @@ fn request() -> impl Strategy<Value = Request> {
         (any_user(), id(), any_body()).prop_map(|(to, id, body)| Request::Private { to, id, body }),
         Just(Request::Exit),
         Just(Request::Ping),
+        (conversation(), any_seq(), any::<u16>()).prop_map(|(of, before, count)| Request::History {
+            of,
+            before,
+            count
+        }),
+        (any_words(), option::of(any_group()), any_seq(), any::<u16>())
+            .prop_map(|(words, within, before, count)| Request::Search { words, within, before, count }),
     ]
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {
     let fixed = any::<(u16, [u8; 32], bool, u32, u64)>();
-    (any_user(), page(membership()), fixed).prop_map(
-        |(name, groups, (version, token, resumed, grace_ms, seq))| Welcome {
+    let keeps =
+        prop_oneof![Just(Keeps::Nothing), any::<u32>().prop_map(Keeps::Days), Just(Keeps::Everything)];
+    (any_user(), page(membership()), keeps, fixed).prop_map(
+        |(name, groups, keeps, (version, token, resumed, grace_ms, seq))| Welcome {
             version,
             name,
             token: Token(token),
@@ -121,6 +144,7 @@ fn welcome() -> impl Strategy<Value = Welcome> {
             grace_ms,
             seq: Seq(seq),
             groups,
+            keeps,
         },
     )
 }
@@ -137,6 +161,12 @@ fn response() -> impl Strategy<Value = Response> {
         (any_seq(), any::<u64>()).prop_map(|(seq, at)| Response::Posted { seq, at: UnixMillis(at) }),
         Just(Response::Goodbye),
         Just(Response::Pong),
+        (any_seq(), any::<u64>(), any_user()).prop_map(|(seq, at, to)| Response::Kept {
+            seq,
+            at: UnixMillis(at),
+            to
+        }),
+        (past(), next()).prop_map(|(posts, next)| Response::Past { posts, next }),
     ]
 }
 
@@ -152,6 +182,8 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any_user().prop_map(|name| Refusal::NoSuchUser { name }),
         any::<u32>().prop_map(|limit| Refusal::TooManyGroups { limit }),
         any::<u32>().prop_map(|limit| Refusal::TooManyMemberships { limit }),
+        Just(Refusal::NothingKept),
+        Just(Refusal::TookTooLong),
     ]
 }
 
@@ -179,6 +211,7 @@ fn notification() -> impl Strategy<Value = Notification> {
         1 => (post(), any_group()).prop_map(|(post, group)| Notification::GroupPost { post, group }),
         1 => (post(), any_user()).prop_map(|(post, to)| Notification::PrivatePost { post, to }),
         3 => close_reason().prop_map(Notification::Closing),
+        1 => any_seq().prop_map(|seq| Notification::CaughtUp { seq }),
     ]
 }
 

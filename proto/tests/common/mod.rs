@@ -2,9 +2,9 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use chatroom_proto::{
-    Body, ClientFrame, CloseReason, GroupName, Hello, Membership, Misbehaviour, Notification, Page, Password,
-    Post, PostId, Proof, Refusal, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
-    VersionRange, Welcome,
+    Body, ClientFrame, CloseReason, Conversation, GroupName, Hello, Keeps, Membership, Misbehaviour,
+    Notification, Page, Password, Post, PostId, Proof, Refusal, Request, Response, Said, Seq, ServerFrame,
+    Tag, Token, UnixMillis, UserName, VersionRange, Welcome, Words,
 };
 
 pub(crate) mod any;
@@ -22,6 +22,10 @@ pub(crate) fn group(name: &str) -> GroupName {
 
 pub(crate) fn body(text: &str) -> Body {
     Body::parse(text).expect("the test chose a valid message")
+}
+
+pub(crate) fn words(text: &str) -> Words {
+    Words::parse(text).expect("the test chose words that can be searched for")
 }
 
 pub(crate) fn password(text: &str) -> Password {
@@ -68,6 +72,19 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
         ("Private", Request::Private { to: user("علی"), id, body: body("sure") }),
         ("Exit", Request::Exit),
         ("Ping", Request::Ping),
+        ("History(Group)", Request::History { of: Conversation::Group(g1()), before: Seq::ZERO, count: 20 }),
+        (
+            "History(User)",
+            Request::History { of: Conversation::User(user("علی")), before: Seq(258), count: 258 },
+        ),
+        (
+            "Search(everywhere)",
+            Request::Search { words: words("much"), within: None, before: Seq::ZERO, count: 20 },
+        ),
+        (
+            "Search(group)",
+            Request::Search { words: words("not much"), within: Some(g1()), before: Seq(258), count: 20 },
+        ),
     ];
     requests.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).into()
 }
@@ -88,7 +105,8 @@ pub(crate) fn server_frames() -> Vec<(String, ServerFrame)> {
 fn responses() -> Vec<(&'static str, Response)> {
     let seq = Seq(258);
     let membership = |name, head| Membership { group: group(name), head: Seq(head) };
-    let welcome = |resumed, groups: &[Membership]| {
+    let said = |place| Said { place, post: post() };
+    let welcome = |resumed, groups: &[Membership], keeps| {
         Response::Welcome(Welcome {
             version: 1,
             name: user("Jim"),
@@ -97,11 +115,16 @@ fn responses() -> Vec<(&'static str, Response)> {
             grace_ms: 30_000,
             seq,
             groups: Page::fill(groups.iter().cloned()),
+            keeps,
         })
     };
     vec![
-        ("Welcome(new)", welcome(false, &[membership("General", 0)])),
-        ("Welcome(resumed)", welcome(true, &[membership("General", 5), membership("G1", 6)])),
+        ("Welcome(new)", welcome(false, &[membership("General", 0)], Keeps::Nothing)),
+        (
+            "Welcome(resumed)",
+            welcome(true, &[membership("General", 5), membership("G1", 6)], Keeps::Everything),
+        ),
+        ("Welcome(for days)", welcome(false, &[membership("General", 0)], Keeps::Days(258))),
         ("Created", Response::Created { seq, group: group("G1") }),
         ("Joined", Response::Joined { seq, membership: membership("G1", 5) }),
         ("Left", Response::Left { seq, group: group("G1") }),
@@ -112,6 +135,18 @@ fn responses() -> Vec<(&'static str, Response)> {
         ("Posted", Response::Posted { seq, at: UnixMillis(1_700_000_000_000) }),
         ("Goodbye", Response::Goodbye),
         ("Pong", Response::Pong),
+        ("Kept", Response::Kept { seq, at: UnixMillis(1_700_000_000_000), to: user("علی") }),
+        ("Past(last)", Response::Past { posts: Page::fill([]), next: None }),
+        (
+            "Past(more)",
+            Response::Past {
+                posts: Page::fill([
+                    said(Conversation::Group(group("G1"))),
+                    said(Conversation::User(user("علی"))),
+                ]),
+                next: Some(seq),
+            },
+        ),
     ]
 }
 
@@ -128,6 +163,8 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("NoSuchUser", Refusal::NoSuchUser { name: user("Jim") }),
         ("TooManyGroups", Refusal::TooManyGroups { limit: 100_000 }),
         ("TooManyMemberships", Refusal::TooManyMemberships { limit: 258 }),
+        ("NothingKept", Refusal::NothingKept),
+        ("TookTooLong", Refusal::TookTooLong),
     ]
 }
 
@@ -154,5 +191,6 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(Misbehaved(HelloExpected))", misbehaved(Misbehaviour::HelloExpected)),
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
         ("Closing(Failed)", closing(CloseReason::Failed)),
+        ("CaughtUp", Notification::CaughtUp { seq }),
     ]
 }

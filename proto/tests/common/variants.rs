@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::codec::{LENGTH_BYTES, encode};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Misbehaviour, Notification, Proof, Refusal, Request, Response, Seq, ServerFrame,
+    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Notification, Proof, Refusal, Request,
+    Response, Seq, ServerFrame,
 };
 use serde::Serialize;
 
@@ -35,15 +36,18 @@ macro_rules! variants {
     };
 }
 
-variants!(4 "Request" Request: Hello Create Join Leave Groups Users Public Private Exit Ping);
+variants!(4 "Request" Request: Hello Create Join Leave Groups Users Public Private Exit Ping History Search);
 variants!(4 "Proof" Proof: Open Resume Password);
 variants!(4 "ServerFrame" ServerFrame: Response Notification);
 variants!(4 "Result" Result<Response, Refusal>: Ok Err);
-variants!(4 "Response" Response: Welcome Created Joined Left Groups Users Posted Goodbye Pong);
+variants!(4 "Response" Response:
+    Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past);
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
-    TooManyGroups TooManyMemberships);
-variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing);
+    TooManyGroups TooManyMemberships NothingKept TookTooLong);
+variants!(4 "Conversation" Conversation: Group User);
+variants!(4 "Keeps" Keeps: Nothing Days Everything);
+variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
 variants!(4 "CloseReason" CloseReason:
     Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed);
 variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain);
@@ -73,6 +77,8 @@ impl Seen {
             all::<Result<Response, Refusal>>(),
             all::<Response>(),
             all::<Refusal>(),
+            all::<Conversation>(),
+            all::<Keeps>(),
             all::<Notification>(),
             all::<CloseReason>(),
             all::<Misbehaviour>(),
@@ -84,8 +90,10 @@ impl Seen {
 
     pub(crate) fn see_client(&mut self, frame: &ClientFrame) {
         self.see(&frame.request);
-        if let Request::Hello(hello) = &frame.request {
-            self.see(&hello.proof);
+        match &frame.request {
+            Request::Hello(hello) => self.see(&hello.proof),
+            Request::History { of, .. } => self.see(of),
+            _ => {}
         }
     }
 
@@ -106,12 +114,20 @@ impl Seen {
     fn see_response(&mut self, response: &Response) {
         self.see(response);
         match response {
-            Response::Welcome(welcome) => self.see(&welcome.resumed),
+            Response::Welcome(welcome) => {
+                self.see(&welcome.resumed);
+                self.see(&welcome.keeps);
+            }
+            Response::Past { posts, next } => {
+                self.see(next);
+                posts.as_slice().iter().for_each(|said| self.see(&said.place));
+            }
             Response::Groups { next, .. } | Response::Users { next, .. } => self.see(next),
             Response::Created { .. }
             | Response::Joined { .. }
             | Response::Left { .. }
             | Response::Posted { .. }
+            | Response::Kept { .. }
             | Response::Goodbye
             | Response::Pong => {}
         }

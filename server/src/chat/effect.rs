@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    Body, CloseReason, GroupName, Hello, Notification, PostId, Refusal, Request, Response, Seq, Tag, Token,
-    UnixMillis, UserName,
+    Body, CloseReason, Conversation, GroupName, Hello, Notification, Post, PostId, Refusal, Request,
+    Response, Seq, Tag, Token, UnixMillis, UserName, Words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,88 @@ pub struct ConnectionId(pub u64);
 /// One stay of one person, over however many connections: the place of the arrival in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId(pub Seq);
+
+/// The place of a group's creation in the log; [`GroupId::GENERAL`] was there before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupId(pub Seq);
+
+impl GroupId {
+    /// The group that is always there.
+    pub const GENERAL: GroupId = GroupId(Seq::ZERO);
+}
+
+/// A conversation by the identities of those who hold it, which never change hands as names do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Thread {
+    /// In a group.
+    Group(GroupId),
+    /// Between two people, the one who came first before the other.
+    Pair(SessionId, SessionId),
+}
+
+impl Thread {
+    /// The conversation between these two, in whatever order.
+    pub fn between(one: SessionId, other: SessionId) -> Thread {
+        Thread::Pair(one.min(other), one.max(other))
+    }
+}
+
+/// A post that took effect: what the archive keeps of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// In which conversation.
+    pub thread: Thread,
+    /// Who said it.
+    pub by: SessionId,
+    /// The group's name, or that of the person it was said to.
+    pub to: Conversation,
+    /// What was said.
+    pub post: Post,
+}
+
+/// Something to look up in what was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// Who wants to know. What this one may read was settled when the query was made.
+    pub reader: SessionId,
+    /// What it wants to know.
+    pub query: Query,
+    /// Only what was said before this.
+    pub before: Seq,
+    /// How many posts, at the most.
+    pub count: usize,
+    /// The answer knows everything up to here.
+    pub head: Seq,
+}
+
+/// What a [`Read`] looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// One conversation.
+    History(Thread),
+    /// All of these words.
+    Search {
+        /// The words.
+        words: Words,
+        /// In these groups.
+        groups: Vec<GroupId>,
+        /// And in what was said to or by the reader alone.
+        in_private: bool,
+    },
+}
+
+/// What a client that has come back is to hear again: what others said in these groups, and to it alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// Who.
+    pub reader: SessionId,
+    /// Only what comes after this.
+    pub after: Seq,
+    /// And not after this: from there on it hears what happens.
+    pub until: Seq,
+    /// In which groups, and since when the client is in each.
+    pub groups: Vec<(GroupId, Seq)>,
+}
 
 /// Where a client's connection ends: which node, and there which connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +148,7 @@ impl fmt::Display for Address {
 }
 
 /// What the log keeps of a resume token: enough to recognize it, not enough to use it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenDigest(pub [u8; 32]);
 
 /// A resume token and its digest.
@@ -185,15 +267,6 @@ pub enum Deed {
     },
 }
 
-/// Where something is said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Conversation {
-    /// In a group.
-    Group(GroupName),
-    /// To one person.
-    User(UserName),
-}
-
 /// What the world says to the [`Chat`](super::Chat).
 #[derive(Debug)]
 pub enum Input {
@@ -221,6 +294,15 @@ pub enum Input {
         /// What it asks.
         request: Request,
     },
+    /// What a connection wanted to look up was found, or not.
+    Found {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What was found.
+        result: Result<Response, Refusal>,
+    },
     /// A connection is no more.
     Gone {
         /// Which.
@@ -239,6 +321,22 @@ pub enum Effect {
         connection: ConnectionId,
         /// The session.
         session: SessionId,
+    },
+    /// Look this up, and hand in [`Input::Found`].
+    Read {
+        /// The connection that asked.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What to look up.
+        read: Read,
+    },
+    /// Send this again, and then [`Notification::CaughtUp`], before anything that happens from now on.
+    Replay {
+        /// The connection that has come back.
+        connection: ConnectionId,
+        /// What it missed.
+        replay: Replay,
     },
     /// Answer one request.
     Reply {

@@ -2,36 +2,30 @@
 
 use std::sync::Arc;
 
-use chatroom_proto::{GroupName, NameKey, Seq};
+use chatroom_proto::{GroupName, Seq};
+
+use serde::{Deserialize, Serialize};
 
 use super::effect::{Audience, SessionId};
 
-/// The place of a group's creation in the log; [`GroupId::GENERAL`] was there before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct GroupId(pub(crate) Seq);
-
-impl GroupId {
-    /// The group that is always there.
-    pub(crate) const GENERAL: GroupId = GroupId(Seq::ZERO);
-}
-
 /// One group chat.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Group {
     /// As its creator wrote it.
     pub(crate) name: GroupName,
     /// Whose it is; nobody's, for General.
-    pub(crate) owner: Option<NameKey>,
+    pub(crate) owner: Option<SessionId>,
     /// Its newest post.
     pub(crate) head: Seq,
     /// The members that have a connection: who is told. Shared with the effects that are under way, so that telling
     /// 10,000 members copies no list; changing it copies the list only while such an effect exists.
+    #[serde(skip)]
     present: Arc<Vec<SessionId>>,
 }
 
 impl Group {
     /// A group without members.
-    pub(crate) fn new(name: GroupName, owner: Option<NameKey>) -> Group {
+    pub(crate) fn new(name: GroupName, owner: Option<SessionId>) -> Group {
         Group { name, owner, head: Seq::ZERO, present: Arc::default() }
     }
 

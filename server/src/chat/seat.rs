@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use chatroom_proto::{Request, Tag, Token};
+use chatroom_proto::{Request, Seq, Tag, Token};
 
 use super::effect::SessionId;
 
@@ -13,6 +13,8 @@ pub(super) struct Seat {
     pub(super) stage: Stage,
     /// Its proposals that were not applied yet.
     pub(super) under_way: u32,
+    /// Whether something is being looked up for it.
+    pub(super) is_reading: bool,
     /// Requests that wait for these, in their order. Bounded: a connection stops reading when
     /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered.
     pub(super) waiting: VecDeque<(Tag, Request)>,
@@ -29,6 +31,8 @@ pub(super) enum Stage {
         old: Option<Token>,
         /// The token that a new session gets.
         fresh: Token,
+        /// What it says it has seen.
+        seen: Seq,
     },
     /// It was let in.
     In(SessionId),
@@ -37,24 +41,34 @@ pub(super) enum Stage {
 impl Seat {
     /// A connection whose arrival is about to be proposed.
     pub(super) fn new(stage: Stage) -> Seat {
-        Seat { stage, under_way: 0, waiting: VecDeque::new() }
+        Seat { stage, under_way: 0, is_reading: false, waiting: VecDeque::new() }
     }
 
-    /// Whether a request can't be served yet: others wait before it, or it asks for what deeds under way may change.
+    /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
+    /// deeds under way may change.
     pub(super) fn must_wait(&self, request: &Request) -> bool {
         let knocking = matches!(self.stage, Stage::Knocking { .. });
-        knocking || !self.waiting.is_empty() || (self.under_way > 0 && is_question(request))
+        let blocked = self.is_reading || (self.under_way > 0 && is_question(request));
+        knocking || blocked || !self.waiting.is_empty()
     }
 
     /// Takes out the next request that need not wait any longer.
     pub(super) fn next_ready(&mut self) -> Option<(Tag, Request)> {
-        let blocked =
-            self.under_way > 0 && self.waiting.front().is_some_and(|(_, request)| is_question(request));
+        let asks = self.waiting.front().is_some_and(|(_, request)| is_question(request));
+        let blocked = self.is_reading || (self.under_way > 0 && asks);
         if blocked { None } else { self.waiting.pop_front() }
     }
 }
 
 /// Whether a request is answered from the state as it is, without the log.
 fn is_question(request: &Request) -> bool {
-    matches!(request, Request::Hello(_) | Request::Groups { .. } | Request::Users { .. } | Request::Ping)
+    matches!(
+        request,
+        Request::Hello(_)
+            | Request::Groups { .. }
+            | Request::Users { .. }
+            | Request::Ping
+            | Request::History { .. }
+            | Request::Search { .. }
+    )
 }

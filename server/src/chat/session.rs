@@ -1,11 +1,13 @@
-//! A session: one person's stay, from arrival to departure, over however many connections.
+//! A session: one person, known by a token; their stay, over however many connections, and what is remembered of them
+//! between one stay and the next.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use chatroom_proto::{ASKS_UNANSWERED_MAX, PostId, Seq, Tag, UnixMillis, UserName};
 
-use super::effect::{Address, Place, SessionId, TokenDigest};
-use super::group::GroupId;
+use serde::{Deserialize, Serialize};
+
+use super::effect::{Address, GroupId, Place, SessionId, TokenDigest};
 
 /// How many of a session's latest posts are remembered, and how many of its other deeds, to recognize one that comes
 /// again: twice as many as a client may leave unanswered ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one
@@ -16,8 +18,8 @@ const DEEDS_REMEMBERED_MAX: usize = 2 * ASKS_UNANSWERED_MAX as usize;
 /// forgotten, and its next post begins a new chain.
 pub(crate) const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 
-/// One person's stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     /// Under which name.
     pub(crate) name: UserName,
@@ -25,18 +27,29 @@ pub(crate) struct Session {
     pub(crate) token: TokenDigest,
     /// Where the client came from the last time.
     pub(crate) address: Address,
+    /// The latest arrival: the order of those who are here.
+    pub(crate) arrived: Seq,
     /// Where it is connected, or since when it is not.
     pub(crate) presence: Presence,
     /// Its groups in the order of joining.
-    pub(crate) groups: Vec<GroupId>,
+    pub(crate) groups: Vec<Stake>,
     /// The newest private post between this session and others.
     pub(crate) private_heads: BTreeMap<SessionId, Seq>,
     /// What it did lately.
     pub(crate) done: Done,
 }
 
+/// A membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stake {
+    /// In which group.
+    pub(crate) group: GroupId,
+    /// The join.
+    pub(crate) since: Seq,
+}
+
 /// Whether a session has a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Presence {
     /// It has this one.
     Attached(Place),
@@ -47,24 +60,49 @@ pub(crate) enum Presence {
         /// The entry that says so.
         by: Seq,
     },
+    /// It has ended; its name is free. It is remembered for when it comes back.
+    Away {
+        /// The entry that says so.
+        by: Seq,
+        /// Whether there is something to come back to: it is forgotten later than those who have nothing.
+        is_missed: bool,
+    },
+}
+
+impl Session {
+    /// Whether it goes on: with a connection, or held for one that was lost.
+    pub(crate) fn is_here(&self) -> bool {
+        !matches!(self.presence, Presence::Away { .. })
+    }
+
+    /// Whether it is a member.
+    pub(crate) fn is_in(&self, group: GroupId) -> bool {
+        self.groups.iter().any(|stake| stake.group == group)
+    }
+
+    /// Whether it did more than to look in.
+    pub(crate) fn has_left_something(&self) -> bool {
+        let joined = self.groups.iter().any(|stake| stake.group != GroupId::GENERAL);
+        joined || !self.private_heads.is_empty() || !self.done.posts.is_empty()
+    }
 }
 
 /// A session's latest deeds that took effect, newest last: what a repeat is answered from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Done {
     posts: Posts,
     verbs: VecDeque<Deeded>,
 }
 
 /// Posts, known by their ids. The ids stand alone because every new post is looked for among all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Posts {
     ids: VecDeque<PostId>,
     facts: VecDeque<(Seq, UnixMillis)>,
 }
 
 /// A deed about a group, known by its request's tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Deeded {
     tag: Tag,
     verb: Verb,
@@ -73,7 +111,7 @@ struct Deeded {
 }
 
 /// What can be done to a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Verb {
     /// Make it.
     Create,
@@ -84,11 +122,6 @@ pub(crate) enum Verb {
 }
 
 impl Done {
-    /// A session's beginning, when the same person posted this in an earlier one. Tags begin anew.
-    pub(crate) fn inheriting(posts: Posts) -> Done {
-        Done { posts, verbs: VecDeque::new() }
-    }
-
     /// Remembers a post.
     pub(crate) fn posted(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
         if self.posts.ids.len() == DEEDS_REMEMBERED_MAX {
@@ -119,9 +152,9 @@ impl Done {
         self.verbs.iter().rev().find(same).map(|deed| deed.seq)
     }
 
-    /// The posts: what is still true of the same person in another session.
-    pub(crate) fn into_posts(self) -> Posts {
-        self.posts
+    /// The next stay's tags begin anew. The posts stay known.
+    pub(crate) fn forget_verbs(&mut self) {
+        self.verbs = VecDeque::new();
     }
 }
 
@@ -147,7 +180,7 @@ mod tests {
         for n in 0..unanswered {
             done.posted(id(n), Seq(n as u64), UnixMillis(0));
         }
-        let mut done = Done::inheriting(done.into_posts());
+        done.forget_verbs();
         for n in 0..400 {
             done.did(Tag(n), Verb::Join, GroupId::GENERAL, Seq(1_000));
         }
@@ -176,6 +209,7 @@ mod tests {
         assert_eq!(done.verb(Tag(1), Verb::Join, GroupId::GENERAL), Some(Seq(3)));
         assert_eq!(done.verb(Tag(1), Verb::Leave, GroupId::GENERAL), None);
         assert_eq!(done.verb(Tag(2), Verb::Join, GroupId::GENERAL), None);
-        assert_eq!(Done::inheriting(done.into_posts()).verb(Tag(1), Verb::Join, GroupId::GENERAL), None);
+        done.forget_verbs();
+        assert_eq!(done.verb(Tag(1), Verb::Join, GroupId::GENERAL), None, "tags begin anew");
     }
 }

@@ -1,25 +1,23 @@
 //! The world: what all nodes agree on, a fold over the log. Whatever happens here is decided by the entries alone,
 //! so two worlds that have applied the same entries are equal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
-use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq,
-    Tag, UnixMillis, UserName,
+    CloseReason, Conversation, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Page, Refusal,
+    Response, Seq, Tag, UnixMillis, UserName,
 };
 
 use super::Limits;
-use super::effect::{Address, Audience, Deed, Entry, Place, Proposal, SessionId, TokenDigest};
-use super::group::{Group, GroupId};
-use super::session::{Done, Posts, Presence, Session, Verb};
+use super::effect::{Address, Audience, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
+use super::effect::{Record, Replay, Thread};
+use super::group::Group;
+use super::session::{Presence, Session, Stake, Verb};
 
+mod image;
+mod stay;
 mod talk;
-
-/// How many people are remembered after their session expired, so that a post they send again in a new session is
-/// still kept once. One costs up to 16 KiB.
-const GONE_REMEMBERED_MAX: usize = 1_024;
 
 /// Everybody and every group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +25,11 @@ pub struct World {
     limits: Limits,
     /// The newest entry that was applied.
     head: Seq,
-    /// By arrival.
+    /// Everybody who is here or remembered, by their first arrival.
     sessions: BTreeMap<SessionId, Session>,
+    /// Who is here, by their latest arrival.
+    here: BTreeMap<Seq, SessionId>,
+    /// Who has a name; when nobody has it, who had it last.
     names: HashMap<NameKey, SessionId>,
     /// By creation.
     groups: BTreeMap<GroupId, Group>,
@@ -37,8 +38,10 @@ pub struct World {
     detached: BTreeSet<(UnixMillis, SessionId)>,
     /// How many of these there may be: the limit, or as many as a restart has left behind.
     held_max: usize,
-    /// What people posted whose session expired, the longest ago first.
-    gone: VecDeque<(NameKey, Posts)>,
+    /// Who is remembered, by the token that brings them back.
+    away: HashMap<TokenDigest, SessionId>,
+    /// The same, the first to be forgotten first: those who have left nothing behind, and then by their departure.
+    fading: BTreeSet<(bool, Seq, SessionId)>,
 }
 
 /// What applying an entry came to.
@@ -50,6 +53,8 @@ pub(super) struct Verdict {
     pub(super) cut_off: Option<(Place, Option<CloseReason>)>,
     /// What others hear.
     pub(super) news: Option<(Audience, Notification)>,
+    /// For a post that took effect: who said it, and in which conversation.
+    pub(super) said: Option<(SessionId, Thread)>,
 }
 
 /// What a deed that took effect is answered with.
@@ -59,8 +64,8 @@ pub(super) enum Outcome {
     Admitted {
         /// Which.
         session: SessionId,
-        /// Whether it was there before.
-        resumed: bool,
+        /// For one who was recognized: where it was lost. Everything up to there was sent to it.
+        lost: Option<Seq>,
     },
     /// A finished answer.
     Answer(Response),
@@ -81,18 +86,20 @@ pub struct Client {
 
 impl World {
     /// A world with nobody in it and the group General.
-    pub(super) fn new(limits: Limits) -> World {
+    pub fn new(limits: Limits) -> World {
         let general = GroupName::general();
         World {
             limits,
             head: Seq::ZERO,
             sessions: BTreeMap::new(),
+            here: BTreeMap::new(),
             names: HashMap::new(),
             group_names: HashMap::from([(general.key(), GroupId::GENERAL)]),
             groups: BTreeMap::from([(GroupId::GENERAL, Group::new(general, None))]),
             detached: BTreeSet::new(),
             held_max: limits.held_max as usize,
-            gone: VecDeque::new(),
+            away: HashMap::new(),
+            fading: BTreeSet::new(),
         }
     }
 
@@ -123,6 +130,18 @@ impl World {
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
     }
 
+    /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post that took effect.
+    pub fn fold(&mut self, entry: &Entry) -> Option<Record> {
+        let Verdict { news, said, .. } = self.apply(entry);
+        let (by, thread) = said?;
+        let (to, post) = match news?.1 {
+            Notification::GroupPost { post, group } => (Conversation::Group(group), post),
+            Notification::PrivatePost { post, to } => (Conversation::User(to), post),
+            _ => return None,
+        };
+        Some(Record { thread, by, to, post })
+    }
+
     /// What a proposal would be answered if nothing came before it: a refusal, or the first answer to a repeat.
     /// Nothing, when it has to be applied to know.
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
@@ -143,9 +162,9 @@ impl World {
     /// The first answer to a request that comes again.
     fn repeated(&self, proposal: &Proposal) -> Option<Response> {
         let (by, verb, name) = match &proposal.deed {
-            Deed::Post { by, id, .. } => {
+            Deed::Post { by, to, id, .. } => {
                 let (seq, at) = self.sessions.get(by)?.done.post(*id)?;
-                return Some(Response::Posted { seq, at });
+                return Some(self.kept(to, seq, at));
             }
             Deed::Create { by, group } => (by, Verb::Create, group),
             Deed::Join { by, group } => (by, Verb::Join, group),
@@ -156,188 +175,6 @@ impl World {
         let id = *self.group_names.get(&name.key())?;
         let seq = done.verb(proposal.origin?.tag, verb, id)?;
         Some(self.groups.get(&id)?.answer(verb, seq))
-    }
-
-    fn may_arrive(
-        &self,
-        name: &UserName,
-        presented: Option<TokenDigest>,
-    ) -> Result<Option<SessionId>, Refusal> {
-        let Some(&holder) = self.names.get(&name.key()) else { return Ok(None) };
-        match self.sessions.get(&holder) {
-            Some(session) if Some(session.token) == presented => Ok(Some(holder)),
-            Some(session) => Err(Refusal::NameTaken { name: session.name.clone() }),
-            None => Ok(None),
-        }
-    }
-
-    fn arrive(
-        &mut self,
-        seq: Seq,
-        place: Place,
-        name: &UserName,
-        (presented, fresh): (Option<TokenDigest>, TokenDigest),
-        address: &Address,
-    ) -> Result<Verdict, Refusal> {
-        if let Some(id) = self.may_arrive(name, presented)? {
-            return Ok(self.resume(id, place, address));
-        }
-        let id = SessionId(seq);
-        let key = name.key();
-        let session = Session {
-            name: name.clone(),
-            token: fresh,
-            address: address.clone(),
-            presence: Presence::Attached(place),
-            groups: vec![GroupId::GENERAL],
-            private_heads: BTreeMap::new(),
-            done: Done::inheriting(self.recall(&key)),
-        };
-        self.names.insert(key, id);
-        self.sessions.insert(id, session);
-        let news = self.groups.get_mut(&GroupId::GENERAL).map(|general| {
-            general.enter(id);
-            let arrived = Notification::Arrived { seq, user: name.clone(), group: general.name.clone() };
-            (general.all_but(id), arrived)
-        });
-        let admitted = Outcome::Admitted { session: id, resumed: false };
-        Ok(Verdict { result: Some(Ok(admitted)), cut_off: None, news })
-    }
-
-    fn resume(&mut self, id: SessionId, place: Place, address: &Address) -> Verdict {
-        let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
-        let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
-        session.address = address.clone();
-        let cut_off = match before {
-            Presence::Attached(other) => Some((other, Some(CloseReason::Replaced))),
-            Presence::Detached { at, .. } => {
-                self.detached.remove(&(at, id));
-                for group in &session.groups {
-                    if let Some(group) = self.groups.get_mut(group) {
-                        group.enter(id);
-                    }
-                }
-                None
-            }
-        };
-        let admitted = Outcome::Admitted { session: id, resumed: true };
-        Verdict { result: Some(Ok(admitted)), cut_off, news: None }
-    }
-
-    fn detach(&mut self, seq: Seq, at: UnixMillis, id: SessionId, from: Place) -> Verdict {
-        let Some(session) =
-            self.sessions.get_mut(&id).filter(|session| session.presence == Presence::Attached(from))
-        else {
-            return Verdict::default();
-        };
-        session.presence = Presence::Detached { at, by: seq };
-        self.detached.insert((at, id));
-        for group in &session.groups {
-            if let Some(group) = self.groups.get_mut(group) {
-                group.quit(id);
-            }
-        }
-        // One more than are held: the one that has been away for longest is not waited for any more.
-        if self.detached.len() > self.held_max
-            && let Some(&(_, longest)) = self.detached.first()
-        {
-            return self.give_up(seq, longest);
-        }
-        Verdict::default()
-    }
-
-    fn begin(&mut self, seq: Seq, at: UnixMillis, limits: Limits) -> Verdict {
-        self.limits = limits;
-        self.detached.clear();
-        for (id, session) in &mut self.sessions {
-            session.presence = Presence::Detached { at, by: seq };
-            self.detached.insert((at, *id));
-        }
-        for group in self.groups.values_mut() {
-            group.desert();
-        }
-        self.held_max = self.detached.len().max(limits.held_max as usize);
-        Verdict::default()
-    }
-
-    fn expire(&mut self, seq: Seq, id: SessionId, detached: Seq) -> Verdict {
-        match self.sessions.get(&id) {
-            Some(Session { presence: Presence::Detached { by, .. }, .. }) if *by == detached => {}
-            _ => return Verdict::default(),
-        }
-        self.give_up(seq, id)
-    }
-
-    /// Ends a session that has not come back.
-    fn give_up(&mut self, seq: Seq, id: SessionId) -> Verdict {
-        let Some((session, news)) = self.remove(seq, id) else { return Verdict::default() };
-        self.remember(session.name.key(), session.done.into_posts());
-        Verdict { news: Some(news), ..Verdict::default() }
-    }
-
-    fn depart(&mut self, seq: Seq, id: SessionId, from: Option<Place>) -> Verdict {
-        // One who is gone already said it twice, and is answered twice.
-        let result = Some(Ok(Outcome::Answer(Response::Goodbye)));
-        let Some((session, news)) = self.remove(seq, id) else {
-            return Verdict { result, ..Verdict::default() };
-        };
-        let cut_off = match session.presence {
-            // It was said over a connection that the session had moved on from.
-            Presence::Attached(place) if Some(place) != from => Some((place, None)),
-            _ => None,
-        };
-        Verdict { result, cut_off, news: Some(news) }
-    }
-
-    /// Takes a session out of everything. The news are for everyone who shared a group with it.
-    fn remove(&mut self, seq: Seq, id: SessionId) -> Option<(Session, (Audience, Notification))> {
-        let session = self.sessions.remove(&id)?;
-        self.names.remove(&session.name.key());
-        if let Presence::Detached { at, .. } = session.presence {
-            self.detached.remove(&(at, id));
-        }
-        for peer in session.private_heads.keys() {
-            if let Some(peer) = self.sessions.get_mut(peer) {
-                peer.private_heads.remove(&id);
-            }
-        }
-        for group in &session.groups {
-            if let Some(group) = self.groups.get_mut(group) {
-                group.quit(id);
-            }
-        }
-        let departed = Notification::Departed { seq, user: session.name.clone() };
-        let audience = self.neighbours(&session, id);
-        Some((session, (audience, departed)))
-    }
-
-    /// Everyone who is in a group of a session: all of the largest one, which is shared, and from the others those who
-    /// are not in that.
-    fn neighbours(&self, session: &Session, id: SessionId) -> Audience {
-        let groups = || session.groups.iter().filter_map(|id| Some((*id, self.groups.get(id)?)));
-        let Some((largest, group)) = groups().max_by_key(|(_, group)| group.present().len()) else {
-            return Audience::AllBut { sessions: Arc::default(), and: Vec::new(), except: id };
-        };
-        let others = groups().filter(|(id, _)| *id != largest).flat_map(|(_, group)| group.present());
-        let is_outside =
-            |member: &SessionId| !self.sessions.get(member).is_some_and(|m| m.groups.contains(&largest));
-        let and: BTreeSet<SessionId> = others.copied().filter(is_outside).collect();
-        group.all_but_and(id, and.into_iter().collect())
-    }
-
-    fn remember(&mut self, name: NameKey, posts: Posts) {
-        if posts.is_empty() {
-            return;
-        }
-        if self.gone.len() == GONE_REMEMBERED_MAX {
-            self.gone.pop_front();
-        }
-        self.gone.push_back((name, posts));
-    }
-
-    fn recall(&mut self, name: &NameKey) -> Posts {
-        let place = self.gone.iter().position(|(known, _)| known == name);
-        place.and_then(|place| self.gone.remove(place)).map(|(_, posts)| posts).unwrap_or_default()
     }
 
     /// Notes what a session did to a group, to know it when it comes again.
@@ -357,9 +194,55 @@ impl World {
         self.sessions.get(&id)
     }
 
+    /// What holds now.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What a client that was recognized is to hear again, which has seen everything up to `after`. Nothing when that is
+    /// nothing.
+    pub(super) fn missed(&self, id: SessionId, after: Seq) -> Option<Replay> {
+        let session = self.sessions.get(&id)?;
+        let newer = |(stake, group): (&Stake, &Group)| {
+            (group.head > after.max(stake.since)).then_some((stake.group, stake.since))
+        };
+        let groups: Vec<_> = self.groups_of(session).filter_map(newer).collect();
+        let in_private = session.private_heads.values().any(|head| *head > after);
+        (in_private || !groups.is_empty()).then_some(Replay { reader: id, after, until: self.head, groups })
+    }
+
+    /// The conversation that somebody means.
+    pub(super) fn thread(&self, by: SessionId, of: &Conversation) -> Result<Thread, Refusal> {
+        let Some(session) = self.sessions.get(&by) else { return Err(Refusal::TookTooLong) };
+        match of {
+            Conversation::Group(name) => self.may_leave(session, name).map(Thread::Group),
+            Conversation::User(name) => match self.names.get(&name.key()) {
+                Some(&peer) => Ok(Thread::between(by, peer)),
+                None => Err(Refusal::NoSuchUser { name: name.clone() }),
+            },
+        }
+    }
+
+    /// Where somebody may search: in one group, or in all of theirs and what is private to them.
+    pub(super) fn readable(
+        &self,
+        by: SessionId,
+        within: Option<&GroupName>,
+    ) -> Result<(Vec<GroupId>, bool), Refusal> {
+        let Some(session) = self.sessions.get(&by) else { return Err(Refusal::TookTooLong) };
+        match within {
+            Some(name) => self.may_leave(session, name).map(|group| (vec![group], false)),
+            None => Ok((session.groups.iter().map(|stake| stake.group).collect(), true)),
+        }
+    }
+
+    fn groups_of<'a>(&'a self, session: &'a Session) -> impl Iterator<Item = (&'a Stake, &'a Group)> {
+        session.groups.iter().filter_map(|stake| Some((stake, self.groups.get(&stake.group)?)))
+    }
+
     /// The groups of a session, as its client is told on arrival.
     pub(super) fn memberships(&self, session: &Session) -> Page<Membership> {
-        Page::fill(session.groups.iter().filter_map(|id| self.groups.get(id)).map(Group::membership))
+        Page::fill(self.groups_of(session).map(|(_, group)| group.membership()))
     }
 
     /// A page of groups in the order of creation, and where the next page begins.
@@ -370,8 +253,8 @@ impl World {
 
     /// A page of people in the order of arrival, and where the next page begins.
     pub(super) fn users(&self, after: Seq) -> (Page<UserName>, Option<Seq>) {
-        let rest = self.sessions.range((from(after, SessionId), Bound::Unbounded));
-        page(rest.map(|(id, session)| (id.0, session.name.clone())))
+        let rest = self.here.range((from(after, |seq| seq), Bound::Unbounded));
+        page(rest.filter_map(|(arrived, id)| Some((*arrived, self.sessions.get(id)?.name.clone()))))
     }
 
     /// The sessions that lost their connection at `at` or before, with the entry that says so, the longest first.
@@ -379,16 +262,16 @@ impl World {
         let due = self.detached.iter().take_while(move |(since, _)| *since <= at);
         due.filter_map(|(_, id)| match self.sessions.get(id)?.presence {
             Presence::Detached { by, .. } => Some((*id, by)),
-            Presence::Attached(_) => None,
+            Presence::Attached(_) | Presence::Away { .. } => None,
         })
     }
 
     /// Every client's address, name and groups, in the order of arrival.
     pub(super) fn clients(&self) -> impl Iterator<Item = Client> + '_ {
-        self.sessions.values().map(|session| Client {
+        self.here.values().filter_map(|id| self.sessions.get(id)).map(|session| Client {
             address: session.address.clone(),
             name: session.name.clone(),
-            groups: session.groups.iter().filter_map(|id| Some(self.groups.get(id)?.name.clone())).collect(),
+            groups: self.groups_of(session).map(|(_, group)| group.name.clone()).collect(),
             is_connected: matches!(session.presence, Presence::Attached(_)),
         })
     }

@@ -1,10 +1,10 @@
 //! The contract of [`Log`], as scenes that every log has to pass.
 
-use chatroom_proto::{Body, GroupName, PostId, Seq, UnixMillis};
+use chatroom_proto::{Body, Conversation, GroupName, PostId, Seq, UnixMillis};
 use futures_util::StreamExt;
 
 use super::{Durability, Log, MemoryLog, SqliteLog};
-use crate::chat::effect::{Conversation, Deed, NodeId, Proposal, ProposalId, SessionId};
+use crate::chat::effect::{Deed, NodeId, Proposal, ProposalId, SessionId};
 
 fn proposal(node: u64, number: u64) -> Proposal {
     proposal_of(node, number, 1)

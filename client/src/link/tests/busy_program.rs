@@ -6,8 +6,9 @@ use chatroom_proto::{PAGE_ITEMS_MAX, Page, Request, Response, Seq};
 
 use super::fake::{body, connected, group, group_post, posted, public};
 use crate::client::{AskError, Reconnect};
-use crate::event::{Conversation, Ended, Event, Lost};
+use crate::event::{Ended, Event, Lost};
 use crate::link::{EVENTS_MAX, OUTBOX_BYTES_MAX, SILENCE_MAX, SUBMITTED_MAX};
+use chatroom_proto::Conversation;
 
 /// Many times what the program's own queue holds.
 const MANY: u64 = 4 * EVENTS_MAX as u64;

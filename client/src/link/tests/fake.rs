@@ -183,6 +183,7 @@ impl Connection {
             grace_ms: u32::try_from(GRACE.as_millis()).expect("half a minute"),
             seq: Seq(seq),
             groups: Page::fill(heads.iter().map(membership)),
+            keeps: chatroom_proto::Keeps::Nothing,
         };
         self.answer(tag, Response::Welcome(welcome)).await;
     }

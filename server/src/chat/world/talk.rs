@@ -1,10 +1,12 @@
 //! What people do with groups and say to each other.
 
-use chatroom_proto::{GroupName, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis};
+use chatroom_proto::{
+    Conversation, GroupName, Keeps, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis,
+};
 
-use super::super::effect::{Audience, Conversation, Deed, SessionId};
-use super::super::group::{Group, GroupId};
-use super::super::session::{PRIVATE_CONVERSATIONS_MAX, Presence, Session, Verb};
+use super::super::effect::{Audience, Deed, GroupId, SessionId, Thread};
+use super::super::group::Group;
+use super::super::session::{PRIVATE_CONVERSATIONS_MAX, Presence, Session, Stake, Verb};
 use super::{Outcome, Verdict, World};
 
 /// Where a post goes.
@@ -29,9 +31,11 @@ impl World {
         by: SessionId,
         name: &GroupName,
     ) -> Result<Verdict, Refusal> {
-        let Some(creator) = self.sessions.get(&by) else { return Ok(Verdict::default()) };
+        if !self.is_here(by) {
+            return Ok(Verdict::default());
+        }
         self.may_create(name)?;
-        let group = Group::new(name.clone(), Some(creator.name.key()));
+        let group = Group::new(name.clone(), Some(by));
         let answer = group.answer(Verb::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
@@ -42,7 +46,7 @@ impl World {
     pub(super) fn may_join(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
         let limit = self.limits.memberships_max;
-        if session.groups.contains(&id) {
+        if session.is_in(id) {
             Err(Refusal::AlreadyMember { group: group.name.clone() })
         } else if session.groups.len() >= limit as usize {
             Err(Refusal::TooManyMemberships { limit })
@@ -53,11 +57,7 @@ impl World {
 
     pub(super) fn may_leave(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
-        if session.groups.contains(&id) {
-            Ok(id)
-        } else {
-            Err(Refusal::NotMember { group: group.name.clone() })
-        }
+        if session.is_in(id) { Ok(id) } else { Err(Refusal::NotMember { group: group.name.clone() }) }
     }
 
     /// Somebody joins or leaves a group.
@@ -68,7 +68,9 @@ impl World {
         by: SessionId,
         (verb, name): (Verb, &GroupName),
     ) -> Result<Verdict, Refusal> {
-        let Some(session) = self.sessions.get(&by) else { return Ok(Verdict::default()) };
+        let Some(session) = self.sessions.get(&by).filter(|session| session.is_here()) else {
+            return Ok(Verdict::default());
+        };
         let joins = verb == Verb::Join;
         let id = if joins { self.may_join(session, name) } else { self.may_leave(session, name) }?;
         let (Some(session), Some(group)) = (self.sessions.get_mut(&by), self.groups.get_mut(&id)) else {
@@ -77,13 +79,13 @@ impl World {
         let (user, name) = (session.name.clone(), group.name.clone());
         let is_present = matches!(session.presence, Presence::Attached(_));
         let news = if joins {
-            session.groups.push(id);
+            session.groups.push(Stake { group: id, since: seq });
             if is_present {
                 group.enter(by);
             }
             Notification::Joined { seq, user, group: name }
         } else {
-            session.groups.retain(|&other| other != id);
+            session.groups.retain(|stake| stake.group != id);
             group.quit(by);
             Notification::Left { seq, user, group: name }
         };
@@ -96,18 +98,27 @@ impl World {
         match to {
             Conversation::Group(name) => self.may_leave(session, name).map(Target::Group),
             Conversation::User(name) => match self.names.get(&name.key()) {
-                Some(&peer) => Ok(Target::User(peer)),
-                None => Err(Refusal::NoSuchUser { name: name.clone() }),
+                Some(&peer) if self.is_here(peer) || self.limits.keeps != Keeps::Nothing => {
+                    Ok(Target::User(peer))
+                }
+                _ => Err(Refusal::NoSuchUser { name: name.clone() }),
             },
         }
     }
 
     pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, deed: &Deed) -> Result<Verdict, Refusal> {
         let Deed::Post { by, to, id, body } = deed else { return Ok(Verdict::default()) };
-        let Some(session) = self.sessions.get(by) else { return Ok(Verdict::default()) };
+        let Some(session) = self.sessions.get(by).filter(|session| session.is_here()) else {
+            return Ok(Verdict::default());
+        };
         let target = self.may_post(session, to)?;
         let from = session.name.clone();
         let post = |prev| Post { seq, prev, at, id: *id, from, body: body.clone() };
+        let thread = match target {
+            Target::Group(group) => Thread::Group(group),
+            Target::User(peer) => Thread::between(*by, peer),
+        };
+        let answer = self.kept(to, seq, at);
         let news = match target {
             Target::Group(group) => self.groups.get_mut(&group).map(|group| {
                 let post = post(std::mem::replace(&mut group.head, seq));
@@ -115,6 +126,7 @@ impl World {
             }),
             Target::User(peer) => {
                 let prev = self.link(*by, peer, seq);
+                self.miss(peer);
                 let to = self.sessions.get(&peer).map(|peer| peer.name.clone());
                 to.map(|to| (Audience::One(peer), Notification::PrivatePost { post: post(prev), to }))
             }
@@ -122,7 +134,19 @@ impl World {
         if let Some(session) = self.sessions.get_mut(by) {
             session.done.posted(*id, seq, at);
         }
-        Ok(Verdict::answer(Response::Posted { seq, at }, news))
+        Ok(Verdict { said: Some((*by, thread)), ..Verdict::answer(answer, news) })
+    }
+
+    /// What the sender of a post is answered.
+    pub(super) fn kept(&self, to: &Conversation, seq: Seq, at: UnixMillis) -> Response {
+        let peer = match to {
+            Conversation::Group(_) => None,
+            Conversation::User(name) => self.names.get(&name.key()).and_then(|id| self.sessions.get(id)),
+        };
+        match peer.filter(|peer| !peer.is_here()) {
+            Some(peer) => Response::Kept { seq, at, to: peer.name.clone() },
+            None => Response::Posted { seq, at },
+        }
     }
 
     /// Makes `seq` the newest private post between two sessions, and returns the one before it.
@@ -143,6 +167,10 @@ impl World {
         before.unwrap_or(Seq::ZERO)
     }
 
+    pub(super) fn is_here(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(Session::is_here)
+    }
+
     fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
         let id = self.group_names.get(&name.key());
         let found = id.and_then(|id| Some((*id, self.groups.get(id)?)));
@@ -152,7 +180,7 @@ impl World {
 
 impl Verdict {
     fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
-        Verdict { result: Some(Ok(Outcome::Answer(response))), cut_off: None, news }
+        Verdict { result: Some(Ok(Outcome::Answer(response))), news, ..Verdict::default() }
     }
 }
 

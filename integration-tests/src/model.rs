@@ -1,0 +1,99 @@
+//! The archive as it should be: all posts in a list, looked through from end to end. Stages and simulations read from it,
+//! and the real one must find the same.
+
+use chatroom_proto::{Conversation, Notification, Said, Seq};
+use chatroom_server::archive::{Missed, Past};
+use chatroom_server::chat::effect::{Entry, Query, Read, Record, Replay, SessionId, Thread};
+use chatroom_server::chat::{Limits, World};
+
+/// Everything that was said, in order.
+#[derive(Debug)]
+pub struct Model {
+    world: World,
+    records: Vec<Record>,
+}
+
+impl Model {
+    /// A model of an empty log.
+    pub fn new(limits: Limits) -> Model {
+        Model { world: World::new(limits), records: Vec::new() }
+    }
+
+    /// Takes in the next entry.
+    pub fn follow(&mut self, entry: &Entry) {
+        self.records.extend(self.world.fold(entry));
+    }
+
+    /// Everything that was said.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// What a read should find, were every page long enough.
+    pub fn read(&self, read: &Read) -> Past {
+        let fits = |record: &&Record| record.post.seq < read.before && matches(record, read);
+        let mut found = self.records.iter().rev().filter(fits);
+        let posts: Vec<Said> =
+            found.by_ref().take(read.count).map(|record| said(record, read.reader)).collect();
+        let next = found.next().and(posts.last()).map(|said| said.post.seq);
+        Past { posts, next }
+    }
+
+    /// What a client should hear again.
+    pub fn replay(&self, replay: &Replay) -> Missed {
+        let fits = |record: &&Record| {
+            let Record { thread, by, post, .. } = record;
+            let is_new = post.seq > replay.after && post.seq <= replay.until && *by != replay.reader;
+            is_new
+                && match thread {
+                    Thread::Group(group) => {
+                        replay.groups.iter().any(|(member, since)| member == group && post.seq > *since)
+                    }
+                    Thread::Pair(one, other) => [*one, *other].contains(&replay.reader),
+                }
+        };
+        let notifications = self.records.iter().filter(fits).map(heard).collect();
+        Missed { notifications, reached: replay.until }
+    }
+}
+
+fn matches(record: &Record, read: &Read) -> bool {
+    match &read.query {
+        Query::History(thread) => record.thread == *thread,
+        Query::Search { words, groups, in_private } => {
+            let may_read = match record.thread {
+                Thread::Group(group) => groups.contains(&group),
+                Thread::Pair(one, other) => *in_private && [one, other].contains(&read.reader),
+            };
+            let tokens = tokens(record.post.body.as_str());
+            may_read && tokens_of(words.as_str()).all(|word| tokens.contains(&word))
+        }
+    }
+}
+
+fn tokens(text: &str) -> Vec<String> {
+    tokens_of(text).collect()
+}
+
+/// Words as a search compares them. Persian and Arabic write yeh and kaf with different letters.
+fn tokens_of(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.to_lowercase().replace(['ي', 'ى'], "ی").replace('ك', "ک"))
+}
+
+fn said(record: &Record, reader: SessionId) -> Said {
+    let place = match &record.to {
+        Conversation::User(_) if record.by != reader => Conversation::User(record.post.from.clone()),
+        to => to.clone(),
+    };
+    Said { place, post: record.post.clone() }
+}
+
+fn heard(record: &Record) -> Notification {
+    let post = record.post.clone();
+    match &record.to {
+        Conversation::Group(group) => Notification::GroupPost { post, group: group.clone() },
+        Conversation::User(to) => Notification::PrivatePost { post, to: to.clone() },
+    }
+}

@@ -1,0 +1,81 @@
+//! The image of a world: what has to be kept of it, from which the rest follows.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chatroom_proto::Seq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::super::Limits;
+use super::super::effect::{GroupId, SessionId};
+use super::super::group::Group;
+use super::super::session::{Presence, Session};
+use super::World;
+
+/// What is kept. The names that nobody has now are kept by who had them last.
+#[derive(Serialize, Deserialize)]
+struct Image<'a> {
+    limits: Limits,
+    head: Seq,
+    held_max: u64,
+    sessions: Cow<'a, BTreeMap<SessionId, Session>>,
+    /// Whom each name means, as the session's identity.
+    named: Vec<SessionId>,
+    groups: Cow<'a, BTreeMap<GroupId, Group>>,
+}
+
+impl Serialize for World {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut named: Vec<SessionId> = self.names.values().copied().collect();
+        named.sort_unstable();
+        let image = Image {
+            limits: self.limits,
+            head: self.head,
+            held_max: self.held_max as u64,
+            sessions: Cow::Borrowed(&self.sessions),
+            named,
+            groups: Cow::Borrowed(&self.groups),
+        };
+        image.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for World {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<World, D::Error> {
+        let Image { limits, head, held_max, sessions, named, groups } = Image::deserialize(deserializer)?;
+        let mut world = World {
+            head,
+            held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
+            sessions: sessions.into_owned(),
+            groups: groups.into_owned(),
+            ..World::new(limits)
+        };
+        world.group_names = world.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
+        for id in named {
+            if let Some(session) = world.sessions.get(&id) {
+                world.names.insert(session.name.key(), id);
+            }
+        }
+        for (&id, session) in &world.sessions {
+            match session.presence {
+                Presence::Attached(_) => {
+                    world.here.insert(session.arrived, id);
+                    for stake in &session.groups {
+                        if let Some(group) = world.groups.get_mut(&stake.group) {
+                            group.enter(id);
+                        }
+                    }
+                }
+                Presence::Detached { at, .. } => {
+                    world.here.insert(session.arrived, id);
+                    world.detached.insert((at, id));
+                }
+                Presence::Away { by, is_missed } => {
+                    world.away.insert(session.token, id);
+                    world.fading.insert((is_missed, by, id));
+                }
+            }
+        }
+        Ok(world)
+    }
+}

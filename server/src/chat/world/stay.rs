@@ -1,0 +1,259 @@
+//! Who comes, goes, and comes back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMillis, UserName};
+
+use super::super::Limits;
+use super::super::effect::{Address, Audience, GroupId, Place, SessionId, TokenDigest};
+use super::super::session::{Done, Presence, Session, Stake};
+use super::{Outcome, Verdict, World};
+
+impl World {
+    /// Who it is that comes: somebody who is known, or a stranger; or that the name is taken.
+    pub(super) fn may_arrive(
+        &self,
+        name: &UserName,
+        presented: Option<TokenDigest>,
+    ) -> Result<Option<SessionId>, Refusal> {
+        let holder = self.names.get(&name.key()).and_then(|id| Some((*id, self.sessions.get(id)?)));
+        match holder {
+            Some((id, session)) if session.is_here() => {
+                if Some(session.token) == presented {
+                    Ok(Some(id))
+                } else {
+                    Err(Refusal::NameTaken { name: session.name.clone() })
+                }
+            }
+            // The name is free. Whoever had it last comes back by the token, not by the name.
+            _ => {
+                let known = presented.and_then(|token| self.away.get(&token)).copied();
+                let same_name = |id: &SessionId| {
+                    self.sessions.get(id).is_some_and(|session| session.name.key() == name.key())
+                };
+                Ok(known.filter(same_name))
+            }
+        }
+    }
+
+    pub(super) fn arrive(
+        &mut self,
+        seq: Seq,
+        place: Place,
+        name: &UserName,
+        (presented, fresh): (Option<TokenDigest>, TokenDigest),
+        address: &Address,
+    ) -> Result<Verdict, Refusal> {
+        if let Some(id) = self.may_arrive(name, presented)? {
+            let is_here = self.sessions.get(&id).is_some_and(Session::is_here);
+            let verdict = if is_here {
+                self.resume(seq, id, place, address)
+            } else {
+                self.come_back(seq, id, place, address)
+            };
+            return Ok(verdict);
+        }
+        let id = SessionId(seq);
+        let session = Session {
+            name: name.clone(),
+            token: fresh,
+            address: address.clone(),
+            arrived: seq,
+            presence: Presence::Attached(place),
+            groups: Vec::new(),
+            private_heads: BTreeMap::new(),
+            done: Done::default(),
+        };
+        self.sessions.insert(id, session);
+        let news = self.enter(seq, id);
+        let admitted = Outcome::Admitted { session: id, lost: None };
+        Ok(Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() })
+    }
+
+    /// Puts somebody who has just arrived where they belong. The news are for General.
+    fn enter(&mut self, seq: Seq, id: SessionId) -> Option<(Audience, Notification)> {
+        let session = self.sessions.get_mut(&id)?;
+        if !session.is_in(GroupId::GENERAL) {
+            session.groups.insert(0, Stake { group: GroupId::GENERAL, since: seq });
+        }
+        self.names.insert(session.name.key(), id);
+        self.here.insert(seq, id);
+        for stake in &session.groups {
+            if let Some(group) = self.groups.get_mut(&stake.group) {
+                group.enter(id);
+            }
+        }
+        let general = self.groups.get(&GroupId::GENERAL)?;
+        let arrived = Notification::Arrived { seq, user: session.name.clone(), group: general.name.clone() };
+        Some((general.all_but(id), arrived))
+    }
+
+    /// Somebody goes on over another connection; nobody is told.
+    fn resume(&mut self, seq: Seq, id: SessionId, place: Place, address: &Address) -> Verdict {
+        let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
+        let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
+        session.address = address.clone();
+        let (lost, cut_off) = match before {
+            Presence::Attached(other) => (seq, Some((other, Some(CloseReason::Replaced)))),
+            Presence::Detached { at, by } => {
+                self.detached.remove(&(at, id));
+                for stake in &session.groups {
+                    if let Some(group) = self.groups.get_mut(&stake.group) {
+                        group.enter(id);
+                    }
+                }
+                (by, None)
+            }
+            Presence::Away { by, .. } => (by, None),
+        };
+        let admitted = Outcome::Admitted { session: id, lost: Some(lost) };
+        Verdict { result: Some(Ok(admitted)), cut_off, ..Verdict::default() }
+    }
+
+    /// Somebody is back who had gone, with everything that is theirs.
+    fn come_back(&mut self, seq: Seq, id: SessionId, place: Place, address: &Address) -> Verdict {
+        let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
+        let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
+        let Presence::Away { by, is_missed } = before else { return Verdict::default() };
+        session.address = address.clone();
+        session.arrived = seq;
+        self.away.remove(&session.token);
+        self.fading.remove(&(is_missed, by, id));
+        let news = self.enter(seq, id);
+        let admitted = Outcome::Admitted { session: id, lost: Some(by) };
+        Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() }
+    }
+
+    pub(super) fn detach(&mut self, seq: Seq, at: UnixMillis, id: SessionId, from: Place) -> Verdict {
+        let Some(session) =
+            self.sessions.get_mut(&id).filter(|session| session.presence == Presence::Attached(from))
+        else {
+            return Verdict::default();
+        };
+        session.presence = Presence::Detached { at, by: seq };
+        self.detached.insert((at, id));
+        for stake in &session.groups {
+            if let Some(group) = self.groups.get_mut(&stake.group) {
+                group.quit(id);
+            }
+        }
+        // One more than are held: the one that has been away for longest is not waited for any more.
+        if self.detached.len() > self.held_max
+            && let Some(&(_, longest)) = self.detached.first()
+        {
+            return Verdict { news: self.end(seq, longest).map(|(_, news)| news), ..Verdict::default() };
+        }
+        Verdict::default()
+    }
+
+    pub(super) fn begin(&mut self, seq: Seq, at: UnixMillis, limits: Limits) -> Verdict {
+        self.limits = limits;
+        self.detached.clear();
+        for id in self.here.values() {
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            // One who was lost before may have missed what was said since.
+            let by = match session.presence {
+                Presence::Detached { by, .. } => by,
+                _ => seq,
+            };
+            session.presence = Presence::Detached { at, by };
+            self.detached.insert((at, *id));
+        }
+        for group in self.groups.values_mut() {
+            group.desert();
+        }
+        self.held_max = self.detached.len().max(limits.held_max as usize);
+        Verdict::default()
+    }
+
+    pub(super) fn expire(&mut self, seq: Seq, id: SessionId, detached: Seq) -> Verdict {
+        match self.sessions.get(&id) {
+            Some(Session { presence: Presence::Detached { by, .. }, .. }) if *by == detached => {}
+            _ => return Verdict::default(),
+        }
+        Verdict { news: self.end(seq, id).map(|(_, news)| news), ..Verdict::default() }
+    }
+
+    pub(super) fn depart(&mut self, seq: Seq, id: SessionId, from: Option<Place>) -> Verdict {
+        // One who is gone already said it twice, and is answered twice.
+        let result = Some(Ok(Outcome::Answer(Response::Goodbye)));
+        let Some((presence, news)) = self.end(seq, id) else {
+            return Verdict { result, ..Verdict::default() };
+        };
+        let cut_off = match presence {
+            // It was said over a connection that the session had moved on from.
+            Presence::Attached(place) if Some(place) != from => Some((place, None)),
+            _ => None,
+        };
+        Verdict { result, cut_off, news: Some(news), ..Verdict::default() }
+    }
+
+    /// Ends somebody's stay. What is theirs is remembered. The news are for everyone who shared a group with them.
+    fn end(&mut self, seq: Seq, id: SessionId) -> Option<(Presence, (Audience, Notification))> {
+        let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
+        let is_missed = session.has_left_something();
+        let before = std::mem::replace(&mut session.presence, Presence::Away { by: seq, is_missed });
+        session.done.forget_verbs();
+        self.here.remove(&session.arrived);
+        if let Presence::Detached { at, .. } = before {
+            self.detached.remove(&(at, id));
+        }
+        for stake in &session.groups {
+            if let Some(group) = self.groups.get_mut(&stake.group) {
+                group.quit(id);
+            }
+        }
+        self.away.insert(session.token, id);
+        self.fading.insert((is_missed, seq, id));
+        let departed = Notification::Departed { seq, user: session.name.clone() };
+        let audience = self.neighbours(id);
+        while self.fading.len() > self.limits.remembered_max as usize
+            && let Some((.., first)) = self.fading.pop_first()
+        {
+            self.forget(first);
+        }
+        Some((before, (audience, departed)))
+    }
+
+    /// Forgets somebody who is away, for good.
+    fn forget(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.away.remove(&session.token);
+        let key = session.name.key();
+        if self.names.get(&key) == Some(&id) {
+            self.names.remove(&key);
+        }
+        for peer in session.private_heads.keys() {
+            if let Some(peer) = self.sessions.get_mut(peer) {
+                peer.private_heads.remove(&id);
+            }
+        }
+    }
+
+    /// Somebody who is away has been written to, and is not forgotten before those who have nothing to come back to.
+    pub(super) fn miss(&mut self, id: SessionId) {
+        if let Some(Session { presence: Presence::Away { by, is_missed }, .. }) = self.sessions.get_mut(&id)
+            && !std::mem::replace(is_missed, true)
+        {
+            self.fading.remove(&(false, *by, id));
+            self.fading.insert((true, *by, id));
+        }
+    }
+
+    /// Everyone who is in a group of somebody: all of the largest one, which is shared, and from the others those who are
+    /// not in that.
+    fn neighbours(&self, id: SessionId) -> Audience {
+        let nobody = Audience::AllBut { sessions: Arc::default(), and: Vec::new(), except: id };
+        let Some(session) = self.sessions.get(&id) else { return nobody };
+        let largest = self.groups_of(session).max_by_key(|(_, group)| group.present().len());
+        let Some((largest, group)) = largest.map(|(stake, group)| (stake.group, group)) else {
+            return nobody;
+        };
+        let others = self.groups_of(session).filter(|(stake, _)| stake.group != largest);
+        let members = others.flat_map(|(_, group)| group.present());
+        let is_outside = |member: &SessionId| !self.sessions.get(member).is_some_and(|m| m.is_in(largest));
+        let and: BTreeSet<SessionId> = members.copied().filter(is_outside).collect();
+        group.all_but_and(id, and.into_iter().collect())
+    }
+}
