@@ -115,6 +115,11 @@ impl Pure {
                         }
                     }
                 }
+                Effect::Tell { connection, notification } => {
+                    if let Some(line) = self.line(connection) {
+                        line.hear(ServerFrame::Notification(notification));
+                    }
+                }
                 Effect::HangUp { connection, reason } => {
                     if let Some(line) = self.line(connection) {
                         if let Some(reason) = reason {
