@@ -20,6 +20,7 @@ async fn check_with(limits: Limits, dialogue: &str) {
 /// Plays on a chat that keeps what is said: the pure one, and a real server with a log on disk.
 async fn check_kept(dialogue: &str) {
     play(Pure::new(Limits { keeps: Keeps::Everything, ..Limits::default() }), dialogue).await;
+    play(Real::new(Host::keeping(Config::default()).await), dialogue).await;
 }
 
 /// Plays on the pure chat, where time passes and the log stops when the dialogue says so.
