@@ -24,6 +24,7 @@ use super::{Batch, Batches, Log, LogError};
 use crate::chat::effect::{Entry, Proposal};
 
 mod file;
+mod schema;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! The file: its schema, its settings, its rows.
+//! The file: its settings, its rows.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,14 +10,9 @@ use chatroom_proto::codec;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use tracing::{debug, warn};
 
+use super::schema::{self, Found};
 use super::{Batch, Durability, LogError};
 use crate::chat::effect::Entry;
-
-/// The schema that this program writes, kept in the file's `user_version`.
-const SCHEMA: i64 = 1;
-
-/// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
-const APPLICATION: i64 = 0x4368_6174;
 
 /// Settings of every connection, with the values that were measured to serve this pattern of writes.
 const SETTINGS: &str = "
@@ -29,16 +24,6 @@ const SETTINGS: &str = "
     PRAGMA foreign_keys = ON;
     PRAGMA trusted_schema = OFF;
     PRAGMA busy_timeout = 5000;
-";
-
-/// A row is a batch. `last` orders the rows; `crc` is the CRC-32 of `entries`.
-const CREATE: &str = "
-    CREATE TABLE batches (
-        last INTEGER PRIMARY KEY,
-        first INTEGER NOT NULL,
-        crc INTEGER NOT NULL,
-        entries BLOB NOT NULL
-    ) STRICT;
 ";
 
 /// Rows that are written before a checkpoint is made at the next rest. One that waits for the size alone would stall a
@@ -64,15 +49,18 @@ impl LogFile {
         made.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
         // Before anything that writes: a file that is not ours stays as it is.
-        let is_new = identify(&db, path)?;
+        let found = schema::identify(&db, path)?;
+        if let Found::Log(schema) = found {
+            schema::migrate(schema, path)?;
+        }
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
         let synchronous = match durability {
             Durability::Full => "PRAGMA synchronous = FULL",
             Durability::Normal => "PRAGMA synchronous = NORMAL",
         };
         db.execute_batch(synchronous).map_err(|source| storage(doing(), source))?;
-        if is_new {
-            create(&mut db).map_err(|source| storage(doing(), source))?;
+        if found == Found::Empty {
+            schema::create(&mut db).map_err(|source| storage(doing(), source))?;
         }
         Ok(LogFile { db, rows_since_checkpoint: 0 })
     }
@@ -169,35 +157,6 @@ impl Reader {
     }
 }
 
-/// Whether a file is empty (`true`) or a log of this schema (`false`); an error for anything else.
-fn identify(db: &Connection, path: &Path) -> Result<bool, LogError> {
-    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
-    let read = || {
-        let tables = number("SELECT count(*) FROM sqlite_schema")?;
-        Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
-    };
-    match read().map_err(|source| storage(format!("can't open the log {}", path.display()), source))? {
-        (0, 0, 0) => Ok(true),
-        (APPLICATION, SCHEMA, _) => Ok(false),
-        (APPLICATION, newer, _) if newer > SCHEMA => Err(LogError::Corrupt(format!(
-            "the log {} was written by a newer server (schema {newer}; this one knows {SCHEMA})",
-            path.display()
-        ))),
-        _ => Err(LogError::Corrupt(format!(
-            "can't open the log {}: it is not one of this program",
-            path.display()
-        ))),
-    }
-}
-
-fn create(db: &mut Connection) -> rusqlite::Result<()> {
-    let change = db.transaction()?;
-    change.execute_batch(CREATE)?;
-    change
-        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
-    change.commit()
-}
-
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
 }
@@ -206,6 +165,6 @@ fn seq(kept: i64) -> Seq {
     Seq(kept.cast_unsigned())
 }
 
-fn storage(doing: String, source: rusqlite::Error) -> LogError {
+pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {
     LogError::Storage { doing, source: source.into() }
 }

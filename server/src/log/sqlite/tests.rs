@@ -1,8 +1,12 @@
 //! What becomes of files that are not as this program left them.
 
+use std::path::Path;
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio::time;
 
 use super::super::contract::proposal_of;
 use super::*;
@@ -24,8 +28,15 @@ fn tamper(directory: &TempDir, sql: &str) {
     Connection::open(directory.path().join("log.sqlite")).unwrap().execute_batch(sql).unwrap();
 }
 
+/// How long a log may take to be read. It only bounds how long a failure takes.
+const DEADLINE: Duration = Duration::from_secs(30);
+
 async fn read_all(directory: &TempDir) -> Result<usize, LogError> {
-    let log = SqliteLog::open(directory.path(), Durability::Normal)?;
+    time::timeout(DEADLINE, read_to_the_head(directory.path())).await.expect("a log is read to its head")
+}
+
+async fn read_to_the_head(directory: &Path) -> Result<usize, LogError> {
+    let log = SqliteLog::open(directory, Durability::Normal)?;
     let (head, mut entries, mut count) = (log.head(), log.follow(Seq::ZERO), 0);
     while count < usize::try_from(head.0).unwrap() {
         count += entries.next().await.unwrap()?.len();
@@ -69,6 +80,20 @@ async fn a_log_of_a_newer_server_is_refused() {
     tamper(&directory, "PRAGMA user_version = 99");
     let opened = SqliteLog::open(directory.path(), Durability::Full);
     assert!(matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("newer server")), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_log_from_before_the_first_release_is_refused_and_left_as_it_was() {
+    let directory = log_with(1).await;
+    tamper(&directory, "PRAGMA user_version = 1");
+    let path = directory.path().join("log.sqlite");
+    let before = std::fs::read(&path).unwrap();
+    let opened = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(
+        matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("before the first release") && why.contains("--data")),
+        "{opened:?}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
 #[tokio::test]
