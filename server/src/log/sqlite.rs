@@ -27,6 +27,7 @@ mod file;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 use file::{LogFile, Reader};
 

@@ -11,15 +11,22 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use tracing::{debug, warn};
 
 use super::schema::{self, Found};
-use super::{Batch, Durability, LogError};
+use super::{Batch, Durability, LogError, wal};
 use crate::chat::effect::Entry;
 
+/// The pages of our files, in bytes.
+pub(super) const PAGE_BYTES: usize = 4096;
+
 /// Settings of every connection, with the values that were measured to serve this pattern of writes.
+/// Without spilling, the pages of one transaction are written in their order, which the check of the write-ahead log
+/// relies on; a transaction has a few MiB.
 const SETTINGS: &str = "
+    PRAGMA page_size = 4096;
     PRAGMA journal_mode = WAL;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -65536;
+    PRAGMA cache_spill = OFF;
     PRAGMA temp_store = MEMORY;
     PRAGMA foreign_keys = ON;
     PRAGMA trusted_schema = OFF;
@@ -47,6 +54,7 @@ impl LogFile {
         let mut options = OpenOptions::new();
         let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
         made.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+        check(path, durability)?;
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
         // Before anything that writes: a file that is not ours stays as it is.
         let found = schema::identify(&db, path)?;
@@ -154,6 +162,28 @@ impl Reader {
             )));
         }
         Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
+    }
+}
+
+/// Checks the write-ahead log, which nobody may be writing.
+fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
+    let path = path.with_extension("sqlite-wal");
+    let doing = || format!("can't read {}", path.display());
+    let damage =
+        wal::damage(&path).map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+    let Some(at) = damage else { return Ok(()) };
+    let path = path.display();
+    let what = format!("{path} is damaged at byte {at}, and there is more behind it");
+    match durability {
+        Durability::Full => Err(LogError::Corrupt(format!(
+            "{what}: messages that were acknowledged may be among it. Restore the data directory from a copy; or, to go \
+             on without everything from there on, cut the file there: truncate -s {at} {path}"
+        ))),
+        // A power failure may leave holes in what was never synced, which is what was asked for.
+        Durability::Normal => {
+            warn!("{what}, as a power failure leaves it without full durability; going on without it");
+            Ok(())
+        }
     }
 }
 

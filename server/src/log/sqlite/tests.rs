@@ -11,6 +11,8 @@ use tokio::time;
 use super::super::contract::proposal_of;
 use super::*;
 
+mod wal;
+
 /// A log with this many rows of one entry each.
 async fn log_with(rows: u64) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
