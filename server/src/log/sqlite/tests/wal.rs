@@ -161,6 +161,24 @@ fn the_same_in_a_file_that_was_begun_anew() {
 }
 
 #[test]
+fn an_interrupted_write_is_recovered_whichever_of_its_pages_reached_the_disk() {
+    for killed in [Killed::with(20, None), Killed::with(62, Some(40))] {
+        let commits = killed.commits();
+        let first = commits[commits.len() - 2] + 1;
+        let pages = killed.frames - first;
+        assert!(pages >= 2, "the last transaction has several pages");
+        for written in 0..(1 << pages) - 1 {
+            let mut wal = killed.wal.clone();
+            for page in (0..pages).filter(|page| written & (1 << page) == 0) {
+                let at = HEADER + (first + page) * FRAME;
+                wal[at..at + FRAME].fill(0);
+            }
+            assert_eq!(killed.open_with(&wal).unwrap(), killed.entries - 1, "written: {written:b}");
+        }
+    }
+}
+
+#[test]
 fn what_is_said_to_do_about_damage_does_it() {
     let killed = Killed::with(20, None);
     let mut wal = killed.wal.clone();
