@@ -3,15 +3,17 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::time::Duration;
 
 use chatroom_proto::Seq;
 use chatroom_proto::codec;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use tracing::{debug, warn};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use tracing::{debug, error, info, warn};
 
-use super::schema::{self, Found};
-use super::{Batch, Durability, LogError, wal};
+use super::reader::{self, kept};
+use super::schema::{self, Found, SCHEMA};
+use super::writer::chain;
+use super::{Base, Durability, LogError, wal};
 use crate::chat::effect::Entry;
 
 /// The pages of our files, in bytes.
@@ -19,10 +21,10 @@ pub(super) const PAGE_BYTES: usize = 4096;
 
 /// Settings of every connection, with the values that were measured to serve this pattern of writes.
 /// Without spilling, the pages of one transaction are written in their order, which the check of the write-ahead log
-/// relies on; a transaction has a few MiB.
+/// relies on; a transaction has a few MiB. What is deleted is overwritten.
 const SETTINGS: &str = "
     PRAGMA page_size = 4096;
-    PRAGMA journal_mode = WAL;
+    PRAGMA secure_delete = ON;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -65536;
@@ -30,20 +32,31 @@ const SETTINGS: &str = "
     PRAGMA temp_store = MEMORY;
     PRAGMA foreign_keys = ON;
     PRAGMA trusted_schema = OFF;
-    PRAGMA busy_timeout = 5000;
 ";
 
 /// Rows that are written before a checkpoint is made at the next rest. One that waits for the size alone would stall a
 /// commit in the middle of a storm.
 const ROWS_BEFORE_CHECKPOINT: u32 = 500;
 
-/// How often a write waits for another program's lock, 5 seconds each time.
+/// Rows that are deleted in one transaction, and how many bytes may be in them before it is enough: some milliseconds, for
+/// which one who posts may have to wait.
+const ROWS_DELETED_AT_ONCE: u32 = 256;
+const BYTES_DELETED_AT_ONCE: i64 = 1024 * 1024;
+
+/// How long a statement waits for another program's lock.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a write waits for another program's lock, [`BUSY_TIMEOUT`] each time.
 const BUSY_ATTEMPTS_MAX: u32 = 12;
 
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
     rows_since_checkpoint: u32,
+    /// There are rows up to the base.
+    is_forgetting: bool,
+    /// The write-ahead log may have bytes of what was forgotten.
+    must_truncate: bool,
 }
 
 impl LogFile {
@@ -62,6 +75,8 @@ impl LogFile {
             schema::migrate(schema, path)?;
         }
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(|source| storage(doing(), source))?;
+        set_journal(&db, path)?;
         let synchronous = match durability {
             Durability::Full => "PRAGMA synchronous = FULL",
             Durability::Normal => "PRAGMA synchronous = NORMAL",
@@ -70,13 +85,14 @@ impl LogFile {
         if found == Found::Empty {
             schema::create(&mut db).map_err(|source| storage(doing(), source))?;
         }
-        Ok(LogFile { db, rows_since_checkpoint: 0 })
+        try_to_write(&mut db, path)?;
+        let (is_forgetting, must_truncate) = leftovers(&db).map_err(|source| storage(doing(), source))?;
+        Ok(LogFile { db, rows_since_checkpoint: 0, is_forgetting, must_truncate })
     }
 
     /// The newest entry.
     pub(super) fn head(&self) -> Result<Seq, LogError> {
-        let newest = self.db.query_row("SELECT coalesce(max(last), 0) FROM batches", [], |row| row.get(0));
-        newest.map(seq).map_err(|source| storage("can't read the log".to_owned(), source))
+        reader::head(&self.db)
     }
 
     /// Keeps entries as one row. They are on the disk, as far as the durability promises, when this returns.
@@ -85,8 +101,7 @@ impl LogFile {
         let doing = || "can't write the log".to_owned();
         let bytes = codec::pack(&entries)
             .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-        let row =
-            params![last.seq.0.cast_signed(), first.seq.0.cast_signed(), crc32fast::hash(&bytes), bytes];
+        let row = params![kept(last.seq), kept(first.seq), crc32fast::hash(&bytes), bytes];
         let insert = "INSERT INTO batches (last, first, crc, entries) VALUES (?, ?, ?, ?)";
         for attempt in 1.. {
             match self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row)) {
@@ -102,67 +117,129 @@ impl LogFile {
         Ok(())
     }
 
-    /// Nothing waits: time to move what was written from the write-ahead log into the file.
-    pub(super) fn rest(&mut self) {
-        if self.rows_since_checkpoint >= ROWS_BEFORE_CHECKPOINT {
+    /// Keeps what everything up to the end of some batch has come to. The rows up to there are nobody's from now on, and
+    /// are deleted by [`LogFile::tidy`].
+    pub(super) fn set_base(&mut self, base: &Base) -> Result<(), LogError> {
+        let crc = crc32fast::hash(&base.world);
+        let set = |db: &mut Connection| {
+            let change = db.transaction()?;
+            let older = "SELECT 1 FROM base WHERE seq >= ?";
+            let is_new = change.query_row(older, [kept(base.seq)], |_| Ok(())).optional()?.is_none();
+            if is_new {
+                let replace = "INSERT OR REPLACE INTO base (one, seq, crc, world) VALUES (1, ?, ?, ?)";
+                change.execute(replace, params![kept(base.seq), crc, base.world])?;
+            }
+            change.commit()?;
+            Ok(is_new)
+        };
+        let is_new = set(&mut self.db).map_err(|source| storage("can't write the log".to_owned(), source))?;
+        self.is_forgetting |= is_new;
+        Ok(())
+    }
+
+    /// Nothing waits: does a part of what has time until then. Whether there is more of it.
+    pub(super) fn tidy(&mut self) -> bool {
+        if self.is_forgetting {
+            self.must_truncate = true;
+            match self.forget_some() {
+                Ok(is_more) => self.is_forgetting = is_more,
+                Err(source) => {
+                    // The rest is deleted after the next start, or when more is to be forgotten.
+                    self.is_forgetting = false;
+                    error!(
+                        error = chain(&storage("can't delete rows".to_owned(), source)),
+                        "the log could not forget"
+                    );
+                }
+            }
+            return true;
+        }
+        if self.must_truncate {
+            self.must_truncate = !self.truncate();
+        } else if self.rows_since_checkpoint >= ROWS_BEFORE_CHECKPOINT {
             self.rows_since_checkpoint = 0;
             // A reader may be in the way of some of it; then a later one does the rest.
             if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
                 debug!(%error, "no checkpoint this time");
             }
         }
+        false
+    }
+
+    /// Deletes the oldest rows that the base stands for, as many as take no time. Whether there are more.
+    fn forget_some(&mut self) -> rusqlite::Result<bool> {
+        let change = self.db.transaction()?;
+        let oldest = "
+            SELECT last, length(entries) FROM batches WHERE last <= (SELECT seq FROM base) ORDER BY last LIMIT ?";
+        let (mut until, mut bytes) = (None, 0);
+        {
+            let mut oldest = change.prepare_cached(oldest)?;
+            let mut rows = oldest.query([ROWS_DELETED_AT_ONCE])?;
+            while bytes < BYTES_DELETED_AT_ONCE
+                && let Some(row) = rows.next()?
+            {
+                until = Some(row.get::<_, i64>(0)?);
+                bytes += row.get::<_, i64>(1)?;
+            }
+        }
+        if let Some(until) = until {
+            change.execute("DELETE FROM batches WHERE last <= ?", [until])?;
+        }
+        change.commit()?;
+        Ok(until.is_some())
+    }
+
+    /// Moves everything from the write-ahead log into the file, and empties it. Not while somebody reads: then it is
+    /// tried again at the next rest. Whether it is done.
+    fn truncate(&mut self) -> bool {
+        let truncate = || {
+            // Nobody who posts shall wait for a reader.
+            self.db.busy_timeout(Duration::ZERO)?;
+            let is_busy =
+                self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            self.db.busy_timeout(BUSY_TIMEOUT)?;
+            is_busy
+        };
+        let is_done = truncate().is_ok_and(|is_busy| !is_busy);
+        if is_done {
+            self.rows_since_checkpoint = 0;
+            info!("what is older than the log keeps is deleted");
+        }
+        is_done
     }
 }
 
-/// A connection that reads rows.
-pub(super) struct Reader(Connection);
+/// Whether rows are left that the base stands for, and whether the write-ahead log may have bytes of such rows.
+fn leftovers(db: &Connection) -> rusqlite::Result<(bool, bool)> {
+    let rows = "SELECT EXISTS (SELECT 1 FROM batches WHERE last <= (SELECT seq FROM base))";
+    let base = "SELECT EXISTS (SELECT 1 FROM base)";
+    Ok((db.query_row(rows, [], |row| row.get(0))?, db.query_row(base, [], |row| row.get(0))?))
+}
 
-impl Reader {
-    /// Opens a file that is there.
-    pub(super) fn open(path: &Path) -> Result<Reader, LogError> {
-        let doing = || format!("can't read the log {}", path.display());
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).map_err(|source| storage(doing(), source))?;
-        db.execute_batch("PRAGMA busy_timeout = 5000").map_err(|source| storage(doing(), source))?;
-        Ok(Reader(db))
+/// Has the file written by way of a write-ahead log, which not every file system can do.
+pub(super) fn set_journal(db: &Connection, path: &Path) -> Result<(), LogError> {
+    let doing = || format!("can't open the log {}", path.display());
+    let set = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+    match set.map_err(|source| storage(doing(), source))?.as_str() {
+        "wal" => Ok(()),
+        other => Err(LogError::Storage {
+            doing: doing(),
+            source: format!(
+                "its file system can't do write-ahead logging (SQLite chose {other:?}); it must be a local one"
+            )
+            .into(),
+        }),
     }
+}
 
-    /// The entries of the next row after this place; none when there is none.
-    pub(super) fn after(&mut self, after: Seq) -> Result<Batch, LogError> {
-        let select = "SELECT first, last, crc, entries FROM batches WHERE last > ? ORDER BY last LIMIT 1";
-        let row = self
-            .0
-            .prepare_cached(select)
-            .and_then(|mut select| {
-                let columns = |row: &rusqlite::Row<'_>| {
-                    Ok((
-                        row.get::<_, i64>(0)?,
-                        row.get::<_, i64>(1)?,
-                        row.get::<_, u32>(2)?,
-                        row.get::<_, Vec<u8>>(3)?,
-                    ))
-                };
-                select.query_row([after.0.cast_signed()], columns).optional()
-            })
-            .map_err(|source| storage("can't read the log".to_owned(), source))?;
-        let Some((first, last, crc, bytes)) = row else { return Ok(Batch::new()) };
-        if crc32fast::hash(&bytes) != crc {
-            return Err(LogError::Corrupt(format!(
-                "the log is damaged: the checksum of the batch at {first} is wrong"
-            )));
-        }
-        let entries: Vec<Entry> = codec::decode(&bytes).map_err(|error| {
-            LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}"))
-        })?;
-        // This log gives out every place: a gap is a row that is gone.
-        let places = entries.iter().map(|entry| entry.seq.0);
-        if !places.eq(seq(first).0..=seq(last).0) || seq(first) > after.next() {
-            return Err(LogError::Corrupt(format!(
-                "the log is damaged: entries are missing between {after} and {last}"
-            )));
-        }
-        Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
-    }
+/// Finds out before anybody is served whether anything can be written.
+fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
+    let write = |db: &mut Connection| {
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        change.execute_batch(&format!("PRAGMA user_version = {SCHEMA}"))?;
+        change.commit()
+    };
+    write(db).map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
 }
 
 /// Checks the write-ahead log, which nobody may be writing.
@@ -189,10 +266,6 @@ fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
 
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-}
-
-fn seq(kept: i64) -> Seq {
-    Seq(kept.cast_unsigned())
 }
 
 pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {

@@ -1,5 +1,6 @@
 //! What becomes of files that are not as this program left them.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use tokio::time;
 
 use super::super::contract::proposal_of;
 use super::*;
+use crate::chat::effect::Entry;
 
+mod base;
 mod wal;
 
 /// A log with this many rows of one entry each.
@@ -109,4 +112,38 @@ async fn a_lock_of_another_program_is_waited_for() {
     assert!(futures_util::poll!(entries.next()).is_pending(), "nothing is told before it is kept");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(entries.next().await.unwrap().unwrap()[0].seq, Seq(2));
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_given_up_by_one_who_closes_the_log() {
+    let directory = log_with(1).await;
+    let mut log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
+    log.close_deadline = Duration::from_millis(100);
+    let other = Connection::open(directory.path().join("log.sqlite")).unwrap();
+    // The thread waits for this lock as it would for a disk, and much longer than the deadline.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    log.append(proposal_of(2, 1, 10)).unwrap();
+    let closed = time::timeout(file::BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
+    closed.await.expect("it is given up before the lock is").unwrap();
+    let again = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(matches!(again, Err(LogError::Storage { .. })), "the thread that hangs still has the directory");
+}
+
+#[test]
+fn a_directory_is_made_with_all_that_is_above_it_and_for_nobody_else() {
+    let above = tempfile::tempdir().unwrap();
+    let directory = above.path().join("some/where/deep");
+    let log = SqliteLog::open(&directory, Durability::Full).unwrap();
+    for path in [directory.clone(), directory.join("log.sqlite"), directory.join("log.sqlite-wal")] {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
+    drop(log);
+}
+
+#[test]
+fn a_place_without_write_ahead_logging_is_refused() {
+    let memory = Connection::open_in_memory().unwrap();
+    let set = file::set_journal(&memory, Path::new("here"));
+    assert!(matches!(&set, Err(error) if writer::chain(error).contains("it must be a local one")), "{set:?}");
 }

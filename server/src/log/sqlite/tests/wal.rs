@@ -49,7 +49,7 @@ impl Killed {
         fs::write(&path, &self.main).unwrap();
         fs::write(directory.path().join("log.sqlite-wal"), wal).unwrap();
         let head = LogFile::open(&path, Durability::Full)?.head()?;
-        let (mut reader, mut last) = (Reader::open(&path)?, Seq::ZERO);
+        let (mut reader, mut last) = (LogReader::open_file(&path)?, Seq::ZERO);
         while last < head {
             last = reader.after(last)?.last().unwrap().seq;
         }
