@@ -24,7 +24,7 @@ pub struct Host {
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), ServeError>>,
     /// Deleted with the server.
-    _directory: Option<TempDir>,
+    directory: Option<TempDir>,
 }
 
 impl Host {
@@ -48,8 +48,9 @@ impl Host {
     /// When this machine has no free port, or no room for files.
     pub async fn keeping(config: Config) -> Host {
         let directory = TempDir::with_prefix("chatroom-host-").expect("a temporary directory can be made");
-        let host = Host::keeping_in(directory.path(), config).await;
-        Host { _directory: Some(directory), ..host }
+        let mut host = Host::keeping_in(directory.path(), config).await;
+        host.directory = Some(directory);
+        host
     }
 
     /// A server with this configuration that keeps everything in this directory, and knows what is there.
@@ -83,7 +84,7 @@ impl Host {
             Server::open(log, kept, config, shutdown.clone()).await.expect("a log that can be restored");
         let monitor = server.monitor();
         let running = tokio::spawn(server.run(socket));
-        Host { address, monitor, shutdown, running, _directory: None }
+        Host { address, monitor, shutdown, running, directory: None }
     }
 
     /// A guest who has been let in.
@@ -113,5 +114,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        // Only then: nothing is left behind when the server writes its last words.
+        drop(self.directory.take());
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use chatroom_proto::{
-    Hello, Password, Proof, Request, Response, Seq, ServerFrame, Token, VersionRange,
-};
+use chatroom_proto::{Hello, Password, Proof, Request, Response, Seq, ServerFrame, Token, VersionRange};
 
 use crate::guest::{Guest, hello, seq_of};
 use crate::host::Host;

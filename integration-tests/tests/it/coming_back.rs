@@ -1,7 +1,8 @@
 //! One way back: whoever was away, for whatever reason, hears everything once and in order, and then goes on.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Token, Welcome,
+    CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Token,
+    Welcome,
 };
 use chatroom_server::Config;
 use integration_tests::guest::{DEADLINE, Guest, group, hello, post_id, private, public};
@@ -130,7 +131,11 @@ async fn what_happens_while_one_catches_up_comes_behind_it() {
         let frame = ann.frame().await;
         if let Some(ServerFrame::Notification(Notification::CaughtUp { seq })) = &frame {
             assert_eq!(caught_up.replace(*seq), None, "once");
-            assert_eq!(reader.read.len(), MISSED as usize, "behind all that was missed, before all that is live");
+            assert_eq!(
+                reader.read.len(),
+                MISSED as usize,
+                "behind all that was missed, before all that is live"
+            );
         }
         assert_eq!(reader.take(frame), None);
     }
@@ -168,7 +173,8 @@ async fn a_history_of_the_longest_messages_is_read_page_by_page() {
     let mut pages = 0;
     loop {
         let of = Conversation::Group(group("General"));
-        let Response::Past { posts, next } = ann.do_(Request::History { of, before, count: 400 }).await else {
+        let Response::Past { posts, next } = ann.do_(Request::History { of, before, count: 400 }).await
+        else {
             panic!("no page")
         };
         pages += 1;
