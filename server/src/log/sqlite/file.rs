@@ -243,7 +243,7 @@ fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
 }
 
 /// Checks the write-ahead log, which nobody may be writing.
-fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
+pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
     let path = path.with_extension("sqlite-wal");
     let doing = || format!("can't read {}", path.display());
     let damage =
