@@ -13,8 +13,8 @@
 //! - `retention`: what is older than the server keeps is deleted.
 //! - `outbox`: what waits for one connection: bounded, encoded once, written together.
 //!
-//! Beside them, [`config`] names every bound and deadline, and [`console`] says on standard output what an operator
-//! wants to see.
+//! Beside them, [`config`] names every bound and deadline, [`data`] is where a server keeps things, [`console`] says on
+//! standard output what an operator wants to see, and [`tools`] are what an operator does with a log beside serving it.
 //!
 //! What always holds:
 //!
@@ -38,12 +38,14 @@ mod clock;
 pub mod config;
 mod connection;
 pub mod console;
+pub mod data;
 mod dispatch;
 pub mod listener;
 pub mod log;
 mod outbox;
 mod replay;
 mod retention;
+pub mod tools;
 
 use archive::Archive;
 use chat::effect::NodeId;
@@ -96,7 +98,7 @@ pub enum ServeError {
 
 impl Server {
     /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from earlier runs is
-    /// restored first. Without anything `kept`, what is said is told to those who are there, and to nobody later.
+    /// restored first, unless it is cancelled meanwhile. Without anything `kept`, what is said is told to those who are there, and to nobody later.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
@@ -138,6 +140,10 @@ impl Server {
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
         let Server { config, dispatch, door, lifetime: Lifetime { shutdown, end }, retention } = self;
+        if shutdown.is_cancelled() {
+            // Perhaps before everything was restored: nobody may be served by that.
+            return Ok(());
+        }
         // Ends with this.
         let mut chores = JoinSet::new();
         if let Some((log, archive, days)) = retention {

@@ -49,6 +49,9 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a write waits for another program's lock, [`BUSY_TIMEOUT`] each time.
 const BUSY_ATTEMPTS_MAX: u32 = 12;
 
+/// What an operator looks for first when a file can't be used.
+const ROOM: &str = "is the disk full, or the directory missing or read-only?";
+
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
@@ -243,7 +246,7 @@ fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
 }
 
 /// Checks the write-ahead log, which nobody may be writing.
-fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
+pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
     let path = path.with_extension("sqlite-wal");
     let doing = || format!("can't read {}", path.display());
     let damage =
@@ -269,5 +272,10 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
+    let doing = match source.sqlite_error_code() {
+        Some(DiskFull | ReadOnly | SystemIoFailure | CannotOpen) => format!("{doing} ({ROOM})"),
+        _ => doing,
+    };
     LogError::Storage { doing, source: source.into() }
 }
