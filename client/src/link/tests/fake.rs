@@ -60,7 +60,7 @@ impl FakeServer {
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
         let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
-        let client = Some(tokio::spawn(Client::over(dial, user("Jim"), reconnect)));
+        let client = Some(tokio::spawn(Client::over(dial, user("Jim"), reconnect, None)));
         FakeServer { pipes, client }
     }
 
