@@ -3,6 +3,8 @@
 mod busy_program;
 mod coming_back;
 pub(crate) mod fake;
+mod killed;
+mod told_again;
 
 use std::io;
 use std::time::Duration;
