@@ -26,7 +26,7 @@
 
 use std::sync::Arc;
 
-use chatroom_proto::Keeps;
+use chatroom_proto::{Keeps, codec};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -111,6 +111,12 @@ impl Server {
                 config.limits.keeps = Keeps::Nothing;
                 (None, World::new(config.limits))
             }
+        };
+        let world = match log.base()? {
+            Some(base) if base.seq > world.head() => codec::decode(&base.world).map_err(|error| {
+                LogError::Corrupt(format!("what the log has come to at {} can't be read: {error}", base.seq))
+            })?,
+            _ => world,
         };
         let chat = Chat::on(world, NodeId(u64::from_le_bytes(node)), config.limits);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
