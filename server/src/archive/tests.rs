@@ -415,7 +415,7 @@ async fn a_page_ends_where_a_frame_is_full() {
     let frame =
         chatroom_proto::Response::Past { posts: chatroom_proto::Page::fill(past.posts), next: past.next };
     let frame = chatroom_proto::ServerFrame::Response { tag: Tag(1), result: Ok(frame) };
-    assert!(chatroom_proto::codec::encode(&frame).is_ok());
+    assert!(codec::encode(&frame).is_ok());
 }
 
 /// Whoever changes what this says has to raise the schema: the bytes in old files mean something else then.
@@ -433,6 +433,6 @@ fn the_image_of_a_world_is_what_this_schema_says() {
     for entry in entries.unwrap().unwrap().unwrap() {
         world.fold(&entry);
     }
-    let bytes = chatroom_proto::codec::pack(&world).unwrap();
+    let bytes = codec::pack(&world).unwrap();
     assert_eq!((bytes.len(), crc32fast::hash(&bytes)), (351, 4_234_796_476));
 }
