@@ -1,7 +1,7 @@
 //! What reading back costs: an archive behind a log of a million posts, or of as many as are asked for.
 //!
-//! `cargo bench -p integration-tests --bench archive` makes a log on the disk of the target directory, lets an archive catch
-//! up, reads from it, starts it again, and deletes. `-- --posts N` says how many posts. It prints a table.
+//! `cargo bench -p integration-tests --bench archive` makes a log on the disk of the target directory, lets an archive
+//! catch up, reads from it, starts it again, and deletes. `-- --posts N` says how many posts. It prints a table.
 
 use std::path::Path;
 use std::sync::Arc;

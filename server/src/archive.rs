@@ -108,8 +108,8 @@ pub enum ReadError {
 }
 
 impl Archive {
-    /// Opens the archive in the directory of this log, or makes it. One that can't be read, or is of an older server, is made
-    /// again. To be called within a runtime, which has to live longer than the archive.
+    /// Opens the archive in the directory of this log, or makes it. One that can't be read, or is of an older server, is
+    /// made again. To be called within a runtime, which has to live longer than the archive.
     ///
     /// # Errors
     /// [`ArchiveError`] says what an operator has to decide.
@@ -126,7 +126,6 @@ impl Archive {
             Writer::new((opened.db, opened.state), log, world.clone(), waiting, Handle::current());
         let (asks, reader) = start_reader(&path, "archive-reader")?;
         let (searches, searcher) = start_reader(&path, "archive-search")?;
-
         let writer = Thread::start("archive", move || writer.run(&path))
             .map_err(|source| file::storage("can't start the archive's thread", source))?;
         let archive = Archive(Arc::new(Inner {
@@ -174,8 +173,8 @@ impl Archive {
         ask(&self.0.searches, |answer| Ask::FirstSince(at, answer)).await
     }
 
-    /// Deletes every post up to this place, also from the search index and from the free space of the files. Returns when
-    /// it is done; it is done after a restart if this one comes first.
+    /// Deletes every post up to this place, also from the search index and from the free space of the files. Returns
+    /// when that is done. What a restart interrupts is done after it.
     ///
     /// # Errors
     /// [`ReadError::Stopped`]

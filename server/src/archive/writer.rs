@@ -22,8 +22,8 @@ use super::snapshot::{self, WriteError};
 use crate::chat::World;
 use crate::log::{Batch, Batches, Log, LogError};
 
-/// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a read which waits for one
-/// of them waits for some hundred milliseconds at the most.
+/// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a read which waits for
+/// one of them waits for some hundred milliseconds.
 const ENTRIES_A_COMMIT_MAX: usize = 16_384;
 
 /// Entries between two snapshots. A restart folds so many at the most; at 700,000 a second that is no time.
