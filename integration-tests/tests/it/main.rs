@@ -16,5 +16,6 @@ mod terminal_bursts;
 mod terminal_endings;
 mod terminal_lost;
 mod terminal_names;
+mod terminal_state;
 mod terminal_text;
 mod tidy;
