@@ -212,7 +212,7 @@ async fn append(log: &dyn Log, number: &mut u64, deed: Deed) {
     let id = ProposalId { node, number: *number };
     let mut proposal = Proposal { id, origin: Some(origin), at: UnixMillis(*number), deed };
     loop {
-        match log.append(proposal.clone()) {
+        match log.append(vec![proposal.clone()]) {
             Ok(()) => return,
             Err(LogError::Overloaded) => {
                 // Some of what waits has to be written first.

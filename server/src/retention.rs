@@ -113,7 +113,7 @@ mod tests {
             let place = Place { node: NodeId(1), connection: ConnectionId(1) };
             let origin = Some(Origin { place, tag: Tag(0) });
             let id = ProposalId { node: NodeId(1), number };
-            log.append(Proposal { id, origin, at: UnixMillis(at), deed }).unwrap();
+            log.append(vec![Proposal { id, origin, at: UnixMillis(at), deed }]).unwrap();
             entries.next().await.unwrap().unwrap();
         }
     }

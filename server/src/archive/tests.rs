@@ -38,7 +38,7 @@ impl Scene {
         let tag = Tag(u32::try_from(number).unwrap());
         let id = ProposalId { node: NodeId(1), number };
         let at = UnixMillis(number * 1_000);
-        self.log.append(Proposal { id, origin: Some(Origin { place, tag }), at, deed }).unwrap();
+        self.log.append(vec![Proposal { id, origin: Some(Origin { place, tag }), at, deed }]).unwrap();
     }
 
     fn say(&self, text: &str) {
