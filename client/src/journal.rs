@@ -1,7 +1,7 @@
 //! What a client must not forget when it is killed: a file with its token, how far it has come, and the posts that have no
 //! answer yet.
 //!
-//! Records are appended as things happen, and folded into an [`Image`] when the file is opened again. A post is in the file
+//! Records are appended as things happen, and folded into an `Image` when the file is opened again. A post is in the file
 //! before it is sent, and until its answer is here; an event counts as seen once the program has asked for the next one. So
 //! a client that was killed comes back as itself, hears what it missed, and sends again what may not have arrived: the
 //! server keeps each post once.
