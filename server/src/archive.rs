@@ -48,6 +48,8 @@ use thread::Thread;
 use wishes::Wishes;
 use writer::{Command, Progress, Writer};
 
+const FILE_NAME: &str = "archive.sqlite";
+
 /// How long a read may take, the wait for the view included. Somebody sits before a screen.
 pub const READ_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -118,7 +120,7 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`] says what an operator has to decide.
     pub fn open(directory: &Path, log: Arc<dyn Log>) -> Result<Kept, ArchiveError> {
-        let path = directory.join("archive.sqlite");
+        let path = directory.join(FILE_NAME);
         let opened = file::open(&path)?;
         if opened.state.head > log.head() {
             return Err(ArchiveError::Ahead { path, archive: opened.state.head, log: log.head() });
@@ -144,6 +146,14 @@ impl Archive {
             writer: Some(writer),
         }));
         Ok(Kept { archive, world })
+    }
+
+    /// Removes the archive in this directory, which nobody uses: the next one that is opened there is made again.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Storage`]
+    pub fn remove(directory: &Path) -> Result<(), ArchiveError> {
+        file::remove(&directory.join(FILE_NAME))
     }
 
     /// Looks something up.

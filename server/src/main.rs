@@ -2,13 +2,13 @@
 
 use std::io::BufWriter;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use chatroom_proto::{GroupName, Keeps};
-use chatroom_server::archive::Archive;
+use chatroom_server::archive::{Archive, ArchiveError};
 use chatroom_server::config::{self, Config};
 use chatroom_server::console::Console;
 use chatroom_server::data::default_data;
@@ -152,8 +152,21 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Kept>
     let directory = data(arguments)?;
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping everything");
     let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
-    let kept = Archive::open(&directory, Arc::clone(&log))?;
+    let kept = open_archive(&directory, &log, arguments.durability)?;
     Ok((log, Some(kept)))
+}
+
+/// The archive of a log. Without full durability, a power failure may cost the log its last moment, which the archive has
+/// seen: that is what was asked for.
+fn open_archive(directory: &Path, log: &Arc<dyn Log>, durability: Durability) -> Result<Kept, ArchiveError> {
+    match Archive::open(directory, Arc::clone(log)) {
+        Err(ArchiveError::Ahead { archive, log: head, .. }) if durability == Durability::Normal => {
+            warn!(%archive, log = %head, "the log has lost its last moment; the archive is made again");
+            Archive::remove(directory)?;
+            Archive::open(directory, Arc::clone(log))
+        }
+        opened => opened,
+    }
 }
 
 /// Where things are kept.

@@ -136,9 +136,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, ArchiveError> {
         Err(Unusable::Damaged(why)) => why,
     };
     warn!(path = %path.display(), %why, "the archive can't be used; it is made again from the log");
-    remove(path)
-        .and_then(|()| if marker.exists() { fs::remove_file(&marker) } else { Ok(()) })
-        .map_err(|source| storage(&format!("can't remove the damaged archive {}", path.display()), source))?;
+    remove(path)?;
     try_open(path).map_err(|unusable| match unusable {
         Unusable::Refused(error) => error,
         Unusable::Damaged(source) => {
@@ -176,7 +174,7 @@ fn try_open(path: &Path) -> Result<Opened, Unusable> {
         |source| Unusable::Refused(storage(&format!("can't open the archive {}", path.display()), source));
     if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
         // What SQLite has written beside a file that is gone must not become a part of the new one.
-        remove(path).map_err(cannot)?;
+        remove(path).map_err(Unusable::Refused)?;
     }
     // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
     let mut options = OpenOptions::new();
@@ -259,12 +257,18 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 /// Removes an archive and what SQLite has written beside it.
-fn remove(path: &Path) -> io::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
+/// Removes the file, and everything that belongs to it.
+pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
+    let beside = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
-        match fs::remove_file(&name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        PathBuf::from(name)
+    };
+    for file in [path.to_owned(), beside("-wal"), beside("-shm"), marker(path)] {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(storage(&format!("can't remove {}", file.display()), error));
+            }
             _ => {}
         }
     }
