@@ -3,6 +3,7 @@
 //! - [`host`]: a server on a free port, in this process, that stops on drop.
 //! - [`guest`]: a typed guest that speaks the protocol frame by frame, and waits for what it should hear.
 //! - [`dialogue`]: scenes as text, played on a stage.
+//! - [`history`]: what clients have lived through, and the checker of it. [`chance`]: choices with a seed.
 //! - [`model`]: the archive as it should be, in a few lines.
 //! - [`proxy`]: between clients and a server, to cut connections.
 //! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
@@ -10,8 +11,10 @@
 //! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees there.
 //! - [`process`]: how a program ends, and what it says.
 
+pub mod chance;
 pub mod dialogue;
 pub mod guest;
+pub mod history;
 pub mod host;
 pub mod model;
 pub mod piped;

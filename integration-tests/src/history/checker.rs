@@ -1,0 +1,375 @@
+//! The offline checker: from the histories of a run, and what the log has kept, to what must not be. Pure.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
+use chatroom_server::chat::effect::Record;
+
+use super::record::{Event, History, Shown};
+use super::stay::Stays;
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Violation {
+    /// A post was acknowledged, and the log does not have it there.
+    NotKept {
+        /// Which.
+        id: PostId,
+        /// Where it should be.
+        seq: Seq,
+    },
+    /// A post was not shown to somebody who was there before it and after it, and came to rest.
+    NotShown {
+        /// To whom.
+        reader: UserName,
+        /// Which.
+        id: PostId,
+        /// Its place.
+        seq: Seq,
+    },
+    /// Somebody showed a post twice, or one of their own.
+    ShownTwice {
+        /// Who.
+        reader: UserName,
+        /// Which.
+        id: PostId,
+        /// Its place.
+        seq: Seq,
+    },
+    /// The log has kept a post twice.
+    KeptTwice {
+        /// Which.
+        id: PostId,
+    },
+    /// Somebody showed a post after one that comes after it.
+    OutOfOrder {
+        /// Who.
+        reader: UserName,
+        /// What was shown before.
+        before: Seq,
+        /// What was shown then.
+        seq: Seq,
+    },
+    /// A post has two places, or a place two posts.
+    Disagreement {
+        /// Which post.
+        id: PostId,
+        /// Where it is said to be.
+        seq: Seq,
+    },
+    /// Somebody showed a post and not the one before it in its conversation.
+    Gap {
+        /// Who.
+        reader: UserName,
+        /// What was shown.
+        seq: Seq,
+        /// What was not.
+        prev: Seq,
+    },
+    /// Somebody showed a post of a conversation that it was not in.
+    ShownOutside {
+        /// Who.
+        reader: UserName,
+        /// Which.
+        id: PostId,
+        /// Its place.
+        seq: Seq,
+    },
+    /// Somebody showed a post that nobody has sent.
+    MadeUp {
+        /// Who.
+        reader: UserName,
+        /// Which.
+        id: PostId,
+    },
+    /// A server did not know somebody who came back.
+    Forgotten {
+        /// Whom.
+        reader: UserName,
+        /// Where the new session began.
+        seq: Seq,
+    },
+}
+
+/// What a violation is counted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Something that was acknowledged is not there.
+    Lost,
+    /// Something is there twice.
+    Doubled,
+    /// Two orders.
+    Reordered,
+    /// A hole in a conversation.
+    Gap,
+    /// Shown to somebody who must not see it.
+    Outside,
+    /// Everything else: posts from nowhere, people who were forgotten.
+    Other,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 6] =
+        [Kind::Lost, Kind::Doubled, Kind::Reordered, Kind::Gap, Kind::Outside, Kind::Other];
+}
+
+impl Violation {
+    /// What it is counted as.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Violation::NotKept { .. } | Violation::NotShown { .. } => Kind::Lost,
+            Violation::ShownTwice { .. } | Violation::KeptTwice { .. } => Kind::Doubled,
+            Violation::OutOfOrder { .. } | Violation::Disagreement { .. } => Kind::Reordered,
+            Violation::Gap { .. } => Kind::Gap,
+            Violation::ShownOutside { .. } => Kind::Outside,
+            Violation::MadeUp { .. } | Violation::Forgotten { .. } => Kind::Other,
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Violation::NotKept { id, seq } => {
+                write!(f, "{id:?} was acknowledged at {seq} and is not kept there")
+            }
+            Violation::NotShown { reader, id, seq } => {
+                write!(f, "{reader} was there and was not shown {id:?} at {seq}")
+            }
+            Violation::ShownTwice { reader, id, seq } => {
+                write!(f, "{reader} was shown {id:?} again, at {seq}")
+            }
+            Violation::KeptTwice { id } => write!(f, "{id:?} is kept twice"),
+            Violation::OutOfOrder { reader, before, seq } => {
+                write!(f, "{reader} was shown {seq} after {before}")
+            }
+            Violation::Disagreement { id, seq } => {
+                write!(f, "{id:?} is said to be at {seq}; so is another post, or it is elsewhere")
+            }
+            Violation::Gap { reader, seq, prev } => {
+                write!(f, "{reader} was shown {seq} and not {prev} before it")
+            }
+            Violation::ShownOutside { reader, id, seq } => {
+                write!(f, "{reader} was shown {id:?} at {seq} and is not in that conversation")
+            }
+            Violation::MadeUp { reader, id } => write!(f, "{reader} was shown {id:?}, which nobody has sent"),
+            Violation::Forgotten { reader, seq } => {
+                write!(f, "{reader} came back at {seq} and was taken for a stranger")
+            }
+        }
+    }
+}
+
+/// Looks at the histories of a run. `kept` is what the log has kept that took effect, if that is known.
+pub fn check(histories: &[History], kept: Option<&[Record]>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let facts = Facts::gather(histories, kept, &mut found);
+    for (reader, history) in histories.iter().enumerate() {
+        Reader { facts: &facts, reader, history, stays: &facts.stays[reader] }.check(&mut found);
+    }
+    facts.check_acknowledged(histories, kept, &mut found);
+    facts.check_shown(histories, &mut found);
+    found
+}
+
+/// What all histories say together.
+struct Facts<'a> {
+    sent: HashMap<PostId, (usize, &'a Conversation)>,
+    /// Where each post is, by whatever source.
+    places: HashMap<PostId, Seq>,
+    posts: HashMap<Seq, PostId>,
+    people: HashMap<NameKey, usize>,
+    stays: Vec<Stays>,
+    shown: Vec<HashSet<PostId>>,
+}
+
+impl<'a> Facts<'a> {
+    fn gather(histories: &'a [History], kept: Option<&[Record]>, found: &mut Vec<Violation>) -> Facts<'a> {
+        let mut facts = Facts {
+            sent: HashMap::new(),
+            places: HashMap::new(),
+            posts: HashMap::new(),
+            people: histories.iter().enumerate().map(|(n, history)| (history.name.key(), n)).collect(),
+            stays: histories.iter().map(Stays::of).collect(),
+            shown: vec![HashSet::new(); histories.len()],
+        };
+        let mut ids = HashSet::new();
+        for Record { post, .. } in kept.unwrap_or_default() {
+            if ids.insert(post.id) {
+                facts.place(post.id, post.seq, found);
+            } else {
+                found.push(Violation::KeptTwice { id: post.id });
+            }
+        }
+        for (reader, history) in histories.iter().enumerate() {
+            for event in &history.events {
+                match event {
+                    Event::Sent(id, to) => drop(facts.sent.insert(*id, (reader, to))),
+                    Event::Acknowledged(id, seq) => facts.place(*id, *seq, found),
+                    Event::Showed(shown) => {
+                        facts.place(shown.id, shown.seq, found);
+                        facts.shown[reader].insert(shown.id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        facts
+    }
+
+    fn place(&mut self, id: PostId, seq: Seq, found: &mut Vec<Violation>) {
+        let (place, post) = (*self.places.entry(id).or_insert(seq), *self.posts.entry(seq).or_insert(id));
+        if place != seq || post != id {
+            let disagreement = Violation::Disagreement { id, seq };
+            if !found.contains(&disagreement) {
+                found.push(disagreement);
+            }
+        }
+    }
+
+    fn check_acknowledged(&self, histories: &[History], kept: Option<&[Record]>, found: &mut Vec<Violation>) {
+        let Some(kept) = kept else { return };
+        let kept: HashSet<(PostId, Seq)> =
+            kept.iter().map(|record| (record.post.id, record.post.seq)).collect();
+        for event in histories.iter().flat_map(|history| &history.events) {
+            if let Event::Acknowledged(id, seq) = event
+                && !kept.contains(&(*id, *seq))
+            {
+                found.push(Violation::NotKept { id: *id, seq: *seq });
+            }
+        }
+    }
+
+    /// Whether everything that was said was shown to everybody who was there.
+    fn check_shown(&self, histories: &[History], found: &mut Vec<Violation>) {
+        let mut places: Vec<(&PostId, &Seq)> = self.places.iter().collect();
+        places.sort_unstable_by_key(|(_, seq)| **seq);
+        for (id, seq) in places {
+            let Some((sender, to)) = self.sent.get(id) else { continue };
+            for (reader, history) in histories.iter().enumerate() {
+                let is_owed = reader != *sender && self.stays[reader].rested >= *seq && {
+                    match to {
+                        Conversation::Group(group) => {
+                            self.stays[reader].surely_in(&group.key(), *seq).is_some()
+                        }
+                        Conversation::User(name) => {
+                            let since = self.stays[reader].began.last();
+                            self.people.get(&name.key()) == Some(&reader)
+                                && since.is_some_and(|since| since < seq)
+                        }
+                    }
+                };
+                if is_owed && !self.shown[reader].contains(id) {
+                    found.push(Violation::NotShown { reader: history.name.clone(), id: *id, seq: *seq });
+                }
+            }
+        }
+    }
+}
+
+/// One history, seen for itself.
+struct Reader<'a> {
+    facts: &'a Facts<'a>,
+    reader: usize,
+    history: &'a History,
+    stays: &'a Stays,
+}
+
+impl Reader<'_> {
+    fn check(&self, found: &mut Vec<Violation>) {
+        let mut newest = Seq::ZERO;
+        let mut shown = Before::default();
+        for event in &self.history.events {
+            if let Event::Showed(post) = event {
+                self.check_once_and_in_order(post, newest, &shown, found);
+                self.check_gap(post, &shown, found);
+                self.check_conversation(post, found);
+                newest = newest.max(post.seq);
+                shown.ids.insert(post.id);
+                shown.seqs.insert(post.seq);
+            }
+        }
+        for seq in self.stays.began.iter().skip(1) {
+            found.push(Violation::Forgotten { reader: self.name(), seq: *seq });
+        }
+    }
+
+    fn name(&self) -> UserName {
+        self.history.name.clone()
+    }
+
+    fn check_once_and_in_order(&self, post: &Shown, newest: Seq, shown: &Before, found: &mut Vec<Violation>) {
+        let Shown { id, seq, .. } = *post;
+        let is_own = self.sender_of(id) == Some(self.reader) && !self.is_to_self(id);
+        if is_own || shown.ids.contains(&id) || shown.seqs.contains(&seq) {
+            found.push(Violation::ShownTwice { reader: self.name(), id, seq });
+        } else if seq < newest {
+            found.push(Violation::OutOfOrder { reader: self.name(), before: newest, seq });
+        }
+    }
+
+    fn check_gap(&self, post: &Shown, shown: &Before, found: &mut Vec<Violation>) {
+        let Shown { seq, prev, .. } = *post;
+        let since = match &post.place {
+            Conversation::Group(group) => self.stays.surely_in(&group.key(), seq),
+            Conversation::User(_) => self.stays.session_began(seq),
+        };
+        let Some(since) = since.filter(|since| prev > *since) else { return };
+        let is_known = match self.facts.posts.get(&prev) {
+            Some(id) => self.sender_of(*id) == Some(self.reader),
+            None => self.has_sent_to_an_unknown_place(&post.place),
+        };
+        if prev > since && !is_known && !shown.seqs.contains(&prev) {
+            found.push(Violation::Gap { reader: self.name(), seq, prev });
+        }
+    }
+
+    /// Whether something of one's own may be where nobody knows what is.
+    fn has_sent_to_an_unknown_place(&self, conversation: &Conversation) -> bool {
+        let is_it = |(id, (sender, to)): (&PostId, &(usize, &Conversation))| {
+            *sender == self.reader && *to == conversation && !self.facts.places.contains_key(id)
+        };
+        self.facts.sent.iter().any(is_it)
+    }
+
+    fn check_conversation(&self, post: &Shown, found: &mut Vec<Violation>) {
+        let Shown { id, seq, .. } = *post;
+        let Some((sender, to)) = self.facts.sent.get(&id) else {
+            return found.push(Violation::MadeUp { reader: self.name(), id });
+        };
+        let is_from_sender = self.facts.people.get(&post.from.key()) == Some(sender);
+        let is_mine = match (to, &post.place) {
+            (Conversation::Group(to), Conversation::Group(shown)) => {
+                to.key() == shown.key() && self.stays.may_be_in(&to.key(), seq)
+            }
+            (Conversation::User(to), Conversation::User(shown)) => {
+                to.key() == self.history.name.key() && shown.key() == post.from.key()
+            }
+            _ => false,
+        };
+        if !is_from_sender || !is_mine {
+            found.push(Violation::ShownOutside { reader: self.name(), id, seq });
+        }
+    }
+
+    fn sender_of(&self, id: PostId) -> Option<usize> {
+        self.facts.sent.get(&id).map(|(sender, _)| *sender)
+    }
+
+    fn is_to_self(&self, id: PostId) -> bool {
+        let to = self.facts.sent.get(&id).map(|(_, to)| *to);
+        matches!(to, Some(Conversation::User(to)) if to.key() == self.history.name.key())
+    }
+}
+
+/// What a reader has shown so far.
+#[derive(Default)]
+struct Before {
+    ids: HashSet<PostId>,
+    seqs: HashSet<Seq>,
+}
+
+#[cfg(test)]
+mod tests;
