@@ -6,6 +6,7 @@
 //! - [`history`]: what clients have lived through, and the checker of it. [`chance`]: choices with a seed.
 //! - [`model`]: the archive as it should be, in a few lines.
 //! - [`proxy`]: between clients and a server, to cut connections.
+//! - [`sim`]: the chat, a log, clients and their lines in one thread under virtual time, from one seed.
 //! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
 //! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client in a pipe.
 //! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees there.
@@ -22,5 +23,6 @@ pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod screen;
+pub mod sim;
 pub mod stage;
 pub mod terminal;

@@ -28,6 +28,13 @@ pub enum Violation {
         /// Its place.
         seq: Seq,
     },
+    /// Somebody came to rest, and got no answer to a post that was in safe hands.
+    NotAnswered {
+        /// Who.
+        reader: UserName,
+        /// To which.
+        id: PostId,
+    },
     /// Somebody showed a post twice, or one of their own.
     ShownTwice {
         /// Who.
@@ -119,7 +126,7 @@ impl Violation {
     /// What it is counted as.
     pub fn kind(&self) -> Kind {
         match self {
-            Violation::NotKept { .. } | Violation::NotShown { .. } => Kind::Lost,
+            Violation::NotKept { .. } | Violation::NotShown { .. } | Violation::NotAnswered { .. } => Kind::Lost,
             Violation::ShownTwice { .. } | Violation::KeptTwice { .. } => Kind::Doubled,
             Violation::OutOfOrder { .. } | Violation::Disagreement { .. } => Kind::Reordered,
             Violation::Gap { .. } => Kind::Gap,
@@ -138,6 +145,7 @@ impl fmt::Display for Violation {
             Violation::NotShown { reader, id, seq } => {
                 write!(f, "{reader} was there and was not shown {id:?} at {seq}")
             }
+            Violation::NotAnswered { reader, id } => write!(f, "{reader} was never answered {id:?}"),
             Violation::ShownTwice { reader, id, seq } => {
                 write!(f, "{reader} was shown {id:?} again, at {seq}")
             }
@@ -291,8 +299,24 @@ impl Reader<'_> {
                 shown.seqs.insert(post.seq);
             }
         }
+        self.check_answered(found);
         for seq in self.stays.began.iter().skip(1) {
             found.push(Violation::Forgotten { reader: self.name(), seq: *seq });
+        }
+    }
+
+    fn check_answered(&self, found: &mut Vec<Violation>) {
+        let mut open: Vec<PostId> = Vec::new();
+        for event in &self.history.events {
+            match event {
+                Event::Entrusted(id) => open.push(*id),
+                Event::Acknowledged(id, _) | Event::Refused(id) => open.retain(|other| other != id),
+                Event::Rested(_) => {
+                    let lost = open.drain(..);
+                    found.extend(lost.map(|id| Violation::NotAnswered { reader: self.name(), id }));
+                }
+                _ => {}
+            }
         }
     }
 

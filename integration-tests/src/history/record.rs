@@ -39,6 +39,8 @@ pub enum Event {
     Left(GroupName, Seq),
     /// It is about to say something.
     Sent(PostId, Conversation),
+    /// What it said is in safe hands: whatever becomes of it, there will be an answer.
+    Entrusted(PostId),
     /// It was told that what it said is kept, and where.
     Acknowledged(PostId, Seq),
     /// It was told that what it said is not.
@@ -154,6 +156,7 @@ impl fmt::Display for Event {
             Event::Leaving(group) => write!(f, "leaving {group}"),
             Event::Left(group, seq) => write!(f, "left {group} {seq}"),
             Event::Sent(id, to) => write!(f, "sent {} {}", hex(*id), Place(to)),
+            Event::Entrusted(id) => write!(f, "entrusted {}", hex(*id)),
             Event::Acknowledged(id, seq) => write!(f, "acknowledged {} {seq}", hex(*id)),
             Event::Refused(id) => write!(f, "refused {}", hex(*id)),
             Event::Showed(Shown { seq, prev, id, from, place, manner }) => {
@@ -197,6 +200,7 @@ impl Event {
             "leaving" => Event::Leaving(group(word()?)?),
             "left" => Event::Left(group(word()?)?, seq(word()?)?),
             "sent" => Event::Sent(id(word()?)?, place(word()?)?),
+            "entrusted" => Event::Entrusted(id(word()?)?),
             "acknowledged" => Event::Acknowledged(id(word()?)?, seq(word()?)?),
             "refused" => Event::Refused(id(word()?)?),
             "showed" => Event::Showed(Shown {
@@ -251,6 +255,7 @@ mod tests {
             Event::Left(tea(), Seq(6)),
             Event::Sent(post_id(7), Conversation::Group(tea())),
             Event::Sent(post_id(u64::MAX), Conversation::User(user("سارا"))),
+            Event::Entrusted(post_id(7)),
             Event::Acknowledged(post_id(7), Seq(8)),
             Event::Refused(post_id(7)),
             Event::Showed(Shown {

@@ -27,6 +27,10 @@ struct Spans {
     possible: Vec<Span>,
     /// Whether it asked to leave, and does not know what came of it.
     leaving: bool,
+    /// The newest join and the newest leave that it was told of. The answer to a request that was sent again is the first
+    /// one's, and may be older than what was answered before it.
+    joined: Seq,
+    left: Seq,
 }
 
 /// Everything after `from`, up to `to`.
@@ -69,9 +73,12 @@ impl Stays {
             Event::Joining(group) => Spans::open(&mut self.spans(group).possible, seen),
             Event::Joined(group, seq) => {
                 let spans = self.spans(group);
-                spans.leaving = false;
-                Spans::open(&mut spans.sure, *seq);
-                Spans::open(&mut spans.possible, *seq);
+                spans.joined = spans.joined.max(*seq);
+                if spans.left < *seq {
+                    spans.leaving = false;
+                    Spans::open(&mut spans.sure, *seq);
+                    Spans::open(&mut spans.possible, *seq);
+                }
             }
             Event::Leaving(group) => {
                 let spans = self.spans(group);
@@ -80,8 +87,11 @@ impl Stays {
             }
             Event::Left(group, seq) => {
                 let spans = self.spans(group);
-                spans.leaving = false;
-                Spans::close(&mut spans.possible, *seq);
+                spans.left = spans.left.max(*seq);
+                if spans.joined < *seq {
+                    spans.leaving = false;
+                    Spans::close(&mut spans.possible, *seq);
+                }
             }
             Event::Rested(seq) => self.rested = self.rested.max(*seq),
             _ => {}

@@ -98,6 +98,15 @@ fn an_acknowledged_post_that_the_log_does_not_have_there_is_lost() {
 }
 
 #[test]
+fn a_post_in_safe_hands_that_is_never_answered_is_lost() {
+    let ann = ANN.replace("sent 0d @bob\n", "sent 0d @bob\nsent 0e #tea\nentrusted 0e\n");
+    let lost = Violation::NotAnswered { reader: user("ann"), id: post_id(0xe) };
+    assert_eq!(found([JIM, &ann, BOB]), [lost]);
+    let refused = ann.replace("rested", "refused 0e\nrested");
+    assert_eq!(found([JIM, &refused, BOB]), []);
+}
+
+#[test]
 fn a_post_that_is_shown_or_kept_twice_is_a_double() {
     let line = "showed 9 7 0c ann #tea live\n";
     let jim = JIM.replace(line, &line.repeat(2));
