@@ -25,8 +25,8 @@ pub struct Stays {
 struct Spans {
     sure: Vec<Span>,
     possible: Vec<Span>,
-    /// Whether it asked to leave, and does not know what came of it.
-    leaving: bool,
+    /// It asked to leave when it had come so far, and does not know what came of it.
+    leaving: Option<Seq>,
     /// The newest join and the newest leave that it was told of. The answer to a request that was sent again is the first
     /// one's, and may be older than what was answered before it.
     joined: Seq,
@@ -58,39 +58,46 @@ impl Stays {
     /// Reads them off a history.
     pub fn of(history: &History) -> Stays {
         let mut stays = Stays::default();
-        let mut seen = Seq::ZERO;
+        let (mut seen, mut known) = (Seq::ZERO, Seq::ZERO);
         for event in &history.events {
-            stays.take_in(event, seen);
+            stays.take_in(event, seen, known);
             seen = seen.max(newest(event));
+            known = known.max(seen);
+            if let Event::Welcomed { seq, .. } = event {
+                known = known.max(*seq);
+            }
         }
         stays
     }
 
-    /// `seen` is the newest place that the client knew of before this.
-    fn take_in(&mut self, event: &Event, seen: Seq) {
+    /// `seen` is how far the client had come before this, and `known` the newest place that it knew of: what it asks takes
+    /// effect after that.
+    fn take_in(&mut self, event: &Event, seen: Seq, known: Seq) {
         match event {
             Event::Welcomed { seq, resumed, groups } => self.welcomed(*seq, *resumed, groups, seen),
             Event::Joining(group) => Spans::open(&mut self.spans(group).possible, seen),
             Event::Joined(group, seq) => {
                 let spans = self.spans(group);
                 spans.joined = spans.joined.max(*seq);
-                if spans.left < *seq {
-                    spans.leaving = false;
+                if spans.left < *seq && spans.leaving.is_none_or(|asked| asked < *seq) {
+                    spans.leaving = None;
                     Spans::open(&mut spans.sure, *seq);
                     Spans::open(&mut spans.possible, *seq);
                 }
             }
             Event::Leaving(group) => {
                 let spans = self.spans(group);
-                spans.leaving = true;
+                spans.leaving = Some(known);
                 Spans::close(&mut spans.sure, seen);
             }
             Event::Left(group, seq) => {
                 let spans = self.spans(group);
                 spans.left = spans.left.max(*seq);
                 if spans.joined < *seq {
-                    spans.leaving = false;
+                    spans.leaving = None;
                     Spans::close(&mut spans.possible, *seq);
+                    // It had asked before it was told that it is in: what it was owed in between is not certain.
+                    spans.sure.pop_if(|last| last.to == OPEN);
                 }
             }
             Event::Rested(seq) => self.rested = self.rested.max(*seq),
@@ -102,7 +109,7 @@ impl Stays {
         if !resumed {
             self.began.push(seq);
             for spans in self.groups.values_mut() {
-                spans.leaving = false;
+                spans.leaving = None;
                 Spans::close(&mut spans.sure, seen);
                 Spans::close(&mut spans.possible, seq);
             }
@@ -110,7 +117,7 @@ impl Stays {
         for group in groups {
             let spans = self.spans(group);
             Spans::open(&mut spans.possible, if resumed { seen } else { seq });
-            if !spans.leaving {
+            if spans.leaving.is_none() {
                 Spans::open(&mut spans.sure, seq);
             }
         }
