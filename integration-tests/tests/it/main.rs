@@ -11,6 +11,7 @@ mod links;
 mod operator;
 mod piped;
 mod reconnect;
+mod simulation;
 mod slow_reader;
 mod terminal_bursts;
 mod terminal_endings;
