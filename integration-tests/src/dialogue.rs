@@ -150,8 +150,9 @@ fn show_response(response: &Response) -> String {
         Response::Users { users, next } => format!("users: {}{}", page(users), more(*next)),
         Response::Posted { .. } => "posted".to_owned(),
         Response::Kept { to, .. } => format!("kept for {to}"),
+        Response::Past { posts, .. } if posts.as_slice().is_empty() => "past: nothing".to_owned(),
         Response::Past { posts, next } => {
-            let said = posts.as_slice().iter().map(|said| show_said(said));
+            let said = posts.as_slice().iter().map(show_said);
             format!("past: {}{}", list(said), more(*next))
         }
         Response::Goodbye => "goodbye".to_owned(),

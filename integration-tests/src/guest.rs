@@ -25,6 +25,7 @@ pub struct Guest {
     ears: Ears,
     writer: FrameWriter<OwnedWriteHalf, ClientFrame>,
     next_tag: u32,
+    welcome: Option<Welcome>,
     /// What was heard while waiting for an answer.
     overheard: VecDeque<Notification>,
 }
@@ -94,6 +95,7 @@ impl Guest {
             ears: Ears::new(read),
             writer: FrameWriter::new(write),
             next_tag: 0,
+            welcome: None,
             overheard: VecDeque::new(),
         }
     }
@@ -138,6 +140,11 @@ impl Guest {
             Ok(Response::Welcome(welcome)) => (guest, welcome),
             other => panic!("not welcome: {other:?}"),
         }
+    }
+
+    /// How it was welcomed, if it asked for that and waited.
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_ref()
     }
 
     /// Where the server sees it come from.
@@ -232,6 +239,9 @@ impl Guest {
             match self.frame().await {
                 Some(ServerFrame::Response { tag, result }) => {
                     assert_eq!(tag, asked, "answers come in the order of the requests");
+                    if let Ok(Response::Welcome(welcome)) = &result {
+                        self.welcome = Some(welcome.clone());
+                    }
                     return result;
                 }
                 Some(ServerFrame::Notification(heard)) => self.overheard.push_back(heard),

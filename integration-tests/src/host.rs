@@ -1,11 +1,15 @@
 //! A server in this process, on a port that the system chose.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use chatroom_server::log::{Log, MemoryLog};
-use chatroom_server::{Config, Monitor, ServeError, Server, listener};
+use chatroom_proto::Keeps;
+use chatroom_server::archive::Archive;
+use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
+use chatroom_server::{Config, Kept, Monitor, ServeError, Server, listener};
 use futures_util::FutureExt;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +23,8 @@ pub struct Host {
     pub monitor: Monitor,
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), ServeError>>,
+    /// Deleted with the server.
+    directory: Option<TempDir>,
 }
 
 impl Host {
@@ -36,19 +42,49 @@ impl Host {
         opening.now_or_never().expect("an empty log is restored at once")
     }
 
+    /// A server with this configuration that keeps everything, as long as it lives.
+    ///
+    /// # Panics
+    /// When this machine has no free port, or no room for files.
+    pub async fn keeping(config: Config) -> Host {
+        let directory = TempDir::with_prefix("chatroom-host-").expect("a temporary directory can be made");
+        let mut host = Host::keeping_in(directory.path(), config).await;
+        host.directory = Some(directory);
+        host
+    }
+
+    /// A server with this configuration that keeps everything in this directory, and knows what is there.
+    ///
+    /// # Panics
+    /// When this machine has no free port, or what is in the directory can't be restored.
+    pub async fn keeping_in(directory: &Path, mut config: Config) -> Host {
+        if config.limits.keeps == Keeps::Nothing {
+            config.limits.keeps = Keeps::Everything;
+        }
+        // What is tested with this is not a power failure.
+        let log = SqliteLog::open(directory, Durability::Normal).expect("a log that can be opened");
+        let log: Arc<dyn Log> = Arc::new(log);
+        let kept = Archive::open(directory, Arc::clone(&log)).expect("an archive that can be opened");
+        Host::serve(config, log, Some(kept)).await
+    }
+
     /// A server with this configuration and this log, which is restored.
     ///
     /// # Panics
     /// When this machine has no free port, or the log can't be restored.
     pub async fn open(config: Config, log: Arc<dyn Log>) -> Host {
+        Host::serve(config, log, None).await
+    }
+
+    async fn serve(config: Config, log: Arc<dyn Log>, kept: Option<Kept>) -> Host {
         let socket = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = socket.local_addr().expect("a socket that listens has an address");
         let shutdown = CancellationToken::new();
         let server =
-            Server::open(log, None, config, shutdown.clone()).await.expect("a log that can be restored");
+            Server::open(log, kept, config, shutdown.clone()).await.expect("a log that can be restored");
         let monitor = server.monitor();
         let running = tokio::spawn(server.run(socket));
-        Host { address, monitor, shutdown, running }
+        Host { address, monitor, shutdown, running, directory: None }
     }
 
     /// A guest who has been let in.
@@ -78,5 +114,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        // Only then: nothing is left behind when the server writes its last words.
+        drop(self.directory.take());
     }
 }

@@ -1,7 +1,7 @@
 //! The archive as it should be: all posts in a list, looked through from end to end. Stages and simulations read from it,
 //! and the real one must find the same.
 
-use chatroom_proto::{Conversation, Notification, Said, Seq};
+use chatroom_proto::{Conversation, Notification, Said};
 use chatroom_server::archive::{Missed, Past};
 use chatroom_server::chat::effect::{Entry, Query, Read, Record, Replay, SessionId, Thread};
 use chatroom_server::chat::{Limits, World};

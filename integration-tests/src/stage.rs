@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use chatroom_proto::{Hello, Password, Proof, Request, Response, ServerFrame, Token, VersionRange};
+use chatroom_proto::{Hello, Password, Proof, Request, Response, Seq, ServerFrame, Token, VersionRange};
 
-use crate::guest::{Guest, hello};
+use crate::guest::{Guest, hello, seq_of};
 use crate::host::Host;
 
 mod pure;
@@ -46,12 +46,51 @@ pub trait Stage {
     fn hold_log(&mut self, hold: bool);
 }
 
+/// What somebody remembers who comes back.
+#[derive(Debug, Clone)]
+struct Memory {
+    token: Token,
+    seen: Seq,
+}
+
+/// Everybody's memory, by name.
+#[derive(Debug, Default)]
+struct Memories(HashMap<String, Memory>);
+
+impl Memories {
+    fn of(&self, name: &str) -> Option<&Memory> {
+        self.0.get(base(name))
+    }
+
+    /// Somebody heard this.
+    fn learn(&mut self, name: &str, frame: &ServerFrame) {
+        match frame {
+            ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. } => {
+                let memory = Memory { token: welcome.token.clone(), seen: welcome.seq };
+                // What was missed is yet to come.
+                let seen = self.of(name).filter(|_| welcome.resumed).map_or(memory.seen, |known| known.seen);
+                self.0.insert(base(name).to_owned(), Memory { seen, ..memory });
+            }
+            ServerFrame::Notification(notification) => {
+                if let (Some(memory), Some(seq)) = (self.0.get_mut(base(name)), seq_of(notification)) {
+                    memory.seen = seq;
+                }
+            }
+            ServerFrame::Response { .. } => {}
+        }
+    }
+}
+
 /// What somebody says at the door.
-fn hello_with(name: &str, entrance: Entrance, token: Option<Token>) -> Hello {
+fn hello_with(name: &str, entrance: Entrance, memory: Option<&Memory>) -> Hello {
     let mut hello = hello(name);
     match entrance {
         Entrance::Open => {}
-        Entrance::Token => hello.proof = Proof::Resume(token.expect("somebody who was here before")),
+        Entrance::Token => {
+            let Memory { token, seen } = memory.expect("somebody who was here before");
+            hello.proof = Proof::Resume(token.clone());
+            hello.seen = *seen;
+        }
         Entrance::Forged => hello.proof = Proof::Resume(Token([0xee; 32])),
         Entrance::Password => {
             hello.proof = Proof::Password(Password::try_from("secret".to_owned()).expect("a valid password"));
@@ -68,13 +107,13 @@ pub struct Real {
     _host: Host,
     address: SocketAddr,
     guests: HashMap<String, Guest>,
-    tokens: HashMap<String, Token>,
+    memories: Memories,
 }
 
 impl Real {
     /// A server that nobody is at.
     pub fn new(host: Host) -> Real {
-        Real { address: host.address, _host: host, guests: HashMap::new(), tokens: HashMap::new() }
+        Real { address: host.address, _host: host, guests: HashMap::new(), memories: Memories::default() }
     }
 
     fn guest(&mut self, name: &str) -> &mut Guest {
@@ -85,7 +124,7 @@ impl Real {
 impl Stage for Real {
     async fn knock(&mut self, name: &str, entrance: Entrance) {
         let mut guest = Guest::connect(self.address).await;
-        let hello = hello_with(base(name), entrance, self.tokens.get(base(name)).cloned());
+        let hello = hello_with(base(name), entrance, self.memories.of(name));
         guest.say(Request::Hello(hello)).await;
         self.guests.insert(name.to_owned(), guest);
     }
@@ -96,8 +135,8 @@ impl Stage for Real {
 
     async fn hear(&mut self, name: &str) -> Option<ServerFrame> {
         let heard = self.guest(name).frame().await;
-        if let Some(ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. }) = &heard {
-            self.tokens.insert(base(name).to_owned(), welcome.token.clone());
+        if let Some(frame) = &heard {
+            self.memories.learn(name, frame);
         }
         heard
     }

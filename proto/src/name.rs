@@ -61,9 +61,14 @@ impl NameKey {
     }
 
     fn of(name: &Arc<str>) -> NameKey {
-        let folds_to_itself = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-        if name.bytes().all(folds_to_itself) {
-            return NameKey(Arc::clone(name));
+        // Most names are of this kind, and every message has one to look up.
+        if name.is_ascii() {
+            let folds_to_itself = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+            return NameKey(if folds_to_itself {
+                Arc::clone(name)
+            } else {
+                name.to_ascii_lowercase().into()
+            });
         }
         let seen = name.chars().filter(|&c| !is_drawn_as_nothing(c));
         NameKey(seen.nfd().default_case_fold().nfc().collect::<String>().into())
@@ -72,6 +77,10 @@ impl NameKey {
 
 /// Normalizes and checks a text that wants to be a name.
 fn parse(text: &str) -> Result<Arc<str>, NameError> {
+    // Normalized as it is, of one byte a character, and each of them can be seen.
+    if (1..=NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.into());
+    }
     let written = text.chars().count();
     if written > NAME_CHARS_MAX * CHARS_PER_NORMALIZED_CHAR_MAX {
         return Err(NameError::TooLong { chars: written });

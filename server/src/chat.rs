@@ -24,7 +24,7 @@ mod session;
 mod world;
 
 use effect::{
-    Address, Audience, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
+    Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, Query, Read, SessionId, TokenDigest,
 };
 use seat::{Seat, Stage};
@@ -402,10 +402,7 @@ impl Chat {
         let after = if seen == Seq::ZERO { lost } else { seen };
         out.push(match self.world.missed(id, after) {
             Some(replay) => Effect::Replay { connection, replay },
-            None => Effect::Notify {
-                audience: Audience::One(id),
-                notification: Notification::CaughtUp { seq: head },
-            },
+            None => Effect::Tell { connection, notification: Notification::CaughtUp { seq: head } },
         });
     }
 

@@ -272,6 +272,7 @@ impl Dispatch {
                 }
                 Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
+                Effect::Tell { connection, notification } => self.tell(connection, notification),
                 Effect::HangUp { connection, reason } => {
                     if let Some(line) = self.connections.get(&connection) {
                         line.outbox.close(reason);
@@ -326,6 +327,19 @@ impl Dispatch {
         self.turn.bytes += frame.len();
         self.turn.deliveries += 1;
         if line.outbox.answer(&frame) == Pushed::First {
+            self.touched.push(line.outbox.clone());
+        }
+    }
+
+    fn tell(&mut self, connection: ConnectionId, notification: Notification) {
+        let (Some(line), Some(frame)) =
+            (self.connections.get(&connection), encode(&ServerFrame::Notification(notification)))
+        else {
+            return;
+        };
+        self.turn.bytes += frame.len();
+        self.turn.deliveries += 1;
+        if line.outbox.push(&frame) == Pushed::First {
             self.touched.push(line.outbox.clone());
         }
     }

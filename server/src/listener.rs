@@ -159,7 +159,7 @@ mod tests {
     use crate::chat::effect::{NodeId, Proposal};
     use crate::chat::{Chat, Limits};
     use crate::dispatch::{Dispatch, Lifetime};
-    use crate::log::{Batches, Log, LogError, MemoryLog};
+    use crate::log::{Base, Batches, Log, LogError, MemoryLog};
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
@@ -261,6 +261,18 @@ mod tests {
 
         fn head(&self) -> Seq {
             self.log.head()
+        }
+
+        fn base(&self) -> Result<Option<Base>, LogError> {
+            self.log.base()
+        }
+
+        fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
+            self.log.batch_end(at)
+        }
+
+        fn forget(&self, base: Base) -> Result<(), LogError> {
+            self.log.forget(base)
         }
     }
 

@@ -14,13 +14,22 @@ mod sqlite;
 mod tail;
 
 pub use memory::MemoryLog;
-pub use sqlite::{Durability, SqliteLog};
+pub use sqlite::{Durability, LogReader, SqliteLog};
 
 /// Entries that were ordered together, in their order. Never empty.
 pub type Batch = Vec<Arc<Entry>>;
 
 /// What [`Log::follow`] yields.
 pub type Batches = BoxStream<'static, Result<Batch, LogError>>;
+
+/// What everything up to a place has come to, in the place of the entries that led there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The last entry that it stands for.
+    pub seq: Seq,
+    /// What the one who made it has to know to go on from there.
+    pub world: Vec<u8>,
+}
 
 /// Orders proposals, and gives everyone who follows it the same entries in the same order.
 ///
@@ -45,6 +54,27 @@ pub trait Log: Send + Sync + 'static {
 
     /// The newest entry so far. A node serves nobody before it has applied everything up to here.
     fn head(&self) -> Seq;
+
+    /// What everything has come to whose entries are kept no longer, unless that is nothing. Waits for a disk.
+    ///
+    /// # Errors
+    /// [`LogError`] when it can't be read.
+    fn base(&self) -> Result<Option<Base>, LogError>;
+
+    /// The last entry of the newest batch that ends at this place or before it: up to where the log can forget. Nothing
+    /// when all that is kept comes later. Waits for a disk.
+    ///
+    /// # Errors
+    /// [`LogError`] when it can't be read.
+    fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError>;
+
+    /// Asks for everything up to `base.seq`, which must be the end of a batch, to be replaced by this. What is appended
+    /// after that comes behind it: who follows it knows that the base is kept. From then on, one who follows from an
+    /// earlier place gets [`LogError::Forgotten`]. What the base stands for is deleted when there is time. Waits for a disk.
+    ///
+    /// # Errors
+    /// [`LogError::NotAnEnd`], or another when nothing can be read, or nothing is taken any more.
+    fn forget(&self, base: Base) -> Result<(), LogError>;
 }
 
 /// Why a log failed. Nothing that was acknowledged is affected.
@@ -56,6 +86,9 @@ pub enum LogError {
         /// The oldest entry that is still there.
         oldest: Seq,
     },
+    /// The log forgets whole batches only.
+    #[error("no batch of the log ends at {0}")]
+    NotAnEnd(Seq),
     /// What the log is kept in failed.
     #[error("{doing}")]
     Storage {

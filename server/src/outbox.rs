@@ -353,6 +353,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_missed_goes_out_before_what_happens_meanwhile() {
+        let outbox = outbox(100);
+        let _ = outbox.push(b"welcome ");
+        outbox.hold();
+        let _ = outbox.push(b"live");
+        outbox.wake();
+        assert_eq!(drain(&outbox).await.0, b"welcome ");
+        assert_eq!(outbox.catch_up(b"one ").await, Some(()));
+        let mut next = Box::pin(outbox.catch_up(b"two "));
+        assert!(futures_util::poll!(&mut next).is_pending(), "one part at a time");
+        assert_eq!(drain(&outbox).await.0, b"one ");
+        assert_eq!(next.await, Some(()));
+        outbox.go_live();
+        assert_eq!(drain(&outbox).await.0, b"two live");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_for_one_who_has_not_caught_up_is_not_sent_when_it_is_closed() {
+        let (slow, told) = (outbox(12), closing(CloseReason::TooSlow).unwrap().to_vec());
+        slow.hold();
+        assert_eq!(slow.catch_up(b"missed").await, Some(()));
+        let _ = slow.push(b"live");
+        let _ = slow.push(b"too much");
+        assert_eq!(slow.catch_up(b"more").await, None);
+        slow.go_live();
+        assert_eq!(drain(&slow).await, (told, Taken::Last), "it would take the live for all that there was");
+
+        let (closed, told) = (outbox(100), closing(CloseReason::Shutdown).unwrap().to_vec());
+        closed.hold();
+        let _ = closed.push(b"live");
+        closed.close(Some(CloseReason::Shutdown));
+        assert_eq!(drain(&closed).await, (told, Taken::Last));
+    }
+
+    #[tokio::test]
     async fn what_is_being_written_counts() {
         let outbox = outbox(8);
         let _ = outbox.push(b"12345");

@@ -13,7 +13,7 @@ use chatroom_server::chat::{Chat, Limits};
 
 use crate::model::Model;
 
-use super::{Entrance, Stage, base, hello_with};
+use super::{Entrance, Memories, Stage, base, hello_with};
 
 /// The pure stage.
 pub struct Pure {
@@ -25,7 +25,7 @@ pub struct Pure {
     head: Seq,
     knocks: u64,
     lines: HashMap<String, Line>,
-    tokens: HashMap<String, Token>,
+    memories: Memories,
 }
 
 /// One guest's connection.
@@ -50,7 +50,7 @@ impl Pure {
             head: Seq::ZERO,
             knocks: 0,
             lines: HashMap::new(),
-            tokens: HashMap::new(),
+            memories: Memories::default(),
         }
     }
 
@@ -115,6 +115,11 @@ impl Pure {
                         }
                     }
                 }
+                Effect::Tell { connection, notification } => {
+                    if let Some(line) = self.line(connection) {
+                        line.hear(ServerFrame::Notification(notification));
+                    }
+                }
                 Effect::HangUp { connection, reason } => {
                     if let Some(line) = self.line(connection) {
                         if let Some(reason) = reason {
@@ -146,7 +151,7 @@ impl Stage for Pure {
         let connection = ConnectionId(self.knocks);
         let line = Line { connection, session: None, next_tag: 1, heard: VecDeque::new(), closed: false };
         self.lines.insert(name.to_owned(), line);
-        let hello = hello_with(base(name), entrance, self.tokens.get(base(name)).cloned());
+        let hello = hello_with(base(name), entrance, self.memories.of(name));
         let presented = match &hello.proof {
             Proof::Resume(token) => Some(TokenDigest(token.0)),
             Proof::Open | Proof::Password(_) => None,
@@ -170,8 +175,8 @@ impl Stage for Pure {
         let line = self.lines.get_mut(name).unwrap_or_else(|| panic!("{name} is not here"));
         let heard = line.heard.pop_front();
         assert!(heard.is_some() || line.closed, "{name} has nothing to hear");
-        if let Some(ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. }) = &heard {
-            self.tokens.insert(base(name).to_owned(), welcome.token.clone());
+        if let Some(frame) = &heard {
+            self.memories.learn(name, frame);
         }
         heard
     }

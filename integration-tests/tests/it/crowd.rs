@@ -1,6 +1,8 @@
 //! Many at once: bursts, churn, and the sum of many small debts. Nobody pays for what others do.
 
-use chatroom_proto::{ASKS_UNANSWERED_MAX, CloseReason, Notification, Request, Response, ServerFrame};
+use chatroom_proto::{
+    ASKS_UNANSWERED_MAX, CloseReason, Hello, Notification, Proof, Request, Response, ServerFrame,
+};
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::guest::{DEADLINE, Guest, group, hello, public};
@@ -63,7 +65,7 @@ async fn posts_sent_again_in_a_new_session_are_kept_once_whatever_is_joined_firs
     let limits = Limits { grace_ms: 0, ..Limits::default() };
     let host = Host::start_with(Config { limits, ..Config::default() });
     let mut bob = host.guest("bob").await;
-    let mut ann = host.guest("ann").await;
+    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
     assert!(matches!(bob.hear().await, Notification::Arrived { .. }));
     for name in ["tea", "milk", "war"] {
         ann.do_(Request::Create { group: group(name) }).await;
@@ -76,7 +78,8 @@ async fn posts_sent_again_in_a_new_session_are_kept_once_whatever_is_joined_firs
     drop(ann);
     assert!(matches!(bob.hear().await, Notification::Departed { .. }));
 
-    let mut ann = host.guest("ann").await;
+    let back = Hello { proof: Proof::Resume(welcome.token), ..hello("ann") };
+    let (mut ann, _) = Guest::come_with(host.address, back).await;
     assert!(matches!(bob.hear().await, Notification::Arrived { .. }));
     for name in ["tea", "milk", "war"] {
         ann.do_(Request::Join { group: group(name) }).await;

@@ -1,5 +1,6 @@
 //! Every case of every command, as dialogues. Each plays on the pure chat and on a real server.
 
+use chatroom_proto::Keeps;
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
@@ -14,6 +15,12 @@ async fn check(dialogue: &str) {
 async fn check_with(limits: Limits, dialogue: &str) {
     play(Pure::new(limits), dialogue).await;
     play(Real::new(Host::start_with(Config { limits, ..Config::default() })), dialogue).await;
+}
+
+/// Plays on a chat that keeps what is said: the pure one, and a real server with a log on disk.
+async fn check_kept(dialogue: &str) {
+    play(Pure::new(Limits { keeps: Keeps::Everything, ..Limits::default() }), dialogue).await;
+    play(Real::new(Host::keeping(Config::default()).await), dialogue).await;
 }
 
 /// Plays on the pure chat, where time passes and the log stops when the dialogue says so.
@@ -493,10 +500,11 @@ async fn a_long_absence_is_a_departure() {
         eve< ann departed
         eve> users
         eve< users: jim, eve
-        ann knocks again
-        ann< welcome, in General
+        ann returns
         jim< ann arrived in General
         eve< ann arrived in General
+        eve> users
+        eve< users: jim, eve, ann
         ",
     )
     .await;
@@ -657,11 +665,235 @@ async fn a_post_sent_again_in_a_new_session_is_kept_once() {
         ann vanishes
         31 s pass
         jim< ann departed
-        ann knocks again
-        ann< welcome, in General
+        ann returns
         jim< ann arrived in General
         ann> public General once
         ann< posted
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_who_comes_back_is_in_their_groups_and_hears_what_was_said_there() {
+    check_kept(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> create tea
+        jim< created tea
+        jim> join tea
+        jim< joined tea
+        ann> join tea
+        ann< joined tea
+        jim< ann joined tea
+        ann> exit
+        ann< goodbye
+        ann is hung up on
+        jim< ann departed
+        jim> public tea anybody?
+        jim< posted
+        jim> public General hello?
+        jim< posted
+        ann knocks again
+        ann< welcome back, in General, tea
+        ann< jim in tea: anybody?
+        ann< jim in General: hello?
+        ann< caught up
+        jim< ann arrived in General
+        jim> public tea there you are
+        jim< posted
+        ann< jim in tea: there you are
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_one_who_is_away_is_kept_for_them_and_not_for_their_name() {
+    check_kept(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann> exit
+        ann< goodbye
+        ann is hung up on
+        jim< ann departed
+        jim> private ann are you well?
+        jim< kept for ann
+        jim> private ann are you well?
+        jim< kept for ann
+        ann' knocks
+        ann'< welcome, in General
+        jim< ann arrived in General
+        ann'> history @jim
+        ann'< past: nothing
+        ann'> search well
+        ann'< past: nothing
+        ann'> exit
+        ann'< goodbye
+        ann' is hung up on
+        jim< ann departed
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn kept_messages_are_shown_once_to_the_one_they_are_for() {
+    check_kept(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann> exit
+        ann< goodbye
+        ann is hung up on
+        jim< ann departed
+        jim> private ann are you well?
+        jim< kept for ann
+        ann knocks again
+        ann< welcome back, in General
+        ann< jim to ann: are you well?
+        ann< caught up
+        jim< ann arrived in General
+        ann> history @jim
+        ann< past: jim with jim: are you well?
+        jim> history @ann
+        jim< past: jim with ann: are you well?
+        jim> search WELL
+        jim< past: jim with ann: are you well?
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_said_before_one_joined_is_not_missed_but_can_be_read() {
+    check_kept(
+        "
+        jim comes
+        jim> create tea
+        jim< created tea
+        jim> join tea
+        jim< joined tea
+        jim> public tea first
+        jim< posted
+        ann comes
+        jim< ann arrived in General
+        ann> history tea
+        ann< refused: not in tea
+        ann> search first
+        ann< past: nothing
+        ann> join tea
+        ann< joined tea
+        jim< ann joined tea
+        ann vanishes
+        jim> public tea second
+        jim< posted
+        ann knocks again
+        ann< welcome back, in General, tea
+        ann< jim in tea: second
+        ann< caught up
+        ann> history tea 1
+        ann< past: jim in tea: second and more
+        ann> history tea
+        ann< past: jim in tea: second, jim in tea: first
+        ann> search first
+        ann< past: jim in tea: first
+        ann> leave tea
+        ann< left tea
+        jim< ann left tea
+        ann> search first
+        ann< past: nothing
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_who_is_forgotten_comes_as_a_stranger() {
+    let limits = Limits { keeps: Keeps::Everything, remembered_max: 1, ..Limits::default() };
+    play(
+        Pure::new(limits),
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        eve comes
+        jim< eve arrived in General
+        ann< eve arrived in General
+        # Eve leaves something behind, so she is remembered rather than Ann, who went later.
+        eve> public General I was here
+        eve< posted
+        jim< eve in General: I was here
+        ann< eve in General: I was here
+        eve> exit
+        eve< goodbye
+        eve is hung up on
+        jim< eve departed
+        ann< eve departed
+        ann> exit
+        ann< goodbye
+        ann is hung up on
+        jim< ann departed
+        jim> private ann where are you?
+        jim< refused: nobody is ann
+        jim> private eve where are you?
+        jim< kept for eve
+        ann knocks again
+        ann< welcome, in General
+        jim< ann arrived in General
+        eve knocks again
+        eve< welcome back, in General
+        eve< jim to eve: where are you?
+        eve< caught up
+        jim< eve arrived in General
+        ann< eve arrived in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_kept_nobody_who_is_away_is_written_to() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann> exit
+        ann< goodbye
+        ann is hung up on
+        jim< ann departed
+        jim> private ann are you well?
+        jim< refused: nobody is ann
+        jim> history General
+        jim< refused: nothing is kept
+        jim> search anything
+        jim< refused: nothing is kept
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_question_about_the_past_keeps_its_place_among_the_answers() {
+    check_kept(
+        "
+        jim comes
+        jim> public General one
+        jim> history General
+        jim> public General two
+        jim> users
+        jim> history General
+        jim< posted
+        jim< past: jim in General: one
+        jim< posted
+        jim< users: jim
+        jim< past: jim in General: two, jim in General: one
         ",
     )
     .await;

@@ -1,6 +1,8 @@
 //! All scenes, in one binary: each file is about one thing that can go wrong.
 
 mod agreement;
+mod archive;
+mod coming_back;
 mod crowd;
 mod dialogue;
 mod durable;

@@ -354,6 +354,13 @@ pub enum Effect {
         /// What.
         notification: Notification,
     },
+    /// Tell one connection something.
+    Tell {
+        /// Which connection.
+        connection: ConnectionId,
+        /// What.
+        notification: Notification,
+    },
     /// Close a connection, after what it has been sent.
     HangUp {
         /// Which connection.

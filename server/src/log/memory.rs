@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::tail::{Next, Tail};
-use super::{Batches, Log, LogError};
+use super::{Base, Batches, Log, LogError};
 use crate::chat::effect::{Entry, NodeId, Proposal};
 
 /// A log that lives as long as its handles. Followers that lag by more than a bound get [`LogError::Forgotten`].
@@ -83,6 +83,24 @@ impl Log for MemoryLog {
 
     fn head(&self) -> Seq {
         self.tail.head()
+    }
+
+    /// Nothing: who forgets the entries of this log forgets what they have come to.
+    fn base(&self) -> Result<Option<Base>, LogError> {
+        Ok(None)
+    }
+
+    fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
+        let end = at.min(self.tail.head());
+        Ok((end >= self.tail.oldest()).then_some(end))
+    }
+
+    fn forget(&self, base: Base) -> Result<(), LogError> {
+        if self.batch_end(base.seq)? != Some(base.seq) {
+            return Err(LogError::NotAnEnd(base.seq));
+        }
+        self.tail.forget(base.seq);
+        Ok(())
     }
 }
 

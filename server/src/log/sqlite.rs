@@ -3,14 +3,19 @@
 //! The thread takes what is waiting, gives it places, and commits it as one row. That is the group commit: the price of
 //! durability is one commit for everything that came while the last one was under way. Followers are told after it.
 //!
+//! What the log is to forget is replaced by a base: what it has come to, in one transaction; the rows are deleted when
+//! nothing waits. Deleted bytes are overwritten, and the write-ahead log is emptied in the end. The file does not get
+//! shorter: its free pages are used again.
+//!
 //! A row holds the entries of one batch, encoded like frames and with a checksum. The newest entries stay in memory for
 //! followers that keep up; others read rows.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use chatroom_proto::Seq;
 use futures_util::StreamExt;
@@ -18,16 +23,29 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use super::memory::Order;
-use super::tail::{BATCH_ENTRIES_MAX, Next, Tail};
-use super::{Batch, Batches, Log, LogError};
-use crate::chat::effect::{Entry, Proposal};
+use super::tail::{Next, Tail};
+use super::{Base, Batch, Batches, Log, LogError};
+use crate::chat::effect::Proposal;
 
 mod file;
+mod place;
+mod reader;
+mod schema;
 #[cfg(test)]
 mod tests;
+mod wal;
+mod writer;
 
-use file::{LogFile, Reader};
+use file::LogFile;
+pub use reader::LogReader;
+use writer::Work;
+
+/// The log's file, in its directory.
+const FILE_NAME: &str = "log.sqlite";
+
+/// How long one who closes the log waits for what is still being written. A disk that hangs for longer is given up:
+/// nothing of that was acknowledged.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What may wait for the writer, in proposals: what the chat has under way at the most, and the end of every connection
 /// on top of it.
@@ -48,9 +66,18 @@ pub struct SqliteLog {
     path: PathBuf,
     tail: Arc<Tail>,
     /// Gone only while this is dropped.
-    proposals: Option<mpsc::Sender<Proposal>>,
-    writer: Option<JoinHandle<()>>,
-    _lock: File,
+    work: Option<mpsc::Sender<Work>>,
+    writer: Option<Writer>,
+    close_deadline: Duration,
+    _lock: Arc<File>,
+}
+
+/// The writing thread, and what ends with it.
+#[derive(Debug)]
+struct Writer {
+    thread: JoinHandle<()>,
+    /// Nothing is said here; the other end is gone when the thread is.
+    ended: Mutex<std::sync::mpsc::Receiver<()>>,
 }
 
 impl SqliteLog {
@@ -58,107 +85,59 @@ impl SqliteLog {
     ///
     /// # Errors
     /// [`LogError::Storage`] when the directory can't be used, or another server uses it; [`LogError::Corrupt`] when
-    /// what is in it is no log of ours.
+    /// what is in it is no log of ours, or is damaged.
     pub fn open(directory: &Path, durability: Durability) -> Result<SqliteLog, LogError> {
         let storage =
             |doing: String| move |source: std::io::Error| LogError::Storage { doing, source: source.into() };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
+        place::make(directory)
             .map_err(storage(format!("can't make the data directory {}", directory.display())))?;
-        let lock = lock(directory)?;
-        let path = directory.join("log.sqlite");
+        let lock = Arc::new(place::lock(directory)?);
+        let path = directory.join(FILE_NAME);
         let file = LogFile::open(&path, durability)?;
+        place::sync(directory).map_err(storage(format!("can't sync {}", directory.display())))?;
         let head = file.head()?;
         debug!(path = %path.display(), %head, "the log is open");
         let tail = Tail::after(head);
-        let (proposals, waiting) = mpsc::channel(PROPOSALS_WAITING_MAX);
-        let writer = thread::Builder::new()
-            .name("log".to_owned())
-            .spawn({
-                let tail = Arc::clone(&tail);
-                move || write(file, waiting, &tail)
-            })
+        let (work, waiting) = mpsc::channel(PROPOSALS_WAITING_MAX);
+        let writer = Writer::start(file, waiting, Arc::clone(&tail), Arc::clone(&lock))
             .map_err(storage("can't start the log's thread".to_owned()))?;
-        Ok(SqliteLog { path, tail, proposals: Some(proposals), writer: Some(writer), _lock: lock })
+        let close_deadline = CLOSE_DEADLINE;
+        Ok(SqliteLog { path, tail, work: Some(work), writer: Some(writer), close_deadline, _lock: lock })
     }
-}
 
-/// Locks a directory until the file is closed.
-fn lock(directory: &Path) -> Result<File, LogError> {
-    let path = directory.join("lock");
-    let doing = || format!("can't lock the data directory {}", directory.display());
-    let mut options = OpenOptions::new();
-    let opened = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
-    let file = opened.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LogError::Storage {
-            doing: doing(),
-            source: "another server is using it; choose another one with --data".into(),
-        }),
-        Err(TryLockError::Error(source)) => Err(LogError::Storage { doing: doing(), source: source.into() }),
-    }
-}
-
-/// The writing thread: commits what waits, as long as somebody can append.
-fn write(mut file: LogFile, mut waiting: mpsc::Receiver<Proposal>, tail: &Tail) {
-    let mut order = Order::after(tail.head());
-    let _alarm = Alarm(tail);
-    while let Some(first) = waiting.blocking_recv() {
-        let mut entries: Vec<Entry> = order.place(first).into_iter().collect();
-        while entries.len() < BATCH_ENTRIES_MAX
-            && let Ok(next) = waiting.try_recv()
-        {
-            entries.extend(order.place(next));
-        }
-        if entries.is_empty() {
-            continue;
-        }
-        if let Err(error) = file.append(&entries) {
-            error!(error = chain(&error), "the log has failed");
-            tail.fail(chain(&error));
-            return;
-        }
-        tail.extend(entries);
-        if waiting.is_empty() {
-            file.rest();
-        }
-    }
-}
-
-/// Tells the followers when the writer panics: they must not wait for ever.
-struct Alarm<'a>(&'a Tail);
-
-impl Drop for Alarm<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.fail("its thread panicked".to_owned());
-        }
-    }
-}
-
-/// An error with all its causes.
-fn chain(error: &LogError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-impl Log for SqliteLog {
-    fn append(&self, proposal: Proposal) -> Result<(), LogError> {
-        let Some(proposals) = &self.proposals else { return Err(LogError::Stopped("it is closed".into())) };
-        match proposals.try_send(proposal) {
+    fn tell(&self, work: Work) -> Result<(), LogError> {
+        let Some(writer) = &self.work else { return Err(LogError::Stopped("it is closed".into())) };
+        match writer.try_send(work) {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(LogError::Overloaded),
             // The writer has failed; every follower is told why.
             Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }
+    }
+}
+
+impl Writer {
+    /// Starts the thread. It holds the lock, too: a thread that hangs may still write.
+    fn start(
+        file: LogFile,
+        waiting: mpsc::Receiver<Work>,
+        tail: Arc<Tail>,
+        lock: Arc<File>,
+    ) -> std::io::Result<Writer> {
+        let (end, ended) = std::sync::mpsc::sync_channel(0);
+        let work = move || {
+            let _end: std::sync::mpsc::SyncSender<()> = end;
+            let _lock = lock;
+            writer::work(file, waiting, &tail);
+        };
+        let thread = thread::Builder::new().name("log".to_owned()).spawn(work)?;
+        Ok(Writer { thread, ended: Mutex::new(ended) })
+    }
+}
+
+impl Log for SqliteLog {
+    fn append(&self, proposal: Proposal) -> Result<(), LogError> {
+        self.tell(Work::Append(proposal))
     }
 
     fn follow(&self, after: Seq) -> Batches {
@@ -173,15 +152,36 @@ impl Log for SqliteLog {
     fn head(&self) -> Seq {
         self.tail.head()
     }
+
+    fn base(&self) -> Result<Option<Base>, LogError> {
+        LogReader::open_file(&self.path)?.base()
+    }
+
+    fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
+        LogReader::open_file(&self.path)?.batch_end(at)
+    }
+
+    fn forget(&self, base: Base) -> Result<(), LogError> {
+        if self.batch_end(base.seq)? != Some(base.seq) {
+            return Err(LogError::NotAnEnd(base.seq));
+        }
+        self.tell(Work::Forget(base))
+    }
 }
 
 impl Drop for SqliteLog {
     fn drop(&mut self) {
-        self.proposals = None;
-        if let Some(writer) = self.writer.take() {
-            // What waits is still committed. One that panicked has said so.
-            let _ = writer.join();
+        self.work = None;
+        let Some(Writer { thread, ended }) = self.writer.take() else { return };
+        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // What waits is still committed.
+        if ended.recv_timeout(self.close_deadline) == Err(RecvTimeoutError::Timeout) {
+            return error!(
+                "the disk does not answer; the log is left as it is, and nothing acknowledged is lost"
+            );
         }
+        // One that panicked has said so.
+        let _ = thread.join();
     }
 }
 
@@ -190,7 +190,7 @@ struct Follower {
     path: PathBuf,
     tail: Arc<Tail>,
     /// Open while rows are being read.
-    reader: Option<Reader>,
+    reader: Option<LogReader>,
     after: Seq,
 }
 
@@ -222,7 +222,7 @@ impl Follower {
         let read = move || {
             let mut reader = match reader {
                 Some(reader) => reader,
-                None => Reader::open(&path)?,
+                None => LogReader::open_file(&path)?,
             };
             let batch = reader.after(after)?;
             Ok((reader, batch))

@@ -73,6 +73,16 @@ impl Tail {
         self.grown.notify_waiters();
     }
 
+    /// Forgets the entries up to this place.
+    pub(super) fn forget(&self, until: Seq) {
+        self.kept().forget(until);
+    }
+
+    /// The oldest entry that is here, or the next one to come.
+    pub(super) fn oldest(&self) -> Seq {
+        self.kept().oldest()
+    }
+
     /// Gives nothing new any more but this failure.
     pub(super) fn fail(&self, why: String) {
         self.kept().failed = Some(why.into());
@@ -112,8 +122,18 @@ impl Kept {
         }
     }
 
+    fn forget(&mut self, until: Seq) {
+        while let Some(oldest) = self.entries.pop_front_if(|oldest| oldest.seq <= until) {
+            self.bytes -= cost(&oldest);
+        }
+    }
+
+    fn oldest(&self) -> Seq {
+        self.entries.front().map_or(self.head.next(), |entry| entry.seq)
+    }
+
     fn after(&self, after: Seq) -> Result<Next, LogError> {
-        let oldest = self.entries.front().map_or(self.head.next(), |entry| entry.seq);
+        let oldest = self.oldest();
         if oldest > after.next() {
             return Ok(Next::Forgotten { oldest });
         }

@@ -1,57 +1,62 @@
-//! The file: its schema, its settings, its rows.
+//! The file: its settings, its rows.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::time::Duration;
 
 use chatroom_proto::Seq;
 use chatroom_proto::codec;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use tracing::{debug, warn};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use tracing::{debug, error, info, warn};
 
-use super::{Batch, Durability, LogError};
+use super::reader::{self, kept};
+use super::schema::{self, Found, SCHEMA};
+use super::writer::chain;
+use super::{Base, Durability, LogError, wal};
 use crate::chat::effect::Entry;
 
-/// The schema that this program writes, kept in the file's `user_version`.
-const SCHEMA: i64 = 1;
-
-/// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
-const APPLICATION: i64 = 0x4368_6174;
+/// The pages of our files, in bytes.
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// Settings of every connection, with the values that were measured to serve this pattern of writes.
+/// Without spilling, the pages of one transaction are written in their order, which the check of the write-ahead log
+/// relies on; a transaction has a few MiB. What is deleted is overwritten.
 const SETTINGS: &str = "
-    PRAGMA journal_mode = WAL;
+    PRAGMA page_size = 4096;
+    PRAGMA secure_delete = ON;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -65536;
+    PRAGMA cache_spill = OFF;
     PRAGMA temp_store = MEMORY;
     PRAGMA foreign_keys = ON;
     PRAGMA trusted_schema = OFF;
-    PRAGMA busy_timeout = 5000;
-";
-
-/// A row is a batch. `last` orders the rows; `crc` is the CRC-32 of `entries`.
-const CREATE: &str = "
-    CREATE TABLE batches (
-        last INTEGER PRIMARY KEY,
-        first INTEGER NOT NULL,
-        crc INTEGER NOT NULL,
-        entries BLOB NOT NULL
-    ) STRICT;
 ";
 
 /// Rows that are written before a checkpoint is made at the next rest. One that waits for the size alone would stall a
 /// commit in the middle of a storm.
 const ROWS_BEFORE_CHECKPOINT: u32 = 500;
 
-/// How often a write waits for another program's lock, 5 seconds each time.
+/// Rows that are deleted in one transaction, and how many bytes may be in them before it is enough: some milliseconds, for
+/// which one who posts may have to wait.
+const ROWS_DELETED_AT_ONCE: u32 = 256;
+const BYTES_DELETED_AT_ONCE: i64 = 1024 * 1024;
+
+/// How long a statement waits for another program's lock.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a write waits for another program's lock, [`BUSY_TIMEOUT`] each time.
 const BUSY_ATTEMPTS_MAX: u32 = 12;
 
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
     rows_since_checkpoint: u32,
+    /// There are rows up to the base.
+    is_forgetting: bool,
+    /// The write-ahead log may have bytes of what was forgotten.
+    must_truncate: bool,
 }
 
 impl LogFile {
@@ -62,25 +67,32 @@ impl LogFile {
         let mut options = OpenOptions::new();
         let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
         made.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+        check(path, durability)?;
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
         // Before anything that writes: a file that is not ours stays as it is.
-        let is_new = identify(&db, path)?;
+        let found = schema::identify(&db, path)?;
+        if let Found::Log(schema) = found {
+            schema::migrate(schema, path)?;
+        }
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(|source| storage(doing(), source))?;
+        set_journal(&db, path)?;
         let synchronous = match durability {
             Durability::Full => "PRAGMA synchronous = FULL",
             Durability::Normal => "PRAGMA synchronous = NORMAL",
         };
         db.execute_batch(synchronous).map_err(|source| storage(doing(), source))?;
-        if is_new {
-            create(&mut db).map_err(|source| storage(doing(), source))?;
+        if found == Found::Empty {
+            schema::create(&mut db).map_err(|source| storage(doing(), source))?;
         }
-        Ok(LogFile { db, rows_since_checkpoint: 0 })
+        try_to_write(&mut db, path)?;
+        let (is_forgetting, must_truncate) = leftovers(&db).map_err(|source| storage(doing(), source))?;
+        Ok(LogFile { db, rows_since_checkpoint: 0, is_forgetting, must_truncate })
     }
 
     /// The newest entry.
     pub(super) fn head(&self) -> Result<Seq, LogError> {
-        let newest = self.db.query_row("SELECT coalesce(max(last), 0) FROM batches", [], |row| row.get(0));
-        newest.map(seq).map_err(|source| storage("can't read the log".to_owned(), source))
+        reader::head(&self.db)
     }
 
     /// Keeps entries as one row. They are on the disk, as far as the durability promises, when this returns.
@@ -89,8 +101,7 @@ impl LogFile {
         let doing = || "can't write the log".to_owned();
         let bytes = codec::pack(&entries)
             .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-        let row =
-            params![last.seq.0.cast_signed(), first.seq.0.cast_signed(), crc32fast::hash(&bytes), bytes];
+        let row = params![kept(last.seq), kept(first.seq), crc32fast::hash(&bytes), bytes];
         let insert = "INSERT INTO batches (last, first, crc, entries) VALUES (?, ?, ?, ?)";
         for attempt in 1.. {
             match self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row)) {
@@ -106,106 +117,157 @@ impl LogFile {
         Ok(())
     }
 
-    /// Nothing waits: time to move what was written from the write-ahead log into the file.
-    pub(super) fn rest(&mut self) {
-        if self.rows_since_checkpoint >= ROWS_BEFORE_CHECKPOINT {
+    /// Keeps what everything up to the end of some batch has come to. The rows up to there are nobody's from now on, and
+    /// are deleted by [`LogFile::tidy`].
+    pub(super) fn set_base(&mut self, base: &Base) -> Result<(), LogError> {
+        let crc = crc32fast::hash(&base.world);
+        let set = |db: &mut Connection| {
+            let change = db.transaction()?;
+            let older = "SELECT 1 FROM base WHERE seq >= ?";
+            let is_new = change.query_row(older, [kept(base.seq)], |_| Ok(())).optional()?.is_none();
+            if is_new {
+                let replace = "INSERT OR REPLACE INTO base (one, seq, crc, world) VALUES (1, ?, ?, ?)";
+                change.execute(replace, params![kept(base.seq), crc, base.world])?;
+            }
+            change.commit()?;
+            Ok(is_new)
+        };
+        let is_new = set(&mut self.db).map_err(|source| storage("can't write the log".to_owned(), source))?;
+        self.is_forgetting |= is_new;
+        Ok(())
+    }
+
+    /// Nothing waits: does a part of what has time until then. Whether there is more of it.
+    pub(super) fn tidy(&mut self) -> bool {
+        if self.is_forgetting {
+            self.must_truncate = true;
+            match self.forget_some() {
+                Ok(is_more) => self.is_forgetting = is_more,
+                Err(source) => {
+                    // The rest is deleted after the next start, or when more is to be forgotten.
+                    self.is_forgetting = false;
+                    error!(
+                        error = chain(&storage("can't delete rows".to_owned(), source)),
+                        "the log could not forget"
+                    );
+                }
+            }
+            return true;
+        }
+        if self.must_truncate {
+            self.must_truncate = !self.truncate();
+        } else if self.rows_since_checkpoint >= ROWS_BEFORE_CHECKPOINT {
             self.rows_since_checkpoint = 0;
             // A reader may be in the way of some of it; then a later one does the rest.
             if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
                 debug!(%error, "no checkpoint this time");
             }
         }
+        false
+    }
+
+    /// Deletes the oldest rows that the base stands for, as many as take no time. Whether there are more.
+    fn forget_some(&mut self) -> rusqlite::Result<bool> {
+        let change = self.db.transaction()?;
+        let oldest = "
+            SELECT last, length(entries) FROM batches WHERE last <= (SELECT seq FROM base) ORDER BY last LIMIT ?";
+        let (mut until, mut bytes) = (None, 0);
+        {
+            let mut oldest = change.prepare_cached(oldest)?;
+            let mut rows = oldest.query([ROWS_DELETED_AT_ONCE])?;
+            while bytes < BYTES_DELETED_AT_ONCE
+                && let Some(row) = rows.next()?
+            {
+                until = Some(row.get::<_, i64>(0)?);
+                bytes += row.get::<_, i64>(1)?;
+            }
+        }
+        if let Some(until) = until {
+            change.execute("DELETE FROM batches WHERE last <= ?", [until])?;
+        }
+        change.commit()?;
+        Ok(until.is_some())
+    }
+
+    /// Moves everything from the write-ahead log into the file, and empties it. Not while somebody reads: then it is
+    /// tried again at the next rest. Whether it is done.
+    fn truncate(&mut self) -> bool {
+        let truncate = || {
+            // Nobody who posts shall wait for a reader.
+            self.db.busy_timeout(Duration::ZERO)?;
+            let is_busy =
+                self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            self.db.busy_timeout(BUSY_TIMEOUT)?;
+            is_busy
+        };
+        let is_done = truncate().is_ok_and(|is_busy| !is_busy);
+        if is_done {
+            self.rows_since_checkpoint = 0;
+            info!("what is older than the log keeps is deleted");
+        }
+        is_done
     }
 }
 
-/// A connection that reads rows.
-pub(super) struct Reader(Connection);
+/// Whether rows are left that the base stands for, and whether the write-ahead log may have bytes of such rows.
+fn leftovers(db: &Connection) -> rusqlite::Result<(bool, bool)> {
+    let rows = "SELECT EXISTS (SELECT 1 FROM batches WHERE last <= (SELECT seq FROM base))";
+    let base = "SELECT EXISTS (SELECT 1 FROM base)";
+    Ok((db.query_row(rows, [], |row| row.get(0))?, db.query_row(base, [], |row| row.get(0))?))
+}
 
-impl Reader {
-    /// Opens a file that is there.
-    pub(super) fn open(path: &Path) -> Result<Reader, LogError> {
-        let doing = || format!("can't read the log {}", path.display());
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).map_err(|source| storage(doing(), source))?;
-        db.execute_batch("PRAGMA busy_timeout = 5000").map_err(|source| storage(doing(), source))?;
-        Ok(Reader(db))
-    }
-
-    /// The entries of the next row after this place; none when there is none.
-    pub(super) fn after(&mut self, after: Seq) -> Result<Batch, LogError> {
-        let select = "SELECT first, last, crc, entries FROM batches WHERE last > ? ORDER BY last LIMIT 1";
-        let row = self
-            .0
-            .prepare_cached(select)
-            .and_then(|mut select| {
-                let columns = |row: &rusqlite::Row<'_>| {
-                    Ok((
-                        row.get::<_, i64>(0)?,
-                        row.get::<_, i64>(1)?,
-                        row.get::<_, u32>(2)?,
-                        row.get::<_, Vec<u8>>(3)?,
-                    ))
-                };
-                select.query_row([after.0.cast_signed()], columns).optional()
-            })
-            .map_err(|source| storage("can't read the log".to_owned(), source))?;
-        let Some((first, last, crc, bytes)) = row else { return Ok(Batch::new()) };
-        if crc32fast::hash(&bytes) != crc {
-            return Err(LogError::Corrupt(format!(
-                "the log is damaged: the checksum of the batch at {first} is wrong"
-            )));
-        }
-        let entries: Vec<Entry> = codec::decode(&bytes).map_err(|error| {
-            LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}"))
-        })?;
-        // This log gives out every place: a gap is a row that is gone.
-        let places = entries.iter().map(|entry| entry.seq.0);
-        if !places.eq(seq(first).0..=seq(last).0) || seq(first) > after.next() {
-            return Err(LogError::Corrupt(format!(
-                "the log is damaged: entries are missing between {after} and {last}"
-            )));
-        }
-        Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
+/// Has the file written by way of a write-ahead log, which not every file system can do.
+pub(super) fn set_journal(db: &Connection, path: &Path) -> Result<(), LogError> {
+    let doing = || format!("can't open the log {}", path.display());
+    let set = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+    match set.map_err(|source| storage(doing(), source))?.as_str() {
+        "wal" => Ok(()),
+        other => Err(LogError::Storage {
+            doing: doing(),
+            source: format!(
+                "its file system can't do write-ahead logging (SQLite chose {other:?}); it must be a local one"
+            )
+            .into(),
+        }),
     }
 }
 
-/// Whether a file is empty (`true`) or a log of this schema (`false`); an error for anything else.
-fn identify(db: &Connection, path: &Path) -> Result<bool, LogError> {
-    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
-    let read = || {
-        let tables = number("SELECT count(*) FROM sqlite_schema")?;
-        Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
+/// Finds out before anybody is served whether anything can be written.
+fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
+    let write = |db: &mut Connection| {
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        change.execute_batch(&format!("PRAGMA user_version = {SCHEMA}"))?;
+        change.commit()
     };
-    match read().map_err(|source| storage(format!("can't open the log {}", path.display()), source))? {
-        (0, 0, 0) => Ok(true),
-        (APPLICATION, SCHEMA, _) => Ok(false),
-        (APPLICATION, newer, _) if newer > SCHEMA => Err(LogError::Corrupt(format!(
-            "the log {} was written by a newer server (schema {newer}; this one knows {SCHEMA})",
-            path.display()
-        ))),
-        _ => Err(LogError::Corrupt(format!(
-            "can't open the log {}: it is not one of this program",
-            path.display()
-        ))),
-    }
+    write(db).map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
 }
 
-fn create(db: &mut Connection) -> rusqlite::Result<()> {
-    let change = db.transaction()?;
-    change.execute_batch(CREATE)?;
-    change
-        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
-    change.commit()
+/// Checks the write-ahead log, which nobody may be writing.
+fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
+    let path = path.with_extension("sqlite-wal");
+    let doing = || format!("can't read {}", path.display());
+    let damage =
+        wal::damage(&path).map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+    let Some(at) = damage else { return Ok(()) };
+    let path = path.display();
+    let what = format!("{path} is damaged at byte {at}, and there is more behind it");
+    match durability {
+        Durability::Full => Err(LogError::Corrupt(format!(
+            "{what}: messages that were acknowledged may be among it. Restore the data directory from a copy; or, to go \
+             on without everything from there on, cut the file there: truncate -s {at} {path}"
+        ))),
+        // A power failure may leave holes in what was never synced, which is what was asked for.
+        Durability::Normal => {
+            warn!("{what}, as a power failure leaves it without full durability; going on without it");
+            Ok(())
+        }
+    }
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
 }
 
-fn seq(kept: i64) -> Seq {
-    Seq(kept.cast_unsigned())
-}
-
-fn storage(doing: String, source: rusqlite::Error) -> LogError {
+pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {
     LogError::Storage { doing, source: source.into() }
 }

@@ -1,11 +1,20 @@
 //! What becomes of files that are not as this program left them.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio::time;
 
 use super::super::contract::proposal_of;
 use super::*;
+use crate::chat::effect::Entry;
+
+mod base;
+mod wal;
 
 /// A log with this many rows of one entry each.
 async fn log_with(rows: u64) -> TempDir {
@@ -24,8 +33,15 @@ fn tamper(directory: &TempDir, sql: &str) {
     Connection::open(directory.path().join("log.sqlite")).unwrap().execute_batch(sql).unwrap();
 }
 
+/// How long a log may take to be read. It only bounds how long a failure takes.
+const DEADLINE: Duration = Duration::from_secs(30);
+
 async fn read_all(directory: &TempDir) -> Result<usize, LogError> {
-    let log = SqliteLog::open(directory.path(), Durability::Normal)?;
+    time::timeout(DEADLINE, read_to_the_head(directory.path())).await.expect("a log is read to its head")
+}
+
+async fn read_to_the_head(directory: &Path) -> Result<usize, LogError> {
+    let log = SqliteLog::open(directory, Durability::Normal)?;
     let (head, mut entries, mut count) = (log.head(), log.follow(Seq::ZERO), 0);
     while count < usize::try_from(head.0).unwrap() {
         count += entries.next().await.unwrap()?.len();
@@ -72,6 +88,20 @@ async fn a_log_of_a_newer_server_is_refused() {
 }
 
 #[tokio::test]
+async fn a_log_from_before_the_first_release_is_refused_and_left_as_it_was() {
+    let directory = log_with(1).await;
+    tamper(&directory, "PRAGMA user_version = 1");
+    let path = directory.path().join("log.sqlite");
+    let before = std::fs::read(&path).unwrap();
+    let opened = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(
+        matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("before the first release") && why.contains("--data")),
+        "{opened:?}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
 async fn a_lock_of_another_program_is_waited_for() {
     let directory = log_with(1).await;
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
@@ -82,4 +112,38 @@ async fn a_lock_of_another_program_is_waited_for() {
     assert!(futures_util::poll!(entries.next()).is_pending(), "nothing is told before it is kept");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(entries.next().await.unwrap().unwrap()[0].seq, Seq(2));
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_given_up_by_one_who_closes_the_log() {
+    let directory = log_with(1).await;
+    let mut log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
+    log.close_deadline = Duration::from_millis(100);
+    let other = Connection::open(directory.path().join("log.sqlite")).unwrap();
+    // The thread waits for this lock as it would for a disk, and much longer than the deadline.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    log.append(proposal_of(2, 1, 10)).unwrap();
+    let closed = time::timeout(file::BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
+    closed.await.expect("it is given up before the lock is").unwrap();
+    let again = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(matches!(again, Err(LogError::Storage { .. })), "the thread that hangs still has the directory");
+}
+
+#[test]
+fn a_directory_is_made_with_all_that_is_above_it_and_for_nobody_else() {
+    let above = tempfile::tempdir().unwrap();
+    let directory = above.path().join("some/where/deep");
+    let log = SqliteLog::open(&directory, Durability::Full).unwrap();
+    for path in [directory.clone(), directory.join("log.sqlite"), directory.join("log.sqlite-wal")] {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
+    drop(log);
+}
+
+#[test]
+fn a_place_without_write_ahead_logging_is_refused() {
+    let memory = Connection::open_in_memory().unwrap();
+    let set = file::set_journal(&memory, Path::new("here"));
+    assert!(matches!(&set, Err(error) if writer::chain(error).contains("it must be a local one")), "{set:?}");
 }

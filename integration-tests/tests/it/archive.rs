@@ -1,0 +1,399 @@
+//! The archive finds what its model finds, whatever was said, and however often it was stopped, lost or damaged.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use chatroom_proto::{Conversation, Keeps, Notification, PostId, Said, Seq, Tag, UnixMillis, Words, codec};
+use chatroom_server::Kept;
+use chatroom_server::archive::{Archive, ArchiveError};
+use chatroom_server::chat::effect::{
+    Address, ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, Query, Read,
+    Replay, SessionId, Thread, TokenDigest,
+};
+use chatroom_server::chat::{Limits, World};
+use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
+use futures_util::StreamExt;
+use integration_tests::guest::{body, group, user};
+use integration_tests::model::Model;
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use tempfile::TempDir;
+
+const LIMITS: Limits = Limits {
+    groups_max: 5,
+    memberships_max: 4,
+    grace_ms: 3_000,
+    held_max: 3,
+    remembered_max: 3,
+    keeps: Keeps::Everything,
+};
+
+const NAMES: [&str; 5] = ["jim", "ann", "Bob", "zoe", "سارا"];
+const GROUPS: [&str; 5] = ["General", "tea", "art", "کتاب", "war"];
+
+/// Few words, in several spellings, so that many posts have the same ones.
+const WORDS: [&str; 16] = [
+    "tea", "Tea", "TEA", "chai", "and", "or", "near", "the", "كتاب", "کتاب", "علي", "علی", "موسى", "موسی",
+    "سلام", "g0",
+];
+const BETWEEN_WORDS: [&str; 7] = [" ", ", ", "\n", "-", "\u{200C}", " \"* ", ": ("];
+
+/// A log, the model that has read all of it, and chance.
+struct History {
+    log: Arc<dyn Log>,
+    node: u64,
+    number: u64,
+    /// Where the log ends: it numbers its entries from 1.
+    end: Seq,
+    model: Model,
+    world: World,
+    sessions: Vec<SessionId>,
+    groups: Vec<GroupId>,
+    /// What each name was given last.
+    tokens: HashMap<&'static str, TokenDigest>,
+    chance: TestRng,
+}
+
+impl History {
+    fn new(log: Arc<dyn Log>, seed: u64) -> History {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        History {
+            log,
+            node: 1,
+            number: 0,
+            end: Seq::ZERO,
+            model: Model::new(Limits::default()),
+            world: World::new(Limits::default()),
+            sessions: Vec::new(),
+            groups: vec![GroupId::GENERAL],
+            tokens: HashMap::new(),
+            chance: TestRng::from_seed(RngAlgorithm::ChaCha, &bytes),
+        }
+    }
+
+    /// Goes on with a log that was opened again.
+    fn go_on(&mut self, log: Arc<dyn Log>) {
+        (self.log, self.node, self.number) = (log, self.node + 1, 0);
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.chance.next_u64() % bound as u64).expect("a small number")
+    }
+
+    fn any<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    fn head(&self) -> Seq {
+        self.world.head()
+    }
+
+    fn append(&mut self, deed: Deed) {
+        self.number += 1;
+        let node = NodeId(self.node);
+        let place = Place { node, connection: ConnectionId(self.number) };
+        let tag = Tag(u32::try_from(self.number).expect("few deeds"));
+        let at = UnixMillis(self.end.0 * 10);
+        let id = ProposalId { node, number: self.number };
+        let proposal = Proposal { id, origin: Some(Origin { place, tag }), at, deed };
+        self.log.append(proposal).expect("the log goes on");
+        self.end = self.end.next();
+    }
+
+    /// So many things happen.
+    async fn happen(&mut self, deeds: usize) {
+        if self.head() == Seq::ZERO {
+            self.append(Deed::Began { limits: LIMITS });
+            self.read_log().await;
+        }
+        for _ in 0..deeds {
+            let deed = self.any_deed();
+            self.append(deed);
+            // The deeds after an arrival or a creation may be about who or what is new.
+            if self.below(10) == 0 {
+                self.read_log().await;
+            }
+        }
+        self.read_log().await;
+    }
+
+    /// Lets the model read what is new in the log.
+    async fn read_log(&mut self) {
+        let mut batches = self.log.follow(self.head());
+        while self.head() < self.end {
+            for entry in batches.next().await.expect("a log never ends").expect("the log goes on") {
+                self.fold(&entry);
+            }
+        }
+    }
+
+    fn fold(&mut self, entry: &Entry) {
+        self.model.follow(entry);
+        self.world.fold(entry);
+        match entry.proposal.deed {
+            Deed::Arrive { .. } => self.sessions.push(SessionId(entry.seq)),
+            Deed::Create { .. } => self.groups.push(GroupId(entry.seq)),
+            _ => {}
+        }
+    }
+
+    fn any_deed(&mut self) -> Deed {
+        let by = self.any_session();
+        let name = self.any(&GROUPS);
+        match self.below(40) {
+            0..=2 => self.any_arrival(),
+            3 => Deed::Depart { session: by },
+            4 | 5 => Deed::Create { by, group: group(name) },
+            6..=9 => Deed::Join { by, group: group(name) },
+            10 => Deed::Leave { by, group: group(name) },
+            kind => {
+                let to = if kind < 20 {
+                    Conversation::User(user(self.any(&NAMES)))
+                } else {
+                    Conversation::Group(group(if kind < 30 { "General" } else { name }))
+                };
+                let id = PostId(u128::from(self.chance.next_u64()).to_le_bytes());
+                Deed::Post { by, to, id, body: body(&self.any_text()) }
+            }
+        }
+    }
+
+    /// Somebody comes, or comes back as who they were.
+    fn any_arrival(&mut self) -> Deed {
+        let name = self.any(&NAMES);
+        let mut fresh = TokenDigest([0; 32]);
+        self.chance.fill_bytes(&mut fresh.0);
+        let presented = self.tokens.get(name).copied().filter(|_| self.number.is_multiple_of(2));
+        self.tokens.insert(name, presented.unwrap_or(fresh));
+        Deed::Arrive { name: user(name), presented, fresh, address: Address("somewhere:1".into()) }
+    }
+
+    /// Mostly somebody who came lately.
+    fn any_session(&mut self) -> SessionId {
+        let count = self.sessions.len();
+        if count == 0 {
+            return SessionId(Seq(1));
+        }
+        let back = 1 + self.below(count.min(12));
+        self.sessions[count - back]
+    }
+
+    fn any_text(&mut self) -> String {
+        let mut text = self.any(&WORDS).to_owned();
+        for _ in 0..self.below(6) {
+            text.push_str(self.any(&BETWEEN_WORDS));
+            text.push_str(self.any(&WORDS));
+        }
+        if self.below(40) == 0 {
+            text.push_str(&" x".repeat(3_900));
+        }
+        text
+    }
+
+    fn any_place(&mut self) -> Seq {
+        let head = usize::try_from(self.head().0).expect("a short log");
+        Seq(self.below(head + 1) as u64)
+    }
+
+    fn any_groups(&mut self) -> Vec<GroupId> {
+        let groups = self.groups.clone();
+        groups.into_iter().filter(|_| self.below(2) == 0).collect()
+    }
+
+    fn any_query(&mut self) -> Query {
+        if self.below(2) == 0 {
+            let thread = match self.below(4) {
+                0 => Thread::Group(self.any(&self.groups.clone())),
+                1 => Thread::between(self.any_session(), self.any_session()),
+                _ => self.any_thread(),
+            };
+            return Query::History(thread);
+        }
+        let mut words = self.any(&WORDS).to_owned();
+        while self.below(2) == 0 {
+            words.push_str(self.any(&[" ", "\"", " *", "\" - ", " (", ":"]));
+            words.push_str(self.any(&WORDS));
+        }
+        let words = Words::parse(&words).expect("a few words");
+        Query::Search { words, groups: self.any_groups(), in_private: self.below(2) == 0 }
+    }
+
+    /// One in which something was said.
+    fn any_thread(&mut self) -> Thread {
+        match self.model.records().len() {
+            0 => Thread::Group(GroupId::GENERAL),
+            count => {
+                let index = self.below(count);
+                self.model.records()[index].thread
+            }
+        }
+    }
+
+    fn any_replay(&mut self) -> Replay {
+        let (one, other) = (self.any_place(), self.any_place());
+        let groups = self.any_groups().into_iter().map(|group| (group, self.any_place())).collect();
+        let until = if self.below(2) == 0 { self.head() } else { one.max(other) };
+        Replay { reader: self.any_session(), after: one.min(other), until, groups }
+    }
+
+    /// Reads this and that, which has to be what the model finds.
+    async fn check(&mut self, archive: &Archive) {
+        for _ in 0..120 {
+            let (reader, query, count) = (self.any_session(), self.any_query(), 1 + self.below(60));
+            let before = if self.below(2) == 0 { Seq(u64::MAX) } else { self.any_place() };
+            let read = Read { reader, query, before, count, head: self.head() };
+            let expected = self.model.read(&Read { count: usize::MAX, ..read.clone() }).posts;
+            assert_eq!(all_pages(archive, &read).await, expected, "{read:?}");
+        }
+        for _ in 0..60 {
+            let replay = self.any_replay();
+            let expected = self.model.replay(&replay).notifications;
+            assert_eq!(all_parts(archive, &replay).await, expected, "{replay:?}");
+        }
+    }
+}
+
+/// Everything that a read finds, page by page.
+async fn all_pages(archive: &Archive, read: &Read) -> Vec<Said> {
+    let (mut found, mut read) = (Vec::new(), read.clone());
+    loop {
+        let page = archive.read(read.clone()).await.expect("it can be read");
+        assert!(page.posts.len() <= read.count);
+        let bytes: usize = page.posts.iter().map(|said| said.post.body.as_str().len()).sum();
+        assert!(bytes <= 60 * 1024, "a page fits into a frame");
+        let is_full = page.posts.len() == read.count || bytes > 40 * 1024;
+        let last = page.posts.last().map(|said| said.post.seq);
+        found.extend(page.posts);
+        match page.next {
+            None => return found,
+            Some(next) => {
+                assert_eq!(last, Some(next), "the next page begins where this one ends");
+                assert!(is_full, "a page that is not the last is full");
+                read.before = next;
+            }
+        }
+    }
+}
+
+/// Everything that somebody missed, part by part.
+async fn all_parts(archive: &Archive, replay: &Replay) -> Vec<Notification> {
+    let (mut found, mut replay) = (Vec::new(), replay.clone());
+    while replay.after < replay.until {
+        let part = archive.replay(replay.clone()).await.expect("it can be read");
+        assert!(part.reached > replay.after, "every part leads on");
+        assert!(part.notifications.len() <= 200);
+        found.extend(part.notifications);
+        replay.after = part.reached;
+    }
+    found
+}
+
+fn directory() -> TempDir {
+    TempDir::with_prefix("chatroom-archive-").expect("a temporary directory can be made")
+}
+
+fn on_disk(directory: &Path) -> Arc<dyn Log> {
+    Arc::new(SqliteLog::open(directory, Durability::Normal).expect("a log"))
+}
+
+fn open(directory: &Path, log: &Arc<dyn Log>) -> Kept {
+    Archive::open(directory, Arc::clone(log)).expect("an archive")
+}
+
+#[tokio::test]
+async fn it_finds_what_the_model_finds() {
+    for seed in 0..4 {
+        let directory = directory();
+        let mut history = History::new(Arc::new(MemoryLog::new()), seed);
+        let Kept { archive, .. } = open(directory.path(), &history.log);
+        for deeds in [1, 30, 600, 300] {
+            history.happen(deeds).await;
+            history.check(&archive).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_goes_on_where_it_was_stopped_and_the_world_is_as_it_was() {
+    for seed in 10..13 {
+        let directory = directory();
+        let mut history = History::new(on_disk(directory.path()), seed);
+        for _ in 0..3 {
+            let Kept { archive, world } = open(directory.path(), &history.log);
+            // What is kept of a world says all about it but in which order those who are there are told.
+            let [found, left] = [&world, &history.world].map(|world| codec::pack(world).expect("an image"));
+            assert!(found == left, "seed {seed}: it was stopped when it had read everything");
+            history.happen(400).await;
+            history.check(&archive).await;
+            drop(archive);
+            history.log = Arc::new(MemoryLog::new());
+            history.go_on(on_disk(directory.path()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_was_killed_goes_on_from_what_it_had_committed() {
+    let (directory, elsewhere) = (directory(), directory());
+    let mut history = History::new(Arc::new(MemoryLog::new()), 20);
+    let Kept { archive, .. } = open(directory.path(), &history.log);
+    history.happen(400).await;
+    history.check(&archive).await;
+    // As a kill would leave it: rows, and no snapshot.
+    for name in ["archive.sqlite", "archive.sqlite-wal"] {
+        fs::copy(directory.path().join(name), elsewhere.path().join(name)).expect("a file of the archive");
+    }
+    history.happen(400).await;
+    let Kept { archive, world } = open(elsewhere.path(), &history.log);
+    assert_eq!(world.head(), Seq::ZERO);
+    history.check(&archive).await;
+}
+
+#[tokio::test]
+async fn one_that_was_lost_or_damaged_is_made_again() {
+    let directory = directory();
+    let path = directory.path().join("archive.sqlite");
+    let mut history = History::new(Arc::new(MemoryLog::new()), 30);
+    let harms: [&dyn Fn(); 4] = [
+        &|| fs::remove_file(&path).expect("removed"),
+        &|| fs::write(&path, "this is no database, and never was one").expect("written"),
+        &|| fs::write(&path, "").expect("written"),
+        &|| {
+            let mut bytes = fs::read(&path).expect("read");
+            bytes[40..8_192].fill(0xee);
+            fs::write(&path, bytes).expect("written");
+        },
+    ];
+    for harm in harms {
+        let Kept { archive, .. } = open(directory.path(), &history.log);
+        history.happen(200).await;
+        history.check(&archive).await;
+        drop(archive);
+        harm();
+    }
+    let Kept { archive, world } = open(directory.path(), &history.log);
+    assert_eq!(world.head(), Seq::ZERO);
+    history.check(&archive).await;
+}
+
+#[tokio::test]
+async fn a_log_that_has_lost_its_end_is_refused_until_the_archive_is_removed() {
+    let directory = directory();
+    let mut history = History::new(Arc::new(MemoryLog::new()), 40);
+    let Kept { archive, .. } = open(directory.path(), &history.log);
+    history.happen(100).await;
+    history.check(&archive).await;
+    drop(archive);
+    let mut older = History::new(Arc::new(MemoryLog::new()), 40);
+    older.happen(50).await;
+    let refused = Archive::open(directory.path(), Arc::clone(&older.log));
+    let is_ahead = matches!(&refused, Err(ArchiveError::Ahead { archive, log, .. })
+        if *archive == history.head() && *log == older.head());
+    assert!(is_ahead, "{refused:?}");
+    fs::remove_file(directory.path().join("archive.sqlite")).expect("removed");
+    let Kept { archive, .. } = open(directory.path(), &older.log);
+    older.check(&archive).await;
+}

@@ -1,0 +1,114 @@
+//! A part of what somebody missed: posts of several conversations, merged into the one order.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use chatroom_proto::{Conversation, Notification, Seq};
+use rusqlite::{Connection, params};
+
+use super::Missed;
+use super::row::{self, number, seq};
+use crate::chat::effect::{GroupId, Record, Replay};
+
+/// Posts in one part: some for every write to the connection, not so many that others wait long for the reader.
+const POSTS_MAX: usize = 200;
+
+/// What one part may take, in bytes: a quarter of what the outbox holds before its connection has to read.
+const PART_BYTES_MAX: usize = 128 * 1024;
+
+/// What a post takes besides its text, in bytes; an estimate.
+const POST_BYTES: usize = 128;
+
+/// Places that are looked up at a time in one conversation. Most have few new posts, so a part of a hundred groups costs a
+/// hundred short looks and not a hundred parts.
+const PLACES_AT_ONCE: usize = 16;
+
+/// Posts of one kind that somebody missed, the next first.
+struct Source {
+    from: From,
+    places: VecDeque<Seq>,
+    /// Everything up to here was looked up.
+    after: Seq,
+    has_more: bool,
+}
+
+enum From {
+    Group(GroupId),
+    /// Said to the reader alone.
+    Others,
+}
+
+/// The first part of what somebody missed.
+pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed> {
+    let mut sources = sources(replay);
+    let mut next = BinaryHeap::new();
+    for (index, source) in sources.iter_mut().enumerate() {
+        next.extend(source.take(db, replay)?.map(|place| Reverse((place, index))));
+    }
+    let mut select = db.prepare_cached(&format!("SELECT {} FROM posts WHERE seq = ?", row::COLUMNS))?;
+    let (mut notifications, mut bytes, mut reached) = (Vec::new(), 0, replay.after);
+    while let Some(Reverse((place, index))) = next.pop() {
+        if notifications.len() == POSTS_MAX || bytes >= PART_BYTES_MAX {
+            return Ok(Missed { notifications, reached });
+        }
+        let record = select.query_row([number(place)], row::record)?;
+        bytes += POST_BYTES + record.post.body.as_str().len();
+        notifications.push(heard(record));
+        reached = place;
+        next.extend(sources[index].take(db, replay)?.map(|place| Reverse((place, index))));
+    }
+    Ok(Missed { notifications, reached: replay.until })
+}
+
+fn sources(replay: &Replay) -> Vec<Source> {
+    let source = |from, after| Source { from, places: VecDeque::new(), after, has_more: true };
+    let groups = replay.groups.iter();
+    let groups = groups.map(|(group, since)| source(From::Group(*group), replay.after.max(*since)));
+    groups.chain([source(From::Others, replay.after)]).collect()
+}
+
+impl Source {
+    /// The place of the next post.
+    fn take(&mut self, db: &Connection, replay: &Replay) -> rusqlite::Result<Option<Seq>> {
+        if self.places.is_empty() && self.has_more {
+            self.look_up(db, replay)?;
+        }
+        Ok(self.places.pop_front())
+    }
+
+    fn look_up(&mut self, db: &Connection, replay: &Replay) -> rusqlite::Result<()> {
+        let (after, until, reader) = (number(self.after), number(replay.until), number(replay.reader.0));
+        let limit = PLACES_AT_ONCE as i64;
+        let place = |row: &rusqlite::Row<'_>| row.get(0).map(seq);
+        match self.from {
+            From::Group(group) => {
+                let mut select = db.prepare_cached(
+                    "SELECT seq FROM posts WHERE low = ? AND high = 0 AND seq > ? AND seq <= ? AND by <> ?
+                     ORDER BY seq LIMIT ?",
+                )?;
+                let params = params![number(group.0), after, until, reader, limit];
+                self.places.extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
+            }
+            From::Others => {
+                let mut select = db.prepare_cached(
+                    "SELECT seq FROM posts WHERE addressee = ? AND seq > ? AND seq <= ? AND by <> ?
+                     ORDER BY seq LIMIT ?",
+                )?;
+                let params = params![reader, after, until, reader, limit];
+                self.places.extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
+            }
+        }
+        self.has_more = self.places.len() == PLACES_AT_ONCE;
+        self.after = self.places.back().copied().unwrap_or(replay.until);
+        Ok(())
+    }
+}
+
+/// A post as it was told when it was new.
+fn heard(record: Record) -> Notification {
+    let Record { to, post, .. } = record;
+    match to {
+        Conversation::Group(group) => Notification::GroupPost { post, group },
+        Conversation::User(to) => Notification::PrivatePost { post, to },
+    }
+}

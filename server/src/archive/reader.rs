@@ -1,0 +1,160 @@
+//! A thread that reads. It serves one after another: what it is asked for is there, so nobody waits long.
+
+use std::path::{Path, PathBuf};
+
+use chatroom_proto::{Conversation, Said, Seq, UnixMillis};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tracing::error;
+
+use super::row::{self, COLUMNS, number, seq};
+use super::{Ask, Missed, Past, READ_DEADLINE, ReadError, file, missed, words};
+use crate::chat::effect::{Query, Read, Record, Replay, SessionId, Thread};
+
+/// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
+const PAGE_BYTES_MAX: usize = 60 * 1024;
+
+/// What a post takes on a page besides its texts, in bytes: 8 for each of seven numbers and lengths, 16 for its id, and some
+/// to spare.
+const POST_BYTES: usize = 96;
+
+/// How often a query looks at the clock, in steps of SQLite's machine: every few milliseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
+/// Reads from an archive that is open.
+pub(super) struct Reader {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Reader> {
+        Ok(Reader { db: file::open_reader(path)?, path: path.to_owned() })
+    }
+
+    /// Answers as long as somebody can ask.
+    pub(super) fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
+        while let Some(ask) = asks.blocking_recv() {
+            match ask {
+                Ask::Read(read, answer) => {
+                    self.answer(answer, Some(Instant::now() + READ_DEADLINE), |db| self::read(db, &read));
+                }
+                Ask::Replay(replay, answer) => self.answer(answer, None, |db| self::replay(db, &replay)),
+                Ask::FirstSince(at, answer) => self.answer(answer, None, |db| first_since(db, at)),
+            }
+        }
+    }
+
+    /// Answers one, unless it waits no longer.
+    fn answer<T>(
+        &mut self,
+        answer: oneshot::Sender<Result<T, ReadError>>,
+        deadline: Option<Instant>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) {
+        if answer.is_closed() {
+            return;
+        }
+        let found = self.by(deadline, read).map_err(|error| {
+            if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+                return ReadError::TookTooLong;
+            }
+            error!(%error, "the archive can't be read");
+            file::note_damage(&self.path, &error);
+            ReadError::Stopped
+        });
+        // One who waits no longer need not know.
+        let _ = answer.send(found);
+    }
+
+    /// Reads, until this moment at the latest. All that one read looks at is of the same moment.
+    fn by<T>(
+        &mut self,
+        deadline: Option<Instant>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let is_late = move || deadline.is_some_and(|deadline| Instant::now() > deadline);
+        self.db.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late))?;
+        let moment = self.db.transaction()?;
+        let found = read(&moment)?;
+        moment.commit()?;
+        Ok(found)
+    }
+}
+
+fn read(db: &Connection, read: &Read) -> rusqlite::Result<Past> {
+    match &read.query {
+        Query::History(thread) => history(db, *thread, read),
+        Query::Search { words, groups, in_private } => {
+            match words::query(words, groups, in_private.then_some(read.reader)) {
+                Some(query) => search(db, &query, read),
+                None => Ok(Past { posts: Vec::new(), next: None }),
+            }
+        }
+    }
+}
+
+fn replay(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed> {
+    missed::part(db, replay)
+}
+
+fn history(db: &Connection, thread: Thread, read: &Read) -> rusqlite::Result<Past> {
+    let (low, high) = row::numbers(thread);
+    let select =
+        format!("SELECT {COLUMNS} FROM posts WHERE low = ? AND high = ? AND seq < ? ORDER BY seq DESC");
+    let mut select = db.prepare_cached(&select)?;
+    let rows = select.query_map((low, high, below(read)), row::record)?;
+    page(rows, read)
+}
+
+fn search(db: &Connection, query: &str, read: &Read) -> rusqlite::Result<Past> {
+    let find = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC";
+    let mut find = db.prepare_cached(find)?;
+    let mut select = db.prepare_cached(&format!("SELECT {COLUMNS} FROM posts WHERE seq = ?"))?;
+    let found = find.query_map((query, below(read)), |row| row.get::<_, i64>(0))?;
+    page(found.map(|post| select.query_row([post?], row::record)), read)
+}
+
+/// The place behind the last that is meant. What was said after the head is news to the reader, who hears it anyway.
+fn below(read: &Read) -> i64 {
+    number(read.before.min(read.head.next()))
+}
+
+/// As many posts as were asked for and fit.
+fn page(records: impl Iterator<Item = rusqlite::Result<Record>>, read: &Read) -> rusqlite::Result<Past> {
+    let (mut posts, mut bytes): (Vec<Said>, usize) = (Vec::new(), 0);
+    for record in records {
+        let said = said(record?, read.reader);
+        bytes += cost(&said);
+        if posts.len() == read.count || bytes > PAGE_BYTES_MAX {
+            return Ok(Past { next: posts.last().map(|said| said.post.seq), posts });
+        }
+        posts.push(said);
+    }
+    Ok(Past { posts, next: None })
+}
+
+fn cost(said: &Said) -> usize {
+    let place = match &said.place {
+        Conversation::Group(group) => group.as_str(),
+        Conversation::User(user) => user.as_str(),
+    };
+    POST_BYTES + place.len() + said.post.from.as_str().len() + said.post.body.as_str().len()
+}
+
+/// A post as its reader sees it: what is private is among the reader and the other one, whoever said it.
+fn said(record: Record, reader: SessionId) -> Said {
+    let place = match record.to {
+        Conversation::User(_) if record.by != reader => Conversation::User(record.post.from.clone()),
+        to => to,
+    };
+    Said { place, post: record.post }
+}
+
+/// The rows are in the order of the log, so this ends at the first that counts.
+fn first_since(db: &Connection, at: UnixMillis) -> rusqlite::Result<Option<Seq>> {
+    let mut select = db.prepare_cached("SELECT seq FROM posts WHERE at >= ? ORDER BY seq LIMIT 1")?;
+    let at = i64::try_from(at.0).unwrap_or(i64::MAX);
+    select.query_row([at], |row| row.get(0).map(seq)).optional()
+}

@@ -1,0 +1,128 @@
+//! A post as a row.
+
+use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, Seq, UnixMillis, UserName};
+use rusqlite::types::Type;
+use rusqlite::{CachedStatement, Connection, Row, params};
+
+use crate::chat::effect::{GroupId, Record, SessionId, Thread};
+
+/// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee` is who it was said to
+/// alone. An index holds the rows' `seq` behind its columns, so each serves "of these, in order, from there on".
+pub(super) const CREATE: &str = "
+    CREATE TABLE posts (
+        seq INTEGER PRIMARY KEY,
+        low INTEGER NOT NULL,
+        high INTEGER NOT NULL,
+        addressee INTEGER,
+        prev INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        by INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        place TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX posts_by_thread ON posts (low, high);
+    CREATE INDEX posts_by_addressee ON posts (addressee) WHERE addressee IS NOT NULL;
+";
+
+/// The order in which [`record`] expects the columns.
+pub(super) const COLUMNS: &str = "seq, low, high, prev, at, id, by, sender, place, body";
+
+const INSERT: &str = "
+    INSERT INTO posts (seq, low, high, addressee, prev, at, id, by, sender, place, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+";
+
+/// The statement for [`insert`].
+pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    db.prepare_cached(INSERT)
+}
+
+/// Writes a row.
+pub(super) fn insert(insert: &mut CachedStatement<'_>, record: &Record) -> rusqlite::Result<()> {
+    let Record { thread, by, to, post } = record;
+    let (low, high) = numbers(*thread);
+    let place = match to {
+        Conversation::Group(group) => group.as_str(),
+        Conversation::User(user) => user.as_str(),
+    };
+    let (seq, prev, at) = (number(post.seq), number(post.prev), post.at.0.cast_signed());
+    let (from, body) = (post.from.as_str(), post.body.as_str());
+    let addressee = addressee(*thread, *by).map(|person| number(person.0));
+    insert.execute(params![
+        seq,
+        low,
+        high,
+        addressee,
+        prev,
+        at,
+        post.id.0,
+        number(by.0),
+        from,
+        place,
+        body
+    ])?;
+    Ok(())
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let thread = thread(row.get(1)?, row.get(2)?);
+    let to = match thread {
+        Thread::Group(_) => Conversation::Group(parsed(row, 8, GroupName::parse)?),
+        Thread::Pair(..) => Conversation::User(parsed(row, 8, UserName::parse)?),
+    };
+    let post = Post {
+        seq: seq(row.get(0)?),
+        prev: seq(row.get(3)?),
+        at: UnixMillis(row.get::<_, i64>(4)?.cast_unsigned()),
+        id: PostId(row.get(5)?),
+        from: parsed(row, 7, UserName::parse)?,
+        body: parsed(row, 9, Body::parse)?,
+    };
+    Ok(Record { thread, by: SessionId(seq(row.get(6)?)), to, post })
+}
+
+/// A text that was valid when it was written.
+fn parsed<T, E>(row: &Row<'_>, column: usize, parse: fn(&str) -> Result<T, E>) -> rusqlite::Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let text = row.get_ref(column)?.as_str()?;
+    parse(text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}
+
+/// Whom something was said to alone.
+fn addressee(thread: Thread, by: SessionId) -> Option<SessionId> {
+    match thread {
+        Thread::Group(_) => None,
+        Thread::Pair(one, other) => Some(if one == by { other } else { one }),
+    }
+}
+
+/// A conversation as the columns `low` and `high`.
+pub(super) fn numbers(thread: Thread) -> (i64, i64) {
+    match thread {
+        Thread::Group(group) => (number(group.0), 0),
+        Thread::Pair(one, other) => (number(one.0), number(other.0)),
+    }
+}
+
+/// The conversation that they mean.
+pub(super) fn thread(low: i64, high: i64) -> Thread {
+    match high {
+        0 => Thread::Group(GroupId(seq(low))),
+        _ => Thread::Pair(SessionId(seq(low)), SessionId(seq(high))),
+    }
+}
+
+/// A place as SQLite keeps it. No log comes as far as where the two differ.
+pub(super) fn number(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+/// The place that it means.
+pub(super) fn seq(number: i64) -> Seq {
+    Seq(number.cast_unsigned())
+}

@@ -1,0 +1,146 @@
+//! Reading the file: rows, each of which is checked, and the base below them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chatroom_proto::{Seq, codec};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+
+use super::file::storage;
+use super::schema::{self, Found};
+use super::{Base, Batch, FILE_NAME, LogError};
+use crate::chat::effect::Entry;
+
+/// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
+pub struct LogReader(Connection);
+
+impl LogReader {
+    /// Opens the log in this directory, if there is one.
+    ///
+    /// # Errors
+    /// [`LogError`] when there is none, or none that this program reads.
+    pub fn open(directory: &Path) -> Result<LogReader, LogError> {
+        let path = directory.join(FILE_NAME);
+        let reader = LogReader::open_file(&path)?;
+        match schema::identify(&reader.0, &path)? {
+            Found::Log(schema) => schema::migrate(schema, &path)?,
+            Found::Empty => return Err(LogError::Corrupt(format!("{} is empty", path.display()))),
+        }
+        Ok(reader)
+    }
+
+    pub(super) fn open_file(path: &Path) -> Result<LogReader, LogError> {
+        let doing = || format!("can't read the log {}", path.display());
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(|source| storage(doing(), source))?;
+        db.execute_batch("PRAGMA busy_timeout = 5000").map_err(|source| storage(doing(), source))?;
+        Ok(LogReader(db))
+    }
+
+    /// What everything has come to whose entries are kept no longer, if there is such a thing.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn base(&self) -> Result<Option<Base>, LogError> {
+        let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
+        let read = self.0.query_row("SELECT seq, crc, world FROM base", [], columns).optional();
+        match read.map_err(cant_read)? {
+            Some((at, crc, world)) if crc32fast::hash(&world) == crc => {
+                Ok(Some(Base { seq: seq(at), world }))
+            }
+            Some((at, ..)) => Err(LogError::Corrupt(format!(
+                "the log is damaged: the checksum of what it has come to at {at} is wrong"
+            ))),
+            None => Ok(None),
+        }
+    }
+
+    /// The newest entry.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn head(&self) -> Result<Seq, LogError> {
+        head(&self.0)
+    }
+
+    /// The last entry of the newest batch that ends at this place or before it; nothing when there is none.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
+        let select =
+            "SELECT max(last) FROM batches WHERE last <= ? AND last > coalesce((SELECT seq FROM base), 0)";
+        let read = self.0.query_row(select, [kept(at)], |row| row.get::<_, Option<i64>>(0));
+        Ok(read.map_err(cant_read)?.map(seq))
+    }
+
+    /// The entries of the next row after this place; none when there is none.
+    ///
+    /// # Errors
+    /// [`LogError`]; for a row that is damaged, or not the next one, [`LogError::Corrupt`].
+    pub fn after(&mut self, after: Seq) -> Result<Batch, LogError> {
+        let Some(raw) = self.row_after(after)? else { return Ok(Batch::new()) };
+        let RawRow { first, last, .. } = raw;
+        if crc32fast::hash(&raw.entries) != raw.crc {
+            return Err(LogError::Corrupt(format!(
+                "the log is damaged: the checksum of the batch at {first} is wrong"
+            )));
+        }
+        let entries: Vec<Entry> = codec::decode(&raw.entries).map_err(|error| {
+            LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}"))
+        })?;
+        // This log gives out every place: a gap is a row that is gone.
+        let places = entries.iter().map(|entry| entry.seq.0);
+        if !places.eq(first.0..=last.0) || first > after.next() {
+            return Err(LogError::Corrupt(format!(
+                "the log is damaged: entries are missing between {after} and {last}"
+            )));
+        }
+        Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
+    }
+
+    /// The row, and that nothing before it was forgotten: in one statement, so that both are of the same moment.
+    fn row_after(&self, after: Seq) -> Result<Option<RawRow>, LogError> {
+        let select = "
+            SELECT coalesce((SELECT seq FROM base), 0), first, last, crc, entries
+            FROM (SELECT 1) LEFT JOIN (SELECT * FROM batches WHERE last > ? ORDER BY last LIMIT 1)";
+        let columns = |row: &Row<'_>| {
+            let base = seq(row.get(0)?);
+            let Some(first) = row.get::<_, Option<i64>>(1)? else { return Ok((base, None)) };
+            let (first, last) = (seq(first), seq(row.get(2)?));
+            Ok((base, Some(RawRow { first, last, crc: row.get(3)?, entries: row.get(4)? })))
+        };
+        let read =
+            self.0.prepare_cached(select).and_then(|mut select| select.query_row([kept(after)], columns));
+        match read.map_err(cant_read)? {
+            (base, _) if base > after => Err(LogError::Forgotten { oldest: base.next() }),
+            (_, row) => Ok(row),
+        }
+    }
+}
+
+struct RawRow {
+    first: Seq,
+    last: Seq,
+    crc: u32,
+    entries: Vec<u8>,
+}
+
+/// The newest entry: of the last row, or that up to which the base stands.
+pub(super) fn head(db: &Connection) -> Result<Seq, LogError> {
+    let select = "
+        SELECT max(coalesce((SELECT max(last) FROM batches), 0), coalesce((SELECT seq FROM base), 0))";
+    db.query_row(select, [], |row| row.get(0)).map(seq).map_err(cant_read)
+}
+
+fn cant_read(source: rusqlite::Error) -> LogError {
+    storage("can't read the log".to_owned(), source)
+}
+
+fn seq(kept: i64) -> Seq {
+    Seq(kept.cast_unsigned())
+}
+
+pub(super) fn kept(seq: Seq) -> i64 {
+    seq.0.cast_signed()
+}

@@ -1,0 +1,83 @@
+//! Whose a file is, and which schema it has.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::LogError;
+use super::file::storage;
+
+/// The schema that this program writes, kept in the file's `user_version`. It stands for the tables, and for the layout
+/// of the entries in them.
+pub(super) const SCHEMA: i64 = 2;
+
+/// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
+const APPLICATION: i64 = 0x4368_6174;
+
+/// A row of `batches` is a batch. `last` orders the rows; `crc` is the CRC-32 of `entries`. The one row of `base`, if it
+/// is there, stands for everything up to `seq`; `crc` is the CRC-32 of `world`.
+const CREATE: &str = "
+    CREATE TABLE batches (
+        last INTEGER PRIMARY KEY,
+        first INTEGER NOT NULL,
+        crc INTEGER NOT NULL,
+        entries BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE base (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        seq INTEGER NOT NULL,
+        crc INTEGER NOT NULL,
+        world BLOB NOT NULL
+    ) STRICT;
+";
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing yet.
+    Empty,
+    /// A log of this program, of that schema.
+    Log(i64),
+}
+
+/// Looks whose a file is, and changes nothing in it.
+pub(super) fn identify(db: &Connection, path: &Path) -> Result<Found, LogError> {
+    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
+    let read = || {
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
+    };
+    match read().map_err(|source| storage(format!("can't open the log {}", path.display()), source))? {
+        (0, 0, 0) => Ok(Found::Empty),
+        (APPLICATION, schema, _) => Ok(Found::Log(schema)),
+        _ => Err(LogError::Corrupt(format!(
+            "can't open the log {}: it is not one of this program",
+            path.display()
+        ))),
+    }
+}
+
+/// Brings a log of ours to the schema of this program, step by step: a step from one schema to the next will be a
+/// function that is called here, in a transaction of its own. There is none yet.
+pub(super) fn migrate(from: i64, path: &Path) -> Result<(), LogError> {
+    let path = path.display();
+    match from {
+        SCHEMA => Ok(()),
+        newer if newer > SCHEMA => Err(LogError::Corrupt(format!(
+            "the log {path} was written by a newer server (schema {newer}; this one knows {SCHEMA})"
+        ))),
+        older => Err(LogError::Corrupt(format!(
+            "the log {path} was written before the first release (schema {older}) and can't be read by this server \
+             (schema {SCHEMA}); start with another directory (--data)"
+        ))),
+    }
+}
+
+/// Makes a log of an empty file.
+pub(super) fn create(db: &mut Connection) -> rusqlite::Result<()> {
+    let change = db.transaction()?;
+    change.execute_batch(CREATE)?;
+    change
+        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
+    change.commit()
+}

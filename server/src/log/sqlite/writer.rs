@@ -1,0 +1,103 @@
+//! The writing thread: commits what waits, and has the rest done when nothing does.
+
+use std::thread;
+
+use tokio::sync::mpsc;
+use tracing::error;
+
+use super::super::memory::Order;
+use super::super::tail::{BATCH_ENTRIES_MAX, Tail};
+use super::file::LogFile;
+use super::{Base, LogError};
+use crate::chat::effect::{Entry, Proposal};
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Give this a place, and keep it.
+    Append(Proposal),
+    /// Replace everything up to there.
+    Forget(Base),
+}
+
+/// Works as long as somebody can tell it to. A failure is told to everyone who follows.
+pub(super) fn work(file: LogFile, waiting: mpsc::Receiver<Work>, tail: &Tail) {
+    let _alarm = Alarm(tail);
+    let mut writer = Writer { file, waiting, tail, order: Order::after(tail.head()) };
+    if let Err(error) = writer.run() {
+        error!(error = chain(&error), "the log has failed");
+        tail.fail(chain(&error));
+    }
+}
+
+struct Writer<'a> {
+    file: LogFile,
+    waiting: mpsc::Receiver<Work>,
+    tail: &'a Tail,
+    order: Order,
+}
+
+impl Writer<'_> {
+    fn run(&mut self) -> Result<(), LogError> {
+        loop {
+            // One who closes the log waits for this thread, but not for what can be done at the next start.
+            while self.waiting.is_empty() && !self.waiting.is_closed() && self.file.tidy() {}
+            match self.waiting.blocking_recv() {
+                Some(Work::Append(first)) => self.commit(first)?,
+                Some(Work::Forget(base)) => self.forget(&base),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Commits a proposal, together with what waits behind it.
+    fn commit(&mut self, first: Proposal) -> Result<(), LogError> {
+        let mut entries: Vec<Entry> = self.order.place(first).into_iter().collect();
+        let mut base = None;
+        while entries.len() < BATCH_ENTRIES_MAX && base.is_none() {
+            match self.waiting.try_recv() {
+                Ok(Work::Append(next)) => entries.extend(self.order.place(next)),
+                Ok(Work::Forget(next)) => base = Some(next),
+                Err(_) => break,
+            }
+        }
+        if !entries.is_empty() {
+            self.file.append(&entries)?;
+            self.tail.extend(entries);
+        }
+        if let Some(base) = base {
+            self.forget(&base);
+        }
+        Ok(())
+    }
+
+    /// Puts the base in the place of what it stands for. A log that can't forget can still keep.
+    fn forget(&mut self, base: &Base) {
+        match self.file.set_base(base) {
+            Ok(()) => self.tail.forget(base.seq),
+            Err(error) => error!(error = chain(&error), until = %base.seq, "the log could not forget"),
+        }
+    }
+}
+
+/// Tells the followers when the writer panics: they must not wait for ever.
+struct Alarm<'a>(&'a Tail);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail("its thread panicked".to_owned());
+        }
+    }
+}
+
+/// An error with all its causes.
+pub(super) fn chain(error: &LogError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

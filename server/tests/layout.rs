@@ -1,0 +1,144 @@
+//! The bytes of everything that the log keeps on disk, as layout.txt has them: whoever changes what logs are made of
+//! learns of it here. Nothing rewrites that file but a person who means it.
+
+use std::fmt::Write as _;
+
+use chatroom_proto::{Body, Conversation, GroupName, Keeps, PostId, Seq, Tag, UnixMillis, UserName, codec};
+use chatroom_server::chat::Limits;
+use chatroom_server::chat::effect::{
+    Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+};
+
+const LAYOUT: &str = include_str!("layout.txt");
+
+/// One example of every kind of thing in an entry, by its name.
+fn entries() -> Vec<(String, Entry)> {
+    let deeds = deeds().into_iter().map(|(arm, deed)| {
+        let name = format!("{}{arm}", name_of(&deed));
+        (name, entry(Some(origin()), deed))
+    });
+    let nobody = ("Detach of nobody's asking".to_owned(), entry(None, detach()));
+    deeds.chain([nobody]).collect()
+}
+
+fn entry(origin: Option<Origin>, deed: Deed) -> Entry {
+    let id = ProposalId { node: NodeId(0x0102_0304_0506_0708), number: 0x11 };
+    Entry { seq: Seq(0x21), proposal: Proposal { id, origin, at: UnixMillis(0x31), deed } }
+}
+
+fn place() -> Place {
+    Place { node: NodeId(0x41), connection: ConnectionId(0x42) }
+}
+
+fn origin() -> Origin {
+    Origin { place: place(), tag: Tag(0x51) }
+}
+
+fn detach() -> Deed {
+    Deed::Detach { session: SessionId(Seq(0x61)), from: place() }
+}
+
+/// Every deed, and every kind of each field that has kinds.
+fn deeds() -> Vec<(&'static str, Deed)> {
+    let by = SessionId(Seq(0x61));
+    let group = || GroupName::parse("Tea").unwrap();
+    let arrive = |presented| Deed::Arrive {
+        name: UserName::parse("Jim").unwrap(),
+        presented,
+        fresh: TokenDigest([0x71; 32]),
+        address: Address::from("127.0.0.1:1".to_owned()),
+    };
+    let began = |keeps| Deed::Began {
+        limits: Limits {
+            groups_max: 0x81,
+            memberships_max: 0x82,
+            grace_ms: 0x83,
+            held_max: 0x84,
+            remembered_max: 0x85,
+            keeps,
+        },
+    };
+    let post = |to| Deed::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").unwrap() };
+    vec![
+        (" of a stranger", arrive(None)),
+        (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
+        ("", detach()),
+        (" to keep nothing", began(Keeps::Nothing)),
+        (" to keep for days", began(Keeps::Days(0x86))),
+        (" to keep everything", began(Keeps::Everything)),
+        ("", Deed::Expire { session: by, detached: Seq(0xa1) }),
+        ("", Deed::Depart { session: by }),
+        ("", Deed::Create { by, group: group() }),
+        ("", Deed::Join { by, group: group() }),
+        ("", Deed::Leave { by, group: group() }),
+        (" in a group", post(Conversation::Group(group()))),
+        (" to somebody", post(Conversation::User(UserName::parse("Ann").unwrap()))),
+    ]
+}
+
+/// Who adds a deed is told here by the compiler to add it to [`NAMES`], too.
+fn name_of(deed: &Deed) -> &'static str {
+    match deed {
+        Deed::Arrive { .. } => "Arrive",
+        Deed::Detach { .. } => "Detach",
+        Deed::Began { .. } => "Began",
+        Deed::Expire { .. } => "Expire",
+        Deed::Depart { .. } => "Depart",
+        Deed::Create { .. } => "Create",
+        Deed::Join { .. } => "Join",
+        Deed::Leave { .. } => "Leave",
+        Deed::Post { .. } => "Post",
+    }
+}
+
+const NAMES: [&str; 9] = ["Arrive", "Detach", "Began", "Expire", "Depart", "Create", "Join", "Leave", "Post"];
+
+fn line(name: &str, bytes: &[u8]) -> String {
+    bytes.iter().fold(format!("{name} = "), |mut line, byte| {
+        write!(line, "{byte:02x}").expect("a text takes all that is written");
+        line
+    })
+}
+
+/// The lines that the file should have.
+fn lines() -> Vec<String> {
+    let mut lines: Vec<String> = entries()
+        .iter()
+        .map(|(name, entry)| line(name, &codec::pack(entry).expect("an entry can be encoded")))
+        .collect();
+    let batch = [entry(None, detach()), entry(None, detach())];
+    lines.push(line("A batch of two", &codec::pack(&&batch[..]).expect("a batch can be encoded")));
+    lines
+}
+
+#[test]
+fn every_entry_takes_exactly_the_bytes_that_logs_have() {
+    let golden: Vec<&str> =
+        LAYOUT.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines = lines();
+    assert!(
+        golden == lines,
+        "Entries have other bytes than layout.txt says: logs that were written until now can't be read any more. If \
+         that is meant, it is another schema of the log, which needs a migration; the lines are now:\n{}\n",
+        lines.join("\n")
+    );
+}
+
+#[test]
+fn the_bytes_that_logs_have_mean_what_they_meant() {
+    for (name, entry) in entries() {
+        let found = LAYOUT.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
+        let hex = found.unwrap_or_else(|| panic!("layout.txt has no line {name}"));
+        let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits only");
+        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
+        let decoded: Entry = codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(decoded, entry, "{name}");
+    }
+}
+
+#[test]
+fn no_deed_is_without_its_bytes() {
+    let deeds = deeds();
+    let missing = NAMES.iter().filter(|name| !deeds.iter().any(|(_, deed)| name_of(deed) == **name));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+}
