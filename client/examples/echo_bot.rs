@@ -1,5 +1,6 @@
 //! A bot that quotes what it is told: private messages, and what begins with its name in a group. Quotations it leaves
-//! alone: two such bots don't talk for ever. It comes back by itself, and ends when the server lets it in no more.
+//! alone: two such bots don't talk for ever. It comes back by itself, answers what was said meanwhile, and ends when the
+//! server lets it in no more.
 //! ```text
 //! cargo run --example echo_bot -- Echo tea milk           # be Echo, in General and in these groups
 //! public General Echo, are you there?                     # at somebody's terminal
@@ -19,14 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     while let Some(event) = events.next().await {
         match event {
-            Event::Notification(Notification::PrivatePost { post, .. }) => {
-                let Some(body) = quoted(post.body.as_str()) else { continue };
-                unless_refused(client.private(post.from, body).await)?;
-            }
-            Event::Notification(Notification::GroupPost { post, group }) => {
-                let Some(body) = meant_for(&name, &post.body).and_then(quoted) else { continue };
-                unless_refused(client.public(group, body).await)?;
-            }
+            Event::Notification(said) | Event::Replayed(said) => answer(&client, &name, said).await?,
             Event::Lost(lost) => eprintln!("connection lost: {lost}"),
             Event::Back { .. } => eprintln!("connected again"),
             Event::Ended(ended) => return Err(ended.into()),
@@ -34,6 +28,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     Ok(())
+}
+
+async fn answer(client: &Client, name: &UserName, said: Notification) -> Result<(), AskError> {
+    match said {
+        Notification::PrivatePost { post, .. } => match quoted(post.body.as_str()) {
+            Some(body) => unless_refused(client.private(post.from, body).await),
+            None => Ok(()),
+        },
+        Notification::GroupPost { post, group } => match meant_for(name, &post.body).and_then(quoted) {
+            Some(body) => unless_refused(client.public(group, body).await),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// What follows the bot's name at the start of a message.

@@ -306,7 +306,8 @@ impl Chat {
     async fn show_event(&mut self, screen: &Screen, event: Event) -> Result<Option<Outcome>, OutputGone> {
         let view = self.parts.view;
         match event {
-            Event::Notification(notification) => {
+            Event::CaughtUp => {}
+            Event::Notification(notification) | Event::Replayed(notification) => {
                 self.parts.directory.notified(&notification);
                 self.changed();
                 if let Some(text) = view.notification(&notification) {

@@ -1,18 +1,20 @@
 //! What a program holds: a handle to ask with.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chatroom_proto::{
-    Body, CloseReason, GroupName, Membership, Page, PostId, Refusal, Request, Response, Seq, Tag, UnixMillis,
-    UserName, Welcome,
+    Body, CloseReason, Conversation, GroupName, Membership, Page, PostId, Refusal, Request, Response, Said,
+    Seq, Tag, UnixMillis, UserName, Welcome, Words,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::event::{Ended, Events};
-use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Link, SUBMITTED_MAX, Tcp};
+use crate::journal::{Journal, Keeper, Kept};
+use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Ends, Link, SUBMITTED_MAX, Tcp};
 
 /// The most names that [`Client::groups`] and [`Client::users`] gather: a server that never ends its list must not
 /// fill this client's memory. 100,000 of the longest names take about 15 MB.
@@ -29,12 +31,20 @@ pub struct Options {
     pub name: UserName,
     /// What to do when the connection is lost.
     pub reconnect: Reconnect,
+    /// A file for what this client must not forget when it is killed: one for each server and name. With it, a client
+    /// that runs again is the one that it was: it hears what it missed while it did not run, each thing once, and sends
+    /// again the posts that had no answer, before anything new ([`Event::Answer`](crate::Event::Answer) tells what came of
+    /// them). Without it, every run is a stranger.
+    ///
+    /// A file that can't be used ([`Client::kept`]), because another client uses it for example, stops nobody from
+    /// connecting. It survives a killed client, and not a machine that loses its power.
+    pub keep: Option<PathBuf>,
 }
 
 impl Options {
-    /// Options of a client that comes back for ever.
+    /// Options of a client that comes back for ever, and keeps no file.
     pub fn new(host: impl Into<String>, port: u16, name: UserName) -> Options {
-        Options { host: host.into(), port, name, reconnect: Reconnect::Forever }
+        Options { host: host.into(), port, name, reconnect: Reconnect::Forever, keep: None }
     }
 }
 
@@ -87,12 +97,23 @@ pub enum AskError {
 }
 
 /// A post that is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
     /// Its place in the order.
     pub seq: Seq,
     /// When the server took it.
     pub at: UnixMillis,
+    /// The one to whom it was said alone, when they are away: they are told when they come back.
+    pub away: Option<UserName>,
+}
+
+/// A part of what was said, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The posts, and where they were said.
+    pub posts: Vec<Said>,
+    /// What to ask for the next older ones with; nothing when there are none.
+    pub next: Option<Seq>,
 }
 
 /// Asks a server, over a link that comes back by itself. Cheap to clone; clones share the link.
@@ -100,6 +121,8 @@ pub struct Posted {
 pub struct Client {
     asks: mpsc::Sender<Ask>,
     shared: Arc<Shared>,
+    keeper: Arc<Keeper>,
+    kept: Arc<Kept>,
 }
 
 /// What the handles and the link's task share.
@@ -112,8 +135,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A client that runs again may be in the same session: its tags begin anywhere, so that they name other requests
+    /// than those of the run before.
     pub(crate) fn new() -> Shared {
-        Shared { tags: AtomicU32::new(0), submits: Semaphore::new(SUBMITTED_MAX), ended: OnceLock::new() }
+        let tags = AtomicU32::new(getrandom::u32().unwrap_or_default());
+        Shared { tags, submits: Semaphore::new(SUBMITTED_MAX), ended: OnceLock::new() }
     }
 
     /// A tag that this link has not used yet.
@@ -138,7 +164,7 @@ impl Client {
     /// [`ConnectError`]: this first attempt is not repeated.
     pub async fn connect_and_greet(options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
         let dial = Tcp { host: options.host, port: options.port };
-        Client::over(dial, options.name, options.reconnect).await
+        Client::over(dial, options.name, options.reconnect, options.keep).await
     }
 
     /// Connects by any means that gives streams of bytes.
@@ -146,16 +172,25 @@ impl Client {
         dial: D,
         name: UserName,
         reconnect: Reconnect,
+        keep: Option<PathBuf>,
     ) -> Result<(Client, Events, Welcome), ConnectError> {
         let shared = Arc::new(Shared::new());
+        let (journal, image, kept) = Journal::open(keep.as_deref(), &name);
+        let keeper = Keeper::new(journal);
         let (asks, asked) = mpsc::channel(ASKS_QUEUED_MAX);
         let (happens, events) = mpsc::channel(EVENTS_MAX);
-        let (link, connection) =
-            Link::open(dial, name, reconnect, Arc::clone(&shared), asked, happens).await?;
+        let ends =
+            Ends { shared: Arc::clone(&shared), asks: asked, events: happens, journal: keeper.share() };
+        let (link, connection) = Link::open(dial, name, reconnect, ends, image).await?;
         let welcome = connection.welcome.clone();
         tokio::spawn(link.run(connection));
-        let events = Events::new(events, Arc::clone(&shared));
-        Ok((Client { asks, shared }, events, welcome))
+        let events = Events::new(events, Arc::clone(&shared), Arc::clone(&keeper));
+        Ok((Client { asks, shared, keeper, kept: Arc::new(kept) }, events, welcome))
+    }
+
+    /// What came of [`Options::keep`].
+    pub fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// Sends a request and waits for its answer; while the connection is lost, until it is back. When the future is
@@ -190,6 +225,8 @@ impl Client {
     async fn send(&self, request: Request, door: Door) -> Result<Tag, AskError> {
         let permit = self.asks.reserve().await.map_err(|_| self.closed())?;
         let tag = self.shared.next_tag();
+        // Not when it is sent: until then it may wait for a connection for as long as the client lives.
+        self.keeper.asked(&request);
         permit.send(Ask { tag, request, door });
         Ok(tag)
     }
@@ -281,7 +318,7 @@ impl Client {
         self.post(Request::Public { group, id: new_post_id(), body }).await
     }
 
-    /// Says something to one person.
+    /// Says something to one person, who may be away.
     ///
     /// # Errors
     /// [`AskError`]
@@ -291,7 +328,38 @@ impl Client {
 
     async fn post(&self, request: Request) -> Result<Posted, AskError> {
         match self.ask(request).await? {
-            Response::Posted { seq, at } => Ok(Posted { seq, at }),
+            Response::Posted { seq, at } => Ok(Posted { seq, at, away: None }),
+            Response::Kept { seq, at, to } => Ok(Posted { seq, at, away: Some(to) }),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// What was said in a conversation before this ([`Seq::ZERO`] for the newest): so many posts at the most.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn history(&self, of: Conversation, before: Seq, count: u16) -> Result<Past, AskError> {
+        self.past(Request::History { of, before, count }).await
+    }
+
+    /// What was said with all of these words in it, in one group or wherever this client may read, before this
+    /// ([`Seq::ZERO`] for the newest): so many posts at the most.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn search(
+        &self,
+        words: Words,
+        within: Option<GroupName>,
+        before: Seq,
+        count: u16,
+    ) -> Result<Past, AskError> {
+        self.past(Request::Search { words, within, before, count }).await
+    }
+
+    async fn past(&self, request: Request) -> Result<Past, AskError> {
+        match self.ask(request).await? {
+            Response::Past { posts, next } => Ok(Past { posts: posts.into_vec(), next }),
             _ => Err(AskError::Unexpected),
         }
     }

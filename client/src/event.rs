@@ -13,6 +13,7 @@ use futures_util::Stream;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::Shared;
+use crate::journal::{Keeper, Place};
 use crate::link::SUBMITTED_MAX;
 
 /// One thing that happened, in the order in which it happened.
@@ -21,7 +22,14 @@ pub enum Event {
     /// The server said something unasked. [`Notification::Ping`] and [`Notification::Closing`] are the link's
     /// business and never show here.
     Notification(Notification),
-    /// The answer to a [`Client::submit`](crate::Client::submit).
+    /// Said while the connection was lost, or while this client was not running: the server tells it now that the client
+    /// is back. Such posts come in their order, before [`Event::CaughtUp`]; when the connection is lost in the middle of
+    /// them, the rest comes over the next one.
+    Replayed(Notification),
+    /// All that was missed has been told again; what comes now is live. Only servers that keep what is said get that far.
+    CaughtUp,
+    /// The answer to a [`Client::submit`](crate::Client::submit), or to a post of an earlier run that had none (see
+    /// [`Options::keep`](crate::Options::keep)).
     Answer {
         /// What `submit` returned.
         tag: Tag,
@@ -39,7 +47,7 @@ pub enum Event {
         resumed: bool,
         /// The groups that the client is in now.
         groups: Vec<GroupName>,
-        /// The groups in which messages were missed meanwhile.
+        /// The groups in which messages were missed meanwhile that are not told again.
         missed: Vec<GroupName>,
     },
     /// In the new session, the client is in this group again.
@@ -56,7 +64,8 @@ pub enum Event {
         /// What the server says to it.
         refusal: Refusal,
     },
-    /// The next message in this conversation is not the one after the last that was heard: some were missed.
+    /// The next message in this conversation is not the one after the last that was heard: some were missed, and the
+    /// server does not have them either.
     Missed(Conversation),
     /// It is over; nothing comes after this.
     Ended(Ended),
@@ -74,10 +83,13 @@ pub enum Lost {
     /// Nothing was heard from the server for too long.
     #[error("nothing was heard from the server")]
     Silent,
-    /// More came than the program took: this side gave the connection up. What is missing is told by
-    /// [`Event::Missed`] and [`Event::Back`].
+    /// More came than the program took: this side gave the connection up. What was let go is told again by a server that
+    /// keeps it; otherwise [`Event::Missed`] and [`Event::Back`] tell where it is missing.
     #[error("more came than was read")]
     Overrun,
+    /// A message was missing before one that came: this side gave the connection up, to be told again what it missed.
+    #[error("a message was missing")]
+    Gap,
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Failed(io::ErrorKind),
@@ -107,35 +119,64 @@ pub enum Ended {
     Garbled(String),
 }
 
+/// An event on its way to the program, and how far the client has come with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) event: Event,
+    pub(crate) place: Place,
+}
+
 /// The stream of [`Event`]s of one link. Read it or drop it: see [the crate's bounds](crate#the-bounds).
 #[derive(Debug)]
 pub struct Events {
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<Told>,
     shared: Arc<Shared>,
+    keeper: Arc<Keeper>,
+    /// How far the client has come with the event that the program has now.
+    taken: Option<Place>,
+    is_over: bool,
 }
 
 impl Events {
-    pub(crate) fn new(events: mpsc::Receiver<Event>, shared: Arc<Shared>) -> Events {
-        Events { events, shared }
+    pub(crate) fn new(events: mpsc::Receiver<Told>, shared: Arc<Shared>, keeper: Arc<Keeper>) -> Events {
+        Events { events, shared, keeper, taken: None, is_over: false }
     }
 
     /// The next event; nothing after [`Event::Ended`]. Dropping the future loses nothing.
+    ///
+    /// Whoever asks for the next event has done with the one before whatever it does: with a file
+    /// ([`Options::keep`](crate::Options::keep)) that is written down, and a client that is killed and runs again is told
+    /// what comes after it.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|context| self.poll(context)).await
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        let event = ready!(self.events.poll_recv(context));
-        if let Some(Event::Answer { .. }) = event {
+        self.hand_over();
+        let Some(Told { event, place }) = ready!(self.events.poll_recv(context)) else {
+            return Poll::Ready(None);
+        };
+        self.taken = Some(place);
+        self.is_over = matches!(event, Event::Ended(_));
+        if matches!(event, Event::Answer { .. }) {
             self.shared.submits.add_permits(1);
         }
-        Poll::Ready(event)
+        Poll::Ready(Some(event))
+    }
+
+    fn hand_over(&mut self) {
+        if let Some(place) = self.taken.take() {
+            self.keeper.handed(place);
+        }
     }
 }
 
 impl Drop for Events {
     /// Answers that go nowhere need not be waited for.
     fn drop(&mut self) {
+        if self.is_over {
+            self.hand_over();
+        }
         self.shared.submits.add_permits(Semaphore::MAX_PERMITS - SUBMITTED_MAX);
     }
 }

@@ -35,8 +35,10 @@
 
 pub mod client;
 pub mod event;
+pub mod journal;
 pub mod link;
 pub mod state;
 
-pub use client::{AskError, Client, ConnectError, Options, Posted, Reconnect};
+pub use client::{AskError, Client, ConnectError, Options, Past, Posted, Reconnect};
 pub use event::{Ended, Event, Events, Lost};
+pub use journal::{KeepError, Kept};

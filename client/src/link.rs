@@ -10,7 +10,7 @@ mod handshake;
 mod outbox;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unanswered;
 
 use std::future::Future;
@@ -20,7 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Hello, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName, VersionRange, Welcome,
+    CloseReason, Conversation, Hello, Keeps, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName,
+    VersionRange, Welcome,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -28,10 +29,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{ConnectError, Reconnect, Shared};
-use crate::event::{Ended, Event, Lost};
+use crate::event::{Ended, Event, Lost, Told};
+use crate::journal::{Image, Journal, Place};
 use crate::state::State;
 use backoff::Backoff;
-use chatroom_proto::Conversation;
 use handshake::Connection;
 use outbox::Outbox;
 use unanswered::Unanswered;
@@ -51,7 +52,7 @@ pub const EVENTS_MAX: usize = 1_024;
 pub const SUBMITTED_MAX: usize = 2_048;
 
 /// The most bytes of events that are held behind [`EVENTS_MAX`] while the program is busy: minutes of a busy group, some
-/// 27,000 short messages or 2,000 of the longest.
+/// 27,000 short messages or 2,000 of the longest. Answers that nobody takes may double it.
 pub const OUTBOX_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How long it may take to connect.
@@ -123,6 +124,14 @@ enum End {
     Over(Ended),
 }
 
+/// The link's ends of what it shares with the program.
+pub(crate) struct Ends {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) events: mpsc::Sender<Told>,
+    pub(crate) journal: Arc<Journal>,
+}
+
 /// The task's memory, which outlives the connections.
 pub(crate) struct Link<D> {
     dial: D,
@@ -130,13 +139,23 @@ pub(crate) struct Link<D> {
     reconnect: Reconnect,
     shared: Arc<Shared>,
     asks: mpsc::Receiver<Ask>,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Told>,
+    journal: Arc<Journal>,
     unanswered: Unanswered,
     outbox: Outbox,
     state: State,
     token: Token,
     /// How long the server holds a session without a connection.
     grace: Duration,
+    /// Counts the sessions.
+    session: u32,
+    /// Whether the server tells again what this client missed.
+    server_keeps: bool,
+    /// The newest post before which something was missing, and for which this client has gone back already.
+    went_back_for: Seq,
+    /// More came than the program takes: until it has taken all that is held, what the server says is let go, and then
+    /// the client comes back to hear it again. Answers go on meanwhile, as the program may wait for one of them.
+    is_deaf: bool,
 }
 
 impl<D: Dial> Link<D> {
@@ -145,21 +164,84 @@ impl<D: Dial> Link<D> {
         dial: D,
         name: UserName,
         reconnect: Reconnect,
-        shared: Arc<Shared>,
-        asks: mpsc::Receiver<Ask>,
-        events: mpsc::Sender<Event>,
+        ends: Ends,
+        image: Image,
     ) -> Result<(Link<D>, Connection<D::Stream>), ConnectError> {
-        let hello =
-            Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof: Proof::Open, seen: Seq::ZERO };
+        let Ends { shared, asks, events, journal } = ends;
+        let (proof, seen) = match &image.session {
+            Some(session) => (Proof::Resume(session.token.clone()), session.seen),
+            None => (Proof::Open, Seq::ZERO),
+        };
+        let hello = Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof, seen };
         let connection = handshake::connect(&dial, shared.next_tag(), hello).await?;
-        let state = State::new(&connection.welcome);
-        let token = connection.welcome.token.clone();
-        let grace = grace(&connection.welcome);
-        let unanswered = Unanswered::default();
-        let outbox = Outbox::default();
-        let link =
-            Link { dial, name, reconnect, shared, asks, events, unanswered, outbox, state, token, grace };
+        let mut link = Link {
+            dial,
+            name,
+            reconnect,
+            shared,
+            asks,
+            events,
+            journal,
+            unanswered: Unanswered::default(),
+            outbox: Outbox::default(),
+            state: State::new(&connection.welcome),
+            token: connection.welcome.token.clone(),
+            grace: grace(&connection.welcome),
+            session: 0,
+            server_keeps: connection.welcome.keeps != Keeps::Nothing,
+            went_back_for: Seq::ZERO,
+            is_deaf: false,
+        };
+        link.inherit(image, &connection.welcome);
         Ok((link, connection))
+    }
+
+    /// Takes over from an earlier run: how far it had come, and what it had no answer to.
+    fn inherit(&mut self, image: Image, welcome: &Welcome) {
+        for request in image.posts {
+            // Their answers come among the events, and count as if they had been submitted.
+            self.shared.submits.forget_permits(1);
+            self.unanswered.inherit(Ask { tag: self.shared.next_tag(), request, door: Door::Events });
+        }
+        let former = image.session.filter(|_| welcome.resumed);
+        let mut missed = Vec::new();
+        let goes_on = former.is_some_and(|session| {
+            let mut state = State::kept(session.seen, session.places());
+            let back = state.welcomed_back(welcome);
+            self.state = state;
+            missed = back.missed;
+            back.goes_on
+        });
+        self.keep_welcome(welcome, goes_on);
+        for group in missed.into_iter().map(Conversation::Group) {
+            if !self.unanswered.has_post_to(&group) {
+                self.tell(Event::Missed(group));
+            }
+        }
+    }
+
+    /// Puts an event behind those that wait for the program.
+    fn tell(&mut self, event: Event) {
+        let place = Place { session: self.session, seen: self.state.seen() };
+        self.outbox.push(Told { event, place });
+    }
+
+    fn keep_welcome(&mut self, welcome: &Welcome, goes_on: bool) {
+        self.token = welcome.token.clone();
+        self.grace = grace(welcome);
+        self.server_keeps = welcome.keeps != Keeps::Nothing;
+        if goes_on {
+            self.journal.resumed(&self.token);
+        } else {
+            self.session += 1;
+            self.journal.began(&self.name, welcome, self.session);
+            self.went_back_for = Seq::ZERO;
+        }
+    }
+
+    /// Whether what is let go now will be heard again.
+    fn can_hear_again(&self) -> bool {
+        self.server_keeps && self.reconnect != Reconnect::Never
     }
 
     /// Lives until the client leaves, until nobody is interested any more, or until there is no way back.
@@ -189,7 +271,7 @@ impl<D: Dial> Link<D> {
 
     /// Tries until there is a connection again, or no hope of one. The program may take events meanwhile, or not.
     async fn come_back(&mut self, lost: Lost, backoff: &mut Backoff) -> Result<Connection<D::Stream>, Ended> {
-        self.outbox.push(Event::Lost(lost));
+        self.tell(Event::Lost(lost));
         let patience = match self.reconnect {
             Reconnect::Never => return Err(Ended::GaveUp(lost)),
             Reconnect::For(patience) => patience,
@@ -208,7 +290,7 @@ impl<D: Dial> Link<D> {
         self.outbox = outbox;
         let connection = connected.map_err(|_| Ended::GaveUp(lost))??;
         let back = self.take_up(&connection);
-        self.outbox.push(back);
+        self.tell(back);
         Ok(connection)
     }
 
@@ -249,9 +331,8 @@ impl<D: Dial> Link<D> {
     fn take_up(&mut self, connection: &Connection<D::Stream>) -> Event {
         let welcome = &connection.welcome;
         tracing::info!(resumed = welcome.resumed, "connection is back");
-        self.token = welcome.token.clone();
-        self.grace = grace(welcome);
         let mut back = self.state.welcomed_back(welcome);
+        self.keep_welcome(welcome, back.goes_on);
         // The newest message there may be one of ours whose answer was lost: only what is certain is said.
         back.missed.retain(|group| !self.unanswered.has_post_to(&Conversation::Group(group.clone())));
         let shared = &self.shared;
@@ -270,7 +351,8 @@ impl<D: Dial> Link<D> {
         let _ = self.shared.ended.set(ended.clone());
         self.shared.submits.close();
         drop((self.asks, self.unanswered));
-        self.outbox.push(Event::Ended(ended));
+        let place = Place { session: self.session, seen: self.state.seen() };
+        self.outbox.push(Told { event: Event::Ended(ended), place });
         while !self.outbox.is_empty() {
             self.outbox.deliver_when_it_may(&self.events).await;
         }

@@ -204,7 +204,7 @@ impl Stage {
                 Err(error) => self.view.bad_name(text.trim(), &error),
                 Ok(name) => {
                     let host = args.host.clone();
-                    let options = Options { host, port: args.port, name, reconnect };
+                    let options = Options { host, port: args.port, name, reconnect, keep: None };
                     match self.connect(options).await {
                         Ok((client, events, welcome)) => {
                             return self.welcome(client, events, welcome, input).await;

@@ -3,14 +3,16 @@
 //! A post carries the place of the post before it ([`Post::prev`](chatroom_proto::Post::prev)), and a welcome the
 //! place of each group's newest: whoever knows the newest one that it has seen can tell whether it missed any. What
 //! was said before the session began is not missed.
+//!
+//! On a server that keeps what is said, a client that comes back is told again what it missed. Until all of that has come
+//! ([`State::is_behind`]), how far the client is follows what it hears and not what it is answered.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request, Response, Seq, Welcome,
+    Conversation, GroupName, Keeps, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Request, Response,
+    Seq, Welcome,
 };
-
-use chatroom_proto::Conversation;
 
 /// The most groups that are followed: as many as a welcome can name.
 pub const MEMBERSHIPS_MAX: usize = PAGE_ITEMS_MAX;
@@ -22,7 +24,10 @@ pub const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 #[derive(Debug, Clone)]
 pub struct State {
     seen: Seq,
+    /// What was said in private up to here is not missed.
     began: Seq,
+    /// Whether older posts are still to come.
+    is_behind: bool,
     groups: BTreeMap<NameKey, Followed>,
     private: HashMap<NameKey, Seq>,
 }
@@ -32,6 +37,8 @@ struct Followed {
     group: GroupName,
     /// The newest post that was heard or made here; nothing when its place means nothing to this server.
     newest: Option<Seq>,
+    /// The newest that there was when the connection began.
+    head: Seq,
 }
 
 /// What a new connection means for the groups.
@@ -41,17 +48,42 @@ pub struct Back {
     pub missed: Vec<GroupName>,
     /// The client was in these, and the new session is not.
     pub rejoin: Vec<GroupName>,
+    /// Places go on from where they were; otherwise they have begun anew.
+    pub goes_on: bool,
+}
+
+/// Whether the server tells this client again what it missed, and then that it has.
+pub fn tells_again(welcome: &Welcome) -> bool {
+    welcome.resumed && welcome.keeps != Keeps::Nothing
 }
 
 impl State {
     /// The state of a client that was welcomed for the first time.
     pub fn new(welcome: &Welcome) -> State {
-        let mut state =
-            State { seen: welcome.seq, began: welcome.seq, groups: BTreeMap::new(), private: HashMap::new() };
+        let mut state = State::at(welcome.seq);
         for membership in welcome.groups.as_slice() {
             state.follow(membership);
         }
         state
+    }
+
+    /// The state of a client that had come so far when it ended, and in these conversations perhaps further. It is
+    /// [`State::welcomed_back`] next.
+    pub fn kept<'a>(seen: Seq, places: impl Iterator<Item = (&'a Conversation, Seq)>) -> State {
+        let mut state = State::at(seen);
+        for (place, seq) in places {
+            match place {
+                Conversation::Group(group) => {
+                    state.follow(&Membership { group: group.clone(), head: seq.max(seen) });
+                }
+                Conversation::User(user) => state.remember(user.key(), seq),
+            }
+        }
+        state
+    }
+
+    fn at(seen: Seq) -> State {
+        State { seen, began: seen, is_behind: false, groups: BTreeMap::new(), private: HashMap::new() }
     }
 
     /// The newest event that was seen.
@@ -59,21 +91,42 @@ impl State {
         self.seen
     }
 
+    /// Whether older posts are still to come: a server that keeps what is said sends them again.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// From here on not all is heard: this is how far the client is, until it has come back and heard the rest.
+    pub fn fall_behind(&mut self) {
+        self.is_behind = true;
+    }
+
     /// A connection was remade.
     pub fn welcomed_back(&mut self, welcome: &Welcome) -> Back {
         let mut former = std::mem::take(&mut self.groups);
-        if welcome.seq < self.seen {
-            // The server has lost its memory and counts anew: places from before mean nothing now.
+        let counts_anew = welcome.seq < self.seen;
+        let goes_on = welcome.resumed && !counts_anew;
+        if counts_anew {
+            // The server has lost its memory: places from before mean nothing now.
             former.values_mut().for_each(|followed| followed.newest = None);
         }
-        if !welcome.resumed {
+        if !goes_on {
             self.private.clear();
             self.began = welcome.seq;
         }
-        self.seen = welcome.seq;
+        self.is_behind = tells_again(welcome);
+        let hears_the_rest = self.is_behind && goes_on;
+        if !hears_the_rest {
+            self.seen = welcome.seq;
+        }
         let mut missed = Vec::new();
         for membership in welcome.groups.as_slice() {
             let known = former.remove(&membership.group.key()).and_then(|followed| followed.newest);
+            if hears_the_rest {
+                let Membership { group, head } = membership.clone();
+                self.groups.insert(group.key(), Followed { group, newest: known, head });
+                continue;
+            }
             if known.is_some_and(|newest| membership.head > newest) {
                 missed.push(membership.group.clone());
             }
@@ -87,7 +140,22 @@ impl State {
                 self.groups.insert(key, followed);
             }
         }
-        Back { missed, rejoin }
+        Back { missed, rejoin, goes_on }
+    }
+
+    /// All that was missed should have been heard now. These groups have newer posts that were not.
+    pub fn missing(&self) -> impl Iterator<Item = (&GroupName, Seq)> {
+        let lacks = |followed: &&Followed| followed.newest.is_some_and(|newest| followed.head > newest);
+        self.groups.values().filter(lacks).map(|followed| (&followed.group, followed.head))
+    }
+
+    /// All that was missed has been heard, up to here.
+    pub fn caught_up(&mut self, seq: Seq) {
+        self.is_behind = false;
+        self.see(seq);
+        for followed in self.groups.values_mut() {
+            followed.newest = followed.newest.max(Some(followed.head));
+        }
     }
 
     /// A request was granted. Tells when that shows that messages were missed: a group that was joined again has
@@ -95,7 +163,7 @@ impl State {
     pub fn answered(&mut self, request: &Request, response: &Response) -> Option<Conversation> {
         match (request, response) {
             (_, Response::Joined { seq, membership }) => {
-                self.see(*seq);
+                self.be_answered(*seq);
                 let known = self.groups.get(&membership.group.key()).and_then(|followed| followed.newest);
                 self.follow(membership);
                 known
@@ -103,23 +171,38 @@ impl State {
                     .then(|| Conversation::Group(membership.group.clone()))
             }
             (_, Response::Left { seq, group }) => {
-                self.see(*seq);
+                self.be_answered(*seq);
                 self.groups.remove(&group.key());
                 None
             }
             (Request::Public { group, .. }, Response::Posted { seq, .. }) => {
-                self.see(*seq);
+                self.be_answered(*seq);
                 self.come_to(&group.key(), *seq);
                 None
             }
-            (Request::Private { to, .. }, Response::Posted { seq, .. }) => {
-                self.see(*seq);
+            (Request::Private { to, .. }, Response::Posted { seq, .. } | Response::Kept { seq, .. }) => {
+                self.be_answered(*seq);
                 self.remember(to.key(), *seq);
                 None
             }
             (_, Response::Created { seq, .. }) => {
-                self.see(*seq);
+                self.be_answered(*seq);
                 None
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this shows that messages before it were missed, and where.
+    pub fn gap(&self, notification: &Notification) -> Option<Conversation> {
+        match notification {
+            Notification::GroupPost { post, group } => {
+                let newest = self.groups.get(&group.key())?.newest?;
+                (post.prev > newest).then(|| Conversation::Group(group.clone()))
+            }
+            Notification::PrivatePost { post, .. } => {
+                let newest = self.private.get(&post.from.key()).copied().unwrap_or_default().max(self.began);
+                (post.prev > newest).then(|| Conversation::User(post.from.clone()))
             }
             _ => None,
         }
@@ -127,24 +210,31 @@ impl State {
 
     /// The server said something. Tells when that shows that messages were missed.
     pub fn notified(&mut self, notification: &Notification) -> Option<Conversation> {
+        let gap = self.gap(notification);
         match notification {
             Notification::Arrived { seq, .. }
             | Notification::Departed { seq, .. }
             | Notification::Joined { seq, .. }
             | Notification::Left { seq, .. } => {
                 self.see(*seq);
-                None
             }
             Notification::GroupPost { post, group } => {
                 self.see(post.seq);
-                let missed = self.come_to(&group.key(), post.seq).is_some_and(|newest| post.prev > newest);
-                missed.then(|| Conversation::Group(group.clone()))
+                self.come_to(&group.key(), post.seq);
             }
             Notification::PrivatePost { post, .. } => {
                 self.see(post.seq);
-                self.hear_in_private(post).then(|| Conversation::User(post.from.clone()))
+                self.remember(post.from.key(), post.seq);
             }
-            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => None,
+            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {}
+        }
+        gap
+    }
+
+    /// The answer to a request is in its place among what is heard, unless older posts are still to come.
+    fn be_answered(&mut self, seq: Seq) {
+        if !self.is_behind {
+            self.see(seq);
         }
     }
 
@@ -157,23 +247,16 @@ impl State {
         // The answer to a request that was sent again is the first one's, and may be older than what is known.
         let newest = self.groups.get(&key).and_then(|followed| followed.newest).max(Some(membership.head));
         if self.groups.len() < MEMBERSHIPS_MAX || self.groups.contains_key(&key) {
-            self.groups.insert(key, Followed { group: membership.group.clone(), newest });
+            let Membership { group, head } = membership.clone();
+            self.groups.insert(key, Followed { group, newest, head });
         }
     }
 
-    /// Moves the newest post of a group forward, and returns the one that was.
-    fn come_to(&mut self, group: &NameKey, seq: Seq) -> Option<Seq> {
-        let followed = self.groups.get_mut(group)?;
-        let before = followed.newest;
-        followed.newest = before.max(Some(seq));
-        before
-    }
-
-    fn hear_in_private(&mut self, post: &Post) -> bool {
-        let key = post.from.key();
-        let newest = self.private.get(&key).copied().unwrap_or(Seq::ZERO).max(self.began);
-        self.remember(key, post.seq);
-        post.prev > newest
+    /// Moves the newest post of a group forward.
+    fn come_to(&mut self, group: &NameKey, seq: Seq) {
+        if let Some(followed) = self.groups.get_mut(group) {
+            followed.newest = followed.newest.max(Some(seq));
+        }
     }
 
     fn remember(&mut self, person: NameKey, seq: Seq) {
@@ -181,15 +264,17 @@ impl State {
         *newest = seq.max(*newest);
         if self.private.len() > PRIVATE_CONVERSATIONS_MAX
             && let Some(oldest) = self.private.iter().min_by_key(|(_, seq)| **seq).map(|(key, _)| key.clone())
+            && let Some(seq) = self.private.remove(&oldest)
         {
-            self.private.remove(&oldest);
+            // Whoever is forgotten should not seem to have said something that was missed.
+            self.began = self.began.max(seq);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chatroom_proto::{Body, Page, PostId, Token, UnixMillis, UserName};
+    use chatroom_proto::{Body, Page, Post, PostId, Token, UnixMillis, UserName};
 
     use super::*;
 
@@ -207,7 +292,7 @@ mod tests {
             grace_ms: 30_000,
             seq: Seq(seq),
             groups: Page::fill(heads.iter().map(membership)),
-            keeps: chatroom_proto::Keeps::Nothing,
+            keeps: Keeps::Nothing,
         }
     }
 
@@ -267,7 +352,7 @@ mod tests {
         let mut state = State::new(&welcome(10, false, &[("General", 4)]));
         join(&mut state, "tea", 11, 3);
         let back = state.welcomed_back(&welcome(20, true, &[("General", 4), ("tea", 15)]));
-        assert_eq!(back, Back { missed: vec![group("tea")], rejoin: vec![] });
+        assert_eq!(back, Back { missed: vec![group("tea")], rejoin: vec![], goes_on: true });
         assert_eq!(state.notified(&in_group("tea", 21, 15)), None);
     }
 
@@ -277,7 +362,8 @@ mod tests {
         join(&mut state, "tea", 11, 3);
         join(&mut state, "milk", 12, 0);
         let back = state.welcomed_back(&welcome(20, false, &[("General", 13)]));
-        assert_eq!(back, Back { missed: vec![group("General")], rejoin: vec![group("milk"), group("tea")] });
+        let rejoin = vec![group("milk"), group("tea")];
+        assert_eq!(back, Back { missed: vec![group("General")], rejoin, goes_on: false });
         assert_eq!(join(&mut state, "tea", 21, 15), Some(Conversation::Group(group("tea"))));
         assert_eq!(join(&mut state, "milk", 22, 0), None);
     }
@@ -294,7 +380,7 @@ mod tests {
         let mut state = State::new(&welcome(1_000, false, &[("General", 900)]));
         join(&mut state, "tea", 1_001, 5);
         let back = state.welcomed_back(&welcome(8, false, &[("General", 7)]));
-        assert_eq!(back, Back { missed: vec![], rejoin: vec![group("tea")] });
+        assert_eq!(back, Back { missed: vec![], rejoin: vec![group("tea")], goes_on: false });
         assert_eq!(state.seen(), Seq(8));
         assert_eq!(join(&mut state, "tea", 10, 9), None);
     }

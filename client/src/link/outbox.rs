@@ -2,12 +2,11 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use chatroom_proto::{Notification, Request, Response};
+use chatroom_proto::{Conversation, Notification, Request, Response};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::OUTBOX_BYTES_MAX;
-use crate::event::Event;
-use chatroom_proto::Conversation;
+use crate::event::{Event, Told};
 
 /// What any event counts for: itself and two of the longest names.
 const EVENT_BYTES: usize = 512;
@@ -18,14 +17,14 @@ const NAME_BYTES: usize = 160;
 /// Events in order, on their way to the program. It outlives connections.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    events: VecDeque<Event>,
+    events: VecDeque<Told>,
     bytes: usize,
 }
 
 impl Outbox {
-    pub(crate) fn push(&mut self, event: Event) {
-        self.bytes += weight(&event);
-        self.events.push_back(event);
+    pub(crate) fn push(&mut self, told: Told) {
+        self.bytes += weight(&told.event);
+        self.events.push_back(told);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -37,12 +36,17 @@ impl Outbox {
         self.bytes > OUTBOX_BYTES_MAX
     }
 
+    /// Whether it is twice that although only answers came since: nobody will take them.
+    pub(crate) fn is_overrun_by_answers(&self) -> bool {
+        self.bytes > 2 * OUTBOX_BYTES_MAX
+    }
+
     /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants none.
-    pub(crate) fn deliver(&mut self, program: &mpsc::Sender<Event>) {
-        while let Some(event) = self.events.pop_front() {
-            let bytes = weight(&event);
-            if let Err(TrySendError::Full(event)) = program.try_send(event) {
-                self.events.push_front(event);
+    pub(crate) fn deliver(&mut self, program: &mpsc::Sender<Told>) {
+        while let Some(told) = self.events.pop_front() {
+            let bytes = weight(&told.event);
+            if let Err(TrySendError::Full(told)) = program.try_send(told) {
+                self.events.push_front(told);
                 return;
             }
             self.bytes -= bytes;
@@ -51,7 +55,7 @@ impl Outbox {
 
     /// Waits until the program has room, and gives it what it has room for. Without anything to give, waits for ever.
     /// Dropping the future loses nothing.
-    pub(crate) async fn deliver_when_it_may(&mut self, program: &mpsc::Sender<Event>) {
+    pub(crate) async fn deliver_when_it_may(&mut self, program: &mpsc::Sender<Told>) {
         if self.is_empty() {
             std::future::pending::<()>().await;
         }
@@ -60,14 +64,15 @@ impl Outbox {
     }
 
     /// Lets go of what the server said, and keeps what else happened: the answers above all, which nobody gives again.
-    /// In place of messages the program is told in which conversations they are missing, once for each.
+    /// In place of messages the program is told in which conversations they are missing, once for each. (Only where the
+    /// server keeps nothing: elsewhere nothing is let go that was heard.)
     pub(crate) fn shed(&mut self) {
         let mut told = HashSet::new();
         self.bytes = 0;
-        for event in std::mem::take(&mut self.events) {
+        for Told { event, place } in std::mem::take(&mut self.events) {
             match without_message(event) {
                 Some(Event::Missed(conversation)) if !told.insert(conversation.clone()) => {}
-                Some(event) => self.push(event),
+                Some(event) => self.push(Told { event, place }),
                 None => {}
             }
         }
@@ -83,7 +88,7 @@ fn without_message(event: Event) -> Option<Event> {
         Event::Notification(Notification::PrivatePost { post, .. }) => {
             Some(Event::Missed(Conversation::User(post.from)))
         }
-        Event::Notification(_) => None,
+        Event::Notification(_) | Event::Replayed(_) => None,
         event => Some(event),
     }
 }
@@ -92,9 +97,12 @@ fn without_message(event: Event) -> Option<Event> {
 fn weight(event: &Event) -> usize {
     EVENT_BYTES
         + match event {
-            Event::Notification(
-                Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. },
-            ) => post.body.as_str().len(),
+            Event::Notification(said) | Event::Replayed(said) => match said {
+                Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                    post.body.as_str().len()
+                }
+                _ => 0,
+            },
             Event::Answer { request, result, .. } => {
                 let asked = match request {
                     Request::Public { body, .. } | Request::Private { body, .. } => body.as_str().len(),
@@ -105,7 +113,13 @@ fn weight(event: &Event) -> usize {
                     Ok(Response::Users { users, .. }) => users.as_slice().len(),
                     _ => 0,
                 };
-                asked + names * NAME_BYTES
+                let said = match result {
+                    Ok(Response::Past { posts, .. }) => {
+                        posts.as_slice().iter().map(|said| EVENT_BYTES + said.post.body.as_str().len()).sum()
+                    }
+                    _ => 0,
+                };
+                asked + names * NAME_BYTES + said
             }
             Event::Back { groups, missed, .. } => (groups.len() + missed.len()) * NAME_BYTES,
             _ => 0,
@@ -118,15 +132,20 @@ mod tests {
 
     use super::*;
     use crate::event::Lost;
+    use crate::journal::Place;
     use crate::link::EVENTS_MAX;
     use crate::link::tests::fake::{group, group_post, private_post, user};
 
-    fn post(name: &str, seq: u64) -> Event {
-        Event::Notification(group_post(name, seq, seq - 1))
+    fn told(event: Event) -> Told {
+        Told { event, place: Place::default() }
     }
 
-    fn answer(tag: u32) -> Event {
-        Event::Answer { tag: Tag(tag), request: Request::Ping, result: Ok(Response::Pong) }
+    fn post(name: &str, seq: u64) -> Told {
+        told(Event::Notification(group_post(name, seq, seq - 1)))
+    }
+
+    fn answer(tag: u32) -> Told {
+        told(Event::Answer { tag: Tag(tag), request: Request::Ping, result: Ok(Response::Pong) })
     }
 
     #[tokio::test]
@@ -157,28 +176,29 @@ mod tests {
     fn it_is_overrun_by_bytes_and_sheds_all_but_what_must_be_told() {
         let mut outbox = Outbox::default();
         outbox.push(answer(1));
-        outbox.push(Event::Notification(private_post(7, 0)));
+        outbox.push(told(Event::Notification(private_post(7, 0))));
         let mut seq = 10;
         while !outbox.is_overrun() {
             seq += 1;
             outbox.push(post(if seq % 2 == 0 { "tea" } else { "General" }, seq));
         }
         assert!(outbox.events.len() > 10 * EVENTS_MAX, "short messages are many");
-        outbox.push(Event::Notification(Notification::Departed { seq: Seq(seq), user: user("Ann") }));
+        let departed = Notification::Departed { seq: Seq(seq), user: user("Ann") };
+        outbox.push(told(Event::Notification(departed)));
         outbox.push(answer(2));
-        outbox.push(Event::Lost(Lost::Overrun));
+        outbox.push(told(Event::Lost(Lost::Overrun)));
         outbox.shed();
-        let in_group = |name| Event::Missed(Conversation::Group(group(name)));
+        let in_group = |name| told(Event::Missed(Conversation::Group(group(name))));
         let expected = [
             answer(1),
-            Event::Missed(Conversation::User(user("Ann"))),
+            told(Event::Missed(Conversation::User(user("Ann")))),
             in_group("General"),
             in_group("tea"),
             answer(2),
-            Event::Lost(Lost::Overrun),
+            told(Event::Lost(Lost::Overrun)),
         ];
         assert_eq!(outbox.events, expected);
-        assert_eq!(outbox.bytes, expected.iter().map(weight).sum());
+        assert_eq!(outbox.bytes, expected.iter().map(|told| weight(&told.event)).sum());
         outbox.shed();
         assert_eq!(outbox.events, expected, "shedding again changes nothing");
     }

@@ -4,13 +4,19 @@
 //! never pauses; and taking in what is asked, which pauses while too much is unanswered. So two sides that are both
 //! full still drain each other, and a program that waits for an answer gets it while it takes no events: reading must
 //! not wait for a program that may be waiting for what is still to be read.
+//!
+//! For the same reason a program that takes no events does not end a connection at once, when the server keeps what is
+//! said: the link lets go what it hears, passes on the answers, and hangs up when the program has taken what was held for
+//! it. Coming back it hears the rest: from where it stopped hearing, so nothing is lost, and nothing is told twice.
 
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
 use chatroom_proto::codec::FrameError;
-use chatroom_proto::{ClientFrame, CloseReason, Notification, Refusal, Request, Response, ServerFrame, Tag};
+use chatroom_proto::{
+    ClientFrame, CloseReason, Conversation, Notification, Refusal, Request, Response, Seq, ServerFrame, Tag,
+};
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
@@ -18,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use super::handshake::{Connection, Writer};
 use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Dial, Door, End, Link, SILENCE_MAX};
 use crate::event::{Ended, Event, Lost};
-use crate::state::MEMBERSHIPS_MAX;
+use crate::state::{MEMBERSHIPS_MAX, tells_again};
 
 /// The most frames on their way to the writer: every unanswered request, every group to rejoin, and a ping. So there
 /// is room for all that an honest server lets be unanswered, and nobody ever waits for the writer.
@@ -35,6 +41,8 @@ struct Talk {
     frames_out: mpsc::Sender<ClientFrame>,
     /// The server's last word.
     closing: Option<CloseReason>,
+    /// What was said up to here is told again, until all of it has been.
+    again_until: Option<Seq>,
     /// When something was last heard.
     heard: Instant,
     /// Since when the oldest unanswered request has been the one that is due.
@@ -44,10 +52,11 @@ struct Talk {
 impl<D: Dial> Link<D> {
     /// Serves one connection until it ends.
     pub(super) async fn serve(&mut self, connection: Connection<D::Stream>) -> End {
-        let Connection { mut reader, writer, .. } = connection;
+        let Connection { mut reader, writer, welcome } = connection;
         let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
         let now = Instant::now();
-        let mut talk = Talk { frames_out, closing: None, heard: now, due_since: now };
+        let again_until = tells_again(&welcome).then_some(welcome.seq);
+        let mut talk = Talk { frames_out, closing: None, again_until, heard: now, due_since: now };
         for frame in self.unanswered.frames() {
             talk.send(frame);
         }
@@ -56,7 +65,17 @@ impl<D: Dial> Link<D> {
         let mut alarm = pin!(sleep_until(now + ANSWER_DEADLINE));
         let mut is_asked = true;
         let events = self.events.clone();
+        self.outbox.deliver(&events);
+        // Nothing was heard yet: from here on nothing needs to be let go.
+        self.is_deaf &= !self.outbox.is_empty();
+        if self.is_deaf {
+            self.state.fall_behind();
+        }
         loop {
+            if self.is_deaf && self.outbox.is_empty() {
+                return End::Lost(Lost::Overrun);
+            }
+            self.take_in_inherited(&mut talk);
             tokio::select! {
                 error = &mut writing, if write_failed.is_none() => {
                     // The reason may still wait to be read: go on until that fails, too, or is overdue.
@@ -68,8 +87,8 @@ impl<D: Dial> Link<D> {
                         return end;
                     }
                     self.outbox.deliver(&events);
-                    if self.outbox.is_overrun() {
-                        return self.give_up_overrun();
+                    if self.outbox.is_overrun() && let Some(end) = self.be_overrun() {
+                        return end;
                     }
                 }
                 () = self.outbox.deliver_when_it_may(&events) => {}
@@ -101,8 +120,17 @@ impl<D: Dial> Link<D> {
         }
     }
 
+    /// What an earlier run has asked comes before all that is asked now.
+    fn take_in_inherited(&mut self, talk: &mut Talk) {
+        while self.has_room(talk)
+            && let Some(ask) = self.unanswered.next_inherited()
+        {
+            self.put(talk, ask);
+        }
+    }
+
     fn put(&mut self, talk: &mut Talk, ask: Ask) {
-        if self.unanswered.len() == 0 {
+        if self.unanswered.due() == 0 {
             talk.due_since = Instant::now();
         }
         tracing::trace!(tag = ask.tag.0, request = ?ask.request, "asked");
@@ -124,10 +152,10 @@ impl<D: Dial> Link<D> {
         if let Some(lost) = write_failed {
             return Err(lost);
         }
-        if self.unanswered.len() == 0 && now >= talk.heard + SILENCE_MAX {
+        if self.unanswered.due() == 0 && now >= talk.heard + SILENCE_MAX {
             self.ping(talk);
         }
-        if self.unanswered.len() == 0 {
+        if self.unanswered.due() == 0 {
             return Ok((talk.heard + SILENCE_MAX).min(now + ANSWER_DEADLINE));
         }
         let overdue = talk.due_since + ANSWER_DEADLINE;
@@ -142,20 +170,15 @@ impl<D: Dial> Link<D> {
         talk.heard = Instant::now();
         tracing::trace!(?frame, "heard");
         match frame {
-            Some(Ok(ServerFrame::Response { tag, result })) => {
-                return self.handle_response(talk, tag, result);
-            }
+            Some(Ok(ServerFrame::Response { tag, result })) => self.handle_response(talk, tag, result),
             Some(Ok(ServerFrame::Notification(notification))) => self.handle_notification(talk, notification),
-            Some(Err(FrameError::Io(error))) => {
-                return Some(talk.end(match error.kind() {
-                    io::ErrorKind::UnexpectedEof => Lost::HungUp,
-                    kind => Lost::Failed(kind),
-                }));
-            }
-            Some(Err(error)) => return Some(End::Over(Ended::Garbled(error.to_string()))),
-            None => return Some(talk.end(Lost::HungUp)),
+            Some(Err(FrameError::Io(error))) => Some(talk.end(match error.kind() {
+                io::ErrorKind::UnexpectedEof => Lost::HungUp,
+                kind => Lost::Failed(kind),
+            })),
+            Some(Err(error)) => Some(End::Over(Ended::Garbled(error.to_string()))),
+            None => Some(talk.end(Lost::HungUp)),
         }
-        None
     }
 
     fn handle_response(
@@ -164,20 +187,26 @@ impl<D: Dial> Link<D> {
         tag: Tag,
         result: Result<Response, Refusal>,
     ) -> Option<End> {
-        let Some(Ask { request, door, .. }) = self.unanswered.take(tag) else {
+        let Some(ask) = self.unanswered.take(tag) else {
             return Some(End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})"))));
         };
         talk.due_since = talk.heard;
-        let missed = result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         let is_goodbye = matches!(result, Ok(Response::Goodbye));
+        if self.is_deaf && !is_goodbye && self.puts_off(&ask) {
+            self.unanswered.put_off(ask);
+            return None;
+        }
+        let Ask { request, door, .. } = ask;
+        self.journal.answered(&request, &result);
+        let missed = result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         match door {
             // One who no longer waits for the answer does not want it.
             Door::Asker(asker) => drop(asker.send(result)),
-            Door::Events => self.outbox.push(Event::Answer { tag, request, result }),
+            Door::Events => self.tell(Event::Answer { tag, request, result }),
             Door::Rejoin => {
                 let missed = missed.is_some_and(|group| !self.unanswered.has_post_to(&group));
                 if let Some(event) = rejoined(request, result, missed) {
-                    self.outbox.push(event);
+                    self.tell(event);
                 }
             }
             Door::Alive => {}
@@ -185,29 +214,100 @@ impl<D: Dial> Link<D> {
         is_goodbye.then_some(End::Over(Ended::Left))
     }
 
-    fn handle_notification(&mut self, talk: &mut Talk, notification: Notification) {
+    /// Whether an answer is to come again later: among the events it would stand before what is let go now. (Only as
+    /// long as there is room to ask something else.)
+    fn puts_off(&self, ask: &Ask) -> bool {
+        matches!(ask.door, Door::Events) && self.unanswered.len() + 1 < ASKS_WAITING_MAX
+    }
+
+    fn handle_notification(&mut self, talk: &mut Talk, notification: Notification) -> Option<End> {
         match notification {
             Notification::Ping => self.ping(talk),
             Notification::Closing(reason) => talk.closing = Some(reason),
-            notification => {
-                if let Some(missed) = self.state.notified(&notification)
-                    && !self.unanswered.has_post_to(&missed)
-                {
-                    self.outbox.push(Event::Missed(missed));
-                }
-                self.outbox.push(Event::Notification(notification));
-            }
+            _ if self.is_deaf => {}
+            Notification::CaughtUp { seq } => return self.catch_up(talk, seq),
+            notification => return self.hear(talk, notification),
         }
+        None
     }
 
-    /// More came than the program takes. What is kept is only what must be told; a program that does not even take
-    /// that will never take anything.
-    fn give_up_overrun(&mut self) -> End {
-        self.outbox.shed();
-        if self.outbox.is_overrun() {
-            return End::Over(Ended::GaveUp(Lost::Overrun));
+    fn hear(&mut self, talk: &Talk, notification: Notification) -> Option<End> {
+        let seq = seq(&notification);
+        if let Some(place) = self.state.gap(&notification)
+            && !self.unanswered.has_post_to(&place)
+        {
+            if self.goes_back_for(seq) {
+                return Some(End::Lost(Lost::Gap));
+            }
+            self.tell(Event::Missed(place));
         }
-        End::Lost(Lost::Overrun)
+        self.state.notified(&notification);
+        let is_told_again = talk.again_until.is_some_and(|until| seq <= until);
+        self.tell(if is_told_again {
+            Event::Replayed(notification)
+        } else {
+            Event::Notification(notification)
+        });
+        None
+    }
+
+    /// All that was missed was told again; what the groups' newest posts at the beginning say is checked against it.
+    fn catch_up(&mut self, talk: &mut Talk, seq: Seq) -> Option<End> {
+        let missing = self.state.missing().map(|(group, head)| (Conversation::Group(group.clone()), head));
+        let mut missing: Vec<_> = missing.collect();
+        missing.retain(|(group, _)| !self.unanswered.has_post_to(group));
+        if let Some(newest) = missing.iter().map(|(_, head)| *head).max()
+            && self.goes_back_for(newest)
+        {
+            return Some(End::Lost(Lost::Gap));
+        }
+        for (group, _) in missing {
+            self.tell(Event::Missed(group));
+        }
+        talk.again_until = None;
+        self.state.caught_up(seq);
+        self.tell(Event::CaughtUp);
+        None
+    }
+
+    /// Something is missing before this: whether it helps to come back and hear it again. Once for each: what a server
+    /// does not tell the second time, it does not have any more.
+    fn goes_back_for(&mut self, seq: Seq) -> bool {
+        let goes_back = self.can_hear_again() && seq > self.went_back_for;
+        if goes_back {
+            tracing::warn!(%seq, "something is missing before this");
+            self.went_back_for = seq;
+        }
+        goes_back
+    }
+
+    /// More came than the program takes. What will not be heard again is let go but for what must be told; a program
+    /// that does not even take that will never take anything.
+    fn be_overrun(&mut self) -> Option<End> {
+        if self.can_hear_again() {
+            self.is_deaf = true;
+            self.state.fall_behind();
+            return self.outbox.is_overrun_by_answers().then_some(End::Over(Ended::GaveUp(Lost::Overrun)));
+        }
+        self.outbox.shed();
+        Some(if self.outbox.is_overrun() {
+            End::Over(Ended::GaveUp(Lost::Overrun))
+        } else {
+            End::Lost(Lost::Overrun)
+        })
+    }
+}
+
+/// Where in the order it happened.
+fn seq(notification: &Notification) -> Seq {
+    match notification {
+        Notification::Arrived { seq, .. }
+        | Notification::Departed { seq, .. }
+        | Notification::Joined { seq, .. }
+        | Notification::Left { seq, .. }
+        | Notification::CaughtUp { seq } => *seq,
+        Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => post.seq,
+        Notification::Ping | Notification::Closing(_) => Seq::ZERO,
     }
 }
 

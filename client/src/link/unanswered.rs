@@ -2,16 +2,19 @@
 
 use std::collections::VecDeque;
 
-use chatroom_proto::{ClientFrame, Request, Tag};
+use chatroom_proto::{ClientFrame, Conversation, Request, Tag};
 
 use super::{Ask, Door};
-use chatroom_proto::Conversation;
 
 /// The requests that will be sent again over the next connection. Answers come in the order of the requests, so the
 /// one that is looked for is the first.
 #[derive(Debug, Default)]
 pub(crate) struct Unanswered {
     asks: VecDeque<Ask>,
+    /// Answered when nobody could take the answer: they are asked again over the next connection.
+    put_off: Vec<Ask>,
+    /// Asked by an earlier run, and not sent by this one yet.
+    inherited: VecDeque<Ask>,
 }
 
 impl Unanswered {
@@ -25,11 +28,32 @@ impl Unanswered {
         self.asks.remove(place)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Keeps one whose answer can't be taken now, to ask it again.
+    pub(crate) fn put_off(&mut self, ask: Ask) {
+        self.put_off.push(ask);
+    }
+
+    /// Takes over what an earlier run has asked.
+    pub(crate) fn inherit(&mut self, ask: Ask) {
+        self.inherited.push_back(ask);
+    }
+
+    /// The next thing that an earlier run has asked, to be sent before all that is asked now.
+    pub(crate) fn next_inherited(&mut self) -> Option<Ask> {
+        self.inherited.pop_front()
+    }
+
+    /// How many answers may still come over this connection.
+    pub(crate) fn due(&self) -> usize {
         self.asks.len()
     }
 
-    /// All of them as frames, to be sent (again).
+    /// How many were sent, and would be sent again over the next one.
+    pub(crate) fn len(&self) -> usize {
+        self.asks.len() + self.put_off.len()
+    }
+
+    /// What was sent as frames, to be sent (again).
     pub(crate) fn frames(&self) -> impl Iterator<Item = ClientFrame> {
         self.asks.iter().map(|ask| ClientFrame { tag: ask.tag, request: ask.request.clone() })
     }
@@ -46,7 +70,8 @@ impl Unanswered {
 
     /// Whether one of ours may already be in this conversation without our knowing.
     pub(crate) fn has_post_to(&self, conversation: &Conversation) -> bool {
-        self.asks.iter().any(|ask| match (&ask.request, conversation) {
+        let all = self.asks.iter().chain(&self.put_off).chain(&self.inherited);
+        all.into_iter().any(|ask| match (&ask.request, conversation) {
             (Request::Public { group, .. }, Conversation::Group(other)) => group.key() == other.key(),
             (Request::Private { to, .. }, Conversation::User(other)) => to.key() == other.key(),
             _ => false,
@@ -54,10 +79,11 @@ impl Unanswered {
     }
 
     /// For a new connection: the groups to rejoin come before all else, and those of a connection before are
-    /// forgotten, as are pings.
+    /// forgotten, as are pings. What was put off was asked before what has no answer.
     pub(crate) fn replace_rejoins(&mut self, rejoins: impl IntoIterator<Item = Ask>) {
         self.asks.retain(|ask| !matches!(ask.door, Door::Rejoin | Door::Alive));
         let rest = std::mem::replace(&mut self.asks, rejoins.into_iter().collect());
+        self.asks.extend(self.put_off.drain(..));
         self.asks.extend(rest);
     }
 }
@@ -100,6 +126,20 @@ mod tests {
         assert_eq!(tags(&unanswered), [3, 4, 1]);
         unanswered.replace_rejoins([rejoin(5)]);
         assert_eq!(tags(&unanswered), [5, 1]);
+    }
+
+    #[test]
+    fn what_was_put_off_is_asked_again_in_its_place() {
+        let mut unanswered = Unanswered::default();
+        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Exit, Door::Events)));
+        for tag in [1, 2] {
+            let answered = unanswered.take(Tag(tag)).unwrap();
+            unanswered.put_off(answered);
+        }
+        assert_eq!((unanswered.due(), unanswered.len()), (2, 4));
+        unanswered.replace_rejoins([]);
+        assert_eq!(tags(&unanswered), [1, 2, 3, 4]);
+        assert_eq!((unanswered.due(), unanswered.len()), (4, 4));
     }
 
     #[test]

@@ -12,7 +12,7 @@ impl View {
         let why = match lost {
             Lost::Closed(reason) => format!(" ({})", reason_text(*reason)),
             Lost::HungUp | Lost::Failed(_) => String::new(),
-            Lost::Silent | Lost::Overrun => format!(" ({})", lost_text(*lost)),
+            Lost::Silent | Lost::Overrun | Lost::Gap => format!(" ({})", lost_text(*lost)),
         };
         self.trouble(format!("Connection lost; reconnecting...{why}"))
     }
@@ -113,6 +113,7 @@ fn lost_text(lost: Lost) -> String {
         Lost::HungUp => "the server hung up".to_owned(),
         Lost::Silent => "nothing was heard from the server".to_owned(),
         Lost::Overrun => "what came was not read fast enough".to_owned(),
+        Lost::Gap => "a message was missing".to_owned(),
         Lost::Failed(kind) => kind.to_string(),
     }
 }

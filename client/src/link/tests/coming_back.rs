@@ -25,7 +25,7 @@ async fn what_is_unanswered_is_sent_again_with_the_same_tag_when_the_session_is_
     let mut connection = server.accept().await;
     let (hello_tag, hello) = connection.hello().await;
     assert_eq!((hello.proof, hello.seen), (Proof::Resume(fake::TOKEN), Seq(16)));
-    assert!(hello_tag > second, "a tag names one request in a session");
+    assert!(hello_tag != first && hello_tag != second, "a tag names one request in a session");
     connection.welcome(hello_tag, true, 20, &[("General", 16)]).await;
     assert_eq!(connection.asked().await, before[1]);
     connection.answer(second, posted(21)).await;

@@ -1,12 +1,13 @@
 //! A server that does what a test says.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    Body, ClientFrame, GroupName, Hello, Membership, Notification, Page, Post, PostId, Refusal, Request,
-    Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
+    Body, ClientFrame, GroupName, Hello, Keeps, Membership, Notification, Page, Post, PostId, Refusal,
+    Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::{Mutex, mpsc};
@@ -57,10 +58,16 @@ pub(super) struct FakeServer {
 impl FakeServer {
     /// A client is on its way to it.
     pub(crate) fn start(reconnect: Reconnect) -> FakeServer {
+        FakeServer::start_with(reconnect, None)
+    }
+
+    /// The same, for a client with a file.
+    pub(super) fn start_with(reconnect: Reconnect, keep: Option<&Path>) -> FakeServer {
+        let keep = keep.map(Path::to_owned);
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
         let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
-        let client = Some(tokio::spawn(Client::over(dial, user("Jim"), reconnect)));
+        let client = Some(tokio::spawn(Client::over(dial, user("Jim"), reconnect, keep)));
         FakeServer { pipes, client }
     }
 
@@ -92,6 +99,14 @@ impl FakeServer {
         connection
     }
 
+    /// The same, on a server that keeps everything; also gives what the client's hello said.
+    pub(super) async fn recognize(&mut self, seq: u64, heads: &[(&str, u64)]) -> (Connection, Hello) {
+        let mut connection = self.accept().await;
+        let (tag, hello) = connection.hello().await;
+        connection.welcome_and_keep(tag, true, seq, heads).await;
+        (connection, hello)
+    }
+
     /// One attempt fails. False when nobody tries any more.
     pub(super) async fn cannot_be_reached(&mut self, kind: io::ErrorKind) -> bool {
         self.pipes.send(Err(kind)).await.is_ok()
@@ -107,6 +122,19 @@ impl FakeServer {
 pub(super) async fn connected(reconnect: Reconnect) -> (Client, Events, Connection, FakeServer) {
     let mut server = FakeServer::start(reconnect);
     let connection = server.accept_and_welcome(false, 10, &[("General", 10)]).await;
+    let (client, events, _) = server.outcome().await.expect("welcome");
+    (client, events, connection, server)
+}
+
+/// A client that was welcomed to General, on a server that keeps everything.
+pub(super) async fn connected_and_kept(
+    reconnect: Reconnect,
+    keep: Option<&Path>,
+) -> (Client, Events, Connection, FakeServer) {
+    let mut server = FakeServer::start_with(reconnect, keep);
+    let mut connection = server.accept().await;
+    let (tag, _) = connection.hello().await;
+    connection.welcome_and_keep(tag, false, 10, &[("General", 10)]).await;
     let (client, events, _) = server.outcome().await.expect("welcome");
     (client, events, connection, server)
 }
@@ -174,6 +202,20 @@ impl Connection {
     }
 
     pub(super) async fn welcome(&mut self, tag: Tag, resumed: bool, seq: u64, heads: &[(&str, u64)]) {
+        self.greet(tag, resumed, seq, heads, Keeps::Nothing).await;
+    }
+
+    pub(super) async fn welcome_and_keep(
+        &mut self,
+        tag: Tag,
+        resumed: bool,
+        seq: u64,
+        heads: &[(&str, u64)],
+    ) {
+        self.greet(tag, resumed, seq, heads, Keeps::Everything).await;
+    }
+
+    async fn greet(&mut self, tag: Tag, resumed: bool, seq: u64, heads: &[(&str, u64)], keeps: Keeps) {
         let membership = |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
         let welcome = Welcome {
             version: 1,
@@ -183,13 +225,18 @@ impl Connection {
             grace_ms: u32::try_from(GRACE.as_millis()).expect("half a minute"),
             seq: Seq(seq),
             groups: Page::fill(heads.iter().map(membership)),
-            keeps: chatroom_proto::Keeps::Nothing,
+            keeps,
         };
         self.answer(tag, Response::Welcome(welcome)).await;
     }
 
     pub(super) async fn answer(&mut self, tag: Tag, response: Response) {
         self.saying.say(ServerFrame::Response { tag, result: Ok(response) }).await;
+    }
+
+    /// All that was missed was said.
+    pub(super) async fn caught_up(&mut self, seq: u64) {
+        self.notify(Notification::CaughtUp { seq: Seq(seq) }).await;
     }
 
     pub(super) async fn refuse(&mut self, tag: Tag, refusal: Refusal) {

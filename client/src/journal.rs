@@ -1,0 +1,217 @@
+//! What a client must not forget when it is killed: a file with its token, how far it has come, and the posts that have no
+//! answer yet.
+//!
+//! Records are appended as things happen, and folded into an [`Image`] when the file is opened again. A post is in the file
+//! before it is sent, and until its answer is here; an event counts as seen once the program has asked for the next one. So
+//! a client that was killed comes back as itself, hears what it missed, and sends again what may not have arrived: the
+//! server keeps each post once.
+//!
+//! Nothing is synced to the disk: a killed client loses nothing that it has written, a machine that loses its power may. A
+//! server that is asked for what it has told already tells it again.
+
+mod file;
+mod image;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use chatroom_proto::{Conversation, Refusal, Request, Response, Seq, Token, UserName, Welcome};
+
+use file::JournalFile;
+pub(crate) use image::Image;
+use image::{Record, post_id};
+
+/// The most posts without an answer that are kept. As many answers may be under way at all
+/// ([`SUBMITTED_MAX`](crate::link::SUBMITTED_MAX)); of posts beyond that only the memory knows.
+pub const POSTS_KEPT_MAX: usize = crate::link::SUBMITTED_MAX;
+
+/// Why the file of [`Options::keep`](crate::Options::keep) is not used, or not with all that was in it.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// Another client uses it now.
+    #[error("another client uses it")]
+    InUse,
+    /// It belongs to a client of another name.
+    #[error("it belongs to '{0}'")]
+    OtherName(UserName),
+    /// It is something else than such a file, or one of another version of this library.
+    #[error("it is no file of this kind")]
+    Foreign,
+    /// It can't be read or written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is used, but a part of it could not be read.
+    #[error("a part of it is damaged, and what was there is lost")]
+    Damaged,
+}
+
+/// What came of [`Options::keep`](crate::Options::keep).
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// What is wrong with the file. Unless it is [`KeepError::Damaged`], the client goes on without it.
+    pub trouble: Option<KeepError>,
+    /// So many posts of an earlier run had no answer, and are sent again.
+    pub sent_again: usize,
+    /// When the file was last written: about when its client last took an event.
+    pub last_used: Option<SystemTime>,
+}
+
+/// How far a client had come in which session: sessions are counted within one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    pub(crate) session: u32,
+    pub(crate) seen: Seq,
+}
+
+/// The journal of one client; without a file it forgets everything.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: JournalFile,
+    /// The session in which its image's `seen` was.
+    session: u32,
+}
+
+/// The program's hold on a journal. When the last one is gone the file is free for the next client, however long the link
+/// takes to end.
+#[derive(Debug)]
+pub(crate) struct Keeper(Arc<Journal>);
+
+impl Keeper {
+    pub(crate) fn new(journal: Journal) -> Arc<Keeper> {
+        Arc::new(Keeper(Arc::new(journal)))
+    }
+
+    pub(crate) fn share(&self) -> Arc<Journal> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Deref for Keeper {
+    type Target = Journal;
+
+    fn deref(&self) -> &Journal {
+        &self.0
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+    }
+}
+
+impl Journal {
+    /// Opens the file for a client of that name, and tells what was in it. A file that can't be used is told, and then
+    /// nothing is kept.
+    pub(crate) fn open(file: Option<&Path>, name: &UserName) -> (Journal, Image, Kept) {
+        let Some(path) = file else { return Default::default() };
+        match JournalFile::open(path, name) {
+            Ok(opened) => {
+                let image = opened.file.image().clone();
+                let trouble = opened.is_damaged.then_some(KeepError::Damaged);
+                if trouble.is_some() {
+                    tracing::warn!(file = %path.display(), "a part of the journal is damaged");
+                }
+                let kept = Kept { trouble, sent_again: image.posts.len(), last_used: opened.last_used };
+                let open = Mutex::new(Some(Open { file: opened.file, session: 0 }));
+                (Journal { open }, image, kept)
+            }
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "the journal is not used");
+                let kept = Kept { trouble: Some(error), ..Kept::default() };
+                (Journal::default(), Image::default(), kept)
+            }
+        }
+    }
+
+    /// A new session began: what was known of the places before means nothing now.
+    pub(crate) fn began(&self, name: &UserName, welcome: &Welcome, session: u32) {
+        self.write(|open| {
+            open.session = session;
+            let (name, token) = (name.clone(), welcome.token.clone());
+            let mut records = vec![Record::Began { name, token, seen: welcome.seq }];
+            for membership in welcome.groups.as_slice() {
+                records.push(Record::At(Conversation::Group(membership.group.clone()), membership.head));
+            }
+            records
+        });
+    }
+
+    /// The session goes on.
+    pub(crate) fn resumed(&self, token: &Token) {
+        self.write(|_| vec![Record::Resumed { token: token.clone() }]);
+    }
+
+    /// The program has done what it does with everything up to here.
+    pub(crate) fn handed(&self, place: Place) {
+        self.write(|open| {
+            let is_news = open.session == place.session && open.file.image().seen() != Some(place.seen);
+            if is_news { vec![Record::Seen(place.seen)] } else { Vec::new() }
+        });
+    }
+
+    /// Something is about to be asked. What is no post need not be kept.
+    pub(crate) fn asked(&self, request: &Request) {
+        if post_id(request).is_none() {
+            return;
+        }
+        self.write(|open| {
+            let image = open.file.image();
+            if image.posts.len() >= POSTS_KEPT_MAX {
+                tracing::warn!("too many posts without an answer: this one is not kept");
+                return Vec::new();
+            }
+            vec![Record::Asked(request.clone())]
+        });
+    }
+
+    /// Something was answered.
+    pub(crate) fn answered(&self, request: &Request, result: &Result<Response, Refusal>) {
+        let answered = post_id(request).map(Record::Answered);
+        let at = match (request, result) {
+            (Request::Public { group, .. }, Ok(Response::Posted { seq, .. })) => {
+                Some(Record::At(Conversation::Group(group.clone()), *seq))
+            }
+            (Request::Private { to, .. }, Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. })) => {
+                Some(Record::At(Conversation::User(to.clone()), *seq))
+            }
+            (_, Ok(Response::Joined { seq, membership })) => {
+                Some(Record::At(Conversation::Group(membership.group.clone()), *seq))
+            }
+            (_, Ok(Response::Left { group, .. })) => Some(Record::Left(group.clone())),
+            _ => None,
+        };
+        if answered.is_some() || at.is_some() {
+            self.write(|_| at.into_iter().chain(answered).collect());
+        }
+    }
+
+    /// Appends what is to be appended. A file that can't be written any more is deleted: stale posts in it would be sent
+    /// again when no server knows them for repeats.
+    fn write(&self, records: impl FnOnce(&mut Open) -> Vec<Record>) {
+        let mut guard = self.lock();
+        let Some(open) = guard.as_mut() else { return };
+        let records = records(open);
+        let written = records.into_iter().try_for_each(|record| open.file.append(record));
+        if let Err(error) = written {
+            tracing::warn!(%error, "the journal can't be written any more, and is given up");
+            if let Some(open) = guard.take() {
+                open.file.delete();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

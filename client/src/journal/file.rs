@@ -1,0 +1,208 @@
+//! The journal's file: records one behind the other, each with its length and a checksum.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use chatroom_proto::{UserName, codec};
+
+use super::KeepError;
+use super::image::{Image, Record};
+
+/// What such a file begins with; the number is its version.
+const MAGIC: &[u8] = b"chatroom client 1\n";
+
+/// Before a record: its length and its checksum, four bytes each, little-endian.
+const HEADER_BYTES: usize = 8;
+
+/// The longest record: the longest post is under 9 KiB.
+const RECORD_BYTES_MAX: usize = 16 * 1024;
+
+/// The longest file that is read: several times what compacting leaves of the most posts that are kept.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A file is not compacted before it is so long: tens of thousands of events.
+const COMPACT_BYTES_MIN: u64 = 1024 * 1024;
+
+/// And not before it is so many times as long as after it was compacted last.
+const COMPACT_GROWTH: u64 = 2;
+
+/// The file, locked, and what it says.
+#[derive(Debug)]
+pub(super) struct JournalFile {
+    file: File,
+    path: PathBuf,
+    image: Image,
+    bytes: u64,
+    compact_at: u64,
+}
+
+/// A file that was opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: JournalFile,
+    pub(super) is_damaged: bool,
+    /// When it was written last, if it was there.
+    pub(super) last_used: Option<SystemTime>,
+}
+
+impl JournalFile {
+    /// Takes the file for a client of this name. Nobody else can read it: it holds a token.
+    pub(super) fn open(path: &Path, name: &UserName) -> Result<Opened, KeepError> {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        lock(&file)?;
+        if !is_at(&file, path)? {
+            // It was compacted between our opening and our locking it.
+            return Err(KeepError::InUse);
+        }
+        let found = file.metadata()?;
+        let last_used = if found.len() > 0 { found.modified().ok() } else { None };
+        let mut bytes = Vec::new();
+        if (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)? as u64 > FILE_BYTES_MAX {
+            return Err(KeepError::Foreign);
+        }
+        let (image, is_damaged) = read(&bytes)?;
+        if let Some(session) = &image.session
+            && session.name.key() != name.key()
+        {
+            return Err(KeepError::OtherName(session.name.clone()));
+        }
+        let path = path.to_owned();
+        let mut file = JournalFile { file, path, image, bytes: 0, compact_at: 0 };
+        file.compact()?;
+        Ok(Opened { file, is_damaged, last_used })
+    }
+
+    pub(super) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Appends one record, and compacts the file when it has grown.
+    pub(super) fn append(&mut self, record: Record) -> io::Result<()> {
+        let bytes = framed(&record)?;
+        self.file.write_all(&bytes)?;
+        self.bytes += bytes.len() as u64;
+        self.image.apply(record);
+        if self.bytes > self.compact_at { self.compact() } else { Ok(()) }
+    }
+
+    /// Puts a file in its place that says the same in the fewest records. One who is killed meanwhile leaves the old one.
+    fn compact(&mut self) -> io::Result<()> {
+        let mut bytes = MAGIC.to_vec();
+        for record in self.image.records() {
+            bytes.extend(framed(&record)?);
+        }
+        let mut beside = OsString::from(&self.path);
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&beside)?;
+        lock(&file).map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))?;
+        file.write_all(&bytes)?;
+        fs::rename(&beside, &self.path)?;
+        self.file = file;
+        self.bytes = bytes.len() as u64;
+        self.compact_at = COMPACT_BYTES_MIN.max(COMPACT_GROWTH * self.bytes);
+        Ok(())
+    }
+
+    /// It can't be kept true any longer.
+    pub(super) fn delete(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(%error, "the journal can't be deleted either");
+        }
+    }
+}
+
+fn lock(file: &File) -> Result<(), KeepError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(KeepError::InUse),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Whether this file is the one of that path.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn framed(record: &Record) -> io::Result<Vec<u8>> {
+    let payload = codec::pack(record).map_err(io::Error::other)?;
+    let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(crc32fast::hash(&payload).to_le_bytes());
+    bytes.extend(payload);
+    Ok(bytes)
+}
+
+/// A record that could not be read.
+enum Unread {
+    /// The file ends in it, as when its writer was killed: it was never there.
+    Torn,
+    /// So many bytes are none, and more follow.
+    Damaged(usize),
+    /// Where the next one begins is unknown.
+    Lost,
+}
+
+/// What a file says, and whether a part of it is damaged.
+fn read(bytes: &[u8]) -> Result<(Image, bool), KeepError> {
+    let mut image = Image::default();
+    let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
+        return if MAGIC.starts_with(bytes) { Ok((image, false)) } else { Err(KeepError::Foreign) };
+    };
+    let mut is_damaged = false;
+    while !rest.is_empty() {
+        let bytes = match next(rest) {
+            Ok((record, bytes)) => {
+                image.apply(record);
+                bytes
+            }
+            Err(Unread::Torn) => break,
+            Err(unread) => {
+                is_damaged = true;
+                image.doubt();
+                match unread {
+                    Unread::Damaged(bytes) => bytes,
+                    _ => break,
+                }
+            }
+        };
+        rest = &rest[bytes..];
+    }
+    image.be_sure();
+    Ok((image, is_damaged))
+}
+
+fn next(bytes: &[u8]) -> Result<(Record, usize), Unread> {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Err(Unread::Torn) };
+    let [l0, l1, l2, l3, c0, c1, c2, c3] = *header;
+    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    if length > RECORD_BYTES_MAX {
+        return Err(Unread::Lost);
+    }
+    let Some(payload) = rest.get(..length) else { return Err(Unread::Torn) };
+    let is_last = rest.len() == length;
+    let is_whole = crc32fast::hash(payload) == u32::from_le_bytes([c0, c1, c2, c3]);
+    match codec::decode(payload) {
+        Ok(record) if is_whole => Ok((record, HEADER_BYTES + length)),
+        _ if is_last => Err(Unread::Torn),
+        _ => Err(Unread::Damaged(HEADER_BYTES + length)),
+    }
+}

@@ -1,0 +1,154 @@
+//! What a journal says: a fold over its records. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chatroom_proto::{Conversation, GroupName, NameKey, PostId, Request, Seq, Token, UserName};
+use serde::{Deserialize, Serialize};
+
+use crate::state::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
+
+/// The most conversations whose newest post is kept.
+const PLACES_MAX: usize = MEMBERSHIPS_MAX + PRIVATE_CONVERSATIONS_MAX;
+
+/// One thing to remember. Variants are appended, never moved: their number is in files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Record {
+    /// A session began here.
+    Began {
+        /// The name of the file's client.
+        name: UserName,
+        /// Proves on a later connection that it is the same client.
+        token: Token,
+        /// Nothing before this concerns the session.
+        seen: Seq,
+    },
+    /// The session goes on with this token.
+    Resumed {
+        /// As above.
+        token: Token,
+    },
+    /// The program has taken everything up to here.
+    Seen(Seq),
+    /// In this conversation nothing up to here is missing: it was joined then, or the client said something itself, which
+    /// it is not told again.
+    At(Conversation, Seq),
+    /// The client is no longer in this group.
+    Left(GroupName),
+    /// This post is about to be sent.
+    Asked(Request),
+    /// This post was answered.
+    Answered(PostId),
+}
+
+/// The identity of a request that is a post.
+pub(crate) fn post_id(request: &Request) -> Option<PostId> {
+    match request {
+        Request::Public { id, .. } | Request::Private { id, .. } => Some(*id),
+        _ => None,
+    }
+}
+
+/// What a client must not forget.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Image {
+    pub(crate) session: Option<Session>,
+    /// The posts without an answer, in the order in which they were asked.
+    pub(crate) posts: VecDeque<Request>,
+    /// A part before this could not be read: until a session begins, how far the program came may be said of another
+    /// session than the one that is known.
+    is_doubtful: bool,
+}
+
+/// A session, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) name: UserName,
+    pub(crate) token: Token,
+    pub(crate) seen: Seq,
+    places: BTreeMap<(bool, NameKey), (Conversation, Seq)>,
+}
+
+impl Session {
+    /// Conversations, and up to where nothing is missing in them.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Conversation, Seq)> {
+        self.places.values().map(|(conversation, seq)| (conversation, *seq))
+    }
+
+    fn be_at(&mut self, conversation: Conversation, seq: Seq) {
+        let place = self.places.entry(key(&conversation)).or_insert((conversation, Seq::ZERO));
+        place.1 = place.1.max(seq);
+        if self.places.len() > PLACES_MAX {
+            self.forget_what_is_seen();
+        }
+        if self.places.len() > PLACES_MAX {
+            self.places.pop_last();
+        }
+    }
+
+    /// What was said in private up to what was seen needs no place of its own. A group needs one: it tells that the
+    /// client is in it.
+    fn forget_what_is_seen(&mut self) {
+        let seen = self.seen;
+        self.places.retain(|_, (place, seq)| matches!(place, Conversation::Group(_)) || *seq > seen);
+    }
+}
+
+fn key(conversation: &Conversation) -> (bool, NameKey) {
+    match conversation {
+        Conversation::Group(group) => (false, group.key()),
+        Conversation::User(user) => (true, user.key()),
+    }
+}
+
+impl Image {
+    pub(crate) fn seen(&self) -> Option<Seq> {
+        self.session.as_ref().map(|session| session.seen)
+    }
+
+    /// Some records here could not be read.
+    pub(super) fn doubt(&mut self) {
+        self.is_doubtful = true;
+    }
+
+    /// All was read that could be; what is written from now on can be trusted.
+    pub(super) fn be_sure(&mut self) {
+        self.is_doubtful = false;
+    }
+
+    pub(super) fn apply(&mut self, record: Record) {
+        match record {
+            Record::Began { name, token, seen } => {
+                self.is_doubtful = false;
+                self.session = Some(Session { name, token, seen, places: BTreeMap::new() });
+            }
+            Record::Asked(request) => self.posts.push_back(request),
+            Record::Answered(id) => self.posts.retain(|post| post_id(post) != Some(id)),
+            Record::Resumed { token } => self.change(|session| session.token = token),
+            Record::Seen(_) | Record::At(..) if self.is_doubtful => {}
+            Record::Seen(seq) => self.change(|session| session.seen = seq),
+            Record::At(conversation, seq) => self.change(|session| session.be_at(conversation, seq)),
+            Record::Left(group) => self.change(|session| {
+                session.places.remove(&key(&Conversation::Group(group)));
+            }),
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Session)) {
+        if let Some(session) = &mut self.session {
+            change(session);
+        }
+    }
+
+    /// The fewest records that say the same.
+    pub(super) fn records(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        self.change(Session::forget_what_is_seen);
+        if let Some(session) = &self.session {
+            let (name, token, seen) = (session.name.clone(), session.token.clone(), session.seen);
+            records.push(Record::Began { name, token, seen });
+            records.extend(session.places.values().cloned().map(|(place, seq)| Record::At(place, seq)));
+        }
+        records.extend(self.posts.iter().cloned().map(Record::Asked));
+        records
+    }
+}

@@ -1,0 +1,254 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use chatroom_proto::{Keeps, Membership, Page, PostId, UnixMillis};
+use tempfile::TempDir;
+
+use super::*;
+use crate::link::tests::fake::{body, group, user};
+
+fn welcome(token: u8, seq: u64) -> Welcome {
+    Welcome {
+        version: 1,
+        name: user("Jim"),
+        token: Token([token; 32]),
+        resumed: false,
+        grace_ms: 0,
+        seq: Seq(seq),
+        groups: Page::fill([Membership { group: group("General"), head: Seq(3) }]),
+        keeps: Keeps::Everything,
+    }
+}
+
+fn post(id: u8) -> Request {
+    Request::Public { group: group("General"), id: PostId([id; 16]), body: body("hi") }
+}
+
+fn posted(seq: u64) -> Result<Response, Refusal> {
+    Ok(Response::Posted { seq: Seq(seq), at: UnixMillis(0) })
+}
+
+fn place(session: u32, seen: u64) -> Place {
+    Place { session, seen: Seq(seen) }
+}
+
+fn open(path: &Path) -> (Journal, Image) {
+    let (journal, image, kept) = Journal::open(Some(path), &user("Jim"));
+    assert!(kept.trouble.is_none(), "{:?}", kept.trouble);
+    (journal, image)
+}
+
+fn trouble(path: &Path, name: &str) -> KeepError {
+    Journal::open(Some(path), &user(name)).2.trouble.expect("something is wrong with it")
+}
+
+/// A client came, said two things, of which one was answered, and took events up to 12.
+fn some_life(path: &Path) {
+    let (journal, _) = open(path);
+    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    journal.asked(&post(1));
+    journal.asked(&post(2));
+    journal.answered(&post(1), &posted(20));
+    journal.handed(place(1, 12));
+}
+
+fn seen(image: &Image) -> u64 {
+    image.seen().unwrap_or_default().0
+}
+
+#[test]
+fn what_was_kept_is_there_again() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("state/clients/jim");
+    some_life(&path);
+    let (_, image, kept) = Journal::open(Some(&path), &user("jim"));
+    assert_eq!((Vec::from(image.posts.clone()), kept.sent_again), (vec![post(2)], 1));
+    assert!(kept.last_used.is_some());
+    let session = image.session.unwrap();
+    assert_eq!((session.token.clone(), session.seen), (Token([1; 32]), Seq(12)));
+    let places: Vec<_> = session.places().collect();
+    assert_eq!(places, [(&Conversation::Group(group("General")), Seq(20))]);
+}
+
+#[test]
+fn nobody_else_can_read_it_even_where_it_was_readable() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("state/clients/jim");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    some_life(&path);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!((mode(path.parent().unwrap()), mode(&home.path().join("state"))), (0o700, 0o700));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    drop(open(&path));
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn a_tail_that_is_torn_anywhere_was_never_there() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    some_life(&path);
+    let whole = fs::read(&path).unwrap();
+    let mut seens = Vec::new();
+    for length in 0..=whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let (journal, image) = open(&path);
+        seens.push(seen(&image));
+        // It is appended to as if nothing had been there.
+        journal.began(&user("Jim"), &welcome(2, 99), 1);
+        drop(journal);
+        assert_eq!(seen(&open(&path).1), 99);
+    }
+    assert!(seens.is_sorted());
+    assert_eq!((seens.first(), seens.last()), (Some(&0), Some(&12)));
+    assert!(seens.contains(&10));
+}
+
+#[test]
+fn of_a_file_that_is_damaged_in_the_middle_the_rest_is_used() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    some_life(&path);
+    let whole = fs::read(&path).unwrap();
+    let mut found = [0, 0, 0];
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        fs::write(&path, bytes).unwrap();
+        let (journal, image, kept) = Journal::open(Some(&path), &user("Jim"));
+        match kept.trouble {
+            Some(KeepError::Foreign) => found[0] += 1,
+            Some(KeepError::Damaged) => found[1] += 1,
+            None => found[2] += 1,
+            Some(other) => panic!("{other}"),
+        }
+        assert!([0, 10, 12].contains(&seen(&image)), "at {at}: a place that never was");
+        assert!(image.posts.iter().all(|known| *known == post(1) || *known == post(2)));
+        drop(journal);
+    }
+    assert!(found.iter().all(|&times| times > 0), "{found:?}");
+}
+
+#[test]
+fn behind_a_damage_only_a_session_that_begins_says_how_far_the_client_came() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    some_life(&path);
+    let before = fs::read(&path).unwrap().len();
+    {
+        let (journal, _) = open(&path);
+        journal.began(&user("Jim"), &welcome(2, 500), 1);
+        journal.handed(place(1, 510));
+    }
+    let mut bytes = fs::read(&path).unwrap();
+    // What a session begins with is behind what was compacted; its token is at the end of the record.
+    let begins = bytes.windows(32).position(|window| window == [2; 32]).unwrap();
+    assert!(begins < before + 200);
+    bytes[begins] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let (journal, image, kept) = Journal::open(Some(&path), &user("Jim"));
+    assert!(matches!(kept.trouble, Some(KeepError::Damaged)));
+    assert_eq!((seen(&image), image.session.unwrap().token), (12, Token([1; 32])));
+    // And from then on it is trusted again.
+    journal.handed(place(0, 13));
+    drop(journal);
+    assert_eq!(seen(&open(&path).1), 13);
+}
+
+#[test]
+fn one_client_at_a_time_uses_it() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (first, _) = open(&path);
+    first.began(&user("Jim"), &welcome(1, 10), 1);
+    assert!(matches!(trouble(&path, "Jim"), KeepError::InUse));
+    first.handed(place(1, 11));
+    let keeper = Keeper::new(first);
+    let of_the_link = keeper.share();
+    drop(keeper);
+    // The link may live on for a moment; what it says is forgotten.
+    let (_second, image) = open(&path);
+    of_the_link.handed(place(1, 12));
+    assert_eq!(seen(&image), 11);
+}
+
+#[test]
+fn what_is_no_journal_or_somebody_elses_is_left_alone() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    some_life(&path);
+    assert!(matches!(trouble(&path, "Ann"), KeepError::OtherName(name) if name == user("Jim")));
+    assert_eq!(seen(&open(&path).1), 12);
+    fs::write(&path, "dear diary").unwrap();
+    assert!(matches!(trouble(&path, "Jim"), KeepError::Foreign));
+    assert_eq!(fs::read(&path).unwrap(), b"dear diary");
+    assert!(matches!(trouble(home.path(), "Jim"), KeepError::Io(_)));
+    assert!(matches!(trouble(&path.join("below"), "Jim"), KeepError::Io(_)));
+}
+
+#[test]
+fn it_is_compacted_while_it_is_used_and_says_the_same() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    journal.asked(&post(1));
+    let mut longest = 0;
+    for seen in 11..150_000 {
+        journal.handed(place(1, seen));
+        if seen % 1_000 == 0 {
+            longest = fs::metadata(&path).unwrap().len().max(longest);
+        }
+    }
+    assert!(longest < 2 * 1024 * 1024, "{longest} bytes");
+    assert!(matches!(trouble(&path, "Jim"), KeepError::InUse), "it is locked all the same");
+    drop(journal);
+    let (_, image) = open(&path);
+    assert_eq!((seen(&image), image.posts.len()), (149_999, 1));
+    assert!(fs::metadata(&path).unwrap().len() < 1_000);
+}
+
+#[test]
+fn a_session_that_has_ended_moves_no_place() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    journal.began(&user("Jim"), &welcome(1, 1_000), 1);
+    journal.began(&user("Jim"), &welcome(2, 8), 2);
+    journal.handed(place(1, 1_005));
+    journal.resumed(&Token([3; 32]));
+    drop(journal);
+    let session = open(&path).1.session.unwrap();
+    assert_eq!((session.seen, session.token), (Seq(8), Token([3; 32])));
+}
+
+#[test]
+fn only_posts_are_kept_and_no_more_than_may_wait() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    journal.asked(&Request::Join { group: group("tea") });
+    for number in 0..POSTS_KEPT_MAX + 10 {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_le_bytes());
+        journal.asked(&Request::Private { to: user("Ann"), id: PostId(id), body: body("hi") });
+    }
+    drop(journal);
+    assert_eq!(open(&path).1.posts.len(), POSTS_KEPT_MAX);
+}
+
+#[test]
+fn a_group_that_was_left_is_forgotten() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    let tea = || Membership { group: group("tea"), head: Seq(5) };
+    let join = Request::Join { group: group("tea") };
+    journal.answered(&join, &Ok(Response::Joined { seq: Seq(11), membership: tea() }));
+    let leave = Request::Leave { group: group("General") };
+    journal.answered(&leave, &Ok(Response::Left { seq: Seq(12), group: group("General") }));
+    drop(journal);
+    let session = open(&path).1.session.unwrap();
+    assert_eq!(session.places().collect::<Vec<_>>(), [(&Conversation::Group(group("tea")), Seq(11))]);
+}
