@@ -109,7 +109,7 @@ pub struct ServerProgram {
     process: Process,
     output: Output,
     diagnostics: Output,
-    _home: Home,
+    home: Home,
     /// Held open: an output that is gone is another thing than one that nobody reads.
     _unread: Option<std::io::PipeReader>,
 }
@@ -183,6 +183,57 @@ impl ServerProgram {
         finish(&process, &output, &diagnostics)
     }
 
+    /// Runs it with these arguments and no others, and waits for its end: for what it can do beside serving.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn run(home: &Home, arguments: &[&str]) -> Finished {
+        let mut command = Command::new(&programs().server);
+        command.args(arguments).env_clear().envs(home.environment());
+        let Started { process, output, diagnostics, .. } =
+            start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+        finish(&process, &output, &diagnostics)
+    }
+
+    /// The same, with a standard output that nobody reads any more.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn run_unheard(home: &Home, arguments: &[&str]) -> Finished {
+        let (unread, output) = std::io::pipe().expect("a pipe");
+        drop(unread);
+        let mut command = Command::new(&programs().server);
+        command.args(arguments).env_clear().envs(home.environment());
+        let Started { process, output, diagnostics, .. } = start(command.stdin(Stdio::null()).stdout(output));
+        finish(&process, &output, &diagnostics)
+    }
+
+    /// Starts it on any free port as somebody does who has read nothing: it keeps things where it wants to.
+    ///
+    /// # Panics
+    /// When it does not say that it listens.
+    pub fn start_at_home(home: &Home) -> ServerProgram {
+        let mut command = Command::new(&programs().server);
+        command.args(["--listen", "127.0.0.1:0"]).env_clear().envs(home.environment());
+        ServerProgram::wait_for(home.clone(), command.stdin(Stdio::null()).stdout(Stdio::piped()))
+            .unwrap_or_else(|said| panic!("the server did not start: {said}"))
+    }
+
+    /// Starts it on any free port where no file may have more than so many KiB, as if the disk were full then.
+    ///
+    /// # Errors
+    /// What it says, when it does not say that it listens.
+    pub fn start_with_room_for(kib: u32, arguments: &[&str]) -> Result<ServerProgram, String> {
+        let home = Home::new();
+        let whole = server_command(&home, 0, arguments);
+        let mut command = Command::new("bash");
+        // Without the trap the system would end the program, where a full disk is only an error.
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"")]);
+        command.arg(whole.get_program()).args(whole.get_args());
+        command.env_clear().envs(home.environment()).stdin(Stdio::null()).stdout(Stdio::piped());
+        ServerProgram::wait_for(home, &mut command)
+    }
+
     /// Starts it with a standard output that nobody reads.
     ///
     /// # Panics
@@ -193,7 +244,7 @@ impl ServerProgram {
         let Started { process, output, diagnostics, .. } =
             start(server_command(&home, 0, &[]).stdout(output));
         let port = diagnostics.find(port_in).expect("the server says where it listens");
-        ServerProgram { port, process, output, diagnostics, _home: home, _unread: Some(unread) }
+        ServerProgram { port, process, output, diagnostics, home, _unread: Some(unread) }
     }
 
     /// Asks it to list its clients.
@@ -204,12 +255,16 @@ impl ServerProgram {
     fn try_start(port: u16, arguments: &[&str]) -> Result<ServerProgram, String> {
         let home = Home::new();
         let mut command = server_command(&home, port, arguments);
-        let Started { process, output, diagnostics, .. } = start(&mut command);
+        ServerProgram::wait_for(home, &mut command)
+    }
+
+    fn wait_for(home: Home, command: &mut Command) -> Result<ServerProgram, String> {
+        let Started { process, output, diagnostics, .. } = start(command);
         let started = output.line(0);
         let port = diagnostics.find(port_in);
         match (started.as_deref(), port) {
             (Some("Server is listening!"), Some(port)) => {
-                Ok(ServerProgram { port, process, output, diagnostics, _home: home, _unread: None })
+                Ok(ServerProgram { port, process, output, diagnostics, home, _unread: None })
             }
             _ => Err(format!("{output}{diagnostics}")),
         }
@@ -223,6 +278,11 @@ impl ServerProgram {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Its home directory.
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Its process number.
@@ -255,6 +315,14 @@ impl ServerProgram {
     /// When it does not.
     pub fn stop(self) -> Finished {
         self.process.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait(self) -> Finished {
         finish(&self.process, &self.output, &self.diagnostics)
     }
 }
@@ -264,6 +332,9 @@ fn server_command(home: &Home, port: u16, arguments: &[&str]) -> Command {
     command.args(["--listen", &format!("127.0.0.1:{port}")]);
     if !arguments.contains(&"--log") {
         command.args(["--log", "info"]);
+    }
+    if !arguments.contains(&"--data") {
+        command.arg("--in-memory");
     }
     command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::null()).stdout(Stdio::piped());
     command

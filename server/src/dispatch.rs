@@ -140,19 +140,27 @@ impl Dispatch {
         (dispatch, door)
     }
 
-    /// Applies what the log has kept from before. Nobody is served until this has been done.
+    /// Applies what the log has kept from before. Nobody is served until this has been done. A server that is told to
+    /// stop meanwhile begins nothing.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
     pub(crate) async fn restore(&mut self) -> Result<(), LogError> {
         let head = self.log.head();
         let mut entries = self.log.follow(self.chat.world().head());
-        while self.chat.world().head() < head
-            && let Some(batch) = entries.next().await
-        {
+        let shutdown = self.lifetime.shutdown.clone();
+        while self.chat.world().head() < head {
+            let batch = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                batch = entries.next() => batch,
+            };
+            let Some(batch) = batch else { break };
             for entry in batch? {
                 self.chat.restore(&entry);
             }
+            // What is still in memory comes without a wait, and the signal that tells us to stop needs a turn.
+            tokio::task::yield_now().await;
         }
         self.chat.begin(clock::now(), &mut self.effects);
         self.carry_out()

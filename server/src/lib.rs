@@ -12,8 +12,8 @@
 //! - `replay`: what a client missed, on its way into its outbox.
 //! - `outbox`: what waits for one connection: bounded, encoded once, written together.
 //!
-//! Beside them, [`config`] names every bound and deadline, and [`console`] says on standard output what an operator
-//! wants to see.
+//! Beside them, [`config`] names every bound and deadline, [`data`] is where a server keeps things, [`console`] says on
+//! standard output what an operator wants to see, and [`tools`] are what an operator does with a log beside serving it.
 //!
 //! What always holds:
 //!
@@ -36,11 +36,13 @@ mod clock;
 pub mod config;
 mod connection;
 pub mod console;
+pub mod data;
 mod dispatch;
 pub mod listener;
 pub mod log;
 mod outbox;
 mod replay;
+pub mod tools;
 
 use archive::Archive;
 use chat::effect::NodeId;
@@ -91,7 +93,7 @@ pub enum ServeError {
 
 impl Server {
     /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from earlier runs is
-    /// restored first. Without anything `kept`, what is said is told to those who are there, and to nobody later.
+    /// restored first, unless it is cancelled meanwhile. Without anything `kept`, what is said is told to those who are there, and to nobody later.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
@@ -129,6 +131,10 @@ impl Server {
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
         let Server { config, dispatch, door, lifetime: Lifetime { shutdown, end } } = self;
+        if shutdown.is_cancelled() {
+            // Perhaps before everything was restored: nobody may be served by that.
+            return Ok(());
+        }
         let mut dispatching = tokio::spawn(dispatch.run());
         let listener = Listener::new(door, config, shutdown.clone());
         let ended = tokio::select! {

@@ -1,16 +1,19 @@
 //! `chatroom-server`: arguments, logging, which log to open; runs until told to stop.
 
+use std::io::BufWriter;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use chatroom_proto::{GroupName, Keeps};
 use chatroom_server::config::{self, Config};
 use chatroom_server::console::Console;
+use chatroom_server::data::default_data;
 use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
-use chatroom_server::{Monitor, Server, listener};
-use clap::Parser;
+use chatroom_server::{Monitor, Server, listener, tools};
+use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -30,6 +33,9 @@ Signals: SIGTERM, SIGHUP and Ctrl-C say goodbye to everyone and stop the server;
 address, name and groups to the diagnostics."
 )]
 struct Arguments {
+    #[command(subcommand)]
+    tool: Option<Tool>,
+
     /// Where to listen: an address or a name of this machine. Only this machine can reach 127.0.0.1; others reach 0.0.0.0
     /// and [::].
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", env = "CHATROOM_LISTEN")]
@@ -44,18 +50,40 @@ struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..))]
     groups_max: u32,
 
-    /// Keep everything in this directory, so that a restart or a crash forgets nothing [default: in memory].
-    #[arg(long, value_name = "DIRECTORY", env = "CHATROOM_DATA")]
+    /// Keep everything in this directory, so that a restart or a crash forgets nothing [default: chatroom-server in
+    /// $XDG_STATE_HOME or ~/.local/state].
+    #[arg(long, global = true, value_name = "DIRECTORY", env = "CHATROOM_DATA")]
     data: Option<PathBuf>,
 
-    /// With --data, what an acknowledged message survives.
-    #[arg(long, value_enum, default_value_t = Durability::Full, requires = "data", env = "CHATROOM_DURABILITY")]
+    /// Keep nothing: what is said is told to those who are there, and a restart forgets everything.
+    #[arg(long, conflicts_with_all = ["data", "durability", "keep_days"], env = "CHATROOM_IN_MEMORY")]
+    in_memory: bool,
+
+    /// What an acknowledged message survives.
+    #[arg(long, value_enum, default_value_t = Durability::Full, env = "CHATROOM_DURABILITY")]
     durability: Durability,
+
+    /// Delete what was said after so many days; 0 keeps it for ever.
+    #[arg(long, value_name = "DAYS", default_value_t = 0, env = "CHATROOM_KEEP_DAYS")]
+    keep_days: u32,
 
     /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a filter in the syntax of
     /// tracing's `EnvFilter`.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "RUST_LOG")]
     log: EnvFilter,
+}
+
+/// What else can be done with what a server keeps.
+#[derive(Debug, Subcommand)]
+enum Tool {
+    /// Read everything that is kept, and say whether it is whole.
+    Verify,
+    /// Write what was said in a group to standard output, as lines of JSON. A server may be running.
+    Export {
+        /// The group's name.
+        #[arg(value_parser = |name: &str| GroupName::parse(name))]
+        group: GroupName,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -69,7 +97,11 @@ async fn main() -> ExitCode {
             std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
         )
         .init();
-    match run(arguments).await {
+    let done = match &arguments.tool {
+        Some(tool) => use_tool(tool, &arguments),
+        None => run(arguments).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("chatroom-server: {error:#}");
@@ -83,6 +115,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (output, _output_guard) = lossy(std::io::stdout());
     let mut config = Config { console: Console::new(output), ..Config::default() };
     config.limits.groups_max = *groups_max;
+    config.limits.keeps = match (arguments.in_memory, arguments.keep_days) {
+        (true, _) => Keeps::Nothing,
+        (false, 0) => Keeps::Everything,
+        (false, days) => Keeps::Days(days),
+    };
     config.connections_max = allowed_connections(*connections_max)?;
     let socket = resolve(listen).await.and_then(|listen| Ok(listener::bind(listen)?)).with_context(|| {
         format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
@@ -92,9 +129,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let shutdown = CancellationToken::new();
     stop_on_signals(&shutdown)?;
-    let server = Server::open(open_log(&arguments)?, None, config, shutdown)
+    let server = Server::open(open_log(&arguments)?, None, config, shutdown.clone())
         .await
         .context("can't restore the chat")?;
+    if shutdown.is_cancelled() {
+        info!("stopped before anybody was served");
+        return Ok(());
+    }
     report_clients_on_signal(server.monitor())?;
     info!(%address, connections_max, groups_max, "listening");
     console.listening();
@@ -105,9 +146,31 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The log that was asked for.
 fn open_log(arguments: &Arguments) -> anyhow::Result<Arc<dyn Log>> {
-    let Some(directory) = &arguments.data else { return Ok(Arc::new(MemoryLog::new())) };
+    if arguments.in_memory {
+        return Ok(Arc::new(MemoryLog::new()));
+    }
+    let directory = data(arguments)?;
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping everything");
-    Ok(Arc::new(SqliteLog::open(directory, arguments.durability)?))
+    Ok(Arc::new(SqliteLog::open(&directory, arguments.durability)?))
+}
+
+/// Where things are kept.
+fn data(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    let data = arguments.data.clone().or_else(default_data);
+    data.context(
+        "there is no home directory to keep things in: choose a directory with --data, or --in-memory",
+    )
+}
+
+fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
+    let directory = data(arguments)?;
+    match tool {
+        Tool::Verify => println!("{}", tools::verify(&directory)?),
+        Tool::Export { group } => {
+            tools::export(&directory, group, &mut BufWriter::new(std::io::stdout().lock()))?;
+        }
+    }
+    Ok(())
 }
 
 async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {

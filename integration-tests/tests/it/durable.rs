@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use chatroom_proto::{Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag};
+use chatroom_proto::{
+    CloseReason, Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag,
+};
 use chatroom_server::chat::effect::{Deed, Entry};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
+use chatroom_server::{Config, Server};
 use futures_util::StreamExt;
 use integration_tests::guest::{Guest, group, hello, post_id, public, user};
 use integration_tests::process::Exit;
 use integration_tests::program::ServerProgram;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// A place to keep things, gone with the test.
 fn data() -> TempDir {
@@ -219,4 +225,55 @@ async fn kept_of_copy(directory: &Path, wal: Option<&[u8]>) -> Result<Vec<Entry>
         fs::write(copy.path().join("log.sqlite-wal"), wal).expect("written");
     }
     kept(copy.path()).await
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_the_server_with_a_clear_error_and_everything_acknowledged_is_kept() {
+    let data = data();
+    let arguments = ["--data", data.path().to_str().expect("text")];
+    let server = ServerProgram::start_with_room_for(400, &arguments).expect("there is room to begin");
+    let mut jim = Guest::come(server.address(), "jim").await;
+    let text = "x".repeat(7_000);
+    let mut acknowledged = Vec::new();
+    for number in 0.. {
+        jim.try_say_with(Tag(number), public("General", number.into(), &text)).await;
+        let Some(frame) = jim.try_frame().await else { break };
+        match frame {
+            ServerFrame::Response { result: Ok(Response::Posted { seq, .. }), .. } => {
+                acknowledged.push((post_id(number.into()), seq));
+            }
+            ServerFrame::Notification(Notification::Closing(CloseReason::Failed)) => break,
+            other => panic!("not posted: {other:?}"),
+        }
+    }
+    let ended = tokio::task::spawn_blocking(move || server.wait()).await.expect("ended");
+    assert_eq!(ended.exit, Exit::Code(1));
+    assert!(ended.diagnostics.contains("can't write the log"), "{}", ended.diagnostics);
+    assert!(acknowledged.len() > 20, "there was room for some: {}", acknowledged.len());
+
+    let full = ServerProgram::start_with_room_for(0, &arguments);
+    let said = full.expect_err("nothing can be written");
+    assert!(said.contains("is the disk full"), "{said}");
+
+    let kept = posts(&kept(data.path()).await.expect("a log that can be read"));
+    assert!(kept.starts_with(&acknowledged), "{} of {}", kept.len(), acknowledged.len());
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_while_it_restores_begins_nothing() {
+    let data = data();
+    let server = start(&data);
+    Guest::come(server.address(), "jim").await.do_(public("General", 1, "kept")).await;
+    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+    let log = Arc::new(SqliteLog::open(data.path(), Durability::Full).expect("a log"));
+    let before = log.head();
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    let server = Server::open(Arc::<SqliteLog>::clone(&log), None, Config::default(), shutdown);
+    let server = server.await.expect("nothing is wrong with that");
+    let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    server.run(socket).await.expect("it ends");
+    drop(log);
+    let entries = kept(data.path()).await.expect("a log that can be read");
+    assert_eq!(entries.last().map(|entry| entry.seq), Some(before), "nothing has begun");
 }

@@ -21,3 +21,4 @@ mod terminal_lost;
 mod terminal_names;
 mod terminal_text;
 mod tidy;
+mod tools;

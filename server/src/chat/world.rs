@@ -189,6 +189,11 @@ impl World {
         self.head
     }
 
+    /// The groups' names, in the order of creation.
+    pub fn group_names(&self) -> impl Iterator<Item = &GroupName> {
+        self.groups.values().map(|group| &group.name)
+    }
+
     /// One session.
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id)

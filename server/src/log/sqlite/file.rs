@@ -49,6 +49,9 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a write waits for another program's lock, [`BUSY_TIMEOUT`] each time.
 const BUSY_ATTEMPTS_MAX: u32 = 12;
 
+/// What an operator looks for first when a log can't be written.
+const ROOM: &str = "is the disk full, or the directory read-only?";
+
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
@@ -62,7 +65,7 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Opens the file, or begins one.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<LogFile, LogError> {
-        let doing = || format!("can't open the log {}", path.display());
+        let doing = || format!("can't open the log {} ({ROOM})", path.display());
         // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
         let mut options = OpenOptions::new();
         let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
@@ -239,11 +242,11 @@ fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
         change.execute_batch(&format!("PRAGMA user_version = {SCHEMA}"))?;
         change.commit()
     };
-    write(db).map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
+    write(db).map_err(|source| storage(format!("can't write to the log {} ({ROOM})", path.display()), source))
 }
 
 /// Checks the write-ahead log, which nobody may be writing.
-fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
+pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
     let path = path.with_extension("sqlite-wal");
     let doing = || format!("can't read {}", path.display());
     let damage =

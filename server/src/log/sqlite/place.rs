@@ -7,6 +7,9 @@ use std::path::Path;
 
 use super::LogError;
 
+/// The file that is locked.
+const LOCK: &str = "lock";
+
 /// Makes a directory, unless it is there, for nobody else's eyes.
 pub(super) fn make(directory: &Path) -> io::Result<()> {
     let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
@@ -24,7 +27,7 @@ pub(super) fn sync(directory: &Path) -> io::Result<()> {
 
 /// Locks a directory until the file is closed.
 pub(super) fn lock(directory: &Path) -> Result<File, LogError> {
-    let path = directory.join("lock");
+    let path = directory.join(LOCK);
     let doing = || format!("can't lock the data directory {}", directory.display());
     let mut options = OpenOptions::new();
     let opened = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
@@ -37,4 +40,10 @@ pub(super) fn lock(directory: &Path) -> Result<File, LogError> {
         }),
         Err(TryLockError::Error(source)) => Err(LogError::Storage { doing: doing(), source: source.into() }),
     }
+}
+
+/// Locks a directory that nobody uses. Makes no file.
+pub(super) fn lock_unless_used(directory: &Path) -> Option<File> {
+    let file = File::open(directory.join(LOCK)).ok()?;
+    file.try_lock().ok().map(|()| file)
 }

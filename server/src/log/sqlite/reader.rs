@@ -6,9 +6,10 @@ use std::sync::Arc;
 use chatroom_proto::{Seq, codec};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-use super::file::storage;
+use super::file::{self, storage};
+use super::place;
 use super::schema::{self, Found};
-use super::{Base, Batch, FILE_NAME, LogError};
+use super::{Base, Batch, Durability, FILE_NAME, LogError};
 use crate::chat::effect::Entry;
 
 /// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
@@ -27,6 +28,18 @@ impl LogReader {
             Found::Empty => return Err(LogError::Corrupt(format!("{} is empty", path.display()))),
         }
         Ok(reader)
+    }
+
+    /// The same, after a look at what SQLite would drop without a word; not while a server uses the log, which has
+    /// looked itself.
+    ///
+    /// # Errors
+    /// [`LogError`]; for a log that is damaged, [`LogError::Corrupt`].
+    pub fn open_checked(directory: &Path) -> Result<LogReader, LogError> {
+        if let Some(_lock) = place::lock_unless_used(directory) {
+            file::check(&directory.join(FILE_NAME), Durability::Full)?;
+        }
+        LogReader::open(directory)
     }
 
     pub(super) fn open_file(path: &Path) -> Result<LogReader, LogError> {

@@ -1,0 +1,83 @@
+//! Whether a log is whole.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use chatroom_proto::{Seq, UnixMillis};
+
+use super::{ToolError, read_through, time};
+use crate::chat::effect::{Record, Thread};
+use crate::log::LogReader;
+
+/// What a log has that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// How many entries.
+    pub entries: u64,
+    /// How many of these are posts that took effect.
+    pub posts: u64,
+    /// How many groups there are.
+    pub groups: usize,
+    /// When the first and the last of the entries were proposed.
+    pub times: Option<(UnixMillis, UnixMillis)>,
+    /// The last entry that was deleted.
+    pub forgotten: Option<Seq>,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary { entries, posts, groups, times, forgotten } = self;
+        write!(f, "the log is whole: {entries} entries, {posts} posts, {groups} groups")?;
+        if let Some((first, last)) = times {
+            write!(f, ", from {} to {}", time(*first), time(*last))?;
+        }
+        forgotten.map_or(Ok(()), |until| write!(f, "; everything up to {until} was deleted"))
+    }
+}
+
+/// Reads the whole log in this directory: checksums, order and gaps, and that every post says truly which post of its
+/// conversation it follows.
+///
+/// # Errors
+/// [`ToolError`] says what is wrong, and where.
+pub fn verify(directory: &Path) -> Result<Summary, ToolError> {
+    let mut log = LogReader::open_checked(directory)?;
+    let forgotten = log.base()?.map(|base| base.seq);
+    let mut links = Links { begins: forgotten.unwrap_or(Seq::ZERO), newest: HashMap::new() };
+    let (mut entries, mut posts, mut times) = (0, 0, None);
+    let world = read_through(&mut log, |entry, record| {
+        let at = entry.proposal.at;
+        entries += 1;
+        times = Some((times.map_or(at, |(first, _)| first), at));
+        record.map_or(Ok(()), |record| {
+            posts += 1;
+            links.follow(&record)
+        })
+    })?;
+    Ok(Summary { entries, posts, groups: world.group_names().count(), times, forgotten })
+}
+
+/// The newest post of every conversation.
+struct Links {
+    /// Up to here everything was deleted.
+    begins: Seq,
+    newest: HashMap<Thread, Seq>,
+}
+
+impl Links {
+    fn follow(&mut self, Record { thread, post, .. }: &Record) -> Result<(), ToolError> {
+        let before = self.newest.insert(*thread, post.seq);
+        let is_true = match before {
+            Some(before) => post.prev == before,
+            None => post.prev <= self.begins,
+        };
+        // Of two people who talk to very many others, the chat forgets that they have talked.
+        let has_forgotten = matches!(thread, Thread::Pair(..)) && post.prev == Seq::ZERO;
+        if is_true || has_forgotten {
+            return Ok(());
+        }
+        let follows = before.unwrap_or(self.begins);
+        Err(ToolError::Link { at: post.seq, says: post.prev, follows })
+    }
+}
