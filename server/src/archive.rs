@@ -126,8 +126,8 @@ impl Archive {
             Writer::new((opened.db, opened.state), log, world.clone(), waiting, Handle::current());
         let (asks, reader) = start_reader(&path, "archive-reader")?;
         let (searches, searcher) = start_reader(&path, "archive-search")?;
-        let marker = path.clone();
-        let writer = Thread::start("archive", move || writer.run(&marker))
+
+        let writer = Thread::start("archive", move || writer.run(&path))
             .map_err(|source| file::storage("can't start the archive's thread", source))?;
         let archive = Archive(Arc::new(Inner {
             asks: Some(asks),

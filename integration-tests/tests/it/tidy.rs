@@ -50,6 +50,16 @@ const RULES: &[Rule] = &[
         because: "the log knows entries and never the chat",
     },
     Rule {
+        part: "server/src/archive.rs",
+        never: ARCHIVE_NEVER,
+        because: "the archive follows a log and folds it",
+    },
+    Rule {
+        part: "server/src/archive",
+        never: ARCHIVE_NEVER,
+        because: "the archive follows a log and folds it",
+    },
+    Rule {
         part: "server/src/connection.rs",
         never: &["chat::Chat", "chat::World", "World", "crate::log", "dyn Log", "MemoryLog"],
         because: "a connection knows the protocol, its outbox and the door to dispatch",
@@ -109,6 +119,20 @@ const CHAT_NEVER: &[&str] = &[
     "crate::connection",
     "crate::outbox",
     "crate::clock",
+];
+
+/// It knows entries and the world that they make, and the trait of logs.
+const ARCHIVE_NEVER: &[&str] = &[
+    "chat::Chat",
+    "Chat",
+    "MemoryLog",
+    "SqliteLog",
+    "crate::dispatch",
+    "crate::connection",
+    "crate::listener",
+    "crate::outbox",
+    "crate::replay",
+    "std::net",
 ];
 
 fn workspace() -> PathBuf {
