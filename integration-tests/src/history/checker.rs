@@ -305,19 +305,32 @@ impl Reader<'_> {
         }
     }
 
+    /// Every post in safe hands gets its answer. When its sender was killed meanwhile, the answer may have come to it and not
+    /// to its journal; but then the post has a place, or was refused.
     fn check_answered(&self, found: &mut Vec<Violation>) {
-        let mut open: Vec<PostId> = Vec::new();
+        let mut open: Vec<(PostId, bool)> = Vec::new();
         for event in &self.history.events {
             match event {
-                Event::Entrusted(id) => open.push(*id),
-                Event::Acknowledged(id, _) | Event::Refused(id) => open.retain(|other| other != id),
-                Event::Rested(_) => {
+                Event::Entrusted(id) => open.push((*id, false)),
+                Event::Acknowledged(id, _) | Event::Refused(id) => open.retain(|(other, _)| other != id),
+                Event::Killed => open.iter_mut().for_each(|(_, was_killed)| *was_killed = true),
+                Event::Rested(seq) => {
+                    open.retain(|(id, was_killed)| !was_killed || self.is_missing(*id, *seq));
                     let lost = open.drain(..);
-                    found.extend(lost.map(|id| Violation::NotAnswered { reader: self.name(), id }));
+                    found.extend(lost.map(|(id, _)| Violation::NotAnswered { reader: self.name(), id }));
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Whether nobody knows a place of a post that can't have been refused.
+    fn is_missing(&self, id: PostId, until: Seq) -> bool {
+        let may_be_refused = match self.facts.sent.get(&id) {
+            Some((_, Conversation::Group(group))) => self.stays.surely_in(&group.key(), until).is_none(),
+            _ => false,
+        };
+        !may_be_refused && !self.facts.places.contains_key(&id)
     }
 
     fn name(&self) -> UserName {

@@ -25,6 +25,8 @@ pub struct Stays {
 struct Spans {
     sure: Vec<Span>,
     possible: Vec<Span>,
+    /// Whether it asked to join, and does not know what came of it.
+    joining: bool,
     /// It asked to leave when it had come so far, and does not know what came of it.
     leaving: Option<Seq>,
     /// The newest join and the newest leave that it was told of. The answer to a request that was sent again is the first
@@ -75,9 +77,14 @@ impl Stays {
     fn take_in(&mut self, event: &Event, seen: Seq, known: Seq) {
         match event {
             Event::Welcomed { seq, resumed, groups } => self.welcomed(*seq, *resumed, groups, seen),
-            Event::Joining(group) => Spans::open(&mut self.spans(group).possible, seen),
+            Event::Joining(group) => {
+                let spans = self.spans(group);
+                spans.joining = true;
+                Spans::open(&mut spans.possible, seen);
+            }
             Event::Joined(group, seq) => {
                 let spans = self.spans(group);
+                spans.joining = false;
                 spans.joined = spans.joined.max(*seq);
                 if spans.left < *seq && spans.leaving.is_none_or(|asked| asked < *seq) {
                     spans.leaving = None;
@@ -98,6 +105,9 @@ impl Stays {
                     Spans::close(&mut spans.possible, *seq);
                     // It had asked before it was told that it is in: what it was owed in between is not certain.
                     spans.sure.pop_if(|last| last.to == OPEN);
+                    if spans.joining {
+                        Spans::open(&mut spans.possible, *seq);
+                    }
                 }
             }
             Event::Rested(seq) => self.rested = self.rested.max(*seq),

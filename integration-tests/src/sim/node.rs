@@ -185,6 +185,9 @@ impl Sim {
                         self.put(id, ServerFrame::Notification(notification.clone()));
                     }
                 }
+                Effect::Tell { connection, notification } => {
+                    self.put(connection.0, ServerFrame::Notification(notification));
+                }
                 Effect::Read { connection, tag, read } => {
                     let delay = self.chance.between(1, 80);
                     self.after(delay, What::Finds(self.epoch, connection.0, tag, Box::new(read)));
