@@ -20,7 +20,10 @@ struct Wanted {
 
 fn main() -> ExitCode {
     let Some(Wanted { seeds, from, fault, journal }) = wanted() else {
-        eprintln!("usage: sim [--seeds N] [--from SEED] [--fault NAME] [--journal PERSON], where NAME is one of {:?}", Fault::ALL);
+        eprintln!(
+            "usage: sim [--seeds N] [--from SEED] [--fault NAME] [--journal PERSON], where NAME is one of {:?}",
+            Fault::ALL
+        );
         return ExitCode::from(2);
     };
     let began = Instant::now();

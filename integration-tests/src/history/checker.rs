@@ -126,7 +126,9 @@ impl Violation {
     /// What it is counted as.
     pub fn kind(&self) -> Kind {
         match self {
-            Violation::NotKept { .. } | Violation::NotShown { .. } | Violation::NotAnswered { .. } => Kind::Lost,
+            Violation::NotKept { .. } | Violation::NotShown { .. } | Violation::NotAnswered { .. } => {
+                Kind::Lost
+            }
             Violation::ShownTwice { .. } | Violation::KeptTwice { .. } => Kind::Doubled,
             Violation::OutOfOrder { .. } | Violation::Disagreement { .. } => Kind::Reordered,
             Violation::Gap { .. } => Kind::Gap,

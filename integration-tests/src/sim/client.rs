@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use chatroom_proto::{
-    ClientFrame, Conversation, GroupName, Hello, Notification, PostId, Proof, Refusal, Request, Response, Seq,
-    ServerFrame, Tag, Token, VersionRange, Welcome,
+    ClientFrame, Conversation, GroupName, Hello, Notification, PostId, Proof, Refusal, Request, Response,
+    Seq, ServerFrame, Tag, Token, VersionRange, Welcome,
 };
 
 use super::{Broken, Fault, Tally};
@@ -249,12 +249,7 @@ impl Client {
         }
     }
 
-    fn hear_answer(
-        &mut self,
-        tag: Tag,
-        result: Result<Response, Refusal>,
-        desk: &mut Desk<'_>,
-    ) -> bool {
+    fn hear_answer(&mut self, tag: Tag, result: Result<Response, Refusal>, desk: &mut Desk<'_>) -> bool {
         if self.due.pop_front() != Some(tag) {
             desk.broken.push(Broken::AnswerOutOfTurn { client: self.number, tag: tag.0 });
             return true;

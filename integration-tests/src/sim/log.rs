@@ -76,5 +76,9 @@ impl Log {
 
 /// All of it mostly, and at least one of what there is.
 fn portion(of: usize, chance: &mut Chance) -> usize {
-    if of == 0 || chance.once_in(3) { of.min(1) } else { chance.between(of.div_ceil(2) as u64, of as u64) as usize }
+    if of == 0 || chance.once_in(3) {
+        of.min(1)
+    } else {
+        chance.between(of.div_ceil(2) as u64, of as u64) as usize
+    }
 }

@@ -267,8 +267,10 @@ impl Sim {
         let missed = self.archive.replay(&pump.replay).notifications;
         let count = (self.chance.between(1, 12) as usize).min(missed.len());
         pump.is_last = count == missed.len();
-        pump.replay.after = missed[..count].last().and_then(crate::guest::seq_of).unwrap_or(pump.replay.until);
-        let mut part: Vec<ServerFrame> = missed.into_iter().take(count).map(ServerFrame::Notification).collect();
+        pump.replay.after =
+            missed[..count].last().and_then(crate::guest::seq_of).unwrap_or(pump.replay.until);
+        let mut part: Vec<ServerFrame> =
+            missed.into_iter().take(count).map(ServerFrame::Notification).collect();
         if pump.is_last {
             let caught_up = Notification::CaughtUp { seq: pump.replay.until };
             part.push(ServerFrame::Notification(caught_up));

@@ -37,7 +37,8 @@ impl<T> Pipe<T> {
 
     /// What has arrived by now, if something has: a frame, or the end.
     pub(super) fn arrive(&mut self, now: u64) -> Option<Option<T>> {
-        let has_arrived = self.under_way.front().is_some_and(|(at, _)| *at <= now && self.stalled_until <= now);
+        let has_arrived =
+            self.under_way.front().is_some_and(|(at, _)| *at <= now && self.stalled_until <= now);
         if has_arrived { self.under_way.pop_front().map(|(_, frame)| frame) } else { None }
     }
 
