@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatroom_proto::{Notification, Said, Seq, UnixMillis};
+use chatroom_proto::{Notification, Said, Seq, UnixMillis, codec};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
@@ -25,7 +25,7 @@ use tokio::time;
 use crate::Kept;
 use crate::chat::effect::{Query, Read, Replay};
 use crate::chat::{Limits, World};
-use crate::log::Log;
+use crate::log::{Base, Log, LogError};
 
 mod file;
 mod forgetting;
@@ -119,7 +119,7 @@ impl Archive {
         if opened.state.head > log.head() {
             return Err(ArchiveError::Ahead { path, archive: opened.state.head, log: log.head() });
         }
-        let oldest = oldest_world();
+        let oldest = oldest_world(&*log)?;
         let world = opened.world.filter(|world| world.head() >= oldest.head()).unwrap_or(oldest);
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
         let (writer, progress) =
@@ -213,10 +213,16 @@ impl Drop for Inner {
     }
 }
 
-/// The world before the oldest entry that the log still has. The one place that would know of a log that was cut at its
-/// old end.
-fn oldest_world() -> World {
-    World::new(Limits::default())
+/// The world before the oldest entry that a log still has.
+///
+/// # Errors
+/// [`LogError`] when the log's base can't be read.
+pub(crate) fn oldest_world(log: &dyn Log) -> Result<World, LogError> {
+    let Some(Base { seq, world }) = log.base()? else { return Ok(World::new(Limits::default())) };
+    match codec::decode::<World>(&world) {
+        Ok(world) if world.head() == seq => Ok(world),
+        _ => Err(LogError::Corrupt(format!("the log is damaged: its base at {seq} can't be read"))),
+    }
 }
 
 fn start_reader(path: &Path, name: &'static str) -> Result<(mpsc::Sender<Ask>, Thread), ArchiveError> {

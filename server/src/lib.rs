@@ -10,6 +10,7 @@
 //! - [`chat`] again: applies each entry, and says who is to hear what.
 //! - [`archive`]: what can be read back: history, search, what a client missed. A view that follows the log.
 //! - `replay`: what a client missed, on its way into its outbox.
+//! - `retention`: what is older than the server keeps is deleted.
 //! - `outbox`: what waits for one connection: bounded, encoded once, written together.
 //!
 //! Beside them, [`config`] names every bound and deadline, [`data`] is where a server keeps things, [`console`] says on
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use chatroom_proto::Keeps;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub mod archive;
@@ -42,6 +44,7 @@ pub mod listener;
 pub mod log;
 mod outbox;
 mod replay;
+mod retention;
 pub mod tools;
 
 use archive::Archive;
@@ -58,6 +61,8 @@ pub struct Server {
     dispatch: Dispatch,
     door: Door,
     lifetime: Lifetime,
+    /// What is older than so many days is deleted, from here.
+    retention: Option<(Arc<dyn Log>, Archive, u32)>,
 }
 
 /// Asks a running server about itself. Cheap to clone.
@@ -112,11 +117,15 @@ impl Server {
                 (None, World::new(config.limits))
             }
         };
+        let retention = match (&archive, config.limits.keeps) {
+            (Some(archive), Keeps::Days(days)) => Some((Arc::clone(&log), archive.clone(), days)),
+            _ => None,
+        };
         let chat = Chat::on(world, NodeId(u64::from_le_bytes(node)), config.limits);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
         let (mut dispatch, door) = Dispatch::new(chat, log, archive, &lifetime);
         dispatch.restore().await?;
-        Ok(Server { config, dispatch, door, lifetime })
+        Ok(Server { config, dispatch, door, lifetime, retention })
     }
 
     /// What to ask about the server while it runs.
@@ -130,10 +139,15 @@ impl Server {
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
-        let Server { config, dispatch, door, lifetime: Lifetime { shutdown, end } } = self;
+        let Server { config, dispatch, door, lifetime: Lifetime { shutdown, end }, retention } = self;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
             return Ok(());
+        }
+        // Ends with this.
+        let mut chores = JoinSet::new();
+        if let Some((log, archive, days)) = retention {
+            chores.spawn(retention::run(log, archive, days));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
         let listener = Listener::new(door, config, shutdown.clone());

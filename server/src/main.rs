@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chatroom_proto::{GroupName, Keeps};
+use chatroom_server::archive::Archive;
 use chatroom_server::config::{self, Config};
 use chatroom_server::console::Console;
 use chatroom_server::data::default_data;
 use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
-use chatroom_server::{Monitor, Server, listener, tools};
+use chatroom_server::{Kept, Monitor, Server, listener, tools};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -129,9 +130,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let shutdown = CancellationToken::new();
     stop_on_signals(&shutdown)?;
-    let server = Server::open(open_log(&arguments)?, None, config, shutdown.clone())
-        .await
-        .context("can't restore the chat")?;
+    let (log, kept) = open_log(&arguments)?;
+    let server = Server::open(log, kept, config, shutdown.clone()).await.context("can't restore the chat")?;
     if shutdown.is_cancelled() {
         info!("stopped before anybody was served");
         return Ok(());
@@ -144,14 +144,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The log that was asked for.
-fn open_log(arguments: &Arguments) -> anyhow::Result<Arc<dyn Log>> {
+/// The log that was asked for, and what it has kept.
+fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Kept>)> {
     if arguments.in_memory {
-        return Ok(Arc::new(MemoryLog::new()));
+        return Ok((Arc::new(MemoryLog::new()), None));
     }
     let directory = data(arguments)?;
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping everything");
-    Ok(Arc::new(SqliteLog::open(&directory, arguments.durability)?))
+    let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
+    let kept = Archive::open(&directory, Arc::clone(&log))?;
+    Ok((log, Some(kept)))
 }
 
 /// Where things are kept.

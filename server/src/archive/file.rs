@@ -17,6 +17,7 @@ use super::index;
 use super::row::{self, seq};
 use super::snapshot::{self, SnapshotError};
 use crate::chat::World;
+use crate::log::LogError;
 
 /// The schema that this program writes, kept in the file's `user_version`. It is also the version of what the columns and
 /// the snapshot mean: a change of the tables, of the image of a world, of what the fold makes of an entry, or of how
@@ -93,6 +94,9 @@ pub enum ArchiveError {
     /// The file was written by something else, or by a newer server.
     #[error("{0}")]
     NotOurs(String),
+    /// The log does not say what it begins with.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The log ends before what the archive has seen of it.
     #[error(
         "the log has lost its end: it has entries up to {log}, and the archive {} has seen up to {archive}. An older copy of the \

@@ -49,8 +49,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a write waits for another program's lock, [`BUSY_TIMEOUT`] each time.
 const BUSY_ATTEMPTS_MAX: u32 = 12;
 
-/// What an operator looks for first when a log can't be written.
-const ROOM: &str = "is the disk full, or the directory read-only?";
+/// What an operator looks for first when a file can't be used.
+const ROOM: &str = "is the disk full, or the directory missing or read-only?";
 
 /// The one connection that writes.
 pub(super) struct LogFile {
@@ -65,7 +65,7 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Opens the file, or begins one.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<LogFile, LogError> {
-        let doing = || format!("can't open the log {} ({ROOM})", path.display());
+        let doing = || format!("can't open the log {}", path.display());
         // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
         let mut options = OpenOptions::new();
         let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
@@ -242,7 +242,7 @@ fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
         change.execute_batch(&format!("PRAGMA user_version = {SCHEMA}"))?;
         change.commit()
     };
-    write(db).map_err(|source| storage(format!("can't write to the log {} ({ROOM})", path.display()), source))
+    write(db).map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
 }
 
 /// Checks the write-ahead log, which nobody may be writing.
@@ -272,5 +272,10 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
+    let doing = match source.sqlite_error_code() {
+        Some(DiskFull | ReadOnly | SystemIoFailure | CannotOpen) => format!("{doing} ({ROOM})"),
+        _ => doing,
+    };
     LogError::Storage { doing, source: source.into() }
 }
