@@ -1,5 +1,6 @@
 //! The kit: what the scenes in `tests/it` are played with.
 //!
+//! - [`chaos`]: a real server that is killed again and again, and clients that write down what they live through.
 //! - [`host`]: a server on a free port, in this process, that stops on drop.
 //! - [`guest`]: a typed guest that speaks the protocol frame by frame, and waits for what it should hear.
 //! - [`dialogue`]: scenes as text, played on a stage.
@@ -13,6 +14,7 @@
 //! - [`process`]: how a program ends, and what it says.
 
 pub mod chance;
+pub mod chaos;
 pub mod dialogue;
 pub mod guest;
 pub mod history;
