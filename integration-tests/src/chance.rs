@@ -11,7 +11,7 @@ impl Chance {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,7 +21,7 @@ impl Chance {
 
     /// A number below this one, which is not zero.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.number() % bound
     }
 
     /// A number from the first to the second, both included.
@@ -41,6 +41,6 @@ impl Chance {
 
     /// The choices of somebody else, which don't change when this one makes more of its own.
     pub fn fork(&mut self) -> Chance {
-        Chance(self.next())
+        Chance(self.number())
     }
 }

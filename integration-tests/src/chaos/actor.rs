@@ -1,16 +1,17 @@
 //! One client: it talks to the server through the client library, and writes down what happens to it before anything else
 //! can happen. It may be killed at any moment at which it waits.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use chatroom_client::client::new_post_id;
 use chatroom_client::{Client, Event as Heard, Events, Options};
-use chatroom_proto::{
-    Conversation, GroupName, Notification, Refusal, Request, Response, Seq, Welcome,
-};
-use futures_util::FutureExt;
+use chatroom_proto::{Conversation, GroupName, Notification, Refusal, Request, Response, Seq, Welcome};
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -130,6 +131,41 @@ impl Part {
     }
 }
 
+/// What a client does next.
+enum Turn {
+    Hear(Option<Heard>),
+    Act,
+    Rest(Seq),
+    /// There are new orders.
+    Obey,
+    End,
+}
+
+/// The events go first: asking for the next one says that the one before is written down, and that must be said before this
+/// client waits for anything, and can be killed. (`tokio::select!` may wait before it asks anybody.)
+async fn next_turn(events: &mut Events, mut otherwise: Pin<&mut impl Future<Output = Turn>>) -> Turn {
+    poll_fn(|context| match events.poll_next_unpin(context) {
+        Poll::Ready(event) => Poll::Ready(Turn::Hear(event)),
+        Poll::Pending => otherwise.as_mut().poll(context),
+    })
+    .await
+}
+
+async fn other_turn(
+    next_act: Instant,
+    talks: bool,
+    rests: Option<Seq>,
+    orders: &mut watch::Receiver<Orders>,
+) -> Turn {
+    if let Some(until) = rests {
+        return Turn::Rest(until);
+    }
+    tokio::select! {
+        () = sleep_until(next_act), if talks => Turn::Act,
+        changed = orders.changed() => if changed.is_ok() { Turn::Obey } else { Turn::End },
+    }
+}
+
 /// One client while it runs.
 struct Life {
     part: Part,
@@ -153,37 +189,34 @@ impl Life {
         loop {
             let Orders { talks, rest, .. } = *orders.borrow_and_update();
             self.state.send_modify(|state| state.unanswered = self.unanswered);
-            tokio::select! {
-                // The events go first: asking for the next one says that the one before is written down. Whatever else is
-                // done, and may be waiting when the client is killed, is done after that.
-                biased;
-                event = events.next() => match event {
-                    Some(event) => self.hear(event),
-                    None => break,
-                },
-                () = sleep_until(next_act), if talks && self.unanswered < UNDER_WAY_MAX => {
-                    if self.act(&client, &mut events).await.is_none() {
-                        break;
-                    }
+            let rests = rest.filter(|rest| *rest > self.resting && self.unanswered == 0);
+            let turn = {
+                let talks = talks && self.unanswered < UNDER_WAY_MAX;
+                let otherwise = pin!(other_turn(next_act, talks, rests, &mut orders));
+                next_turn(&mut events, otherwise).await
+            };
+            let done = match turn {
+                Turn::Hear(Some(event)) => {
+                    self.hear(event);
+                    Some(())
+                }
+                Turn::Act => {
+                    let acted = self.act(&client, &mut events).await;
                     next_act = Instant::now() + Duration::from_micros(self.chance.below(12_000));
+                    acted
                 }
-                () = std::future::ready(()), if rest.is_some_and(|rest| self.may_rest(rest)) => {
-                    self.resting = rest.unwrap_or_default();
-                    self.unanswered += 1;
-                    if client.submit(Request::Ping).await.is_err() {
-                        break;
-                    }
+                Turn::Rest(until) => {
+                    self.resting = until;
+                    self.submit(&client, Request::Ping).await
                 }
-                changed = orders.changed() => if changed.is_err() {
-                    break;
-                },
+                Turn::Obey => Some(()),
+                Turn::Hear(None) | Turn::End => None,
+            };
+            if done.is_none() {
+                break;
             }
         }
         self.state.send_modify(|state| state.ended += 1);
-    }
-
-    fn may_rest(&self, rest: Seq) -> bool {
-        rest > self.resting && self.unanswered == 0
     }
 
     fn welcomed(&mut self, client: &Client, welcome: &Welcome) {

@@ -120,7 +120,7 @@ impl Outbox {
     }
 
     /// The next frame to write; nothing when there is none now.
-    pub fn next(&mut self) -> Option<ServerFrame> {
+    pub fn write(&mut self) -> Option<ServerFrame> {
         if self.writing.is_empty() {
             let next = if self.holding { &mut self.first } else { &mut self.frames };
             self.writing = std::mem::take(next);

@@ -302,7 +302,7 @@ impl Sim {
         let mut last = self.now + self.chance.between(1, 12);
         let mut has_written = false;
         while wire.down.has_room()
-            && let Some(frame) = wire.outbox.next()
+            && let Some(frame) = wire.outbox.write()
         {
             last = wire.down.send(Some(frame), last);
             has_written = true;

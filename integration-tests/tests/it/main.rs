@@ -2,6 +2,7 @@
 
 mod agreement;
 mod archive;
+mod chaos;
 mod coming_back;
 mod crowd;
 mod dialogue;

@@ -235,7 +235,7 @@ impl Fine {
                     self.say(
                         who,
                         place,
-                        Conversation::User(user(PEOPLE[who])),
+                        &Conversation::User(user(PEOPLE[who])),
                         format!("{one} {other}"),
                         &[to],
                     );
@@ -248,7 +248,7 @@ impl Fine {
                         (0..4).filter(|other| *other != who && self.members.contains(&(name, *other)));
                     let others: Vec<usize> = others.collect();
                     let place = Conversation::Group(group(name));
-                    self.say(who, place.clone(), place, name.to_owned(), &others);
+                    self.say(who, place.clone(), &place, name.to_owned(), &others);
                 }
             }
         }
@@ -279,7 +279,7 @@ impl Fine {
     }
 
     /// `place` is what the sender calls the conversation, and `shown` what the readers do.
-    fn say(&mut self, who: usize, place: Conversation, shown: Conversation, chain: String, to: &[usize]) {
+    fn say(&mut self, who: usize, place: Conversation, shown: &Conversation, chain: String, to: &[usize]) {
         let seq = self.next();
         self.ids += 1;
         let id = post_id(self.ids);
