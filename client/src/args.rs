@@ -15,7 +15,11 @@ Examples:
                                        commands from a pipe, one a line; each waits for its answer
 
 With a pipe, standard output has what the server said, one event a line, and standard error what this program has
-to say itself. Without a NAME, the first line of the pipe is the name.
+to say itself. Without a NAME, the first line of the pipe is the name. What was said before, while this program did
+not run or had no connection, or in a history, has the time in front of it: [2026-11-24T09:15:02.123Z].
+
+A server that keeps messages tells those that came while you were away, once, when you are back under your name on
+this machine; and what was sent and has no answer when this program is killed is sent again by its next run.
 
 Exit codes:
   0  fine                              3  cannot connect, or the connection is lost for good
@@ -49,6 +53,15 @@ pub(crate) struct Args {
     /// Do not keep the lines that you type
     #[arg(long, conflicts_with = "history")]
     pub(crate) no_history: bool,
+
+    /// Where to keep who you are here, and how far you have read
+    /// [default: $XDG_STATE_HOME/chatroom/clients/HOST_PORT/NAME]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Do not keep that: be a stranger each time
+    #[arg(long, conflicts_with = "state")]
+    pub(crate) no_state: bool,
 
     /// What to log, for example `debug` or `chatroom_client=trace`; messages are never logged
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]

@@ -3,6 +3,7 @@
 //! Everything that is shown passes through here, so it is shown in the order in which it came over the wire.
 
 mod list;
+mod past;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -11,17 +12,22 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chatroom_client::client::new_post_id;
 use chatroom_client::{AskError, Client, Ended, Event, Events};
-use chatroom_proto::{Refusal, Request, Response, Seq, Tag};
+use chatroom_proto::{
+    Conversation, Keeps, Notification, Refusal, Request, Response, Seq, Tag, UnixMillis, UserName,
+};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
+use crate::absence::Absence;
+use crate::clock;
 use crate::command::{self, Command};
 use crate::completer::Wish;
 use crate::directory::Directory;
 use crate::lines::Typed;
 use crate::screen::{OutputGone, Screen};
-use crate::view::View;
+use crate::view::{Layout, View};
 use list::List;
+use past::Past;
 
 /// How long the server may take to say goodbye.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
@@ -89,6 +95,17 @@ pub(crate) struct Parts {
     pub(crate) published: Arc<ArcSwap<Directory>>,
     pub(crate) view: View,
     pub(crate) pace: Pace,
+    /// How long the server keeps what is said.
+    pub(crate) keeps: Keeps,
+    /// The newest event that was behind this person when they came.
+    pub(crate) arrived: Seq,
+    /// When they were here last, as far as that is known.
+    pub(crate) last_here: Option<UnixMillis>,
+    /// Messages of an earlier run that are sent again.
+    pub(crate) sent_again: usize,
+    /// Whether messages without an answer outlive this program.
+    pub(crate) has_state: bool,
+    pub(crate) name: UserName,
 }
 
 /// One person's chat.
@@ -96,7 +113,14 @@ pub(crate) struct Chat {
     parts: Parts,
     /// Commands without an answer.
     in_flight: usize,
+    /// Messages among these.
+    posts_in_flight: usize,
     lists: HashMap<Tag, List>,
+    pasts: HashMap<Tag, Past>,
+    /// What was said while this person was away, until all of it is here.
+    absence: Option<Absence>,
+    /// When they went away, as far as that is known.
+    away_since: Option<UnixMillis>,
     held: Option<Held>,
     /// Events in order, to be shown once what is held is.
     pending: VecDeque<Event>,
@@ -119,9 +143,13 @@ struct Held {
 impl Chat {
     pub(crate) fn new(parts: Parts) -> Chat {
         Chat {
+            in_flight: parts.sent_again,
+            posts_in_flight: parts.sent_again,
+            away_since: parts.last_here,
             parts,
-            in_flight: 0,
             lists: HashMap::new(),
+            pasts: HashMap::new(),
+            absence: None,
             held: None,
             pending: VecDeque::new(),
             publish_at: Some(Instant::now()),
@@ -135,6 +163,21 @@ impl Chat {
     /// Whether anything was refused, or was no command.
     pub(crate) fn has_trouble(&self) -> bool {
         self.has_trouble
+    }
+
+    /// Whose chat it is.
+    pub(crate) fn name(&self) -> &UserName {
+        &self.parts.name
+    }
+
+    /// How many messages have no answer, and will be sent again by the next run.
+    pub(crate) fn sent_next_time(&self) -> usize {
+        if self.parts.has_state { self.posts_in_flight } else { 0 }
+    }
+
+    /// How many commands will never be done when they are not done now.
+    fn due_now(&self) -> usize {
+        self.in_flight.saturating_sub(self.sent_next_time())
     }
 
     /// Chats until the end.
@@ -166,15 +209,16 @@ impl Chat {
             Some(wish) = self.parts.wishes.recv() => self.handle_wish(wish).await,
             () = until(self.publish_at) => self.publish(),
             () = screen.gone() => return Err(OutputGone),
-            () = until(self.leave_by) => return Ok(Some(Outcome::Unanswered(self.in_flight))),
+            () = until(self.leave_by) => return Ok(Some(Outcome::Unanswered(self.due_now()))),
         }
         Ok(None)
     }
 
     /// Counts what is not done when the connection is lost and so much had no answer then.
     fn undone(&mut self, unanswered: usize) -> Undone {
-        let unanswered = unanswered.min(self.in_flight);
-        let mut unsent = self.in_flight - unanswered;
+        let due = self.due_now();
+        let unanswered = unanswered.min(due);
+        let mut unsent = due - unanswered;
         while let Ok(typed) = self.parts.typed.try_recv() {
             if let Typed::Line(line) = typed
                 && let Ok(Some(command)) = command::parse(&line)
@@ -243,10 +287,16 @@ impl Chat {
             Request::Users { .. } => Some(Wish::Users),
             _ => None,
         };
+        let past = Past::new(&request);
+        let is_post = is_post(&request);
         let Ok(tag) = self.parts.client.submit(request).await else { return };
         self.in_flight += 1;
+        self.posts_in_flight += usize::from(is_post);
         if let Some(what) = what {
             self.lists.insert(tag, List::new(what, true));
+        }
+        if let Some(past) = past {
+            self.pasts.insert(tag, past);
         }
     }
 
@@ -306,13 +356,17 @@ impl Chat {
     async fn show_event(&mut self, screen: &Screen, event: Event) -> Result<Option<Outcome>, OutputGone> {
         let view = self.parts.view;
         match event {
-            Event::CaughtUp => {}
-            Event::Notification(notification) | Event::Replayed(notification) => {
+            Event::Notification(notification) => {
                 self.parts.directory.notified(&notification);
                 self.changed();
                 if let Some(text) = view.notification(&notification) {
                     screen.say(text).await?;
                 }
+            }
+            Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
+            Event::CaughtUp => {
+                self.show_absence(screen).await?;
+                self.away_since = None;
             }
             Event::Answer { ref tag, .. } if self.lists.contains_key(tag) => {
                 if let Some(list) = self.take_page(event).await {
@@ -321,9 +375,17 @@ impl Chat {
                     screen.say(list.text(view)).await?;
                 }
             }
-            Event::Answer { request, result, .. } => self.show_answer(screen, request, result).await?,
+            Event::Answer { tag, result: Ok(page), .. } if self.pasts.contains_key(&tag) => {
+                self.show_page(screen, tag, page).await?;
+            }
+            Event::Answer { tag, request, result } => {
+                self.pasts.remove(&tag);
+                self.show_answer(screen, request, result).await?;
+            }
             Event::Lost(lost) => {
-                self.lost_with.get_or_insert(self.in_flight);
+                let due = self.due_now();
+                self.lost_with.get_or_insert(due);
+                self.away_since.get_or_insert_with(clock::now);
                 screen.note(view.lost(&lost)).await?;
             }
             Event::Back { resumed, groups, missed } => {
@@ -335,23 +397,58 @@ impl Chat {
             Event::Rejoined { group, missed } => {
                 self.parts.directory.rejoined(&group);
                 self.changed();
-                let missed = missed.then_some(chatroom_proto::Conversation::Group(group));
+                let missed = missed.then_some(Conversation::Group(group));
                 self.note_missed(screen, missed.as_slice()).await?;
             }
             Event::NotRejoined { group, refusal } => {
                 screen.note(view.not_rejoined(&group, &refusal)).await?;
             }
             Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
-            Event::Ended(ended) => return Ok(Some(Outcome::Ended(ended))),
+            Event::Ended(ended) => {
+                self.show_absence(screen).await?;
+                return Ok(Some(Outcome::Ended(ended)));
+            }
         }
         Ok(None)
     }
 
-    async fn note_missed(
-        &self,
-        screen: &Screen,
-        missed: &[chatroom_proto::Conversation],
-    ) -> Result<(), OutputGone> {
+    /// A person gets what was missed at once, with a word about it; a program as it comes.
+    async fn show_replayed(&mut self, screen: &Screen, said: Notification) -> Result<(), OutputGone> {
+        self.parts.directory.notified(&said);
+        self.changed();
+        let view = self.parts.view;
+        if view.layout == Layout::Screen {
+            let since = self.away_since;
+            self.absence.get_or_insert_with(|| Absence::new(since, &said)).add(said);
+            return Ok(());
+        }
+        match view.replayed(&said, clock::now()) {
+            Some(text) => screen.say(text).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn show_absence(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        match self.absence.take() {
+            Some(absence) => screen.say(self.parts.view.absence(&absence, clock::now())).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes one page of what is read back, and asks for the next, or shows it when it is all.
+    async fn show_page(&mut self, screen: &Screen, tag: Tag, page: Response) -> Result<(), OutputGone> {
+        let Some(mut past) = self.pasts.remove(&tag) else { return Ok(()) };
+        if let Some(next) = past.add(page)
+            && let Ok(tag) = self.parts.client.submit(next).await
+        {
+            self.pasts.insert(tag, past);
+            return Ok(());
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        screen.say(past.text(self.parts.view, clock::now())).await
+    }
+
+    async fn note_missed(&self, screen: &Screen, missed: &[Conversation]) -> Result<(), OutputGone> {
         match self.parts.view.missed(missed) {
             Some(text) => screen.note(text).await,
             None => Ok(()),
@@ -364,16 +461,17 @@ impl Chat {
         request: Request,
         result: Result<Response, Refusal>,
     ) -> Result<(), OutputGone> {
+        self.posts_in_flight = self.posts_in_flight.saturating_sub(usize::from(is_post(&request)));
         match result {
             Ok(Response::Goodbye) => Ok(()),
             Ok(response) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.parts.directory.answered(&request, &response);
                 self.changed();
-                match self.parts.view.response(&response) {
-                    Some(text) => screen.say(text).await,
-                    None => Ok(()),
+                if let Some(text) = self.parts.view.response(&response) {
+                    screen.say(text).await?;
                 }
+                self.offer_earlier(screen, &response).await
             }
             Err(refusal) => {
                 let list = match refusal {
@@ -390,6 +488,17 @@ impl Chat {
                 if waits { Ok(()) } else { self.release(screen).await }
             }
         }
+    }
+
+    /// One who has come into a group is told how to read what was said there before they came to the server.
+    async fn offer_earlier(&self, screen: &Screen, response: &Response) -> Result<(), OutputGone> {
+        let Response::Joined { membership, .. } = response else { return Ok(()) };
+        let is_earlier = membership.head > Seq::ZERO && membership.head <= self.parts.arrived;
+        let view = self.parts.view;
+        if view.layout != Layout::Screen || self.parts.keeps == Keeps::Nothing || !is_earlier {
+            return Ok(());
+        }
+        screen.note(view.earlier(&membership.group, self.parts.keeps)).await
     }
 
     /// Shows the refusal that is held.
@@ -436,6 +545,10 @@ impl Chat {
         self.publish_at = None;
         self.parts.published.store(Arc::new(self.parts.directory.clone()));
     }
+}
+
+fn is_post(request: &Request) -> bool {
+    matches!(request, Request::Public { .. } | Request::Private { .. })
 }
 
 /// That moment; without one, never.

@@ -188,6 +188,11 @@ impl Client {
         Ok((Client { asks, shared, keeper, kept: Arc::new(kept) }, events, welcome))
     }
 
+    /// Whether posts without an answer outlive this client: the file of [`Options::keep`] is in use.
+    pub fn has_journal(&self) -> bool {
+        self.keeper.is_open()
+    }
+
     /// What came of [`Options::keep`].
     pub fn kept(&self) -> &Kept {
         &self.kept

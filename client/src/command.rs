@@ -1,6 +1,14 @@
 //! The commands, as a table: one row gives a command's name, usage, help, parser and what Tab completes.
 
-use chatroom_proto::{Body, BodyError, GroupName, NameError, PostId, Request, Seq, UserName};
+use chatroom_proto::{
+    Body, BodyError, Conversation, GroupName, NameError, PostId, Request, Seq, UserName, Words, WordsError,
+};
+
+/// How many messages of a history, or that were found, are shown when nobody says how many: a screen.
+pub(crate) const HISTORY_COUNT: u16 = 20;
+
+/// The most of them that can be asked for: hours of a busy group.
+pub(crate) const HISTORY_COUNT_MAX: u16 = 1_000;
 
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +20,10 @@ pub(crate) enum Command {
     Users,
     Public(GroupName, Body),
     Private(UserName, Body),
+    /// So many messages of a conversation.
+    History(Conversation, u16),
+    /// In one group, or everywhere.
+    Search(Words, Option<GroupName>),
     Exit,
     /// Of one command, or of all.
     Help(Option<&'static Row>),
@@ -28,6 +40,10 @@ impl Command {
             Command::Users => Request::Users { after: Seq::ZERO },
             Command::Public(group, body) => Request::Public { group, id, body },
             Command::Private(to, body) => Request::Private { to, id, body },
+            Command::History(of, count) => Request::History { of, before: Seq::ZERO, count },
+            Command::Search(words, within) => {
+                Request::Search { words, within, before: Seq::ZERO, count: HISTORY_COUNT }
+            }
             Command::Exit => Request::Exit,
             Command::Help(_) => return None,
         })
@@ -59,6 +75,8 @@ pub(crate) enum Completes {
     OwnGroups,
     /// Everybody but oneself.
     OtherUsers,
+    /// Groups that one is in, and everybody but oneself behind an `@`.
+    Conversations,
     Commands,
 }
 
@@ -94,9 +112,19 @@ pub(crate) enum Mistake {
     BadMessage {
         error: BodyError,
     },
+    BadCount {
+        row: &'static Row,
+        count: String,
+    },
+    BadWords {
+        error: WordsError,
+    },
 }
 
-/// All commands, in the order of the assignment, and `help`.
+/// The first so many are the assignment's.
+pub(crate) const ASSIGNED: usize = 8;
+
+/// All commands: those of the assignment in its order, then ours.
 pub(crate) const TABLE: &[Row] = &[
     Row {
         name: "create",
@@ -169,6 +197,25 @@ pub(crate) const TABLE: &[Row] = &[
         help: "Leaves the chat. Ctrl-D on an empty line does the same.",
         completes: Completes::Nothing,
         parse: |row, rest| nothing(row, rest).map(|()| Command::Exit),
+    },
+    Row {
+        name: "history",
+        arguments: "[group-name|@username] [count]",
+        brief: "read what was said, the newest last",
+        help: "Shows what was said in a group chat that you are in, or between you and one\n\
+               person (history @Jim): the last 20 messages, or as many as you say, up to 1000.",
+        completes: Completes::Conversations,
+        parse: history,
+    },
+    Row {
+        name: "search",
+        arguments: "[words] [in group-name]",
+        brief: "find what was said, the newest first",
+        help: "Finds messages that have all of these words in them, in your group chats and in\n\
+               what was said to you or by you alone: the newest 20. With 'in' and the name of a\n\
+               group chat at the end, only there. To find the word 'in' itself, put it first.",
+        completes: Completes::Nothing,
+        parse: search,
     },
     Row {
         name: "help",
@@ -246,6 +293,47 @@ fn name_and_message<'a>(
     }
 }
 
+fn history(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (place, rest) = first_word(rest);
+    let (count, more) = first_word(rest);
+    let of = match place.strip_prefix('@') {
+        _ if place.is_empty() => {
+            return Err(Mistake::Missing { row, what: "the name of a group, or @ and the name of a user" });
+        }
+        Some(user) => Conversation::User(parse_user(row, user)?),
+        None => Conversation::Group(parse_group(row, place)?),
+    };
+    nothing(row, more)?;
+    if count.is_empty() {
+        return Ok(Command::History(of, HISTORY_COUNT));
+    }
+    match count.parse() {
+        Ok(number @ 1..=HISTORY_COUNT_MAX) => Ok(Command::History(of, number)),
+        _ => Err(Mistake::BadCount { row, count: count.to_owned() }),
+    }
+}
+
+fn search(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let rest = normalize(rest).replace('\n', " ");
+    let (words, within) = match split_within(&rest) {
+        Some((words, group)) => (words, Some(group)),
+        None => (rest.as_str(), None),
+    };
+    match Words::parse(words) {
+        Ok(words) => Ok(Command::Search(words, within)),
+        Err(WordsError::Empty) => Err(Mistake::Missing { row, what: "words to look for" }),
+        Err(error) => Err(Mistake::BadWords { error }),
+    }
+}
+
+/// Takes `in GROUP` off the end of a text, if something stands before it.
+fn split_within(text: &str) -> Option<(&str, GroupName)> {
+    let (before, group) = text.trim_end().rsplit_once(char::is_whitespace)?;
+    let (words, word) = before.trim_end().rsplit_once(char::is_whitespace)?;
+    let is_in = word.eq_ignore_ascii_case("in") && !words.trim().is_empty();
+    is_in.then(|| GroupName::parse(group).ok()).flatten().map(|group| (words, group))
+}
+
 /// A message has one kind of line end, and no tabs: what a tab looks like is the reader's terminal's affair.
 fn normalize(message: &str) -> String {
     message.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ")
@@ -317,6 +405,44 @@ mod tests {
         assert_eq!(parse("exit now"), too_much("exit"));
         assert_eq!(parse("users\nexit"), too_much("users"));
         assert_eq!(parse("help a b"), too_much("help"));
+    }
+
+    #[test]
+    fn a_history_is_of_a_group_or_of_a_person_and_of_any_moderate_length() {
+        let tea = || Conversation::Group(group_name("tea"));
+        let jim = Conversation::User(UserName::parse("Jim").unwrap());
+        assert_eq!(parse("history tea"), Ok(Some(Command::History(tea(), 20))));
+        assert_eq!(parse("history tea 1000"), Ok(Some(Command::History(tea(), 1_000))));
+        assert_eq!(parse("History @Jim 3"), Ok(Some(Command::History(jim, 3))));
+        for count in ["0", "1001", "-1", "all", "70000"] {
+            let row = row("history").unwrap();
+            let bad = Mistake::BadCount { row, count: count.to_owned() };
+            assert_eq!(parse(&format!("history tea {count}")), Err(bad));
+        }
+        assert!(matches!(parse("history"), Err(Mistake::Missing { .. })));
+        assert!(matches!(parse("history @"), Err(Mistake::BadName { .. })));
+        assert!(matches!(parse("history tea 3 4"), Err(Mistake::TooMuch { .. })));
+    }
+
+    #[test]
+    fn a_search_ends_with_a_group_only_where_one_can_be_meant() {
+        let found = |line: &str| match parse(line) {
+            Ok(Some(Command::Search(words, within))) => {
+                (words.as_str().to_owned(), within.map(|group| group.to_string()))
+            }
+            other => panic!("{line}: {other:?}"),
+        };
+        let expect = |words: &str, within: Option<&str>| (words.to_owned(), within.map(str::to_owned));
+        assert_eq!(found("search green  tea"), expect("green  tea", None));
+        assert_eq!(found("search green tea in Kitchen"), expect("green tea", Some("Kitchen")));
+        assert_eq!(found("search tea IN Kitchen "), expect("tea", Some("Kitchen")));
+        assert_eq!(found("search in Kitchen"), expect("in Kitchen", None));
+        assert_eq!(found("search tea in"), expect("tea in", None));
+        let no_name = "x".repeat(33);
+        assert_eq!(found(&format!("search tea in {no_name}")), expect(&format!("tea in {no_name}"), None));
+        assert!(matches!(parse("search "), Err(Mistake::Missing { .. })));
+        let long = format!("search {}", "x".repeat(300));
+        assert_eq!(parse(&long), Err(Mistake::BadWords { error: WordsError::TooLong { bytes: 300 } }));
     }
 
     #[test]

@@ -58,12 +58,15 @@ impl Position<'_> {
 impl Assistant {
     /// Asks for what this position needs. When too much is asked already, the answer to that is under way.
     fn wish(&self, completes: Completes) {
-        let wish = match completes {
-            Completes::OtherGroups | Completes::OwnGroups => Wish::Groups,
-            Completes::OtherUsers => Wish::Users,
-            Completes::Nothing | Completes::Commands => return,
+        let wishes: &[Wish] = match completes {
+            Completes::OtherGroups | Completes::OwnGroups => &[Wish::Groups],
+            Completes::OtherUsers => &[Wish::Users],
+            Completes::Conversations => &[Wish::Groups, Wish::Users],
+            Completes::Nothing | Completes::Commands => &[],
         };
-        let _ = self.wishes.try_send(wish);
+        for wish in wishes {
+            let _ = self.wishes.try_send(*wish);
+        }
     }
 }
 
@@ -87,7 +90,7 @@ fn position(before_cursor: &str) -> Option<Position<'_>> {
 fn hint(line: &str) -> Option<String> {
     let (name, rest) = first_word(line);
     let row = row(name)?;
-    let arguments: Vec<_> = row.arguments.split_whitespace().collect();
+    let arguments: Vec<_> = row.arguments.split_inclusive(']').map(str::trim).collect();
     let typed = line.trim_start();
     if rest.is_empty() {
         let gap = if typed.ends_with(char::is_whitespace) { "" } else { " " };
@@ -183,6 +186,7 @@ mod tests {
         assert_eq!(at("LEAVE  Ge"), Some((7, "Ge", Completes::OwnGroups)));
         assert_eq!(at("private علی"), Some((8, "علی", Completes::OtherUsers)));
         assert_eq!(at("help pu"), Some((5, "pu", Completes::Commands)));
+        assert_eq!(at("history @J"), Some((8, "@J", Completes::Conversations)));
     }
 
     #[test]
@@ -215,6 +219,9 @@ mod tests {
         assert_eq!(hint("join ").as_deref(), Some("[group-name]"));
         assert_eq!(hint("join G1 "), None);
         assert_eq!(hint("users"), None);
+        assert_eq!(hint("history ").as_deref(), Some("[group-name|@username] [count]"));
+        assert_eq!(hint("history G1 ").as_deref(), Some("[count]"));
+        assert_eq!(hint("search tea ").as_deref(), Some("[in group-name]"));
         assert_eq!(hint("pub"), None);
     }
 }

@@ -104,6 +104,7 @@ impl Directory {
             (_, Response::Left { group, .. }) => self.group_is(group, false),
             (Request::Public { group, .. }, Response::Posted { .. }) => self.group_was_active(group),
             (Request::Private { to, .. }, Response::Posted { .. }) => self.user_was_active(to),
+            // Not one who is away: that would seem to be here.
             _ => {}
         }
     }
@@ -146,6 +147,18 @@ impl Directory {
             Completes::OtherUsers => {
                 let others = self.users.iter().filter(|(key, _)| self.me.as_ref() != Some(key));
                 offer(others.map(|(_, known)| known), start)
+            }
+            Completes::Conversations => {
+                let mut names = Vec::new();
+                if !start.starts_with('@') {
+                    names = self.complete(Completes::OwnGroups, start);
+                }
+                if let Some(start) = start.strip_prefix('@').or(start.is_empty().then_some("")) {
+                    let users = self.complete(Completes::OtherUsers, start);
+                    names.extend(users.into_iter().map(|name| format!("@{name}")));
+                }
+                names.truncate(OFFERED_MAX);
+                names
             }
         }
     }
@@ -283,6 +296,10 @@ mod tests {
         assert_eq!(directory.complete(Completes::OtherUsers, "ji"), [] as [&str; 0]);
         assert_eq!(directory.complete(Completes::Commands, "p"), ["public", "private"]);
         assert!(directory.complete(Completes::Nothing, "").is_empty());
+        assert_eq!(directory.complete(Completes::Conversations, "@G"), ["@George", "@gina"]);
+        assert_eq!(directory.complete(Completes::Conversations, "g"), ["General"]);
+        let all = ["General", "@George", "@Michael", "@gina"];
+        assert_eq!(directory.complete(Completes::Conversations, ""), all);
     }
 
     #[test]

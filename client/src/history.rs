@@ -5,14 +5,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::home;
+
 /// The most lines that are kept: a few weeks of chatting, read in a millisecond.
 pub(crate) const HISTORY_LINES_MAX: usize = 1_000;
 
 /// `$XDG_STATE_HOME/chatroom/history`, or what the specification says in its absence. Nothing without a home.
 pub(crate) fn default_file() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-    Some(state.join("chatroom/history"))
+    Some(home::directory()?.join("history"))
 }
 
 /// Makes the file, and the directories above it, for nobody else's eyes. What is there already keeps its mode.

@@ -134,6 +134,11 @@ impl Journal {
         }
     }
 
+    /// Whether there is a file, and it is written.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().is_some()
+    }
+
     /// A new session began: what was known of the places before means nothing now.
     pub(crate) fn began(&self, name: &UserName, welcome: &Welcome, session: u32) {
         self.write(|open| {

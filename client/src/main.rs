@@ -4,23 +4,28 @@
 //! - `args`: the command line.
 //! - `program`: from the command line to an exit code: name, connection, chat, goodbye.
 //! - `chat`: the loop that turns lines into requests and events into text.
+//! - `absence`: what was said while one was away, until all of it is here.
 //! - `command`: the commands, as a table.
-//! - `view`: all sentences; what others say, made harmless; colours.
+//! - `view`: all sentences; what others say, made harmless; when it was said; colours.
 //! - `directory`: who and what is there, for Tab and for "did you mean".
 //! - `prompt`, `completer`, `history`: the line being typed. `lines`: the same from a pipe.
 //! - `screen`, `gate`: printing above that line, and never into it.
 //! - `terminal`, `signals`: leaving the terminal as it was found.
+//! - `home`: where files are kept between runs. `clock`: what time it is here.
 //!
 //! Three threads: this one runs the async tasks and never blocks; `prompt` (or `lines`) waits for input; `screen` waits
 //! for output. Between them are bounded queues.
 
+mod absence;
 mod args;
 mod chat;
+mod clock;
 mod command;
 mod completer;
 mod directory;
 mod gate;
 mod history;
+mod home;
 mod lines;
 mod program;
 mod prompt;

@@ -2,22 +2,25 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chatroom_client::{Client, ConnectError, Ended, Events, Options, Reconnect};
-use chatroom_proto::{CloseReason, GroupName, Refusal, UserName, Welcome};
+use chatroom_client::{Client, ConnectError, Ended, Events, KeepError, Options, Reconnect};
+use chatroom_proto::{CloseReason, GroupName, Keeps, Membership, Refusal, Seq, UserName, Welcome};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, timeout};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Args;
 use crate::chat::{Chat, Outcome, Pace, Parts};
+use crate::clock;
 use crate::completer::{Assistant, Wish};
 use crate::directory::Directory;
 use crate::gate::Gate;
 use crate::history;
+use crate::home;
 use crate::lines::{self, Typed};
 use crate::prompt::{NAME_QUESTION, Prompt, Typist};
 use crate::screen::{AboveTheLine, Output, Screen};
@@ -121,7 +124,8 @@ impl Stage {
         let is_typed = io::stdin().is_terminal();
         let at_terminal = is_typed && io::stdout().is_terminal();
         let layout = if at_terminal { Layout::Screen } else { Layout::Lines };
-        let view = View { layout, paint: Paint { colours: args.color.decide(at_terminal) } };
+        let paint = Paint { colours: args.color.decide(at_terminal) };
+        let view = View { layout, paint, zone: clock::zone() };
         let gate = Arc::new(Gate::default());
         let published = Arc::new(ArcSwap::from_pointee(Directory::default()));
         let (wish, wishes) = mpsc::channel(WISHES_MAX);
@@ -171,6 +175,15 @@ impl Stage {
         };
         let has_trouble = chat.has_trouble() && !self.is_typed;
         let code = if has_trouble { REFUSED } else { 0 };
+        let sent_next_time = self.view.sent_next_time(chat.sent_next_time(), chat.name());
+        let mut ending = self.end(chat, outcome, code).await;
+        if let Some(text) = sent_next_time {
+            ending.words = Some(ending.words.map_or(text.clone(), |words| format!("{words}\n{text}")));
+        }
+        ending
+    }
+
+    async fn end(&self, chat: Chat, outcome: Result<Outcome, i32>, code: i32) -> Ending {
         match outcome {
             Ok(Outcome::Ended(ended)) => self.ended(&ended, code),
             Ok(Outcome::Unanswered(0)) => Ending::quiet(code),
@@ -194,7 +207,7 @@ impl Stage {
     async fn enter(&self, args: Args, mut input: Input) -> Result<Entered, Ending> {
         let reconnect = if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
         let is_asked = args.name.is_none();
-        let mut given = args.name;
+        let mut given = args.name.clone();
         loop {
             let text = match given.take() {
                 Some(text) => text,
@@ -203,11 +216,13 @@ impl Stage {
             let refused = match UserName::parse(text.trim()) {
                 Err(error) => self.view.bad_name(text.trim(), &error),
                 Ok(name) => {
-                    let host = args.host.clone();
-                    let options = Options { host, port: args.port, name, reconnect, keep: None };
+                    let keep = state_file(&args, &name);
+                    let (host, keep) = (args.host.clone(), keep);
+                    let options = Options { host, port: args.port, name, reconnect, keep: keep.clone() };
                     match self.connect(options).await {
                         Ok((client, events, welcome)) => {
-                            return self.welcome(client, events, welcome, input).await;
+                            let warning = self.state_warning(&client, keep);
+                            return self.welcome(client, events, welcome, input, warning).await;
                         }
                         Err(ConnectError::Refused(refusal @ Refusal::NameTaken { .. })) => {
                             self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
@@ -274,18 +289,36 @@ impl Stage {
         events: Events,
         welcome: Welcome,
         input: Input,
+        warning: Option<String>,
     ) -> Result<Entered, Ending> {
         let mut text = self.view.welcome(&welcome);
         let typed = match input {
             Input::Editor(typist) => {
                 text = format!("{text}\n{}", self.view.orientation());
+                for Membership { group, .. } in earlier(&welcome) {
+                    text = format!("{text}\n{}", self.view.earlier(group, welcome.keeps));
+                }
                 typist.read_commands()
             }
             Input::Plain(typed) => typed,
         };
         // When nobody reads this, the chat notices it soon enough.
         let _ = self.screen.say(text).await;
+        let sent_again = client.kept().sent_again;
+        let again = (sent_again > 0).then(|| self.view.sent_again(sent_again));
+        for note in warning.into_iter().chain(again) {
+            let _ = self.screen.note(note).await;
+        }
         Ok(Entered { client, events, welcome, typed })
+    }
+
+    /// What has to be said about the file for what must not be forgotten.
+    fn state_warning(&self, client: &Client, file: Option<PathBuf>) -> Option<String> {
+        let file = file?.display().to_string();
+        client.kept().trouble.as_ref().map(|trouble| match trouble {
+            KeepError::Damaged => self.view.damaged_state(&file),
+            other => self.view.no_state(&file, &other.to_string()),
+        })
     }
 
     fn begin(&mut self, entered: Entered) -> Chat {
@@ -293,7 +326,15 @@ impl Stage {
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
         let groups: Vec<GroupName> = groups.collect();
         let (_, no_wishes) = mpsc::channel(WISHES_MAX);
+        let kept = client.kept();
+        let last_here = kept.last_used.filter(|_| welcome.resumed).map(clock::millis);
         Chat::new(Parts {
+            keeps: welcome.keeps,
+            arrived: welcome.seq,
+            last_here,
+            sent_again: kept.sent_again,
+            has_state: client.has_journal(),
+            name: welcome.name.clone(),
             client,
             events,
             typed,
@@ -331,6 +372,20 @@ impl Stage {
         }
         code
     }
+}
+
+/// Groups in which something was said before one came. One who was here before knows that.
+fn earlier(welcome: &Welcome) -> impl Iterator<Item = &Membership> {
+    let offers = !welcome.resumed && welcome.keeps != Keeps::Nothing;
+    welcome.groups.as_slice().iter().filter(move |membership| offers && membership.head > Seq::ZERO)
+}
+
+/// Where this name's state on this server is kept.
+fn state_file(args: &Args, name: &UserName) -> Option<PathBuf> {
+    if args.no_state {
+        return None;
+    }
+    args.state.clone().or_else(|| home::state_file(&args.host, args.port, &name.key()))
 }
 
 /// The line editor and its output; nothing where the terminal is not made for it.

@@ -6,6 +6,7 @@
 mod connection;
 mod harmless;
 mod paint;
+mod past;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,9 @@ use chatroom_proto::{
     Welcome,
 };
 
-use crate::command::{Mistake, Row, TABLE};
+use jiff::tz::TimeZone;
+
+use crate::command::{ASSIGNED, Completes, HISTORY_COUNT_MAX, Mistake, Row, TABLE};
 pub(crate) use harmless::harmless;
 pub(crate) use paint::{Kind, Paint};
 
@@ -39,6 +42,8 @@ pub(crate) enum Layout {
 pub(crate) struct View {
     pub(crate) layout: Layout,
     pub(crate) paint: Paint,
+    /// Where times are told.
+    pub(crate) zone: &'static TimeZone,
 }
 
 impl View {
@@ -53,7 +58,8 @@ impl View {
 
     /// For one who has just come in at a terminal.
     pub(crate) fn orientation(self) -> String {
-        let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+        let help = TABLE.iter().filter(|row| row.completes == Completes::Commands);
+        let names: Vec<_> = TABLE[..ASSIGNED].iter().chain(help).map(|row| row.name).collect();
         self.hint(format!("Try {} or Tab.", names.join(", ")))
     }
 
@@ -232,6 +238,10 @@ impl View {
                 format!("That was not sent: {error}. The up arrow brings it back.")
             }
             Mistake::BadMessage { error } => format!("That was not sent: {error}."),
+            Mistake::BadCount { row, count } => {
+                format!("'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: {}", usage(row))
+            }
+            Mistake::BadWords { error } => format!("That can't be looked for: {error}."),
         })
     }
 

@@ -1,41 +1,65 @@
-//! What keeping costs: posts to a server with `--data`, acknowledged when they are on the disk.
+//! What keeping costs: posts to a server with `--data`, acknowledged when they are on the disk; beside Redis, which
+//! appends to its file and syncs it before it answers, and beside a raw append and fdatasync of as many bytes.
 //!
-//! `cargo bench -p integration-tests --bench durable` measures, on the disk of the target directory, the time of one post
-//! with one under way, beside the time of a raw append and fdatasync of as many bytes; and posts a second with 256 under
-//! way, over one connection. It prints a table.
+//! `cargo bench -p integration-tests --bench durable` measures all three on the disk of the target directory, in turn, so
+//! that a disk that changes its mood changes it for all: the time of one write with one under way, and writes a second
+//! with 256 under way over one connection. One client serves both servers: it sends bytes that were made before, reads
+//! what is there, counts the answers, and sends as many again. It prints medians and ratios as a Markdown table. Without
+//! a `redis-server` on the path it measures the rest.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use chatroom_proto::{ASKS_UNANSWERED_MAX, Response, ServerFrame};
-use integration_tests::guest::{Guest, public};
-use integration_tests::program::ServerProgram;
+use chatroom_proto::codec::{self, LENGTH_BYTES};
+use chatroom_proto::{ASKS_UNANSWERED_MAX, ClientFrame, Request, Response, ServerFrame, Tag};
+use integration_tests::guest::{hello, public};
+use integration_tests::program::{ServerProgram, quiet_port};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-const ONE_BY_ONE: u64 = 3_000;
-const PIPELINED: u64 = 200_000;
+const ROUNDS: usize = 5;
+const ONE_BY_ONE: usize = 3_000;
+const PIPELINED: usize = 200_000;
 const MESSAGE_BYTES: usize = 100;
+const UNDER_WAY: usize = ASKS_UNANSWERED_MAX as usize;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    println!("| what | p50 | p99 | a second |");
-    println!("|---|---:|---:|---:|");
-    // In turn, so that a disk that changes its mood changes it for both.
-    for _ in 0..3 {
-        row("raw append + fdatasync", &mut raw());
-        row("durable post, 1 under way", &mut runtime.block_on(one_by_one()));
+    let has_redis = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
+    let (mut raw_p50, mut p50, mut rate) = (Vec::new(), [Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    for _ in 0..ROUNDS {
+        raw_p50.push(median(raw()));
+        p50[0].push(median(one_by_one(&mut Chatroom::start())));
+        rate[0].push(pipelined(&mut Chatroom::start()));
+        if has_redis {
+            p50[1].push(median(one_by_one(&mut Redis::start())));
+            rate[1].push(pipelined(&mut Redis::start()));
+        }
     }
-    let rate = runtime.block_on(pipelined());
-    println!("| durable posts, {ASKS_UNANSWERED_MAX} under way | | | {rate:.0} |");
+    let (raw_p50, [our_p50, redis_p50], [our_rate, redis_rate]) =
+        (median(raw_p50), p50.map(median), rate.map(median));
+    println!(
+        "| {ROUNDS} rounds, medians | chatroom-server | raw append + fdatasync | Redis, `appendfsync always` |"
+    );
+    println!("|---|---:|---:|---:|");
+    println!(
+        "| a write of {MESSAGE_BYTES} bytes, 1 under way: p50 | {our_p50:.3} ms | {raw_p50:.3} ms ({:.2}x) | {redis_p50:.3} ms \
+         ({:.2}x) |",
+        our_p50 / raw_p50,
+        our_p50 / redis_p50
+    );
+    println!(
+        "| writes a second, {UNDER_WAY} under way | {our_rate:.0} | | {redis_rate:.0} ({:.2}x) |",
+        our_rate / redis_rate
+    );
 }
 
-fn row(what: &str, times: &mut [Duration]) {
-    times.sort_unstable();
-    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
-    let rate = times.len() as f64 / times.iter().sum::<Duration>().as_secs_f64();
-    println!("| {what} | {:.3} ms | {:.3} ms | {rate:.0} |", ms(at(50)), ms(at(99)));
+/// The middle one; 0 of none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 fn ms(time: Duration) -> f64 {
@@ -46,7 +70,11 @@ fn directory() -> TempDir {
     TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk that is measured")
 }
 
-fn raw() -> Vec<Duration> {
+fn text(number: usize) -> String {
+    format!("{number:0MESSAGE_BYTES$}")
+}
+
+fn raw() -> Vec<f64> {
     let directory = directory();
     let mut file =
         OpenOptions::new().create(true).append(true).open(directory.path().join("raw")).expect("a file");
@@ -55,48 +83,171 @@ fn raw() -> Vec<Duration> {
         let began = Instant::now();
         file.write_all(&bytes).expect("written");
         file.sync_data().expect("synced");
-        began.elapsed()
+        ms(began.elapsed())
     };
     (0..ONE_BY_ONE).map(append).collect()
 }
 
-fn start(directory: &TempDir) -> ServerProgram {
-    ServerProgram::start_with(&["--data", directory.path().to_str().expect("a path that is text")])
+/// A server that writes something for every request before it answers.
+trait Server {
+    /// The connection to it.
+    fn stream(&mut self) -> &mut TcpStream;
+    /// The bytes of one request.
+    fn request(number: usize) -> Vec<u8>;
+    /// Takes whole answers off the front of these bytes, and says how many it took.
+    fn take_answers(bytes: &mut Vec<u8>) -> usize;
 }
 
-fn text(number: u64) -> String {
-    format!("{number:0MESSAGE_BYTES$}")
-}
-
-async fn one_by_one() -> Vec<Duration> {
-    let directory = directory();
-    let server = start(&directory);
-    let mut speaker = Guest::come(server.address(), "speaker").await;
-    let mut times = Vec::new();
-    for number in 0..ONE_BY_ONE {
+fn one_by_one<S: Server>(server: &mut S) -> Vec<f64> {
+    let requests: Vec<Vec<u8>> = (0..ONE_BY_ONE).map(S::request).collect();
+    let mut waiting = Vec::new();
+    let ask = |request: Vec<u8>| {
         let began = Instant::now();
-        speaker.do_(public("General", number, &text(number))).await;
-        times.push(began.elapsed());
-    }
-    times
+        server.stream().write_all(&request).expect("the server takes it");
+        while S::take_answers(&mut waiting) == 0 {
+            read_more(server.stream(), &mut waiting);
+        }
+        ms(began.elapsed())
+    };
+    requests.into_iter().map(ask).collect()
 }
 
-async fn pipelined() -> f64 {
-    let directory = directory();
-    let server = start(&directory);
-    let mut speaker = Guest::come(server.address(), "speaker").await;
+/// Writes a second with as many under way as one connection may have.
+fn pipelined<S: Server>(server: &mut S) -> f64 {
+    let requests: Vec<Vec<u8>> = (0..PIPELINED).map(S::request).collect();
+    let (mut waiting, mut said, mut answered) = (Vec::new(), 0, 0);
     let began = Instant::now();
-    let (mut said, mut answered) = (0, 0);
     while answered < PIPELINED {
-        while said < PIPELINED && said - answered < u64::from(ASKS_UNANSWERED_MAX) {
-            speaker.say_unflushed(public("General", said, &text(said))).await;
-            said += 1;
+        let next = (answered + UNDER_WAY).min(PIPELINED);
+        if said < next {
+            server.stream().write_all(&requests[said..next].concat()).expect("the server takes it");
+            said = next;
         }
-        speaker.flush().await;
-        match speaker.next().await.expect("the server is there") {
-            ServerFrame::Response { result: Ok(Response::Posted { .. }), .. } => answered += 1,
-            other => panic!("not posted: {other:?}"),
-        }
+        read_more(server.stream(), &mut waiting);
+        answered += S::take_answers(&mut waiting);
     }
     PIPELINED as f64 / began.elapsed().as_secs_f64()
+}
+
+fn read_more(stream: &mut TcpStream, into: &mut Vec<u8>) {
+    let mut chunk = [0; 64 * 1024];
+    let bytes = stream.read(&mut chunk).expect("the server answers");
+    assert!(bytes > 0, "the server is there");
+    into.extend_from_slice(&chunk[..bytes]);
+}
+
+fn connect(address: SocketAddr) -> Option<TcpStream> {
+    let stream = TcpStream::connect(address).ok()?;
+    stream.set_nodelay(true).expect("a socket that takes options");
+    Some(stream)
+}
+
+struct Chatroom {
+    stream: TcpStream,
+    _program: ServerProgram,
+    _directory: TempDir,
+}
+
+impl Chatroom {
+    fn start() -> Chatroom {
+        let directory = directory();
+        let path = directory.path().to_str().expect("a path that is text");
+        let program = ServerProgram::start_with(&["--data", path]);
+        let mut stream = connect(program.address()).expect("the server listens");
+        let hello = ClientFrame { tag: Tag(0), request: Request::Hello(hello("speaker")) };
+        stream.write_all(&codec::encode(&hello).expect("a frame")).expect("the server takes it");
+        let mut welcome = Vec::new();
+        while take_frames(&mut welcome, |_| {}) == 0 {
+            read_more(&mut stream, &mut welcome);
+        }
+        Chatroom { stream, _program: program, _directory: directory }
+    }
+}
+
+/// Takes whole frames off the front, and shows each.
+fn take_frames(bytes: &mut Vec<u8>, mut show: impl FnMut(&[u8])) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while let Some((length, rest)) = bytes[at..].split_first_chunk::<LENGTH_BYTES>()
+        && let Some(frame) = rest.get(..u32::from_be_bytes(*length) as usize)
+    {
+        show(frame);
+        at += LENGTH_BYTES + frame.len();
+        count += 1;
+    }
+    bytes.drain(..at);
+    count
+}
+
+impl Server for Chatroom {
+    fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    fn request(number: usize) -> Vec<u8> {
+        let tag = Tag(u32::try_from(number).expect("a tag") + 1);
+        let request = public("General", number as u64, &text(number));
+        codec::encode(&ClientFrame { tag, request }).expect("a frame").to_vec()
+    }
+
+    fn take_answers(bytes: &mut Vec<u8>) -> usize {
+        take_frames(bytes, |frame| match codec::decode(frame) {
+            Ok(ServerFrame::Response { result: Ok(Response::Posted { .. }), .. }) => {}
+            other => panic!("not posted: {other:?}"),
+        })
+    }
+}
+
+/// Redis, which appends every command to a file and syncs it before it answers what came with it.
+struct Redis {
+    stream: TcpStream,
+    program: Child,
+    _directory: TempDir,
+}
+
+impl Redis {
+    fn start() -> Redis {
+        let (directory, port) = (directory(), quiet_port());
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(directory.path());
+        command.args([
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--auto-aof-rewrite-percentage",
+            "0",
+        ]);
+        command.args(["--save", "", "--daemonize", "no"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let program = command.spawn().expect("redis-server can be run");
+        let stream = std::iter::repeat_with(|| connect(SocketAddr::from(([127, 0, 0, 1], port))));
+        // It listens after some milliseconds, and says so to nobody.
+        let stream = stream.take(1_000_000).find_map(|stream| stream).expect("Redis listens");
+        Redis { stream, program, _directory: directory }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // One that has ended by itself needs no more.
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+impl Server for Redis {
+    fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    fn request(number: usize) -> Vec<u8> {
+        let text = text(number);
+        format!("*3\r\n$5\r\nRPUSH\r\n$3\r\nlog\r\n${}\r\n{text}\r\n", text.len()).into_bytes()
+    }
+
+    fn take_answers(bytes: &mut Vec<u8>) -> usize {
+        let end = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let answers = bytes.drain(..end);
+        let lines = answers.as_slice().split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.inspect(|line| assert_eq!(line[0], b':', "a count of what the list has")).count()
+    }
 }

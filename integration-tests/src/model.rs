@@ -65,8 +65,8 @@ fn matches(record: &Record, read: &Read) -> bool {
                 Thread::Group(group) => groups.contains(&group),
                 Thread::Pair(one, other) => *in_private && [one, other].contains(&read.reader),
             };
-            let tokens = tokens(record.post.body.as_str());
-            may_read && tokens_of(words.as_str()).all(|word| tokens.contains(&word))
+            let (said, wanted) = (tokens(record.post.body.as_str()), tokens(words.as_str()));
+            may_read && !wanted.is_empty() && wanted.iter().all(|word| said.contains(word))
         }
     }
 }

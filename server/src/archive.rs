@@ -66,8 +66,8 @@ struct Inner {
     searches: Option<mpsc::Sender<Ask>>,
     commands: Option<mpsc::Sender<Command>>,
     progress: watch::Receiver<Progress>,
-    /// The writer last: whoever closes the file last tidies it.
-    threads: Vec<Thread>,
+    readers: Vec<Thread>,
+    writer: Option<Thread>,
 }
 
 /// What a reader is asked, and where the answer goes.
@@ -134,7 +134,8 @@ impl Archive {
             searches: Some(searches),
             commands: Some(commands),
             progress,
-            threads: vec![reader, searcher, writer],
+            readers: vec![reader, searcher],
+            writer: Some(writer),
         }));
         Ok(Kept { archive, world })
     }
@@ -205,10 +206,13 @@ async fn ask<T>(
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // A closed channel is what tells a thread to end.
-        (self.asks, self.searches, self.commands) = (None, None, None);
-        for thread in self.threads.drain(..) {
-            thread.wait();
+        // A closed channel is what tells a thread to end. The writer comes last: whoever closes the file last tidies it,
+        // and those who only read can't.
+        (self.asks, self.searches) = (None, None);
+        self.readers.drain(..).for_each(Thread::wait);
+        self.commands = None;
+        if let Some(writer) = self.writer.take() {
+            writer.wait();
         }
     }
 }

@@ -26,6 +26,10 @@ fn entry(origin: Option<Origin>, deed: Deed) -> Entry {
     Entry { seq: Seq(0x21), proposal: Proposal { id, origin, at: UnixMillis(0x31), deed } }
 }
 
+fn user(name: &str) -> UserName {
+    UserName::parse(name).expect("a name")
+}
+
 fn place() -> Place {
     Place { node: NodeId(0x41), connection: ConnectionId(0x42) }
 }
@@ -41,9 +45,9 @@ fn detach() -> Deed {
 /// Every deed, and every kind of each field that has kinds.
 fn deeds() -> Vec<(&'static str, Deed)> {
     let by = SessionId(Seq(0x61));
-    let group = || GroupName::parse("Tea").unwrap();
+    let group = || GroupName::parse("Tea").expect("a name");
     let arrive = |presented| Deed::Arrive {
-        name: UserName::parse("Jim").unwrap(),
+        name: user("Jim"),
         presented,
         fresh: TokenDigest([0x71; 32]),
         address: Address::from("127.0.0.1:1".to_owned()),
@@ -58,7 +62,8 @@ fn deeds() -> Vec<(&'static str, Deed)> {
             keeps,
         },
     };
-    let post = |to| Deed::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").unwrap() };
+    let post =
+        |to| Deed::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").expect("a message") };
     vec![
         (" of a stranger", arrive(None)),
         (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
@@ -72,7 +77,7 @@ fn deeds() -> Vec<(&'static str, Deed)> {
         ("", Deed::Join { by, group: group() }),
         ("", Deed::Leave { by, group: group() }),
         (" in a group", post(Conversation::Group(group()))),
-        (" to somebody", post(Conversation::User(UserName::parse("Ann").unwrap()))),
+        (" to somebody", post(Conversation::User(user("Ann")))),
     ]
 }
 

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
 use chatroom_proto::{
@@ -7,23 +9,24 @@ use chatroom_proto::{
 use super::*;
 use crate::command;
 
-fn view() -> View {
-    View { layout: Layout::Screen, paint: Paint { colours: false } }
+pub(super) fn view() -> View {
+    static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::fixed(jiff::tz::offset(3)));
+    View { layout: Layout::Screen, paint: Paint { colours: false }, zone: &ZONE }
 }
 
-fn lines() -> View {
+pub(super) fn lines() -> View {
     View { layout: Layout::Lines, ..view() }
 }
 
-fn group(name: &str) -> GroupName {
+pub(super) fn group(name: &str) -> GroupName {
     GroupName::parse(name).unwrap()
 }
 
-fn user(name: &str) -> UserName {
+pub(super) fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
-fn post(from: &str, text: &str) -> Post {
+pub(super) fn post(from: &str, text: &str) -> Post {
     let (seq, prev, at, id) = (Seq(2), Seq(1), UnixMillis(0), PostId([0; 16]));
     Post { seq, prev, at, id, from: user(from), body: Body::parse(text).unwrap() }
 }
@@ -313,8 +316,12 @@ fn what_this_program_says_about_itself_fits_a_usual_screen() {
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
+    let assigned = ["create", "join", "leave", "groups", "users", "public", "private", "exit"];
+    assert_eq!(TABLE[..ASSIGNED].iter().map(|row| row.name).collect::<Vec<_>>(), assigned);
+    for name in assigned.into_iter().chain(["help", "Tab"]) {
+        assert!(view().orientation().contains(name));
+    }
     for row in TABLE {
-        assert!(view().orientation().contains(row.name));
         assert!(view().help(None).contains(row.brief));
     }
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag,
+    CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag,
+    Welcome,
 };
 use chatroom_server::chat::effect::{Deed, Entry};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
@@ -15,7 +16,7 @@ use chatroom_server::{Config, Server};
 use futures_util::StreamExt;
 use integration_tests::guest::{Guest, group, hello, post_id, public, user};
 use integration_tests::process::Exit;
-use integration_tests::program::ServerProgram;
+use integration_tests::program::{Home, ServerProgram};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -66,9 +67,14 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
     tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
 
     let server = start(&data);
-    let back = |name: &str, token| Hello { proof: Proof::Resume(token), ..hello(name) };
-    let (mut jim, jim_back) = Guest::come_with(server.address(), back("jim", welcome.token)).await;
-    let (mut ann, ann_back) = Guest::come_with(server.address(), back("ann", ann_welcome.token)).await;
+    // Both have seen what came before the post, and not the post.
+    let back = |name: &str, welcome: Welcome| Hello {
+        proof: Proof::Resume(welcome.token),
+        seen: Seq(seq.0 - 1),
+        ..hello(name)
+    };
+    let (mut jim, jim_back) = Guest::come_with(server.address(), back("jim", welcome)).await;
+    let (mut ann, ann_back) = Guest::come_with(server.address(), back("ann", ann_welcome)).await;
     for welcome in [&jim_back, &ann_back] {
         assert!(welcome.resumed);
         let groups: Vec<&str> =
@@ -79,6 +85,11 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
     let again = jim.do_(public("tea", 1, "kept")).await;
     assert!(matches!(again, Response::Posted { seq: first, .. } if first == seq), "once: {again:?}");
     jim.do_(public("tea", 2, "new")).await;
+    assert!(
+        matches!(ann.hear().await, Notification::GroupPost { post, .. } if post.seq == seq),
+        "not heard before"
+    );
+    assert!(matches!(ann.hear().await, Notification::CaughtUp { .. }));
     match ann.hear().await {
         Notification::GroupPost { post, .. } => {
             assert_eq!(
@@ -187,9 +198,44 @@ async fn files_that_are_not_ours_or_damaged_are_refused_and_left_alone() {
     for (place, _) in bytes.windows(text.len()).enumerate().filter(|(_, window)| *window == text) {
         file.write_all_at(b"X", place as u64).expect("written");
     }
-    let said = ServerProgram::fail_with(&["--data", damaged.path().to_str().expect("text")]);
+    let arguments = ["--data", damaged.path().to_str().expect("text")];
+    let said = ServerProgram::run(&Home::new(), &["verify", arguments[0], arguments[1]]);
     assert_eq!(said.exit, Exit::Code(1));
     assert!(said.diagnostics.contains("the log is damaged"), "{}", said.diagnostics);
+    // A restart reads only what came after the newest snapshot; without the archive, it has to read everything.
+    for name in ["archive.sqlite", "archive.sqlite-wal", "archive.sqlite-shm"] {
+        let _ = fs::remove_file(damaged.path().join(name));
+    }
+    let said = ServerProgram::fail_with(&arguments);
+    assert_eq!(said.exit, Exit::Code(1));
+    assert!(said.diagnostics.contains("the log is damaged"), "{}", said.diagnostics);
+}
+
+#[tokio::test]
+async fn a_log_that_has_lost_its_end_is_refused() {
+    let data = data();
+    let server = start(&data);
+    let mut jim = Guest::come(server.address(), "jim").await;
+    for number in 0..200 {
+        jim.do_(public("General", number, "some text that makes the file longer")).await;
+    }
+    // The answer comes from the archive, which has seen everything then.
+    let of = Conversation::Group(group("General"));
+    jim.do_(Request::History { of, before: Seq::ZERO, count: 1 }).await;
+    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+    let wal = data.path().join("log.sqlite-wal");
+    let bytes = fs::metadata(&wal).expect("a write-ahead log").len();
+    OpenOptions::new().write(true).open(&wal).expect("a file").set_len(bytes * 2 / 3).expect("cut");
+
+    let arguments = ["--data", data.path().to_str().expect("text")];
+    let said = ServerProgram::fail_with(&arguments);
+    assert_eq!(said.exit, Exit::Code(1));
+    assert!(said.diagnostics.contains("the log has lost its end"), "{}", said.diagnostics);
+    for name in ["archive.sqlite", "archive.sqlite-wal", "archive.sqlite-shm"] {
+        let _ = fs::remove_file(data.path().join(name));
+    }
+    let server = start(&data);
+    Guest::come(server.address(), "ann").await.do_(Request::Ping).await;
 }
 
 #[tokio::test]

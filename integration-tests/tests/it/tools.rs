@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use chatroom_proto::{Request, Response, Seq};
+use chatroom_proto::{Request, Response, Seq, codec};
+use chatroom_server::chat::{Limits, World};
+use chatroom_server::log::{Base, Durability, Log, LogReader, SqliteLog};
 use integration_tests::guest::{Guest, group, post_id, private, public};
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
@@ -149,4 +151,39 @@ async fn what_is_wrong_with_a_log_is_said_and_where() {
         assert_eq!((said.exit, said.output.as_str()), (Exit::Code(1), ""));
         assert!(said.diagnostics.contains(wanted), "{}", said.diagnostics);
     }
+}
+
+#[tokio::test]
+async fn what_a_log_has_come_to_is_there_when_what_led_to_it_is_deleted() {
+    let home = Home::new();
+    let (server, _) = talk(&home).await;
+    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+    let directory = home.path().join("state/chatroom-server");
+    let mut reader = LogReader::open_checked(&directory).expect("a log");
+    let mut world = World::new(Limits::default());
+    while world.head() < reader.head().expect("a head") {
+        for entry in reader.after(world.head()).expect("a batch") {
+            world.fold(&entry);
+        }
+    }
+    let base = Base { seq: world.head(), world: codec::pack(&world).expect("an image") };
+    let log = SqliteLog::open(&directory, Durability::Full).expect("a log");
+    log.forget(base).expect("the end of a batch");
+    drop((log, reader));
+
+    let server = ServerProgram::start_at_home(&home);
+    let mut ben = Guest::come(server.address(), "ben").await;
+    ben.do_(Request::Join { group: group("tea") }).await;
+    ben.do_(public("tea", 1_000, "still here?")).await;
+    let said = run(&home, &["verify"]).await;
+    assert_eq!(said.exit, Exit::Code(0), "{}", said.diagnostics);
+    assert!(said.output.contains(" 1 posts, 2 groups, from 20"), "{}", said.output);
+    assert!(
+        said.output.ends_with(&format!("; everything up to {} was deleted\n", world.head())),
+        "{}",
+        said.output
+    );
+    let said = run(&home, &["export", "tea"]).await;
+    assert_eq!(said.output.lines().count(), 1, "{}", said.output);
+    assert!(said.output.contains("still here?"), "{}", said.output);
 }

@@ -17,7 +17,7 @@ use super::index;
 use super::row::{self, number, seq};
 
 /// Posts that one step deletes: what a read of new posts may have to wait for it.
-const POSTS_A_STEP: usize = 500;
+const POSTS_A_STEP: usize = 200;
 
 /// Deletes in steps.
 #[derive(Debug)]

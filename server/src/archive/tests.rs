@@ -122,6 +122,23 @@ async fn what_was_said_can_be_read_at_once() {
 }
 
 #[tokio::test]
+async fn what_was_said_after_the_head_of_a_read_is_not_in_it() {
+    let scene = Scene::new();
+    let archive = scene.archive();
+    scene.say("one");
+    let head = scene.log.head();
+    scene.say("one more");
+    assert_eq!(scene.search(&archive, "one").await, ["one more", "one"]);
+    let words = Words::parse("one").unwrap();
+    let search = Query::Search { words, groups: vec![GroupId::GENERAL], in_private: false };
+    for query in [Query::History(Thread::Group(GroupId::GENERAL)), search] {
+        let read = Read { reader: JIM, query, before: Seq(u64::MAX), count: 9, head };
+        let past = archive.read(read).await.unwrap();
+        assert_eq!((past.posts.len(), past.next), (1, None));
+    }
+}
+
+#[tokio::test]
 async fn the_file_is_for_nobody_elses_eyes() {
     let scene = Scene::new();
     scene.say("one");
@@ -157,6 +174,17 @@ async fn an_archive_that_can_not_be_used_is_made_again() {
     for texts in [older, snapshot, no_world, table, index, state, header, cut] {
         assert_eq!(texts, ["two", "one"]);
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_does_not_match_its_checksum_is_not_believed() {
+    let scene = Scene::new();
+    scene.say("one");
+    let archive = scene.archive();
+    scene.texts(&archive).await.unwrap();
+    drop(archive);
+    scene.tamper("UPDATE snapshots SET crc = (crc + 1) % 4294967296");
+    assert_eq!(scene.open().unwrap().world.head(), Seq::ZERO);
 }
 
 #[tokio::test]
@@ -387,7 +415,7 @@ async fn a_page_ends_where_a_frame_is_full() {
     let frame =
         chatroom_proto::Response::Past { posts: chatroom_proto::Page::fill(past.posts), next: past.next };
     let frame = chatroom_proto::ServerFrame::Response { tag: Tag(1), result: Ok(frame) };
-    assert!(chatroom_proto::codec::encode(&frame).is_ok());
+    assert!(codec::encode(&frame).is_ok());
 }
 
 /// Whoever changes what this says has to raise the schema: the bytes in old files mean something else then.
@@ -405,6 +433,6 @@ fn the_image_of_a_world_is_what_this_schema_says() {
     for entry in entries.unwrap().unwrap().unwrap() {
         world.fold(&entry);
     }
-    let bytes = chatroom_proto::codec::pack(&world).unwrap();
+    let bytes = codec::pack(&world).unwrap();
     assert_eq!((bytes.len(), crc32fast::hash(&bytes)), (351, 4_234_796_476));
 }

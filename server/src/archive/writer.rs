@@ -33,6 +33,7 @@ const SNAPSHOT_EVERY_ENTRIES: usize = 100_000;
 const POSTS_A_STEP: usize = 2_000;
 
 /// How much the rest of the machine goes before: 0 is as much as itself, 19 is the last.
+#[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
 /// How far the view has come, for those who wait for it.

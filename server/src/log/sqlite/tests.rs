@@ -65,7 +65,34 @@ async fn a_row_that_is_gone_is_noticed() {
 async fn a_row_that_says_another_place_is_noticed() {
     let directory = log_with(3).await;
     tamper(&directory, "UPDATE batches SET first = 1, last = 1000 WHERE last = 3");
-    assert!(matches!(read_all(&directory).await, Err(LogError::Corrupt(_))));
+    let read = read_all(&directory).await;
+    assert!(matches!(&read, Err(LogError::Corrupt(why)) if why.contains("missing")), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_can_be_read_and_is_not_what_was_written_is_noticed() {
+    let directory = log_with(3).await;
+    // The last byte is one of the text.
+    let end = "substr(entries, 1, length(entries) - 1) || x'79'";
+    tamper(&directory, &format!("UPDATE batches SET entries = CAST({end} AS BLOB) WHERE last = 2"));
+    let read = read_all(&directory).await;
+    assert!(
+        matches!(&read, Err(LogError::Corrupt(why)) if why.contains("checksum of the batch at 2")),
+        "{read:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_directory_that_is_used_is_refused() {
+    let directory = log_with(1).await;
+    let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
+    let second = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(
+        matches!(&second, Err(error) if writer::chain(error).contains("another server is using it")),
+        "{second:?}"
+    );
+    drop(log);
+    SqliteLog::open(directory.path(), Durability::Full).unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,251 @@
+//! What reading back costs: an archive behind a log of a million posts, or of as many as are asked for.
+//!
+//! `cargo bench -p integration-tests --bench archive` makes a log on the disk of the target directory, lets an archive catch
+//! up, reads from it, starts it again, and deletes. `-- --posts N` says how many posts. It prints a table.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatroom_proto::{Conversation, Keeps, PostId, Seq, Tag, UnixMillis, Words};
+use chatroom_server::Kept;
+use chatroom_server::archive::{Archive, ReadError};
+use chatroom_server::chat::effect::{
+    Address, ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, Query, Read, Replay,
+    SessionId, Thread, TokenDigest,
+};
+use chatroom_server::chat::{Limits, World};
+use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
+use futures_util::StreamExt;
+use integration_tests::guest::{body, group, user};
+use proptest::prelude::Rng;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+const PEOPLE: u64 = 200;
+const GROUPS: u64 = 50;
+const READS: usize = 300;
+const FORGOTTEN: u64 = 20_000;
+
+/// Words in all; the first of them are in most posts, the last in hardly any.
+const WORDS: u64 = 50_000;
+
+fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--posts");
+    let posts = arguments.nth(1).and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(measure(posts));
+}
+
+async fn measure(posts: u64) {
+    let directory =
+        TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk that is measured");
+    let path = directory.path();
+    let log = Arc::new(SqliteLog::open(path, Durability::Normal).expect("a log"));
+    fill(&*log, posts).await;
+    let head = log.head();
+    println!("a log of {posts} posts, {} MiB\n", mib(&path.join("log.sqlite")));
+    println!("| what | time |\n|---|---:|");
+
+    let began = Instant::now();
+    let Kept { archive, .. } = Archive::open(path, log.clone()).expect("an archive");
+    let nobody =
+        Replay { reader: SessionId(Seq(u64::MAX / 2)), after: Seq::ZERO, until: head, groups: vec![] };
+    archive.replay(nobody).await.expect("caught up");
+    let rows = began.elapsed();
+    row(&format!("rows catch up, {} a second", rate(posts, rows)), rows);
+    let began = Instant::now();
+    while found(&archive, "w1", &[], head).await == Err(ReadError::TookTooLong) {}
+    let index = began.elapsed();
+    row(&format!("then the index, {} a second", rate(posts, index)), index);
+
+    after_a_kill(&log, path).await;
+    read_back(&archive, head).await;
+    restart(archive, &log, path).await;
+}
+
+async fn read_back(archive: &Archive, head: Seq) {
+    let everyone: Vec<GroupId> = (0..GROUPS).map(group_id).collect();
+    let mut chance = chance(7);
+    let mut times = Vec::new();
+    for _ in 0..READS {
+        let before = Seq(1 + chance.next_u64() % head.0);
+        let query = Query::History(Thread::Group(group_id(chance.next_u64() % GROUPS)));
+        let began = Instant::now();
+        archive.read(Read { reader: person(1), query, before, count: 50, head }).await.expect("read");
+        times.push(began.elapsed());
+    }
+    rows("a page of 50 posts of a group", &mut times);
+    for _ in 0..READS {
+        let after = Seq(chance.next_u64() % head.0);
+        let groups = everyone.iter().map(|group| (*group, Seq::ZERO)).collect();
+        let began = Instant::now();
+        archive.replay(Replay { reader: person(1), after, until: head, groups }).await.expect("read");
+        times.push(began.elapsed());
+    }
+    rows("a part of 200 missed posts of 50 groups", &mut times);
+    for (what, words, groups) in [
+        ("a search for a word in most posts, everywhere", "w0", &everyone[..]),
+        ("a search for a word in most posts, in private alone", "w0", &[]),
+        ("a search for two common words, in one group", "w1 w5", &everyone[3..4]),
+        ("a search for a rare word, everywhere", "w30000", &everyone[..]),
+        ("a search for a common and a rare word, in private alone", "w0 w30000", &[]),
+        ("a search for three words that no post has together", "w20001 w20002 w0", &everyone[..]),
+        ("a search for what nobody said", "absent", &everyone[..]),
+    ] {
+        for _ in 0..READS / 10 {
+            let began = Instant::now();
+            found(archive, words, groups, head).await.expect("read");
+            times.push(began.elapsed());
+        }
+        rows(what, &mut times);
+    }
+}
+
+/// Starts from a copy of the files as they are now.
+async fn after_a_kill(log: &Arc<SqliteLog>, path: &Path) {
+    let killed = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the same disk");
+    for name in ["archive.sqlite", "archive.sqlite-wal"] {
+        std::fs::copy(path.join(name), killed.path().join(name)).expect("a copy");
+    }
+    let began = Instant::now();
+    let Kept { archive, mut world } = Archive::open(killed.path(), log.clone()).expect("an archive");
+    let behind = log.head().0 - world.head().0;
+    fold(&**log, &mut world).await;
+    row(&format!("start after a kill, {behind} entries behind the snapshot"), began.elapsed());
+    drop(archive);
+}
+
+async fn restart(archive: Archive, log: &Arc<SqliteLog>, path: &Path) {
+    let began = Instant::now();
+    drop(archive);
+    row("stop: the last commit and the snapshot", began.elapsed());
+    println!("| size of the archive | {} MiB |", mib(&path.join("archive.sqlite")));
+    let began = Instant::now();
+    let Kept { archive, world } = Archive::open(path, log.clone()).expect("an archive");
+    row("start from a snapshot of the newest entry", began.elapsed());
+    drop(world);
+    let began = Instant::now();
+    archive.forget(Seq(FORGOTTEN)).await.expect("forgotten");
+    let time = began.elapsed();
+    row(&format!("{FORGOTTEN} posts are deleted, {} a second", rate(FORGOTTEN, time)), time);
+}
+
+async fn found(archive: &Archive, words: &str, groups: &[GroupId], head: Seq) -> Result<usize, ReadError> {
+    let words = Words::parse(words).expect("words");
+    let query = Query::Search { words, groups: groups.to_vec(), in_private: true };
+    let read = Read { reader: person(1), query, before: Seq(u64::MAX), count: 50, head };
+    archive.read(read).await.map(|past| past.posts.len())
+}
+
+async fn fold(log: &dyn Log, world: &mut World) {
+    let mut batches = log.follow(world.head());
+    while world.head() < log.head() {
+        for entry in batches.next().await.expect("a log never ends").expect("the log goes on") {
+            world.fold(&entry);
+        }
+    }
+}
+
+/// The people come first, so theirs are the places behind the beginning; then come the groups but General.
+fn person(number: u64) -> SessionId {
+    SessionId(Seq(2 + number))
+}
+
+fn group_id(number: u64) -> GroupId {
+    if number == 0 { GroupId::GENERAL } else { GroupId(Seq(1 + PEOPLE + number)) }
+}
+
+fn group_name(number: u64) -> String {
+    if number == 0 { "General".to_owned() } else { format!("group{number}") }
+}
+
+async fn fill(log: &dyn Log, posts: u64) {
+    let limits = Limits { keeps: Keeps::Everything, ..Limits::default() };
+    let mut chance = chance(1);
+    let mut number = 0;
+    let mut deeds: Vec<Deed> = vec![Deed::Began { limits }];
+    deeds.extend((0..PEOPLE).map(|number| {
+        let mut fresh = TokenDigest([0; 32]);
+        fresh.0[..8].copy_from_slice(&number.to_le_bytes());
+        let address = Address("somewhere:1".into());
+        Deed::Arrive { name: user(&format!("person{number}")), presented: None, fresh, address }
+    }));
+    deeds.extend((1..GROUPS).map(|number| Deed::Create { by: person(0), group: group(&group_name(number)) }));
+    for person_number in 0..PEOPLE {
+        let join = |number| Deed::Join { by: person(person_number), group: group(&group_name(number)) };
+        deeds.extend((1..GROUPS).map(join));
+    }
+    for deed in deeds {
+        append(log, &mut number, deed).await;
+    }
+    for _ in 0..posts {
+        let deed = any_post(&mut chance);
+        append(log, &mut number, deed).await;
+    }
+    let mut end = log.follow(Seq(number - 1));
+    end.next().await.expect("a log never ends").expect("the log goes on");
+}
+
+fn any_post(chance: &mut TestRng) -> Deed {
+    let to = match chance.next_u64() % 10 {
+        0 | 1 => Conversation::User(user(&format!("person{}", chance.next_u64() % PEOPLE))),
+        2..=4 => Conversation::Group(group("General")),
+        _ => Conversation::Group(group(&group_name(chance.next_u64() % GROUPS))),
+    };
+    let words: Vec<String> = (0..4 + chance.next_u64() % 12).map(|_| any_word(chance)).collect();
+    let id = PostId((u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64())).to_be_bytes());
+    Deed::Post { by: person(chance.next_u64() % PEOPLE), to, id, body: body(&words.join(" ")) }
+}
+
+/// Half of all words are among a few, as in any language.
+fn any_word(chance: &mut TestRng) -> String {
+    let share = (chance.next_u64() % 1_000_000) as f64 / 1e6;
+    format!("w{}", ((WORDS as f64).powf(share) - 1.0) as u64)
+}
+
+async fn append(log: &dyn Log, number: &mut u64, deed: Deed) {
+    *number += 1;
+    let node = NodeId(1);
+    let origin = Origin { place: Place { node, connection: ConnectionId(1) }, tag: Tag(0) };
+    let id = ProposalId { node, number: *number };
+    let mut proposal = Proposal { id, origin: Some(origin), at: UnixMillis(*number), deed };
+    loop {
+        match log.append(proposal.clone()) {
+            Ok(()) => return,
+            Err(LogError::Overloaded) => {
+                // Some of what waits has to be written first.
+                let mut next = log.follow(log.head());
+                next.next().await.expect("a log never ends").expect("the log goes on");
+                proposal.at = UnixMillis(*number);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn chance(seed: u8) -> TestRng {
+    TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32])
+}
+
+fn mib(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len() >> 20)
+}
+
+fn rate(count: u64, time: Duration) -> u64 {
+    (count as f64 / time.as_secs_f64()) as u64
+}
+
+fn row(what: &str, time: Duration) {
+    println!("| {what} | {:.0} ms |", time.as_secs_f64() * 1e3);
+}
+
+/// The middle and the slowest of several.
+fn rows(what: &str, times: &mut Vec<Duration>) {
+    times.sort_unstable();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let (middle, last) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("| {what} | {:.2} ms, at most {:.1} ms |", ms(middle), ms(last));
+    times.clear();
+}
