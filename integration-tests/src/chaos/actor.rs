@@ -189,7 +189,8 @@ impl Life {
         loop {
             let Orders { talks, rest, .. } = *orders.borrow_and_update();
             self.state.send_modify(|state| state.unanswered = self.unanswered);
-            let rests = rest.filter(|rest| *rest > self.resting && self.unanswered == 0);
+            // The answer comes after all that are due.
+            let rests = rest.filter(|rest| *rest > self.resting);
             let turn = {
                 let talks = talks && self.unanswered < UNDER_WAY_MAX;
                 let otherwise = pin!(other_turn(next_act, talks, rests, &mut orders));
