@@ -7,7 +7,8 @@
 //! - `wire`: one connection, both ways, with what is on its way.
 //! - `node`: one run of the server: inputs to the chat, effects carried out.
 //! - `client`: one person: asks, hears, is killed, and goes on from its disk.
-//! - `world`: time, and what goes wrong when.
+//! - `storage`, `lines`, `people`, `trouble`: when what is written is on disk, what is sent arrives, who does what, and what
+//!   goes wrong; `world`: time, and everything together.
 //!
 //! In the end everybody comes back and comes to rest, and the histories are checked. A [`Fault`] is a bug that is put in to
 //! see that it is found.
@@ -17,9 +18,13 @@ use std::fmt;
 use crate::history::{History, Violation};
 
 mod client;
+mod lines;
 pub mod log;
 mod node;
 pub mod outbox;
+mod people;
+mod storage;
+mod trouble;
 mod wire;
 mod world;
 

@@ -6,6 +6,7 @@ use chatroom_proto::{GroupName, Post, UnixMillis};
 use chatroom_server::chat::effect::{GroupId, SessionId, Thread};
 
 use super::super::record::Manner;
+use super::super::violation::Kind;
 use super::*;
 use crate::chance::Chance;
 use crate::guest::{body, group, post_id, user};
