@@ -54,8 +54,6 @@ pub struct State {
     pub acknowledged: Seq,
     /// Up to where it has shown everything.
     pub rested: Seq,
-    /// How often the library said that something is missing.
-    pub missed: u64,
     /// How often its link ended for good.
     pub ended: u64,
 }
@@ -250,7 +248,7 @@ impl Life {
                 }
                 self.is_back();
             }
-            Heard::Missed(_) => self.state.send_modify(|state| state.missed += 1),
+            Heard::Missed(place) => self.recorder.record(&Event::Missed(place)),
             Heard::Lost(_)
             | Heard::CaughtUp
             | Heard::Rejoined { .. }

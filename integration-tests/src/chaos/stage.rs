@@ -18,7 +18,7 @@ use super::actor::{Orders, PEOPLE, Part, State};
 use super::{Failure, Plan, Report};
 use crate::chance::Chance;
 use crate::guest::DEADLINE;
-use crate::history::{Event, Kind, Manner, check};
+use crate::history::{Event, Manner, check};
 use crate::process::Exit;
 use crate::program::{ServerProgram, quiet_port};
 use crate::proxy::{Fate, Proxy, Way};
@@ -227,15 +227,7 @@ impl Stage {
         }
         self.report.cuts = self.proxy.cuts() as u64;
         self.report.stalls = self.proxy.stalls() as u64;
-        let missed: u64 = self.cast.iter().map(|member| member.state.borrow().missed).sum();
-        if missed > 0 {
-            *self.report.broken.entry(Kind::Gap).or_default() += missed;
-        }
-        let trouble = match played {
-            Ok(()) if missed == 0 => None,
-            Ok(()) => Some(format!("the library said {missed} times that something is missing")),
-            Err(trouble) => Some(trouble),
-        };
+        let trouble = played.err();
         let data = self.directory.path().join("data");
         match kept(&data).await {
             Ok(records) => self.judge(number, &records, trouble),

@@ -139,6 +139,11 @@ impl Reader<'_> {
             }
         }
         self.check_answered(found);
+        for event in &self.history.events {
+            if let Event::Missed(place) = event {
+                found.push(Violation::SaidToBeMissing { reader: self.name(), place: place.clone() });
+            }
+        }
         for seq in self.stays.began.iter().skip(1) {
             found.push(Violation::Forgotten { reader: self.name(), seq: *seq });
         }

@@ -47,6 +47,8 @@ pub enum Event {
     Refused(PostId),
     /// It showed what somebody else said.
     Showed(Shown),
+    /// Its library said that something is missing in a conversation.
+    Missed(Conversation),
     /// It has shown everything up to here.
     Rested(Seq),
     /// It was killed; whatever it does next it does from what it had on disk.
@@ -163,6 +165,7 @@ impl fmt::Display for Event {
                 let manner = if *manner == Manner::Live { "live" } else { "replayed" };
                 write!(f, "showed {seq} {prev} {} {from} {} {manner}", hex(*id), Place(place))
             }
+            Event::Missed(place) => write!(f, "missed {}", Place(place)),
             Event::Rested(seq) => write!(f, "rested {seq}"),
             Event::Killed => f.write_str("killed"),
         }
@@ -211,6 +214,7 @@ impl Event {
                 place: place(word()?)?,
                 manner: if word()? == "live" { Manner::Live } else { Manner::Replayed },
             }),
+            "missed" => Event::Missed(place(word()?)?),
             "rested" => Event::Rested(seq(word()?)?),
             "killed" => Event::Killed,
             _ => return None,
@@ -266,6 +270,7 @@ mod tests {
                 place: Conversation::User(user("ann")),
                 manner: Manner::Replayed,
             }),
+            Event::Missed(Conversation::Group(tea())),
             Event::Rested(Seq(11)),
             Event::Killed,
         ]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chatroom_proto::{PostId, Seq, UserName};
+use chatroom_proto::{Conversation, PostId, Seq, UserName};
 
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,13 @@ pub enum Violation {
         /// What was not.
         prev: Seq,
     },
+    /// Somebody's library said that something is missing.
+    SaidToBeMissing {
+        /// Whose.
+        reader: UserName,
+        /// Where.
+        place: Conversation,
+    },
     /// Somebody showed a post of a conversation that it was not in.
     ShownOutside {
         /// Who.
@@ -126,7 +133,7 @@ impl Violation {
             }
             Violation::ShownTwice { .. } | Violation::KeptTwice { .. } => Kind::Doubled,
             Violation::OutOfOrder { .. } | Violation::Disagreement { .. } => Kind::Reordered,
-            Violation::Gap { .. } => Kind::Gap,
+            Violation::Gap { .. } | Violation::SaidToBeMissing { .. } => Kind::Gap,
             Violation::ShownOutside { .. } => Kind::Outside,
             Violation::MadeUp { .. } | Violation::Forgotten { .. } => Kind::Other,
         }
@@ -155,6 +162,9 @@ impl fmt::Display for Violation {
             }
             Violation::Gap { reader, seq, prev } => {
                 write!(f, "{reader} was shown {seq} and not {prev} before it")
+            }
+            Violation::SaidToBeMissing { reader, place } => {
+                write!(f, "{reader} was told that something is missing in {place:?}")
             }
             Violation::ShownOutside { reader, id, seq } => {
                 write!(f, "{reader} was shown {id:?} at {seq} and is not in that conversation")
