@@ -139,11 +139,7 @@ impl Reader<'_> {
             }
         }
         self.check_answered(found);
-        for event in &self.history.events {
-            if let Event::Missed(place) = event {
-                found.push(Violation::SaidToBeMissing { reader: self.name(), place: place.clone() });
-            }
-        }
+        self.check_said_to_be_missing(found);
         for seq in self.stays.began.iter().skip(1) {
             found.push(Violation::Forgotten { reader: self.name(), seq: *seq });
         }
@@ -162,6 +158,22 @@ impl Reader<'_> {
                     open.retain(|(id, was_killed)| !was_killed || self.is_missing(*id, *seq));
                     let lost = open.drain(..);
                     found.extend(lost.map(|(id, _)| Violation::NotAnswered { reader: self.name(), id }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A library is believed when it says that something is missing, but for groups that it had asked to leave: what was said
+    /// while it was out is not missing, and it may not know yet that it was.
+    fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
+        let mut left = HashSet::new();
+        for event in &self.history.events {
+            match event {
+                Event::Leaving(group) => drop(left.insert(group.key())),
+                Event::Missed(Conversation::Group(group)) if left.contains(&group.key()) => {}
+                Event::Missed(place) => {
+                    found.push(Violation::SaidToBeMissing { reader: self.name(), place: place.clone() });
                 }
                 _ => {}
             }

@@ -150,6 +150,16 @@ fn a_post_whose_predecessor_was_not_shown_leaves_a_gap() {
 }
 
 #[test]
+fn what_a_library_says_is_missing_is_a_gap_unless_one_was_out() {
+    let jim = JIM.replace("rested", "missed #tea\nrested");
+    let missing =
+        Violation::SaidToBeMissing { reader: user("jim"), place: Conversation::Group(group("tea")) };
+    assert_eq!(found([&jim, ANN, BOB]), [missing]);
+    let jim = jim.replace("missed", "leaving tea\nmissed");
+    assert_eq!(found([&jim, ANN, BOB]), []);
+}
+
+#[test]
 fn a_post_that_is_shown_outside_its_conversation_is_seen() {
     let outside =
         |number, seq| Violation::ShownOutside { reader: user("bob"), id: post_id(number), seq: Seq(seq) };
