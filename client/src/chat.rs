@@ -214,7 +214,8 @@ impl Chat {
         Ok(None)
     }
 
-    /// Counts what is not done when the connection is lost and so much had no answer then.
+    /// Counts what is not done when the connection is lost and so much had no answer then. Messages that were typed since
+    /// are left to the next run.
     fn undone(&mut self, unanswered: usize) -> Undone {
         let due = self.due_now();
         let unanswered = unanswered.min(due);
@@ -222,9 +223,15 @@ impl Chat {
         while let Ok(typed) = self.parts.typed.try_recv() {
             if let Typed::Line(line) = typed
                 && let Ok(Some(command)) = command::parse(&line)
-                && !matches!(command, Command::Help(_) | Command::Exit)
+                && !matches!(command, Command::Exit)
+                && let Some(request) = command.into_request(new_post_id())
             {
-                unsent += 1;
+                if self.parts.client.leave_for_next_time(&request) {
+                    self.posts_in_flight += 1;
+                    self.in_flight += 1;
+                } else {
+                    unsent += 1;
+                }
             }
         }
         Undone { unanswered, unsent }

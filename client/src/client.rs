@@ -193,6 +193,11 @@ impl Client {
         self.keeper.is_open()
     }
 
+    /// Leaves a post to the next run, without sending it. Tells whether it is kept.
+    pub fn leave_for_next_time(&self, post: &Request) -> bool {
+        self.keeper.asked(post)
+    }
+
     /// What came of [`Options::keep`].
     pub fn kept(&self) -> &Kept {
         &self.kept

@@ -1,7 +1,7 @@
 //! What a client must not forget when it is killed: a file with its token, how far it has come, and the posts that have no
 //! answer yet.
 //!
-//! Records are appended as things happen, and folded into an [`Image`] when the file is opened again. A post is in the file
+//! Records are appended as things happen, and folded into an `Image` when the file is opened again. A post is in the file
 //! before it is sent, and until its answer is here; an event counts as seen once the program has asked for the next one. So
 //! a client that was killed comes back as itself, hears what it missed, and sends again what may not have arrived: the
 //! server keeps each post once.
@@ -165,19 +165,20 @@ impl Journal {
         });
     }
 
-    /// Something is about to be asked. What is no post need not be kept.
-    pub(crate) fn asked(&self, request: &Request) {
+    /// Something is about to be asked. Tells whether it is kept: what is no post need not be.
+    pub(crate) fn asked(&self, request: &Request) -> bool {
         if post_id(request).is_none() {
-            return;
+            return false;
         }
-        self.write(|open| {
-            let image = open.file.image();
-            if image.posts.len() >= POSTS_KEPT_MAX {
-                tracing::warn!("too many posts without an answer: this one is not kept");
-                return Vec::new();
-            }
-            vec![Record::Asked(request.clone())]
+        let mut has_room = true;
+        let is_written = self.write(|open| {
+            has_room = open.file.image().posts.len() < POSTS_KEPT_MAX;
+            if has_room { vec![Record::Asked(request.clone())] } else { Vec::new() }
         });
+        if !has_room {
+            tracing::warn!("too many posts without an answer: this one is not kept");
+        }
+        has_room && is_written
     }
 
     /// Something was answered.
@@ -203,9 +204,9 @@ impl Journal {
 
     /// Appends what is to be appended. A file that can't be written any more is deleted: stale posts in it would be sent
     /// again when no server knows them for repeats.
-    fn write(&self, records: impl FnOnce(&mut Open) -> Vec<Record>) {
+    fn write(&self, records: impl FnOnce(&mut Open) -> Vec<Record>) -> bool {
         let mut guard = self.lock();
-        let Some(open) = guard.as_mut() else { return };
+        let Some(open) = guard.as_mut() else { return false };
         let records = records(open);
         let written = records.into_iter().try_for_each(|record| open.file.append(record));
         if let Err(error) = written {
@@ -213,7 +214,9 @@ impl Journal {
             if let Some(open) = guard.take() {
                 open.file.delete();
             }
+            return false;
         }
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Open>> {

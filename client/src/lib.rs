@@ -10,9 +10,19 @@
 //! that shows things in the order in which they happened uses [`Client::submit`]: the answer then comes among the
 //! events, in its place.
 //!
+//! # Nothing is lost
+//! On a server that keeps what is said ([`Welcome::keeps`](chatroom_proto::Welcome::keeps)) there is one way back, whatever
+//! has happened: the link says how far it has come, and hears the rest as [`Event::Replayed`], each thing once, then
+//! [`Event::CaughtUp`]. It goes that way when a connection is lost, when the program was too slow, and when a message
+//! shows that one before it is missing. Only what the server does not have any more is told as [`Event::Missed`].
+//!
+//! With a file ([`Options::keep`]) that holds for a client that is killed, too: its next run goes on where the program
+//! was, and sends again the posts that had no answer. An event counts as seen when the program asks for the next one.
+//!
 //! # The map
 //! - [`client`]: what a program holds: [`Client`], [`Options`], the typed asks.
 //! - [`event`]: what a program hears: [`Event`], [`Events`], why a connection was [`Lost`] and why a link [`Ended`].
+//! - [`journal`]: what outlives a killed client: the file (`journal/file.rs`) and what it says (`journal/image.rs`).
 //! - [`link`]: the task that owns the socket: one connection's life (`link/session.rs`), the handshake
 //!   (`link/handshake.rs`), what is not answered yet (`link/unanswered.rs`), what the program has not taken yet
 //!   (`link/outbox.rs`), when to try again (`link/backoff.rs`).
@@ -26,12 +36,16 @@
 //!
 //! The link reads all the time, whether or not the program takes its events: **waiting for an answer inside the loop
 //! that reads [`Events`] is fine**, however much comes before it. What the program has not taken is held in order,
-//! [`link::EVENTS_MAX`] events and [`link::OUTBOX_BYTES_MAX`] more; beyond that, the link gives the connection up
-//! ([`Lost::Overrun`]), tells in place of the messages that it lets go in which conversations they are missing
-//! ([`Event::Missed`]), and comes back. So a program that holds [`Events`] should read them, or drop them: it never
-//! hangs and never fills the memory, but it misses messages. Answers to [`Client::submit`] are never let go; instead,
-//! [`link::SUBMITTED_MAX`] of them are under way or wait to be taken, and beyond that, submitting waits (asking does
-//! not). A link whose program takes nothing at all ends, when even what must be told is too much.
+//! [`link::EVENTS_MAX`] events and [`link::OUTBOX_BYTES_MAX`] more. Beyond that, the link lets go what it hears; when the
+//! program has taken what was held, it gives the connection up ([`Lost::Overrun`]) and comes back to hear the rest. Where
+//! the server keeps nothing it gives the connection up at once, and tells in place of the messages that it lets go in
+//! which conversations they are missing ([`Event::Missed`]). So a program that holds [`Events`] should read them, or drop
+//! them: it never hangs and never fills the memory, but without a server that keeps them it misses messages. Answers to
+//! [`Client::submit`] are never let go; instead, [`link::SUBMITTED_MAX`] of them are under way or wait to be taken, and
+//! beyond that, submitting waits (asking does not). A link whose program takes nothing at all ends, when even what must
+//! be told is too much.
+//!
+//! A file has at most [`journal::POSTS_KEPT_MAX`] posts without an answer in it.
 
 pub mod client;
 pub mod event;

@@ -175,10 +175,13 @@ impl Stage {
         };
         let has_trouble = chat.has_trouble() && !self.is_typed;
         let code = if has_trouble { REFUSED } else { 0 };
-        let sent_next_time = self.view.sent_next_time(chat.sent_next_time(), chat.name());
+        // A signal does not wait to see what is answered after all.
+        let left_over = if outcome.is_ok() { chat.sent_next_time() } else { 0 };
+        let sent_next_time = self.view.sent_next_time(left_over, chat.name());
         let mut ending = self.end(chat, outcome, code).await;
         if let Some(text) = sent_next_time {
             ending.words = Some(ending.words.map_or(text.clone(), |words| format!("{words}\n{text}")));
+            ending.code = if ending.code == 0 { NO_CONNECTION } else { ending.code };
         }
         ending
     }
@@ -216,8 +219,7 @@ impl Stage {
             let refused = match UserName::parse(text.trim()) {
                 Err(error) => self.view.bad_name(text.trim(), &error),
                 Ok(name) => {
-                    let keep = state_file(&args, &name);
-                    let (host, keep) = (args.host.clone(), keep);
+                    let (host, keep) = (args.host.clone(), state_file(&args, &name));
                     let options = Options { host, port: args.port, name, reconnect, keep: keep.clone() };
                     match self.connect(options).await {
                         Ok((client, events, welcome)) => {

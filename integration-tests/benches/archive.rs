@@ -1,7 +1,7 @@
 //! What reading back costs: an archive behind a log of a million posts, or of as many as are asked for.
 //!
-//! `cargo bench -p integration-tests --bench archive` makes a log on the disk of the target directory, lets an archive catch
-//! up, reads from it, starts it again, and deletes. `-- --posts N` says how many posts. It prints a table.
+//! `cargo bench -p integration-tests --bench archive` makes a log on the disk of the target directory, lets an archive
+//! catch up, reads from it, starts it again, and deletes. `-- --posts N` says how many posts. It prints a table.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -212,7 +212,7 @@ async fn append(log: &dyn Log, number: &mut u64, deed: Deed) {
     let id = ProposalId { node, number: *number };
     let mut proposal = Proposal { id, origin: Some(origin), at: UnixMillis(*number), deed };
     loop {
-        match log.append(proposal.clone()) {
+        match log.append(vec![proposal.clone()]) {
             Ok(()) => return,
             Err(LogError::Overloaded) => {
                 // Some of what waits has to be written first.

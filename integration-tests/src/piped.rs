@@ -25,7 +25,15 @@ impl Piped {
     /// # Panics
     /// When it can't be run.
     pub fn run(arguments: &[&str]) -> Piped {
-        Piped::run_into(Stdio::piped(), arguments)
+        Piped::run_at(&Home::new(), arguments)
+    }
+
+    /// The same, in this home.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn run_at(home: &Home, arguments: &[&str]) -> Piped {
+        Piped::start(home, Stdio::piped(), arguments)
     }
 
     /// Runs `chatroom 127.0.0.1 PORT NAME`.
@@ -41,11 +49,14 @@ impl Piped {
     /// # Panics
     /// When it can't be run.
     pub fn run_into(output: impl Into<Stdio>, arguments: &[&str]) -> Piped {
-        let home = Home::new();
+        Piped::start(&Home::new(), output, arguments)
+    }
+
+    fn start(home: &Home, output: impl Into<Stdio>, arguments: &[&str]) -> Piped {
         let mut command = Command::new(&programs().client);
         command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::piped()).stdout(output);
         let Started { process, input, output, diagnostics } = start(&mut command);
-        Piped { process, input, output, diagnostics, lines_heard: 0, _home: home }
+        Piped { process, input, output, diagnostics, lines_heard: 0, _home: home.clone() }
     }
 
     /// Writes a line to its standard input.

@@ -10,6 +10,7 @@
 //! - `snapshot`: the world as it was at some place, so that a restart need not fold the whole log.
 //! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same word.
 //! - `forgetting`: what is deleted, really.
+//! - `wishes`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
 //! - `reader`, `missed`: the threads that read; a part of what somebody missed.
 //! - `thread`: a thread that is waited for, but not for ever.
 
@@ -37,12 +38,14 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod wishes;
 mod words;
 mod writer;
 
 pub use file::ArchiveError;
 use reader::Reader;
 use thread::Thread;
+use wishes::Wishes;
 use writer::{Command, Progress, Writer};
 
 /// How long a read may take, the wait for the view included. Somebody sits before a screen.
@@ -66,6 +69,7 @@ struct Inner {
     searches: Option<mpsc::Sender<Ask>>,
     commands: Option<mpsc::Sender<Command>>,
     progress: watch::Receiver<Progress>,
+    wishes: Arc<Wishes>,
     readers: Vec<Thread>,
     writer: Option<Thread>,
 }
@@ -108,8 +112,8 @@ pub enum ReadError {
 }
 
 impl Archive {
-    /// Opens the archive in the directory of this log, or makes it. One that can't be read, or is of an older server, is made
-    /// again. To be called within a runtime, which has to live longer than the archive.
+    /// Opens the archive in the directory of this log, or makes it. One that can't be read, or is of an older server, is
+    /// made again. To be called within a runtime, which has to live longer than the archive.
     ///
     /// # Errors
     /// [`ArchiveError`] says what an operator has to decide.
@@ -122,11 +126,12 @@ impl Archive {
         let oldest = oldest_world(&*log)?;
         let world = opened.world.filter(|world| world.head() >= oldest.head()).unwrap_or(oldest);
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let wishes = Arc::new(Wishes::default());
+        let told = (waiting, Arc::clone(&wishes));
         let (writer, progress) =
-            Writer::new((opened.db, opened.state), log, world.clone(), waiting, Handle::current());
+            Writer::new((opened.db, opened.state), log, world.clone(), told, Handle::current());
         let (asks, reader) = start_reader(&path, "archive-reader")?;
         let (searches, searcher) = start_reader(&path, "archive-search")?;
-
         let writer = Thread::start("archive", move || writer.run(&path))
             .map_err(|source| file::storage("can't start the archive's thread", source))?;
         let archive = Archive(Arc::new(Inner {
@@ -134,6 +139,7 @@ impl Archive {
             searches: Some(searches),
             commands: Some(commands),
             progress,
+            wishes,
             readers: vec![reader, searcher],
             writer: Some(writer),
         }));
@@ -174,8 +180,8 @@ impl Archive {
         ask(&self.0.searches, |answer| Ask::FirstSince(at, answer)).await
     }
 
-    /// Deletes every post up to this place, also from the search index and from the free space of the files. Returns when
-    /// it is done; it is done after a restart if this one comes first.
+    /// Deletes every post up to this place, also from the search index and from the free space of the files. Returns
+    /// when that is done. What a restart interrupts is done after it.
     ///
     /// # Errors
     /// [`ReadError::Stopped`]
@@ -188,6 +194,10 @@ impl Archive {
 
     /// Waits until the view has come so far. A writer that has ended comes no further.
     async fn reached(&self, part: impl Fn(&Progress) -> Seq, head: Seq) -> Result<(), ReadError> {
+        if part(&self.0.progress.borrow()) >= head {
+            return Ok(());
+        }
+        let _wish = self.0.wishes.wish();
         let mut progress = self.0.progress.clone();
         let reached = progress.wait_for(|progress| part(progress) >= head).await;
         reached.map(|_| ()).map_err(|_| ReadError::Stopped)

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::archive::{Archive, Past, ReadError};
-use crate::chat::effect::{ConnectionId, Effect, Entry, Input, Read, Replay, SessionId};
+use crate::chat::effect::{Audience, ConnectionId, Effect, Entry, Input, Proposal, Read, Replay, SessionId};
 use crate::chat::{Chat, Client};
 use crate::clock;
 use crate::config::{
@@ -87,6 +87,8 @@ pub(crate) struct Dispatch {
     lifetime: Lifetime,
     /// Whether everyone was told that the server goes down.
     has_said_goodbye: bool,
+    /// What this turn proposes: it goes to the log together.
+    proposals: Vec<Proposal>,
     /// Kept between turns for its memory.
     effects: Vec<Effect>,
 }
@@ -135,6 +137,7 @@ impl Dispatch {
             turn: Turn::default(),
             lifetime: lifetime.clone(),
             has_said_goodbye: false,
+            proposals: Vec::new(),
             effects: Vec::new(),
         };
         (dispatch, door)
@@ -163,7 +166,8 @@ impl Dispatch {
             tokio::task::yield_now().await;
         }
         self.chat.begin(clock::now(), &mut self.effects);
-        self.carry_out()
+        self.carry_out();
+        self.append()
     }
 
     /// Runs until its lifetime ends, or the log fails. Everybody is hung up on then.
@@ -189,15 +193,16 @@ impl Dispatch {
                     self.has_said_goodbye = true;
                     self.hang_up_on_all(CloseReason::Shutdown);
                 }
-                _ = ticks.tick() => self.tick()?,
-                () = std::future::ready(()), if !self.ordered.is_empty() => self.apply()?,
+                _ = ticks.tick() => self.tick(),
+                () = std::future::ready(()), if !self.ordered.is_empty() => self.apply(),
                 Some(batch) = entries.next() => self.ordered.extend(batch?),
                 _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
                     for message in messages.drain(..) {
-                        self.take_in(message)?;
+                        self.take_in(message);
                     }
                 }
             }
+            self.append()?;
             for outbox in self.touched.drain(..) {
                 outbox.wake();
             }
@@ -208,29 +213,32 @@ impl Dispatch {
         }
     }
 
-    fn tick(&mut self) -> Result<(), LogError> {
+    fn tick(&mut self) {
         self.chat.tick(clock::now(), &mut self.effects);
-        self.carry_out()
+        self.carry_out();
+    }
+
+    /// Hands what this turn proposes to the log.
+    fn append(&mut self) -> Result<(), LogError> {
+        if self.proposals.is_empty() { Ok(()) } else { self.log.append(std::mem::take(&mut self.proposals)) }
     }
 
     /// Applies what the log has ordered, up to the end of this turn.
-    fn apply(&mut self) -> Result<(), LogError> {
+    fn apply(&mut self) {
         while !self.turn.is_over()
             && let Some(entry) = self.ordered.pop_front()
         {
             self.chat.apply(&entry, &mut self.effects);
             // At once, entry by entry: an effect's audience is shared with the group that the next entry may change.
-            self.carry_out()?;
+            self.carry_out();
         }
-        Ok(())
     }
 
-    fn take_in(&mut self, message: Message) -> Result<(), LogError> {
+    fn take_in(&mut self, message: Message) {
         let input = match message {
             Message::Input(input) => input,
             Message::Knock(_, outbox) if self.has_said_goodbye => {
-                outbox.close(Some(CloseReason::Shutdown));
-                return Ok(());
+                return outbox.close(Some(CloseReason::Shutdown));
             }
             Message::Knock(input, outbox) => {
                 if let Input::Knock { connection, .. } = input {
@@ -241,14 +249,14 @@ impl Dispatch {
             Message::Clients(answer) => {
                 // One who does not wait for the answer any more needs none.
                 let _ = answer.send(self.chat.clients().collect());
-                return Ok(());
+                return;
             }
         };
         if let Input::Gone { connection } = input {
             self.forget(connection);
         }
         self.chat.handle(input, clock::now(), &mut self.effects);
-        self.carry_out()
+        self.carry_out();
     }
 
     /// Forgets a connection; a session that has moved on to another one is still heard there.
@@ -261,22 +269,17 @@ impl Dispatch {
         }
     }
 
-    fn carry_out(&mut self) -> Result<(), LogError> {
+    fn carry_out(&mut self) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Propose(proposal) => self.log.append(proposal)?,
+                Effect::Propose(proposal) => self.proposals.push(proposal),
                 Effect::Admit { connection, session } => self.admit(connection, session),
                 Effect::Reply { connection, tag, result } => {
                     self.reply(connection, &ServerFrame::Response { tag, result });
                 }
                 Effect::Notify { audience, notification } => {
-                    if let Some(frame) = encode(&ServerFrame::Notification(notification)) {
-                        self.turn.bytes += frame.len();
-                        for session in audience.iter() {
-                            self.notify(session, &frame);
-                        }
-                    }
+                    self.notify(&audience, notification);
                 }
                 Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
@@ -289,7 +292,6 @@ impl Dispatch {
             }
         }
         self.effects = effects;
-        Ok(())
     }
 
     fn admit(&mut self, connection: ConnectionId, session: SessionId) {
@@ -352,12 +354,24 @@ impl Dispatch {
         }
     }
 
-    fn notify(&mut self, session: SessionId, frame: &Bytes) {
-        self.turn.deliveries += 1;
-        if let Some((_, outbox)) = self.listeners.get(&session)
-            && outbox.push(frame) == Pushed::First
-        {
-            self.touched.push(outbox.clone());
+    /// Tells everyone who is meant and is connected here; encoded once, if there is anybody.
+    fn notify(&mut self, audience: &Audience, notification: Notification) {
+        let frame = ServerFrame::Notification(notification);
+        let mut encoded: Option<Bytes> = None;
+        for session in audience.iter() {
+            self.turn.deliveries += 1;
+            let Some((_, outbox)) = self.listeners.get(&session) else { continue };
+            let bytes = match &encoded {
+                Some(bytes) => bytes,
+                None => {
+                    let Some(bytes) = encode(&frame) else { return };
+                    self.turn.bytes += bytes.len();
+                    encoded.insert(bytes)
+                }
+            };
+            if outbox.push(bytes) == Pushed::First {
+                self.touched.push(outbox.clone());
+            }
         }
     }
 

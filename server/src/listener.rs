@@ -243,8 +243,8 @@ mod tests {
     }
 
     impl Log for HeldLog {
-        fn append(&self, proposal: Proposal) -> Result<(), LogError> {
-            self.log.append(proposal)
+        fn append(&self, proposals: Vec<Proposal>) -> Result<(), LogError> {
+            self.log.append(proposals)
         }
 
         fn follow(&self, after: Seq) -> Batches {

@@ -43,11 +43,12 @@ pub struct Base {
 /// - An append that was accepted comes back to its node's follower, or the follower gets an error: then it is unknown
 ///   whether what is missing was kept, and the node ends.
 pub trait Log: Send + Sync + 'static {
-    /// Hands a proposal over to be ordered; does not wait for that. The caller bounds how many are under way.
+    /// Hands proposals over to be ordered, as they are; does not wait for that. The caller bounds how many are under way, and
+    /// hands over together what came together: a log on disk commits it together.
     ///
     /// # Errors
     /// [`LogError`] when the log takes nothing any more.
-    fn append(&self, proposal: Proposal) -> Result<(), LogError>;
+    fn append(&self, proposals: Vec<Proposal>) -> Result<(), LogError>;
 
     /// All entries after this place, in order, as they come, for ever.
     fn follow(&self, after: Seq) -> Batches;

@@ -113,7 +113,7 @@ mod tests {
             let place = Place { node: NodeId(1), connection: ConnectionId(1) };
             let origin = Some(Origin { place, tag: Tag(0) });
             let id = ProposalId { node: NodeId(1), number };
-            log.append(Proposal { id, origin, at: UnixMillis(at), deed }).unwrap();
+            log.append(vec![Proposal { id, origin, at: UnixMillis(at), deed }]).unwrap();
             entries.next().await.unwrap().unwrap();
         }
     }
@@ -158,6 +158,9 @@ mod tests {
         });
         live(&*log, deeds.collect()).await;
         assert_eq!(forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap(), Some(Seq(4)));
+        // What comes behind it in the log knows that the base is kept.
+        let Deed::Post { to, id, body, .. } = post("another-young-one") else { unreachable!("it is a post") };
+        live(&*log, vec![(9_500, Deed::Post { by: SessionId(Seq(2)), to, id, body })]).await;
         let again = forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
         assert_eq!(again, None, "there is nothing left to delete");
         drop((log, kept));

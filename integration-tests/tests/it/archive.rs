@@ -99,7 +99,7 @@ impl History {
         let at = UnixMillis(self.end.0 * 10);
         let id = ProposalId { node, number: self.number };
         let proposal = Proposal { id, origin: Some(Origin { place, tag }), at, deed };
-        self.log.append(proposal).expect("the log goes on");
+        self.log.append(vec![proposal]).expect("the log goes on");
         self.end = self.end.next();
     }
 

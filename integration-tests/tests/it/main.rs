@@ -20,6 +20,8 @@ mod terminal_bursts;
 mod terminal_endings;
 mod terminal_lost;
 mod terminal_names;
+mod terminal_past;
+mod terminal_state;
 mod terminal_text;
 mod tidy;
 mod tools;

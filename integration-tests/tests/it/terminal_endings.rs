@@ -148,23 +148,30 @@ async fn a_lost_server_and_then_exit_leaves_a_usable_terminal() {
 
 #[tokio::test]
 async fn one_who_leaves_while_the_server_is_away_is_told_what_was_not_sent_and_does_not_wait() {
-    // 140: more than may be on their way at once.
-    for count in [1, 140] {
+    // 140: more than may be on their way at once. Messages are not lost: the next run sends them.
+    for (line, count) in [("users", 1), ("users", 140), ("public General hi", 1), ("public General hi", 140)]
+    {
         let (server, mut jim, _ann) = jim_and_ann().await;
         server.kill();
         jim.wait_for("the loss", |screen| !screen.lines_beginning("Connection lost").is_empty());
-        for number in 0..count {
-            jim.type_line(&format!("public General number {number}"));
+        for _ in 0..count {
+            jim.type_line(line);
         }
         jim.wait_for("all that was typed", |screen| {
-            screen.lines_beginning("public").len() == count && screen.before_cursor.is_empty()
+            screen.lines_beginning(line).len() == count && screen.before_cursor.is_empty()
         });
         let before = Instant::now();
         jim.press(Key::Control('d'));
         let left = left_usable(&jim, 3);
         assert!(before.elapsed() < AT_ONCE, "there is nothing to wait for");
-        let were = if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") };
-        assert!(left.screen.has(&format!("The connection is lost: {were} not sent.")), "{}", left.screen);
+        let said = match (line, count) {
+            ("users", 1) => "The connection is lost: 1 command was not sent.".to_owned(),
+            ("users", _) => format!("The connection is lost: {count} commands were not sent."),
+            (_, 1) => "1 message is kept, and sent when Jim is back.".to_owned(),
+            _ => format!("{count} messages are kept, and sent when Jim is back."),
+        };
+        assert!(left.screen.has(&said), "{}", left.screen);
+        assert_eq!(left.screen.lines_beginning("The connection is lost").len(), usize::from(line == "users"));
     }
 }
 

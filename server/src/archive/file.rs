@@ -1,7 +1,7 @@
 //! The file `archive.sqlite`: its schema, its settings, and what becomes of one that can't be used.
 //!
-//! It is a view, so one that is damaged or of an older server is removed and made again from the log. One that is not ours
-//! stays as it is.
+//! It is a view, so one that is damaged or of an older server is removed and made again from the log. One that is not
+//! ours stays as it is.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -19,9 +19,9 @@ use super::snapshot::{self, SnapshotError};
 use crate::chat::World;
 use crate::log::LogError;
 
-/// The schema that this program writes, kept in the file's `user_version`. It is also the version of what the columns and
-/// the snapshot mean: a change of the tables, of the image of a world, of what the fold makes of an entry, or of how
-/// words are folded is a new schema. The archive is then made again.
+/// The schema that this program writes, kept in the file's `user_version`. It is also the version of what the columns
+/// and the snapshot mean: a change of the tables, of the image of a world, of what the fold makes of an entry, or of
+/// how words are folded is a new schema. The archive is then made again.
 const SCHEMA: i64 = 1;
 
 /// Marks a file as ours, in its `application_id`: "ChaV" in ASCII, a view of a chat.
@@ -99,9 +99,9 @@ pub enum ArchiveError {
     Log(#[from] LogError),
     /// The log ends before what the archive has seen of it.
     #[error(
-        "the log has lost its end: it has entries up to {log}, and the archive {} has seen up to {archive}. An older copy of the \
-         log may have been put in its place. To go on without what is lost, remove the archive; it is made again from \
-         the log",
+        "the log has lost its end: it has entries up to {log}, and the archive {} has seen up to {archive}. An older \
+         copy of the log may have been put in its place. To go on without what is lost, remove the archive; it is made \
+         again from the log",
         path.display()
     )]
     Ahead {

@@ -1,8 +1,8 @@
 //! What is deleted, really.
 //!
 //! What guarantees that nothing of a post is left in the files when this is done:
-//! - its row and its entries in the indexes of the table are deleted with `secure_delete`, which overwrites with zeros what
-//!   was deleted, in pages that stay and in pages that become free;
+//! - its row and its entries in the indexes of the table are deleted with `secure_delete`, which overwrites with zeros
+//!   what was deleted, in pages that stay and in pages that become free;
 //! - the search index takes its entries out of the pages they are in (`secure-delete` of FTS5), and a page that it
 //!   merges away becomes free as above;
 //! - the write-ahead log still has older versions of these pages, until the checkpoint at the end cuts it to nothing.

@@ -6,9 +6,9 @@ use crate::chat::effect::Thread;
 
 use super::words;
 
-/// The index keeps which posts have a word, not where in them (`detail`), nor how long they are (`columnsize`): results
-/// are ordered by place and not by rank. What is deleted from it is taken out of its pages at once (`secure-delete`), not
-/// covered with a mark that a later merge would remove.
+/// The index keeps which posts have a word, not where in them (`detail`), nor how long they are (`columnsize`):
+/// results are ordered by place and not by rank. What is deleted from it is taken out of its pages at once
+/// (`secure-delete`), not covered with a mark that a later merge would remove.
 ///
 /// Words come separated and folded, see [`words`]: the tokenizer `ascii` leaves everything alone that is not ASCII.
 pub(super) const CREATE: &str = "

@@ -19,8 +19,8 @@ const PART_BYTES_MAX: usize = 128 * 1024;
 /// What a post takes besides its text, in bytes; an estimate.
 const POST_BYTES: usize = 128;
 
-/// Places that are looked up at a time in one conversation. Most have few new posts, so a part of a hundred groups costs a
-/// hundred short looks and not a hundred parts.
+/// Places that are looked up at a time in one conversation. Most have few new posts, so a part of a hundred groups
+/// costs a hundred short looks and not a hundred parts.
 const PLACES_AT_ONCE: usize = 16;
 
 /// Posts of one kind that somebody missed, the next first.

@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::row::{self, COLUMNS, number, seq};
-use super::{Ask, Missed, Past, READ_DEADLINE, ReadError, file, missed, words};
-use crate::chat::effect::{Query, Read, Record, Replay, SessionId, Thread};
+use super::{Ask, Past, READ_DEADLINE, ReadError, file, missed, words};
+use crate::chat::effect::{Query, Read, Record, SessionId, Thread};
 
 /// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
 const PAGE_BYTES_MAX: usize = 60 * 1024;
 
-/// What a post takes on a page besides its texts, in bytes: 8 for each of seven numbers and lengths, 16 for its id, and some
-/// to spare.
+/// What a post takes on a page besides its texts, in bytes: 8 for each of seven numbers and lengths, 16 for its id, and
+/// some to spare.
 const POST_BYTES: usize = 96;
 
 /// How often a query looks at the clock, in steps of SQLite's machine: every few milliseconds.
@@ -40,7 +40,7 @@ impl Reader {
                 Ask::Read(read, answer) => {
                     self.answer(answer, Some(Instant::now() + READ_DEADLINE), |db| self::read(db, &read));
                 }
-                Ask::Replay(replay, answer) => self.answer(answer, None, |db| self::replay(db, &replay)),
+                Ask::Replay(replay, answer) => self.answer(answer, None, |db| missed::part(db, &replay)),
                 Ask::FirstSince(at, answer) => self.answer(answer, None, |db| first_since(db, at)),
             }
         }
@@ -93,10 +93,6 @@ fn read(db: &Connection, read: &Read) -> rusqlite::Result<Past> {
             }
         }
     }
-}
-
-fn replay(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed> {
-    missed::part(db, replay)
 }
 
 fn history(db: &Connection, thread: Thread, read: &Read) -> rusqlite::Result<Past> {

@@ -6,12 +6,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chatroom_proto::Seq;
 use futures_util::StreamExt;
 use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time;
 use tracing::{debug, error};
 
 use super::file::{self, State};
@@ -19,11 +21,12 @@ use super::forgetting::{self, Forgetting};
 use super::index;
 use super::row::{self, number, seq};
 use super::snapshot::{self, WriteError};
+use super::wishes::Wishes;
 use crate::chat::World;
 use crate::log::{Batch, Batches, Log, LogError};
 
-/// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a read which waits for one
-/// of them waits for some hundred milliseconds at the most.
+/// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a read which waits for
+/// one of them waits for some hundred milliseconds.
 const ENTRIES_A_COMMIT_MAX: usize = 16_384;
 
 /// Entries between two snapshots. A restart folds so many at the most; at 700,000 a second that is no time.
@@ -31,6 +34,14 @@ const SNAPSHOT_EVERY_ENTRIES: usize = 100_000;
 
 /// Posts that one step adds to the index: some ten milliseconds, which is what a read of new posts may have to wait.
 const POSTS_A_STEP: usize = 2_000;
+
+/// How long the log has to rest before the view follows it, when nobody waits for that. A busy log needs the processor and
+/// the disk for its commits, which somebody does wait for.
+const REST: Duration = Duration::from_millis(20);
+
+/// How far the view may fall behind a log that does not rest, in entries: what it catches up with in some two seconds, well
+/// within [`READ_DEADLINE`](super::READ_DEADLINE).
+const ENTRIES_BEHIND_MAX: u64 = 250_000;
 
 /// How much the rest of the machine goes before: 0 is as much as itself, 19 is the last.
 #[cfg(target_os = "linux")]
@@ -59,6 +70,7 @@ pub(super) struct Writer {
     runtime: Handle,
     batches: Batches,
     commands: mpsc::Receiver<Command>,
+    wishes: Arc<Wishes>,
     progress: watch::Sender<Progress>,
     world: World,
     state: State,
@@ -95,7 +107,7 @@ impl Writer {
         (db, state): (Connection, State),
         log: Arc<dyn Log>,
         world: World,
-        commands: mpsc::Receiver<Command>,
+        (commands, wishes): (mpsc::Receiver<Command>, Arc<Wishes>),
         runtime: Handle,
     ) -> (Writer, watch::Receiver<Progress>) {
         let (progress, watched) = watch::channel(Progress { rows: state.head, indexed: state.indexed });
@@ -105,6 +117,7 @@ impl Writer {
             log,
             runtime,
             commands,
+            wishes,
             progress,
             world,
             state,
@@ -154,6 +167,11 @@ impl Writer {
                 Err(mpsc::error::TryRecvError::Disconnected) => Next::End,
             });
         }
+        if self.uncommitted == 0
+            && let Some(told) = self.wait_for_rest()
+        {
+            return Ok(told);
+        }
         let (commands, batches) = (&mut self.commands, &mut self.batches);
         Ok(self.runtime.block_on(async {
             tokio::select! {
@@ -162,6 +180,30 @@ impl Writer {
                 batch = batches.next() => Next::Entries(batch),
             }
         }))
+    }
+
+    /// Waits until it is time to follow: the log rests, or somebody waits for the view, or it is far behind. What it is told
+    /// meanwhile comes first.
+    fn wait_for_rest(&mut self) -> Option<Next> {
+        loop {
+            let head = self.log.head();
+            let behind = head.0.saturating_sub(self.world.head().0);
+            if behind == 0 || behind > ENTRIES_BEHIND_MAX || self.wishes.are_there() {
+                return None;
+            }
+            let (commands, wishes) = (&mut self.commands, &self.wishes);
+            let told = self.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    command = commands.recv() => Some(command.map_or(Next::End, Next::Command)),
+                    () = wishes.come() => None,
+                    () = time::sleep(REST) => None,
+                }
+            });
+            if told.is_some() || self.log.head() == head {
+                return told;
+            }
+        }
     }
 
     /// Folds entries. A post that is behind the rows gets one; what is before that was written by an earlier run.

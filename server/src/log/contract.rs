@@ -34,7 +34,7 @@ pub(super) async fn follow(log: &dyn Log, after: Seq, count: usize) -> Vec<(u64,
 
 async fn everyone_who_follows_sees_the_same_from_wherever_they_begin(log: &dyn Log) {
     for (node, number) in [(1, 1), (2, 1), (1, 2), (2, 5)] {
-        log.append(proposal(node, number)).unwrap();
+        log.append(vec![proposal(node, number)]).unwrap();
     }
     assert_eq!(follow(log, Seq::ZERO, 4).await, [(1, 1), (2, 1), (1, 2), (2, 5)]);
     assert_eq!(follow(log, Seq(2), 2).await, [(1, 2), (2, 5)]);
@@ -43,7 +43,7 @@ async fn everyone_who_follows_sees_the_same_from_wherever_they_begin(log: &dyn L
 
 async fn a_proposal_that_comes_again_is_kept_once(log: &dyn Log) {
     for (node, number) in [(1, 1), (1, 2), (1, 1), (1, 2), (2, 1), (1, 3)] {
-        log.append(proposal(node, number)).unwrap();
+        log.append(vec![proposal(node, number)]).unwrap();
     }
     assert_eq!(follow(log, Seq::ZERO, 4).await, [(1, 1), (1, 2), (2, 1), (1, 3)]);
 }
@@ -51,7 +51,7 @@ async fn a_proposal_that_comes_again_is_kept_once(log: &dyn Log) {
 async fn a_follower_waits_for_what_comes(log: &dyn Log) {
     let mut batches = log.follow(Seq::ZERO);
     assert!(futures_util::poll!(batches.next()).is_pending());
-    log.append(proposal(1, 1)).unwrap();
+    log.append(vec![proposal(1, 1)]).unwrap();
     assert_eq!(batches.next().await.unwrap().unwrap().len(), 1);
     assert!(futures_util::poll!(batches.next()).is_pending());
 }
@@ -59,7 +59,7 @@ async fn a_follower_waits_for_what_comes(log: &dyn Log) {
 async fn one_nodes_order_is_kept(log: &dyn Log) {
     let numbers: Vec<(u64, u64)> = (1..=3_000).map(|number| (1, number)).collect();
     for &(node, number) in &numbers {
-        log.append(proposal(node, number)).unwrap();
+        log.append(vec![proposal(node, number)]).unwrap();
     }
     assert_eq!(follow(log, Seq::ZERO, numbers.len()).await, numbers);
 }
@@ -73,7 +73,7 @@ async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
     let mut entries = log.follow(Seq::ZERO);
     let mut ends = Vec::new();
     for number in 1..=5 {
-        log.append(proposal(1, number)).unwrap();
+        log.append(vec![proposal(1, number)]).unwrap();
         // One at a time, so that each is a batch of its own.
         ends.push(entries.next().await.unwrap().unwrap()[0].seq);
     }
@@ -82,7 +82,7 @@ async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
     assert_eq!(log.batch_end(Seq(1_000)).unwrap(), Some(ends[4]));
     assert!(log.base().unwrap().is_none());
     log.forget(base(ends[2].0)).unwrap();
-    log.append(proposal(1, 6)).unwrap();
+    log.append(vec![proposal(1, 6)]).unwrap();
     let after = entries.next().await.unwrap().unwrap()[0].seq;
     for gone in [0, 1] {
         let forgotten = log.follow(Seq(gone)).next().await.unwrap();
@@ -103,10 +103,10 @@ async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
 
 async fn a_log_may_forget_everything(log: &dyn Log) {
     let mut entries = log.follow(Seq::ZERO);
-    log.append(proposal(1, 1)).unwrap();
+    log.append(vec![proposal(1, 1)]).unwrap();
     let head = entries.next().await.unwrap().unwrap()[0].seq;
     log.forget(base(head.0)).unwrap();
-    log.append(proposal(1, 2)).unwrap();
+    log.append(vec![proposal(1, 2)]).unwrap();
     assert_eq!(follow(log, head, 1).await, [(1, 2)]);
     let forgotten = log.follow(Seq::ZERO).next().await.unwrap();
     assert!(matches!(forgotten, Err(LogError::Forgotten { .. })), "{forgotten:?}");
@@ -146,12 +146,12 @@ async fn a_log_on_disk_goes_on_where_it_ended() {
     let directory = tempfile::tempdir().unwrap();
     let open = || SqliteLog::open(directory.path(), Durability::Full).unwrap();
     let log = open();
-    log.append(proposal(1, 1)).unwrap();
-    log.append(proposal(1, 2)).unwrap();
+    log.append(vec![proposal(1, 1)]).unwrap();
+    log.append(vec![proposal(1, 2)]).unwrap();
     drop(log);
     let log = open();
     assert_eq!(log.head(), Seq(2), "what waited when it was closed is kept, too");
-    log.append(proposal(2, 1)).unwrap();
+    log.append(vec![proposal(2, 1)]).unwrap();
     assert_eq!(follow(&log, Seq::ZERO, 3).await, [(1, 1), (1, 2), (2, 1)]);
     assert_eq!(follow(&log, Seq(1), 2).await, [(1, 2), (2, 1)]);
 }

@@ -58,10 +58,10 @@ impl Default for MemoryLog {
 }
 
 impl Log for MemoryLog {
-    fn append(&self, proposal: Proposal) -> Result<(), LogError> {
-        // Held until the entry is in the tail: places and their order are one. Nothing in here can panic half-way.
+    fn append(&self, proposals: Vec<Proposal>) -> Result<(), LogError> {
+        // Held until the entries are in the tail: places and their order are one. Nothing in here can panic half-way.
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        self.tail.extend(order.place(proposal));
+        self.tail.extend(proposals.into_iter().filter_map(|proposal| order.place(proposal)));
         Ok(())
     }
 
@@ -115,7 +115,7 @@ mod tests {
         let log = MemoryLog::new();
         let fitting = (BYTES_KEPT_MAX / (8_000 + ENTRY_BYTES)) as u64;
         for number in 1..=fitting + 10 {
-            log.append(proposal_of(1, number, 8_000)).unwrap();
+            log.append(vec![proposal_of(1, number, 8_000)]).unwrap();
         }
         let lagging = log.follow(Seq::ZERO).next().await.unwrap();
         assert!(matches!(lagging, Err(LogError::Forgotten { oldest }) if oldest == Seq(11)), "{lagging:?}");

@@ -136,8 +136,8 @@ impl Writer {
 }
 
 impl Log for SqliteLog {
-    fn append(&self, proposal: Proposal) -> Result<(), LogError> {
-        self.tell(Work::Append(proposal))
+    fn append(&self, proposals: Vec<Proposal>) -> Result<(), LogError> {
+        self.tell(Work::Append(proposals))
     }
 
     fn follow(&self, after: Seq) -> Batches {

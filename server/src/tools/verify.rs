@@ -81,3 +81,48 @@ impl Links {
         Err(ToolError::Link { at: post.seq, says: post.prev, follows })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, UserName};
+
+    use super::*;
+    use crate::chat::effect::{GroupId, SessionId};
+
+    fn record(thread: Thread, seq: u64, prev: u64) -> Record {
+        let from = UserName::parse("jim").unwrap();
+        let body = Body::parse("x").unwrap();
+        let post =
+            Post { seq: Seq(seq), prev: Seq(prev), at: UnixMillis(0), id: PostId([0; 16]), from, body };
+        let to = Conversation::Group(GroupName::general());
+        Record { thread, by: SessionId(Seq(1)), to, post }
+    }
+
+    /// Where the first lie is, if there is one.
+    fn lie(begins: u64, posts: &[(Thread, u64, u64)]) -> Option<u64> {
+        let mut links = Links { begins: Seq(begins), newest: HashMap::new() };
+        posts.iter().find_map(|&(thread, seq, prev)| match links.follow(&record(thread, seq, prev)) {
+            Ok(()) => None,
+            Err(ToolError::Link { at, .. }) => Some(at.0),
+            Err(other) => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_post_that_does_not_follow_the_one_before_it_in_its_conversation_is_noticed() {
+        let (general, tea) = (Thread::Group(GroupId::GENERAL), Thread::Group(GroupId(Seq(3))));
+        let pair = Thread::between(SessionId(Seq(2)), SessionId(Seq(1)));
+        assert_eq!(lie(0, &[(general, 4, 0), (tea, 5, 0), (general, 6, 4), (tea, 7, 5)]), None);
+        assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 4), (general, 9, 4)]), Some(9));
+        assert_eq!(lie(0, &[(general, 4, 3)]), Some(4), "there was none before the first");
+        assert_eq!(lie(10, &[(general, 14, 3), (general, 15, 14)]), None, "it was deleted");
+        assert_eq!(lie(10, &[(general, 14, 11)]), Some(14), "that one was not");
+        assert_eq!(
+            lie(0, &[(pair, 4, 0), (pair, 6, 0)]),
+            None,
+            "people may have talked longer ago than is known"
+        );
+        assert_eq!(lie(0, &[(pair, 4, 0), (pair, 6, 5)]), Some(6));
+        assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 0)]), Some(6), "groups are not forgotten");
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chatroom_proto::Seq;
 use chatroom_proto::codec;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 use super::reader::{self, kept};
 use super::schema::{self, Found, SCHEMA};
@@ -206,7 +206,7 @@ impl LogFile {
         let is_done = truncate().is_ok_and(|is_busy| !is_busy);
         if is_done {
             self.rows_since_checkpoint = 0;
-            info!("what is older than the log keeps is deleted");
+            debug!("what was forgotten is in no file any more");
         }
         is_done
     }

@@ -22,7 +22,7 @@ async fn log_with(rows: u64) -> TempDir {
     let log = SqliteLog::open(directory.path(), Durability::Normal).unwrap();
     let mut entries = log.follow(Seq::ZERO);
     for number in 1..=rows {
-        log.append(proposal_of(1, number, 10)).unwrap();
+        log.append(vec![proposal_of(1, number, 10)]).unwrap();
         // One at a time, so that each is a row of its own.
         entries.next().await.unwrap().unwrap();
     }
@@ -134,7 +134,7 @@ async fn a_lock_of_another_program_is_waited_for() {
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
     let other = Connection::open(directory.path().join("log.sqlite")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    log.append(proposal_of(2, 1, 10)).unwrap();
+    log.append(vec![proposal_of(2, 1, 10)]).unwrap();
     let mut entries = log.follow(Seq(1));
     assert!(futures_util::poll!(entries.next()).is_pending(), "nothing is told before it is kept");
     other.execute_batch("ROLLBACK").unwrap();
@@ -149,7 +149,7 @@ async fn a_disk_that_hangs_is_given_up_by_one_who_closes_the_log() {
     let other = Connection::open(directory.path().join("log.sqlite")).unwrap();
     // The thread waits for this lock as it would for a disk, and much longer than the deadline.
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    log.append(proposal_of(2, 1, 10)).unwrap();
+    log.append(vec![proposal_of(2, 1, 10)]).unwrap();
     let closed = time::timeout(file::BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
     closed.await.expect("it is given up before the lock is").unwrap();
     let again = SqliteLog::open(directory.path(), Durability::Full);

@@ -14,8 +14,8 @@ use crate::chat::effect::{Entry, Proposal};
 /// What the thread is told.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Give this a place, and keep it.
-    Append(Proposal),
+    /// Give these their places, and keep them.
+    Append(Vec<Proposal>),
     /// Replace everything up to there.
     Forget(Base),
 }
@@ -50,13 +50,14 @@ impl Writer<'_> {
         }
     }
 
-    /// Commits a proposal, together with what waits behind it.
-    fn commit(&mut self, first: Proposal) -> Result<(), LogError> {
-        let mut entries: Vec<Entry> = self.order.place(first).into_iter().collect();
+    /// Commits proposals, together with what waits behind them.
+    fn commit(&mut self, first: Vec<Proposal>) -> Result<(), LogError> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(first.len());
+        self.place(first, &mut entries);
         let mut base = None;
         while entries.len() < BATCH_ENTRIES_MAX && base.is_none() {
             match self.waiting.try_recv() {
-                Ok(Work::Append(next)) => entries.extend(self.order.place(next)),
+                Ok(Work::Append(next)) => self.place(next, &mut entries),
                 Ok(Work::Forget(next)) => base = Some(next),
                 Err(_) => break,
             }
@@ -69,6 +70,10 @@ impl Writer<'_> {
             self.forget(&base);
         }
         Ok(())
+    }
+
+    fn place(&mut self, proposals: Vec<Proposal>, entries: &mut Vec<Entry>) {
+        entries.extend(proposals.into_iter().filter_map(|proposal| self.order.place(proposal)));
     }
 
     /// Puts the base in the place of what it stands for. A log that can't forget can still keep.

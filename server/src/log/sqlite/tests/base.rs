@@ -103,7 +103,7 @@ async fn a_log_on_disk_begins_with_its_base() {
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
     assert_eq!(log.base().unwrap(), Some(base(9)));
     assert_eq!(log.head(), Seq(9));
-    log.append(proposal_of(2, 1, 10)).unwrap();
+    log.append(vec![proposal_of(2, 1, 10)]).unwrap();
     assert_eq!(log.follow(Seq(9)).next().await.unwrap().unwrap()[0].seq, Seq(10));
     let forgotten = log.follow(Seq(8)).next().await.unwrap();
     assert!(matches!(forgotten, Err(LogError::Forgotten { oldest: Seq(10) })), "{forgotten:?}");

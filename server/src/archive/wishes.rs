@@ -1,0 +1,43 @@
+//! Whether somebody waits for the view to come further.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Counts those who wait.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    waiting: AtomicUsize,
+    came: Notify,
+}
+
+/// Somebody waits, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Wish<'a>(&'a Wishes);
+
+impl Wishes {
+    /// Somebody waits from now on.
+    pub(super) fn wish(&self) -> Wish<'_> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.came.notify_one();
+        Wish(self)
+    }
+
+    /// Whether anybody waits.
+    pub(super) fn are_there(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits until somebody does.
+    pub(super) async fn come(&self) {
+        while !self.are_there() {
+            self.came.notified().await;
+        }
+    }
+}
+
+impl Drop for Wish<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
