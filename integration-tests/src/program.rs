@@ -34,8 +34,12 @@ pub fn programs() -> &'static Programs {
 
 fn build() -> Result<Programs, String> {
     let test = std::env::current_exe().expect("a test knows its own path");
-    // <target>/<profile>/deps/<test>
-    let directory = test.ancestors().nth(2).expect("a test is built into its profile's directory");
+    // <target>/<profile>/deps/<test>, or <target>/<profile>/<program>
+    let directory = test
+        .ancestors()
+        .skip(1)
+        .find(|directory| directory.file_name().is_some_and(|name| name != "deps"))
+        .expect("a test is built into its profile's directory");
     let target = directory.parent().expect("a profile's directory is in the target directory");
     let profile = match directory.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
@@ -159,6 +163,16 @@ impl ServerProgram {
     /// When it does not say that it listens.
     pub fn start_on(port: u16) -> ServerProgram {
         ServerProgram::try_start(port, &[]).unwrap_or_else(|said| panic!("the server did not start: {said}"))
+    }
+
+    /// Starts it on that port with these arguments, where one was a moment ago.
+    ///
+    /// # Panics
+    /// When it does not say that it listens.
+    pub fn start_again(port: u16, arguments: &[String]) -> ServerProgram {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        ServerProgram::try_start(port, &arguments)
+            .unwrap_or_else(|said| panic!("the server did not start again: {said}"))
     }
 
     /// Runs it on a port that it can't have, and waits for its end.

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod archive;
+mod chaos;
 mod coming_back;
 mod crowd;
 mod dialogue;
@@ -13,6 +14,7 @@ mod links;
 mod operator;
 mod piped;
 mod reconnect;
+mod simulation;
 mod slow_reader;
 mod terminal_bursts;
 mod terminal_endings;

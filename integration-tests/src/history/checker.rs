@@ -1,0 +1,268 @@
+//! The offline checker: from the histories of a run, and what the log has kept, to what must not be. Pure.
+
+use std::collections::{HashMap, HashSet};
+
+use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
+use chatroom_server::chat::effect::Record;
+
+use super::record::{Event, History, Shown};
+use super::stay::Stays;
+use super::violation::Violation;
+
+/// Looks at the histories of a run. `kept` is what the log has kept that took effect, if that is known.
+pub fn check(histories: &[History], kept: Option<&[Record]>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let facts = Facts::gather(histories, kept, &mut found);
+    for (reader, history) in histories.iter().enumerate() {
+        Reader { facts: &facts, reader, history, stays: &facts.stays[reader] }.check(&mut found);
+    }
+    facts.check_acknowledged(histories, kept, &mut found);
+    facts.check_shown(histories, &mut found);
+    found
+}
+
+/// What all histories say together.
+struct Facts<'a> {
+    sent: HashMap<PostId, (usize, &'a Conversation)>,
+    /// Where each post is, by whatever source.
+    places: HashMap<PostId, Seq>,
+    posts: HashMap<Seq, PostId>,
+    people: HashMap<NameKey, usize>,
+    stays: Vec<Stays>,
+    shown: Vec<HashSet<PostId>>,
+}
+
+impl<'a> Facts<'a> {
+    fn gather(histories: &'a [History], kept: Option<&[Record]>, found: &mut Vec<Violation>) -> Facts<'a> {
+        let mut facts = Facts {
+            sent: HashMap::new(),
+            places: HashMap::new(),
+            posts: HashMap::new(),
+            people: histories.iter().enumerate().map(|(n, history)| (history.name.key(), n)).collect(),
+            stays: histories.iter().map(Stays::of).collect(),
+            shown: vec![HashSet::new(); histories.len()],
+        };
+        let mut ids = HashSet::new();
+        for Record { post, .. } in kept.unwrap_or_default() {
+            if ids.insert(post.id) {
+                facts.place(post.id, post.seq, found);
+            } else {
+                found.push(Violation::KeptTwice { id: post.id });
+            }
+        }
+        for (reader, history) in histories.iter().enumerate() {
+            for event in &history.events {
+                match event {
+                    Event::Sent(id, to) => drop(facts.sent.insert(*id, (reader, to))),
+                    Event::Acknowledged(id, seq) => facts.place(*id, *seq, found),
+                    Event::Showed(shown) => {
+                        facts.place(shown.id, shown.seq, found);
+                        facts.shown[reader].insert(shown.id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        facts
+    }
+
+    fn place(&mut self, id: PostId, seq: Seq, found: &mut Vec<Violation>) {
+        let (place, post) = (*self.places.entry(id).or_insert(seq), *self.posts.entry(seq).or_insert(id));
+        if place != seq || post != id {
+            let disagreement = Violation::Disagreement { id, seq };
+            if !found.contains(&disagreement) {
+                found.push(disagreement);
+            }
+        }
+    }
+
+    fn check_acknowledged(&self, histories: &[History], kept: Option<&[Record]>, found: &mut Vec<Violation>) {
+        let Some(kept) = kept else { return };
+        let kept: HashSet<(PostId, Seq)> =
+            kept.iter().map(|record| (record.post.id, record.post.seq)).collect();
+        for event in histories.iter().flat_map(|history| &history.events) {
+            if let Event::Acknowledged(id, seq) = event
+                && !kept.contains(&(*id, *seq))
+            {
+                found.push(Violation::NotKept { id: *id, seq: *seq });
+            }
+        }
+    }
+
+    /// Whether everything that was said was shown to everybody who was there.
+    fn check_shown(&self, histories: &[History], found: &mut Vec<Violation>) {
+        let mut places: Vec<(&PostId, &Seq)> = self.places.iter().collect();
+        places.sort_unstable_by_key(|(_, seq)| **seq);
+        for (id, seq) in places {
+            let Some((sender, to)) = self.sent.get(id) else { continue };
+            for (reader, history) in histories.iter().enumerate() {
+                let is_owed = reader != *sender && self.stays[reader].rested >= *seq && {
+                    match to {
+                        Conversation::Group(group) => {
+                            self.stays[reader].surely_in(&group.key(), *seq).is_some()
+                        }
+                        Conversation::User(name) => {
+                            let since = self.stays[reader].began.last();
+                            self.people.get(&name.key()) == Some(&reader)
+                                && since.is_some_and(|since| since < seq)
+                        }
+                    }
+                };
+                if is_owed && !self.shown[reader].contains(id) {
+                    found.push(Violation::NotShown { reader: history.name.clone(), id: *id, seq: *seq });
+                }
+            }
+        }
+    }
+}
+
+/// One history, seen for itself.
+struct Reader<'a> {
+    facts: &'a Facts<'a>,
+    reader: usize,
+    history: &'a History,
+    stays: &'a Stays,
+}
+
+impl Reader<'_> {
+    fn check(&self, found: &mut Vec<Violation>) {
+        let mut newest = Seq::ZERO;
+        let mut shown = Before::default();
+        for event in &self.history.events {
+            if let Event::Showed(post) = event {
+                self.check_once_and_in_order(post, newest, &shown, found);
+                self.check_gap(post, &shown, found);
+                self.check_conversation(post, found);
+                newest = newest.max(post.seq);
+                shown.ids.insert(post.id);
+                shown.seqs.insert(post.seq);
+            }
+        }
+        self.check_answered(found);
+        self.check_said_to_be_missing(found);
+        for seq in self.stays.began.iter().skip(1) {
+            found.push(Violation::Forgotten { reader: self.name(), seq: *seq });
+        }
+    }
+
+    /// Every post in safe hands gets its answer. When its sender was killed meanwhile, the answer may have come to it and not
+    /// to its journal; but then the post has a place, or was refused.
+    fn check_answered(&self, found: &mut Vec<Violation>) {
+        let mut open: Vec<(PostId, bool)> = Vec::new();
+        for event in &self.history.events {
+            match event {
+                Event::Entrusted(id) => open.push((*id, false)),
+                Event::Acknowledged(id, _) | Event::Refused(id) => open.retain(|(other, _)| other != id),
+                Event::Killed => open.iter_mut().for_each(|(_, was_killed)| *was_killed = true),
+                Event::Rested(seq) => {
+                    open.retain(|(id, was_killed)| !was_killed || self.is_missing(*id, *seq));
+                    let lost = open.drain(..);
+                    found.extend(lost.map(|(id, _)| Violation::NotAnswered { reader: self.name(), id }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A library is believed when it says that something is missing, but for groups that it had asked to leave: what was said
+    /// while it was out is not missing, and it may not know yet that it was.
+    fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
+        let mut left = HashSet::new();
+        for event in &self.history.events {
+            match event {
+                Event::Leaving(group) => drop(left.insert(group.key())),
+                Event::Missed(Conversation::Group(group)) if left.contains(&group.key()) => {}
+                Event::Missed(place) => {
+                    found.push(Violation::SaidToBeMissing { reader: self.name(), place: place.clone() });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether nobody knows a place of a post that can't have been refused.
+    fn is_missing(&self, id: PostId, until: Seq) -> bool {
+        let may_be_refused = match self.facts.sent.get(&id) {
+            Some((_, Conversation::Group(group))) => self.stays.surely_in(&group.key(), until).is_none(),
+            _ => false,
+        };
+        !may_be_refused && !self.facts.places.contains_key(&id)
+    }
+
+    fn name(&self) -> UserName {
+        self.history.name.clone()
+    }
+
+    fn check_once_and_in_order(&self, post: &Shown, newest: Seq, shown: &Before, found: &mut Vec<Violation>) {
+        let Shown { id, seq, .. } = *post;
+        let is_own = self.sender_of(id) == Some(self.reader) && !self.is_to_self(id);
+        if is_own || shown.ids.contains(&id) || shown.seqs.contains(&seq) {
+            found.push(Violation::ShownTwice { reader: self.name(), id, seq });
+        } else if seq < newest {
+            found.push(Violation::OutOfOrder { reader: self.name(), before: newest, seq });
+        }
+    }
+
+    fn check_gap(&self, post: &Shown, shown: &Before, found: &mut Vec<Violation>) {
+        let Shown { seq, prev, .. } = *post;
+        let since = match &post.place {
+            Conversation::Group(group) => self.stays.surely_in(&group.key(), seq),
+            Conversation::User(_) => self.stays.session_began(seq),
+        };
+        let Some(since) = since.filter(|since| prev > *since) else { return };
+        let is_known = match self.facts.posts.get(&prev) {
+            Some(id) => self.sender_of(*id) == Some(self.reader),
+            None => self.has_sent_to_an_unknown_place(&post.place),
+        };
+        if prev > since && !is_known && !shown.seqs.contains(&prev) {
+            found.push(Violation::Gap { reader: self.name(), seq, prev });
+        }
+    }
+
+    /// Whether something of one's own may be where nobody knows what is.
+    fn has_sent_to_an_unknown_place(&self, conversation: &Conversation) -> bool {
+        let is_it = |(id, (sender, to)): (&PostId, &(usize, &Conversation))| {
+            *sender == self.reader && *to == conversation && !self.facts.places.contains_key(id)
+        };
+        self.facts.sent.iter().any(is_it)
+    }
+
+    fn check_conversation(&self, post: &Shown, found: &mut Vec<Violation>) {
+        let Shown { id, seq, .. } = *post;
+        let Some((sender, to)) = self.facts.sent.get(&id) else {
+            return found.push(Violation::MadeUp { reader: self.name(), id });
+        };
+        let is_from_sender = self.facts.people.get(&post.from.key()) == Some(sender);
+        let is_mine = match (to, &post.place) {
+            (Conversation::Group(to), Conversation::Group(shown)) => {
+                to.key() == shown.key() && self.stays.may_be_in(&to.key(), seq)
+            }
+            (Conversation::User(to), Conversation::User(shown)) => {
+                to.key() == self.history.name.key() && shown.key() == post.from.key()
+            }
+            _ => false,
+        };
+        if !is_from_sender || !is_mine {
+            found.push(Violation::ShownOutside { reader: self.name(), id, seq });
+        }
+    }
+
+    fn sender_of(&self, id: PostId) -> Option<usize> {
+        self.facts.sent.get(&id).map(|(sender, _)| *sender)
+    }
+
+    fn is_to_self(&self, id: PostId) -> bool {
+        let to = self.facts.sent.get(&id).map(|(_, to)| *to);
+        matches!(to, Some(Conversation::User(to)) if to.key() == self.history.name.key())
+    }
+}
+
+/// What a reader has shown so far.
+#[derive(Default)]
+struct Before {
+    ids: HashSet<PostId>,
+    seqs: HashSet<Seq>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! When somebody was in a group, as far as its journal knows. A join whose answer never came may have taken effect, or not:
+//! so there is what is certain, by which a client is owed what was said, and what is possible, beyond which it must be
+//! shown nothing.
+
+use std::collections::HashMap;
+
+use chatroom_proto::{GroupName, NameKey, Seq};
+
+use super::record::{Event, History};
+
+/// For ever, so far.
+const OPEN: Seq = Seq(u64::MAX);
+
+/// The stays of one client.
+#[derive(Debug, Default)]
+pub struct Stays {
+    groups: HashMap<NameKey, Spans>,
+    /// Where its sessions began: one, unless a server did not know it when it came back.
+    pub began: Vec<Seq>,
+    /// Up to where it has surely shown everything.
+    pub rested: Seq,
+}
+
+#[derive(Debug, Default)]
+struct Spans {
+    sure: Vec<Span>,
+    possible: Vec<Span>,
+    /// Whether it asked to join, and does not know what came of it.
+    joining: bool,
+    /// It asked to leave when it had come so far, and does not know what came of it.
+    leaving: Option<Seq>,
+    /// The newest join and the newest leave that it was told of. The answer to a request that was sent again is the first
+    /// one's, and may be older than what was answered before it.
+    joined: Seq,
+    left: Seq,
+}
+
+/// Everything after `from`, up to `to`.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: Seq,
+    to: Seq,
+}
+
+impl Spans {
+    fn open(spans: &mut Vec<Span>, from: Seq) {
+        if spans.last().is_none_or(|last| last.to != OPEN) {
+            spans.push(Span { from, to: OPEN });
+        }
+    }
+
+    fn close(spans: &mut [Span], to: Seq) {
+        if let Some(last) = spans.last_mut().filter(|last| last.to == OPEN) {
+            last.to = to;
+        }
+    }
+}
+
+impl Stays {
+    /// Reads them off a history.
+    pub fn of(history: &History) -> Stays {
+        let mut stays = Stays::default();
+        let (mut seen, mut known) = (Seq::ZERO, Seq::ZERO);
+        for event in &history.events {
+            stays.take_in(event, seen, known);
+            seen = seen.max(newest(event));
+            known = known.max(seen);
+            if let Event::Welcomed { seq, .. } = event {
+                known = known.max(*seq);
+            }
+        }
+        stays
+    }
+
+    /// `seen` is how far the client had come before this, and `known` the newest place that it knew of: what it asks takes
+    /// effect after that.
+    fn take_in(&mut self, event: &Event, seen: Seq, known: Seq) {
+        match event {
+            Event::Welcomed { seq, resumed, groups } => self.welcomed(*seq, *resumed, groups, seen),
+            Event::Joining(group) => {
+                let spans = self.spans(group);
+                spans.joining = true;
+                Spans::open(&mut spans.possible, seen);
+            }
+            Event::Joined(group, seq) => {
+                let spans = self.spans(group);
+                spans.joining = false;
+                spans.joined = spans.joined.max(*seq);
+                if spans.left < *seq && spans.leaving.is_none_or(|asked| asked < *seq) {
+                    spans.leaving = None;
+                    Spans::open(&mut spans.sure, *seq);
+                    Spans::open(&mut spans.possible, *seq);
+                }
+            }
+            Event::Leaving(group) => {
+                let spans = self.spans(group);
+                spans.leaving = Some(known);
+                Spans::close(&mut spans.sure, seen);
+            }
+            Event::Left(group, seq) => {
+                let spans = self.spans(group);
+                spans.left = spans.left.max(*seq);
+                if spans.joined < *seq {
+                    spans.leaving = None;
+                    Spans::close(&mut spans.possible, *seq);
+                    // It had asked before it was told that it is in: what it was owed in between is not certain.
+                    spans.sure.pop_if(|last| last.to == OPEN);
+                    if spans.joining {
+                        Spans::open(&mut spans.possible, *seq);
+                    }
+                }
+            }
+            Event::Rested(seq) => self.rested = self.rested.max(*seq),
+            _ => {}
+        }
+    }
+
+    fn welcomed(&mut self, seq: Seq, resumed: bool, groups: &[GroupName], seen: Seq) {
+        if !resumed {
+            self.began.push(seq);
+            for spans in self.groups.values_mut() {
+                spans.leaving = None;
+                Spans::close(&mut spans.sure, seen);
+                Spans::close(&mut spans.possible, seq);
+            }
+        }
+        for group in groups {
+            let spans = self.spans(group);
+            Spans::open(&mut spans.possible, if resumed { seen } else { seq });
+            if spans.leaving.is_none() {
+                Spans::open(&mut spans.sure, seq);
+            }
+        }
+    }
+
+    fn spans(&mut self, group: &GroupName) -> &mut Spans {
+        self.groups.entry(group.key()).or_default()
+    }
+
+    /// Since when it has surely been a member, at this place; nothing when that is not certain.
+    pub fn surely_in(&self, group: &NameKey, at: Seq) -> Option<Seq> {
+        let sure = &self.groups.get(group)?.sure;
+        sure.iter().find(|span| span.from < at && at <= span.to).map(|span| span.from)
+    }
+
+    /// Whether it may have been a member at this place.
+    pub fn may_be_in(&self, group: &NameKey, at: Seq) -> bool {
+        let possible = self.groups.get(group).map(|spans| &spans.possible);
+        possible.is_some_and(|spans| spans.iter().any(|span| span.from < at && at <= span.to))
+    }
+
+    /// Where the session began that goes on at this place.
+    pub fn session_began(&self, at: Seq) -> Option<Seq> {
+        self.began.iter().rev().find(|began| **began < at).copied()
+    }
+}
+
+/// The newest place that an event tells of.
+fn newest(event: &Event) -> Seq {
+    match event {
+        Event::Joined(_, seq) | Event::Left(_, seq) | Event::Acknowledged(_, seq) | Event::Rested(seq) => {
+            *seq
+        }
+        Event::Welcomed { seq, resumed: false, .. } => *seq,
+        Event::Showed(shown) => shown.seq,
+        _ => Seq::ZERO,
+    }
+}
