@@ -146,7 +146,8 @@ impl Events {
     ///
     /// Whoever asks for the next event has done with the one before whatever it does: with a file
     /// ([`Options::keep`](crate::Options::keep)) that is written down, and a client that is killed and runs again is told
-    /// what comes after it.
+    /// what comes after it. In a `tokio::select!` this should be the first branch of a `biased` one: otherwise it may not be
+    /// asked at all before the others have waited, and the event before comes again if the client is killed then.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|context| self.poll(context)).await
     }

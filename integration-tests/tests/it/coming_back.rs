@@ -1,7 +1,7 @@
 //! One way back: whoever was away, for whatever reason, hears everything once and in order, and then goes on.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Token,
+    CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token,
     Welcome,
 };
 use chatroom_server::Config;
@@ -217,4 +217,35 @@ async fn what_is_kept_for_somebody_outlives_the_server() {
         }
     }
     assert!(matches!(ann.hear().await, Notification::CaughtUp { .. }));
+}
+
+#[tokio::test]
+async fn requests_without_answers_come_to_the_same_when_they_are_sent_again() {
+    let host = Host::keeping(Config::default()).await;
+    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    ann.do_(Request::Create { group: group("tea") }).await;
+    let (join, leave) = (Request::Join { group: group("tea") }, Request::Leave { group: group("tea") });
+    // What is refused the first time would be granted the second time, if only the others were recognized.
+    let requests = [&join, &join, &leave, &leave, &join];
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        for (tag, request) in (100..).map(Tag).zip(requests) {
+            ann.say_with(tag, request.clone()).await;
+        }
+        let mut now = Vec::new();
+        while now.len() < requests.len() {
+            match ann.frame().await {
+                Some(ServerFrame::Response { tag: Tag(100..), result }) => now.push(result),
+                Some(_) => {}
+                None => panic!("hung up on"),
+            }
+        }
+        answers.push(now);
+        ann = Guest::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.0;
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert!(answers[0][1].is_err() && answers[0][3].is_err() && answers[0][4].is_ok());
+    let again = Guest::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.1;
+    let groups: Vec<&str> = again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
+    assert_eq!(groups, ["General", "tea"]);
 }

@@ -14,11 +14,12 @@ use chatroom_server::chat::effect::{Deed, Entry};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
 use chatroom_server::{Config, Server};
 use futures_util::StreamExt;
-use integration_tests::guest::{Guest, group, hello, post_id, public, user};
+use integration_tests::guest::{DEADLINE, Guest, group, hello, post_id, public, user};
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 /// A place to keep things, gone with the test.
@@ -32,7 +33,18 @@ fn start(data: &TempDir) -> ServerProgram {
 
 /// Everything that a log has kept, read as a server would.
 async fn kept(directory: &Path) -> Result<Vec<Entry>, LogError> {
-    let log = SqliteLog::open(directory, Durability::Full)?;
+    // A program that another scene starts just now has our lock, too, until it is itself.
+    let open = async {
+        loop {
+            match SqliteLog::open(directory, Durability::Full) {
+                Err(LogError::Storage { doing, .. }) if doing.starts_with("can't lock") => {
+                    tokio::task::yield_now().await;
+                }
+                opened => return opened,
+            }
+        }
+    };
+    let log = time::timeout(DEADLINE, open).await.expect("nobody uses it")?;
     let head = log.head();
     let mut entries: Vec<Entry> = Vec::new();
     let mut batches = log.follow(Seq::ZERO);

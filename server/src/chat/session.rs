@@ -62,7 +62,7 @@ pub(crate) enum Presence {
     },
     /// It has ended; its name is free. It is remembered for when it comes back.
     Away {
-        /// The entry that says so.
+        /// The entry that says so, or that its connection was gone: it has heard everything up to there.
         by: Seq,
         /// Whether there is something to come back to: it is forgotten later than those who have nothing.
         is_missed: bool,
@@ -110,7 +110,8 @@ struct Deeded {
     tag: Tag,
     verb: Verb,
     group: GroupId,
-    seq: Seq,
+    /// Where it took effect; nothing, when it was refused because it had already.
+    seq: Option<Seq>,
 }
 
 /// What can be done to a group.
@@ -131,7 +132,7 @@ impl Done {
     }
 
     /// Remembers what a request did to a group.
-    pub(crate) fn did(&mut self, tag: Tag, verb: Verb, group: GroupId, seq: Seq) {
+    pub(crate) fn did(&mut self, tag: Tag, verb: Verb, group: GroupId, seq: Option<Seq>) {
         if self.verbs.len() == DEEDS_REMEMBERED_MAX {
             self.verbs.pop_front();
         }
@@ -144,8 +145,8 @@ impl Done {
         self.posts.facts.get(place).copied()
     }
 
-    /// When this request did this to this group.
-    pub(crate) fn verb(&self, tag: Tag, verb: Verb, group: GroupId) -> Option<Seq> {
+    /// What came of this request to do this to this group, if it was here: when it took effect, or that it was refused.
+    pub(crate) fn verb(&self, tag: Tag, verb: Verb, group: GroupId) -> Option<Option<Seq>> {
         let same = |deed: &&Deeded| (deed.tag, deed.verb, deed.group) == (tag, verb, group);
         self.verbs.iter().rev().find(same).map(|deed| deed.seq)
     }
@@ -209,7 +210,7 @@ mod tests {
         }
         done.forget_verbs();
         for n in 0..400 {
-            done.did(Tag(n), Verb::Join, GroupId::GENERAL, Seq(1_000));
+            done.did(Tag(n), Verb::Join, GroupId::GENERAL, Some(Seq(1_000)));
         }
         for n in 0..unanswered {
             assert_eq!(done.post(id(n)), Some((Seq(n as u64), UnixMillis(0))));
@@ -232,7 +233,7 @@ mod tests {
         let mut done = Done::default();
         for n in 0..=DEEDS_REMEMBERED_MAX {
             done.posted(id(n), Seq(1), UnixMillis(0));
-            done.did(Tag(n as u32), Verb::Join, GroupId::GENERAL, Seq(1));
+            done.did(Tag(n as u32), Verb::Join, GroupId::GENERAL, Some(Seq(1)));
         }
         assert_eq!(done.post(id(0)), None);
         assert_eq!(done.verb(Tag(0), Verb::Join, GroupId::GENERAL), None);
@@ -242,8 +243,8 @@ mod tests {
     #[test]
     fn a_repeat_is_the_same_request_about_the_same_thing() {
         let mut done = Done::default();
-        done.did(Tag(1), Verb::Join, GroupId::GENERAL, Seq(3));
-        assert_eq!(done.verb(Tag(1), Verb::Join, GroupId::GENERAL), Some(Seq(3)));
+        done.did(Tag(1), Verb::Join, GroupId::GENERAL, Some(Seq(3)));
+        assert_eq!(done.verb(Tag(1), Verb::Join, GroupId::GENERAL), Some(Some(Seq(3))));
         assert_eq!(done.verb(Tag(1), Verb::Leave, GroupId::GENERAL), None);
         assert_eq!(done.verb(Tag(2), Verb::Join, GroupId::GENERAL), None);
         done.forget_verbs();

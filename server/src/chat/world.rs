@@ -108,7 +108,7 @@ impl World {
         self.head = entry.seq;
         let Proposal { origin, at, ref deed, .. } = entry.proposal;
         if let Some(known) = self.repeated(&entry.proposal) {
-            return Verdict { result: Some(Ok(Outcome::Answer(known))), ..Verdict::default() };
+            return Verdict { result: Some(known.map(Outcome::Answer)), ..Verdict::default() };
         }
         let tag = origin.map(|origin| origin.tag);
         let applied = match deed {
@@ -146,13 +146,17 @@ impl World {
     /// Nothing, when it has to be applied to know.
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
         if let Some(known) = self.repeated(proposal) {
-            return Some(Ok(known));
+            return Some(known);
         }
         let refusal = match &proposal.deed {
             Deed::Arrive { name, presented, .. } => self.may_arrive(name, *presented).err(),
             Deed::Create { group, .. } => self.may_create(group).err(),
-            Deed::Join { by, group } => self.may_join(self.sessions.get(by)?, group).err(),
-            Deed::Leave { by, group } => self.may_leave(self.sessions.get(by)?, group).err(),
+            Deed::Join { by, group } => {
+                self.may_join(self.sessions.get(by)?, group).err().filter(is_forgettable)
+            }
+            Deed::Leave { by, group } => {
+                self.may_leave(self.sessions.get(by)?, group).err().filter(is_forgettable)
+            }
             Deed::Post { by, to, .. } => self.may_post(self.sessions.get(by)?, to).err(),
             Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
         };
@@ -160,11 +164,11 @@ impl World {
     }
 
     /// The first answer to a request that comes again.
-    fn repeated(&self, proposal: &Proposal) -> Option<Response> {
+    fn repeated(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
         let (by, verb, name) = match &proposal.deed {
             Deed::Post { by, to, id, .. } => {
                 let (seq, at) = self.sessions.get(by)?.done.post(*id)?;
-                return Some(self.kept(to, seq, at));
+                return Some(Ok(self.kept(to, seq, at)));
             }
             Deed::Create { by, group } => (by, Verb::Create, group),
             Deed::Join { by, group } => (by, Verb::Join, group),
@@ -174,11 +178,15 @@ impl World {
         let done = &self.sessions.get(by)?.done;
         let id = *self.group_names.get(&name.key())?;
         let seq = done.verb(proposal.origin?.tag, verb, id)?;
-        Some(self.groups.get(&id)?.answer(verb, seq))
+        let group = self.groups.get(&id)?;
+        Some(match seq {
+            Some(seq) => Ok(group.answer(verb, seq)),
+            None => Err(group.refusal(verb)),
+        })
     }
 
-    /// Notes what a session did to a group, to know it when it comes again.
-    fn note(&mut self, by: SessionId, tag: Option<Tag>, verb: Verb, group: GroupId, seq: Seq) {
+    /// Notes what a session did to a group, or that it was refused, to know it when it comes again.
+    fn note(&mut self, by: SessionId, tag: Option<Tag>, verb: Verb, group: GroupId, seq: Option<Seq>) {
         if let (Some(session), Some(tag)) = (self.sessions.get_mut(&by), tag) {
             session.done.did(tag, verb, group, seq);
         }
@@ -280,6 +288,12 @@ impl World {
             is_connected: matches!(session.presence, Presence::Attached(_)),
         })
     }
+}
+
+/// Whether nothing goes wrong when a request that was refused so is granted when it comes again. One who joins, joins
+/// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then.
+fn is_forgettable(refusal: &Refusal) -> bool {
+    !matches!(refusal, Refusal::AlreadyMember { .. } | Refusal::NotMember { .. })
 }
 
 fn from<T>(after: Seq, id: fn(Seq) -> T) -> Bound<T> {

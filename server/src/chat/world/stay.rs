@@ -193,7 +193,9 @@ impl World {
     fn end(&mut self, seq: Seq, id: SessionId) -> Option<(Presence, (Audience, Notification))> {
         let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
         let is_missed = session.has_left_something();
-        let before = std::mem::replace(&mut session.presence, Presence::Away { by: seq, is_missed });
+        // Since it was lost, it has heard nothing.
+        let by = if let Presence::Detached { by, .. } = session.presence { by } else { seq };
+        let before = std::mem::replace(&mut session.presence, Presence::Away { by, is_missed });
         session.done.forget_verbs();
         self.here.remove(&session.arrived);
         if let Presence::Detached { at, .. } = before {
@@ -205,7 +207,7 @@ impl World {
             }
         }
         self.away.insert(session.token, id);
-        self.fading.insert((is_missed, seq, id));
+        self.fading.insert((is_missed, by, id));
         let departed = Notification::Departed { seq, user: session.name.clone() };
         let audience = self.neighbours(id);
         while self.fading.len() > self.limits.remembered_max as usize

@@ -7,7 +7,7 @@ use chatroom_proto::{
 use super::super::effect::{Audience, Deed, GroupId, SessionId, Thread};
 use super::super::group::Group;
 use super::super::session::{PRIVATE_CONVERSATIONS_MAX, Presence, Session, Stake, Verb};
-use super::{Outcome, Verdict, World};
+use super::{Outcome, Verdict, World, is_forgettable};
 
 /// Where a post goes.
 pub(super) enum Target {
@@ -39,7 +39,7 @@ impl World {
         let answer = group.answer(Verb::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
-        self.note(by, tag, Verb::Create, GroupId(seq), seq);
+        self.note(by, tag, Verb::Create, GroupId(seq), Some(seq));
         Ok(Verdict::answer(answer, None))
     }
 
@@ -72,7 +72,16 @@ impl World {
             return Ok(Verdict::default());
         };
         let joins = verb == Verb::Join;
-        let id = if joins { self.may_join(session, name) } else { self.may_leave(session, name) }?;
+        let id = match if joins { self.may_join(session, name) } else { self.may_leave(session, name) } {
+            Ok(id) => id,
+            Err(refusal) => {
+                let group = self.group_names.get(&name.key()).copied();
+                if let Some(group) = group.filter(|_| !is_forgettable(&refusal)) {
+                    self.note(by, tag, verb, group, None);
+                }
+                return Err(refusal);
+            }
+        };
         let (Some(session), Some(group)) = (self.sessions.get_mut(&by), self.groups.get_mut(&id)) else {
             return Ok(Verdict::default());
         };
@@ -90,7 +99,7 @@ impl World {
             Notification::Left { seq, user, group: name }
         };
         let verdict = Verdict::answer(group.answer(verb, seq), Some((group.all_but(by), news)));
-        self.note(by, tag, verb, id, seq);
+        self.note(by, tag, verb, id, Some(seq));
         Ok(verdict)
     }
 
@@ -191,6 +200,16 @@ impl Group {
             Verb::Create => Response::Created { seq, group: self.name.clone() },
             Verb::Join => Response::Joined { seq, membership: self.membership() },
             Verb::Leave => Response::Left { seq, group: self.name.clone() },
+        }
+    }
+
+    /// What somebody is refused who had done this to the group already.
+    pub(super) fn refusal(&self, verb: Verb) -> Refusal {
+        let group = self.name.clone();
+        match verb {
+            Verb::Create => Refusal::GroupExists { group },
+            Verb::Join => Refusal::AlreadyMember { group },
+            Verb::Leave => Refusal::NotMember { group },
         }
     }
 
