@@ -3,7 +3,7 @@
 use std::io;
 
 use bincode::Options;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,16 +57,35 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError::TooLong`] when it takes more than [`FRAME_BYTES_MAX`].
 pub fn encode(frame: &impl Serialize) -> Result<Bytes, FrameError> {
-    let mut bytes = BytesMut::with_capacity(256);
-    bytes.put_u32(0);
-    encoding().serialize_into((&mut bytes).writer(), frame).map_err(|e| FrameError::Malformed(e))?;
-    let length = bytes.len() - LENGTH_BYTES;
+    let mut bytes = Vec::with_capacity(256);
+    encode_into(frame, &mut bytes)?;
+    Ok(bytes.into())
+}
+
+/// Encodes a frame, length prefix included, behind what is in `bytes` already: for a frame that one connection gets.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when it takes more than [`FRAME_BYTES_MAX`]; `bytes` are then as they were.
+pub fn encode_into(frame: &impl Serialize, bytes: &mut Vec<u8>) -> Result<(), FrameError> {
+    let start = bytes.len();
+    let encoded = try_encode_into(frame, bytes);
+    if encoded.is_err() {
+        bytes.truncate(start);
+    }
+    encoded
+}
+
+fn try_encode_into(frame: &impl Serialize, bytes: &mut Vec<u8>) -> Result<(), FrameError> {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+    encoding().serialize_into(&mut *bytes, frame).map_err(|e| FrameError::Malformed(e))?;
+    let length = bytes.len() - start - LENGTH_BYTES;
     if length > FRAME_BYTES_MAX {
         return Err(FrameError::TooLong { limit: FRAME_BYTES_MAX });
     }
     let prefix = u32::try_from(length).expect("FRAME_BYTES_MAX fits into the prefix");
-    bytes[..LENGTH_BYTES].copy_from_slice(&prefix.to_be_bytes());
-    Ok(bytes.freeze())
+    bytes[start..start + LENGTH_BYTES].copy_from_slice(&prefix.to_be_bytes());
+    Ok(())
 }
 
 /// Decodes one frame from its bytes, without the length prefix. What it allocates is bounded by a small multiple of
@@ -83,7 +102,10 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
 /// # Errors
 /// [`FrameError::Malformed`] for a value that has no encoding.
 pub fn pack(value: &impl Serialize) -> Result<Vec<u8>, FrameError> {
-    encoding().serialize(value).map_err(|e| FrameError::Malformed(e))
+    // Not `serialize`, which goes through the value twice, to know its size first.
+    let mut bytes = Vec::new();
+    encoding().serialize_into(&mut bytes, value).map_err(|e| FrameError::Malformed(e))?;
+    Ok(bytes)
 }
 
 fn length_delimited(limit: usize) -> LengthDelimitedCodec {

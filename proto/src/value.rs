@@ -103,6 +103,10 @@ impl Body {
         if text.len() > BODY_BYTES_MAX {
             return Err(BodyError::TooLong { bytes: text.len() });
         }
+        // Most texts are of one byte a character, and these can be looked through many at a time.
+        if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\n') {
+            return Ok(Body(text.into()));
+        }
         match text.chars().find(|&c| c.is_control() && c != '\n') {
             Some(control) => Err(BodyError::Control(control)),
             None => Ok(Body(text.into())),

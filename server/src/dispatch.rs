@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chatroom_proto::codec;
+use chatroom_proto::codec::{self, FrameError};
 use chatroom_proto::{CloseReason, Notification, Page, Refusal, Response, ServerFrame, Tag};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
@@ -89,8 +89,10 @@ pub(crate) struct Dispatch {
     has_said_goodbye: bool,
     /// What this turn proposes: it goes to the log together.
     proposals: Vec<Proposal>,
-    /// Kept between turns for its memory.
+    /// Kept between turns for their memory.
     effects: Vec<Effect>,
+    /// The frame that one connection is about to get.
+    scratch: Vec<u8>,
 }
 
 /// How much one turn has done, which bounds how long connections wait for theirs.
@@ -139,6 +141,7 @@ impl Dispatch {
             has_said_goodbye: false,
             proposals: Vec::new(),
             effects: Vec::new(),
+            scratch: Vec::new(),
         };
         (dispatch, door)
     }
@@ -333,10 +336,14 @@ impl Dispatch {
 
     fn reply(&mut self, connection: ConnectionId, frame: &ServerFrame) {
         let Some(line) = self.connections.get(&connection) else { return };
-        let Some(frame) = encode(frame) else { return line.outbox.close(Some(CloseReason::Failed)) };
-        self.turn.bytes += frame.len();
+        self.scratch.clear();
+        if let Err(error) = codec::encode_into(frame, &mut self.scratch) {
+            not_encoded(frame, &error);
+            return line.outbox.close(Some(CloseReason::Failed));
+        }
+        self.turn.bytes += self.scratch.len();
         self.turn.deliveries += 1;
-        if line.outbox.answer(&frame) == Pushed::First {
+        if line.outbox.answer(&self.scratch) == Pushed::First {
             self.touched.push(line.outbox.clone());
         }
     }
@@ -388,14 +395,14 @@ impl Dispatch {
 /// Encodes what the server itself has made. Its types are bounded so that every frame fits; one that does not is a bug
 /// of ours, which must cost no more than the frame.
 fn encode(frame: &ServerFrame) -> Option<Bytes> {
-    let encoded = codec::encode(frame);
-    if let Err(error) = &encoded {
-        let kind = match frame {
-            ServerFrame::Response { .. } => "response",
-            ServerFrame::Notification(Notification::Closing(_)) => "closing",
-            ServerFrame::Notification(_) => "notification",
-        };
-        error!(%error, kind, "a frame could not be encoded");
-    }
-    encoded.ok()
+    codec::encode(frame).map_err(|error| not_encoded(frame, &error)).ok()
+}
+
+fn not_encoded(frame: &ServerFrame, error: &FrameError) {
+    let kind = match frame {
+        ServerFrame::Response { .. } => "response",
+        ServerFrame::Notification(Notification::Closing(_)) => "closing",
+        ServerFrame::Notification(_) => "notification",
+    };
+    error!(%error, kind, "a frame could not be encoded");
 }

@@ -84,7 +84,16 @@ fn script() -> impl Iterator<Item = (&'static str, Line)> {
 
 #[test]
 fn figure_one_at_three_terminals() {
-    let server = ServerProgram::start();
+    at_three_terminals(ServerProgram::start());
+}
+
+#[test]
+fn figure_one_at_three_terminals_of_a_server_that_keeps_everything() {
+    let data = tempfile::tempdir().expect("a temporary directory can be made");
+    at_three_terminals(ServerProgram::start_with(&["--data", data.path().to_str().expect("text")]));
+}
+
+fn at_three_terminals(server: ServerProgram) {
     let mut terminals = BTreeMap::new();
     let mut transcripts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (who, line) in script() {

@@ -18,6 +18,7 @@ mod simulation;
 mod slow_reader;
 mod terminal_bursts;
 mod terminal_endings;
+mod terminal_kept;
 mod terminal_lost;
 mod terminal_names;
 mod terminal_past;
