@@ -4,6 +4,7 @@
 //! jim comes                    connects, says hello, and is welcome
 //! jim knocks                   connects and says hello; the answer is yet to be heard
 //! jim knocks with a password   the same, with a password
+//! jim knocks with the token alone    the same, with the token and without knowing what he has seen
 //! jim knocks with a forgery    the same, with a token that nobody was given
 //! jim knocks from version 7    the same, speaking only that version
 //! jim> join tea                asks something
@@ -70,6 +71,7 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
         }
         [name, "knocks"] => stage.knock(name, Entrance::Open).await,
         [name, "knocks", "with", "a", "password"] => stage.knock(name, Entrance::Password).await,
+        [name, "knocks", "with", "the", "token", "alone"] => stage.knock(name, Entrance::TokenAlone).await,
         [name, "knocks", "with", "a", "forgery"] => stage.knock(name, Entrance::Forged).await,
         [name, "knocks", "from", "version", version] => {
             stage.knock(name, Entrance::Version(version.parse().expect(context))).await;

@@ -779,10 +779,10 @@ async fn what_was_said_before_one_joined_is_not_missed_but_can_be_read() {
         jim< created tea
         jim> join tea
         jim< joined tea
-        jim> public tea first
-        jim< posted
         ann comes
         jim< ann arrived in General
+        jim> public tea first
+        jim< posted
         ann> history tea
         ann< refused: not in tea
         ann> search first
@@ -894,6 +894,33 @@ async fn a_question_about_the_past_keeps_its_place_among_the_answers() {
         jim< posted
         jim< users: jim
         jim< past: jim in General: two, jim in General: one
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_who_has_only_the_token_left_hears_everything_since_the_line_broke() {
+    let limits = Limits { keeps: Keeps::Everything, ..Limits::default() };
+    play(
+        Pure::new(limits),
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        ann vanishes
+        jim> public General are you still there?
+        jim< posted
+        31 s pass
+        jim< ann departed
+        jim> public General I guess not
+        jim< posted
+        ann knocks with the token alone
+        ann< welcome back, in General
+        ann< jim in General: are you still there?
+        ann< jim in General: I guess not
+        ann< caught up
+        jim< ann arrived in General
         ",
     )
     .await;
