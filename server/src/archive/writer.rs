@@ -69,6 +69,8 @@ pub(super) struct Writer {
     log: Arc<dyn Log>,
     runtime: Handle,
     batches: Batches,
+    /// What the log has given and was not taken in.
+    held: Option<Batch>,
     commands: mpsc::Receiver<Command>,
     wishes: Arc<Wishes>,
     progress: watch::Sender<Progress>,
@@ -114,6 +116,7 @@ impl Writer {
         let writer = Writer {
             db,
             batches: log.follow(world.head()),
+            held: None,
             log,
             runtime,
             commands,
@@ -156,7 +159,7 @@ impl Writer {
 
     /// Commands come first, then the log, and then the chores.
     fn next(&mut self) -> Result<Next, Failure> {
-        let has_caught_up = self.log.head() <= self.world.head();
+        let has_caught_up = self.held.is_none() && self.log.head() <= self.world.head();
         if has_caught_up {
             self.commit()?;
         }
@@ -167,19 +170,32 @@ impl Writer {
                 Err(mpsc::error::TryRecvError::Disconnected) => Next::End,
             });
         }
+        if has_caught_up {
+            match self.wait_for_news() {
+                Next::Entries(Some(Ok(batch))) => self.held = Some(batch),
+                other => return Ok(other),
+            }
+        }
         if self.uncommitted == 0
             && let Some(told) = self.wait_for_rest()
         {
             return Ok(told);
         }
+        match self.held.take() {
+            Some(batch) => Ok(Next::Entries(Some(Ok(batch)))),
+            None => Ok(self.wait_for_news()),
+        }
+    }
+
+    fn wait_for_news(&mut self) -> Next {
         let (commands, batches) = (&mut self.commands, &mut self.batches);
-        Ok(self.runtime.block_on(async {
+        self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 command = commands.recv() => command.map_or(Next::End, Next::Command),
                 batch = batches.next() => Next::Entries(batch),
             }
-        }))
+        })
     }
 
     /// Waits until it is time to follow: the log rests, or somebody waits for the view, or it is far behind. What it is told
