@@ -4,7 +4,7 @@
 //! `cargo bench -p integration-tests --bench durable` measures all three on the disk of the target directory, in turn, so
 //! that a disk that changes its mood changes it for all: the time of one write with one under way, and writes a second
 //! with 256 under way over one connection. One client serves both servers: it sends bytes that were made before, reads
-//! what is there, counts the answers, and sends as many again. It prints medians and ratios as a Markdown table. Without
+//! what is there, counts the answers, and sends as many again. Then a longer run, and how long the archive takes to catch up. It prints medians and ratios as a Markdown table. Without
 //! a `redis-server` on the path it measures the rest.
 
 use std::fs::OpenOptions;
@@ -14,8 +14,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chatroom_proto::codec::{self, LENGTH_BYTES};
-use chatroom_proto::{ASKS_UNANSWERED_MAX, ClientFrame, Request, Response, ServerFrame, Tag};
-use integration_tests::guest::{hello, public};
+use chatroom_proto::{
+    ASKS_UNANSWERED_MAX, ClientFrame, Conversation, Refusal, Request, Response, Seq, ServerFrame, Tag, Words,
+};
+use integration_tests::guest::{group, hello, public};
 use integration_tests::program::{ServerProgram, quiet_port};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -23,6 +25,8 @@ use tokio::time::Instant;
 const ROUNDS: usize = 5;
 const ONE_BY_ONE: usize = 3_000;
 const PIPELINED: usize = 200_000;
+/// Longer than the archive stays behind, so that its work is a part of it.
+const SUSTAINED: usize = 1_000_000;
 const MESSAGE_BYTES: usize = 100;
 const UNDER_WAY: usize = ASKS_UNANSWERED_MAX as usize;
 
@@ -32,10 +36,10 @@ fn main() {
     for _ in 0..ROUNDS {
         raw_p50.push(median(raw()));
         p50[0].push(median(one_by_one(&mut Chatroom::start())));
-        rate[0].push(pipelined(&mut Chatroom::start()));
+        rate[0].push(pipelined(&mut Chatroom::start(), PIPELINED));
         if has_redis {
             p50[1].push(median(one_by_one(&mut Redis::start())));
-            rate[1].push(pipelined(&mut Redis::start()));
+            rate[1].push(pipelined(&mut Redis::start(), PIPELINED));
         }
     }
     let (raw_p50, [our_p50, redis_p50], [our_rate, redis_rate]) =
@@ -54,6 +58,16 @@ fn main() {
         "| writes a second, {UNDER_WAY} under way | {our_rate:.0} | | {redis_rate:.0} ({:.2}x) |",
         our_rate / redis_rate
     );
+    let mut ours = Chatroom::start();
+    let our_rate = pipelined(&mut ours, SUSTAINED);
+    let (read, found) = ours.catch_up();
+    let redis_rate = if has_redis { pipelined(&mut Redis::start(), SUSTAINED) } else { 0.0 };
+    println!(
+        "| the same for {SUSTAINED} writes, once | {our_rate:.0} | | {redis_rate:.0} ({:.2}x) |",
+        our_rate / redis_rate
+    );
+    println!("| after these: a history has all of them after | {read:.1} s | | |");
+    println!("| after these: a search has all of them after | {found:.1} s | | |");
 }
 
 /// The middle one; 0 of none.
@@ -113,12 +127,12 @@ fn one_by_one<S: Server>(server: &mut S) -> Vec<f64> {
 }
 
 /// Writes a second with as many under way as one connection may have.
-fn pipelined<S: Server>(server: &mut S) -> f64 {
-    let requests: Vec<Vec<u8>> = (0..PIPELINED).map(S::request).collect();
+fn pipelined<S: Server>(server: &mut S, count: usize) -> f64 {
+    let requests: Vec<Vec<u8>> = (0..count).map(S::request).collect();
     let (mut waiting, mut said, mut answered) = (Vec::new(), 0, 0);
     let began = Instant::now();
-    while answered < PIPELINED {
-        let next = (answered + UNDER_WAY).min(PIPELINED);
+    while answered < count {
+        let next = (answered + UNDER_WAY).min(count);
         if said < next {
             server.stream().write_all(&requests[said..next].concat()).expect("the server takes it");
             said = next;
@@ -126,7 +140,7 @@ fn pipelined<S: Server>(server: &mut S) -> f64 {
         read_more(server.stream(), &mut waiting);
         answered += S::take_answers(&mut waiting);
     }
-    PIPELINED as f64 / began.elapsed().as_secs_f64()
+    count as f64 / began.elapsed().as_secs_f64()
 }
 
 fn read_more(stream: &mut TcpStream, into: &mut Vec<u8>) {
@@ -161,6 +175,40 @@ impl Chatroom {
             read_more(&mut stream, &mut welcome);
         }
         Chatroom { stream, _program: program, _directory: directory }
+    }
+}
+
+impl Chatroom {
+    /// How long it takes, in seconds, until what was said last can be read back, and until it can be found.
+    fn catch_up(&mut self) -> (f64, f64) {
+        let began = Instant::now();
+        let (of, before, count) = (Conversation::Group(group("General")), Seq::ZERO, 1);
+        self.ask_until_answered(&Request::History { of, before, count });
+        let read = began.elapsed().as_secs_f64();
+        let words = Words::parse(&text(SUSTAINED - 1)).expect("words");
+        self.ask_until_answered(&Request::Search { words, within: None, before, count });
+        (read, began.elapsed().as_secs_f64())
+    }
+
+    /// Asks until it did not take too long.
+    fn ask_until_answered(&mut self, request: &Request) {
+        let frame = ClientFrame { tag: Tag(0), request: request.clone() };
+        let (frame, mut waiting, mut is_done) = (codec::encode(&frame).expect("a frame"), Vec::new(), false);
+        while !is_done {
+            self.stream.write_all(&frame).expect("the server takes it");
+            let mut is_answered = false;
+            while !is_answered {
+                read_more(&mut self.stream, &mut waiting);
+                take_frames(&mut waiting, |frame| match codec::decode(frame) {
+                    Ok(ServerFrame::Response { result: Ok(Response::Past { posts, .. }), .. }) => {
+                        assert_eq!(posts.as_slice().len(), 1, "it is there");
+                        (is_answered, is_done) = (true, true);
+                    }
+                    Ok(ServerFrame::Response { result: Err(Refusal::TookTooLong), .. }) => is_answered = true,
+                    other => panic!("neither found nor refused: {other:?}"),
+                });
+            }
+        }
     }
 }
 
