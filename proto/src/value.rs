@@ -103,8 +103,9 @@ impl Body {
         if text.len() > BODY_BYTES_MAX {
             return Err(BodyError::TooLong { bytes: text.len() });
         }
-        // Most texts are of one byte a character, and these can be looked through many at a time.
-        if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\n') {
+        // Most texts are of one byte a character, and these can be looked through many at a time, without stopping.
+        let is_control = |byte: u8| byte.is_ascii_control() & (byte != b'\n');
+        if text.is_ascii() && !text.bytes().fold(false, |found, byte| found | is_control(byte)) {
             return Ok(Body(text.into()));
         }
         match text.chars().find(|&c| c.is_control() && c != '\n') {
