@@ -202,6 +202,12 @@ impl Archive {
         is_done.await.map_err(|_| ReadError::Stopped)
     }
 
+    /// Ends when the archive has stopped by itself: it can't read the log or write its file.
+    pub async fn failed(&self) {
+        let mut progress = self.0.progress.clone();
+        while progress.changed().await.is_ok() {}
+    }
+
     /// Waits until the view has come so far. A writer that has ended comes no further.
     async fn reached(&self, part: impl Fn(&Progress) -> Seq, head: Seq) -> Result<(), ReadError> {
         if part(&self.0.progress.borrow()) >= head {

@@ -103,9 +103,10 @@ impl Connection<'_> {
         reader.set_limit(FRAME_BYTES_MAX);
         let mut after_list = false;
         while let Some(ClientFrame { tag, request }) = self.next_frame(reader).await? {
-            // A list is the one long answer: one at a time, or asking for many would overflow the outbox.
+            // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
+            // up takes a while, too: nothing may wait behind it where waiting requests count for all.
             let asks = if after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
-            after_list = matches!(request, Request::Groups { .. } | Request::Users { .. });
+            after_list = is_list(&request);
             self.outbox.ask(asks).await.ok_or(End::Closed)?;
             let ask = Input::Ask { connection: self.id, tag, request };
             self.door.send(Message::Input(ask)).await?;
@@ -236,6 +237,14 @@ impl fmt::Display for Connection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.peer)
     }
+}
+
+/// Whether the answer is a page.
+fn is_list(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Groups { .. } | Request::Users { .. } | Request::History { .. } | Request::Search { .. }
+    )
 }
 
 fn digest(token: &Token) -> TokenDigest {

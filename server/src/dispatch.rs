@@ -315,8 +315,8 @@ impl Dispatch {
             };
             let result = match found {
                 Ok(Past { posts, next }) => Ok(Response::Past { posts: Page::fill(posts), next }),
-                Err(ReadError::TookTooLong) => Err(Refusal::TookTooLong),
-                Err(ReadError::Stopped) => Err(Refusal::NothingKept),
+                // A server whose archive has stopped is about to stop.
+                Err(ReadError::TookTooLong | ReadError::Stopped) => Err(Refusal::TookTooLong),
             };
             // A server that has stopped answers nobody.
             let _ = door.send(Message::Input(Input::Found { connection, tag, result })).await;

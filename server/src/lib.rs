@@ -61,8 +61,10 @@ pub struct Server {
     dispatch: Dispatch,
     door: Door,
     lifetime: Lifetime,
-    /// What is older than so many days is deleted, from here.
-    retention: Option<(Arc<dyn Log>, Archive, u32)>,
+    /// Where what was said can be read back, if it is kept.
+    archive: Option<Archive>,
+    /// What is older than so many days is deleted, from this log.
+    retention: Option<(Arc<dyn Log>, u32)>,
 }
 
 /// Asks a running server about itself. Cheap to clone.
@@ -91,6 +93,10 @@ pub enum ServeError {
     /// The log can't go on.
     #[error("the log can't go on")]
     Log(#[from] LogError),
+    /// What was said can't be kept readable: the archive's file can't be written, for one. What was acknowledged is in the
+    /// log.
+    #[error("the archive has stopped (the diagnostics before this say why)")]
+    Archive,
     /// A bug of ours.
     #[error("the dispatch task panicked")]
     Panicked,
@@ -117,15 +123,15 @@ impl Server {
                 (None, World::new(config.limits))
             }
         };
-        let retention = match (&archive, config.limits.keeps) {
-            (Some(archive), Keeps::Days(days)) => Some((Arc::clone(&log), archive.clone(), days)),
-            _ => None,
+        let retention = match config.limits.keeps {
+            Keeps::Days(days) => Some((Arc::clone(&log), days)),
+            Keeps::Nothing | Keeps::Everything => None,
         };
         let chat = Chat::on(world, NodeId(u64::from_le_bytes(node)), config.limits);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
-        let (mut dispatch, door) = Dispatch::new(chat, log, archive, &lifetime);
+        let (mut dispatch, door) = Dispatch::new(chat, log, archive.clone(), &lifetime);
         dispatch.restore().await?;
-        Ok(Server { config, dispatch, door, lifetime, retention })
+        Ok(Server { config, dispatch, door, lifetime, archive, retention })
     }
 
     /// What to ask about the server while it runs.
@@ -139,21 +145,27 @@ impl Server {
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
-        let Server { config, dispatch, door, lifetime: Lifetime { shutdown, end }, retention } = self;
+        let Server { config, dispatch, door, lifetime, archive, retention } = self;
+        let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
             return Ok(());
         }
         // Ends with this.
         let mut chores = JoinSet::new();
-        if let Some((log, archive, days)) = retention {
+        if let (Some((log, days)), Some(archive)) = (retention, archive.clone()) {
             chores.spawn(retention::run(log, archive, days));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
         let listener = Listener::new(door, config, shutdown.clone());
+        let mut has_failed = false;
         let ended = tokio::select! {
             () = listener.run(socket) => None,
             ended = &mut dispatching => Some(ended),
+            () = failed(archive) => {
+                has_failed = true;
+                None
+            }
         };
         shutdown.cancel();
         listener.wait_for_connections().await;
@@ -162,6 +174,15 @@ impl Server {
             Some(ended) => ended,
             None => dispatching.await,
         };
-        ended.map_err(|_| ServeError::Panicked)?.map_err(ServeError::Log)
+        ended.map_err(|_| ServeError::Panicked)?.map_err(ServeError::Log)?;
+        if has_failed { Err(ServeError::Archive) } else { Ok(()) }
+    }
+}
+
+/// Ends when the archive has stopped by itself; never, where there is none.
+async fn failed(archive: Option<Archive>) {
+    match archive {
+        Some(archive) => archive.failed().await,
+        None => std::future::pending().await,
     }
 }

@@ -236,7 +236,7 @@ impl<D: Dial> Link<D> {
         if let Some(place) = self.state.gap(&notification)
             && !self.unanswered.has_post_to(&place)
         {
-            if self.goes_back_for(seq) {
+            if self.goes_back_for(seq, talk.again_until) {
                 return Some(End::Lost(Lost::Gap));
             }
             self.tell(Event::Missed(place));
@@ -257,7 +257,7 @@ impl<D: Dial> Link<D> {
         let mut missing: Vec<_> = missing.collect();
         missing.retain(|(group, _)| !self.unanswered.has_post_to(group));
         if let Some(newest) = missing.iter().map(|(_, head)| *head).max()
-            && self.goes_back_for(newest)
+            && self.goes_back_for(newest, talk.again_until)
         {
             return Some(End::Lost(Lost::Gap));
         }
@@ -272,11 +272,11 @@ impl<D: Dial> Link<D> {
 
     /// Something is missing before this: whether it helps to come back and hear it again. Once for each: what a server
     /// does not tell the second time, it does not have any more.
-    fn goes_back_for(&mut self, seq: Seq) -> bool {
+    fn goes_back_for(&mut self, seq: Seq, again_until: Option<Seq>) -> bool {
         let goes_back = self.can_hear_again() && seq > self.went_back_for;
         if goes_back {
             tracing::warn!(%seq, "something is missing before this");
-            self.went_back_for = seq;
+            self.went_back_for = again_until.unwrap_or(seq).max(seq);
         }
         goes_back
     }

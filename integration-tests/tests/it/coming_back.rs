@@ -249,3 +249,24 @@ async fn requests_without_answers_come_to_the_same_when_they_are_sent_again() {
     let groups: Vec<&str> = again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
     assert_eq!(groups, ["General", "tea"]);
 }
+
+#[tokio::test]
+async fn a_message_kept_for_somebody_is_told_however_many_others_its_sender_writes_to() {
+    /// More than one person's private conversations are followed.
+    const OTHERS: u64 = 1_001;
+    let host = Host::keeping(Config::default()).await;
+    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    ann.do_(Request::Exit).await;
+    let mut bot = host.guest("bot").await;
+    bot.do_(private("ann", 0, "for you")).await;
+    for number in 1..=OTHERS {
+        let name = format!("u{number}");
+        Guest::come(host.address, &name).await.do_(Request::Exit).await;
+        bot.do_(private(&name, number, "welcome")).await;
+    }
+    let (mut ann, _) = Guest::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
+    match ann.hear().await {
+        Notification::PrivatePost { post, .. } => assert_eq!(post.id, post_id(0)),
+        other => panic!("not what was kept: {other:?}"),
+    }
+}

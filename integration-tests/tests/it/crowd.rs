@@ -1,7 +1,8 @@
 //! Many at once: bursts, churn, and the sum of many small debts. Nobody pays for what others do.
 
 use chatroom_proto::{
-    ASKS_UNANSWERED_MAX, CloseReason, Hello, Notification, Proof, Request, Response, ServerFrame,
+    ASKS_UNANSWERED_MAX, CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq,
+    ServerFrame,
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
@@ -180,4 +181,34 @@ async fn one_who_knocks_while_the_server_goes_down_is_told() {
     assert_eq!(late.hear_why_closed().await, Some(CloseReason::Shutdown));
     drop(jim);
     host.stop().await.expect("stopped because it was told to");
+}
+
+#[tokio::test]
+async fn questions_about_the_past_that_others_pile_up_stop_nobody() {
+    let host = Host::keeping(Config::default()).await;
+    let mut crowd = Vec::new();
+    for number in 0..12_u64 {
+        let mut guest = host.guest(&format!("eve{number}")).await;
+        guest.say_unflushed(public("General", number, "something to look up")).await;
+        let of = Conversation::Group(group("General"));
+        guest.say_unflushed(Request::History { of, before: Seq::ZERO, count: 400 }).await;
+        for _ in 0..253 {
+            guest.say_unflushed(Request::Ping).await;
+        }
+        guest.flush().await;
+        crowd.push(guest);
+    }
+    host.guest("jim").await.do_(Request::Ping).await;
+    for guest in &mut crowd {
+        let mut answers = 0;
+        while answers < 255 {
+            match guest.frame().await.expect("not hung up on") {
+                ServerFrame::Response { result, .. } => {
+                    result.expect("granted");
+                    answers += 1;
+                }
+                ServerFrame::Notification(_) => {}
+            }
+        }
+    }
 }

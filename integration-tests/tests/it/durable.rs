@@ -333,3 +333,22 @@ async fn a_server_that_is_told_to_stop_while_it_restores_begins_nothing() {
     let entries = kept(data.path()).await.expect("a log that can be read");
     assert_eq!(entries.last().map(|entry| entry.seq), Some(before), "nothing has begun");
 }
+
+#[tokio::test]
+async fn a_server_whose_archive_can_not_go_on_ends_with_a_clear_error() {
+    let data = data();
+    let server = start(&data);
+    let mut jim = Guest::come(server.address(), "jim").await;
+    let of = || Conversation::Group(group("General"));
+    jim.do_(public("General", 1, "kept")).await;
+    jim.do_(Request::History { of: of(), before: Seq::ZERO, count: 1 }).await;
+    // The log is well; the archive loses the table that it writes.
+    let archive = rusqlite::Connection::open(data.path().join("archive.sqlite")).expect("a database");
+    archive.execute_batch("DROP TABLE posts").expect("dropped");
+    drop(archive);
+    jim.do_(public("General", 2, "kept, too")).await;
+    let ended = tokio::task::spawn_blocking(move || server.wait()).await.expect("ended");
+    assert_eq!(ended.exit, Exit::Code(1));
+    assert!(ended.diagnostics.contains("the archive has stopped"), "{}", ended.diagnostics);
+    assert_eq!(posts(&kept(data.path()).await.expect("a log that can be read")).len(), 2);
+}

@@ -38,7 +38,7 @@ const SETTINGS: &str = "
     PRAGMA cache_size = -32768;
     PRAGMA temp_store = MEMORY;
     PRAGMA trusted_schema = OFF;
-    PRAGMA busy_timeout = 5000;
+    PRAGMA busy_timeout = 60000;
 ";
 
 /// Settings of those that read.
@@ -256,7 +256,6 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Removes an archive and what SQLite has written beside it.
 /// Removes the file, and everything that belongs to it.
 pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
     let beside = |suffix: &str| {

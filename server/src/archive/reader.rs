@@ -1,6 +1,7 @@
 //! A thread that reads. It serves one after another: what it is asked for is there, so nobody waits long.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chatroom_proto::{Conversation, Said, Seq, UnixMillis};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
@@ -18,6 +19,10 @@ const PAGE_BYTES_MAX: usize = 60 * 1024;
 /// What a post takes on a page besides its texts, in bytes: 8 for each of seven numbers and lengths, 16 for its id, and
 /// some to spare.
 const POST_BYTES: usize = 96;
+
+/// How long the reader looks for words. Everybody's searches wait for one another, and what takes longer should be asked
+/// for less.
+const SEARCH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How often a query looks at the clock, in steps of SQLite's machine: every few milliseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
@@ -38,7 +43,11 @@ impl Reader {
         while let Some(ask) = asks.blocking_recv() {
             match ask {
                 Ask::Read(read, answer) => {
-                    self.answer(answer, Some(Instant::now() + READ_DEADLINE), |db| self::read(db, &read));
+                    let deadline = match read.query {
+                        Query::Search { .. } => SEARCH_DEADLINE,
+                        Query::History(_) => READ_DEADLINE,
+                    };
+                    self.answer(answer, Some(Instant::now() + deadline), |db| self::read(db, &read));
                 }
                 Ask::Replay(replay, answer) => self.answer(answer, None, |db| missed::part(db, &replay)),
                 Ask::FirstSince(at, answer) => self.answer(answer, None, |db| first_since(db, at)),

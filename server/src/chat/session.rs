@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) groups: Vec<Stake>,
     /// The newest private post between this session and others.
     pub(crate) private_heads: BTreeMap<SessionId, Seq>,
+    /// The newest private post between this session and anybody, however many there were since.
+    pub(crate) private_head: Seq,
     /// What it did lately.
     pub(crate) done: Done,
 }
@@ -64,8 +66,8 @@ pub(crate) enum Presence {
     Away {
         /// The entry that says so, or that its connection was gone: it has heard everything up to there.
         by: Seq,
-        /// Whether there is something to come back to: it is forgotten later than those who have nothing.
-        is_missed: bool,
+        /// What there is to come back to: those who have less are forgotten first.
+        worth: Worth,
     },
 }
 
@@ -80,11 +82,28 @@ impl Session {
         self.groups.iter().any(|stake| stake.group == group)
     }
 
-    /// Whether it did more than to look in.
-    pub(crate) fn has_left_something(&self) -> bool {
+    /// What it leaves behind.
+    pub(crate) fn worth(&self) -> Worth {
         let joined = self.groups.iter().any(|stake| stake.group != GroupId::GENERAL);
-        joined || !self.private_heads.is_empty() || !self.done.posts.is_empty()
+        if joined || !self.private_heads.is_empty() {
+            Worth::Ties
+        } else if self.done.posts.is_empty() {
+            Worth::Nothing
+        } else {
+            Worth::Words
+        }
     }
+}
+
+/// What somebody who has gone has left behind, from little to much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Worth {
+    /// They looked in.
+    Nothing,
+    /// They said something, in General.
+    Words,
+    /// They are in groups, or have talked with somebody, or were written to.
+    Ties,
 }
 
 /// A session's latest deeds that took effect, newest last: what a repeat is answered from.

@@ -13,7 +13,7 @@ use super::Limits;
 use super::effect::{Address, Audience, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
 use super::effect::{Record, Replay, Thread};
 use super::group::Group;
-use super::session::{Presence, Session, Stake, Verb};
+use super::session::{Presence, Session, Stake, Verb, Worth};
 
 mod image;
 mod stay;
@@ -41,7 +41,7 @@ pub struct World {
     /// Who is remembered, by the token that brings them back.
     away: HashMap<TokenDigest, SessionId>,
     /// The same, the first to be forgotten first: those who have left nothing behind, and then by their departure.
-    fading: BTreeSet<(bool, Seq, SessionId)>,
+    fading: BTreeSet<(Worth, Seq, SessionId)>,
 }
 
 /// What applying an entry came to.
@@ -220,7 +220,7 @@ impl World {
             (group.head > after.max(stake.since)).then_some((stake.group, stake.since))
         };
         let groups: Vec<_> = self.groups_of(session).filter_map(newer).collect();
-        let in_private = session.private_heads.values().any(|head| *head > after);
+        let in_private = session.private_head > after;
         (in_private || !groups.is_empty()).then_some(Replay { reader: id, after, until: self.head, groups })
     }
 

@@ -70,9 +70,9 @@ impl<'de> Deserialize<'de> for World {
                     world.here.insert(session.arrived, id);
                     world.detached.insert((at, id));
                 }
-                Presence::Away { by, is_missed } => {
+                Presence::Away { by, worth } => {
                     world.away.insert(session.token, id);
-                    world.fading.insert((is_missed, by, id));
+                    world.fading.insert((worth, by, id));
                 }
             }
         }

@@ -7,7 +7,7 @@ use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMill
 
 use super::super::Limits;
 use super::super::effect::{Address, Audience, GroupId, Place, SessionId, TokenDigest};
-use super::super::session::{Done, Presence, Session, Stake};
+use super::super::session::{Done, Presence, Session, Stake, Worth};
 use super::{Outcome, Verdict, World};
 
 impl World {
@@ -63,6 +63,7 @@ impl World {
             presence: Presence::Attached(place),
             groups: Vec::new(),
             private_heads: BTreeMap::new(),
+            private_head: Seq::ZERO,
             done: Done::default(),
         };
         self.sessions.insert(id, session);
@@ -115,11 +116,11 @@ impl World {
     fn come_back(&mut self, seq: Seq, id: SessionId, place: Place, address: &Address) -> Verdict {
         let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
         let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
-        let Presence::Away { by, is_missed } = before else { return Verdict::default() };
+        let Presence::Away { by, worth } = before else { return Verdict::default() };
         session.address = address.clone();
         session.arrived = seq;
         self.away.remove(&session.token);
-        self.fading.remove(&(is_missed, by, id));
+        self.fading.remove(&(worth, by, id));
         let news = self.enter(seq, id);
         let admitted = Outcome::Admitted { session: id, lost: Some(by) };
         Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() }
@@ -192,10 +193,10 @@ impl World {
     /// Ends somebody's stay. What is theirs is remembered. The news are for everyone who shared a group with them.
     fn end(&mut self, seq: Seq, id: SessionId) -> Option<(Presence, (Audience, Notification))> {
         let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
-        let is_missed = session.has_left_something();
+        let worth = session.worth();
         // Since it was lost, it has heard nothing.
         let by = if let Presence::Detached { by, .. } = session.presence { by } else { seq };
-        let before = std::mem::replace(&mut session.presence, Presence::Away { by, is_missed });
+        let before = std::mem::replace(&mut session.presence, Presence::Away { by, worth });
         session.done.forget_verbs();
         self.here.remove(&session.arrived);
         if let Presence::Detached { at, .. } = before {
@@ -207,7 +208,7 @@ impl World {
             }
         }
         self.away.insert(session.token, id);
-        self.fading.insert((is_missed, by, id));
+        self.fading.insert((worth, by, id));
         let departed = Notification::Departed { seq, user: session.name.clone() };
         let audience = self.neighbours(id);
         while self.fading.len() > self.limits.remembered_max as usize
@@ -235,11 +236,10 @@ impl World {
 
     /// Somebody who is away has been written to, and is not forgotten before those who have nothing to come back to.
     pub(super) fn miss(&mut self, id: SessionId) {
-        if let Some(Session { presence: Presence::Away { by, is_missed }, .. }) = self.sessions.get_mut(&id)
-            && !std::mem::replace(is_missed, true)
-        {
-            self.fading.remove(&(false, *by, id));
-            self.fading.insert((true, *by, id));
+        if let Some(Session { presence: Presence::Away { by, worth }, .. }) = self.sessions.get_mut(&id) {
+            self.fading.remove(&(*worth, *by, id));
+            *worth = Worth::Ties;
+            self.fading.insert((*worth, *by, id));
         }
     }
 

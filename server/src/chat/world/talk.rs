@@ -164,6 +164,7 @@ impl World {
         for (id, peer) in [(one, other), (other, one)] {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             session.private_heads.insert(peer, seq);
+            session.private_head = seq;
             if session.private_heads.len() > PRIVATE_CONVERSATIONS_MAX
                 && let Some((&silent, _)) = session.private_heads.iter().min_by_key(|(_, head)| **head)
             {
