@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chatroom_client::client::new_post_id;
-use chatroom_client::{AskError, Client, Ended, Event, Events};
+use chatroom_client::{AskError, Client, Ended, Event, Events, Receipt};
 use chatroom_proto::{
     Conversation, Keeps, Notification, Refusal, Request, Response, Seq, Tag, UnixMillis, UserName,
 };
@@ -103,8 +103,6 @@ pub(crate) struct Parts {
     pub(crate) last_here: Option<UnixMillis>,
     /// Messages of an earlier run that are sent again.
     pub(crate) sent_again: usize,
-    /// Whether messages without an answer outlive this program.
-    pub(crate) has_state: bool,
     pub(crate) name: UserName,
 }
 
@@ -122,6 +120,8 @@ pub(crate) struct Chat {
     /// When they went away, as far as that is known.
     away_since: Option<UnixMillis>,
     held: Option<Held>,
+    /// For the newest event that was taken, until everything up to it is handed to the screen.
+    receipt: Option<Receipt>,
     /// Events in order, to be shown once what is held is.
     pending: VecDeque<Event>,
     publish_at: Option<Instant>,
@@ -151,6 +151,7 @@ impl Chat {
             pasts: HashMap::new(),
             absence: None,
             held: None,
+            receipt: None,
             pending: VecDeque::new(),
             publish_at: Some(Instant::now()),
             leave_by: None,
@@ -172,7 +173,7 @@ impl Chat {
 
     /// How many messages have no answer, and will be sent again by the next run.
     pub(crate) fn sent_next_time(&self) -> usize {
-        if self.parts.has_state { self.posts_in_flight } else { 0 }
+        if self.parts.client.has_journal() { self.posts_in_flight } else { 0 }
     }
 
     /// How many commands will never be done when they are not done now.
@@ -200,7 +201,10 @@ impl Chat {
         let takes_lines = self.leave_by.is_none() && self.in_flight < self.parts.pace.in_flight_max();
         tokio::select! {
             event = self.parts.events.next() => {
-                return self.handle_event(screen, event.unwrap_or(Event::Ended(Ended::Left))).await;
+                self.receipt = self.parts.events.receipt().or(self.receipt.take());
+                let outcome = self.handle_event(screen, event.unwrap_or(Event::Ended(Ended::Left))).await?;
+                self.sign(screen).await?;
+                return Ok(outcome);
             }
             typed = self.parts.typed.recv(), if takes_lines => {
                 self.handle_typed(screen, typed.unwrap_or(Typed::End)).await?;
@@ -212,6 +216,18 @@ impl Chat {
             () = until(self.leave_by) => return Ok(Some(Outcome::Unanswered(self.due_now()))),
         }
         Ok(None)
+    }
+
+    /// Has it written down that everything up to here is shown, once it is. What is held back here is not; one who is killed
+    /// before that is told again the next time.
+    async fn sign(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        if self.held.is_some() || self.absence.is_some() || !self.pending.is_empty() {
+            return Ok(());
+        }
+        match self.receipt.take() {
+            Some(receipt) => screen.sign(receipt).await,
+            None => Ok(()),
+        }
     }
 
     /// Counts what is not done when the connection is lost and so much had no answer then. Messages that were typed since

@@ -126,6 +126,21 @@ pub(crate) struct Told {
     pub(crate) place: Place,
 }
 
+/// How far a program has come with its events; see [`Events::receipt`]. Those of one run are to be signed in their order; a later one
+/// stands for all before it.
+#[derive(Debug)]
+pub struct Receipt {
+    keeper: Arc<Keeper>,
+    place: Place,
+}
+
+impl Receipt {
+    /// The program has done with that event, and all before it.
+    pub fn sign(self) {
+        self.keeper.handed(self.place);
+    }
+}
+
 /// The stream of [`Event`]s of one link. Read it or drop it: see [the crate's bounds](crate#the-bounds).
 #[derive(Debug)]
 pub struct Events {
@@ -150,6 +165,13 @@ impl Events {
     /// asked at all before the others have waited, and the event before comes again if the client is killed then.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|context| self.poll(context)).await
+    }
+
+    /// For a program that has done with events later than it asks for the next: takes over to say when that is, for the event
+    /// that it has now and all before it. Nothing, when there is nothing to say.
+    pub fn receipt(&mut self) -> Option<Receipt> {
+        let place = self.taken.take()?;
+        Some(Receipt { keeper: Arc::clone(&self.keeper), place })
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use chatroom_proto::NameKey;
 
+/// The longest name of a file, in bytes: what usual file systems take is 255.
+const NAME_BYTES_MAX: usize = 200;
+
 /// `$XDG_STATE_HOME/chatroom`, or what the specification says in its absence. Nothing without a home.
 pub(crate) fn directory() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -15,7 +18,25 @@ pub(crate) fn directory() -> Option<PathBuf> {
 /// The file for what must not be forgotten of this name on this server: no two have the same.
 pub(crate) fn state_file(host: &str, port: u16, name: &NameKey) -> Option<PathBuf> {
     let server = format!("{}_{port}", harmless(&host.to_lowercase()));
-    Some(directory()?.join("clients").join(server).join(harmless(name.as_str())))
+    let mut file = directory()?.join("clients");
+    file.extend(parts(&server));
+    file.extend(parts(&harmless(name.as_str())));
+    Some(file)
+}
+
+/// A name that is too long for one file, as the directories that lead to it: all but the last end in what no name has.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    for c in name.chars() {
+        let last = parts.len() - 1;
+        if parts[last].len() + c.len_utf8() > NAME_BYTES_MAX {
+            parts[last].push('+');
+            parts.push(String::new());
+        }
+        let last = parts.len() - 1;
+        parts[last].push(c);
+    }
+    parts
 }
 
 /// A text as the name of a file: letters and digits of any script stay, and a dot that does not begin it; each byte of
@@ -49,5 +70,15 @@ mod tests {
         // The port stands behind the only such line.
         assert_eq!(harmless("host_9000"), "host%5F9000");
         assert_eq!(harmless("\u{202e}\0"), "%E2%80%AE%00");
+    }
+
+    #[test]
+    fn a_name_of_emoji_is_a_file_deeper_down() {
+        let name = harmless(&"\u{1F980}".repeat(32));
+        let parts = parts(&name);
+        assert_eq!(parts.len(), 2);
+        assert!(parts.iter().all(|part| part.len() <= NAME_BYTES_MAX + 1), "{parts:?}");
+        assert_eq!(parts[0].strip_suffix('+').map(|first| first.to_owned() + &parts[1]), Some(name));
+        assert_eq!(super::parts("Jim"), ["Jim"]);
     }
 }

@@ -202,8 +202,8 @@ impl Journal {
         }
     }
 
-    /// Appends what is to be appended. A file that can't be written any more is deleted: stale posts in it would be sent
-    /// again when no server knows them for repeats.
+    /// Appends what is to be appended. Of a file that can't be written any more only who the client is stays: stale posts in it
+    /// would be sent again when no server knows them for repeats.
     fn write(&self, records: impl FnOnce(&mut Open) -> Vec<Record>) -> bool {
         let mut guard = self.lock();
         let Some(open) = guard.as_mut() else { return false };
@@ -212,7 +212,7 @@ impl Journal {
         if let Err(error) = written {
             tracing::warn!(%error, "the journal can't be written any more, and is given up");
             if let Some(open) = guard.take() {
-                open.file.delete();
+                open.file.retire();
             }
             return false;
         }

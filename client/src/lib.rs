@@ -54,5 +54,5 @@ pub mod link;
 pub mod state;
 
 pub use client::{AskError, Client, ConnectError, Options, Past, Posted, Reconnect};
-pub use event::{Ended, Event, Events, Lost};
+pub use event::{Ended, Event, Events, Lost, Receipt};
 pub use journal::{KeepError, Kept};

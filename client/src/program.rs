@@ -335,7 +335,6 @@ impl Stage {
             arrived: welcome.seq,
             last_here,
             sent_again: kept.sent_again,
-            has_state: client.has_journal(),
             name: welcome.name.clone(),
             client,
             events,

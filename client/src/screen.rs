@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
 
+use chatroom_client::Receipt;
 use rustyline::ExternalPrinter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, timeout};
@@ -29,6 +30,8 @@ enum Order {
         /// Whether this program says it itself, rather than the server.
         is_note: bool,
     },
+    /// What came before this is shown: say so.
+    Sign(Receipt),
     /// Show what came before this, and end. (The queue does not end by itself: the prompt's thread holds a door to it.)
     Finish,
 }
@@ -84,6 +87,11 @@ impl Screen {
         self.queue.send(Order::Show { text, is_note: true }).await.map_err(|_| OutputGone)
     }
 
+    /// Signs this as soon as everything is shown that was handed in before. Waits while too much is waiting already.
+    pub(crate) async fn sign(&self, receipt: Receipt) -> Result<(), OutputGone> {
+        self.queue.send(Order::Sign(receipt)).await.map_err(|_| OutputGone)
+    }
+
     /// Lets another thread show something, or drop it when too much is waiting.
     pub(crate) fn aside(&self) -> Aside {
         Aside(self.queue.clone())
@@ -121,15 +129,20 @@ impl Aside {
 /// Shows what comes: what is waiting, in one print.
 fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) -> io::Result<()> {
     let mut next = queue.blocking_recv();
-    while let Some(Order::Show { mut text, is_note }) = next {
-        text.push('\n');
-        next = None;
+    loop {
+        let (mut text, is_note, mut receipt) = match next.take() {
+            Some(Order::Show { text, is_note }) => (text + "\n", is_note, None),
+            Some(Order::Sign(receipt)) => (String::new(), false, Some(receipt)),
+            Some(Order::Finish) | None => return output.finish(),
+        };
         for _ in 1..PRINT_BATCH_MAX {
             match queue.try_recv() {
                 Ok(Order::Show { text: more, is_note: same }) if same == is_note => {
                     text.push_str(&more);
                     text.push('\n');
                 }
+                // The newest stands for all.
+                Ok(Order::Sign(newer)) => receipt = Some(newer),
                 Ok(other) => {
                     next = Some(other);
                     break;
@@ -137,10 +150,14 @@ fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) -> io::Result<()> 
                 Err(_) => break,
             }
         }
-        output.print(text, is_note)?;
+        if !text.is_empty() {
+            output.print(text, is_note)?;
+        }
+        if let Some(receipt) = receipt {
+            receipt.sign();
+        }
         next = next.or_else(|| queue.blocking_recv());
     }
-    output.finish()
 }
 
 impl Output {

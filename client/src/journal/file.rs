@@ -94,10 +94,7 @@ impl JournalFile {
 
     /// Puts a file in its place that says the same in the fewest records. One who is killed meanwhile leaves the old one.
     fn compact(&mut self) -> io::Result<()> {
-        let mut bytes = MAGIC.to_vec();
-        for record in self.image.records() {
-            bytes.extend(framed(&record)?);
-        }
+        let bytes = self.compacted()?;
         let mut beside = OsString::from(&self.path);
         beside.push(".new");
         let beside = PathBuf::from(beside);
@@ -115,11 +112,25 @@ impl JournalFile {
         Ok(())
     }
 
-    /// It can't be kept true any longer.
-    pub(super) fn delete(self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(%error, "the journal can't be deleted either");
+    /// It can't be kept true any longer: who the client is, and how far it came, takes the place of all. That is less than
+    /// what is there, so a full disk has room for it.
+    pub(super) fn retire(mut self) {
+        self.image.posts.clear();
+        let bytes = self.compacted();
+        if let Err(error) =
+            bytes.and_then(|bytes| self.file.set_len(0).and_then(|()| self.file.write_all(&bytes)))
+        {
+            tracing::warn!(%error, "not even who this client is can be kept");
         }
+    }
+
+    /// What the image says, in the fewest records.
+    fn compacted(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = MAGIC.to_vec();
+        for record in self.image.records() {
+            bytes.extend(framed(&record)?);
+        }
+        Ok(bytes)
     }
 }
 
