@@ -49,7 +49,22 @@ impl Piped {
     /// # Panics
     /// When it can't be run.
     pub fn run_into(output: impl Into<Stdio>, arguments: &[&str]) -> Piped {
-        Piped::start(&Home::new(), output, arguments)
+        Piped::run_into_at(&Home::new(), output, arguments)
+    }
+
+    /// The same, in this home.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn run_into_at(home: &Home, output: impl Into<Stdio>, arguments: &[&str]) -> Piped {
+        Piped::start(home, output, arguments)
+    }
+
+    /// The next line of its standard output; nothing at its end.
+    pub fn next_line(&mut self) -> Option<String> {
+        let line = self.output.line(self.lines_heard);
+        self.lines_heard += 1;
+        line
     }
 
     fn start(home: &Home, output: impl Into<Stdio>, arguments: &[&str]) -> Piped {

@@ -1,9 +1,10 @@
 //! The client without a terminal, as scripts run it: one event a line, nothing else, and an exit code.
 
+use std::io::Read;
 use std::path::Path;
 
 use chatroom_proto::Notification;
-use integration_tests::guest::{Guest, public};
+use integration_tests::guest::{DEADLINE, Guest, public};
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{Finished, Home, ServerProgram, programs, quiet_port};
@@ -246,4 +247,42 @@ fn a_server_that_goes_down_and_comes_back_keeps_the_order_of_what_is_sent() {
     let finished = ann.finish();
     assert_eq!(finished.exit, Exit::Code(0));
     assert!(finished.diagnostics.starts_with("Connection lost; reconnecting..."), "{}", finished.diagnostics);
+}
+
+#[tokio::test]
+async fn what_was_not_read_before_a_client_was_killed_is_said_again_by_its_next_run() {
+    const POSTS: u64 = 2_000;
+    let data = tempfile::tempdir().expect("a temporary directory can be made");
+    let server = ServerProgram::start_with(&["--data", data.path().to_str().expect("text")]);
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    let home = Home::new();
+    let arguments = ["127.0.0.1", &server.port().to_string(), "Jim"];
+    let (mut reading, writing) = std::io::pipe().expect("a pipe");
+    let stuck = Piped::run_into_at(&home, writing, &arguments);
+    ann.hear().await;
+    for number in 1..=POSTS {
+        ann.do_(public("General", number, &format!("number {number} {}", "x".repeat(200)))).await;
+    }
+    // Nobody reads, so the client has more in its hands than it could say.
+    let is_full = async {
+        while rustix::io::ioctl_fionread(&reading).expect("a pipe") < 60_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, is_full).await.expect("it says what it hears");
+    stuck.signal(Signal::KILL);
+    drop(stuck);
+    let mut said = String::new();
+    reading.read_to_string(&mut said).expect("text");
+    let number = |line: &str| line.split_once("number ")?.1.split(' ').next()?.parse::<u64>().ok();
+    let before: Vec<u64> = said.lines().filter_map(number).collect();
+
+    let mut again = Piped::run_at(&home, &arguments);
+    let mut after: Vec<u64> = Vec::new();
+    while after.last() != Some(&POSTS) {
+        after.extend(number(&again.next_line().expect("more to say")));
+    }
+    assert!(after.is_sorted_by(|a, b| a < b), "in order, and once");
+    let (last_before, first_after) = (before.last().copied().unwrap_or_default(), after[0]);
+    assert!(before.len() < POSTS as usize && first_after <= last_before + 1, "{last_before}, {first_after}");
 }
