@@ -4,6 +4,7 @@
 
 mod list;
 mod past;
+mod show;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -12,20 +13,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chatroom_client::client::new_post_id;
 use chatroom_client::{AskError, Client, Ended, Event, Events, Receipt};
-use chatroom_proto::{
-    Conversation, Keeps, Notification, Refusal, Request, Response, Seq, Tag, UnixMillis, UserName,
-};
+use chatroom_proto::{Keeps, Refusal, Request, Seq, Tag, UnixMillis, UserName};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use crate::absence::Absence;
-use crate::clock;
 use crate::command::{self, Command};
 use crate::completer::Wish;
 use crate::directory::Directory;
 use crate::lines::Typed;
 use crate::screen::{OutputGone, Screen};
-use crate::view::{Layout, View};
+use crate::view::View;
 use list::List;
 use past::Past;
 
@@ -374,168 +372,6 @@ impl Chat {
             }
         }
         Ok(None)
-    }
-
-    async fn show_event(&mut self, screen: &Screen, event: Event) -> Result<Option<Outcome>, OutputGone> {
-        let view = self.parts.view;
-        match event {
-            Event::Notification(notification) => {
-                self.parts.directory.notified(&notification);
-                self.changed();
-                if let Some(text) = view.notification(&notification) {
-                    screen.say(text).await?;
-                }
-            }
-            Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
-            Event::CaughtUp => {
-                self.show_absence(screen).await?;
-                self.away_since = None;
-            }
-            Event::Answer { ref tag, .. } if self.lists.contains_key(tag) => {
-                if let Some(list) = self.take_page(event).await {
-                    self.in_flight -= 1;
-                    self.take_in(&list);
-                    screen.say(list.text(view)).await?;
-                }
-            }
-            Event::Answer { tag, result: Ok(page), .. } if self.pasts.contains_key(&tag) => {
-                self.show_page(screen, tag, page).await?;
-            }
-            Event::Answer { tag, request, result } => {
-                self.pasts.remove(&tag);
-                self.show_answer(screen, request, result).await?;
-            }
-            Event::Lost(lost) => {
-                let due = self.due_now();
-                self.lost_with.get_or_insert(due);
-                self.away_since.get_or_insert_with(clock::now);
-                screen.note(view.lost(&lost)).await?;
-            }
-            Event::Back { resumed, groups, missed } => {
-                self.lost_with = None;
-                self.parts.directory.set_own_groups(&groups);
-                self.changed();
-                screen.note(view.back(resumed, &missed)).await?;
-            }
-            Event::Rejoined { group, missed } => {
-                self.parts.directory.rejoined(&group);
-                self.changed();
-                let missed = missed.then_some(Conversation::Group(group));
-                self.note_missed(screen, missed.as_slice()).await?;
-            }
-            Event::NotRejoined { group, refusal } => {
-                screen.note(view.not_rejoined(&group, &refusal)).await?;
-            }
-            Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
-            Event::Ended(ended) => {
-                self.show_absence(screen).await?;
-                return Ok(Some(Outcome::Ended(ended)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// A person gets what was missed at once, with a word about it; a program as it comes.
-    async fn show_replayed(&mut self, screen: &Screen, said: Notification) -> Result<(), OutputGone> {
-        self.parts.directory.notified(&said);
-        self.changed();
-        let view = self.parts.view;
-        if view.layout == Layout::Screen {
-            let since = self.away_since;
-            self.absence.get_or_insert_with(|| Absence::new(since, &said)).add(said);
-            return Ok(());
-        }
-        match view.replayed(&said, clock::now()) {
-            Some(text) => screen.say(text).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn show_absence(&mut self, screen: &Screen) -> Result<(), OutputGone> {
-        match self.absence.take() {
-            Some(absence) => screen.say(self.parts.view.absence(&absence, clock::now())).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Takes one page of what is read back, and asks for the next, or shows it when it is all.
-    async fn show_page(&mut self, screen: &Screen, tag: Tag, page: Response) -> Result<(), OutputGone> {
-        let Some(mut past) = self.pasts.remove(&tag) else { return Ok(()) };
-        if let Some(next) = past.add(page)
-            && let Ok(tag) = self.parts.client.submit(next).await
-        {
-            self.pasts.insert(tag, past);
-            return Ok(());
-        }
-        self.in_flight = self.in_flight.saturating_sub(1);
-        screen.say(past.text(self.parts.view, clock::now())).await
-    }
-
-    async fn note_missed(&self, screen: &Screen, missed: &[Conversation]) -> Result<(), OutputGone> {
-        match self.parts.view.missed(missed) {
-            Some(text) => screen.note(text).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn show_answer(
-        &mut self,
-        screen: &Screen,
-        request: Request,
-        result: Result<Response, Refusal>,
-    ) -> Result<(), OutputGone> {
-        self.posts_in_flight = self.posts_in_flight.saturating_sub(usize::from(is_post(&request)));
-        match result {
-            Ok(Response::Goodbye) => Ok(()),
-            Ok(response) => {
-                self.in_flight = self.in_flight.saturating_sub(1);
-                self.parts.directory.answered(&request, &response);
-                self.changed();
-                if let Some(text) = self.parts.view.response(&response) {
-                    screen.say(text).await?;
-                }
-                self.offer_earlier(screen, &response).await
-            }
-            Err(refusal) => {
-                let list = match refusal {
-                    Refusal::NoSuchGroup { .. } => Some(Wish::Groups),
-                    Refusal::NoSuchUser { .. } => Some(Wish::Users),
-                    _ => None,
-                };
-                let waits = match list {
-                    Some(list) if !self.is_fresh(list) => self.fetch(list).await.is_ok(),
-                    _ => false,
-                };
-                let list = list.unwrap_or(Wish::Groups);
-                self.held = Some(Held { request, refusal, list });
-                if waits { Ok(()) } else { self.release(screen).await }
-            }
-        }
-    }
-
-    /// One who has come into a group is told how to read what was said there before they came to the server.
-    async fn offer_earlier(&self, screen: &Screen, response: &Response) -> Result<(), OutputGone> {
-        let Response::Joined { membership, .. } = response else { return Ok(()) };
-        let is_earlier = membership.head > Seq::ZERO && membership.head <= self.parts.arrived;
-        let view = self.parts.view;
-        if view.layout != Layout::Screen || self.parts.keeps == Keeps::Nothing || !is_earlier {
-            return Ok(());
-        }
-        screen.note(view.earlier(&membership.group, self.parts.keeps)).await
-    }
-
-    /// Shows the refusal that is held.
-    async fn release(&mut self, screen: &Screen) -> Result<(), OutputGone> {
-        let Some(Held { request, refusal, .. }) = self.held.take() else { return Ok(()) };
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.has_trouble = true;
-        let directory = &self.parts.directory;
-        let meant = match &refusal {
-            Refusal::NoSuchGroup { group } => directory.group_like(group),
-            Refusal::NoSuchUser { name } => directory.user_like(name),
-            _ => None,
-        };
-        screen.say(self.parts.view.refusal(&request, &refusal, meant)).await
     }
 
     /// Takes one page of a list, and asks for the next; gives the list when it is complete.
