@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chatroom_proto::Seq;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -27,6 +28,10 @@ const SCHEMA: i64 = 1;
 /// Marks a file as ours, in its `application_id`: "ChaV" in ASCII, a view of a chat.
 const APPLICATION: i64 = 0x4368_6156;
 
+/// How long a write waits for the lock of another program, as long as one of the log does. The server ends after that: what was
+/// said could not be read back.
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(60);
+
 /// Settings of the connection that writes. What a power failure takes is in the log. `secure_delete` overwrites what is
 /// deleted with zeros: a post that was deleted is in no free page.
 const SETTINGS: &str = "
@@ -38,7 +43,6 @@ const SETTINGS: &str = "
     PRAGMA cache_size = -32768;
     PRAGMA temp_store = MEMORY;
     PRAGMA trusted_schema = OFF;
-    PRAGMA busy_timeout = 60000;
 ";
 
 /// Settings of those that read.
@@ -182,7 +186,7 @@ fn try_open(path: &Path) -> Result<Opened, Unusable> {
     let failed = |error| unusable(path, error);
     let mut db = Connection::open(path).map_err(failed)?;
     let is_new = identify(&db, path)?;
-    db.execute_batch(SETTINGS).map_err(failed)?;
+    db.busy_timeout(BUSY_WAIT).and_then(|()| db.execute_batch(SETTINGS)).map_err(failed)?;
     if is_new {
         create(&mut db).map_err(failed)?;
     }

@@ -7,17 +7,22 @@
 //!   merges away becomes free as above;
 //! - the write-ahead log still has older versions of these pages, until the checkpoint at the end cuts it to nothing.
 
+use std::time::Duration;
+
 use chatroom_proto::Seq;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
-use super::file::State;
+use super::file::{BUSY_WAIT, State};
 use super::index;
 use super::row::{self, number, seq};
 
 /// Posts that one step deletes: what a read of new posts may have to wait for it.
 const POSTS_A_STEP: usize = 200;
+
+/// How long a checkpoint waits for readers before it is left for later.
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(50);
 
 /// Deletes in steps.
 #[derive(Debug)]
@@ -87,8 +92,11 @@ fn delete_some(db: &mut Connection, until: Seq, state: State) -> rusqlite::Resul
     Ok(count)
 }
 
-/// Writes everything from the write-ahead log into the file, and cuts it to nothing; whether that was possible.
+/// Writes everything from the write-ahead log into the file, and cuts it to nothing; whether that was possible. Readers may be
+/// in the way, one after the other: what is said meanwhile must not wait for them.
 pub(super) fn checkpoint(db: &Connection) -> rusqlite::Result<bool> {
-    let is_busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    Ok(is_busy == 0)
+    db.busy_timeout(CHECKPOINT_WAIT)?;
+    let is_busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    db.busy_timeout(BUSY_WAIT)?;
+    Ok(is_busy? == 0)
 }
