@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use chatroom_proto::Notification;
-use integration_tests::guest::{Guest, public};
+use integration_tests::guest::{DEADLINE, Guest, public};
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::screen::Screen;
 use integration_tests::terminal::{Key, Terminal};
 use rustix::process::Signal;
+use tokio::time;
 
 /// Jim at a terminal of this home.
 fn jim(port: u16, home: &Home, more: &[&str]) -> Terminal {
@@ -31,6 +32,21 @@ async fn hear_jim(guest: &mut Guest) -> String {
     }
 }
 
+/// Waits until Jim's client has written this down; the line is gone from the screen a moment before that.
+async fn wait_until_kept(port: u16, home: &Home, text: &str) {
+    let file = home.path().join(format!("state/chatroom/clients/127.0.0.1_{port}/jim"));
+    let is_kept = || {
+        let bytes = fs::read(&file).unwrap_or_default();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    let kept = async {
+        while !is_kept() {
+            tokio::task::yield_now().await;
+        }
+    };
+    time::timeout(DEADLINE, kept).await.expect("it is written down");
+}
+
 fn kill(terminal: &Terminal) {
     terminal.signal(Signal::KILL);
     terminal.wait_exit();
@@ -47,6 +63,7 @@ async fn what_was_typed_before_the_program_was_killed_is_sent_by_its_next_run() 
         before.type_line(line);
         before.wait_for("it is taken", |screen| screen.has(line) && screen.before_cursor.is_empty());
     }
+    wait_until_kept(port, &home, "three").await;
     kill(&before);
 
     let server = ServerProgram::start_on(port);
