@@ -47,9 +47,9 @@ const FILE_NAME: &str = "log.sqlite";
 /// nothing of that was acknowledged.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What may wait for the writer, in proposals: what the chat has under way at the most, and the end of every connection
-/// on top of it.
-const PROPOSALS_WAITING_MAX: usize = 65_536;
+/// What may wait for the writer, in turns of the dispatch task: were each of one proposal, what the chat has under way at the
+/// most, and the end of every connection on top of it.
+const TURNS_WAITING_MAX: usize = 65_536;
 
 /// What survives that was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -98,7 +98,7 @@ impl SqliteLog {
         let head = file.head()?;
         debug!(path = %path.display(), %head, "the log is open");
         let tail = Tail::after(head);
-        let (work, waiting) = mpsc::channel(PROPOSALS_WAITING_MAX);
+        let (work, waiting) = mpsc::channel(TURNS_WAITING_MAX);
         let writer = Writer::start(file, waiting, Arc::clone(&tail), Arc::clone(&lock))
             .map_err(storage("can't start the log's thread".to_owned()))?;
         let close_deadline = CLOSE_DEADLINE;

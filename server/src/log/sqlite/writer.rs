@@ -66,7 +66,8 @@ impl Writer<'_> {
         self.waiting.blocking_recv()
     }
 
-    /// Commits proposals, together with what waits behind them.
+    /// Commits proposals, together with what waits behind them. What came together stays together: the last turn that fits in
+    /// may make a batch longer than it should be.
     fn commit(&mut self, first: Vec<Proposal>) -> Result<(), LogError> {
         let mut entries: Vec<Entry> = Vec::with_capacity(first.len());
         self.place(first, &mut entries);
