@@ -46,9 +46,7 @@ impl Chat {
                 self.show_answer(screen, request, result).await?;
             }
             Event::Lost(lost) => {
-                let due = self.due_now();
-                self.lost_with.get_or_insert(due);
-                self.away_since.get_or_insert_with(clock::now);
+                self.be_away();
                 screen.note(view.lost(&lost)).await?;
             }
             Event::Back { resumed, groups, missed } => {
@@ -73,6 +71,13 @@ impl Chat {
             }
         }
         Ok(None)
+    }
+
+    /// The connection is lost: what is not done now is counted, and since when.
+    fn be_away(&mut self) {
+        let due = self.due_now();
+        self.lost_with.get_or_insert(due);
+        self.away_since.get_or_insert_with(clock::now);
     }
 
     /// A person gets what was missed at once, with a word about it; a program as it comes.

@@ -195,8 +195,11 @@ async fn questions_about_the_past_that_others_pile_up_stop_nobody() {
         for _ in 0..253 {
             guest.say_unflushed(Request::Ping).await;
         }
-        guest.flush().await;
         crowd.push(guest);
+    }
+    // All at once: nothing is found before everything is asked.
+    for guest in &mut crowd {
+        guest.flush().await;
     }
     host.guest("jim").await.do_(Request::Ping).await;
     for guest in &mut crowd {
