@@ -1,16 +1,21 @@
 //! Bytes: the only file that knows them. A frame is its length and one bincode value; see the crate's front page.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bincode::Options;
-use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt, StreamExt};
+use bytes::Bytes;
+use futures_util::SinkExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_serde::formats::Bincode;
-use tokio_util::codec::length_delimited::{LengthDelimitedCodec, LengthDelimitedCodecError};
-use tokio_util::codec::{Decoder, FramedRead, FramedWrite};
+use tokio_util::codec::FramedWrite;
+use tokio_util::codec::length_delimited::LengthDelimitedCodec;
 
 /// The longest frame, in bytes without its length prefix: a page of the longest names fits.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
@@ -22,9 +27,8 @@ pub const HELLO_FRAME_BYTES_MAX: usize = 4 * 1024;
 /// The length prefix: an unsigned big-endian integer.
 pub const LENGTH_BYTES: usize = 4;
 
-/// What a [`FrameReader`] sets aside for what was read and not yet decoded, in bytes. It grows to the frame limit
-/// when a frame is longer.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// What is read from a stream at once, in bytes: some hundred short messages for the price of one call.
+const READ_BYTES_MAX: usize = 64 * 1024;
 
 type Encoding = bincode::config::WithOtherTrailing<
     bincode::config::WithOtherIntEncoding<bincode::DefaultOptions, bincode::config::FixintEncoding>,
@@ -108,85 +112,94 @@ pub fn pack(value: &impl Serialize) -> Result<Vec<u8>, FrameError> {
     Ok(bytes)
 }
 
-fn length_delimited(limit: usize) -> LengthDelimitedCodec {
-    LengthDelimitedCodec::builder()
-        .big_endian()
-        .length_field_length(LENGTH_BYTES)
-        .max_frame_length(limit)
-        .new_codec()
-}
-
-/// Cuts a stream into frames. It is the stock codec, and remembers what that one forgets: a length that was taken
-/// off the stream. An end right behind it would pass for an end between two frames.
-struct Cutter {
-    stock: LengthDelimitedCodec,
-    inside_frame: bool,
-}
-
-impl Decoder for Cutter {
-    type Item = BytesMut;
-    type Error = io::Error;
-
-    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<BytesMut>> {
-        let before = bytes.len();
-        let frame = self.stock.decode(bytes)?;
-        let took_length = bytes.len() < before;
-        self.inside_frame = frame.is_none() && (self.inside_frame || took_length);
-        Ok(frame)
-    }
-
-    fn decode_eof(&mut self, bytes: &mut BytesMut) -> io::Result<Option<BytesMut>> {
-        let frame = self.decode(bytes)?;
-        if frame.is_none() && (self.inside_frame || !bytes.is_empty()) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(frame)
-    }
-}
-
-/// Frames of type `T` from a stream of bytes.
+/// Frames of type `T` from a stream of bytes. It keeps nothing but the bytes of a frame that is not whole yet, and of those
+/// behind the one that was taken: a connection that is silent costs no buffer.
 pub struct FrameReader<R, T> {
-    frames: tokio_serde::Framed<FramedRead<R, Cutter>, T, T, Bincode<T, T, Encoding>>,
+    stream: R,
+    limit: usize,
+    /// What was read and not taken yet begins at `taken`.
+    bytes: Vec<u8>,
+    taken: usize,
+    has_failed: bool,
+    frames: PhantomData<fn() -> T>,
 }
 
-impl<R: AsyncRead + Unpin, T: DeserializeOwned + Unpin> FrameReader<R, T> {
+impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
     /// Reads frames of at most `limit` bytes.
     pub fn new(stream: R, limit: usize) -> Self {
-        let cutter = Cutter { stock: length_delimited(limit), inside_frame: false };
-        let bytes = FramedRead::with_capacity(stream, cutter, READ_BUFFER_BYTES);
-        Self { frames: tokio_serde::Framed::new(bytes, Bincode::from(encoding())) }
+        Self { stream, limit, bytes: Vec::new(), taken: 0, has_failed: false, frames: PhantomData }
     }
 
-    /// Changes the limit for the frames whose length has not been read yet.
+    /// Changes the limit for the frames that were not taken yet.
     pub fn set_limit(&mut self, limit: usize) {
-        self.frames.get_mut().decoder_mut().stock.set_max_frame_length(limit);
+        self.limit = limit;
     }
 
     /// The stream itself, to read what is left of it as bytes when its frames can't be read any further.
     pub fn stream_mut(&mut self) -> &mut R {
-        self.frames.get_mut().get_mut()
+        &mut self.stream
     }
 
     /// The next frame; nothing when the peer ended the stream between two frames. Dropping the future loses
     /// nothing.
     ///
     /// # Errors
-    /// [`FrameError`]. The caller stops reading then: what follows can't be trusted to be a frame.
+    /// [`FrameError`]. Nothing comes after that: what follows can't be trusted to be a frame.
     pub async fn next(&mut self) -> Option<Result<T, FrameError>> {
-        let frame = self.frames.next().await?;
-        Some(frame.map_err(|error| self.explain(error)))
+        if self.has_failed {
+            return None;
+        }
+        let next = self.try_next().await.transpose();
+        self.has_failed = matches!(next, Some(Err(_)));
+        next
     }
 
-    /// The codec and bincode both hide what went wrong inside an [`io::Error`].
-    fn explain(&self, error: io::Error) -> FrameError {
-        let cause = error.get_ref();
-        if cause.is_some_and(|cause| cause.is::<LengthDelimitedCodecError>()) {
-            return FrameError::TooLong { limit: self.frames.get_ref().decoder().stock.max_frame_length() };
+    async fn try_next(&mut self) -> Result<Option<T>, FrameError> {
+        loop {
+            if let Some(frame) = self.take()? {
+                return Ok(Some(frame));
+            }
+            match poll_fn(|cx| self.poll_read(cx)).await.map_err(FrameError::Io)? {
+                0 if self.bytes.is_empty() => return Ok(None),
+                0 => return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
+                _ => {}
+            }
         }
-        if cause.is_some_and(|cause| cause.is::<bincode::Error>()) {
-            return FrameError::Malformed(error.into());
+    }
+
+    /// Takes a whole frame, if one is there. Otherwise what is there begins the buffer, which is as large as that.
+    fn take(&mut self) -> Result<Option<T>, FrameError> {
+        let rest = &self.bytes[self.taken..];
+        if let Some((length, rest)) = rest.split_first_chunk::<LENGTH_BYTES>() {
+            let length = u32::from_be_bytes(*length) as usize;
+            if length > self.limit {
+                return Err(FrameError::TooLong { limit: self.limit });
+            }
+            if let Some(frame) = rest.get(..length) {
+                let frame = decode(frame);
+                self.taken += LENGTH_BYTES + length;
+                return frame.map(Some);
+            }
         }
-        FrameError::Io(error)
+        if self.taken > 0 {
+            self.bytes = rest.to_vec();
+            self.taken = 0;
+        }
+        Ok(None)
+    }
+
+    /// Reads what is there, into a buffer that all streams of a thread share: nothing is set aside on the word of the peer,
+    /// and nothing is held while there is nothing.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        thread_local! {
+            static CHUNK: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES_MAX]);
+        }
+        CHUNK.with_borrow_mut(|chunk| {
+            let mut chunk = ReadBuf::new(chunk);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))?;
+            self.bytes.extend_from_slice(chunk.filled());
+            Poll::Ready(Ok(chunk.filled().len()))
+        })
     }
 }
 
@@ -198,7 +211,12 @@ pub struct FrameWriter<W, T> {
 impl<W: AsyncWrite + Unpin, T: Serialize + Unpin> FrameWriter<W, T> {
     /// Writes frames of at most [`FRAME_BYTES_MAX`] bytes.
     pub fn new(stream: W) -> Self {
-        let bytes = FramedWrite::new(stream, length_delimited(FRAME_BYTES_MAX));
+        let lengths = LengthDelimitedCodec::builder()
+            .big_endian()
+            .length_field_length(LENGTH_BYTES)
+            .max_frame_length(FRAME_BYTES_MAX)
+            .new_codec();
+        let bytes = FramedWrite::new(stream, lengths);
         Self { frames: tokio_serde::Framed::new(bytes, Bincode::from(encoding())) }
     }
 

@@ -8,9 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chatroom_proto::codec::{
     FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX, decode, encode,
 };
-use chatroom_proto::{ClientFrame, PAGE_ITEMS_MAX, Request, ServerFrame, Tag};
+use chatroom_proto::{
+    BODY_BYTES_MAX, Body, ClientFrame, PAGE_ITEMS_MAX, PostId, Request, ServerFrame, Tag, UserName,
+};
 use common::pieces::run;
-use common::raw::{Raw, framed};
+use common::raw::Raw;
 use futures_util::FutureExt;
 use peak_alloc::PeakAlloc;
 use serde::de::DeserializeOwned;
@@ -53,6 +55,13 @@ fn assert_cheaply_malformed<T: DeserializeOwned>(name: &str, value: &[u8], bytes
 /// As many of `piece` as a frame with one text has room for.
 fn frame_full_of(piece: &str) -> String {
     piece.repeat((FRAME_BYTES_MAX - 100) / piece.len())
+}
+
+/// Has this thread set aside what all its readers share.
+fn read_once() {
+    run(async {
+        assert!(FrameReader::<_, ClientFrame>::new(&[][..], FRAME_BYTES_MAX).next().await.is_none());
+    });
 }
 
 #[test]
@@ -134,6 +143,7 @@ fn a_frame_that_is_announced_and_never_comes_costs_its_limit_at_most() {
     for limit in [HELLO_FRAME_BYTES_MAX, FRAME_BYTES_MAX] {
         for length in [limit, limit + 1, u32::MAX as usize] {
             let prefix = u32::try_from(length).unwrap().to_be_bytes();
+            read_once();
             let ((), bytes) = peak(|| {
                 run(async {
                     let (mut near, far) = tokio::io::duplex(64);
@@ -155,15 +165,19 @@ fn a_frame_that_is_announced_and_never_comes_costs_its_limit_at_most() {
 #[test]
 fn a_long_stream_costs_no_more_than_a_short_one() {
     let _alone = alone();
-    let longest = framed(&Raw::request(1).text(frame_full_of("x")).bytes());
+    let body = Body::parse(&"x".repeat(BODY_BYTES_MAX)).unwrap();
+    let request = Request::Private { to: UserName::parse("ann").unwrap(), id: PostId([7; 16]), body };
+    let longest = encode(&ClientFrame { tag: Tag(1), request }).unwrap();
     let ping = encode(&ClientFrame { tag: Tag(1), request: Request::Ping }).unwrap();
     let stream = [ping.repeat(2_000), longest.repeat(50), ping.repeat(2_000)].concat();
 
+    read_once();
     let (frames, bytes) = peak(|| {
         run(async {
             let mut reader = FrameReader::<_, ClientFrame>::new(&stream[..], FRAME_BYTES_MAX);
             let mut frames = 0;
-            while reader.next().await.is_some() {
+            while let Some(frame) = reader.next().await {
+                frame.unwrap();
                 frames += 1;
             }
             frames

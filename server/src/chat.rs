@@ -119,14 +119,12 @@ impl Chat {
                 self.expiring = self.expiring.saturating_sub(1);
             }
         }
-        let origin = origin.filter(|origin| origin.place.node == self.node);
-        if let Some(origin) = origin {
-            self.settle(origin, result, at, out);
-        }
+        // The others first: to the asker it is no news.
         if let Some((audience, notification)) = news {
             out.push(Effect::Notify { audience, notification });
         }
-        if let Some(origin) = origin {
+        if let Some(origin) = origin.filter(|origin| origin.place.node == self.node) {
+            self.settle(origin, result, at, out);
             self.advance(origin.place.connection, at, out);
         }
     }

@@ -6,10 +6,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use chatroom_proto::codec::{self, FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
+use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
 use chatroom_proto::{
-    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Notification, Proof, Request,
-    ServerFrame, Tag, Token,
+    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag, Token,
 };
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
@@ -65,6 +64,8 @@ impl From<FrameError> for End {
 
 type Reader<S> = FrameReader<ReadHalf<S>, ClientFrame>;
 
+// What is kept across an await is kept for every connection, however silent. So whatever is needed in rare moments only, such
+// as a clock, is boxed, and its box is gone with the moment.
 impl Connection<'_> {
     /// Lives until the connection is closed, by either side.
     pub(crate) async fn run<S: AsyncRead + AsyncWrite>(&self, stream: S) {
@@ -74,6 +75,7 @@ impl Connection<'_> {
             let writing = self.write(write);
             tokio::pin!(writing);
             tokio::select! {
+                biased;
                 () = &mut writing => {}
                 end = self.read(&mut reader) => {
                     debug!(connection = %self, ?end, "closing");
@@ -85,11 +87,14 @@ impl Connection<'_> {
                 }
             }
         }
-        self.linger(&mut reader).await;
+        Box::pin(self.linger(&mut reader)).await;
     }
 
     async fn read<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> End {
-        let end = self.read_requests(reader).await.err().unwrap_or(End::Gone);
+        let end = match Box::pin(self.shake_hands(reader)).await {
+            Ok(()) => self.read_requests(reader).await.err().unwrap_or(End::Gone),
+            Err(end) => end,
+        };
         if matches!(end, End::Gone) {
             // A peer may close its sending side and still want the answers to what it sent.
             self.outbox.all_answered().await;
@@ -99,19 +104,28 @@ impl Connection<'_> {
 
     /// Reads until the peer has nothing more to say (`Ok`) or there is a reason to close.
     async fn read_requests<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> Result<(), End> {
-        self.shake_hands(reader).await?;
         reader.set_limit(FRAME_BYTES_MAX);
         let mut after_list = false;
-        while let Some(ClientFrame { tag, request }) = self.next_frame(reader).await? {
+        while let Some(frame) = reader.next().await {
+            let ClientFrame { tag, request } = frame?;
             // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
             // up takes a while, too: nothing may wait behind it where waiting requests count for all.
             let asks = if after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
             after_list = is_list(&request);
-            self.outbox.ask(asks).await.ok_or(End::Closed)?;
             let ask = Input::Ask { connection: self.id, tag, request };
-            self.door.send(Message::Input(ask)).await?;
+            if !self.outbox.try_ask(asks).ok_or(End::Closed)? {
+                Box::pin(self.hand_in_later(asks, ask)).await?;
+            } else if let Some(ask) = self.door.try_send(Message::Input(ask))? {
+                Box::pin(self.door.send(ask)).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Waits until the peer may ask more, and hands in what it asks.
+    async fn hand_in_later(&self, asks: u32, ask: Input) -> Result<(), End> {
+        self.outbox.ask(asks).await.ok_or(End::Closed)?;
+        Ok(self.door.send(Message::Input(ask)).await?)
     }
 
     /// Ends when the client was let in.
@@ -146,38 +160,16 @@ impl Connection<'_> {
         Input::Knock { connection: self.id, tag, hello, presented, fresh, address }
     }
 
-    /// The next frame, with a ping to a peer that is silent, up to the idle deadline. Nothing at the end of the stream.
-    async fn next_frame<S: AsyncRead + AsyncWrite>(
-        &self,
-        reader: &mut Reader<S>,
-    ) -> Result<Option<ClientFrame>, End> {
-        // What is here already needs no clock: with many requests under way, that is nearly all.
-        if let Some(frame) = reader.next().now_or_never() {
-            return Ok(frame.transpose()?);
-        }
-        let mut silence = self.config.idle_ping;
-        loop {
-            match time::timeout(self.config.idle_ping, reader.next()).await {
-                Ok(frame) => return Ok(frame.transpose()?),
-                Err(_) if silence >= self.config.idle_deadline => return Err(End::Close(CloseReason::Idle)),
-                Err(_) => {
-                    let ping = codec::encode(&ServerFrame::Notification(Notification::Ping))?;
-                    let _ = self.outbox.push(&ping);
-                    self.outbox.wake();
-                    silence += self.config.idle_ping;
-                }
-            }
-        }
-    }
-
     /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing any more.
     async fn write<S: AsyncWrite>(&self, mut stream: WriteHalf<S>) {
         let mut bytes = Vec::new();
         loop {
             let taken = self.outbox.take(&mut bytes).await;
-            let written = tokio::select! {
-                written = self.write_batch(&mut stream, &bytes) => written,
-                () = self.flush_deadline() => Err(io::ErrorKind::TimedOut.into()),
+            // Nearly always the kernel takes all of it at once.
+            let written = match write_now(&mut stream, &bytes) {
+                Ok(None) => Ok(()),
+                Ok(Some(rest)) => Box::pin(self.write_in_time(&mut stream, rest)).await,
+                Err(error) => Err(error),
             };
             if let Err(error) = written {
                 debug!(connection = %self, %error, "can't be written to");
@@ -186,7 +178,7 @@ impl Connection<'_> {
             }
             if taken == Taken::Last {
                 // The peer sees the end of the stream after our last frame. If it can't, it is gone already.
-                let _ = time::timeout(self.config.linger_deadline, stream.shutdown()).await;
+                let _ = Box::pin(time::timeout(self.config.linger_deadline, stream.shutdown())).await;
                 return;
             }
             // Not kept for the next time: most connections are silent most of the time.
@@ -194,26 +186,28 @@ impl Connection<'_> {
         }
     }
 
-    async fn write_batch<S: AsyncWrite>(
-        &self,
-        stream: &mut WriteHalf<S>,
-        mut bytes: &[u8],
-    ) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match time::timeout(self.config.write_deadline, stream.write(bytes)).await {
-                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(Ok(written)) => bytes = &bytes[written..],
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
-            }
+    /// Writes on as the peer takes it. One who takes nothing for a while is given up; and one who takes a byte now and then
+    /// can't hold us for ever once the outbox was closed.
+    async fn write_in_time<S: AsyncWrite>(&self, stream: &mut WriteHalf<S>, bytes: &[u8]) -> io::Result<()> {
+        let closed_for_long = async {
+            self.outbox.closed().await;
+            time::sleep(self.config.flush_deadline).await;
+        };
+        tokio::select! {
+            written = self.write_all(stream, bytes) => written,
+            () = closed_for_long => Err(io::ErrorKind::TimedOut.into()),
         }
-        stream.flush().await
     }
 
-    /// Ends a while after the outbox was closed: one who reads a byte now and then can't hold us for ever.
-    async fn flush_deadline(&self) {
-        self.outbox.closed().await;
-        time::sleep(self.config.flush_deadline).await;
+    async fn write_all<S: AsyncWrite>(&self, stream: &mut WriteHalf<S>, mut bytes: &[u8]) -> io::Result<()> {
+        let deadline = self.config.write_deadline;
+        while !bytes.is_empty() {
+            match time::timeout(deadline, stream.write(bytes)).await?? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => bytes = &bytes[written..],
+            }
+        }
+        time::timeout(deadline, stream.flush()).await?
     }
 
     /// Reads on for a moment and throws it away. The kernel answers unread bytes on a closed socket with a reset, which
@@ -237,6 +231,19 @@ impl fmt::Display for Connection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.peer)
     }
+}
+
+/// Writes as much as is taken without a wait. What is left, if anything: nothing but a flush, perhaps.
+fn write_now<'a, S: AsyncWrite>(stream: &mut WriteHalf<S>, bytes: &'a [u8]) -> io::Result<Option<&'a [u8]>> {
+    let mut rest = bytes;
+    if !bytes.is_empty() {
+        match stream.write(bytes).now_or_never().transpose()? {
+            Some(0) => return Err(io::ErrorKind::WriteZero.into()),
+            written => rest = &bytes[written.unwrap_or(0)..],
+        }
+    }
+    let is_done = rest.is_empty() && stream.flush().now_or_never().transpose()?.is_some();
+    Ok((!is_done).then_some(rest))
 }
 
 /// Whether the answer is a page.

@@ -1,28 +1,28 @@
 //! The one task that owns the [`Chat`]. What connections say and what the log has ordered go in; the effects are
 //! carried out here. It waits for nothing but these two: not for a disk, not for a socket.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use chatroom_proto::codec::{self, FrameError};
-use chatroom_proto::{CloseReason, Notification, Page, Refusal, Response, ServerFrame, Tag};
+use chatroom_proto::{CloseReason, Notification, Page, Refusal, Response, ServerFrame, Tag, UnixMillis};
 use futures_util::StreamExt;
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::archive::{Archive, Past, ReadError};
-use crate::chat::effect::{Audience, ConnectionId, Effect, Entry, Input, Proposal, Read, Replay, SessionId};
+use crate::chat::effect::{ConnectionId, Deed, Effect, Entry, Input, Proposal, Read, Replay, SessionId};
 use crate::chat::{Chat, Client};
 use crate::clock;
-use crate::config::{
-    INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK, TURN_BYTES_MAX, TURN_DELIVERIES_MAX,
-};
+use crate::config::{Config, INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
+use crate::fanout::Fanout;
 use crate::log::{Log, LogError};
-use crate::outbox::{Outbox, Pushed};
+use crate::outbox::Outbox;
 use crate::replay;
+use crate::silence::{Heard, Silence, Verdict};
 
 /// What connections and the server's owner say to the dispatch task.
 #[derive(Debug)]
@@ -59,6 +59,15 @@ impl Door {
         self.0.send(message).await.map_err(|_| Stopped)
     }
 
+    /// Hands something in, or gives it back when the inbox is full.
+    pub(crate) fn try_send(&self, message: Message) -> Result<Option<Message>, Stopped> {
+        match self.0.try_send(message) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(message)) => Ok(Some(message)),
+            Err(TrySendError::Closed(_)) => Err(Stopped),
+        }
+    }
+
     /// Who is here, in the order of arrival.
     pub(crate) async fn clients(&self) -> Result<Vec<Client>, Stopped> {
         let (answer, answered) = oneshot::channel();
@@ -75,15 +84,12 @@ pub(crate) struct Dispatch {
     /// For what is found in the archive.
     door: Door,
     inbox: mpsc::Receiver<Message>,
-    connections: HashMap<ConnectionId, Line>,
-    /// Which connection hears what is said to a session.
-    listeners: HashMap<SessionId, (ConnectionId, Outbox)>,
-    /// What got frames since the last wake.
-    touched: Vec<Outbox>,
+    /// The keys are counted by us, not chosen by anybody.
+    connections: FxHashMap<ConnectionId, Line>,
+    silence: Silence,
+    fanout: Fanout,
     /// What the log gave and was not applied yet.
     ordered: VecDeque<Arc<Entry>>,
-    /// What this turn has done so far.
-    turn: Turn,
     lifetime: Lifetime,
     /// Whether everyone was told that the server goes down.
     has_said_goodbye: bool,
@@ -91,29 +97,13 @@ pub(crate) struct Dispatch {
     proposals: Vec<Proposal>,
     /// Kept between turns for their memory.
     effects: Vec<Effect>,
-    /// The frame that one connection is about to get.
-    scratch: Vec<u8>,
-}
-
-/// How much one turn has done, which bounds how long connections wait for theirs.
-#[derive(Debug, Default)]
-struct Turn {
-    /// Bytes that were encoded: more were not put into any outbox.
-    bytes: usize,
-    /// Frames that were put into outboxes.
-    deliveries: usize,
-}
-
-impl Turn {
-    fn is_over(&self) -> bool {
-        self.bytes >= TURN_BYTES_MAX || self.deliveries >= TURN_DELIVERIES_MAX
-    }
 }
 
 /// One connection, as far as the dispatch task knows it.
 struct Line {
     outbox: Outbox,
     session: Option<SessionId>,
+    heard: Heard,
 }
 
 impl Dispatch {
@@ -122,6 +112,7 @@ impl Dispatch {
         chat: Chat,
         log: Arc<dyn Log>,
         archive: Option<Archive>,
+        config: &Config,
         lifetime: &Lifetime,
     ) -> (Dispatch, Door) {
         let (door, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
@@ -132,16 +123,14 @@ impl Dispatch {
             archive,
             door: door.clone(),
             inbox,
-            connections: HashMap::new(),
-            listeners: HashMap::new(),
-            touched: Vec::new(),
+            connections: FxHashMap::default(),
+            silence: Silence::new(config.idle_ping, config.idle_deadline),
+            fanout: Fanout::default(),
             ordered: VecDeque::new(),
-            turn: Turn::default(),
             lifetime: lifetime.clone(),
             has_said_goodbye: false,
             proposals: Vec::new(),
             effects: Vec::new(),
-            scratch: Vec::new(),
         };
         (dispatch, door)
     }
@@ -184,7 +173,7 @@ impl Dispatch {
     async fn turn_until_done(&mut self) -> Result<(), LogError> {
         let mut entries = self.log.follow(self.chat.world().head());
         let mut messages = Vec::with_capacity(INPUTS_A_TURN_MAX);
-        let mut ticks = time::interval(TICK);
+        let mut ticks = time::interval(self.silence.precision().min(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let Lifetime { shutdown, end } = self.lifetime.clone();
         loop {
@@ -200,16 +189,17 @@ impl Dispatch {
                 () = std::future::ready(()), if !self.ordered.is_empty() => self.apply(),
                 Some(batch) = entries.next() => self.ordered.extend(batch?),
                 _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
+                    let now = clock::now();
+                    self.silence.look_at_the_clock();
                     for message in messages.drain(..) {
-                        self.take_in(message);
+                        self.take_in(message, now);
                     }
                 }
             }
             self.append()?;
-            for outbox in self.touched.drain(..) {
-                outbox.wake();
-            }
-            if std::mem::take(&mut self.turn).is_over() {
+            let has_done_enough = self.fanout.has_done_enough();
+            self.fanout.end_turn(self.chat.world());
+            if has_done_enough {
                 // Those who were woken write what they have got, before there is more.
                 tokio::task::yield_now().await;
             }
@@ -219,6 +209,20 @@ impl Dispatch {
     fn tick(&mut self) {
         self.chat.tick(clock::now(), &mut self.effects);
         self.carry_out();
+        self.silence.look_at_the_clock();
+        while let Some(connection) = self.silence.next_due() {
+            let Some(Line { outbox, session, heard }) = self.connections.get_mut(&connection) else {
+                continue;
+            };
+            match self.silence.judge(connection, heard, outbox.owes()) {
+                Verdict::Goes => {}
+                Verdict::Ask => {
+                    let ping = ServerFrame::Notification(Notification::Ping);
+                    self.fanout.send(self.chat.world(), *session, outbox, &ping);
+                }
+                Verdict::Ends => outbox.close(Some(CloseReason::Idle)),
+            }
+        }
     }
 
     /// Hands what this turn proposes to the log.
@@ -228,16 +232,20 @@ impl Dispatch {
 
     /// Applies what the log has ordered, up to the end of this turn.
     fn apply(&mut self) {
-        while !self.turn.is_over()
+        while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
+            if matches!(entry.proposal.deed, Deed::Depart { .. }) {
+                // It goes out of all groups at once, and hears everything before that.
+                self.fanout.flush(self.chat.world());
+            }
             self.chat.apply(&entry, &mut self.effects);
-            // At once, entry by entry: an effect's audience is shared with the group that the next entry may change.
+            // At once, entry by entry: an effect's audience is in the world as it is now.
             self.carry_out();
         }
     }
 
-    fn take_in(&mut self, message: Message) {
+    fn take_in(&mut self, message: Message, now: UnixMillis) {
         let input = match message {
             Message::Input(input) => input,
             Message::Knock(_, outbox) if self.has_said_goodbye => {
@@ -245,7 +253,8 @@ impl Dispatch {
             }
             Message::Knock(input, outbox) => {
                 if let Input::Knock { connection, .. } = input {
-                    self.connections.insert(connection, Line { outbox, session: None });
+                    let heard = self.silence.heard();
+                    self.connections.insert(connection, Line { outbox, session: None, heard });
                 }
                 input
             }
@@ -255,20 +264,24 @@ impl Dispatch {
                 return;
             }
         };
-        if let Input::Gone { connection } = input {
-            self.forget(connection);
+        match input {
+            Input::Gone { connection } => self.forget(connection),
+            Input::Ask { connection, .. } => {
+                if let Some(line) = self.connections.get_mut(&connection) {
+                    self.silence.hear(&mut line.heard);
+                }
+            }
+            Input::Knock { .. } | Input::Found { .. } => {}
         }
-        self.chat.handle(input, clock::now(), &mut self.effects);
+        self.chat.handle(input, now, &mut self.effects);
         self.carry_out();
     }
 
-    /// Forgets a connection; a session that has moved on to another one is still heard there.
     fn forget(&mut self, connection: ConnectionId) {
-        let session = self.connections.remove(&connection).and_then(|line| line.session);
-        if let Some(session) = session
-            && self.listeners.get(&session).is_some_and(|(listener, _)| *listener == connection)
-        {
-            self.listeners.remove(&session);
+        let Some(Line { session, heard, .. }) = self.connections.remove(&connection) else { return };
+        self.silence.end(connection, &heard);
+        if let Some(session) = session {
+            self.fanout.forget(connection, session);
         }
     }
 
@@ -279,14 +292,16 @@ impl Dispatch {
                 Effect::Propose(proposal) => self.proposals.push(proposal),
                 Effect::Admit { connection, session } => self.admit(connection, session),
                 Effect::Reply { connection, tag, result } => {
-                    self.reply(connection, &ServerFrame::Response { tag, result });
+                    self.say(connection, &ServerFrame::Response { tag, result });
                 }
                 Effect::Notify { audience, notification } => {
-                    self.notify(&audience, notification);
+                    self.fanout.notify(self.chat.world(), &audience, notification);
                 }
                 Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
-                Effect::Tell { connection, notification } => self.tell(connection, notification),
+                Effect::Tell { connection, notification } => {
+                    self.say(connection, &ServerFrame::Notification(notification));
+                }
                 Effect::HangUp { connection, reason } => {
                     if let Some(line) = self.connections.get(&connection) {
                         line.outbox.close(reason);
@@ -301,7 +316,8 @@ impl Dispatch {
         if let Some(line) = self.connections.get_mut(&connection) {
             line.session = Some(session);
             line.outbox.admit();
-            self.listeners.insert(session, (connection, line.outbox.clone()));
+            self.fanout.admit(connection, session, line.outbox.clone());
+            self.silence.begin(connection, &mut line.heard);
         }
     }
 
@@ -334,51 +350,11 @@ impl Dispatch {
         }
     }
 
-    fn reply(&mut self, connection: ConnectionId, frame: &ServerFrame) {
-        let Some(line) = self.connections.get(&connection) else { return };
-        self.scratch.clear();
-        if let Err(error) = codec::encode_into(frame, &mut self.scratch) {
-            not_encoded(frame, &error);
-            return line.outbox.close(Some(CloseReason::Failed));
-        }
-        self.turn.bytes += self.scratch.len();
-        self.turn.deliveries += 1;
-        if line.outbox.answer(&self.scratch) == Pushed::First {
-            self.touched.push(line.outbox.clone());
-        }
-    }
-
-    fn tell(&mut self, connection: ConnectionId, notification: Notification) {
-        let (Some(line), Some(frame)) =
-            (self.connections.get(&connection), encode(&ServerFrame::Notification(notification)))
-        else {
-            return;
-        };
-        self.turn.bytes += frame.len();
-        self.turn.deliveries += 1;
-        if line.outbox.push(&frame) == Pushed::First {
-            self.touched.push(line.outbox.clone());
-        }
-    }
-
-    /// Tells everyone who is meant and is connected here; encoded once, if there is anybody.
-    fn notify(&mut self, audience: &Audience, notification: Notification) {
-        let frame = ServerFrame::Notification(notification);
-        let mut encoded: Option<Bytes> = None;
-        for session in audience.iter() {
-            self.turn.deliveries += 1;
-            let Some((_, outbox)) = self.listeners.get(&session) else { continue };
-            let bytes = match &encoded {
-                Some(bytes) => bytes,
-                None => {
-                    let Some(bytes) = encode(&frame) else { return };
-                    self.turn.bytes += bytes.len();
-                    encoded.insert(bytes)
-                }
-            };
-            if outbox.push(bytes) == Pushed::First {
-                self.touched.push(outbox.clone());
-            }
+    /// Says something to one connection.
+    fn say(&mut self, connection: ConnectionId, frame: &ServerFrame) {
+        let Some(Line { outbox, session, .. }) = self.connections.get(&connection) else { return };
+        if !self.fanout.send(self.chat.world(), *session, outbox, frame) {
+            outbox.close(Some(CloseReason::Failed));
         }
     }
 
@@ -390,19 +366,4 @@ impl Dispatch {
             line.outbox.close(Some(reason));
         }
     }
-}
-
-/// Encodes what the server itself has made. Its types are bounded so that every frame fits; one that does not is a bug
-/// of ours, which must cost no more than the frame.
-fn encode(frame: &ServerFrame) -> Option<Bytes> {
-    codec::encode(frame).map_err(|error| not_encoded(frame, &error)).ok()
-}
-
-fn not_encoded(frame: &ServerFrame, error: &FrameError) {
-    let kind = match frame {
-        ServerFrame::Response { .. } => "response",
-        ServerFrame::Notification(Notification::Closing(_)) => "closing",
-        ServerFrame::Notification(_) => "notification",
-    };
-    error!(%error, kind, "a frame could not be encoded");
 }

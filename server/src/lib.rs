@@ -11,7 +11,8 @@
 //! - [`archive`]: what can be read back: history, search, what a client missed. A view that follows the log.
 //! - `replay`: what a client missed, on its way into its outbox.
 //! - `retention`: what is older than the server keeps is deleted.
-//! - `outbox`: what waits for one connection: bounded, encoded once, written together.
+//! - `fanout`: who hears it, of those who are connected here.
+//! - [`outbox`]: what waits for one connection: bounded, encoded once, written together.
 //!
 //! Beside them, [`config`] names every bound and deadline, [`data`] is where a server keeps things, [`console`] says on
 //! standard output what an operator wants to see, and [`tools`] are what an operator does with a log beside serving it.
@@ -40,11 +41,13 @@ mod connection;
 pub mod console;
 pub mod data;
 mod dispatch;
+mod fanout;
 pub mod listener;
 pub mod log;
-mod outbox;
+pub mod outbox;
 mod replay;
 mod retention;
+mod silence;
 pub mod tools;
 
 use archive::Archive;
@@ -129,7 +132,7 @@ impl Server {
         };
         let chat = Chat::on(world, NodeId(u64::from_le_bytes(node)), config.limits);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
-        let (mut dispatch, door) = Dispatch::new(chat, log, archive.clone(), &lifetime);
+        let (mut dispatch, door) = Dispatch::new(chat, log, archive.clone(), &config, &lifetime);
         dispatch.restore().await?;
         Ok(Server { config, dispatch, door, lifetime, archive, retention })
     }

@@ -19,7 +19,7 @@ use crate::chat::effect::{ConnectionId, Input};
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
 use crate::connection::Connection;
 use crate::dispatch::{Door, Message};
-use crate::outbox::{self, Budget, Outbox};
+use crate::outbox::{self, Bounds, Outbox};
 
 /// A socket that listens at this address, with a backlog that holds a storm of clients.
 ///
@@ -39,7 +39,7 @@ pub(crate) struct Listener {
     config: Config,
     permits: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
-    budget: Budget,
+    bounds: Arc<Bounds>,
     shutdown: CancellationToken,
     connections: TaskTracker,
 }
@@ -51,7 +51,7 @@ impl Listener {
             door,
             permits: Arc::new(Semaphore::new(permits)),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
-            budget: Budget::new(config.outboxes_bytes_max),
+            bounds: Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max),
             shutdown,
             connections: TaskTracker::new(),
             config,
@@ -112,7 +112,7 @@ impl Listener {
         peer: SocketAddr,
         id: ConnectionId,
     ) {
-        let outbox = Outbox::new(self.config.outbox_bytes_max, self.budget.clone());
+        let outbox = Outbox::new(Arc::clone(&self.bounds));
         let Listener { door, config, shutdown, .. } = self;
         let connection = Connection { id, peer, outbox, door, config, shutdown };
         // A bug that one peer hits must not take the others down.
@@ -286,7 +286,7 @@ mod tests {
 
     fn listener_for(lifetime: &Lifetime, config: Config, log: impl Log) -> Arc<Listener> {
         let chat = Chat::new(NodeId(1), config.limits);
-        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), None, lifetime);
+        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), None, &config, lifetime);
         tokio::spawn(dispatch.run());
         Listener::new(door, config, CancellationToken::new())
     }

@@ -4,39 +4,41 @@
 //! It is bounded in bytes, and so are all outboxes together. When a frame does not fit, the peer is too slow: what waits
 //! is dropped, the reason takes its place, and the connection ends.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 use chatroom_proto::codec::{self, FrameError};
 use chatroom_proto::{CloseReason, Notification, ServerFrame};
-use tokio::sync::Notify;
 
 use crate::config::{OUTBOX_FAIR_BYTES, OUTBOX_PAUSE_BYTES};
 
 /// Both ends of one connection's outbox.
 #[derive(Debug, Clone)]
-pub(crate) struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something to write, something answered, or closed: whoever waits looks for itself.
-    changed: Notify,
-    bytes_max: usize,
-    budget: Budget,
+    bounds: Arc<Bounds>,
 }
 
-/// What all outboxes of a server hold together.
-#[derive(Debug, Clone)]
-pub(crate) struct Budget {
-    held: Arc<AtomicUsize>,
-    bytes_max: usize,
+/// How much the outboxes of a server may hold.
+#[derive(Debug)]
+pub struct Bounds {
+    /// Each of them, in bytes.
+    each_max: usize,
+    /// All together, in bytes.
+    all_max: usize,
+    /// What they hold now.
+    held: AtomicUsize,
 }
 
-impl Budget {
-    /// A budget of so many bytes.
-    pub(crate) fn new(bytes_max: usize) -> Budget {
-        Budget { held: Arc::default(), bytes_max }
+impl Bounds {
+    /// So many bytes for each outbox, and so many for all together.
+    pub fn new(each_max: usize, all_max: usize) -> Arc<Bounds> {
+        Arc::new(Bounds { each_max, all_max, held: AtomicUsize::new(0) })
     }
 
     fn take(&self, bytes: usize) {
@@ -48,7 +50,7 @@ impl Budget {
     }
 
     fn is_spent(&self) -> bool {
-        self.held.load(Ordering::Relaxed) > self.bytes_max
+        self.held.load(Ordering::Relaxed) > self.all_max
     }
 }
 
@@ -58,12 +60,16 @@ struct Queue {
     bytes: Vec<u8>,
     /// What goes out before these, while they are held.
     first: Vec<u8>,
-    /// Whether `bytes` are held until the client has caught up.
-    holding: bool,
     /// How many bytes are being written.
     writing: usize,
+    /// The connection's task, which waits for whatever changes.
+    connection: Option<Waker>,
+    /// The task that sends what the client missed.
+    replay: Option<Waker>,
     /// Requests that were handed on and not answered yet.
     asks: u32,
+    /// Whether `bytes` are held until the client has caught up.
+    holding: bool,
     /// Whether the connection was let in.
     admitted: bool,
     closed: bool,
@@ -71,10 +77,17 @@ struct Queue {
     dirty: bool,
 }
 
+/// Who waits for a change. Each of them is one task at the most, so that one waker does for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Connection,
+    Replay,
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Pushed {
+pub enum Pushed {
     /// It is the first since the last wake: the caller owes one.
     First,
     /// It is one of several.
@@ -83,7 +96,7 @@ pub(crate) enum Pushed {
 
 /// Whether more can come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub enum Taken {
     /// It can.
     More,
     /// These were the last bytes.
@@ -94,21 +107,49 @@ impl Queue {
     fn waiting(&self) -> usize {
         self.first.len() + self.bytes.len()
     }
+
+    fn ask(&mut self, asks: u32) -> Option<bool> {
+        if self.closed {
+            return None;
+        }
+        let has_room = self.asks <= asks && self.waiting() <= OUTBOX_PAUSE_BYTES;
+        self.asks += u32::from(has_room);
+        Some(has_room)
+    }
+
+    /// Lets those who wait look again.
+    fn wake(&self) {
+        for waker in [&self.connection, &self.replay].into_iter().flatten() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// From now on this task is woken.
+    fn listen(&mut self, who: Who, task: &Waker) {
+        let waker = match who {
+            Who::Connection => &mut self.connection,
+            Who::Replay => &mut self.replay,
+        };
+        match waker {
+            Some(known) if known.will_wake(task) => {}
+            _ => *waker = Some(task.clone()),
+        }
+    }
 }
 
 impl Outbox {
-    /// An empty outbox of this size, which shares a budget with the others.
-    pub(crate) fn new(bytes_max: usize, budget: Budget) -> Outbox {
-        Outbox(Arc::new(Shared { queue: Mutex::default(), changed: Notify::new(), bytes_max, budget }))
+    /// An empty outbox, which shares its bounds with the others.
+    pub fn new(bounds: Arc<Bounds>) -> Outbox {
+        Outbox(Arc::new(Shared { queue: Mutex::default(), bounds }))
     }
 
-    /// Puts a frame in, as [`codec::encode`] made it. Nothing, once closed.
-    pub(crate) fn push(&self, frame: &[u8]) -> Pushed {
-        self.put(frame, 0)
+    /// Puts frames in, as [`codec::encode`] made them. Nothing, once closed.
+    pub fn push(&self, frames: &[u8]) -> Pushed {
+        self.put(frames, 0)
     }
 
     /// Puts the answer to a request in.
-    pub(crate) fn answer(&self, frame: &[u8]) -> Pushed {
+    pub fn answer(&self, frame: &[u8]) -> Pushed {
         self.put(frame, 1)
     }
 
@@ -116,23 +157,24 @@ impl Outbox {
         let mut queue = self.queue();
         queue.asks = queue.asks.saturating_sub(answered);
         if !queue.closed {
-            let Shared { bytes_max, budget, .. } = &*self.0;
+            let bounds = &self.0.bounds;
             let held = queue.waiting() + queue.writing + frame.len();
-            if held > *bytes_max || (held > OUTBOX_FAIR_BYTES && budget.is_spent()) {
+            if held > bounds.each_max || (held > OUTBOX_FAIR_BYTES && bounds.is_spent()) {
                 self.drop_queue(&mut queue);
                 self.close_queue(&mut queue, Some(CloseReason::TooSlow));
             } else {
                 queue.bytes.extend_from_slice(frame);
-                budget.take(frame.len());
+                bounds.take(frame.len());
             }
         }
         if std::mem::replace(&mut queue.dirty, true) { Pushed::More } else { Pushed::First }
     }
 
     /// Lets the connection see what was put in: once for many frames, so that they go out in one write.
-    pub(crate) fn wake(&self) {
-        self.queue().dirty = false;
-        self.0.changed.notify_waiters();
+    pub fn wake(&self) {
+        let mut queue = self.queue();
+        queue.dirty = false;
+        queue.wake();
     }
 
     /// Takes nothing in any more, says why (unless the peer knows), and wakes.
@@ -151,12 +193,12 @@ impl Outbox {
         }
         if let Some(Ok(frame)) = reason.map(closing) {
             queue.bytes.extend_from_slice(&frame);
-            self.0.budget.take(frame.len());
+            self.0.bounds.take(frame.len());
         }
     }
 
     fn drop_queue(&self, queue: &mut Queue) {
-        self.0.budget.give_back(queue.waiting());
+        self.0.bounds.give_back(queue.waiting());
         (queue.bytes, queue.first, queue.holding) = (Vec::new(), Vec::new(), false);
     }
 
@@ -177,62 +219,62 @@ impl Outbox {
             }
             queue.first.is_empty().then(|| {
                 queue.first.extend_from_slice(frames);
-                self.0.budget.take(frames.len());
+                queue.wake();
+                self.0.bounds.take(frames.len());
                 Some(())
             })
         };
-        let done = self.until(put).await;
-        self.0.changed.notify_waiters();
-        done
+        self.until(Who::Replay, put).await
     }
 
     /// What was held is no longer.
     pub(crate) fn go_live(&self) {
-        {
-            let mut queue = self.queue();
-            let held = std::mem::take(&mut queue.bytes);
-            queue.bytes = std::mem::take(&mut queue.first);
-            queue.bytes.extend_from_slice(&held);
-            queue.holding = false;
-        }
-        self.0.changed.notify_waiters();
+        let mut queue = self.queue();
+        let held = std::mem::take(&mut queue.bytes);
+        queue.bytes = std::mem::take(&mut queue.first);
+        queue.bytes.extend_from_slice(&held);
+        queue.holding = false;
+        queue.wake();
     }
 
     /// Waits until there is something to write, or nothing more will come, and swaps it with `into`, which is empty. What
     /// was taken before is written by now.
-    pub(crate) async fn take(&self, into: &mut Vec<u8>) -> Taken {
-        let taken = self
-            .until(|queue| {
-                let next = if queue.holding { &mut queue.first } else { &mut queue.bytes };
-                if next.is_empty() && !queue.closed {
-                    return None;
-                }
-                std::mem::swap(next, into);
-                self.0.budget.give_back(std::mem::replace(&mut queue.writing, into.len()));
-                Some(if queue.closed { Taken::Last } else { Taken::More })
-            })
-            .await;
-        if into.len() > OUTBOX_PAUSE_BYTES || self.queue().holding {
-            // There is room again: for requests, or for more of what was missed.
-            self.0.changed.notify_waiters();
-        }
-        taken
-    }
-
-    /// Waits until at most `asks` requests are unanswered and the peer has read most of its answers, then counts one
-    /// more request. Nothing, when it was closed meanwhile.
-    pub(crate) async fn ask(&self, asks: u32) -> Option<()> {
-        self.until(|queue| {
-            if queue.closed {
-                return Some(None);
+    pub async fn take(&self, into: &mut Vec<u8>) -> Taken {
+        self.until(Who::Connection, |queue| {
+            let next = if queue.holding { &mut queue.first } else { &mut queue.bytes };
+            if next.is_empty() && !queue.closed {
+                return None;
             }
-            let room = queue.asks <= asks && queue.waiting() <= OUTBOX_PAUSE_BYTES;
-            room.then(|| {
-                queue.asks += 1;
-                Some(())
-            })
+            std::mem::swap(next, into);
+            self.0.bounds.give_back(std::mem::replace(&mut queue.writing, into.len()));
+            if into.len() > OUTBOX_PAUSE_BYTES || queue.holding {
+                // There is room again: for requests, or for more of what was missed.
+                queue.wake();
+            }
+            Some(if queue.closed { Taken::Last } else { Taken::More })
         })
         .await
+    }
+
+    /// Counts one more request, if at most `asks` are unanswered and the peer has read most of its answers. Nothing, when
+    /// it was closed.
+    pub(crate) fn try_ask(&self, asks: u32) -> Option<bool> {
+        self.queue().ask(asks)
+    }
+
+    /// Waits until that is so.
+    pub(crate) async fn ask(&self, asks: u32) -> Option<()> {
+        let ask = |queue: &mut Queue| match queue.ask(asks) {
+            Some(false) => None,
+            asked => Some(asked.map(|_| ())),
+        };
+        self.until(Who::Connection, ask).await
+    }
+
+    /// Whether the peer waits for us: for an answer, or for what it has to read before it may ask on.
+    pub(crate) fn owes(&self) -> bool {
+        let queue = self.queue();
+        queue.asks > 0 || queue.waiting() + queue.writing > OUTBOX_PAUSE_BYTES
     }
 
     /// The connection was let in.
@@ -242,30 +284,38 @@ impl Outbox {
 
     /// Waits until the connection was let in. Nothing, when it was closed instead.
     pub(crate) async fn admitted(&self) -> Option<()> {
-        self.until(|queue| (queue.admitted || queue.closed).then(|| queue.admitted.then_some(()))).await
+        let settled =
+            |queue: &mut Queue| (queue.admitted || queue.closed).then(|| queue.admitted.then_some(()));
+        self.until(Who::Connection, settled).await
     }
 
     /// Waits until every request was answered, or it was closed.
     pub(crate) async fn all_answered(&self) {
-        self.until(|queue| (queue.asks == 0 || queue.closed).then_some(())).await;
+        self.until(Who::Connection, |queue| (queue.asks == 0 || queue.closed).then_some(())).await;
     }
 
-    /// Waits until it was closed.
+    /// Waits until it was closed; for the connection's task.
     pub(crate) async fn closed(&self) {
-        self.until(|queue| queue.closed.then_some(())).await;
+        self.until(Who::Connection, |queue| queue.closed.then_some(())).await;
     }
 
-    async fn until<T>(&self, mut ready: impl FnMut(&mut Queue) -> Option<T>) -> T {
-        loop {
-            let changed = self.0.changed.notified();
-            tokio::pin!(changed);
-            // Listen before looking, so that a change in between is not slept through.
-            changed.as_mut().enable();
-            if let Some(value) = ready(&mut self.queue()) {
-                return value;
+    /// Waits until it was closed; for the task that sends what the client missed.
+    pub(crate) async fn closed_to_replay(&self) {
+        self.until(Who::Replay, |queue| queue.closed.then_some(())).await;
+    }
+
+    async fn until<T>(&self, who: Who, mut ready: impl FnMut(&mut Queue) -> Option<T>) -> T {
+        poll_fn(|cx| {
+            let mut queue = self.queue();
+            match ready(&mut queue) {
+                Some(value) => Poll::Ready(value),
+                None => {
+                    queue.listen(who, cx.waker());
+                    Poll::Pending
+                }
             }
-            changed.await;
-        }
+        })
+        .await
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -277,7 +327,7 @@ impl Outbox {
 impl Drop for Shared {
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.budget.give_back(queue.waiting() + queue.writing);
+        self.bounds.give_back(queue.waiting() + queue.writing);
     }
 }
 
@@ -291,7 +341,7 @@ mod tests {
     use super::*;
 
     fn outbox(bytes_max: usize) -> Outbox {
-        Outbox::new(bytes_max, Budget::new(usize::MAX))
+        Outbox::new(Bounds::new(bytes_max, usize::MAX))
     }
 
     async fn drain(outbox: &Outbox) -> (Vec<u8>, Taken) {
@@ -399,8 +449,8 @@ mod tests {
 
     #[tokio::test]
     async fn when_the_budget_is_spent_those_are_closed_who_hold_the_most() {
-        let budget = Budget::new(3 * OUTBOX_FAIR_BYTES);
-        let new = || Outbox::new(100 * OUTBOX_FAIR_BYTES, budget.clone());
+        let bounds = Bounds::new(100 * OUTBOX_FAIR_BYTES, 3 * OUTBOX_FAIR_BYTES);
+        let new = || Outbox::new(Arc::clone(&bounds));
         let (slow, quick) = (new(), new());
         let _ = slow.push(&vec![0; 3 * OUTBOX_FAIR_BYTES]);
         let _ = quick.push(&[1; 1_000]);

@@ -13,7 +13,7 @@ pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
     while replay.after < replay.until {
         let part = tokio::select! {
             part = archive.replay(replay.clone()) => part,
-            () = outbox.closed() => return,
+            () = outbox.closed_to_replay() => return,
         };
         let frames = part.map_err(|error| error!(%error, "can't read what a client missed")).and_then(encode);
         let Ok((frames, reached)) = frames else { return outbox.close(Some(CloseReason::Failed)) };

@@ -1,6 +1,6 @@
 //! The offline checker: from the histories of a run, and what the log has kept, to what must not be. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
 use chatroom_server::chat::effect::Record;
@@ -23,26 +23,26 @@ pub fn check(histories: &[History], kept: Option<&[Record]>) -> Vec<Violation> {
 
 /// What all histories say together.
 struct Facts<'a> {
-    sent: HashMap<PostId, (usize, &'a Conversation)>,
+    sent: BTreeMap<PostId, (usize, &'a Conversation)>,
     /// Where each post is, by whatever source.
-    places: HashMap<PostId, Seq>,
-    posts: HashMap<Seq, PostId>,
-    people: HashMap<NameKey, usize>,
+    places: BTreeMap<PostId, Seq>,
+    posts: BTreeMap<Seq, PostId>,
+    people: BTreeMap<NameKey, usize>,
     stays: Vec<Stays>,
-    shown: Vec<HashSet<PostId>>,
+    shown: Vec<BTreeSet<PostId>>,
 }
 
 impl<'a> Facts<'a> {
     fn gather(histories: &'a [History], kept: Option<&[Record]>, found: &mut Vec<Violation>) -> Facts<'a> {
         let mut facts = Facts {
-            sent: HashMap::new(),
-            places: HashMap::new(),
-            posts: HashMap::new(),
+            sent: BTreeMap::new(),
+            places: BTreeMap::new(),
+            posts: BTreeMap::new(),
             people: histories.iter().enumerate().map(|(n, history)| (history.name.key(), n)).collect(),
             stays: histories.iter().map(Stays::of).collect(),
-            shown: vec![HashSet::new(); histories.len()],
+            shown: vec![BTreeSet::new(); histories.len()],
         };
-        let mut ids = HashSet::new();
+        let mut ids = BTreeSet::new();
         for Record { post, .. } in kept.unwrap_or_default() {
             if ids.insert(post.id) {
                 facts.place(post.id, post.seq, found);
@@ -78,7 +78,7 @@ impl<'a> Facts<'a> {
 
     fn check_acknowledged(&self, histories: &[History], kept: Option<&[Record]>, found: &mut Vec<Violation>) {
         let Some(kept) = kept else { return };
-        let kept: HashSet<(PostId, Seq)> =
+        let kept: BTreeSet<(PostId, Seq)> =
             kept.iter().map(|record| (record.post.id, record.post.seq)).collect();
         for event in histories.iter().flat_map(|history| &history.events) {
             if let Event::Acknowledged(id, seq) = event
@@ -167,7 +167,7 @@ impl Reader<'_> {
     /// A library is believed when it says that something is missing, but for groups that it had asked to leave: what was said
     /// while it was out is not missing, and it may not know yet that it was.
     fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
-        let mut left = HashSet::new();
+        let mut left = BTreeSet::new();
         for event in &self.history.events {
             match event {
                 Event::Leaving(group) => drop(left.insert(group.key())),
@@ -260,8 +260,8 @@ impl Reader<'_> {
 /// What a reader has shown so far.
 #[derive(Default)]
 struct Before {
-    ids: HashSet<PostId>,
-    seqs: HashSet<Seq>,
+    ids: BTreeSet<PostId>,
+    seqs: BTreeSet<Seq>,
 }
 
 #[cfg(test)]

@@ -177,10 +177,10 @@ impl Sim {
                     self.put(connection.0, ServerFrame::Response { tag, result });
                 }
                 Effect::Notify { audience, notification } => {
-                    let listeners = self.node.as_ref().map(|node| &node.listeners);
-                    let wires: Vec<u64> = listeners.map_or_else(Vec::new, |listeners| {
-                        audience.iter().filter_map(|session| listeners.get(&session)).copied().collect()
-                    });
+                    let Some(Node { chat, listeners, .. }) = &self.node else { continue };
+                    let hearers = chat.world().hearers(&audience);
+                    let wires: Vec<u64> =
+                        hearers.filter_map(|session| listeners.get(&session)).copied().collect();
                     for id in wires {
                         self.put(id, ServerFrame::Notification(notification.clone()));
                     }

@@ -86,7 +86,7 @@ impl World {
             0 | 1 => self.knock(node, &mut effects),
             2 => self.cut(node, &mut effects),
             3 => self.nodes[node].chat.tick(self.now, &mut effects),
-            4..=8 => self.read_log(node, &mut effects),
+            4..=8 => self.read_log(node),
             _ => self.ask(node, &mut effects),
         }
         self.carry_out(node, effects);
@@ -156,13 +156,15 @@ impl World {
     }
 
     /// A node applies some of the log that it has not read yet.
-    fn read_log(&mut self, node: usize, effects: &mut Vec<Effect>) {
+    fn read_log(&mut self, node: usize) {
         let unread = self.log.len() - self.nodes[node].read;
         let count = if unread == 0 { 0 } else { 1 + self.below(unread as u64) as usize };
         for _ in 0..count {
+            let mut effects = Vec::new();
             let Node { chat, read, .. } = &mut self.nodes[node];
-            chat.apply(&self.log[*read], effects);
+            chat.apply(&self.log[*read], &mut effects);
             *read += 1;
+            self.carry_out(node, effects);
         }
     }
 
@@ -183,8 +185,9 @@ impl World {
                 }
                 Effect::Notify { audience, notification } => {
                     let seq = integration_tests::guest::seq_of(&notification);
-                    for session in audience.iter() {
-                        self.nodes[node].heard.entry(session).or_default().extend(seq);
+                    let Node { chat, heard, .. } = &mut self.nodes[node];
+                    for session in chat.world().hearers(&audience) {
+                        heard.entry(session).or_default().extend(seq);
                     }
                 }
                 Effect::Read { connection, tag, .. } => {
@@ -210,9 +213,7 @@ impl World {
     fn settle(&mut self) {
         while self.nodes.iter().any(|node| node.read < self.log.len()) {
             for node in 0..2 {
-                let mut effects = Vec::new();
-                self.read_log(node, &mut effects);
-                self.carry_out(node, effects);
+                self.read_log(node);
             }
         }
     }

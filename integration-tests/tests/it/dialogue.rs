@@ -258,8 +258,8 @@ async fn private_reaches_one_person() {
         jim< posted
         ann< jim to ann: psst
         jim> private jim note to self
-        jim< posted
         jim< jim to jim: note to self
+        jim< posted
         ",
     )
     .await;

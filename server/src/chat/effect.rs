@@ -370,31 +370,23 @@ pub enum Effect {
     },
 }
 
-/// Who hears a notification.
+/// Who hears a notification. What it names is in the [`World`](super::World) that has just applied the entry, see
+/// [`World::hearers`](super::World::hearers); no list is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
     /// One session.
     One(SessionId),
-    /// All of these but one. The list is shared with its group, not copied.
-    AllBut {
-        /// The sessions.
-        sessions: Arc<Vec<SessionId>>,
-        /// Some more, who are not among these.
-        and: Vec<SessionId>,
-        /// The one that knows already.
+    /// Everyone in a group who has a connection, but one.
+    Group {
+        /// Which group.
+        group: GroupId,
+        /// The one that knows already: who did it.
         except: SessionId,
+        /// Whether that one has just begun to hear the group, or was in it before.
+        is_new: bool,
+        /// Some more, who are not in the group.
+        and: Vec<SessionId>,
     },
-}
-
-impl Audience {
-    /// The sessions that are meant.
-    pub fn iter(&self) -> impl Iterator<Item = SessionId> + '_ {
-        let (sessions, and, except) = match self {
-            Audience::One(session) => (std::slice::from_ref(session), &[][..], None),
-            Audience::AllBut { sessions, and, except } => {
-                (sessions.as_slice(), and.as_slice(), Some(*except))
-            }
-        };
-        sessions.iter().chain(and).copied().filter(move |&session| Some(session) != except)
-    }
+    /// Nobody.
+    Nobody,
 }

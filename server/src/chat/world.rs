@@ -202,6 +202,23 @@ impl World {
         self.groups.values().map(|group| &group.name)
     }
 
+    /// The members of a group that have a connection, in no order.
+    pub fn present(&self, group: GroupId) -> &[SessionId] {
+        self.groups.get(&group).map_or(&[], Group::present)
+    }
+
+    /// The sessions that are meant, as long as no other entry has been applied.
+    pub fn hearers<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = SessionId> + 'a {
+        let (present, and, except) = match audience {
+            Audience::Nobody => (&[][..], &[][..], None),
+            Audience::One(session) => (std::slice::from_ref(session), &[][..], None),
+            Audience::Group { group, except, and, .. } => {
+                (self.present(*group), and.as_slice(), Some(except))
+            }
+        };
+        present.iter().chain(and).filter(move |&session| Some(session) != except).copied()
+    }
+
     /// One session.
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id)

@@ -188,7 +188,7 @@ struct Fine {
     ids: u64,
     /// Who is in which group, by the group's name.
     members: BTreeSet<(&'static str, usize)>,
-    heads: HashMap<String, Seq>,
+    heads: BTreeMap<String, Seq>,
     /// What those missed who are away.
     missed: Vec<Option<Vec<Shown>>>,
 }
@@ -204,7 +204,7 @@ impl Fine {
             seq: 0,
             ids: 0,
             members: BTreeSet::new(),
-            heads: HashMap::new(),
+            heads: BTreeMap::new(),
             missed: vec![None; PEOPLE.len()],
         };
         for who in 0..PEOPLE.len() {

@@ -1,7 +1,6 @@
 //! Who comes, goes, and comes back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMillis, UserName};
 
@@ -87,7 +86,8 @@ impl World {
         }
         let general = self.groups.get(&GroupId::GENERAL)?;
         let arrived = Notification::Arrived { seq, user: session.name.clone(), group: general.name.clone() };
-        Some((general.all_but(id), arrived))
+        let audience = Audience::Group { group: GroupId::GENERAL, except: id, is_new: true, and: Vec::new() };
+        Some((audience, arrived))
     }
 
     /// Somebody goes on over another connection; nobody is told.
@@ -246,16 +246,13 @@ impl World {
     /// Everyone who is in a group of somebody: all of the largest one, which is shared, and from the others those who are
     /// not in that.
     fn neighbours(&self, id: SessionId) -> Audience {
-        let nobody = Audience::AllBut { sessions: Arc::default(), and: Vec::new(), except: id };
-        let Some(session) = self.sessions.get(&id) else { return nobody };
+        let Some(session) = self.sessions.get(&id) else { return Audience::Nobody };
         let largest = self.groups_of(session).max_by_key(|(_, group)| group.present().len());
-        let Some((largest, group)) = largest.map(|(stake, group)| (stake.group, group)) else {
-            return nobody;
-        };
+        let Some(largest) = largest.map(|(stake, _)| stake.group) else { return Audience::Nobody };
         let others = self.groups_of(session).filter(|(stake, _)| stake.group != largest);
         let members = others.flat_map(|(_, group)| group.present());
         let is_outside = |member: &SessionId| !self.sessions.get(member).is_some_and(|m| m.is_in(largest));
         let and: BTreeSet<SessionId> = members.copied().filter(is_outside).collect();
-        group.all_but_and(id, and.into_iter().collect())
+        Audience::Group { group: largest, except: id, is_new: false, and: and.into_iter().collect() }
     }
 }

@@ -98,7 +98,8 @@ impl World {
             group.quit(by);
             Notification::Left { seq, user, group: name }
         };
-        let verdict = Verdict::answer(group.answer(verb, seq), Some((group.all_but(by), news)));
+        let audience = Audience::Group { group: id, except: by, is_new: joins, and: Vec::new() };
+        let verdict = Verdict::answer(group.answer(verb, seq), Some((audience, news)));
         self.note(by, tag, verb, id, Some(seq));
         Ok(verdict)
     }
@@ -129,9 +130,10 @@ impl World {
         };
         let answer = self.kept(to, seq, at);
         let news = match target {
-            Target::Group(group) => self.groups.get_mut(&group).map(|group| {
+            Target::Group(id) => self.groups.get_mut(&id).map(|group| {
                 let post = post(std::mem::replace(&mut group.head, seq));
-                (group.all_but(*by), Notification::GroupPost { post, group: group.name.clone() })
+                let audience = Audience::Group { group: id, except: *by, is_new: false, and: Vec::new() };
+                (audience, Notification::GroupPost { post, group: group.name.clone() })
             }),
             Target::User(peer) => {
                 let prev = self.link(*by, peer, seq);

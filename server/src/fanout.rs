@@ -1,0 +1,214 @@
+//! The fan-out: who of those that are connected here hears what.
+//!
+//! What is said in one group without anything of another group in between is a *run*: it is encoded once, one frame
+//! behind the other, and every member gets all of it as one piece, in one copy. Those who did something in it, or
+//! have just come, get theirs apart: a cursor says how far into the run each of them has heard. So everybody hears
+//! everything in the order of the log, and a burst costs one copy for each member and not one for each message.
+
+use chatroom_proto::codec::{self, FrameError};
+use chatroom_proto::{Notification, ServerFrame};
+use rustc_hash::FxHashMap;
+use tracing::error;
+
+use crate::chat::World;
+use crate::chat::effect::{Audience, ConnectionId, GroupId, SessionId};
+use crate::config::{TURN_BYTES_MAX, TURN_COPIED_BYTES_MAX, TURN_DELIVERIES_MAX};
+use crate::outbox::{Outbox, Pushed};
+
+/// Puts what is said into the outboxes of those who hear it.
+#[derive(Debug, Default)]
+pub(crate) struct Fanout {
+    /// Which connection hears what is said to a session. The keys are given by the log, not chosen by anybody.
+    listeners: FxHashMap<SessionId, (ConnectionId, Outbox)>,
+    run: Run,
+    /// What got frames since the last wake.
+    touched: Vec<Outbox>,
+    turn: Turn,
+    /// The frame that one connection is about to get.
+    scratch: Vec<u8>,
+}
+
+/// What was said in one group, and is in nobody's outbox yet.
+#[derive(Debug, Default)]
+struct Run {
+    group: Option<GroupId>,
+    frames: Vec<u8>,
+    /// How much of it those have heard, or need not hear, who don't get all of it at once.
+    cursors: FxHashMap<SessionId, usize>,
+}
+
+/// How much was done since the last wake, which bounds how long connections wait for theirs.
+#[derive(Debug, Default)]
+struct Turn {
+    /// Bytes that were encoded: more were not put into any outbox.
+    bytes: usize,
+    /// Pieces that were put into outboxes.
+    deliveries: usize,
+    /// Bytes that were copied into outboxes, or will be when the run ends.
+    copied: usize,
+}
+
+impl Fanout {
+    /// From now on a connection hears what is said to a session.
+    pub(crate) fn admit(&mut self, connection: ConnectionId, session: SessionId, outbox: Outbox) {
+        self.listeners.insert(session, (connection, outbox));
+        self.run.cursors.insert(session, self.run.frames.len());
+    }
+
+    /// A connection is no more; a session that has moved on to another one is still heard there.
+    pub(crate) fn forget(&mut self, connection: ConnectionId, session: SessionId) {
+        if self.listeners.get(&session).is_some_and(|(listener, _)| *listener == connection) {
+            self.listeners.remove(&session);
+        }
+    }
+
+    /// Tells everyone who is meant and is connected here.
+    pub(crate) fn notify(&mut self, world: &World, audience: &Audience, notification: Notification) {
+        let frame = ServerFrame::Notification(notification);
+        match audience {
+            Audience::Nobody => {}
+            Audience::One(session) => {
+                if let Some((_, outbox)) = self.listeners.get(session) {
+                    let outbox = outbox.clone();
+                    self.send(world, Some(*session), &outbox, &frame);
+                }
+            }
+            Audience::Group { group, except, is_new, and } => {
+                let present = world.present(*group);
+                // With a run that goes on, the one who knows may still have to hear the rest of it.
+                if self.run.group == Some(*group) || present.iter().chain(and).any(|hears| hears != except) {
+                    self.go_on(world, *group);
+                    if !is_new {
+                        self.catch_up(*except);
+                    }
+                    self.say(&frame, *except, and, present.len());
+                }
+            }
+        }
+    }
+
+    /// Tells one connection something, behind all that its session was told before. Whether the frame could be encoded.
+    pub(crate) fn send(
+        &mut self,
+        world: &World,
+        session: Option<SessionId>,
+        outbox: &Outbox,
+        frame: &ServerFrame,
+    ) -> bool {
+        match session {
+            Some(session) if self.run.cursors.contains_key(&session) => self.catch_up(session),
+            // It may be in the group, or not.
+            Some(_) => self.flush(world),
+            None => {}
+        }
+        self.scratch.clear();
+        if !encode_into(frame, &mut self.scratch) {
+            return false;
+        }
+        self.turn.bytes += self.scratch.len();
+        self.turn.deliveries += 1;
+        let pushed = match frame {
+            ServerFrame::Response { .. } => outbox.answer(&self.scratch),
+            ServerFrame::Notification(_) => outbox.push(&self.scratch),
+        };
+        touch(&mut self.touched, outbox, pushed);
+        true
+    }
+
+    /// Begins a run of this group, unless it goes on.
+    fn go_on(&mut self, world: &World, group: GroupId) {
+        if self.run.group != Some(group) {
+            self.flush(world);
+            self.run.group = Some(group);
+        }
+    }
+
+    /// Puts one more frame into the run, which is no news to one.
+    fn say(&mut self, frame: &ServerFrame, except: SessionId, and: &[SessionId], present: usize) {
+        let Run { frames, cursors, .. } = &mut self.run;
+        let (start, is_first) = (frames.len(), frames.is_empty());
+        if !encode_into(frame, frames) {
+            return;
+        }
+        cursors.insert(except, frames.len());
+        let others = and.iter().filter(|session| **session != except);
+        for (_, outbox) in others.filter_map(|session| self.listeners.get(session)) {
+            touch(&mut self.touched, outbox, outbox.push(&frames[start..]));
+        }
+        let length = frames.len() - start;
+        self.turn.bytes += length;
+        self.turn.deliveries += and.len() + if is_first { present } else { 0 };
+        self.turn.copied += length * (and.len() + present);
+    }
+
+    /// Gives one member what it has not heard of the run yet.
+    fn catch_up(&mut self, session: SessionId) {
+        let Run { frames, cursors, .. } = &mut self.run;
+        if frames.is_empty() {
+            return;
+        }
+        let heard = cursors.insert(session, frames.len()).unwrap_or(0);
+        if let Some((_, outbox)) = self.listeners.get(&session)
+            && heard < frames.len()
+        {
+            touch(&mut self.touched, outbox, outbox.push(&frames[heard..]));
+        }
+    }
+
+    /// Gives everybody what they have not heard of the run yet. Due before anybody leaves its group unheard, and at the end
+    /// of each turn.
+    pub(crate) fn flush(&mut self, world: &World) {
+        let Run { group, frames, cursors } = &mut self.run;
+        if let Some(group) = group.take()
+            && !frames.is_empty()
+        {
+            for session in world.present(group) {
+                let heard = cursors.get(session).copied().unwrap_or(0);
+                if heard < frames.len()
+                    && let Some((_, outbox)) = self.listeners.get(session)
+                {
+                    touch(&mut self.touched, outbox, outbox.push(&frames[heard..]));
+                }
+            }
+        }
+        frames.clear();
+        cursors.clear();
+    }
+
+    /// Whether it is time to let the connections write.
+    pub(crate) fn has_done_enough(&self) -> bool {
+        let Turn { bytes, deliveries, copied } = self.turn;
+        bytes >= TURN_BYTES_MAX || deliveries >= TURN_DELIVERIES_MAX || copied >= TURN_COPIED_BYTES_MAX
+    }
+
+    /// Ends the turn: gives everybody what is theirs, and wakes each connection that got something, once.
+    pub(crate) fn end_turn(&mut self, world: &World) {
+        self.flush(world);
+        for outbox in self.touched.drain(..) {
+            outbox.wake();
+        }
+        self.turn = Turn::default();
+    }
+}
+
+/// Notes that an outbox has to be woken.
+fn touch(touched: &mut Vec<Outbox>, outbox: &Outbox, pushed: Pushed) {
+    if pushed == Pushed::First {
+        touched.push(outbox.clone());
+    }
+}
+
+/// Encodes what the server itself has made. Its types are bounded so that every frame fits; one that does not is a bug
+/// of ours, which must cost no more than the frame.
+fn encode_into(frame: &ServerFrame, bytes: &mut Vec<u8>) -> bool {
+    codec::encode_into(frame, bytes).map_err(|error| not_encoded(frame, &error)).is_ok()
+}
+
+fn not_encoded(frame: &ServerFrame, error: &FrameError) {
+    let kind = match frame {
+        ServerFrame::Response { .. } => "response",
+        ServerFrame::Notification(Notification::Closing(_)) => "closing",
+        ServerFrame::Notification(_) => "notification",
+    };
+    error!(%error, kind, "a frame could not be encoded");
+}

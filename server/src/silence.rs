@@ -1,0 +1,190 @@
+//! Who is silent: one queue of deadlines for all connections, in place of a timer for each. A timer costs memory for as
+//! long as its connection lives, and time whenever something is heard; here what is heard is a number that is noted down.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::chat::effect::ConnectionId;
+
+/// The connections that were let in, by when to look after each.
+#[derive(Debug)]
+pub(crate) struct Silence {
+    /// After so much silence a client is asked whether it is there, again and again.
+    ask_after: Duration,
+    /// After so much it counts as gone.
+    end_after: Duration,
+    began: Instant,
+    now: Moment,
+    due: BTreeSet<(Moment, ConnectionId)>,
+}
+
+/// Milliseconds since the server began.
+type Moment = u64;
+
+/// When a connection was heard, and when it is looked after.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    at: Moment,
+    due: Moment,
+    /// Whether it was asked since it was heard.
+    is_asked: bool,
+}
+
+/// What to do about a connection that has been silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing: it was heard.
+    Goes,
+    /// Ask whether it is there.
+    Ask,
+    /// Hang up: it was asked, and said nothing.
+    Ends,
+}
+
+impl Silence {
+    /// Nobody yet.
+    pub(crate) fn new(ask_after: Duration, end_after: Duration) -> Silence {
+        Silence { ask_after, end_after, began: Instant::now(), now: 0, due: BTreeSet::new() }
+    }
+
+    /// How often to look, so that nobody waits for much longer than the deadlines say.
+    pub(crate) fn precision(&self) -> Duration {
+        (self.ask_after / 4).max(Duration::from_millis(1))
+    }
+
+    /// It is now, until this is called again: once for many connections.
+    pub(crate) fn look_at_the_clock(&mut self) {
+        self.now = millis(self.began.elapsed());
+    }
+
+    /// A connection that was heard now, and is not looked after yet.
+    pub(crate) fn heard(&self) -> Heard {
+        Heard { at: self.now, due: self.now, is_asked: false }
+    }
+
+    /// A connection was heard.
+    pub(crate) fn hear(&self, heard: &mut Heard) {
+        (heard.at, heard.is_asked) = (self.now, false);
+    }
+
+    /// From now on a connection is looked after.
+    pub(crate) fn begin(&mut self, connection: ConnectionId, heard: &mut Heard) {
+        self.hear(heard);
+        self.look_after(connection, heard, self.now + millis(self.ask_after));
+    }
+
+    /// A connection is no more.
+    pub(crate) fn end(&mut self, connection: ConnectionId, heard: &Heard) {
+        self.due.remove(&(heard.due, connection));
+    }
+
+    /// Takes out a connection that has to be judged now.
+    pub(crate) fn next_due(&mut self) -> Option<ConnectionId> {
+        let (due, connection) = *self.due.first()?;
+        (due <= self.now).then(|| {
+            self.due.pop_first();
+            connection
+        })
+    }
+
+    /// What to do about a connection that was taken out. One that we owe something has a reason to be silent.
+    pub(crate) fn judge(&mut self, connection: ConnectionId, heard: &mut Heard, is_owed: bool) -> Verdict {
+        if is_owed {
+            self.hear(heard);
+        }
+        let (ask_after, end_after) = (millis(self.ask_after), millis(self.end_after));
+        let silence = self.now - heard.at;
+        if heard.is_asked && silence >= end_after {
+            return Verdict::Ends;
+        }
+        if silence < ask_after {
+            self.look_after(connection, heard, heard.at + ask_after);
+            return Verdict::Goes;
+        }
+        heard.is_asked = true;
+        let end = (heard.at + end_after).max(self.now + 1);
+        self.look_after(connection, heard, end.min(self.now + ask_after));
+        Verdict::Ask
+    }
+
+    fn look_after(&mut self, connection: ConnectionId, heard: &mut Heard, due: Moment) {
+        heard.due = due.max(self.now + 1);
+        self.due.insert((heard.due, connection));
+    }
+}
+
+fn millis(duration: Duration) -> Moment {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time;
+
+    use super::*;
+
+    const JIM: ConnectionId = ConnectionId(1);
+
+    /// What is done about jim, second by second.
+    async fn watch(
+        silence: &mut Silence,
+        heard: &mut Heard,
+        seconds: u64,
+        is_owed: bool,
+    ) -> Vec<(u64, Verdict)> {
+        let mut verdicts = Vec::new();
+        for second in 1..=seconds {
+            time::advance(Duration::from_secs(1)).await;
+            silence.look_at_the_clock();
+            while let Some(connection) = silence.next_due() {
+                verdicts.push((second, silence.judge(connection, heard, is_owed)));
+            }
+        }
+        verdicts
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_silent_are_asked_twice_and_then_they_are_gone() {
+        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = silence.heard();
+        silence.begin(JIM, &mut jim);
+        let verdicts = watch(&mut silence, &mut jim, 200, false).await;
+        assert_eq!(verdicts, [(30, Verdict::Ask), (60, Verdict::Ask), (90, Verdict::Ends)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_heard_in_time_stays() {
+        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = silence.heard();
+        silence.begin(JIM, &mut jim);
+        watch(&mut silence, &mut jim, 20, false).await;
+        silence.hear(&mut jim);
+        let verdicts = watch(&mut silence, &mut jim, 85, false).await;
+        assert_eq!(verdicts, [(10, Verdict::Goes), (30, Verdict::Ask), (60, Verdict::Ask)]);
+        silence.hear(&mut jim);
+        let verdicts = watch(&mut silence, &mut jim, 40, false).await;
+        assert_eq!(verdicts, [(5, Verdict::Goes), (30, Verdict::Ask)], "from the last word on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whom_we_owe_an_answer_may_be_silent() {
+        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = silence.heard();
+        silence.begin(JIM, &mut jim);
+        let verdicts = watch(&mut silence, &mut jim, 200, true).await;
+        assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Goes), "{verdicts:?}");
+        let verdicts = watch(&mut silence, &mut jim, 100, false).await;
+        assert_eq!(verdicts.last().map(|(_, verdict)| *verdict), Some(Verdict::Ends));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_gone_is_not_looked_after() {
+        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = silence.heard();
+        silence.begin(JIM, &mut jim);
+        silence.end(JIM, &jim);
+        assert_eq!(watch(&mut silence, &mut jim, 200, false).await, []);
+    }
+}
