@@ -1,0 +1,175 @@
+//! Many connections to one server, served by one thread and one epoll: cheap enough not to be what is measured.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+
+use crate::subject::{Ask, Heard, Subject};
+
+/// After so long without a byte, what is missing counts as lost. It exists to fail, not to be reached.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many connections may wait for an answer at the same time while they get ready: fewer than fit into a queue of
+/// connections that nobody has accepted yet.
+const UNANSWERED_MAX: usize = 512;
+
+/// What is read from a socket in one go, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+const EVENTS: usize = 1024;
+
+/// Connections by number.
+pub(crate) struct Crowd {
+    epoll: OwnedFd,
+    events: Vec<Event>,
+    chunk: Vec<u8>,
+    members: Vec<Member>,
+    /// Of each member the beginning of a frame, where frames are read.
+    parts: Vec<Vec<u8>>,
+}
+
+struct Member {
+    stream: TcpStream,
+    unsent: Vec<u8>,
+}
+
+impl Crowd {
+    /// Nobody.
+    pub(crate) fn new() -> Crowd {
+        let epoll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
+        let (members, parts) = (Vec::new(), Vec::new());
+        Crowd { epoll, events: Vec::with_capacity(EVENTS), chunk: vec![0; READ_BYTES], members, parts }
+    }
+
+    /// So many who have said who they are, and were answered.
+    pub(crate) fn arrive(subject: &dyn Subject, count: usize) -> Crowd {
+        let mut crowd = Crowd::new();
+        crowd.ask_all(subject, count, |crowd, member| {
+            crowd.connect(subject);
+            subject.arrive(member)
+        });
+        crowd
+    }
+
+    /// One more. It has said nothing.
+    pub(crate) fn connect(&mut self, subject: &dyn Subject) {
+        let stream = TcpStream::connect(subject.address()).expect("the server listens");
+        stream.set_nodelay(true).expect("a socket that takes options");
+        stream.set_nonblocking(true).expect("a socket that takes options");
+        let data = EventData::new_u64(self.members.len() as u64);
+        epoll::add(&self.epoll, &stream, data, EventFlags::IN).expect("a socket can be watched");
+        self.members.push(Member { stream, unsent: Vec::new() });
+        self.parts.push(Vec::new());
+    }
+
+    /// Writes, at once or as soon as the socket takes it.
+    pub(crate) fn say(&mut self, member: usize, bytes: &[u8]) {
+        let Member { stream, unsent } = &mut self.members[member];
+        unsent.extend_from_slice(bytes);
+        let is_new = unsent.len() == bytes.len();
+        let sent = match stream.write(unsent) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) => panic!("member {member} is cut off: {error}"),
+        };
+        unsent.drain(..sent);
+        if is_new == unsent.is_empty() {
+            return;
+        }
+        let flags = if is_new { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+        let data = EventData::new_u64(member as u64);
+        epoll::modify(&self.epoll, stream, data, flags).expect("a socket can be watched");
+    }
+
+    /// Waits for what comes, and shows it. False when nothing came for a long time.
+    ///
+    /// # Panics
+    /// When the server hangs up on somebody.
+    #[must_use]
+    pub(crate) fn listen(&mut self, mut hear: impl FnMut(usize, &[u8])) -> bool {
+        let patience = Timespec::try_from(PATIENCE).expect("a short time");
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience)).expect("an epoll waits");
+        for &Event { flags, data } in &events {
+            let member = usize::try_from(data.u64()).expect("an index");
+            if flags.contains(EventFlags::OUT) {
+                self.say(member, &[]);
+            }
+            match self.members[member].stream.read(&mut self.chunk) {
+                Ok(0) => panic!("the server hung up on member {member}"),
+                Ok(bytes) => hear(member, &self.chunk[..bytes]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => panic!("member {member} is cut off: {error}"),
+            }
+        }
+        self.events = events;
+        !self.events.is_empty()
+    }
+
+    /// The same, frame by frame.
+    #[must_use]
+    pub(crate) fn listen_to_frames(
+        &mut self,
+        subject: &dyn Subject,
+        mut hear: impl FnMut(usize, &[u8]),
+    ) -> bool {
+        let mut parts = std::mem::take(&mut self.parts);
+        let came = self.listen(|member, bytes| {
+            frames(subject, &mut parts[member], bytes, |frame| hear(member, frame));
+        });
+        self.parts = parts;
+        came
+    }
+
+    /// Lets so many members ask, and waits until everything is answered. Says how much else they heard meanwhile.
+    pub(crate) fn ask_all(
+        &mut self,
+        subject: &dyn Subject,
+        count: usize,
+        mut ask: impl FnMut(&mut Crowd, usize) -> Ask,
+    ) -> u64 {
+        let (mut awaited, mut asked, mut done, mut others) = (vec![0; count], 0, 0, 0);
+        while done < count {
+            while asked < count && asked - done < UNANSWERED_MAX {
+                let Ask { bytes, answers } = ask(self, asked);
+                self.say(asked, &bytes);
+                awaited[asked] = answers;
+                done += usize::from(answers == 0);
+                asked += 1;
+            }
+            let came = self.listen_to_frames(subject, |member, frame| {
+                if !subject.is_answer(frame) {
+                    others += 1;
+                    return;
+                }
+                assert_eq!(subject.hear(frame), Heard::Answer);
+                assert!(awaited[member] > 0, "member {member} got an answer to nothing");
+                awaited[member] -= 1;
+                done += usize::from(awaited[member] == 0);
+            });
+            assert!(came || done == count, "{} of {count} wait for an answer in vain", asked - done);
+        }
+        others
+    }
+}
+
+/// Cuts bytes into frames, and keeps the beginning of the last one.
+pub(crate) fn frames(subject: &dyn Subject, part: &mut Vec<u8>, bytes: &[u8], mut hear: impl FnMut(&[u8])) {
+    let mut whole = std::mem::take(part);
+    let mut rest = if whole.is_empty() {
+        bytes
+    } else {
+        whole.extend_from_slice(bytes);
+        &whole
+    };
+    while let Some(length) = subject.cut(rest) {
+        hear(&rest[..length]);
+        rest = &rest[length..];
+    }
+    *part = rest.to_vec();
+}

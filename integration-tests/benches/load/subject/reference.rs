@@ -1,0 +1,92 @@
+//! The minimal reference: `src/bin/reference.rs` says what it is, and what its frames are.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use chatroom_proto::codec::LENGTH_BYTES;
+
+use super::{Ask, Heard, Subject, number_of, text};
+
+/// The reference, running.
+pub(crate) struct Reference {
+    program: Child,
+    address: SocketAddr,
+}
+
+impl Reference {
+    pub(crate) fn start() -> Reference {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reference"));
+        let mut program = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the reference is built with the bench");
+        let mut line = String::new();
+        let output = program.stdout.take().expect("it is a pipe");
+        BufReader::new(output).read_line(&mut line).expect("the reference says where it listens");
+        let address = line.trim().parse().expect("the reference says an address");
+        Reference { program, address }
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // One that has ended by itself needs no more.
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+impl Subject for Reference {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn process(&self) -> u32 {
+        self.program.id()
+    }
+
+    fn arrive(&self, _member: usize) -> Ask {
+        self.ping()
+    }
+
+    fn create(&self, _room: u32) -> Ask {
+        Ask::nothing()
+    }
+
+    fn join(&self, room: u32) -> Ask {
+        let mut bytes = Vec::new();
+        say(b'J', &room.to_be_bytes(), &mut bytes);
+        Ask { bytes, answers: 1 }
+    }
+
+    fn ping(&self) -> Ask {
+        let mut bytes = Vec::new();
+        say(b'P', &[], &mut bytes);
+        Ask { bytes, answers: 1 }
+    }
+
+    fn post(&self, _room: u32, number: u64, into: &mut Vec<u8>) {
+        say(b'M', text(number).as_bytes(), into);
+    }
+
+    fn is_answer(&self, frame: &[u8]) -> bool {
+        frame[LENGTH_BYTES] == b'+'
+    }
+
+    fn hear(&self, frame: &[u8]) -> Heard {
+        match frame[LENGTH_BYTES..].split_first() {
+            Some((b'+', [])) => Heard::Answer,
+            Some((b'M', message)) => Heard::Post(number_of(&String::from_utf8_lossy(message))),
+            _ => panic!("the reference says nothing like {frame:?}"),
+        }
+    }
+}
+
+fn say(kind: u8, rest: &[u8], into: &mut Vec<u8>) {
+    let length = u32::try_from(1 + rest.len()).expect("a frame of ours is short");
+    into.extend_from_slice(&length.to_be_bytes());
+    into.push(kind);
+    into.extend_from_slice(rest);
+}
