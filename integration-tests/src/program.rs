@@ -238,12 +238,21 @@ impl ServerProgram {
     /// # Errors
     /// What it says, when it does not say that it listens.
     pub fn start_with_room_for(kib: u32, arguments: &[&str]) -> Result<ServerProgram, String> {
+        // Without the trap the system would end the program, where a full disk is only an error.
+        let shell = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+        ServerProgram::start_under(&["bash", "-c", &shell], arguments)
+    }
+
+    /// Starts it on any free port under another program, which is given its command line behind its own arguments.
+    ///
+    /// # Errors
+    /// What they say, when it does not say that it listens.
+    pub fn start_under(wrapper: &[&str], arguments: &[&str]) -> Result<ServerProgram, String> {
         let home = Home::new();
         let whole = server_command(&home, 0, arguments);
-        let mut command = Command::new("bash");
-        // Without the trap the system would end the program, where a full disk is only an error.
-        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"")]);
-        command.arg(whole.get_program()).args(whole.get_args());
+        let (program, first) = wrapper.split_first().expect("a program to start it under");
+        let mut command = Command::new(program);
+        command.args(first).arg(whole.get_program()).args(whole.get_args());
         command.env_clear().envs(home.environment()).stdin(Stdio::null()).stdout(Stdio::piped());
         ServerProgram::wait_for(home, &mut command)
     }

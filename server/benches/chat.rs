@@ -1,0 +1,150 @@
+//! What the domain costs, without a log, an outbox or a socket: `cargo bench -p chatroom-server --bench chat`.
+//!
+//! A post of 100 bytes: `Chat::handle` makes a proposal of it, `Chat::apply` lets it take effect in a group of 1, 100
+//! and 10,000 members, and so does `World::fold` where nobody is there to hear of it. To drop what comes of them is
+//! not a part of the figures.
+
+use std::cell::RefCell;
+
+use chatroom_proto::{
+    Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
+};
+use chatroom_server::chat::effect::{
+    Address, ConnectionId, Credential, Effect, Entry, Input, NodeId, TokenDigest,
+};
+use chatroom_server::chat::{Chat, Limits};
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+
+/// Members of the group in which somebody speaks.
+const MEMBERS: [u64; 3] = [1, 100, 10_000];
+/// How many calls are timed together: enough that reading the clock costs each next to nothing.
+const CALLS: u64 = 100;
+const TOGETHER: BatchSize = BatchSize::NumIterations(CALLS);
+const NOW: UnixMillis = UnixMillis(1_000_000);
+
+criterion_group!(benches, handle, apply, fold);
+criterion_main!(benches);
+
+/// A request to post, from those who have nothing under way, so that a refusal is looked for, and from one who has.
+fn handle(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("handle");
+    for (name, speakers) in [("nothing_under_way", CALLS), ("much_under_way", 1)] {
+        let hall = RefCell::new(Hall::of(CALLS));
+        let next = || {
+            let mut hall = hall.borrow_mut();
+            // Here only what was said together before this can be under way.
+            hall.settle();
+            hall.request(speakers)
+        };
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(next, |input| hall.borrow_mut().handle(input), TOGETHER);
+        });
+    }
+}
+
+/// An entry with a post.
+fn apply(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("apply");
+    for members in MEMBERS {
+        let hall = RefCell::new(Hall::of(members));
+        let next = || hall.borrow_mut().post();
+        group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
+            bencher.iter_batched_ref(next, |entry| hall.borrow_mut().apply(entry), TOGETHER);
+        });
+    }
+}
+
+/// The same entry, for the archive and for a log that is read again.
+fn fold(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fold");
+    for members in MEMBERS {
+        let mut hall = Hall::of(members);
+        let mut world = hall.chat.world().clone();
+        group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
+            bencher.iter_batched_ref(|| hall.post(), |entry| world.fold(entry), TOGETHER);
+        });
+    }
+}
+
+/// A chat in which everyone is in General, and a log that orders what it is told to.
+struct Hall {
+    chat: Chat,
+    effects: Vec<Effect>,
+    head: Seq,
+    said: u64,
+}
+
+impl Hall {
+    fn of(members: u64) -> Hall {
+        let chat = Chat::new(NodeId(1), Limits::default());
+        let mut hall = Hall { chat, effects: Vec::new(), head: Seq::ZERO, said: 0 };
+        for number in 0..members {
+            hall.handle(knock(number));
+            hall.settle();
+        }
+        hall
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.chat.handle(input, NOW, &mut self.effects);
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        self.chat.apply(entry, &mut self.effects);
+    }
+
+    /// What the log makes of that which was proposed. Other effects are dropped.
+    fn order(&mut self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for effect in self.effects.drain(..) {
+            if let Effect::Propose(proposal) = effect {
+                self.head = self.head.next();
+                entries.push(Entry { seq: self.head, proposal });
+            }
+        }
+        entries
+    }
+
+    /// Applies all that was proposed.
+    fn settle(&mut self) {
+        for entry in self.order() {
+            self.apply(&entry);
+        }
+        self.effects.clear();
+    }
+
+    /// What somebody says next, when so many take turns.
+    fn request(&mut self, speakers: u64) -> Input {
+        self.said += 1;
+        let id = PostId(u128::from(self.said).to_be_bytes());
+        let body = Body::parse(&"x".repeat(100)).expect("a valid message");
+        let request = Request::Public { group: GroupName::general(), id, body };
+        Input::Ask { connection: ConnectionId(self.said % speakers), tag: Tag(1), request }
+    }
+
+    /// The entry of a new post.
+    fn post(&mut self) -> Entry {
+        let request = self.request(1);
+        self.handle(request);
+        self.order().pop().expect("a post is proposed")
+    }
+}
+
+/// One who comes, over the connection of this number.
+fn knock(number: u64) -> Input {
+    let mut secret = [0; 32];
+    secret[..8].copy_from_slice(&number.to_be_bytes());
+    Input::Knock {
+        connection: ConnectionId(number),
+        tag: Tag(0),
+        hello: Hello {
+            versions: VersionRange::SPOKEN,
+            name: UserName::parse(&format!("member{number}")).expect("a valid name"),
+            proof: Proof::Open,
+            seen: Seq::ZERO,
+        },
+        presented: None,
+        fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
+        address: Address(format!("somewhere:{number}").into()),
+    }
+}
