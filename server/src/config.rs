@@ -32,10 +32,6 @@ pub const TURN_BYTES_MAX: usize = 128 * 1024;
 /// How many pieces one turn puts into outboxes before the connections get their turn: some milliseconds of work.
 pub const TURN_DELIVERIES_MAX: usize = 20_000;
 
-/// How much one turn copies into outboxes before the connections get their turn, in bytes: some ten milliseconds of work,
-/// and enough for 32 messages to 10,000 people to go out in one write for each.
-pub const TURN_COPIED_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// How often sessions are checked for the end of their grace.
 pub const TICK: Duration = Duration::from_secs(1);
 

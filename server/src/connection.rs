@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use bytes::Buf;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
 use chatroom_proto::{
     ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag, Token,
@@ -20,7 +21,7 @@ use tracing::debug;
 use crate::chat::effect::{Address, ConnectionId, Credential, Input, TokenDigest};
 use crate::config::{Config, LINGER_BYTES_MAX};
 use crate::dispatch::{Door, Message, Stopped};
-use crate::outbox::{Outbox, Taken};
+use crate::outbox::{Outbox, Pieces, Taken};
 
 /// What one connection is and knows.
 pub(crate) struct Connection<'a> {
@@ -162,13 +163,13 @@ impl Connection<'_> {
 
     /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing any more.
     async fn write<S: AsyncWrite>(&self, mut stream: WriteHalf<S>) {
-        let mut bytes = Vec::new();
+        let mut frames = Pieces::default();
         loop {
-            let taken = self.outbox.take(&mut bytes).await;
+            let taken = self.outbox.take(&mut frames).await;
             // Nearly always the kernel takes all of it at once.
-            let written = match write_now(&mut stream, &bytes) {
-                Ok(None) => Ok(()),
-                Ok(Some(rest)) => Box::pin(self.write_in_time(&mut stream, rest)).await,
+            let written = match write_now(&mut stream, &mut frames) {
+                Ok(true) => Ok(()),
+                Ok(false) => Box::pin(self.write_in_time(&mut stream, &mut frames)).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = written {
@@ -181,30 +182,35 @@ impl Connection<'_> {
                 let _ = Box::pin(time::timeout(self.config.linger_deadline, stream.shutdown())).await;
                 return;
             }
-            // Not kept for the next time: most connections are silent most of the time.
-            bytes = Vec::new();
         }
     }
 
     /// Writes on as the peer takes it. One who takes nothing for a while is given up; and one who takes a byte now and then
     /// can't hold us for ever once the outbox was closed.
-    async fn write_in_time<S: AsyncWrite>(&self, stream: &mut WriteHalf<S>, bytes: &[u8]) -> io::Result<()> {
+    async fn write_in_time<S: AsyncWrite>(
+        &self,
+        stream: &mut WriteHalf<S>,
+        frames: &mut Pieces,
+    ) -> io::Result<()> {
         let closed_for_long = async {
             self.outbox.closed().await;
             time::sleep(self.config.flush_deadline).await;
         };
         tokio::select! {
-            written = self.write_all(stream, bytes) => written,
+            written = self.write_all(stream, frames) => written,
             () = closed_for_long => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 
-    async fn write_all<S: AsyncWrite>(&self, stream: &mut WriteHalf<S>, mut bytes: &[u8]) -> io::Result<()> {
+    async fn write_all<S: AsyncWrite>(
+        &self,
+        stream: &mut WriteHalf<S>,
+        frames: &mut Pieces,
+    ) -> io::Result<()> {
         let deadline = self.config.write_deadline;
-        while !bytes.is_empty() {
-            match time::timeout(deadline, stream.write(bytes)).await?? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => bytes = &bytes[written..],
+        while !frames.is_empty() {
+            if time::timeout(deadline, stream.write_buf(frames)).await?? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
             }
         }
         time::timeout(deadline, stream.flush()).await?
@@ -233,17 +239,22 @@ impl fmt::Display for Connection<'_> {
     }
 }
 
-/// Writes as much as is taken without a wait. What is left, if anything: nothing but a flush, perhaps.
-fn write_now<'a, S: AsyncWrite>(stream: &mut WriteHalf<S>, bytes: &'a [u8]) -> io::Result<Option<&'a [u8]>> {
-    let mut rest = bytes;
-    if !bytes.is_empty() {
-        match stream.write(bytes).now_or_never().transpose()? {
-            Some(0) => return Err(io::ErrorKind::WriteZero.into()),
-            written => rest = &bytes[written.unwrap_or(0)..],
+/// Writes what is taken without a wait. Whether that was everything; if not, what is left may be nothing but a flush.
+fn write_now<S: AsyncWrite>(stream: &mut WriteHalf<S>, frames: &mut Pieces) -> io::Result<bool> {
+    if !frames.is_empty() {
+        let written = match frames.as_one() {
+            Some(one) => {
+                let written = stream.write(one).now_or_never().transpose()?;
+                frames.advance(written.unwrap_or(0));
+                written
+            }
+            None => stream.write_buf(frames).now_or_never().transpose()?,
+        };
+        if written == Some(0) {
+            return Err(io::ErrorKind::WriteZero.into());
         }
     }
-    let is_done = rest.is_empty() && stream.flush().now_or_never().transpose()?.is_some();
-    Ok((!is_done).then_some(rest))
+    Ok(frames.is_empty() && stream.flush().now_or_never().transpose()?.is_some())
 }
 
 /// Whether the answer is a page.

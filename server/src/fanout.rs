@@ -1,10 +1,11 @@
 //! The fan-out: who of those that are connected here hears what.
 //!
 //! What is said in one group without anything of another group in between is a *run*: it is encoded once, one frame
-//! behind the other, and every member gets all of it as one piece, in one copy. Those who did something in it, or
+//! behind the other, and every member gets all of it as one piece, which all of them share. Those who did something in it, or
 //! have just come, get theirs apart: a cursor says how far into the run each of them has heard. So everybody hears
-//! everything in the order of the log, and a burst costs one copy for each member and not one for each message.
+//! everything in the order of the log, and a burst costs one piece for each member and not one for each message.
 
+use bytes::Bytes;
 use chatroom_proto::codec::{self, FrameError};
 use chatroom_proto::{Notification, ServerFrame};
 use rustc_hash::FxHashMap;
@@ -12,7 +13,7 @@ use tracing::error;
 
 use crate::chat::World;
 use crate::chat::effect::{Audience, ConnectionId, GroupId, SessionId};
-use crate::config::{TURN_BYTES_MAX, TURN_COPIED_BYTES_MAX, TURN_DELIVERIES_MAX};
+use crate::config::{TURN_BYTES_MAX, TURN_DELIVERIES_MAX};
 use crate::outbox::{Outbox, Pushed};
 
 /// Puts what is said into the outboxes of those who hear it.
@@ -42,10 +43,8 @@ struct Run {
 struct Turn {
     /// Bytes that were encoded: more were not put into any outbox.
     bytes: usize,
-    /// Pieces that were put into outboxes.
+    /// Pieces that were put into outboxes, or will be when the run ends.
     deliveries: usize,
-    /// Bytes that were copied into outboxes, or will be when the run ends.
-    copied: usize,
 }
 
 impl Fanout {
@@ -135,10 +134,8 @@ impl Fanout {
         for (_, outbox) in others.filter_map(|session| self.listeners.get(session)) {
             touch(&mut self.touched, outbox, outbox.push(&frames[start..]));
         }
-        let length = frames.len() - start;
-        self.turn.bytes += length;
+        self.turn.bytes += frames.len() - start;
         self.turn.deliveries += and.len() + if is_first { present } else { 0 };
-        self.turn.copied += length * (and.len() + present);
     }
 
     /// Gives one member what it has not heard of the run yet.
@@ -162,23 +159,25 @@ impl Fanout {
         if let Some(group) = group.take()
             && !frames.is_empty()
         {
+            let frames = Bytes::from(std::mem::take(frames));
             for session in world.present(group) {
-                let heard = cursors.get(session).copied().unwrap_or(0);
-                if heard < frames.len()
-                    && let Some((_, outbox)) = self.listeners.get(session)
-                {
-                    touch(&mut self.touched, outbox, outbox.push(&frames[heard..]));
-                }
+                let Some((_, outbox)) = self.listeners.get(session) else { continue };
+                let pushed = match cursors.get(session) {
+                    None => outbox.share(&frames),
+                    Some(heard) if *heard == frames.len() => continue,
+                    // A small part is copied: it is not to keep all the rest in memory.
+                    Some(heard) if *heard > frames.len() / 2 => outbox.push(&frames[*heard..]),
+                    Some(heard) => outbox.share(&frames.slice(heard..)),
+                };
+                touch(&mut self.touched, outbox, pushed);
             }
         }
-        frames.clear();
         cursors.clear();
     }
 
     /// Whether it is time to let the connections write.
     pub(crate) fn has_done_enough(&self) -> bool {
-        let Turn { bytes, deliveries, copied } = self.turn;
-        bytes >= TURN_BYTES_MAX || deliveries >= TURN_DELIVERIES_MAX || copied >= TURN_COPIED_BYTES_MAX
+        self.turn.bytes >= TURN_BYTES_MAX || self.turn.deliveries >= TURN_DELIVERIES_MAX
     }
 
     /// Ends the turn: gives everybody what is theirs, and wakes each connection that got something, once.

@@ -9,8 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use bytes::Bytes;
 use chatroom_proto::codec::{self, FrameError};
 use chatroom_proto::{CloseReason, Notification, ServerFrame};
+
+mod pieces;
+
+pub(crate) use pieces::Pieces;
 
 use crate::config::{OUTBOX_FAIR_BYTES, OUTBOX_PAUSE_BYTES};
 
@@ -56,10 +61,9 @@ impl Bounds {
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Whole frames, length prefixes included.
-    bytes: Vec<u8>,
-    /// What goes out before these, while they are held.
-    first: Vec<u8>,
+    frames: Pieces,
+    /// What goes out before these, while they are held until the client has caught up.
+    first: Option<Box<Pieces>>,
     /// How many bytes are being written.
     writing: usize,
     /// The connection's task, which waits for whatever changes.
@@ -68,8 +72,6 @@ struct Queue {
     replay: Option<Waker>,
     /// Requests that were handed on and not answered yet.
     asks: u32,
-    /// Whether `bytes` are held until the client has caught up.
-    holding: bool,
     /// Whether the connection was let in.
     admitted: bool,
     closed: bool,
@@ -105,7 +107,7 @@ pub enum Taken {
 
 impl Queue {
     fn waiting(&self) -> usize {
-        self.first.len() + self.bytes.len()
+        self.first.as_ref().map_or(0, |first| first.len()) + self.frames.len()
     }
 
     fn ask(&mut self, asks: u32) -> Option<bool> {
@@ -143,28 +145,33 @@ impl Outbox {
         Outbox(Arc::new(Shared { queue: Mutex::default(), bounds }))
     }
 
-    /// Puts frames in, as [`codec::encode`] made them. Nothing, once closed.
+    /// Puts frames in that others get, too. Nothing, once closed.
+    pub fn share(&self, frames: &Bytes) -> Pushed {
+        self.put(frames.len(), 0, |pieces| pieces.share(frames))
+    }
+
+    /// Puts frames in. Nothing, once closed.
     pub fn push(&self, frames: &[u8]) -> Pushed {
-        self.put(frames, 0)
+        self.put(frames.len(), 0, |pieces| pieces.copy(frames))
     }
 
     /// Puts the answer to a request in.
     pub fn answer(&self, frame: &[u8]) -> Pushed {
-        self.put(frame, 1)
+        self.put(frame.len(), 1, |pieces| pieces.copy(frame))
     }
 
-    fn put(&self, frame: &[u8], answered: u32) -> Pushed {
+    fn put(&self, length: usize, answered: u32, put: impl FnOnce(&mut Pieces)) -> Pushed {
         let mut queue = self.queue();
         queue.asks = queue.asks.saturating_sub(answered);
         if !queue.closed {
             let bounds = &self.0.bounds;
-            let held = queue.waiting() + queue.writing + frame.len();
+            let held = queue.waiting() + queue.writing + length;
             if held > bounds.each_max || (held > OUTBOX_FAIR_BYTES && bounds.is_spent()) {
                 self.drop_queue(&mut queue);
                 self.close_queue(&mut queue, Some(CloseReason::TooSlow));
             } else {
-                queue.bytes.extend_from_slice(frame);
-                bounds.take(frame.len());
+                put(&mut queue.frames);
+                bounds.take(length);
             }
         }
         if std::mem::replace(&mut queue.dirty, true) { Pushed::More } else { Pushed::First }
@@ -187,42 +194,40 @@ impl Outbox {
         if std::mem::replace(&mut queue.closed, true) {
             return;
         }
-        if queue.holding {
+        if queue.first.is_some() {
             // What is held comes after what has not come yet: it would hide the gap.
             self.drop_queue(queue);
         }
         if let Some(Ok(frame)) = reason.map(closing) {
-            queue.bytes.extend_from_slice(&frame);
+            queue.frames.copy(&frame);
             self.0.bounds.take(frame.len());
         }
     }
 
     fn drop_queue(&self, queue: &mut Queue) {
         self.0.bounds.give_back(queue.waiting());
-        (queue.bytes, queue.first, queue.holding) = (Vec::new(), Vec::new(), false);
+        (queue.frames, queue.first) = (Pieces::default(), None);
     }
 
     /// From now on what is put in waits behind what [`Outbox::catch_up`] puts in, until [`Outbox::go_live`].
     pub(crate) fn hold(&self) {
         let mut queue = self.queue();
         if !queue.closed {
-            queue.holding = true;
-            queue.first = std::mem::take(&mut queue.bytes);
+            queue.first = Some(Box::new(std::mem::take(&mut queue.frames)));
         }
     }
 
     /// Puts frames in before all that is held, as soon as those before them are being written. Nothing, once closed.
     pub(crate) async fn catch_up(&self, frames: &[u8]) -> Option<()> {
         let put = |queue: &mut Queue| {
-            if queue.closed || !queue.holding {
-                return Some(None);
+            let Some(first) = queue.first.as_mut().filter(|_| !queue.closed) else { return Some(None) };
+            if !first.is_empty() {
+                return None;
             }
-            queue.first.is_empty().then(|| {
-                queue.first.extend_from_slice(frames);
-                queue.wake();
-                self.0.bounds.take(frames.len());
-                Some(())
-            })
+            first.copy(frames);
+            queue.wake();
+            self.0.bounds.take(frames.len());
+            Some(Some(()))
         };
         self.until(Who::Replay, put).await
     }
@@ -230,24 +235,24 @@ impl Outbox {
     /// What was held is no longer.
     pub(crate) fn go_live(&self) {
         let mut queue = self.queue();
-        let held = std::mem::take(&mut queue.bytes);
-        queue.bytes = std::mem::take(&mut queue.first);
-        queue.bytes.extend_from_slice(&held);
-        queue.holding = false;
+        if let Some(first) = queue.first.take() {
+            let held = std::mem::replace(&mut queue.frames, *first);
+            queue.frames.append(held);
+        }
         queue.wake();
     }
 
     /// Waits until there is something to write, or nothing more will come, and swaps it with `into`, which is empty. What
     /// was taken before is written by now.
-    pub async fn take(&self, into: &mut Vec<u8>) -> Taken {
+    pub(crate) async fn take(&self, into: &mut Pieces) -> Taken {
         self.until(Who::Connection, |queue| {
-            let next = if queue.holding { &mut queue.first } else { &mut queue.bytes };
+            let next = queue.first.as_deref_mut().unwrap_or(&mut queue.frames);
             if next.is_empty() && !queue.closed {
                 return None;
             }
             std::mem::swap(next, into);
             self.0.bounds.give_back(std::mem::replace(&mut queue.writing, into.len()));
-            if into.len() > OUTBOX_PAUSE_BYTES || queue.holding {
+            if into.len() > OUTBOX_PAUSE_BYTES || queue.first.is_some() {
                 // There is room again: for requests, or for more of what was missed.
                 queue.wake();
             }
@@ -332,12 +337,14 @@ impl Drop for Shared {
 }
 
 /// The last frame of a connection that is hung up on.
-pub(crate) fn closing(reason: CloseReason) -> Result<bytes::Bytes, FrameError> {
+pub(crate) fn closing(reason: CloseReason) -> Result<Bytes, FrameError> {
     codec::encode(&ServerFrame::Notification(Notification::Closing(reason)))
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
+
     use super::*;
 
     fn outbox(bytes_max: usize) -> Outbox {
@@ -345,9 +352,9 @@ mod tests {
     }
 
     async fn drain(outbox: &Outbox) -> (Vec<u8>, Taken) {
-        let mut bytes = Vec::new();
-        let taken = outbox.take(&mut bytes).await;
-        (bytes, taken)
+        let mut pieces = Pieces::default();
+        let taken = outbox.take(&mut pieces).await;
+        (pieces.copy_to_bytes(pieces.len()).to_vec(), taken)
     }
 
     #[tokio::test]
