@@ -8,13 +8,12 @@
 //! keep the answers of a connection in the order of its requests: a request that needs to know what a deed before it
 //! came to waits until that deed was applied.
 
-use std::collections::HashMap;
-
 use chatroom_proto::{
     CloseReason, Conversation, GroupName, Hello, Keeps, Misbehaviour, Notification, PAGE_ITEMS_MAX, Proof,
     Refusal, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange, Welcome, Words,
 };
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 pub mod effect;
@@ -27,7 +26,7 @@ use effect::{
     Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, Query, Read, SessionId, TokenDigest,
 };
-use seat::{Seat, Stage};
+use seat::{Knock, Seat, Stage};
 use session::Presence;
 pub use world::{Client, World};
 use world::{Outcome, Verdict};
@@ -61,7 +60,8 @@ pub struct Chat {
     /// What this node wants to hold, from when it begins. What does hold is the world's.
     limits: Limits,
     world: World,
-    seats: HashMap<ConnectionId, Seat>,
+    /// The keys are counted by this node, not chosen by anybody.
+    seats: FxHashMap<ConnectionId, Seat>,
     /// The newest proposal's number.
     proposed: u64,
     /// Proposals that were not applied yet, and requests that wait for them.
@@ -78,7 +78,7 @@ impl Chat {
 
     /// A chat that goes on from this world: what the log has come to so far.
     pub fn on(world: World, node: NodeId, limits: Limits) -> Chat {
-        Chat { node, limits, world, seats: HashMap::new(), proposed: 0, load: 0, expiring: 0 }
+        Chat { node, limits, world, seats: FxHashMap::default(), proposed: 0, load: 0, expiring: 0 }
     }
 
     /// Takes in what a connection says, at this time.
@@ -196,7 +196,8 @@ impl Chat {
         if let Some(Err(refusal)) = self.world.foresee(&proposal) {
             return refuse(refusal, out);
         }
-        let stage = Stage::Knocking { version, old, fresh: fresh.token, seen: hello.seen };
+        let knock = Knock { version, old, fresh: fresh.token, seen: hello.seen };
+        let stage = Stage::Knocking(Box::new(knock));
         self.seats.insert(connection, Seat::new(stage));
         self.send(proposal, out);
     }
@@ -344,7 +345,7 @@ impl Chat {
             return;
         };
         seat.under_way = seat.under_way.saturating_sub(1);
-        let knocking = matches!(seat.stage, Stage::Knocking { .. });
+        let knocking = matches!(seat.stage, Stage::Knocking(_));
         match result {
             Some(Ok(Outcome::Admitted { session, lost })) => {
                 self.admit(connection, tag, session, lost, out);
@@ -377,10 +378,8 @@ impl Chat {
     ) {
         let Some(session) = self.world.session(id) else { return };
         let Some(seat) = self.seats.get_mut(&connection) else { return };
-        let Stage::Knocking { version, old, fresh, seen } = std::mem::replace(&mut seat.stage, Stage::In(id))
-        else {
-            return;
-        };
+        let Stage::Knocking(knock) = std::mem::replace(&mut seat.stage, Stage::In(id)) else { return };
+        let Knock { version, old, fresh, seen } = *knock;
         let head = self.world.head();
         let Limits { grace_ms, keeps, .. } = self.world.limits();
         let token: Token = old.filter(|_| lost.is_some()).unwrap_or(fresh);

@@ -5,6 +5,9 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Buf;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
@@ -16,21 +19,27 @@ use sha2::{Digest, Sha256};
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::chat::effect::{Address, ConnectionId, Credential, Input, TokenDigest};
 use crate::config::{Config, LINGER_BYTES_MAX};
 use crate::dispatch::{Door, Message, Stopped};
-use crate::outbox::{Outbox, Pieces, Taken};
+use crate::outbox::{Bounds, Outbox, Pieces, Taken};
+
+/// What all connections share.
+pub(crate) struct Common {
+    pub(crate) door: Door,
+    pub(crate) config: Config,
+    pub(crate) bounds: Arc<Bounds>,
+    pub(crate) shutdown: CancellationToken,
+}
 
 /// What one connection is and knows.
-pub(crate) struct Connection<'a> {
-    pub(crate) id: ConnectionId,
-    pub(crate) peer: SocketAddr,
-    pub(crate) outbox: Outbox,
-    pub(crate) door: &'a Door,
-    pub(crate) config: &'a Config,
-    pub(crate) shutdown: &'a CancellationToken,
+pub(crate) struct Connection {
+    id: ConnectionId,
+    peer: SocketAddr,
+    outbox: Outbox,
+    common: Arc<Common>,
 }
 
 /// Why reading has ended.
@@ -63,14 +72,31 @@ impl From<FrameError> for End {
     }
 }
 
+/// What a connection waits for in rare moments.
+type Later<'a> = Pin<Box<dyn Future<Output = Result<(), End>> + Send + 'a>>;
+
 type Reader<S> = FrameReader<ReadHalf<S>, ClientFrame>;
 
 // What is kept across an await is kept for every connection, however silent. So whatever is needed in rare moments only, such
 // as a clock, is boxed, and its box is gone with the moment.
-impl Connection<'_> {
-    /// Lives until the connection is closed, by either side.
-    pub(crate) async fn run<S: AsyncRead + AsyncWrite>(&self, stream: S) {
-        let (read, write) = io::split(stream);
+impl Connection {
+    /// A connection to this peer.
+    pub(crate) fn new(id: ConnectionId, peer: SocketAddr, common: Arc<Common>) -> Connection {
+        let outbox = Outbox::new(Arc::clone(&common.bounds));
+        Connection { id, peer, outbox, common }
+    }
+
+    /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever happens.
+    pub(crate) async fn live<S: AsyncRead + AsyncWrite>(self, read: ReadHalf<S>, write: WriteHalf<S>) {
+        // A bug that one peer hits must not take the others down.
+        if AssertUnwindSafe(self.run(read, write)).catch_unwind().await.is_err() {
+            error!(connection = %self, "this connection's task panicked");
+        }
+        // When the dispatch task has stopped, there is nobody left to tell.
+        let _ = Box::pin(self.common.door.send(Message::Input(Input::Gone { connection: self.id }))).await;
+    }
+
+    async fn run<S: AsyncRead + AsyncWrite>(&self, read: ReadHalf<S>, write: WriteHalf<S>) {
         let mut reader: Reader<S> = FrameReader::new(read, HELLO_FRAME_BYTES_MAX);
         {
             let writing = self.write(write);
@@ -92,7 +118,8 @@ impl Connection<'_> {
     }
 
     async fn read<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> End {
-        let end = match Box::pin(self.shake_hands(reader)).await {
+        let welcomed = Box::pin(self.shake_hands(reader)).await;
+        let end = match welcomed {
             Ok(()) => self.read_requests(reader).await.err().unwrap_or(End::Gone),
             Err(end) => end,
         };
@@ -107,33 +134,39 @@ impl Connection<'_> {
     async fn read_requests<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> Result<(), End> {
         reader.set_limit(FRAME_BYTES_MAX);
         let mut after_list = false;
-        while let Some(frame) = reader.next().await {
-            let ClientFrame { tag, request } = frame?;
-            // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
-            // up takes a while, too: nothing may wait behind it where waiting requests count for all.
-            let asks = if after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
-            after_list = is_list(&request);
-            let ask = Input::Ask { connection: self.id, tag, request };
-            if !self.outbox.try_ask(asks).ok_or(End::Closed)? {
-                Box::pin(self.hand_in_later(asks, ask)).await?;
-            } else if let Some(ask) = self.door.try_send(Message::Input(ask))? {
-                Box::pin(self.door.send(ask)).await?;
+        loop {
+            let Some(frame) = reader.next().await else { return Ok(()) };
+            let later = self.hand_in(frame?, &mut after_list)?;
+            if let Some(later) = later {
+                later.await?;
             }
         }
-        Ok(())
     }
 
-    /// Waits until the peer may ask more, and hands in what it asks.
-    async fn hand_in_later(&self, asks: u32, ask: Input) -> Result<(), End> {
-        self.outbox.ask(asks).await.ok_or(End::Closed)?;
-        Ok(self.door.send(Message::Input(ask)).await?)
+    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room.
+    fn hand_in(&self, frame: ClientFrame, after_list: &mut bool) -> Result<Option<Later<'_>>, End> {
+        let ClientFrame { tag, request } = frame;
+        // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
+        // up takes a while, too: nothing may wait behind it where waiting requests count for all.
+        let asks = if *after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
+        *after_list = is_list(&request);
+        let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
+        let Common { door, .. } = &*self.common;
+        if !self.outbox.try_ask(asks).ok_or(End::Closed)? {
+            return Ok(Some(Box::pin(async move {
+                self.outbox.ask(asks).await.ok_or(End::Closed)?;
+                Ok(door.send(ask).await?)
+            })));
+        }
+        let no_room = door.try_send(ask)?;
+        Ok(no_room.map(|ask| -> Later<'_> { Box::pin(async move { Ok(door.send(ask).await?) }) }))
     }
 
     /// Ends when the client was let in.
     async fn shake_hands<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> Result<(), End> {
         let first = tokio::select! {
-            first = time::timeout(self.config.handshake_deadline, reader.next()) => first,
-            () = self.shutdown.cancelled() => return Err(End::Close(CloseReason::Shutdown)),
+            first = time::timeout(self.common.config.handshake_deadline, reader.next()) => first,
+            () = self.common.shutdown.cancelled() => return Err(End::Close(CloseReason::Shutdown)),
         };
         let first = first.map_err(|_| End::Close(CloseReason::HandshakeTimeout))?;
         let ClientFrame { tag, request } = first.ok_or(End::Gone)??;
@@ -142,9 +175,9 @@ impl Connection<'_> {
         };
         debug!(connection = %self, name = %hello.name, "knocking");
         self.outbox.ask(0).await.ok_or(End::Closed)?;
-        self.door.send(Message::Knock(self.knock(tag, hello), self.outbox.clone())).await?;
+        self.common.door.send(Message::Knock(self.knock(tag, hello), self.outbox.clone())).await?;
         self.outbox.admitted().await.ok_or(End::Closed)?;
-        self.config.console.connected(self.peer);
+        self.common.config.console.connected(self.peer);
         Ok(())
     }
 
@@ -179,7 +212,7 @@ impl Connection<'_> {
             }
             if taken == Taken::Last {
                 // The peer sees the end of the stream after our last frame. If it can't, it is gone already.
-                let _ = Box::pin(time::timeout(self.config.linger_deadline, stream.shutdown())).await;
+                let _ = Box::pin(time::timeout(self.common.config.linger_deadline, stream.shutdown())).await;
                 return;
             }
         }
@@ -194,7 +227,7 @@ impl Connection<'_> {
     ) -> io::Result<()> {
         let closed_for_long = async {
             self.outbox.closed().await;
-            time::sleep(self.config.flush_deadline).await;
+            time::sleep(self.common.config.flush_deadline).await;
         };
         tokio::select! {
             written = self.write_all(stream, frames) => written,
@@ -207,7 +240,7 @@ impl Connection<'_> {
         stream: &mut WriteHalf<S>,
         frames: &mut Pieces,
     ) -> io::Result<()> {
-        let deadline = self.config.write_deadline;
+        let deadline = self.common.config.write_deadline;
         while !frames.is_empty() {
             if time::timeout(deadline, stream.write_buf(frames)).await?? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
@@ -229,11 +262,11 @@ impl Connection<'_> {
                 }
             }
         };
-        let _ = time::timeout(self.config.linger_deadline, unread).await;
+        let _ = time::timeout(self.common.config.linger_deadline, unread).await;
     }
 }
 
-impl fmt::Display for Connection<'_> {
+impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.peer)
     }

@@ -2,24 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chatroom_proto::CloseReason;
-use futures_util::FutureExt;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
-use crate::chat::effect::{ConnectionId, Input};
+use crate::chat::effect::ConnectionId;
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
-use crate::connection::Connection;
-use crate::dispatch::{Door, Message};
-use crate::outbox::{self, Bounds, Outbox};
+use crate::connection::{Common, Connection};
+use crate::dispatch::Door;
+use crate::outbox::{self, Bounds};
 
 /// A socket that listens at this address, with a backlog that holds a storm of clients.
 ///
@@ -33,38 +31,33 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(LISTEN_BACKLOG)
 }
 
-/// Everything that the tasks of connections share.
+/// Who is let in, and who is there.
 pub(crate) struct Listener {
-    door: Door,
-    config: Config,
+    common: Arc<Common>,
     permits: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
-    bounds: Arc<Bounds>,
-    shutdown: CancellationToken,
     connections: TaskTracker,
 }
 
 impl Listener {
-    pub(crate) fn new(door: Door, config: Config, shutdown: CancellationToken) -> Arc<Listener> {
+    pub(crate) fn new(door: Door, config: Config, shutdown: CancellationToken) -> Listener {
         let permits = config.connections_max.min(Semaphore::MAX_PERMITS);
-        Arc::new(Listener {
-            door,
+        let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
+        Listener {
+            common: Arc::new(Common { door, config, bounds, shutdown }),
             permits: Arc::new(Semaphore::new(permits)),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
-            bounds: Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max),
-            shutdown,
             connections: TaskTracker::new(),
-            config,
-        })
+        }
     }
 
     /// Accepts until shutdown.
-    pub(crate) async fn run(self: &Arc<Self>, socket: TcpListener) {
+    pub(crate) async fn run(&self, socket: TcpListener) {
         let mut number = 0;
         loop {
             let accepted = tokio::select! {
                 accepted = socket.accept() => accepted,
-                () = self.shutdown.cancelled() => return,
+                () = self.common.shutdown.cancelled() => return,
             };
             match accepted {
                 Ok((stream, peer)) => {
@@ -77,7 +70,7 @@ impl Listener {
                     warn!(%error, "can't accept a connection");
                     tokio::select! {
                         () = time::sleep(ACCEPT_BACKOFF) => {}
-                        () = self.shutdown.cancelled() => return,
+                        () = self.common.shutdown.cancelled() => return,
                     }
                 }
             }
@@ -87,46 +80,29 @@ impl Listener {
     /// Waits for all connections to end, as long as the configuration says.
     pub(crate) async fn wait_for_connections(&self) {
         self.connections.close();
-        if time::timeout(self.config.shutdown_deadline, self.connections.wait()).await.is_err() {
+        if time::timeout(self.common.config.shutdown_deadline, self.connections.wait()).await.is_err() {
             warn!(connections = self.connections.len(), "some connections did not end in time");
         }
     }
 
-    fn welcome(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, id: ConnectionId) {
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr, id: ConnectionId) {
         // Small frames shall not wait for each other; it fails on dead connections only.
         let _ = stream.set_nodelay(true);
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return self.turn_away(stream, peer);
         };
-        let listener = Arc::clone(self);
+        let connection = Connection::new(id, peer, Arc::clone(&self.common));
+        let (read, write) = tokio::io::split(stream);
         self.connections.spawn(async move {
-            listener.attend(stream, peer, id).await;
+            connection.live(read, write).await;
             drop(permit);
         });
     }
 
-    /// Lives with a connection from its beginning to its end, which the dispatch task hears of whatever happens.
-    pub(crate) async fn attend<S: AsyncRead + AsyncWrite>(
-        &self,
-        stream: S,
-        peer: SocketAddr,
-        id: ConnectionId,
-    ) {
-        let outbox = Outbox::new(Arc::clone(&self.bounds));
-        let Listener { door, config, shutdown, .. } = self;
-        let connection = Connection { id, peer, outbox, door, config, shutdown };
-        // A bug that one peer hits must not take the others down.
-        if AssertUnwindSafe(connection.run(stream)).catch_unwind().await.is_err() {
-            error!(%connection, "this connection's task panicked");
-        }
-        // When the dispatch task has stopped, there is nobody left to tell.
-        let _ = door.send(Message::Input(Input::Gone { connection: id })).await;
-    }
-
-    fn turn_away(self: &Arc<Self>, mut stream: TcpStream, peer: SocketAddr) {
+    fn turn_away(&self, mut stream: TcpStream, peer: SocketAddr) {
         debug!(%peer, "turned away: the server is full");
         let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
-        let deadline = self.config.linger_deadline;
+        let deadline = self.common.config.linger_deadline;
         self.connections.spawn(async move {
             let farewell = async {
                 let frame = outbox::closing(CloseReason::ServerFull).ok()?;
@@ -152,14 +128,18 @@ mod tests {
         UserName, VersionRange,
     };
     use futures_util::StreamExt;
-    use tokio::io::{DuplexStream, ReadBuf};
+    use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
     use tokio::sync::watch;
+    use tokio::task::JoinHandle;
 
     use super::*;
     use crate::chat::effect::{NodeId, Proposal};
     use crate::chat::{Chat, Limits};
     use crate::dispatch::{Dispatch, Lifetime};
     use crate::log::{Base, Batches, Log, LogError, MemoryLog};
+
+    /// What the task of a connection takes, whatever goes on in it, in bytes.
+    const LIFE_BYTES_MAX: usize = 640;
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
@@ -276,24 +256,43 @@ mod tests {
         }
     }
 
-    fn listener(config: Config) -> Arc<Listener> {
+    fn listener(config: Config) -> Listener {
         listener_with(config, MemoryLog::new())
     }
 
-    fn listener_with(config: Config, log: impl Log) -> Arc<Listener> {
+    fn listener_with(config: Config, log: impl Log) -> Listener {
         listener_for(&Lifetime::default(), config, log)
     }
 
-    fn listener_for(lifetime: &Lifetime, config: Config, log: impl Log) -> Arc<Listener> {
+    fn listener_for(lifetime: &Lifetime, config: Config, log: impl Log) -> Listener {
         let chat = Chat::new(NodeId(1), config.limits);
         let (dispatch, door) = Dispatch::new(chat, Arc::new(log), None, &config, lifetime);
         tokio::spawn(dispatch.run());
         Listener::new(door, config, CancellationToken::new())
     }
 
-    fn attend<S: AsyncRead + AsyncWrite + Send + 'static>(listener: &Arc<Listener>, stream: S, number: u64) {
-        let listener = Arc::clone(listener);
-        tokio::spawn(async move { listener.attend(stream, PEER, ConnectionId(number)).await });
+    fn attend<S>(listener: &Listener, stream: S, number: u64) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let connection = Connection::new(ConnectionId(number), PEER, Arc::clone(&listener.common));
+        let (read, write) = tokio::io::split(stream);
+        tokio::spawn(connection.live(read, write))
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_silent_costs_little() {
+        let listener = listener(Config::default());
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
+        let (read, write) = tokio::io::split(stream);
+        let connection = Connection::new(ConnectionId(1), PEER, Arc::clone(&listener.common));
+        let life = connection.live(read, write);
+        assert!(
+            size_of_val(&life) <= LIFE_BYTES_MAX,
+            "{} bytes for the life of a connection",
+            size_of_val(&life)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -331,10 +330,7 @@ mod tests {
         let listener = listener(Config::default());
         // A pipe of 256 bytes: the answer to a list does not fit, and nobody reads it.
         let (eve, server_side) = tokio::io::duplex(256);
-        let attending = {
-            let listener = Arc::clone(&listener);
-            tokio::spawn(async move { listener.attend(server_side, PEER, ConnectionId(1)).await })
-        };
+        let attending = attend(&listener, server_side, 1);
         let mut eve = Client::new(eve);
         eve.come("eve").await;
         for _ in 0..20 {
@@ -343,7 +339,7 @@ mod tests {
         let began = time::Instant::now();
         attending.await.unwrap();
         let waited = began.elapsed();
-        let deadline = listener.config.write_deadline;
+        let deadline = listener.common.config.write_deadline;
         assert!(waited >= deadline && waited < deadline * 2, "given up after {waited:?}");
     }
 

@@ -24,18 +24,22 @@ pub(super) struct Seat {
 #[derive(Debug)]
 pub(super) enum Stage {
     /// Its arrival was proposed.
-    Knocking {
-        /// The protocol version that it will speak.
-        version: u16,
-        /// The token that it came with.
-        old: Option<Token>,
-        /// The token that a new session gets.
-        fresh: Token,
-        /// What it says it has seen.
-        seen: Seq,
-    },
+    Knocking(Box<Knock>),
     /// It was let in.
     In(SessionId),
+}
+
+/// What has to be known to let somebody in.
+#[derive(Debug)]
+pub(super) struct Knock {
+    /// The protocol version that it will speak.
+    pub(super) version: u16,
+    /// The token that it came with.
+    pub(super) old: Option<Token>,
+    /// The token that a new session gets.
+    pub(super) fresh: Token,
+    /// What it says it has seen.
+    pub(super) seen: Seq,
 }
 
 impl Seat {
@@ -47,7 +51,7 @@ impl Seat {
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
     /// deeds under way may change.
     pub(super) fn must_wait(&self, request: &Request) -> bool {
-        let knocking = matches!(self.stage, Stage::Knocking { .. });
+        let knocking = matches!(self.stage, Stage::Knocking(_));
         let blocked = self.is_reading || (self.under_way > 0 && is_question(request));
         knocking || blocked || !self.waiting.is_empty()
     }

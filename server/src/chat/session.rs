@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chatroom_proto::{ASKS_UNANSWERED_MAX, PostId, Seq, Tag, UnixMillis, UserName};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::effect::{Address, GroupId, Place, SessionId, TokenDigest};
 
@@ -87,7 +87,7 @@ impl Session {
         let joined = self.groups.iter().any(|stake| stake.group != GroupId::GENERAL);
         if joined || !self.private_heads.is_empty() {
             Worth::Ties
-        } else if self.done.posts.is_empty() {
+        } else if self.done.has_no_posts() {
             Worth::Nothing
         } else {
             Worth::Words
@@ -106,17 +106,38 @@ pub(crate) enum Worth {
     Ties,
 }
 
-/// A session's latest deeds that took effect, newest last: what a repeat is answered from.
+/// A session's latest deeds that took effect, newest last: what a repeat is answered from. Many only listen: then it is
+/// nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Done(Option<Box<Deeds>>);
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Done {
+struct Deeds {
     posts: Posts,
     verbs: VecDeque<Deeded>,
+}
+
+impl Serialize for Done {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(deeds) => deeds.serialize(serializer),
+            None => Deeds::default().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Done {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Done, D::Error> {
+        let deeds = Deeds::deserialize(deserializer)?;
+        let is_nothing = deeds.posts.is_empty() && deeds.verbs.is_empty();
+        Ok(Done((!is_nothing).then(|| Box::new(deeds))))
+    }
 }
 
 /// Posts, known by their ids. Of each the parts stand in a queue of their own, because every new post is looked for among
 /// all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Posts {
+struct Posts {
     /// A part of each id.
     marks: VecDeque<u32>,
     ids: VecDeque<PostId>,
@@ -147,32 +168,41 @@ pub(crate) enum Verb {
 impl Done {
     /// Remembers a post.
     pub(crate) fn posted(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
-        self.posts.push(id, seq, at);
+        self.0.get_or_insert_default().posts.push(id, seq, at);
     }
 
     /// Remembers what a request did to a group.
     pub(crate) fn did(&mut self, tag: Tag, verb: Verb, group: GroupId, seq: Option<Seq>) {
-        if self.verbs.len() == DEEDS_REMEMBERED_MAX {
-            self.verbs.pop_front();
+        let verbs = &mut self.0.get_or_insert_default().verbs;
+        if verbs.len() == DEEDS_REMEMBERED_MAX {
+            verbs.pop_front();
         }
-        self.verbs.push_back(Deeded { tag, verb, group, seq });
+        verbs.push_back(Deeded { tag, verb, group, seq });
     }
 
     /// The post with this id.
     pub(crate) fn post(&self, id: PostId) -> Option<(Seq, UnixMillis)> {
-        let place = self.posts.position(id)?;
-        self.posts.facts.get(place).copied()
+        let posts = &self.0.as_ref()?.posts;
+        posts.facts.get(posts.position(id)?).copied()
     }
 
     /// What came of this request to do this to this group, if it was here: when it took effect, or that it was refused.
     pub(crate) fn verb(&self, tag: Tag, verb: Verb, group: GroupId) -> Option<Option<Seq>> {
         let same = |deed: &&Deeded| (deed.tag, deed.verb, deed.group) == (tag, verb, group);
-        self.verbs.iter().rev().find(same).map(|deed| deed.seq)
+        self.0.as_ref()?.verbs.iter().rev().find(same).map(|deed| deed.seq)
     }
 
     /// The next stay's tags begin anew. The posts stay known.
     pub(crate) fn forget_verbs(&mut self) {
-        self.verbs = VecDeque::new();
+        if let Some(deeds) = &mut self.0 {
+            deeds.verbs = VecDeque::new();
+        }
+        self.0.take_if(|deeds| deeds.posts.is_empty());
+    }
+
+    /// Whether there are no posts.
+    pub(crate) fn has_no_posts(&self) -> bool {
+        self.0.as_ref().is_none_or(|deeds| deeds.posts.is_empty())
     }
 }
 
@@ -201,8 +231,7 @@ impl Posts {
         self.ids.iter().position(|known| *known == id)
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 }

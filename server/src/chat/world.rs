@@ -26,7 +26,7 @@ pub struct World {
     /// The newest entry that was applied.
     head: Seq,
     /// Everybody who is here or remembered, by their first arrival.
-    sessions: BTreeMap<SessionId, Session>,
+    sessions: BTreeMap<SessionId, Box<Session>>,
     /// Who is here, by their latest arrival.
     here: BTreeMap<Seq, SessionId>,
     /// Who has a name; when nobody has it, who had it last.
@@ -221,7 +221,7 @@ impl World {
 
     /// One session.
     pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
-        self.sessions.get(&id)
+        self.sessions.get(&id).map(Box::as_ref)
     }
 
     /// What holds now.

@@ -97,7 +97,7 @@ impl SqliteLog {
         place::sync(directory).map_err(storage(format!("can't sync {}", directory.display())))?;
         let head = file.head()?;
         debug!(path = %path.display(), %head, "the log is open");
-        let tail = Tail::after(head);
+        let tail = Tail::after(head, usize::MAX);
         let (work, waiting) = mpsc::channel(TURNS_WAITING_MAX);
         let writer = Writer::start(file, waiting, Arc::clone(&tail), Arc::clone(&lock))
             .map_err(storage("can't start the log's thread".to_owned()))?;

@@ -33,6 +33,7 @@ pub(super) struct Tail {
 #[derive(Debug)]
 struct Kept {
     entries: VecDeque<Arc<Entry>>,
+    entries_max: usize,
     head: Seq,
     bytes: usize,
     failed: Option<Arc<str>>,
@@ -51,9 +52,10 @@ pub(super) enum Next {
 }
 
 impl Tail {
-    /// The tail of a log whose newest entry is `head`.
-    pub(super) fn after(head: Seq) -> Arc<Tail> {
-        let kept = Kept { entries: VecDeque::new(), head, bytes: 0, failed: None };
+    /// The tail of a log whose newest entry is `head`; it keeps so many entries at the most, and so many bytes as
+    /// [`BYTES_KEPT_MAX`] says.
+    pub(super) fn after(head: Seq, entries_max: usize) -> Arc<Tail> {
+        let kept = Kept { entries: VecDeque::new(), entries_max, head, bytes: 0, failed: None };
         Arc::new(Tail { kept: Mutex::new(kept), grown: Notify::new() })
     }
 
@@ -115,7 +117,7 @@ impl Kept {
         self.head = entry.seq;
         self.bytes += cost(&entry);
         self.entries.push_back(entry);
-        while self.bytes > BYTES_KEPT_MAX
+        while (self.bytes > BYTES_KEPT_MAX || self.entries.len() > self.entries_max)
             && let Some(oldest) = self.entries.pop_front()
         {
             self.bytes -= cost(&oldest);
@@ -137,7 +139,13 @@ impl Kept {
         if oldest > after.next() {
             return Ok(Next::Forgotten { oldest });
         }
-        let start = self.entries.partition_point(|entry| entry.seq <= after);
+        // There are at most as many newer ones as there are places. Nearly always it is just that many: then nothing is
+        // looked at that is not new.
+        let newer_max = usize::try_from(self.head.0.saturating_sub(after.0)).unwrap_or(usize::MAX);
+        let mut start = self.entries.len().saturating_sub(newer_max);
+        if self.entries.get(start).is_some_and(|entry| entry.seq <= after) {
+            start = self.entries.partition_point(|entry| entry.seq <= after);
+        }
         let batch: Batch = self.entries.range(start..).take(BATCH_ENTRIES_MAX).cloned().collect();
         // What was kept before the failure is still true.
         match &self.failed {

@@ -18,7 +18,7 @@ struct Image<'a> {
     limits: Limits,
     head: Seq,
     held_max: u64,
-    sessions: Cow<'a, BTreeMap<SessionId, Session>>,
+    sessions: Cow<'a, BTreeMap<SessionId, Box<Session>>>,
     /// Whom each name means, as the session's identity.
     named: Vec<SessionId>,
     groups: Cow<'a, BTreeMap<GroupId, Group>>,

@@ -45,7 +45,7 @@ impl World {
         address: &Address,
     ) -> Result<Verdict, Refusal> {
         if let Some(id) = self.may_arrive(name, presented)? {
-            let is_here = self.sessions.get(&id).is_some_and(Session::is_here);
+            let is_here = self.is_here(id);
             let verdict = if is_here {
                 self.resume(seq, id, place, address)
             } else {
@@ -60,12 +60,13 @@ impl World {
             address: address.clone(),
             arrived: seq,
             presence: Presence::Attached(place),
-            groups: Vec::new(),
+            // Many are in one group and stay there.
+            groups: Vec::with_capacity(1),
             private_heads: BTreeMap::new(),
             private_head: Seq::ZERO,
             done: Done::default(),
         };
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, Box::new(session));
         let news = self.enter(seq, id);
         let admitted = Outcome::Admitted { session: id, lost: None };
         Ok(Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() })
@@ -169,8 +170,8 @@ impl World {
     }
 
     pub(super) fn expire(&mut self, seq: Seq, id: SessionId, detached: Seq) -> Verdict {
-        match self.sessions.get(&id) {
-            Some(Session { presence: Presence::Detached { by, .. }, .. }) if *by == detached => {}
+        match self.sessions.get(&id).map(|session| session.presence) {
+            Some(Presence::Detached { by, .. }) if by == detached => {}
             _ => return Verdict::default(),
         }
         Verdict { news: self.end(seq, id).map(|(_, news)| news), ..Verdict::default() }
@@ -236,7 +237,8 @@ impl World {
 
     /// Somebody who is away has been written to, and is not forgotten before those who have nothing to come back to.
     pub(super) fn miss(&mut self, id: SessionId) {
-        if let Some(Session { presence: Presence::Away { by, worth }, .. }) = self.sessions.get_mut(&id) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if let Presence::Away { by, worth } = &mut session.presence {
             self.fading.remove(&(*worth, *by, id));
             *worth = Worth::Ties;
             self.fading.insert((*worth, *by, id));

@@ -180,7 +180,7 @@ impl World {
     }
 
     pub(super) fn is_here(&self, id: SessionId) -> bool {
-        self.sessions.get(&id).is_some_and(Session::is_here)
+        self.sessions.get(&id).is_some_and(|session| session.is_here())
     }
 
     fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
