@@ -4,10 +4,12 @@
 //! answers can't keep us from hearing it, and the other way round.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
@@ -17,6 +19,7 @@ use chatroom_proto::{
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
@@ -75,6 +78,9 @@ impl From<FrameError> for End {
 /// What a connection waits for in rare moments.
 type Later<'a> = Pin<Box<dyn Future<Output = Result<(), End>> + Send + 'a>>;
 
+/// What is left to be written, after as much as could be was.
+type Rest = io::Result<Option<Box<Pieces>>>;
+
 type Reader<S> = FrameReader<ReadHalf<S>, ClientFrame>;
 
 // What is kept across an await is kept for every connection, however silent. So whatever is needed in rare moments only, such
@@ -86,14 +92,25 @@ impl Connection {
         Connection { id, peer, outbox, common }
     }
 
-    /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever happens.
-    pub(crate) async fn live<S: AsyncRead + AsyncWrite>(self, read: ReadHalf<S>, write: WriteHalf<S>) {
-        // A bug that one peer hits must not take the others down.
-        if AssertUnwindSafe(self.run(read, write)).catch_unwind().await.is_err() {
-            error!(connection = %self, "this connection's task panicked");
+    /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever happens. What permits it is
+    /// given back then.
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep what it is called with twice")]
+    pub(crate) fn live<S: AsyncRead + AsyncWrite>(
+        self,
+        read: ReadHalf<S>,
+        write: WriteHalf<S>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> impl Future<Output = ()> {
+        async move {
+            // A bug that one peer hits must not take the others down.
+            if AssertUnwindSafe(self.run(read, write)).catch_unwind().await.is_err() {
+                error!(connection = %self, "this connection's task panicked");
+            }
+            let gone = Message::Input(Input::Gone { connection: self.id });
+            // When the dispatch task has stopped, there is nobody left to tell.
+            let _ = Box::pin(self.common.door.send(gone)).await;
+            drop(permit);
         }
-        // When the dispatch task has stopped, there is nobody left to tell.
-        let _ = Box::pin(self.common.door.send(Message::Input(Input::Gone { connection: self.id }))).await;
     }
 
     async fn run<S: AsyncRead + AsyncWrite>(&self, read: ReadHalf<S>, write: WriteHalf<S>) {
@@ -196,25 +213,41 @@ impl Connection {
 
     /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing any more.
     async fn write<S: AsyncWrite>(&self, mut stream: WriteHalf<S>) {
-        let mut frames = Pieces::default();
         loop {
-            let taken = self.outbox.take(&mut frames).await;
-            // Nearly always the kernel takes all of it at once.
-            let written = match write_now(&mut stream, &mut frames) {
-                Ok(true) => Ok(()),
-                Ok(false) => Box::pin(self.write_in_time(&mut stream, &mut frames)).await,
+            let (rest, taken) = poll_fn(|cx| self.poll_write(cx, &mut stream)).await;
+            let written = match rest {
+                Ok(None) => Ok(()),
+                Ok(Some(mut rest)) => Box::pin(self.write_in_time(&mut stream, &mut rest)).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = written {
                 debug!(connection = %self, %error, "can't be written to");
-                self.outbox.close(None);
-                return;
+                return self.outbox.close(None);
             }
             if taken == Taken::Last {
                 // The peer sees the end of the stream after our last frame. If it can't, it is gone already.
                 let _ = Box::pin(time::timeout(self.common.config.linger_deadline, stream.shutdown())).await;
                 return;
             }
+        }
+    }
+
+    /// Writes what comes as long as it is taken at once, as it is nearly always. Ready with what was not, or when no more
+    /// comes.
+    fn poll_write<S: AsyncWrite>(
+        &self,
+        cx: &mut Context<'_>,
+        stream: &mut WriteHalf<S>,
+    ) -> Poll<(Rest, Taken)> {
+        let mut frames = Pieces::default();
+        loop {
+            let taken = ready!(self.outbox.poll_take(cx, &mut frames));
+            let rest = match write_now(stream, &mut frames) {
+                Ok(true) if taken == Taken::More => continue,
+                Ok(is_done) => Ok((!is_done).then(|| Box::new(frames))),
+                Err(error) => Err(error),
+            };
+            return Poll::Ready((rest, taken));
         }
     }
 

@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use chatroom_proto::codec::{self, FrameError};
@@ -242,23 +242,23 @@ impl Outbox {
         queue.wake();
     }
 
-    /// Waits until there is something to write, or nothing more will come, and swaps it with `into`, which is empty. What
-    /// was taken before is written by now.
-    pub(crate) async fn take(&self, into: &mut Pieces) -> Taken {
-        self.until(Who::Connection, |queue| {
+    /// Swaps what there is to write with `into`, which is empty; ready when there is something, or nothing more will come.
+    /// What was taken before is written by now. For the connection's task.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Pieces) -> Poll<Taken> {
+        self.poll(cx, Who::Connection, |queue| {
+            self.0.bounds.give_back(std::mem::take(&mut queue.writing));
             let next = queue.first.as_deref_mut().unwrap_or(&mut queue.frames);
             if next.is_empty() && !queue.closed {
                 return None;
             }
             std::mem::swap(next, into);
-            self.0.bounds.give_back(std::mem::replace(&mut queue.writing, into.len()));
+            queue.writing = into.len();
             if into.len() > OUTBOX_PAUSE_BYTES || queue.first.is_some() {
                 // There is room again: for requests, or for more of what was missed.
                 queue.wake();
             }
             Some(if queue.closed { Taken::Last } else { Taken::More })
         })
-        .await
     }
 
     /// Counts one more request, if at most `asks` are unanswered and the peer has read most of its answers. Nothing, when
@@ -310,17 +310,23 @@ impl Outbox {
     }
 
     async fn until<T>(&self, who: Who, mut ready: impl FnMut(&mut Queue) -> Option<T>) -> T {
-        poll_fn(|cx| {
-            let mut queue = self.queue();
-            match ready(&mut queue) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    queue.listen(who, cx.waker());
-                    Poll::Pending
-                }
+        poll_fn(|cx| self.poll(cx, who, &mut ready)).await
+    }
+
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        who: Who,
+        ready: impl FnOnce(&mut Queue) -> Option<T>,
+    ) -> Poll<T> {
+        let mut queue = self.queue();
+        match ready(&mut queue) {
+            Some(value) => Poll::Ready(value),
+            None => {
+                queue.listen(who, cx.waker());
+                Poll::Pending
             }
-        })
-        .await
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -353,7 +359,7 @@ mod tests {
 
     async fn drain(outbox: &Outbox) -> (Vec<u8>, Taken) {
         let mut pieces = Pieces::default();
-        let taken = outbox.take(&mut pieces).await;
+        let taken = poll_fn(|cx| outbox.poll_take(cx, &mut pieces)).await;
         (pieces.copy_to_bytes(pieces.len()).to_vec(), taken)
     }
 
