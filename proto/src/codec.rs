@@ -146,22 +146,27 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
     /// # Errors
     /// [`FrameError`]. Nothing comes after that: what follows can't be trusted to be a frame.
     pub async fn next(&mut self) -> Option<Result<T, FrameError>> {
-        if self.has_failed {
-            return None;
-        }
-        let next = self.try_next().await.transpose();
-        self.has_failed = matches!(next, Some(Err(_)));
-        next
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    async fn try_next(&mut self) -> Result<Option<T>, FrameError> {
+    /// The same, for one who waits for several things.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, FrameError>>> {
+        if self.has_failed {
+            return Poll::Ready(None);
+        }
+        let next = ready!(self.poll_frame(cx)).transpose();
+        self.has_failed = matches!(next, Some(Err(_)));
+        Poll::Ready(next)
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, FrameError>> {
         loop {
             if let Some(frame) = self.take()? {
-                return Ok(Some(frame));
+                return Poll::Ready(Ok(Some(frame)));
             }
-            match poll_fn(|cx| self.poll_read(cx)).await.map_err(FrameError::Io)? {
-                0 if self.bytes.is_empty() => return Ok(None),
-                0 => return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
+            match ready!(self.poll_read(cx)).map_err(FrameError::Io)? {
+                0 if self.bytes.is_empty() => return Poll::Ready(Ok(None)),
+                0 => return Poll::Ready(Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into()))),
                 _ => {}
             }
         }

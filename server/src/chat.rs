@@ -90,7 +90,7 @@ impl Chat {
             Input::Ask { connection, tag, request } => {
                 let Some(seat) = self.seats.get_mut(&connection) else { return };
                 if seat.must_wait(&request) {
-                    seat.waiting.push_back((tag, request));
+                    seat.wait(tag, request);
                     self.load += 1;
                 } else {
                     self.ask(connection, tag, request, now, out);
@@ -302,7 +302,7 @@ impl Chat {
 
     fn gone(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
         let Some(seat) = self.seats.remove(&connection) else { return };
-        self.load = self.load.saturating_sub(seat.waiting.len());
+        self.load = self.load.saturating_sub(seat.waiting());
         if let Stage::In(session) = seat.stage {
             self.let_go(session, connection, now, out);
         }

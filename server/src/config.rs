@@ -45,7 +45,7 @@ pub const LISTEN_BACKLOG: u32 = 65_535;
 pub const FDS_RESERVED: usize = 128;
 
 /// Connections that are being told, at the same time, that the server is full; more are closed without a word.
-pub const TURNED_AWAY_MAX: usize = 64;
+pub const TURNED_AWAY_MAX: u32 = 64;
 
 /// How long `accept` rests after an error that does not go away by itself, such as no more file descriptors.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -40,7 +40,7 @@ pub(crate) struct Common {
 /// What one connection is and knows.
 pub(crate) struct Connection {
     id: ConnectionId,
-    peer: SocketAddr,
+    peer: Box<SocketAddr>,
     outbox: Outbox,
     common: Arc<Common>,
 }
@@ -89,21 +89,21 @@ impl Connection {
     /// A connection to this peer.
     pub(crate) fn new(id: ConnectionId, peer: SocketAddr, common: Arc<Common>) -> Connection {
         let outbox = Outbox::new(Arc::clone(&common.bounds));
-        Connection { id, peer, outbox, common }
+        Connection { id, peer: Box::new(peer), outbox, common }
     }
 
     /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever happens. What permits it is
     /// given back then.
-    #[expect(clippy::manual_async_fn, reason = "an async function would keep what it is called with twice")]
     pub(crate) fn live<S: AsyncRead + AsyncWrite>(
         self,
-        read: ReadHalf<S>,
-        write: WriteHalf<S>,
+        stream: S,
         permit: Option<OwnedSemaphorePermit>,
     ) -> impl Future<Output = ()> {
+        let (read, mut write) = io::split(stream);
+        let mut reader = FrameReader::new(read, HELLO_FRAME_BYTES_MAX);
         async move {
             // A bug that one peer hits must not take the others down.
-            if AssertUnwindSafe(self.run(read, write)).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(self.run(&mut reader, &mut write)).catch_unwind().await.is_err() {
                 error!(connection = %self, "this connection's task panicked");
             }
             let gone = Message::Input(Input::Gone { connection: self.id });
@@ -113,25 +113,23 @@ impl Connection {
         }
     }
 
-    async fn run<S: AsyncRead + AsyncWrite>(&self, read: ReadHalf<S>, write: WriteHalf<S>) {
-        let mut reader: Reader<S> = FrameReader::new(read, HELLO_FRAME_BYTES_MAX);
+    async fn run<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>, write: &mut WriteHalf<S>) {
         {
-            let writing = self.write(write);
-            tokio::pin!(writing);
-            tokio::select! {
-                biased;
-                () = &mut writing => {}
-                end = self.read(&mut reader) => {
-                    debug!(connection = %self, ?end, "closing");
-                    match end {
-                        End::Close(reason) => self.outbox.close(Some(reason)),
-                        End::Gone | End::Closed => self.outbox.close(None),
-                    }
-                    writing.await;
+            let (mut writing, mut reading) = (pin!(self.write(write)), pin!(self.read(reader)));
+            let end = poll_fn(|cx| match writing.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => reading.as_mut().poll(cx).map(Some),
+            });
+            if let Some(end) = end.await {
+                debug!(connection = %self, ?end, "closing");
+                match end {
+                    End::Close(reason) => self.outbox.close(Some(reason)),
+                    End::Gone | End::Closed => self.outbox.close(None),
                 }
+                writing.await;
             }
         }
-        Box::pin(self.linger(&mut reader)).await;
+        Box::pin(self.linger(reader)).await;
     }
 
     async fn read<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> End {
@@ -142,7 +140,7 @@ impl Connection {
         };
         if matches!(end, End::Gone) {
             // A peer may close its sending side and still want the answers to what it sent.
-            self.outbox.all_answered().await;
+            Box::pin(self.outbox.all_answered()).await;
         }
         end
     }
@@ -152,7 +150,7 @@ impl Connection {
         reader.set_limit(FRAME_BYTES_MAX);
         let mut after_list = false;
         loop {
-            let Some(frame) = reader.next().await else { return Ok(()) };
+            let Some(frame) = poll_fn(|cx| reader.poll_next(cx)).await else { return Ok(()) };
             let later = self.hand_in(frame?, &mut after_list)?;
             if let Some(later) = later {
                 later.await?;
@@ -194,7 +192,7 @@ impl Connection {
         self.outbox.ask(0).await.ok_or(End::Closed)?;
         self.common.door.send(Message::Knock(self.knock(tag, hello), self.outbox.clone())).await?;
         self.outbox.admitted().await.ok_or(End::Closed)?;
-        self.common.config.console.connected(self.peer);
+        self.common.config.console.connected(*self.peer);
         Ok(())
     }
 
@@ -212,12 +210,12 @@ impl Connection {
     }
 
     /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing any more.
-    async fn write<S: AsyncWrite>(&self, mut stream: WriteHalf<S>) {
+    async fn write<S: AsyncWrite>(&self, stream: &mut WriteHalf<S>) {
         loop {
-            let (rest, taken) = poll_fn(|cx| self.poll_write(cx, &mut stream)).await;
+            let (rest, taken) = poll_fn(|cx| self.poll_write(cx, stream)).await;
             let written = match rest {
                 Ok(None) => Ok(()),
-                Ok(Some(mut rest)) => Box::pin(self.write_in_time(&mut stream, &mut rest)).await,
+                Ok(Some(mut rest)) => Box::pin(self.write_in_time(stream, &mut rest)).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = written {

@@ -10,7 +10,6 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::chat::effect::ConnectionId;
@@ -36,18 +35,18 @@ pub(crate) struct Listener {
     common: Arc<Common>,
     permits: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
-    connections: TaskTracker,
+    connections_max: u32,
 }
 
 impl Listener {
     pub(crate) fn new(door: Door, config: Config, shutdown: CancellationToken) -> Listener {
-        let permits = config.connections_max.min(Semaphore::MAX_PERMITS);
+        let connections_max = u32::try_from(config.connections_max).unwrap_or(u32::MAX);
         let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         Listener {
             common: Arc::new(Common { door, config, bounds, shutdown }),
-            permits: Arc::new(Semaphore::new(permits)),
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
-            connections: TaskTracker::new(),
+            permits: Arc::new(Semaphore::new(connections_max as usize)),
+            connections_max,
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX as usize)),
         }
     }
 
@@ -79,9 +78,14 @@ impl Listener {
 
     /// Waits for all connections to end, as long as the configuration says.
     pub(crate) async fn wait_for_connections(&self) {
-        self.connections.close();
-        if time::timeout(self.common.config.shutdown_deadline, self.connections.wait()).await.is_err() {
-            warn!(connections = self.connections.len(), "some connections did not end in time");
+        let gone = async {
+            // They are never closed, so what was given is given back.
+            let _ = self.permits.acquire_many(self.connections_max).await;
+            let _ = self.turned_away.acquire_many(TURNED_AWAY_MAX).await;
+        };
+        if time::timeout(self.common.config.shutdown_deadline, gone).await.is_err() {
+            let connections = self.connections_max as usize - self.permits.available_permits();
+            warn!(connections, "some connections did not end in time");
         }
     }
 
@@ -92,15 +96,14 @@ impl Listener {
             return self.turn_away(stream, peer);
         };
         let connection = Connection::new(id, peer, Arc::clone(&self.common));
-        let (read, write) = tokio::io::split(stream);
-        self.connections.spawn(connection.live(read, write, Some(permit)));
+        tokio::spawn(connection.live(stream, Some(permit)));
     }
 
     fn turn_away(&self, mut stream: TcpStream, peer: SocketAddr) {
         debug!(%peer, "turned away: the server is full");
         let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
         let deadline = self.common.config.linger_deadline;
-        self.connections.spawn(async move {
+        tokio::spawn(async move {
             let farewell = async {
                 let frame = outbox::closing(CloseReason::ServerFull).ok()?;
                 stream.write_all(&frame).await.ok()?;
@@ -136,7 +139,7 @@ mod tests {
     use crate::log::{Base, Batches, Log, LogError, MemoryLog};
 
     /// What the task of a connection takes, whatever goes on in it, in bytes.
-    const LIFE_BYTES_MAX: usize = 448;
+    const LIFE_BYTES_MAX: usize = 392;
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
@@ -273,8 +276,7 @@ mod tests {
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let connection = Connection::new(ConnectionId(number), PEER, Arc::clone(&listener.common));
-        let (read, write) = tokio::io::split(stream);
-        tokio::spawn(connection.live(read, write, None))
+        tokio::spawn(connection.live(stream, None))
     }
 
     #[tokio::test]
@@ -282,9 +284,8 @@ mod tests {
         let listener = listener(Config::default());
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
-        let (read, write) = tokio::io::split(stream);
         let connection = Connection::new(ConnectionId(1), PEER, Arc::clone(&listener.common));
-        let life = connection.live(read, write, None);
+        let life = connection.live(stream, None);
         assert!(
             size_of_val(&life) <= LIFE_BYTES_MAX,
             "{} bytes for the life of a connection",

@@ -16,8 +16,9 @@ pub(super) struct Seat {
     /// Whether something is being looked up for it.
     pub(super) is_reading: bool,
     /// Requests that wait for these, in their order. Bounded: a connection stops reading when
-    /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered.
-    pub(super) waiting: VecDeque<(Tag, Request)>,
+    /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered. Mostly none do.
+    #[expect(clippy::box_collection, reason = "nothing is smaller than an empty queue")]
+    waiting: Option<Box<VecDeque<(Tag, Request)>>>,
 }
 
 /// How far a connection has come.
@@ -45,7 +46,7 @@ pub(super) struct Knock {
 impl Seat {
     /// A connection whose arrival is about to be proposed.
     pub(super) fn new(stage: Stage) -> Seat {
-        Seat { stage, under_way: 0, is_reading: false, waiting: VecDeque::new() }
+        Seat { stage, under_way: 0, is_reading: false, waiting: None }
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
@@ -53,14 +54,27 @@ impl Seat {
     pub(super) fn must_wait(&self, request: &Request) -> bool {
         let knocking = matches!(self.stage, Stage::Knocking(_));
         let blocked = self.is_reading || (self.under_way > 0 && is_question(request));
-        knocking || blocked || !self.waiting.is_empty()
+        knocking || blocked || self.waiting.is_some()
+    }
+
+    /// Lets a request wait.
+    pub(super) fn wait(&mut self, tag: Tag, request: Request) {
+        self.waiting.get_or_insert_default().push_back((tag, request));
+    }
+
+    /// How many requests wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
     /// Takes out the next request that need not wait any longer.
     pub(super) fn next_ready(&mut self) -> Option<(Tag, Request)> {
-        let asks = self.waiting.front().is_some_and(|(_, request)| is_question(request));
+        let waiting = self.waiting.as_mut()?;
+        let asks = waiting.front().is_some_and(|(_, request)| is_question(request));
         let blocked = self.is_reading || (self.under_way > 0 && asks);
-        if blocked { None } else { self.waiting.pop_front() }
+        let next = if blocked { None } else { waiting.pop_front() };
+        self.waiting.take_if(|waiting| waiting.is_empty());
+        next
     }
 }
 

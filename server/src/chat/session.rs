@@ -106,42 +106,40 @@ pub(crate) enum Worth {
     Ties,
 }
 
-/// A session's latest deeds that took effect, newest last: what a repeat is answered from. Many only listen: then it is
-/// nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Done(Option<Box<Deeds>>);
-
+/// A session's latest deeds that took effect, newest last: what a repeat is answered from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Deeds {
+pub(crate) struct Done {
     posts: Posts,
     verbs: VecDeque<Deeded>,
 }
 
-impl Serialize for Done {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
-            Some(deeds) => deeds.serialize(serializer),
-            None => Deeds::default().serialize(serializer),
-        }
-    }
-}
+/// Posts, known by their ids. Many people only listen: then it is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Posts(Option<Box<Known>>);
 
-impl<'de> Deserialize<'de> for Done {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Done, D::Error> {
-        let deeds = Deeds::deserialize(deserializer)?;
-        let is_nothing = deeds.posts.is_empty() && deeds.verbs.is_empty();
-        Ok(Done((!is_nothing).then(|| Box::new(deeds))))
-    }
-}
-
-/// Posts, known by their ids. Of each the parts stand in a queue of their own, because every new post is looked for among
-/// all of them.
+/// Of each post the parts stand in a queue of their own, because every new one is looked for among all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Posts {
+struct Known {
     /// A part of each id.
     marks: VecDeque<u32>,
     ids: VecDeque<PostId>,
     facts: VecDeque<(Seq, UnixMillis)>,
+}
+
+impl Serialize for Posts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(known) => known.serialize(serializer),
+            None => Known::default().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Posts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Posts, D::Error> {
+        let known = Known::deserialize(deserializer)?;
+        Ok(Posts((!known.ids.is_empty()).then(|| Box::new(known))))
+    }
 }
 
 /// A deed about a group, known by its request's tag.
@@ -168,45 +166,45 @@ pub(crate) enum Verb {
 impl Done {
     /// Remembers a post.
     pub(crate) fn posted(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
-        self.0.get_or_insert_default().posts.push(id, seq, at);
+        self.posts.0.get_or_insert_default().push(id, seq, at);
     }
 
     /// Remembers what a request did to a group.
     pub(crate) fn did(&mut self, tag: Tag, verb: Verb, group: GroupId, seq: Option<Seq>) {
-        let verbs = &mut self.0.get_or_insert_default().verbs;
-        if verbs.len() == DEEDS_REMEMBERED_MAX {
-            verbs.pop_front();
+        if self.verbs.len() == DEEDS_REMEMBERED_MAX {
+            self.verbs.pop_front();
         }
-        verbs.push_back(Deeded { tag, verb, group, seq });
+        if self.verbs.is_empty() {
+            // Many do one thing, and then they listen.
+            self.verbs.reserve_exact(1);
+        }
+        self.verbs.push_back(Deeded { tag, verb, group, seq });
     }
 
     /// The post with this id.
     pub(crate) fn post(&self, id: PostId) -> Option<(Seq, UnixMillis)> {
-        let posts = &self.0.as_ref()?.posts;
-        posts.facts.get(posts.position(id)?).copied()
+        let known = self.posts.0.as_ref()?;
+        known.facts.get(known.position(id)?).copied()
+    }
+
+    /// Whether there is no post.
+    pub(crate) fn has_no_posts(&self) -> bool {
+        self.posts.0.is_none()
     }
 
     /// What came of this request to do this to this group, if it was here: when it took effect, or that it was refused.
     pub(crate) fn verb(&self, tag: Tag, verb: Verb, group: GroupId) -> Option<Option<Seq>> {
         let same = |deed: &&Deeded| (deed.tag, deed.verb, deed.group) == (tag, verb, group);
-        self.0.as_ref()?.verbs.iter().rev().find(same).map(|deed| deed.seq)
+        self.verbs.iter().rev().find(same).map(|deed| deed.seq)
     }
 
     /// The next stay's tags begin anew. The posts stay known.
     pub(crate) fn forget_verbs(&mut self) {
-        if let Some(deeds) = &mut self.0 {
-            deeds.verbs = VecDeque::new();
-        }
-        self.0.take_if(|deeds| deeds.posts.is_empty());
-    }
-
-    /// Whether there are no posts.
-    pub(crate) fn has_no_posts(&self) -> bool {
-        self.0.as_ref().is_none_or(|deeds| deeds.posts.is_empty())
+        self.verbs = VecDeque::new();
     }
 }
 
-impl Posts {
+impl Known {
     fn push(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
         if self.ids.len() == DEEDS_REMEMBERED_MAX {
             self.marks.pop_front();
@@ -229,10 +227,6 @@ impl Posts {
             return None;
         }
         self.ids.iter().position(|known| *known == id)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.ids.is_empty()
     }
 }
 

@@ -14,9 +14,15 @@ const SHARED_BYTES_MIN: usize = 4 * 1024;
 /// Whole frames, length prefixes included.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
-    /// Mostly there is one, or none.
-    front: Option<Piece>,
-    more: VecDeque<Piece>,
+    /// Mostly there is one, or none. Empty, when there is none.
+    front: Bytes,
+    /// The others, while there are any.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    pieces: VecDeque<Piece>,
     bytes: usize,
 }
 
@@ -36,58 +42,73 @@ impl Deref for Piece {
     }
 }
 
+impl From<Piece> for Bytes {
+    fn from(piece: Piece) -> Bytes {
+        match piece {
+            Piece::Shared(bytes) => bytes,
+            Piece::Own(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl More {
+    fn push(&mut self, piece: Piece) {
+        self.bytes += piece.len();
+        self.pieces.push_back(piece);
+    }
+}
+
 impl Pieces {
     /// How many bytes.
     pub(crate) fn len(&self) -> usize {
-        self.bytes
+        self.front.len() + self.more.as_ref().map_or(0, |more| more.bytes)
     }
 
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes == 0
+        self.front.is_empty()
     }
 
     /// Everything, when it is one piece.
     pub(crate) fn as_one(&self) -> Option<&[u8]> {
-        self.front.as_deref().filter(|_| self.more.is_empty())
+        self.more.is_none().then_some(&self.front)
     }
 
     /// Puts in what others get, too.
     pub(crate) fn share(&mut self, bytes: &Bytes) {
-        if self.is_empty() || bytes.len() >= SHARED_BYTES_MIN {
-            self.push(Piece::Shared(bytes.clone()));
-        } else {
+        if self.is_empty() {
+            self.front = bytes.clone();
+        } else if bytes.len() < SHARED_BYTES_MIN {
             self.copy(bytes);
+        } else {
+            self.more.get_or_insert_default().push(Piece::Shared(bytes.clone()));
         }
     }
 
     /// Puts in a copy.
     pub(crate) fn copy(&mut self, bytes: &[u8]) {
-        let last = self.more.back_mut().or(self.front.as_mut());
-        match last {
+        if self.is_empty() {
+            self.front = Bytes::copy_from_slice(bytes);
+            return;
+        }
+        let more = self.more.get_or_insert_default();
+        match more.pieces.back_mut() {
             Some(Piece::Own(last)) => {
                 last.extend_from_slice(bytes);
-                self.bytes += bytes.len();
+                more.bytes += bytes.len();
             }
-            Some(last) if last.len() < SHARED_BYTES_MIN => {
-                *last = Piece::Own([last, bytes].concat());
-                self.bytes += bytes.len();
-            }
-            _ => self.push(Piece::Own(bytes.to_vec())),
+            _ => more.push(Piece::Own(bytes.to_vec())),
         }
     }
 
     /// Puts in all of the others, which are then gone from there.
-    pub(crate) fn append(&mut self, mut others: Pieces) {
-        others.front.take().into_iter().chain(others.more).for_each(|piece| self.push(piece));
-    }
-
-    fn push(&mut self, piece: Piece) {
-        self.bytes += piece.len();
-        if self.front.is_none() {
-            self.front = Some(piece);
-        } else {
-            self.more.push_back(piece);
+    pub(crate) fn append(&mut self, others: Pieces) {
+        if self.is_empty() {
+            *self = others;
+        } else if !others.is_empty() {
+            let more = self.more.get_or_insert_default();
+            more.push(Piece::Shared(others.front));
+            others.more.into_iter().flat_map(|others| others.pieces).for_each(|piece| more.push(piece));
         }
     }
 }
@@ -95,31 +116,40 @@ impl Pieces {
 /// How they are written: from the front, and taken out as they go.
 impl Buf for Pieces {
     fn remaining(&self) -> usize {
-        self.bytes
+        self.len()
     }
 
     fn chunk(&self) -> &[u8] {
-        self.front.as_deref().unwrap_or_default()
+        &self.front
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let pieces = self.front.iter().chain(&self.more);
-        slices.iter_mut().zip(pieces).map(|(slice, piece)| *slice = IoSlice::new(piece)).count()
+        let front = (!self.is_empty()).then_some(&*self.front);
+        let more = self.more.iter().flat_map(|more| &more.pieces).map(|piece| &**piece);
+        slices
+            .iter_mut()
+            .zip(front.into_iter().chain(more))
+            .map(|(slice, piece)| *slice = IoSlice::new(piece))
+            .count()
     }
 
     fn advance(&mut self, mut count: usize) {
-        self.bytes -= count;
-        while let Some(front) = &mut self.front {
-            if count < front.len() {
-                match front {
-                    Piece::Shared(bytes) => bytes.advance(count),
-                    Piece::Own(bytes) => drop(bytes.drain(..count)),
-                }
-                return;
-            }
-            count -= front.len();
-            self.front = self.more.pop_front();
+        while count >= self.front.len() && !self.front.is_empty() {
+            count -= self.front.len();
+            self.front = self.next().map(Bytes::from).unwrap_or_default();
         }
+        self.front.advance(count);
+    }
+}
+
+impl Pieces {
+    /// Takes out the one behind the front.
+    fn next(&mut self) -> Option<Piece> {
+        let more = self.more.as_mut()?;
+        let piece = more.pieces.pop_front();
+        more.bytes -= piece.as_ref().map_or(0, |piece| piece.len());
+        self.more.take_if(|more| more.pieces.is_empty());
+        piece
     }
 }
 
@@ -128,7 +158,9 @@ mod tests {
     use super::*;
 
     fn all(pieces: &Pieces) -> Vec<u8> {
-        pieces.front.iter().chain(&pieces.more).flat_map(|piece| piece.to_vec()).collect()
+        let mut slices = [IoSlice::new(&[]); 9];
+        let count = pieces.chunks_vectored(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
     }
 
     #[test]
@@ -139,13 +171,12 @@ mod tests {
         assert_eq!(pieces.as_one().map(<[u8]>::as_ptr), Some(short.as_ptr()), "shared");
         pieces.copy(b", own, ");
         pieces.share(&short);
-        assert_eq!(pieces.as_one(), Some(&b"short, own, short"[..]));
         pieces.share(&long);
         pieces.copy(b"own");
         assert_eq!(pieces.as_one(), None);
         let mut slices = [IoSlice::new(&[]); 9];
-        assert_eq!(pieces.chunks_vectored(&mut slices), 3);
-        assert_eq!(slices[1].as_ptr(), long.as_ptr(), "shared");
+        assert_eq!(pieces.chunks_vectored(&mut slices), 4, "what is short is together, behind the front");
+        assert_eq!(slices[2].as_ptr(), long.as_ptr(), "shared");
         assert_eq!(all(&pieces), [b"short, own, short", &long[..], b"own"].concat());
         assert_eq!(pieces.len(), all(&pieces).len());
     }
