@@ -1,33 +1,29 @@
 //! One connection's life: the handshake, requests in, the outbox out, and the deadlines of all that.
 //!
-//! Reading and writing go on side by side in one task, so neither waits for the other: a peer that doesn't read its
-//! answers can't keep us from hearing it, and the other way round.
+//! What it does is here, piece by piece; in which order, and how it waits, is in [`life`].
 
 use std::fmt;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
-use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
+use chatroom_proto::codec::FrameError;
 use chatroom_proto::{
     ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag, Token,
 };
-use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
-use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::debug;
 
 use crate::chat::effect::{Address, ConnectionId, Credential, Input, TokenDigest};
-use crate::config::{Config, LINGER_BYTES_MAX};
+use crate::config::Config;
 use crate::dispatch::{Door, Message, Stopped};
-use crate::outbox::{Bounds, Outbox, Pieces, Taken};
+use crate::outbox::{Bounds, Outbox};
+
+mod life;
+
+pub(crate) use life::Life;
+use life::Rare;
 
 /// What all connections share.
 pub(crate) struct Common {
@@ -38,17 +34,18 @@ pub(crate) struct Common {
 }
 
 /// What one connection is and knows.
+#[derive(Clone)]
 pub(crate) struct Connection {
     id: ConnectionId,
-    peer: Box<SocketAddr>,
+    address: Address,
     outbox: Outbox,
     common: Arc<Common>,
 }
 
 /// Why reading has ended.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum End {
-    /// The peer closed its side, or the connection failed.
+    /// The peer closed its side, or the connection failed. It may still want the answers to what it sent.
     Gone,
     /// We close it, and say why.
     Close(CloseReason),
@@ -75,128 +72,44 @@ impl From<FrameError> for End {
     }
 }
 
-/// What a connection waits for in rare moments.
-type Later<'a> = Pin<Box<dyn Future<Output = Result<(), End>> + Send + 'a>>;
-
-/// What is left to be written, after as much as could be was.
-type Rest = io::Result<Option<Box<Pieces>>>;
-
-type Reader<S> = FrameReader<ReadHalf<S>, ClientFrame>;
-
-// What is kept across an await is kept for every connection, however silent. So whatever is needed in rare moments only, such
-// as a clock, is boxed, and its box is gone with the moment.
 impl Connection {
     /// A connection to this peer.
     pub(crate) fn new(id: ConnectionId, peer: SocketAddr, common: Arc<Common>) -> Connection {
         let outbox = Outbox::new(Arc::clone(&common.bounds));
-        Connection { id, peer: Box::new(peer), outbox, common }
+        Connection { id, address: Address(peer.to_string().into()), outbox, common }
     }
 
-    /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever happens. What permits it is
-    /// given back then.
-    pub(crate) fn live<S: AsyncRead + AsyncWrite>(
-        self,
-        stream: S,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> impl Future<Output = ()> {
-        let (read, mut write) = io::split(stream);
-        let mut reader = FrameReader::new(read, HELLO_FRAME_BYTES_MAX);
-        async move {
-            // A bug that one peer hits must not take the others down.
-            if AssertUnwindSafe(self.run(&mut reader, &mut write)).catch_unwind().await.is_err() {
-                error!(connection = %self, "this connection's task panicked");
+    /// Ends when no first frame is waited for any longer, and says why.
+    fn no_hello(&self) -> Rare<End> {
+        let common = Arc::clone(&self.common);
+        Box::pin(async move {
+            tokio::select! {
+                () = time::sleep(common.config.handshake_deadline) => End::Close(CloseReason::HandshakeTimeout),
+                () = common.shutdown.cancelled() => End::Close(CloseReason::Shutdown),
             }
-            let gone = Message::Input(Input::Gone { connection: self.id });
-            // When the dispatch task has stopped, there is nobody left to tell.
-            let _ = Box::pin(self.common.door.send(gone)).await;
-            drop(permit);
-        }
+        })
     }
 
-    async fn run<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>, write: &mut WriteHalf<S>) {
-        {
-            let (mut writing, mut reading) = (pin!(self.write(write)), pin!(self.read(reader)));
-            let end = poll_fn(|cx| match writing.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => reading.as_mut().poll(cx).map(Some),
-            });
-            if let Some(end) = end.await {
-                debug!(connection = %self, ?end, "closing");
-                match end {
-                    End::Close(reason) => self.outbox.close(Some(reason)),
-                    End::Gone | End::Closed => self.outbox.close(None),
-                }
-                writing.await;
-            }
-        }
-        Box::pin(self.linger(reader)).await;
-    }
-
-    async fn read<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> End {
-        let welcomed = Box::pin(self.shake_hands(reader)).await;
-        let end = match welcomed {
-            Ok(()) => self.read_requests(reader).await.err().unwrap_or(End::Gone),
-            Err(end) => end,
-        };
-        if matches!(end, End::Gone) {
-            // A peer may close its sending side and still want the answers to what it sent.
-            Box::pin(self.outbox.all_answered()).await;
-        }
-        end
-    }
-
-    /// Reads until the peer has nothing more to say (`Ok`) or there is a reason to close.
-    async fn read_requests<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> Result<(), End> {
-        reader.set_limit(FRAME_BYTES_MAX);
-        let mut after_list = false;
-        loop {
-            let Some(frame) = poll_fn(|cx| reader.poll_next(cx)).await else { return Ok(()) };
-            let later = self.hand_in(frame?, &mut after_list)?;
-            if let Some(later) = later {
-                later.await?;
-            }
-        }
-    }
-
-    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room.
-    fn hand_in(&self, frame: ClientFrame, after_list: &mut bool) -> Result<Option<Later<'_>>, End> {
+    /// Asks for the client of the first frame to be let in, and ends when it was.
+    fn knock(&self, frame: ClientFrame) -> Result<Rare<Result<(), End>>, End> {
         let ClientFrame { tag, request } = frame;
-        // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
-        // up takes a while, too: nothing may wait behind it where waiting requests count for all.
-        let asks = if *after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
-        *after_list = is_list(&request);
-        let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
-        let Common { door, .. } = &*self.common;
-        if !self.outbox.try_ask(asks).ok_or(End::Closed)? {
-            return Ok(Some(Box::pin(async move {
-                self.outbox.ask(asks).await.ok_or(End::Closed)?;
-                Ok(door.send(ask).await?)
-            })));
-        }
-        let no_room = door.try_send(ask)?;
-        Ok(no_room.map(|ask| -> Later<'_> { Box::pin(async move { Ok(door.send(ask).await?) }) }))
-    }
-
-    /// Ends when the client was let in.
-    async fn shake_hands<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) -> Result<(), End> {
-        let first = tokio::select! {
-            first = time::timeout(self.common.config.handshake_deadline, reader.next()) => first,
-            () = self.common.shutdown.cancelled() => return Err(End::Close(CloseReason::Shutdown)),
-        };
-        let first = first.map_err(|_| End::Close(CloseReason::HandshakeTimeout))?;
-        let ClientFrame { tag, request } = first.ok_or(End::Gone)??;
         let Request::Hello(hello) = request else {
             return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected)));
         };
         debug!(connection = %self, name = %hello.name, "knocking");
-        self.outbox.ask(0).await.ok_or(End::Closed)?;
-        self.common.door.send(Message::Knock(self.knock(tag, hello), self.outbox.clone())).await?;
-        self.outbox.admitted().await.ok_or(End::Closed)?;
-        self.common.config.console.connected(*self.peer);
-        Ok(())
+        let knock = Message::Knock(self.introduce(tag, hello), self.outbox.clone());
+        let connection = self.clone();
+        Ok(Box::pin(async move {
+            let Connection { address, outbox, common, .. } = connection;
+            outbox.ask(0).await.ok_or(End::Closed)?;
+            common.door.send(knock).await?;
+            outbox.admitted().await.ok_or(End::Closed)?;
+            common.config.console.connected(&address.0);
+            Ok(())
+        }))
     }
 
-    fn knock(&self, tag: Tag, hello: Hello) -> Input {
+    fn introduce(&self, tag: Tag, hello: Hello) -> Input {
         let presented = match &hello.proof {
             Proof::Resume(token) => Some(digest(token)),
             Proof::Open | Proof::Password(_) => None,
@@ -205,120 +118,66 @@ impl Connection {
         getrandom::fill(&mut secret).expect("the system has random bytes");
         let token = Token(secret);
         let fresh = Credential { digest: digest(&token), token };
-        let address = Address(self.peer.to_string().into());
-        Input::Knock { connection: self.id, tag, hello, presented, fresh, address }
+        Input::Knock { connection: self.id, tag, hello, presented, fresh, address: self.address.clone() }
     }
 
-    /// Writes what the outbox holds until it is closed and empty, or the peer takes nothing any more.
-    async fn write<S: AsyncWrite>(&self, stream: &mut WriteHalf<S>) {
-        loop {
-            let (rest, taken) = poll_fn(|cx| self.poll_write(cx, stream)).await;
-            let written = match rest {
-                Ok(None) => Ok(()),
-                Ok(Some(mut rest)) => Box::pin(self.write_in_time(stream, &mut rest)).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = written {
-                debug!(connection = %self, %error, "can't be written to");
-                return self.outbox.close(None);
-            }
-            if taken == Taken::Last {
-                // The peer sees the end of the stream after our last frame. If it can't, it is gone already.
-                let _ = Box::pin(time::timeout(self.common.config.linger_deadline, stream.shutdown())).await;
-                return;
-            }
-        }
-    }
-
-    /// Writes what comes as long as it is taken at once, as it is nearly always. Ready with what was not, or when no more
-    /// comes.
-    fn poll_write<S: AsyncWrite>(
+    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room. The request
+    /// before may have been for a list.
+    fn hand_in(
         &self,
-        cx: &mut Context<'_>,
-        stream: &mut WriteHalf<S>,
-    ) -> Poll<(Rest, Taken)> {
-        let mut frames = Pieces::default();
-        loop {
-            let taken = ready!(self.outbox.poll_take(cx, &mut frames));
-            let rest = match write_now(stream, &mut frames) {
-                Ok(true) if taken == Taken::More => continue,
-                Ok(is_done) => Ok((!is_done).then(|| Box::new(frames))),
-                Err(error) => Err(error),
-            };
-            return Poll::Ready((rest, taken));
-        }
-    }
-
-    /// Writes on as the peer takes it. One who takes nothing for a while is given up; and one who takes a byte now and then
-    /// can't hold us for ever once the outbox was closed.
-    async fn write_in_time<S: AsyncWrite>(
-        &self,
-        stream: &mut WriteHalf<S>,
-        frames: &mut Pieces,
-    ) -> io::Result<()> {
-        let closed_for_long = async {
-            self.outbox.closed().await;
-            time::sleep(self.common.config.flush_deadline).await;
-        };
-        tokio::select! {
-            written = self.write_all(stream, frames) => written,
-            () = closed_for_long => Err(io::ErrorKind::TimedOut.into()),
-        }
-    }
-
-    async fn write_all<S: AsyncWrite>(
-        &self,
-        stream: &mut WriteHalf<S>,
-        frames: &mut Pieces,
-    ) -> io::Result<()> {
-        let deadline = self.common.config.write_deadline;
-        while !frames.is_empty() {
-            if time::timeout(deadline, stream.write_buf(frames)).await?? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+        frame: ClientFrame,
+        after_list: &mut bool,
+    ) -> Result<Option<Rare<Result<(), End>>>, End> {
+        let ClientFrame { tag, request } = frame;
+        // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
+        // up takes a while, too: nothing may wait behind it where waiting requests count for all.
+        let asks = if *after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
+        *after_list = is_list(&request);
+        let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
+        let may_ask = self.outbox.try_ask(asks).ok_or(End::Closed)?;
+        let ask = if may_ask { self.common.door.try_send(ask)? } else { Some(ask) };
+        let Some(ask) = ask else { return Ok(None) };
+        let (outbox, common) = (self.outbox.clone(), Arc::clone(&self.common));
+        Ok(Some(Box::pin(async move {
+            if !may_ask {
+                outbox.ask(asks).await.ok_or(End::Closed)?;
             }
-        }
-        time::timeout(deadline, stream.flush()).await?
+            Ok(common.door.send(ask).await?)
+        })))
     }
 
-    /// Reads on for a moment and throws it away. The kernel answers unread bytes on a closed socket with a reset, which
-    /// can overtake our last frame.
-    async fn linger<S: AsyncRead + AsyncWrite>(&self, reader: &mut Reader<S>) {
-        let unread = async {
-            let mut left = LINGER_BYTES_MAX;
-            let mut scratch = [0; 1024];
-            while let Ok(read @ 1..) = reader.stream_mut().read(&mut scratch).await {
-                left = left.saturating_sub(read);
-                if left == 0 {
-                    return;
-                }
-            }
-        };
-        let _ = time::timeout(self.common.config.linger_deadline, unread).await;
+    /// Ends when the peer has all answers.
+    fn all_answered(&self) -> Rare<Result<(), End>> {
+        let outbox = self.outbox.clone();
+        Box::pin(async move {
+            outbox.all_answered().await;
+            Err(End::Closed)
+        })
+    }
+
+    /// Takes nothing in any more, and has the peer told why, unless it knows.
+    fn close(&self, end: End) {
+        debug!(connection = %self, ?end, "closing");
+        self.outbox.close(match end {
+            End::Close(reason) => Some(reason),
+            End::Gone | End::Closed => None,
+        });
+    }
+
+    /// Lets the dispatch task know that it is no more.
+    fn leave(&self) -> Rare<()> {
+        let (common, gone) = (Arc::clone(&self.common), Message::Input(Input::Gone { connection: self.id }));
+        Box::pin(async move {
+            // When the dispatch task has stopped, there is nobody left to tell.
+            let _ = common.door.send(gone).await;
+        })
     }
 }
 
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} from {}", self.id.0, self.peer)
+        write!(f, "{} from {}", self.id.0, self.address)
     }
-}
-
-/// Writes what is taken without a wait. Whether that was everything; if not, what is left may be nothing but a flush.
-fn write_now<S: AsyncWrite>(stream: &mut WriteHalf<S>, frames: &mut Pieces) -> io::Result<bool> {
-    if !frames.is_empty() {
-        let written = match frames.as_one() {
-            Some(one) => {
-                let written = stream.write(one).now_or_never().transpose()?;
-                frames.advance(written.unwrap_or(0));
-                written
-            }
-            None => stream.write_buf(frames).now_or_never().transpose()?,
-        };
-        if written == Some(0) {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-    }
-    Ok(frames.is_empty() && stream.flush().now_or_never().transpose()?.is_some())
 }
 
 /// Whether the answer is a page.

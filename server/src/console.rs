@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 use tracing_appender::non_blocking::NonBlocking;
@@ -26,9 +25,11 @@ impl Console {
         self.say(format_args!("Server is listening!"));
     }
 
-    /// A client was let in.
-    pub fn connected(&self, peer: SocketAddr) {
-        self.say(format_args!("Connected with ('{}', {})", peer.ip(), peer.port()));
+    /// A client was let in that comes from this address, an IP address and a port as text.
+    pub fn connected(&self, address: &str) {
+        let (ip, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+        let ip = ip.trim_matches(['[', ']']);
+        self.say(format_args!("Connected with ('{ip}', {port})"));
     }
 
     fn say(&self, line: fmt::Arguments<'_>) {
