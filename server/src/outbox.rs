@@ -63,13 +63,11 @@ impl Bounds {
 struct Queue {
     frames: Pieces,
     /// What goes out before these, while they are held until the client has caught up.
-    first: Option<Box<Pieces>>,
+    first: Option<Box<CatchUp>>,
     /// How many bytes are being written.
     writing: usize,
     /// The connection's task, which waits for whatever changes.
     connection: Option<Waker>,
-    /// The task that sends what the client missed.
-    replay: Option<Waker>,
     /// Requests that were handed on and not answered yet.
     asks: u32,
     /// Whether the connection was let in.
@@ -77,6 +75,14 @@ struct Queue {
     closed: bool,
     /// Whether the task that puts in owes a [`Outbox::wake`].
     dirty: bool,
+}
+
+/// What a client missed, on its way.
+#[derive(Debug, Default)]
+struct CatchUp {
+    frames: Pieces,
+    /// The task that sends it.
+    task: Option<Waker>,
 }
 
 /// Who waits for a change. Each of them is one task at the most, so that one waker does for it.
@@ -107,7 +113,7 @@ pub enum Taken {
 
 impl Queue {
     fn waiting(&self) -> usize {
-        self.first.as_ref().map_or(0, |first| first.len()) + self.frames.len()
+        self.first.as_ref().map_or(0, |first| first.frames.len()) + self.frames.len()
     }
 
     fn ask(&mut self, asks: u32) -> Option<bool> {
@@ -121,16 +127,19 @@ impl Queue {
 
     /// Lets those who wait look again.
     fn wake(&self) {
-        for waker in [&self.connection, &self.replay].into_iter().flatten() {
+        let replay = self.first.as_ref().and_then(|first| first.task.as_ref());
+        for waker in self.connection.iter().chain(replay) {
             waker.wake_by_ref();
         }
     }
 
     /// From now on this task is woken.
     fn listen(&mut self, who: Who, task: &Waker) {
-        let waker = match who {
-            Who::Connection => &mut self.connection,
-            Who::Replay => &mut self.replay,
+        let waker = match (who, &mut self.first) {
+            (Who::Connection, _) => &mut self.connection,
+            (Who::Replay, Some(first)) => &mut first.task,
+            // What was held is not any more: nobody waits for that.
+            (Who::Replay, None) => return,
         };
         match waker {
             Some(known) if known.will_wake(task) => {}
@@ -206,14 +215,18 @@ impl Outbox {
 
     fn drop_queue(&self, queue: &mut Queue) {
         self.0.bounds.give_back(queue.waiting());
-        (queue.frames, queue.first) = (Pieces::default(), None);
+        queue.frames = Pieces::default();
+        // Its task would wait for ever for what is not there any more.
+        if let Some(task) = queue.first.take().and_then(|first| first.task) {
+            task.wake();
+        }
     }
 
     /// From now on what is put in waits behind what [`Outbox::catch_up`] puts in, until [`Outbox::go_live`].
     pub(crate) fn hold(&self) {
         let mut queue = self.queue();
         if !queue.closed {
-            queue.first = Some(Box::new(std::mem::take(&mut queue.frames)));
+            queue.first = Some(Box::new(CatchUp { frames: std::mem::take(&mut queue.frames), task: None }));
         }
     }
 
@@ -221,10 +234,10 @@ impl Outbox {
     pub(crate) async fn catch_up(&self, frames: &[u8]) -> Option<()> {
         let put = |queue: &mut Queue| {
             let Some(first) = queue.first.as_mut().filter(|_| !queue.closed) else { return Some(None) };
-            if !first.is_empty() {
+            if !first.frames.is_empty() {
                 return None;
             }
-            first.copy(frames);
+            first.frames.copy(frames);
             queue.wake();
             self.0.bounds.take(frames.len());
             Some(Some(()))
@@ -236,7 +249,7 @@ impl Outbox {
     pub(crate) fn go_live(&self) {
         let mut queue = self.queue();
         if let Some(first) = queue.first.take() {
-            let held = std::mem::replace(&mut queue.frames, *first);
+            let held = std::mem::replace(&mut queue.frames, first.frames);
             queue.frames.append(held);
         }
         queue.wake();
@@ -247,7 +260,7 @@ impl Outbox {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Pieces) -> Poll<Taken> {
         self.poll(cx, Who::Connection, |queue| {
             self.0.bounds.give_back(std::mem::take(&mut queue.writing));
-            let next = queue.first.as_deref_mut().unwrap_or(&mut queue.frames);
+            let next = queue.first.as_mut().map_or(&mut queue.frames, |first| &mut first.frames);
             if next.is_empty() && !queue.closed {
                 return None;
             }

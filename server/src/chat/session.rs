@@ -16,7 +16,7 @@ const DEEDS_REMEMBERED_MAX: usize = 2 * ASKS_UNANSWERED_MAX as usize;
 
 /// How many people a session's private conversations are followed with; the one that is silent for longest is
 /// forgotten, and its next post begins a new chain.
-pub(crate) const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
+const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 
 /// One person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +33,75 @@ pub(crate) struct Session {
     pub(crate) presence: Presence,
     /// Its groups in the order of joining.
     pub(crate) groups: Vec<Stake>,
-    /// The newest private post between this session and others.
-    pub(crate) private_heads: BTreeMap<SessionId, Seq>,
-    /// The newest private post between this session and anybody, however many there were since.
-    pub(crate) private_head: Seq,
+    /// Its private conversations.
+    pub(crate) private: Private,
     /// What it did lately.
     pub(crate) done: Done,
+}
+
+/// Private conversations. Many people have none: then it is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Private(Option<Box<Heads>>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Heads {
+    /// The newest post of each conversation.
+    each: BTreeMap<SessionId, Seq>,
+    /// The newest of all, however many conversations were forgotten since.
+    newest: Seq,
+}
+
+impl Private {
+    /// The newest post, with anybody.
+    pub(crate) fn newest(&self) -> Seq {
+        self.0.as_ref().map_or(Seq::ZERO, |heads| heads.newest)
+    }
+
+    /// The newest post with this one.
+    pub(crate) fn with(&self, peer: SessionId) -> Option<Seq> {
+        self.0.as_ref()?.each.get(&peer).copied()
+    }
+
+    /// Who there is a conversation with.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.0.iter().flat_map(|heads| heads.each.keys().copied())
+    }
+
+    /// There is a post with this one. If there are too many conversations, the one that is silent for longest is forgotten.
+    pub(crate) fn add(&mut self, peer: SessionId, seq: Seq) -> Option<SessionId> {
+        let heads = self.0.get_or_insert_default();
+        heads.each.insert(peer, seq);
+        heads.newest = seq;
+        if heads.each.len() <= PRIVATE_CONVERSATIONS_MAX {
+            return None;
+        }
+        let (&silent, _) = heads.each.iter().min_by_key(|(_, head)| **head)?;
+        heads.each.remove(&silent);
+        Some(silent)
+    }
+
+    /// Forgets a conversation.
+    pub(crate) fn forget(&mut self, peer: SessionId) {
+        if let Some(heads) = &mut self.0 {
+            heads.each.remove(&peer);
+        }
+    }
+}
+
+impl Serialize for Private {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(heads) => heads.serialize(serializer),
+            None => Heads::default().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Private {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Private, D::Error> {
+        let heads = Heads::deserialize(deserializer)?;
+        Ok(Private((heads.newest != Seq::ZERO).then(|| Box::new(heads))))
+    }
 }
 
 /// A membership.
@@ -85,7 +148,7 @@ impl Session {
     /// What it leaves behind.
     pub(crate) fn worth(&self) -> Worth {
         let joined = self.groups.iter().any(|stake| stake.group != GroupId::GENERAL);
-        if joined || !self.private_heads.is_empty() {
+        if joined || self.private.peers().next().is_some() {
             Worth::Ties
         } else if self.done.has_no_posts() {
             Worth::Nothing

@@ -237,7 +237,7 @@ impl World {
             (group.head > after.max(stake.since)).then_some((stake.group, stake.since))
         };
         let groups: Vec<_> = self.groups_of(session).filter_map(newer).collect();
-        let in_private = session.private_head > after;
+        let in_private = session.private.newest() > after;
         (in_private || !groups.is_empty()).then_some(Replay { reader: id, after, until: self.head, groups })
     }
 

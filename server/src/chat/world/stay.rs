@@ -1,12 +1,12 @@
 //! Who comes, goes, and comes back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMillis, UserName};
 
 use super::super::Limits;
 use super::super::effect::{Address, Audience, GroupId, Place, SessionId, TokenDigest};
-use super::super::session::{Done, Presence, Session, Stake, Worth};
+use super::super::session::{Done, Presence, Private, Session, Stake, Worth};
 use super::{Outcome, Verdict, World};
 
 impl World {
@@ -62,8 +62,7 @@ impl World {
             presence: Presence::Attached(place),
             // Many are in one group and stay there.
             groups: Vec::with_capacity(1),
-            private_heads: BTreeMap::new(),
-            private_head: Seq::ZERO,
+            private: Private::default(),
             done: Done::default(),
         };
         self.sessions.insert(id, Box::new(session));
@@ -228,9 +227,9 @@ impl World {
         if self.names.get(&key) == Some(&id) {
             self.names.remove(&key);
         }
-        for peer in session.private_heads.keys() {
-            if let Some(peer) = self.sessions.get_mut(peer) {
-                peer.private_heads.remove(&id);
+        for peer in session.private.peers() {
+            if let Some(peer) = self.sessions.get_mut(&peer) {
+                peer.private.forget(id);
             }
         }
     }

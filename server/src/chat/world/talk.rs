@@ -6,7 +6,7 @@ use chatroom_proto::{
 
 use super::super::effect::{Audience, Deed, GroupId, SessionId, Thread};
 use super::super::group::Group;
-use super::super::session::{PRIVATE_CONVERSATIONS_MAX, Presence, Session, Stake, Verb};
+use super::super::session::{Presence, Session, Stake, Verb};
 use super::{Outcome, Verdict, World, is_forgettable};
 
 /// Where a post goes.
@@ -162,18 +162,11 @@ impl World {
 
     /// Makes `seq` the newest private post between two sessions, and returns the one before it.
     fn link(&mut self, one: SessionId, other: SessionId, seq: Seq) -> Seq {
-        let before = self.sessions.get(&one).and_then(|session| session.private_heads.get(&other)).copied();
+        let before = self.sessions.get(&one).and_then(|session| session.private.with(other));
         for (id, peer) in [(one, other), (other, one)] {
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            session.private_heads.insert(peer, seq);
-            session.private_head = seq;
-            if session.private_heads.len() > PRIVATE_CONVERSATIONS_MAX
-                && let Some((&silent, _)) = session.private_heads.iter().min_by_key(|(_, head)| **head)
-            {
-                session.private_heads.remove(&silent);
-                if let Some(silent) = self.sessions.get_mut(&silent) {
-                    silent.private_heads.remove(&id);
-                }
+            let silent = self.sessions.get_mut(&id).and_then(|session| session.private.add(peer, seq));
+            if let Some(silent) = silent.and_then(|silent| self.sessions.get_mut(&silent)) {
+                silent.private.forget(id);
             }
         }
         before.unwrap_or(Seq::ZERO)
