@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -9,14 +10,18 @@ use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
+use tokio::time::Instant;
+
 use crate::subject::{Ask, Heard, Subject};
 
 /// After so long without a byte, what is missing counts as lost. It exists to fail, not to be reached.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many connections may wait for an answer at the same time while they get ready: fewer than fit into a queue of
-/// connections that nobody has accepted yet.
+/// How many answers may be waited for at the same time: fewer than connections fit into a queue that nobody has accepted yet.
 const UNANSWERED_MAX: usize = 512;
+
+/// How often everybody says something while others are waited for: after half a minute a server asks those who are silent.
+const ALIVE: Duration = Duration::from_secs(10);
 
 /// What is read from a socket in one go, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -30,6 +35,8 @@ pub(crate) struct Crowd {
     members: Vec<Member>,
     /// Of each member the beginning of a frame, where frames are read.
     parts: Vec<Vec<u8>>,
+    /// When everybody said something last.
+    alive: Instant,
 }
 
 struct Member {
@@ -42,13 +49,14 @@ impl Crowd {
     pub(crate) fn new() -> Crowd {
         let epoll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
         let (members, parts) = (Vec::new(), Vec::new());
-        Crowd { epoll, events: Vec::with_capacity(EVENTS), chunk: vec![0; READ_BYTES], members, parts }
+        let (events, chunk) = (Vec::with_capacity(EVENTS), vec![0; READ_BYTES]);
+        Crowd { epoll, events, chunk, members, parts, alive: Instant::now() }
     }
 
     /// So many who have said who they are, and were answered.
     pub(crate) fn arrive(subject: &dyn Subject, count: usize) -> Crowd {
         let mut crowd = Crowd::new();
-        crowd.ask_all(subject, count, |crowd, member| {
+        crowd.ask_all(subject, 0..count, |crowd, member| {
             crowd.connect(subject);
             subject.arrive(member)
         });
@@ -126,35 +134,59 @@ impl Crowd {
         came
     }
 
-    /// Lets so many members ask, and waits until everything is answered. Says how much else they heard meanwhile.
+    /// Lets these members ask, and waits until everything is answered. Says how much else was heard meanwhile.
     pub(crate) fn ask_all(
         &mut self,
         subject: &dyn Subject,
-        count: usize,
+        who: Range<usize>,
+        ask: impl FnMut(&mut Crowd, usize) -> Ask,
+    ) -> u64 {
+        self.ask_all_and_hear(subject, who, 0, ask)
+    }
+
+    /// The same, and waits until at least so much else was heard.
+    pub(crate) fn ask_all_and_hear(
+        &mut self,
+        subject: &dyn Subject,
+        mut who: Range<usize>,
+        news: u64,
         mut ask: impl FnMut(&mut Crowd, usize) -> Ask,
     ) -> u64 {
-        let (mut awaited, mut asked, mut done, mut others) = (vec![0; count], 0, 0, 0);
-        while done < count {
-            while asked < count && asked - done < UNANSWERED_MAX {
-                let Ask { bytes, answers } = ask(self, asked);
-                self.say(asked, &bytes);
-                awaited[asked] = answers;
-                done += usize::from(answers == 0);
-                asked += 1;
+        let mut unanswered = vec![0; who.end.max(self.members.len())];
+        let (mut missing, mut heard) = (0, 0);
+        loop {
+            while missing < UNANSWERED_MAX
+                && let Some(member) = who.next()
+            {
+                let Ask { bytes, answers } = ask(self, member);
+                self.say(member, &bytes);
+                unanswered[member] += answers;
+                missing += answers;
+            }
+            if who.is_empty() && missing == 0 && heard >= news {
+                return heard;
+            }
+            if self.alive.elapsed() >= ALIVE {
+                self.alive = Instant::now();
+                let ping = subject.ping();
+                for (member, unanswered) in unanswered.iter_mut().enumerate().take(self.members.len()) {
+                    self.say(member, &ping.bytes);
+                    *unanswered += ping.answers;
+                    missing += ping.answers;
+                }
             }
             let came = self.listen_to_frames(subject, |member, frame| {
                 if !subject.is_answer(frame) {
-                    others += 1;
+                    heard += 1;
                     return;
                 }
                 assert_eq!(subject.hear(frame), Heard::Answer);
-                assert!(awaited[member] > 0, "member {member} got an answer to nothing");
-                awaited[member] -= 1;
-                done += usize::from(awaited[member] == 0);
+                assert!(unanswered[member] > 0, "member {member} got an answer to nothing");
+                unanswered[member] -= 1;
+                missing -= 1;
             });
-            assert!(came || done == count, "{} of {count} wait for an answer in vain", asked - done);
+            assert!(came, "{missing} answers and {} of {news} tidings are lost", news.saturating_sub(heard));
         }
-        others
     }
 }
 

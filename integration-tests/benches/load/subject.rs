@@ -26,6 +26,8 @@ pub(crate) trait Subject {
     fn create(&self, room: u32) -> Ask;
     /// Takes the asker into a room.
     fn join(&self, room: u32) -> Ask;
+    /// Whether those who are in a room hear who joins it.
+    fn tells_of_joins(&self) -> bool;
     /// Changes nothing, and is answered.
     fn ping(&self) -> Ask;
     /// Says a message to everybody else in a room; it is answered once.

@@ -61,6 +61,10 @@ impl Subject for Chatroom {
         ask(&[(3 + 2 * room, Request::Join { group: group(&hall(room)) })])
     }
 
+    fn tells_of_joins(&self) -> bool {
+        true
+    }
+
     fn ping(&self) -> Ask {
         ask(&[(0, Request::Ping)])
     }

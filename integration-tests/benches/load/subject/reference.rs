@@ -61,6 +61,10 @@ impl Subject for Reference {
         Ask { bytes, answers: 1 }
     }
 
+    fn tells_of_joins(&self) -> bool {
+        false
+    }
+
     fn ping(&self) -> Ask {
         let mut bytes = Vec::new();
         say(b'P', &[], &mut bytes);
