@@ -31,7 +31,7 @@ const RUN_MAX: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The room in which everything happens.
-const HALL: u32 = 0;
+pub(crate) const HALL: u32 = 0;
 
 /// What a run costs.
 #[derive(Debug, Clone, Copy)]
@@ -111,8 +111,16 @@ pub(crate) struct Hall<'a> {
 }
 
 impl<'a> Hall<'a> {
+    /// With so many readers.
     pub(crate) fn fill(subject: &'a dyn Subject, readers: usize) -> Hall<'a> {
-        let mut crowd = Crowd::arrive(subject, readers + 1);
+        let mut crowd = Crowd::new();
+        crowd.arrive(subject, readers + 1);
+        Hall::fill_with(subject, crowd)
+    }
+
+    /// With these: one to speak, the others to listen.
+    pub(crate) fn fill_with(subject: &'a dyn Subject, mut crowd: Crowd) -> Hall<'a> {
+        let readers = crowd.len() - 1;
         crowd.ask_all(subject, 0..1, |_, _| subject.create(HALL));
         join(subject, &mut crowd, readers + 1);
         let canon = Canon::new(readers, 0);
@@ -128,7 +136,7 @@ impl<'a> Hall<'a> {
         self.crowd.say(speaker, &self.next);
         let mut waiting = self.readers + 1;
         while waiting > 0 {
-            let came = self.crowd.listen_to_frames(subject, |member, frame| {
+            let came = self.crowd.listen_to_frames(subject, |_, member, frame| {
                 let is_last = match subject.hear(frame) {
                     Heard::Post(0) => member != speaker,
                     Heard::Answer => member == speaker,
@@ -144,7 +152,7 @@ impl<'a> Hall<'a> {
     pub(crate) fn measure(&mut self, under_way: u64, budget: Duration) -> Cost {
         self.prepare(self.said + 1, under_way);
         self.window(under_way);
-        stay_alive(self.subject, &mut self.crowd, self.readers);
+        self.crowd.ping_all(self.subject);
         let (before, began) = (cpu(self.subject.process()), Instant::now());
         let (mut windows, mut used, mut looked) = (0, Duration::ZERO, began);
         loop {
@@ -176,7 +184,7 @@ impl<'a> Hall<'a> {
         self.said += count;
         self.prepare(self.said + 1, count);
         while answers < count || !self.canon.is_at(self.said) {
-            let came = self.crowd.listen(|member, bytes| {
+            let came = self.crowd.listen(|_, member, bytes| {
                 if member != speaker {
                     return self.canon.take(subject, member, bytes);
                 }
@@ -210,10 +218,4 @@ fn join(subject: &dyn Subject, crowd: &mut Crowd, count: usize) {
         let heard = crowd.ask_all_and_hear(subject, who, news, |_, _| subject.join(HALL));
         assert_eq!(heard, news, "everybody heard of everybody who came later");
     }
-}
-
-/// Lets everybody say something, so that the server does not ask them whether they are there.
-fn stay_alive(subject: &dyn Subject, crowd: &mut Crowd, count: usize) {
-    let surplus = crowd.ask_all(subject, 0..count, |_, _| subject.ping());
-    assert_eq!(surplus, 0, "something was heard that nobody said");
 }

@@ -11,7 +11,10 @@
 mod canon;
 mod crowd;
 mod fanout;
+mod idle;
+mod private;
 mod process;
+mod storm;
 mod subject;
 mod table;
 
@@ -20,7 +23,8 @@ use std::time::Duration;
 /// A section's name, and what runs it.
 type Section = (&'static str, fn(&Plan));
 
-const SECTIONS: [Section; 1] = [("fanout", fanout::run)];
+const SECTIONS: [Section; 4] =
+    [("fanout", fanout::run), ("private", private::run), ("idle", idle::run), ("storm", storm::run)];
 
 /// How much is measured.
 pub(crate) struct Plan {
@@ -30,10 +34,12 @@ pub(crate) struct Plan {
     pub(crate) cpu: Duration,
     /// How many readers at most.
     pub(crate) readers_max: usize,
+    /// Of what is counted rather than timed, one in so many.
+    pub(crate) one_in: u64,
 }
 
-const WHOLE: Plan = Plan { repetitions: 5, cpu: Duration::from_secs(1), readers_max: 10_000 };
-const QUICK: Plan = Plan { repetitions: 1, cpu: Duration::from_millis(250), readers_max: 1_000 };
+const WHOLE: Plan = Plan { repetitions: 5, cpu: Duration::from_secs(1), readers_max: 10_000, one_in: 1 };
+const QUICK: Plan = Plan { repetitions: 1, cpu: Duration::from_millis(250), readers_max: 1_000, one_in: 10 };
 
 fn main() {
     // Cargo says `--bench` to every bench.

@@ -22,16 +22,25 @@ pub(crate) trait Subject {
 
     /// What a connection says first. Afterwards it is known as `member`, and in no room.
     fn arrive(&self, member: usize) -> Ask;
+    /// The same, but all who came so hear of everybody who comes after them.
+    fn arrive_to_stay(&self, member: usize) -> Ask;
     /// Makes a room, where rooms have to be made.
     fn create(&self, room: u32) -> Ask;
     /// Takes the asker into a room.
     fn join(&self, room: u32) -> Ask;
     /// Whether those who are in a room hear who joins it.
     fn tells_of_joins(&self) -> bool;
+    /// The same, and those who are there hear that it was this member.
+    fn join_aloud(&self, room: u32, member: usize) -> Ask;
+    /// Makes `member` and the one whose number differs in the last bit a pair, where pairs have to be made.
+    fn pair(&self, member: usize) -> Ask;
     /// Changes nothing, and is answered.
     fn ping(&self) -> Ask;
     /// Says a message to everybody else in a room; it is answered once.
     fn post(&self, room: u32, number: u64, into: &mut Vec<u8>);
+
+    /// Says a message to the other one of a pair; it is answered once.
+    fn whisper(&self, from: usize, number: u64, into: &mut Vec<u8>);
 
     /// How long the first frame is, when all of it is there.
     fn cut(&self, bytes: &[u8]) -> Option<usize> {
@@ -71,7 +80,9 @@ pub(crate) enum Heard {
     Answer,
     /// Somebody said a message, with this number.
     Post(u64),
-    /// Somebody came or went.
+    /// This member joined.
+    Joined(usize),
+    /// Something else happened.
     News,
 }
 
