@@ -73,11 +73,11 @@ pub(crate) fn run(plan: &Plan) {
                 measure(&*kind.start(), wanted, cost);
             }
         }
-        show(wanted, costs);
+        show(wanted, &costs);
     }
 }
 
-fn show(wanted: &Row, [ours, beside]: [Cost; 2]) {
+fn show(wanted: &Row, [ours, beside]: &[Cost; 2]) {
     let how = match wanted.coming {
         Coming::InTurn => "",
         Coming::AtOnce => ", all at once",
@@ -90,10 +90,10 @@ fn show(wanted: &Row, [ours, beside]: [Cost; 2]) {
     };
     row(&[
         format!("{}{how}", wanted.count),
-        at_most(median(ours.kib), wanted.kib, " KiB"),
-        at_most(median(beside.kib), None, " KiB"),
-        at_most(median(ours.seconds), wanted.seconds, " s"),
-        at_most(median(beside.seconds), None, " s"),
+        at_most(median(&ours.kib), wanted.kib, " KiB"),
+        at_most(median(&beside.kib), None, " KiB"),
+        at_most(median(&ours.seconds), wanted.seconds, " s"),
+        at_most(median(&beside.seconds), None, " s"),
         dropped,
         beside.drops.to_string(),
     ]);

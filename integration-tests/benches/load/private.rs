@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::Plan;
 use crate::crowd::{Crowd, frames};
-use crate::subject::{Heard, Kind, Subject};
-use crate::table::{at_most, head, median, ratio, row};
+use crate::subject::{Heard, Subject};
+use crate::table::{at_most, head, median, number, ratio, row};
 
 /// How many pairs, how many round trips of each, and what the middle one may be beside the reference.
 const ROWS: [(usize, u64, Option<f64>); 2] = [(1, 20_000, Some(1.15)), (50, 1_000, None)];
@@ -22,14 +22,27 @@ pub(crate) fn run(plan: &Plan) {
         "Private messages",
         "One of a pair says a message of 100 bytes to the other alone, who answers with another when it hears it. The time is \
          from one's writing to one's hearing the answer, with so many pairs at the same time.",
-        &["pairs", "chatroom p50", "p99", "p99.9", "reference p50", "p99", "p99.9", "ratio of p50"],
+        &[
+            "pairs",
+            "chatroom p50",
+            "p99",
+            "p99.9",
+            "reference p50",
+            "p99",
+            "p99.9",
+            "ratio of p50",
+            "Redis p50",
+            "p99",
+            "p99.9",
+            "to the reference",
+        ],
     );
     for (pairs, rounds, target) in ROWS {
         let rounds = rounds / plan.one_in;
-        // Of both, for each share, one a repetition.
-        let mut times = [Kind::Chatroom, Kind::Reference].map(|_| SHARES.map(|_| Vec::new()));
+        // Of each subject, for each share, one a repetition.
+        let mut times = [const { [const { Vec::new() }; SHARES.len()] }; 3];
         for repetition in 1..=plan.repetitions {
-            for (kind, times) in [Kind::Chatroom, Kind::Reference].into_iter().zip(&mut times) {
+            for (kind, times) in plan.kinds().iter().zip(&mut times) {
                 eprintln!("{pairs} pairs: {kind:?}, {repetition} of {}", plan.repetitions);
                 let measured = measure(&*kind.start(), pairs, rounds);
                 for (times, share) in times.iter_mut().zip(SHARES) {
@@ -37,10 +50,17 @@ pub(crate) fn run(plan: &Plan) {
                 }
             }
         }
-        let [ours, beside] = times;
-        let ratio = at_most(ratio(&ours[0], &beside[0]), target, "x");
-        let middle = [ours, beside].into_iter().flatten().map(|times| format!("{:.1} µs", median(times)));
-        row(&[vec![pairs.to_string()], middle.collect(), vec![ratio]].concat());
+        let [ours, beside, redis] = &times;
+        let shown = |times: &[Vec<f64>; 3]| times.each_ref().map(|times| number(median(times), 1, " µs"));
+        row(&[
+            vec![pairs.to_string()],
+            shown(ours).to_vec(),
+            shown(beside).to_vec(),
+            vec![at_most(ratio(&ours[0], &beside[0]), target, "x")],
+            shown(redis).to_vec(),
+            vec![number(ratio(&redis[0], &beside[0]), 2, "x")],
+        ]
+        .concat());
     }
 }
 

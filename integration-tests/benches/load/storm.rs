@@ -5,12 +5,11 @@ use tokio::time::Instant;
 use crate::Plan;
 use crate::crowd::{Crowd, frames};
 use crate::process::cpu;
-use crate::subject::{Heard, Kind, Subject};
+use crate::subject::{HALL, Heard, Kind, Subject};
 use crate::table::{at_most, head, median, ratio, row};
 
 const MEMBERS: usize = 1_000;
 const SECONDS_MAX: f64 = 0.10;
-const ROOM: u32 = 0;
 
 #[derive(Debug, Default)]
 struct Cost {
@@ -39,17 +38,21 @@ pub(crate) fn run(plan: &Plan) {
     }
     let [ours, beside] = costs;
     let ratios = [ratio(&ours.seconds, &beside.seconds), ratio(&ours.cpu, &beside.cpu)];
-    let seconds = at_most(median(ours.seconds), Some(SECONDS_MAX), " s");
-    row(&["chatroom", &seconds, &format!("{:.2} s", median(ours.cpu))]);
-    row(&["reference", &format!("{:.3} s", median(beside.seconds)), &format!("{:.2} s", median(beside.cpu))]);
+    let seconds = at_most(median(&ours.seconds), Some(SECONDS_MAX), " s");
+    row(&["chatroom", &seconds, &format!("{:.2} s", median(&ours.cpu))]);
+    row(&[
+        "reference",
+        &format!("{:.3} s", median(&beside.seconds)),
+        &format!("{:.2} s", median(&beside.cpu)),
+    ]);
     row(&["ratio", &format!("{:.2}x", ratios[0]), &format!("{:.2}x", ratios[1])]);
 }
 
 fn measure(subject: &dyn Subject, cost: &mut Cost) {
     let mut crowd = Crowd::new();
     crowd.arrive(subject, MEMBERS);
-    crowd.ask_all(subject, 0..1, |_, _| subject.create(ROOM));
-    let asks: Vec<_> = (0..MEMBERS).map(|member| subject.join_aloud(ROOM, member).bytes).collect();
+    crowd.ask_all(subject, 0..1, |_, _| subject.create(HALL));
+    let asks: Vec<_> = (0..MEMBERS).map(|member| subject.join_aloud(HALL, member).bytes).collect();
 
     let (mut heard, mut missing) = (vec![Vec::new(); MEMBERS], MEMBERS + MEMBERS * (MEMBERS - 1) / 2);
     let (before, began) = (cpu(subject.process()), Instant::now());

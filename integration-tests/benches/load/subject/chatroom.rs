@@ -22,10 +22,11 @@ pub(crate) struct Chatroom {
 
 impl Chatroom {
     pub(crate) fn start() -> Chatroom {
-        Chatroom::of(ServerProgram::start())
+        Chatroom::start_with(&[])
     }
 
-    pub(crate) fn of(program: ServerProgram) -> Chatroom {
+    pub(crate) fn start_with(arguments: &[&str]) -> Chatroom {
+        let program = ServerProgram::start_with(arguments);
         let (address, process) = (program.address(), program.id());
         Chatroom { program: Some(program), address, process }
     }
@@ -63,14 +64,6 @@ impl Subject for Chatroom {
 
     fn join(&self, room: u32) -> Ask {
         ask(&[(3 + 2 * room, Request::Join { group: group(&hall(room)) })])
-    }
-
-    fn join_aloud(&self, room: u32, _member: usize) -> Ask {
-        self.join(room)
-    }
-
-    fn pair(&self, _member: usize) -> Ask {
-        Ask::nothing()
     }
 
     fn tells_of_joins(&self) -> bool {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use chatroom_proto::codec::LENGTH_BYTES;
 
-use super::{Ask, Heard, Subject, number_of, text};
+use super::{Ask, HALL, Heard, Subject, number_of, text};
 
 /// The reference, running.
 pub(crate) struct Reference {
@@ -52,11 +52,7 @@ impl Subject for Reference {
     }
 
     fn arrive_to_stay(&self, member: usize) -> Ask {
-        self.join_aloud(0, member)
-    }
-
-    fn create(&self, _room: u32) -> Ask {
-        Ask::nothing()
+        self.join_aloud(HALL, member)
     }
 
     fn join(&self, room: u32) -> Ask {
@@ -74,10 +70,6 @@ impl Subject for Reference {
 
     fn pair(&self, member: usize) -> Ask {
         self.join(u32::try_from(member / 2).expect("so many don't fit on a machine"))
-    }
-
-    fn tells_of_joins(&self) -> bool {
-        false
     }
 
     fn ping(&self) -> Ask {
