@@ -70,17 +70,17 @@ impl<'a> Hall<'a> {
         self.prepare(0, 1);
         let (subject, speaker) = (self.subject, self.readers);
         self.crowd.say(speaker, &self.next);
-        let mut waiting = self.readers + 1;
-        while waiting > 0 {
+        let (mut is_ready, mut missing) = (vec![false; self.readers + 1], self.readers + 1);
+        while missing > 0 {
             let came = self.crowd.listen_to_frames(subject, |_, member, frame| {
-                let is_last = match subject.hear(frame) {
-                    Heard::Post(0) => member != speaker,
-                    Heard::Answer => member == speaker,
-                    _ => false,
-                };
-                waiting -= usize::from(is_last);
+                let heard = subject.hear(frame);
+                if heard == (if member == speaker { Heard::Answer } else { Heard::Post(0) }) {
+                    assert!(!is_ready[member], "member {member} heard something twice");
+                    is_ready[member] = true;
+                    missing -= 1;
+                }
             });
-            assert!(came || waiting == 0, "{waiting} wait for the first message in vain");
+            assert!(came || missing == 0, "the first message is lost to {missing} members");
         }
     }
 
@@ -129,12 +129,7 @@ impl<'a> Hall<'a> {
                     answers += 1;
                 });
             });
-            assert!(
-                came,
-                "lost before message {}: {:?} waits in vain",
-                self.said + 1,
-                self.canon.who_lacks()
-            );
+            assert!(came, "message {} or an earlier one is lost to {}", self.said, self.canon.who_lacks());
             assert!(answers <= count, "the speaker got more answers than it said messages");
         }
     }
