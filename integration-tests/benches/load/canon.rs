@@ -73,7 +73,10 @@ impl Canon {
     }
 
     /// Who lacks something, for a complaint.
-    pub(crate) fn who_lacks(&self) -> Option<usize> {
-        self.at.iter().position(|&at| at < self.cut.max(1))
+    pub(crate) fn who_lacks(&self) -> String {
+        match self.at.iter().position(|&at| at == 0 || at < self.bytes.len()) {
+            Some(reader) => format!("reader {reader}"),
+            None => "nobody, but the speaker lacks an answer".to_owned(),
+        }
     }
 }

@@ -1,22 +1,30 @@
 //! Many connections to one server, served by one thread and one epoll: cheap enough not to be what is measured.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::net::{self, AddressFamily, SocketType};
+use tokio::time::Instant;
 
 use crate::subject::{Ask, Heard, Subject};
 
 /// After so long without a byte, what is missing counts as lost. It exists to fail, not to be reached.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many connections may wait for an answer at the same time while they get ready: fewer than fit into a queue of
-/// connections that nobody has accepted yet.
+/// How many answers are waited for at the same time: fewer than connections fit into a queue that nobody has accepted yet.
 const UNANSWERED_MAX: usize = 512;
+
+/// How often everybody says something while others are waited for: after half a minute a server asks those who are silent.
+const ALIVE: Duration = Duration::from_secs(10);
+
+const CONNECTIONS_PER_ADDRESS: u32 = 4_000;
 
 /// What is read from a socket in one go, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -30,6 +38,8 @@ pub(crate) struct Crowd {
     members: Vec<Member>,
     /// Of each member the beginning of a frame, where frames are read.
     parts: Vec<Vec<u8>>,
+    /// When everybody said something last.
+    alive: Instant,
 }
 
 struct Member {
@@ -38,26 +48,36 @@ struct Member {
 }
 
 impl Crowd {
-    /// Nobody.
+    /// Nobody yet.
     pub(crate) fn new() -> Crowd {
         let epoll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
         let (members, parts) = (Vec::new(), Vec::new());
-        Crowd { epoll, events: Vec::with_capacity(EVENTS), chunk: vec![0; READ_BYTES], members, parts }
+        let (events, chunk) = (Vec::with_capacity(EVENTS), vec![0; READ_BYTES]);
+        Crowd { epoll, events, chunk, members, parts, alive: Instant::now() }
     }
 
-    /// So many who have said who they are, and were answered.
-    pub(crate) fn arrive(subject: &dyn Subject, count: usize) -> Crowd {
-        let mut crowd = Crowd::new();
-        crowd.ask_all(subject, count, |crowd, member| {
-            crowd.connect(subject);
+    /// Lets in so many: connected already, or connected now.
+    pub(crate) fn arrive(&mut self, subject: &dyn Subject, count: usize) {
+        // They hear of each other until they have left General.
+        self.ask_all(subject, 0..count, |crowd, member| {
+            if member == crowd.members.len() {
+                crowd.connect(subject);
+            }
             subject.arrive(member)
         });
-        crowd
+    }
+
+    /// How many they are.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
     }
 
     /// One more. It has said nothing.
     pub(crate) fn connect(&mut self, subject: &dyn Subject) {
-        let stream = TcpStream::connect(subject.address()).expect("the server listens");
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        net::bind(&socket, &SocketAddr::from((here(), 0))).expect("an address of this machine");
+        net::connect(&socket, &subject.address()).expect("the server listens");
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true).expect("a socket that takes options");
         stream.set_nonblocking(true).expect("a socket that takes options");
         let data = EventData::new_u64(self.members.len() as u64);
@@ -85,14 +105,24 @@ impl Crowd {
         epoll::modify(&self.epoll, stream, data, flags).expect("a socket can be watched");
     }
 
+    /// Lets everybody ask and be answered something that changes nothing. Behind it nobody is asked for a while whether they
+    /// are there, and whatever came before was shown.
+    ///
+    /// # Panics
+    /// When anything else was heard.
+    pub(crate) fn ping_all(&mut self, subject: &dyn Subject) {
+        let surplus = self.ask_all(subject, 0..self.members.len(), |_, _| subject.ping());
+        assert_eq!(surplus, 0, "something was heard that nobody said");
+    }
+
     /// Waits for what comes, and shows it. False when nothing came for a long time.
     ///
     /// # Panics
     /// When the server hangs up on somebody.
     #[must_use]
-    pub(crate) fn listen(&mut self, mut hear: impl FnMut(usize, &[u8])) -> bool {
+    pub(crate) fn listen(&mut self, mut hear: impl FnMut(&mut Crowd, usize, &[u8])) -> bool {
         let patience = Timespec::try_from(PATIENCE).expect("a short time");
-        let mut events = std::mem::take(&mut self.events);
+        let (mut events, mut chunk) = (std::mem::take(&mut self.events), std::mem::take(&mut self.chunk));
         events.clear();
         epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience)).expect("an epoll waits");
         for &Event { flags, data } in &events {
@@ -100,14 +130,14 @@ impl Crowd {
             if flags.contains(EventFlags::OUT) {
                 self.say(member, &[]);
             }
-            match self.members[member].stream.read(&mut self.chunk) {
+            match self.members[member].stream.read(&mut chunk) {
                 Ok(0) => panic!("the server hung up on member {member}"),
-                Ok(bytes) => hear(member, &self.chunk[..bytes]),
+                Ok(bytes) => hear(self, member, &chunk[..bytes]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => panic!("member {member} is cut off: {error}"),
             }
         }
-        self.events = events;
+        (self.events, self.chunk) = (events, chunk);
         !self.events.is_empty()
     }
 
@@ -116,46 +146,77 @@ impl Crowd {
     pub(crate) fn listen_to_frames(
         &mut self,
         subject: &dyn Subject,
-        mut hear: impl FnMut(usize, &[u8]),
+        mut hear: impl FnMut(&mut Crowd, usize, &[u8]),
     ) -> bool {
-        let mut parts = std::mem::take(&mut self.parts);
-        let came = self.listen(|member, bytes| {
-            frames(subject, &mut parts[member], bytes, |frame| hear(member, frame));
-        });
-        self.parts = parts;
-        came
+        self.listen(|crowd, member, bytes| {
+            let mut part = std::mem::take(&mut crowd.parts[member]);
+            frames(subject, &mut part, bytes, |frame| hear(crowd, member, frame));
+            crowd.parts[member] = part;
+        })
     }
 
-    /// Lets so many members ask, and waits until everything is answered. Says how much else they heard meanwhile.
+    /// Lets these members ask, and waits until everything is answered. Says how much else was heard meanwhile.
     pub(crate) fn ask_all(
         &mut self,
         subject: &dyn Subject,
-        count: usize,
+        who: Range<usize>,
+        ask: impl FnMut(&mut Crowd, usize) -> Ask,
+    ) -> u64 {
+        self.ask_all_and_hear(subject, who, 0, ask)
+    }
+
+    /// The same, and waits until at least so much else was heard.
+    pub(crate) fn ask_all_and_hear(
+        &mut self,
+        subject: &dyn Subject,
+        mut who: Range<usize>,
+        news: u64,
         mut ask: impl FnMut(&mut Crowd, usize) -> Ask,
     ) -> u64 {
-        let (mut awaited, mut asked, mut done, mut others) = (vec![0; count], 0, 0, 0);
-        while done < count {
-            while asked < count && asked - done < UNANSWERED_MAX {
-                let Ask { bytes, answers } = ask(self, asked);
-                self.say(asked, &bytes);
-                awaited[asked] = answers;
-                done += usize::from(answers == 0);
-                asked += 1;
+        let mut unanswered = vec![0; who.end.max(self.members.len())];
+        let (mut missing, mut heard) = (0, 0);
+        loop {
+            while missing < UNANSWERED_MAX
+                && let Some(member) = who.next()
+            {
+                let Ask { bytes, answers } = ask(self, member);
+                self.say(member, &bytes);
+                unanswered[member] += answers;
+                missing += answers;
             }
-            let came = self.listen_to_frames(subject, |member, frame| {
+            if who.is_empty() && missing == 0 && heard >= news {
+                return heard;
+            }
+            if self.alive.elapsed() >= ALIVE {
+                self.alive = Instant::now();
+                let ping = subject.ping();
+                for (member, unanswered) in unanswered.iter_mut().enumerate().take(self.members.len()) {
+                    self.say(member, &ping.bytes);
+                    *unanswered += ping.answers;
+                    missing += ping.answers;
+                }
+            }
+            let came = self.listen_to_frames(subject, |_, member, frame| {
                 if !subject.is_answer(frame) {
-                    others += 1;
+                    heard += 1;
                     return;
                 }
                 assert_eq!(subject.hear(frame), Heard::Answer);
-                assert!(awaited[member] > 0, "member {member} got an answer to nothing");
-                awaited[member] -= 1;
-                done += usize::from(awaited[member] == 0);
+                assert!(unanswered[member] > 0, "member {member} got an answer to nothing");
+                unanswered[member] -= 1;
+                missing -= 1;
             });
-            assert!(came || done == count, "{} of {count} wait for an answer in vain", asked - done);
+            assert!(came, "{missing} answers and {} of {news} tidings are lost", news.saturating_sub(heard));
         }
-        others
     }
+}
+
+/// Where a connection comes from: every few thousand from another address of this machine. From one alone the system would
+/// have to search longer and longer for a free port.
+fn here() -> Ipv4Addr {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = Ipv4Addr::new(127, 1, 0, 1).to_bits();
+    Ipv4Addr::from_bits(FIRST + MADE.fetch_add(1, Ordering::Relaxed) / CONNECTIONS_PER_ADDRESS)
 }
 
 /// Cuts bytes into frames, and keeps the beginning of the last one.

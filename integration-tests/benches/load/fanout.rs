@@ -1,63 +1,37 @@
 //! Fan-out: one member of a group speaks, all others hear it.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use crate::Plan;
-use crate::canon::Canon;
-use crate::crowd::{Crowd, frames};
-use crate::process::cpu;
-use crate::subject::{Heard, Kind, Subject};
-use crate::table::{at_most, head, median, ratio, row};
+use crate::hall::{Cost, Hall};
+use crate::table::{at_most, head, median, number, ratio, row};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 
 /// How many messages go out in one write, before the next ones wait until everybody has heard them.
 const UNDER_WAY: [u64; 3] = [1, 32, 256];
 
-/// A run has at least so many windows that count.
-const WINDOWS_MIN: u64 = 3;
-
-/// A run ends after so long, even if the server did not use as much CPU as it should: after half a minute servers ask
-/// silent readers whether they are there, which would be no part of what is said.
-const RUN_MAX: Duration = Duration::from_secs(15);
-
-/// How often a run looks at the server's CPU.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// The room in which everything happens.
-const HALL: u32 = 0;
-
-/// What a run costs.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cost {
-    /// The server's CPU for one delivery, in microseconds.
-    pub(crate) cpu: f64,
-    /// Deliveries a second.
-    pub(crate) rate: f64,
-}
-
 pub(crate) fn run(plan: &Plan) {
     head(
         "Fan-out",
         "A member of a group says messages of 100 bytes, everybody else in it hears each of them. So many of them go \
          out in one write, and the next as many when everybody has heard all and the speaker has all answers. CPU is \
-         the server's user and system time for one delivery.",
+         the server's user and system time for one delivery; beside it how many deliveries a second that were.",
         &[
             "readers, under way",
-            "chatroom CPU",
-            "reference CPU",
+            "chatroom",
+            "reference",
             "ratio",
-            "chatroom deliveries/s",
-            "reference deliveries/s",
+            "Redis",
+            "to the reference",
+            "chatroom",
+            "reference",
+            "Redis",
         ],
     );
     for readers in SIZES.into_iter().filter(|&readers| readers <= plan.readers_max) {
-        // Of each width the costs of both, one a repetition.
-        let mut costs = UNDER_WAY.map(|_| [Vec::new(), Vec::new()]);
+        // Of each width and each subject the costs, one a repetition.
+        let mut costs = UNDER_WAY.map(|_| [const { Vec::new() }; 3]);
         for repetition in 1..=plan.repetitions {
-            for (which, kind) in [Kind::Chatroom, Kind::Reference].into_iter().enumerate() {
+            for (which, kind) in plan.kinds().iter().enumerate() {
                 eprintln!("fan-out to {readers}: {kind:?}, {repetition} of {}", plan.repetitions);
                 let subject = kind.start();
                 let mut hall = Hall::fill(&*subject, readers);
@@ -67,135 +41,33 @@ pub(crate) fn run(plan: &Plan) {
                 hall.end();
             }
         }
-        for ([ours, beside], under_way) in costs.iter().zip(UNDER_WAY) {
-            show(readers, under_way, ours, beside);
+        for (costs, under_way) in costs.iter().zip(UNDER_WAY) {
+            show(readers, under_way, costs);
         }
     }
 }
 
-fn show(readers: usize, under_way: u64, ours: &[Cost], beside: &[Cost]) {
+fn show(readers: usize, under_way: u64, costs: &[Vec<Cost>; 3]) {
     let target = match (under_way, readers) {
         (1, ..=1_000) => Some(1.15),
         (32, 100 | 1_000) => Some(1.4),
         (256, 100) => Some(2.5),
         _ => None,
     };
-    let cpu = |costs: &[Cost]| costs.iter().map(|cost| cost.cpu).collect::<Vec<f64>>();
-    let rate = |costs: &[Cost]| median(costs.iter().map(|cost| cost.rate).collect());
+    let cpu = costs.each_ref().map(|costs| costs.iter().map(|cost| cost.cpu).collect::<Vec<f64>>());
+    let [ours, beside, redis] = &cpu;
+    let [our_micros, micros, redis_micros] = cpu.each_ref().map(|cpu| number(median(cpu), 3, " µs"));
+    let rates = costs.each_ref().map(|costs| costs.iter().map(|cost| cost.rate).collect::<Vec<f64>>());
+    let [our_rate, rate, redis_rate] = rates.map(|rates| number(median(&rates), 0, "/s"));
     row(&[
         format!("{readers}, {under_way}"),
-        format!("{:.3} µs", median(cpu(ours))),
-        format!("{:.3} µs", median(cpu(beside))),
-        at_most(ratio(&cpu(ours), &cpu(beside)), target, "x"),
-        format!("{:.0}", rate(ours)),
-        format!("{:.0}", rate(beside)),
+        our_micros,
+        micros,
+        at_most(ratio(ours, beside), target, "x"),
+        redis_micros,
+        number(ratio(redis, beside), 2, "x"),
+        our_rate,
+        rate,
+        redis_rate,
     ]);
-}
-
-/// A room with readers and a speaker.
-pub(crate) struct Hall<'a> {
-    subject: &'a dyn Subject,
-    crowd: Crowd,
-    canon: Canon,
-    /// The speaker comes behind the readers.
-    readers: usize,
-    said: u64,
-    /// The bytes of the next window.
-    next: Vec<u8>,
-    /// The beginning of an answer.
-    part: Vec<u8>,
-}
-
-impl<'a> Hall<'a> {
-    pub(crate) fn fill(subject: &'a dyn Subject, readers: usize) -> Hall<'a> {
-        let mut crowd = Crowd::arrive(subject, readers + 1);
-        crowd.ask_all(subject, 1, |_, _| subject.create(HALL));
-        crowd.ask_all(subject, readers + 1, |_, _| subject.join(HALL));
-        let canon = Canon::new(readers, 0);
-        let mut hall = Hall { subject, crowd, canon, readers, said: 0, next: Vec::new(), part: Vec::new() };
-        hall.begin();
-        hall
-    }
-
-    /// The speaker says message 0: behind it nobody hears any more who came before.
-    fn begin(&mut self) {
-        self.prepare(0, 1);
-        let (subject, speaker) = (self.subject, self.readers);
-        self.crowd.say(speaker, &self.next);
-        let mut waiting = self.readers + 1;
-        while waiting > 0 {
-            let came = self.crowd.listen_to_frames(subject, |member, frame| {
-                let is_last = match subject.hear(frame) {
-                    Heard::Post(0) => member != speaker,
-                    Heard::Answer => member == speaker,
-                    _ => false,
-                };
-                waiting -= usize::from(is_last);
-            });
-            assert!(came || waiting == 0, "{waiting} wait for the first message in vain");
-        }
-    }
-
-    /// Says so many messages at a time until the server has used this much CPU.
-    pub(crate) fn measure(&mut self, under_way: u64, budget: Duration) -> Cost {
-        // Readers who say something now won't be asked whether they are there.
-        let surplus = self.crowd.ask_all(self.subject, self.readers, |_, _| self.subject.ping());
-        assert_eq!(surplus, 0, "something was heard that nobody said");
-        self.prepare(self.said + 1, under_way);
-        self.window(under_way);
-        let (before, began) = (cpu(self.subject.process()), Instant::now());
-        let (mut windows, mut used, mut looked) = (0, Duration::ZERO, began);
-        loop {
-            self.window(under_way);
-            windows += 1;
-            let now = Instant::now();
-            if windows >= WINDOWS_MIN && now - looked >= LOOK {
-                looked = now;
-                used = cpu(self.subject.process()) - before;
-            }
-            if used >= budget || now - began >= RUN_MAX {
-                break;
-            }
-        }
-        let (seconds, used) = (began.elapsed().as_secs_f64(), cpu(self.subject.process()) - before);
-        let deliveries = (windows * under_way) as f64 * self.readers as f64;
-        Cost { cpu: used.as_secs_f64() * 1e6 / deliveries, rate: deliveries / seconds }
-    }
-
-    fn prepare(&mut self, first: u64, count: u64) {
-        self.next.clear();
-        (first..first + count).for_each(|number| self.subject.post(HALL, number, &mut self.next));
-    }
-
-    /// Says the messages that were prepared, waits until all have heard them, and prepares the next meanwhile.
-    fn window(&mut self, count: u64) {
-        let (subject, speaker, mut answers) = (self.subject, self.readers, 0);
-        self.crowd.say(speaker, &self.next);
-        self.said += count;
-        self.prepare(self.said + 1, count);
-        while answers < count || !self.canon.is_at(self.said) {
-            let came = self.crowd.listen(|member, bytes| {
-                if member != speaker {
-                    return self.canon.take(subject, member, bytes);
-                }
-                frames(subject, &mut self.part, bytes, |frame| {
-                    assert_eq!(subject.hear(frame), Heard::Answer, "the speaker is only answered");
-                    answers += 1;
-                });
-            });
-            assert!(
-                came,
-                "lost before message {}: {:?} waits in vain",
-                self.said + 1,
-                self.canon.who_lacks()
-            );
-            assert!(answers <= count, "the speaker got more answers than it said messages");
-        }
-    }
-
-    /// Says one more message, behind which something would show that was one too many.
-    pub(crate) fn end(mut self) {
-        self.prepare(self.said + 1, 1);
-        self.window(1);
-    }
 }

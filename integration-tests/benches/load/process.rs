@@ -17,10 +17,27 @@ pub(crate) fn cpu(process: u32) -> Duration {
     TICK * ticks.sum()
 }
 
-/// Raises the limit on file descriptors as far as it goes, and returns it.
-pub(crate) fn raise_descriptors() -> u64 {
+/// A process's resident memory, in KiB.
+pub(crate) fn rss(process: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+}
+
+/// How many connections this machine's listeners have dropped so far, because too many waited to be accepted.
+pub(crate) fn listen_drops() -> u64 {
+    let counters = fs::read_to_string("/proc/net/netstat").expect("a system that counts");
+    let mut lines = counters.lines().filter_map(|line| line.strip_prefix("TcpExt:"));
+    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+    let mut pairs = names.split_whitespace().zip(values.split_whitespace());
+    // Those of a full queue (ListenOverflows) are among them.
+    let (_, value) = pairs.find(|(name, _)| *name == "ListenDrops").expect("a counter of drops");
+    value.parse().expect("a number")
+}
+
+/// Raises the limit on file descriptors as far as it goes.
+pub(crate) fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit })
         .expect("a limit can be used up to its maximum");
-    limit.unwrap_or(u64::MAX)
 }

@@ -5,13 +5,18 @@ use std::net::SocketAddr;
 use chatroom_proto::codec::LENGTH_BYTES;
 
 pub(crate) use chatroom::Chatroom;
+pub(crate) use redis::Redis;
 pub(crate) use reference::Reference;
 
 mod chatroom;
+mod redis;
 mod reference;
 
 /// A message's length, in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 100;
+
+/// The room in which everything happens that needs only one.
+pub(crate) const HALL: u32 = 0;
 
 /// A server.
 pub(crate) trait Subject {
@@ -22,14 +27,43 @@ pub(crate) trait Subject {
 
     /// What a connection says first. Afterwards it is known as `member`, and in no room.
     fn arrive(&self, member: usize) -> Ask;
+    /// The same, but all who came so hear of everybody who comes after them.
+    fn arrive_to_stay(&self, member: usize) -> Ask {
+        self.arrive(member)
+    }
     /// Makes a room, where rooms have to be made.
-    fn create(&self, room: u32) -> Ask;
+    fn create(&self, _room: u32) -> Ask {
+        Ask::nothing()
+    }
     /// Takes the asker into a room.
     fn join(&self, room: u32) -> Ask;
+    /// The same for one who only speaks there.
+    fn join_to_speak(&self, room: u32) -> Ask {
+        self.join(room)
+    }
+    /// Whether those who are in a room hear who joins it.
+    fn tells_of_joins(&self) -> bool {
+        false
+    }
+    /// The same, and those who are there hear that it was this member.
+    fn join_aloud(&self, room: u32, _member: usize) -> Ask {
+        self.join(room)
+    }
+    /// Makes `member` and the one whose number differs in the last bit a pair, where pairs have to be made.
+    fn pair(&self, _member: usize) -> Ask {
+        Ask::nothing()
+    }
     /// Changes nothing, and is answered.
     fn ping(&self) -> Ask;
     /// Says a message to everybody else in a room; it is answered once.
     fn post(&self, room: u32, number: u64, into: &mut Vec<u8>);
+
+    /// Says a message to the other one of a pair; it is answered once.
+    fn whisper(&self, from: usize, number: u64, into: &mut Vec<u8>);
+    /// Has a message written down; it is answered once, when it is.
+    fn keep(&self, number: u64, into: &mut Vec<u8>) {
+        self.post(HALL, number, into);
+    }
 
     /// How long the first frame is, when all of it is there.
     fn cut(&self, bytes: &[u8]) -> Option<usize> {
@@ -69,7 +103,9 @@ pub(crate) enum Heard {
     Answer,
     /// Somebody said a message, with this number.
     Post(u64),
-    /// Somebody came or went.
+    /// This member joined.
+    Joined(usize),
+    /// Something else happened.
     News,
 }
 
@@ -80,6 +116,8 @@ pub(crate) enum Kind {
     Chatroom,
     /// See `src/bin/reference.rs`.
     Reference,
+    /// Redis, where its channels can do the same.
+    Redis,
 }
 
 impl Kind {
@@ -88,6 +126,7 @@ impl Kind {
         match self {
             Kind::Chatroom => Box::new(Chatroom::start()),
             Kind::Reference => Box::new(Reference::start()),
+            Kind::Redis => Box::new(Redis::start()),
         }
     }
 }

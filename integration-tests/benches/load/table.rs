@@ -2,23 +2,44 @@
 
 use std::fmt::Display;
 
-/// The middle one; 0 of none.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+/// The middle one; no number of none.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
     values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The middle of what each is to the one beside it.
 pub(crate) fn ratio(ours: &[f64], beside: &[f64]) -> f64 {
-    median(ours.iter().zip(beside).map(|(ours, beside)| ours / beside).collect())
+    median(&ours.iter().zip(beside).map(|(ours, beside)| ours / beside).collect::<Vec<f64>>())
+}
+
+/// Nothing of what was not measured.
+pub(crate) fn number(value: f64, digits: usize, unit: &str) -> String {
+    if value.is_nan() { String::new() } else { format!("{value:.digits$}{unit}") }
 }
 
 /// Says whether something is as small as it should be.
 pub(crate) fn at_most(value: f64, target: Option<f64>, unit: &str) -> String {
+    judged(value, target.map(|target| (value <= target, format!("<= {target:.2}{unit}"))), unit)
+}
+
+/// Says whether something is as large as it should be.
+pub(crate) fn at_least(value: f64, target: f64, unit: &str) -> String {
+    judged(value, Some((value >= target, format!(">= {target:.2}{unit}"))), unit)
+}
+
+fn judged(value: f64, target: Option<(bool, String)>, unit: &str) -> String {
+    let shown = number(value, 2, unit);
     match target {
-        Some(target) if value <= target => format!("{value:.2}{unit} (<= {target:.2}{unit})"),
-        Some(target) => format!("**{value:.2}{unit}** (missed: <= {target:.2}{unit})"),
-        None => format!("{value:.2}{unit}"),
+        Some((is_met, target)) if !value.is_nan() => {
+            if is_met {
+                format!("{shown} ({target})")
+            } else {
+                format!("**{shown}** (missed: {target})")
+            }
+        }
+        _ => shown,
     }
 }
 

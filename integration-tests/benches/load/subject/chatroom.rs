@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use chatroom_proto::codec::{self, LENGTH_BYTES};
-use chatroom_proto::{ClientFrame, Notification, Request, ServerFrame, Tag};
-use integration_tests::guest::{group, hello, public};
+use chatroom_proto::{ClientFrame, Notification, Request, ServerFrame, Tag, UserName};
+use integration_tests::guest::{group, hello, private, public};
 use integration_tests::program::ServerProgram;
 
 use super::{Ask, Heard, Subject, number_of, text};
@@ -22,10 +22,11 @@ pub(crate) struct Chatroom {
 
 impl Chatroom {
     pub(crate) fn start() -> Chatroom {
-        Chatroom::of(ServerProgram::start())
+        Chatroom::start_with(&[])
     }
 
-    pub(crate) fn of(program: ServerProgram) -> Chatroom {
+    pub(crate) fn start_with(arguments: &[&str]) -> Chatroom {
+        let program = ServerProgram::start_with(arguments);
         let (address, process) = (program.address(), program.id());
         Chatroom { program: Some(program), address, process }
     }
@@ -53,6 +54,10 @@ impl Subject for Chatroom {
         ask(&[(0, hello), (1, Request::Leave { group: group("General") })])
     }
 
+    fn arrive_to_stay(&self, member: usize) -> Ask {
+        ask(&[(0, Request::Hello(hello(&person(member))))])
+    }
+
     fn create(&self, room: u32) -> Ask {
         ask(&[(2 + 2 * room, Request::Create { group: group(&hall(room)) })])
     }
@@ -61,12 +66,20 @@ impl Subject for Chatroom {
         ask(&[(3 + 2 * room, Request::Join { group: group(&hall(room)) })])
     }
 
+    fn tells_of_joins(&self) -> bool {
+        true
+    }
+
     fn ping(&self) -> Ask {
         ask(&[(0, Request::Ping)])
     }
 
     fn post(&self, room: u32, number: u64, into: &mut Vec<u8>) {
         say(0, public(&hall(room), number, &text(number)), into);
+    }
+
+    fn whisper(&self, from: usize, number: u64, into: &mut Vec<u8>) {
+        say(0, private(&person(from ^ 1), number, &text(number)), into);
     }
 
     fn is_answer(&self, frame: &[u8]) -> bool {
@@ -79,9 +92,10 @@ impl Subject for Chatroom {
                 result.unwrap_or_else(|refusal| panic!("something was refused: {refusal:?}"));
                 Heard::Answer
             }
-            ServerFrame::Notification(Notification::GroupPost { post, .. }) => {
-                Heard::Post(number_of(post.body.as_str()))
-            }
+            ServerFrame::Notification(
+                Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. },
+            ) => Heard::Post(number_of(post.body.as_str())),
+            ServerFrame::Notification(Notification::Joined { user, .. }) => Heard::Joined(member(&user)),
             ServerFrame::Notification(Notification::Closing(why)) => panic!("the server hangs up: {why:?}"),
             ServerFrame::Notification(_) => Heard::News,
         }
@@ -90,6 +104,11 @@ impl Subject for Chatroom {
 
 fn person(member: usize) -> String {
     format!("person{member}")
+}
+
+fn member(user: &UserName) -> usize {
+    let number = user.as_str().strip_prefix("person").and_then(|number| number.parse().ok());
+    number.expect("nobody else is here")
 }
 
 fn hall(room: u32) -> String {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use chatroom_proto::codec::LENGTH_BYTES;
 
-use super::{Ask, Heard, Subject, number_of, text};
+use super::{Ask, HALL, Heard, Subject, number_of, text};
 
 /// The reference, running.
 pub(crate) struct Reference {
@@ -51,14 +51,25 @@ impl Subject for Reference {
         self.ping()
     }
 
-    fn create(&self, _room: u32) -> Ask {
-        Ask::nothing()
+    fn arrive_to_stay(&self, member: usize) -> Ask {
+        self.join_aloud(HALL, member)
     }
 
     fn join(&self, room: u32) -> Ask {
         let mut bytes = Vec::new();
         say(b'J', &room.to_be_bytes(), &mut bytes);
         Ask { bytes, answers: 1 }
+    }
+
+    fn join_aloud(&self, room: u32, member: usize) -> Ask {
+        let member = u32::try_from(member).expect("so many don't fit on a machine");
+        let mut bytes = Vec::new();
+        say(b'T', &[room.to_be_bytes(), member.to_be_bytes()].concat(), &mut bytes);
+        Ask { bytes, answers: 1 }
+    }
+
+    fn pair(&self, member: usize) -> Ask {
+        self.join(u32::try_from(member / 2).expect("so many don't fit on a machine"))
     }
 
     fn ping(&self) -> Ask {
@@ -71,6 +82,10 @@ impl Subject for Reference {
         say(b'M', text(number).as_bytes(), into);
     }
 
+    fn whisper(&self, _from: usize, number: u64, into: &mut Vec<u8>) {
+        say(b'M', text(number).as_bytes(), into);
+    }
+
     fn is_answer(&self, frame: &[u8]) -> bool {
         frame[LENGTH_BYTES] == b'+'
     }
@@ -79,6 +94,10 @@ impl Subject for Reference {
         match frame[LENGTH_BYTES..].split_first() {
             Some((b'+', [])) => Heard::Answer,
             Some((b'M', message)) => Heard::Post(number_of(&String::from_utf8_lossy(message))),
+            Some((b'T', [_, _, _, _, member @ ..])) => {
+                let member = member.first_chunk().expect("a wish has a member behind the room");
+                Heard::Joined(u32::from_be_bytes(*member) as usize)
+            }
             _ => panic!("the reference says nothing like {frame:?}"),
         }
     }

@@ -1,0 +1,131 @@
+//! Private messages: how long it takes until an answer is there.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Plan;
+use crate::crowd::{Crowd, frames};
+use crate::subject::{Heard, Subject};
+use crate::table::{at_most, head, median, number, ratio, row};
+
+/// How many pairs, how many round trips of each, and what the middle one may be beside the reference.
+const ROWS: [(usize, u64, Option<f64>); 2] = [(1, 20_000, Some(1.15)), (50, 1_000, None)];
+
+/// The first of so many round trips are not counted, one in so many.
+const WARM_UP: u64 = 20;
+
+const SHARES: [f64; 3] = [0.5, 0.99, 0.999];
+
+pub(crate) fn run(plan: &Plan) {
+    head(
+        "Private messages",
+        "One of a pair says a message of 100 bytes to the other alone, who answers with another when it hears it. The time is \
+         from one's writing to one's hearing the answer, with so many pairs at the same time.",
+        &[
+            "pairs",
+            "chatroom p50",
+            "p99",
+            "p99.9",
+            "reference p50",
+            "p99",
+            "p99.9",
+            "ratio of p50",
+            "Redis p50",
+            "p99",
+            "p99.9",
+            "to the reference",
+        ],
+    );
+    for (pairs, rounds, target) in ROWS {
+        let rounds = rounds / plan.one_in;
+        // Of each subject, for each share, one a repetition.
+        let mut times = [const { [const { Vec::new() }; SHARES.len()] }; 3];
+        for repetition in 1..=plan.repetitions {
+            for (kind, times) in plan.kinds().iter().zip(&mut times) {
+                eprintln!("{pairs} pairs: {kind:?}, {repetition} of {}", plan.repetitions);
+                let measured = measure(&*kind.start(), pairs, rounds);
+                for (times, share) in times.iter_mut().zip(SHARES) {
+                    times.push(micros(measured[((measured.len() - 1) as f64 * share) as usize]));
+                }
+            }
+        }
+        let [ours, beside, redis] = &times;
+        let shown = |times: &[Vec<f64>; 3]| times.each_ref().map(|times| number(median(times), 1, " µs"));
+        row(&[
+            vec![pairs.to_string()],
+            shown(ours).to_vec(),
+            shown(beside).to_vec(),
+            vec![at_most(ratio(&ours[0], &beside[0]), target, "x")],
+            shown(redis).to_vec(),
+            vec![number(ratio(&redis[0], &beside[0]), 2, "x")],
+        ]
+        .concat());
+    }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// The times of round trips, the shortest first.
+fn measure(subject: &dyn Subject, pairs: usize, rounds: u64) -> Vec<Duration> {
+    let members = pairs * 2;
+    let mut crowd = Crowd::new();
+    crowd.arrive(subject, members);
+    crowd.ask_all(subject, 0..members, |_, member| subject.pair(member));
+    let said: Vec<Vec<Vec<u8>>> = (0..members).map(|member| all_messages(subject, member, rounds)).collect();
+
+    let mut times = Vec::new();
+    // Of each member: what it has said and heard, and when it said the last.
+    let (mut spoken, mut heard) = (vec![0; members], vec![Vec::new(); members]);
+    let (mut when, mut missing) = (vec![Instant::now(); members], said.len() * 2 * rounds as usize);
+    for starter in (0..members).step_by(2) {
+        (when[starter], spoken[starter]) = (Instant::now(), 1);
+        crowd.say(starter, &said[starter][0]);
+    }
+    while missing > 0 {
+        let came = crowd.listen_to_frames(subject, |crowd, member, frame| {
+            assert!(missing > 0, "member {member} heard something that nobody said");
+            missing -= 1;
+            if !subject.is_answer(frame) {
+                if member % 2 == 0 {
+                    times.push(when[member].elapsed());
+                }
+                if let Some(next) = said[member].get(spoken[member]) {
+                    (when[member], spoken[member]) = (Instant::now(), spoken[member] + 1);
+                    crowd.say(member, next);
+                }
+            }
+            heard[member].extend_from_slice(frame);
+        });
+        assert!(came || missing == 0, "{missing} messages or answers are lost");
+    }
+    crowd.ping_all(subject);
+    heard.iter().for_each(|bytes| check(subject, bytes, rounds));
+    times.drain(..times.len() / WARM_UP as usize);
+    times.sort_unstable();
+    times
+}
+
+fn all_messages(subject: &dyn Subject, member: usize, rounds: u64) -> Vec<Vec<u8>> {
+    let message = |number| {
+        let mut bytes = Vec::new();
+        subject.whisper(member, number, &mut bytes);
+        bytes
+    };
+    (1..=rounds).map(message).collect()
+}
+
+/// A member has heard every message of the other one once and in order, and one answer to each of its own.
+fn check(subject: &dyn Subject, bytes: &[u8], rounds: u64) {
+    let (mut messages, mut answers) = (0, 0);
+    frames(subject, &mut Vec::new(), bytes, |frame| match subject.hear(frame) {
+        Heard::Answer => answers += 1,
+        other => {
+            messages += 1;
+            assert_eq!(other, Heard::Post(messages), "messages come once and in order");
+        }
+    });
+    assert_eq!((messages, answers), (rounds, rounds), "everything was heard, and answered");
+}
