@@ -112,15 +112,13 @@ impl Log for MemoryLog {
 #[cfg(test)]
 mod tests {
     use super::super::contract::{follow, proposal_of};
-    use super::super::tail::{BYTES_KEPT_MAX, ENTRY_BYTES};
     use super::*;
 
     #[tokio::test]
     async fn the_past_is_bounded_and_one_who_lags_behind_it_is_told() {
         let log = MemoryLog::new();
-        let fitting = (BYTES_KEPT_MAX / (8_000 + ENTRY_BYTES)) as u64;
-        for number in 1..=fitting + 10 {
-            log.append(vec![proposal_of(1, number, 8_000)]).unwrap();
+        for number in 1..=ENTRIES_KEPT_MAX as u64 + 10 {
+            log.append(vec![proposal_of(1, number, 10)]).unwrap();
         }
         let lagging = log.follow(Seq::ZERO).next().await.unwrap();
         assert!(matches!(lagging, Err(LogError::Forgotten { oldest }) if oldest == Seq(11)), "{lagging:?}");

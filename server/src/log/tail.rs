@@ -161,3 +161,31 @@ fn cost(entry: &Entry) -> usize {
         _ => ENTRY_BYTES,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::contract::proposal_of;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_in_bytes_too() {
+        let tail = Tail::after(Seq::ZERO, usize::MAX);
+        let fitting = (BYTES_KEPT_MAX / (8_000 + ENTRY_BYTES)) as u64;
+        tail.extend((1..=fitting + 10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8_000) }));
+        let lagging = tail.next(Seq::ZERO).await.unwrap();
+        assert!(matches!(lagging, Next::Forgotten { oldest } if oldest == Seq(11)), "{lagging:?}");
+    }
+
+    #[tokio::test]
+    async fn what_comes_next_is_found_whether_places_are_skipped_or_not() {
+        let tail = Tail::after(Seq(10), usize::MAX);
+        let seqs = [11, 12, 13, 20, 21, 30];
+        tail.extend(seqs.map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8) }));
+        for after in 10..30 {
+            let Next::Batch(batch) = tail.next(Seq(after)).await.unwrap() else { panic!("it is here") };
+            let given: Vec<u64> = batch.iter().map(|entry| entry.seq.0).collect();
+            let newer: Vec<u64> = seqs.into_iter().filter(|seq| *seq > after).collect();
+            assert_eq!(given, newer, "after {after}");
+        }
+    }
+}
