@@ -111,6 +111,7 @@ impl Crowd {
     /// # Panics
     /// When anything else was heard.
     pub(crate) fn ping_all(&mut self, subject: &dyn Subject) {
+        self.alive = Instant::now();
         let surplus = self.ask_all(subject, 0..self.members.len(), |_, _| subject.ping());
         assert_eq!(surplus, 0, "something was heard that nobody said");
     }

@@ -66,6 +66,10 @@ pub(crate) fn run(plan: &Plan) {
         ],
     );
     for wanted in &ROWS {
+        if wanted.count > plan.connections_max {
+            eprintln!("{} connections are more than the limit on file descriptors allows", wanted.count);
+            continue;
+        }
         let mut costs = [Cost::default(), Cost::default()];
         for repetition in 1..=plan.repetitions.min(REPETITIONS_MAX) {
             for (kind, cost) in [Kind::Chatroom, Kind::Reference].into_iter().zip(&mut costs) {

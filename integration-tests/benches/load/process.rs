@@ -35,9 +35,10 @@ pub(crate) fn listen_drops() -> u64 {
     value.parse().expect("a number")
 }
 
-/// Raises the limit on file descriptors as far as it goes.
-pub(crate) fn raise_descriptors() {
+/// Raises the limit on file descriptors as far as it goes, and returns it.
+pub(crate) fn raise_descriptors() -> usize {
     let limit = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit })
         .expect("a limit can be used up to its maximum");
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }

@@ -37,17 +37,17 @@ pub(crate) trait Subject {
     }
     /// Takes the asker into a room.
     fn join(&self, room: u32) -> Ask;
-    /// The same for one who only speaks there.
+    /// Lets the asker speak in a room, whether or not it hears what others say there.
     fn join_to_speak(&self, room: u32) -> Ask {
         self.join(room)
     }
-    /// Whether those who are in a room hear who joins it.
-    fn tells_of_joins(&self) -> bool {
-        false
-    }
-    /// The same, and those who are there hear that it was this member.
+    /// Takes the asker into a room, and those who are there hear that it was this member.
     fn join_aloud(&self, room: u32, _member: usize) -> Ask {
         self.join(room)
+    }
+    /// Whether those who are in a room hear of every join.
+    fn tells_of_joins(&self) -> bool {
+        false
     }
     /// Makes `member` and the one whose number differs in the last bit a pair, where pairs have to be made.
     fn pair(&self, _member: usize) -> Ask {
@@ -57,7 +57,6 @@ pub(crate) trait Subject {
     fn ping(&self) -> Ask;
     /// Says a message to everybody else in a room; it is answered once.
     fn post(&self, room: u32, number: u64, into: &mut Vec<u8>);
-
     /// Says a message to the other one of a pair; it is answered once.
     fn whisper(&self, from: usize, number: u64, into: &mut Vec<u8>);
     /// Has a message written down; it is answered once, when it is.
