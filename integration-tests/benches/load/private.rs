@@ -1,5 +1,6 @@
 //! Private messages: how long it takes until an answer is there.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,8 +13,9 @@ use crate::table::{at_most, head, median, number, ratio, row};
 /// How many pairs, how many round trips of each, and what the middle one may be beside the reference.
 const ROWS: [(usize, u64, Option<f64>); 2] = [(1, 20_000, Some(1.15)), (50, 1_000, None)];
 
-/// The first of so many round trips are not counted, one in so many.
-const WARM_UP: u64 = 20;
+/// A repetition is so many blocks of round trips, each in turn with those of the others: what the machine does to one it
+/// does to all. The first is not counted.
+const BLOCKS: u64 = 20;
 
 const SHARES: [f64; 3] = [0.5, 0.99, 0.999];
 
@@ -38,15 +40,22 @@ pub(crate) fn run(plan: &Plan) {
         ],
     );
     for (pairs, rounds, target) in ROWS {
-        let rounds = rounds / plan.one_in;
-        // Of each subject, for each share, one a repetition.
+        let rounds = rounds / plan.one_in / BLOCKS;
+        // Of each subject, for each share, one a block.
         let mut times = [const { [const { Vec::new() }; SHARES.len()] }; 3];
         for repetition in 1..=plan.repetitions {
-            for (kind, times) in plan.kinds().iter().zip(&mut times) {
-                eprintln!("{pairs} pairs: {kind:?}, {repetition} of {}", plan.repetitions);
-                let measured = measure(&*kind.start(), pairs, rounds);
-                for (times, share) in times.iter_mut().zip(SHARES) {
-                    times.push(micros(measured[((measured.len() - 1) as f64 * share) as usize]));
+            eprintln!("{pairs} pairs, {repetition} of {}", plan.repetitions);
+            let subjects: Vec<_> = plan.kinds().iter().map(|kind| kind.start()).collect();
+            let mut tables: Vec<Table> = subjects.iter().map(|subject| Table::set(&**subject, pairs)).collect();
+            for block in 0..BLOCKS {
+                for (table, times) in tables.iter_mut().zip(&mut times) {
+                    let measured = table.talk(block * rounds + 1..=(block + 1) * rounds);
+                    if block == 0 {
+                        continue;
+                    }
+                    for (times, share) in times.iter_mut().zip(SHARES) {
+                        times.push(micros(measured[((measured.len() - 1) as f64 * share) as usize]));
+                    }
                 }
             }
         }
@@ -68,63 +77,77 @@ fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// The times of round trips, the shortest first.
-fn measure(subject: &dyn Subject, pairs: usize, rounds: u64) -> Vec<Duration> {
-    let members = pairs * 2;
-    let mut crowd = Crowd::new();
-    crowd.arrive(subject, members);
-    crowd.ask_all(subject, 0..members, |_, member| subject.pair(member));
-    let said: Vec<Vec<Vec<u8>>> = (0..members).map(|member| all_messages(subject, member, rounds)).collect();
-
-    let mut times = Vec::new();
-    // Of each member: what it has said and heard, and when it said the last.
-    let (mut spoken, mut heard) = (vec![0; members], vec![Vec::new(); members]);
-    let (mut when, mut missing) = (vec![Instant::now(); members], said.len() * 2 * rounds as usize);
-    for starter in (0..members).step_by(2) {
-        (when[starter], spoken[starter]) = (Instant::now(), 1);
-        crowd.say(starter, &said[starter][0]);
-    }
-    while missing > 0 {
-        let came = crowd.listen_to_frames(subject, |crowd, member, frame| {
-            assert!(missing > 0, "member {member} heard something that nobody said");
-            missing -= 1;
-            if !subject.is_answer(frame) {
-                if member % 2 == 0 {
-                    times.push(when[member].elapsed());
-                }
-                if let Some(next) = said[member].get(spoken[member]) {
-                    (when[member], spoken[member]) = (Instant::now(), spoken[member] + 1);
-                    crowd.say(member, next);
-                }
-            }
-            heard[member].extend_from_slice(frame);
-        });
-        assert!(came || missing == 0, "{missing} messages or answers are lost");
-    }
-    crowd.ping_all(subject);
-    heard.iter().for_each(|bytes| check(subject, bytes, rounds));
-    times.drain(..times.len() / WARM_UP as usize);
-    times.sort_unstable();
-    times
+/// Pairs that talk with each other.
+struct Table<'a> {
+    subject: &'a dyn Subject,
+    crowd: Crowd,
+    members: usize,
 }
 
-fn all_messages(subject: &dyn Subject, member: usize, rounds: u64) -> Vec<Vec<u8>> {
+impl<'a> Table<'a> {
+    fn set(subject: &'a dyn Subject, pairs: usize) -> Table<'a> {
+        let (mut crowd, members) = (Crowd::new(), pairs * 2);
+        crowd.arrive(subject, members);
+        crowd.ask_all(subject, 0..members, |_, member| subject.pair(member));
+        Table { subject, crowd, members }
+    }
+
+    /// The times of round trips, the shortest first. Every message has a number.
+    fn talk(&mut self, numbers: RangeInclusive<u64>) -> Vec<Duration> {
+        let Table { subject, crowd, members } = self;
+        let (subject, members, rounds) = (*subject, *members, numbers.end() + 1 - numbers.start());
+        let said: Vec<Vec<Vec<u8>>> =
+            (0..members).map(|member| all_messages(subject, member, numbers.clone())).collect();
+        let mut times = Vec::new();
+        // Of each member: what it has said and heard, and when it said the last.
+        let (mut spoken, mut heard) = (vec![0; members], vec![Vec::new(); members]);
+        let (mut when, mut missing) = (vec![Instant::now(); members], members * 2 * rounds as usize);
+        for starter in (0..members).step_by(2) {
+            (when[starter], spoken[starter]) = (Instant::now(), 1);
+            crowd.say(starter, &said[starter][0]);
+        }
+        while missing > 0 {
+            let came = crowd.listen_to_frames(subject, |crowd, member, frame| {
+                assert!(missing > 0, "member {member} heard something that nobody said");
+                missing -= 1;
+                if !subject.is_answer(frame) {
+                    if member % 2 == 0 {
+                        times.push(when[member].elapsed());
+                    }
+                    if let Some(next) = said[member].get(spoken[member]) {
+                        (when[member], spoken[member]) = (Instant::now(), spoken[member] + 1);
+                        crowd.say(member, next);
+                    }
+                }
+                heard[member].extend_from_slice(frame);
+            });
+            assert!(came || missing == 0, "{missing} messages or answers are lost");
+        }
+        crowd.ping_all(subject);
+        heard.iter().for_each(|bytes| check(subject, bytes, numbers.clone()));
+        times.sort_unstable();
+        times
+    }
+}
+
+fn all_messages(subject: &dyn Subject, member: usize, numbers: RangeInclusive<u64>) -> Vec<Vec<u8>> {
     let message = |number| {
         let mut bytes = Vec::new();
         subject.whisper(member, number, &mut bytes);
         bytes
     };
-    (1..=rounds).map(message).collect()
+    numbers.map(message).collect()
 }
 
 /// A member has heard every message of the other one once and in order, and one answer to each of its own.
-fn check(subject: &dyn Subject, bytes: &[u8], rounds: u64) {
+fn check(subject: &dyn Subject, bytes: &[u8], numbers: RangeInclusive<u64>) {
+    let (before, rounds) = (numbers.start() - 1, numbers.end() + 1 - numbers.start());
     let (mut messages, mut answers) = (0, 0);
     frames(subject, &mut Vec::new(), bytes, |frame| match subject.hear(frame) {
         Heard::Answer => answers += 1,
         other => {
             messages += 1;
-            assert_eq!(other, Heard::Post(messages), "messages come once and in order");
+            assert_eq!(other, Heard::Post(before + messages), "messages come once and in order");
         }
     });
     assert_eq!((messages, answers), (rounds, rounds), "everything was heard, and answered");

@@ -145,22 +145,17 @@ impl World {
     /// What a proposal would be answered if nothing came before it: a refusal, or the first answer to a repeat.
     /// Nothing, when it has to be applied to know.
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
-        if let Some(known) = self.repeated(proposal) {
-            return Some(known);
-        }
         let refusal = match &proposal.deed {
             Deed::Arrive { name, presented, .. } => self.may_arrive(name, *presented).err(),
             Deed::Create { group, .. } => self.may_create(group).err(),
-            Deed::Join { by, group } => {
-                self.may_join(self.sessions.get(by)?, group).err().filter(is_forgettable)
-            }
-            Deed::Leave { by, group } => {
-                self.may_leave(self.sessions.get(by)?, group).err().filter(is_forgettable)
-            }
+            Deed::Join { by, group } => self.may_join(self.sessions.get(by)?, group).err(),
+            Deed::Leave { by, group } => self.may_leave(self.sessions.get(by)?, group).err(),
             Deed::Post { by, to, .. } => self.may_post(self.sessions.get(by)?, to).err(),
             Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
         };
-        refusal.map(Err)
+        // What could happen is for the log, even if it has happened before: then it comes to the same answer.
+        let refusal = refusal?;
+        self.repeated(proposal).or_else(|| is_forgettable(&refusal).then_some(Err(refusal)))
     }
 
     /// The first answer to a request that comes again.

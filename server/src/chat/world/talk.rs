@@ -128,7 +128,10 @@ impl World {
             Target::Group(group) => Thread::Group(group),
             Target::User(peer) => Thread::between(*by, peer),
         };
-        let answer = self.kept(to, seq, at);
+        let answer = match target {
+            Target::Group(_) => Response::Posted { seq, at },
+            Target::User(peer) => self.kept_for(peer, seq, at),
+        };
         let news = match target {
             Target::Group(id) => self.groups.get_mut(&id).map(|group| {
                 let post = post(std::mem::replace(&mut group.head, seq));
@@ -152,9 +155,13 @@ impl World {
     pub(super) fn kept(&self, to: &Conversation, seq: Seq, at: UnixMillis) -> Response {
         let peer = match to {
             Conversation::Group(_) => None,
-            Conversation::User(name) => self.names.get(&name.key()).and_then(|id| self.sessions.get(id)),
+            Conversation::User(name) => self.names.get(&name.key()),
         };
-        match peer.filter(|peer| !peer.is_here()) {
+        peer.map_or(Response::Posted { seq, at }, |peer| self.kept_for(*peer, seq, at))
+    }
+
+    fn kept_for(&self, peer: SessionId, seq: Seq, at: UnixMillis) -> Response {
+        match self.sessions.get(&peer).filter(|peer| !peer.is_here()) {
             Some(peer) => Response::Kept { seq, at, to: peer.name.clone() },
             None => Response::Posted { seq, at },
         }
