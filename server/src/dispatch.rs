@@ -2,6 +2,7 @@
 //! carried out here. It waits for nothing but these two: not for a disk, not for a socket.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{CloseReason, Notification, Page, Refusal, Response, ServerFrame, Tag, UnixMillis};
@@ -176,12 +177,14 @@ impl Dispatch {
         let mut ticks = time::interval(self.silence.precision().min(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let Lifetime { shutdown, end } = self.lifetime.clone();
+        // Begun once: to begin and give up a wait in every turn costs as much as a message.
+        let (mut told_to_stop, mut told_to_end) = (pin!(shutdown.cancelled()), pin!(end.cancelled()));
         loop {
             // The log goes first: what is under way shall be done before more is taken in.
             tokio::select! {
                 biased;
-                () = end.cancelled() => return Ok(()),
-                () = shutdown.cancelled(), if !self.has_said_goodbye => {
+                () = &mut told_to_end => return Ok(()),
+                () = &mut told_to_stop, if !self.has_said_goodbye => {
                     self.has_said_goodbye = true;
                     self.hang_up_on_all(CloseReason::Shutdown);
                 }
