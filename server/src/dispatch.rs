@@ -177,20 +177,26 @@ impl Dispatch {
         let mut ticks = time::interval(self.silence.precision().min(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let Lifetime { shutdown, end } = self.lifetime.clone();
-        // Begun once: to begin and give up a wait in every turn costs as much as a message.
         let (mut told_to_stop, mut told_to_end) = (pin!(shutdown.cancelled()), pin!(end.cancelled()));
         loop {
-            // The log goes first: what is under way shall be done before more is taken in.
+            // The log goes first: what is under way shall be done before more is taken in. The end goes last: to look for it
+            // in every turn costs as much as a message. A server that never rests looks for it when the clock ticks.
             tokio::select! {
                 biased;
-                () = &mut told_to_end => return Ok(()),
-                () = &mut told_to_stop, if !self.has_said_goodbye => {
-                    self.has_said_goodbye = true;
-                    self.hang_up_on_all(CloseReason::Shutdown);
+                _ = ticks.tick() => {
+                    self.tick();
+                    if end.is_cancelled() {
+                        return Ok(());
+                    }
+                    if shutdown.is_cancelled() {
+                        self.say_goodbye();
+                    }
                 }
-                _ = ticks.tick() => self.tick(),
                 () = std::future::ready(()), if !self.ordered.is_empty() => self.apply(),
-                Some(batch) = entries.next() => self.ordered.extend(batch?),
+                Some(batch) = entries.next() => {
+                    self.ordered.extend(batch?);
+                    self.apply();
+                }
                 _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
                     let now = clock::now();
                     self.silence.look_at_the_clock();
@@ -198,6 +204,8 @@ impl Dispatch {
                         self.take_in(message, now);
                     }
                 }
+                () = &mut told_to_stop, if !self.has_said_goodbye => self.say_goodbye(),
+                () = &mut told_to_end => return Ok(()),
             }
             self.append()?;
             let has_done_enough = self.fanout.has_done_enough();
@@ -206,6 +214,12 @@ impl Dispatch {
                 // Those who were woken write what they have got, before there is more.
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    fn say_goodbye(&mut self) {
+        if !std::mem::replace(&mut self.has_said_goodbye, true) {
+            self.hang_up_on_all(CloseReason::Shutdown);
         }
     }
 

@@ -46,7 +46,8 @@ pub(crate) fn run(plan: &Plan) {
         for repetition in 1..=plan.repetitions {
             eprintln!("{pairs} pairs, {repetition} of {}", plan.repetitions);
             let subjects: Vec<_> = plan.kinds().iter().map(|kind| kind.start()).collect();
-            let mut tables: Vec<Table> = subjects.iter().map(|subject| Table::set(&**subject, pairs)).collect();
+            let mut tables: Vec<Table> =
+                subjects.iter().map(|subject| Table::set(&**subject, pairs)).collect();
             for block in 0..BLOCKS {
                 for (table, times) in tables.iter_mut().zip(&mut times) {
                     let measured = table.talk(block * rounds + 1..=(block + 1) * rounds);

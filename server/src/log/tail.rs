@@ -94,16 +94,26 @@ impl Tail {
     /// What comes after this place, as soon as there is something.
     pub(super) async fn next(&self, after: Seq) -> Result<Next, LogError> {
         loop {
+            // Mostly there is something, and then there is no need to listen.
+            if let Some(next) = self.look(after)? {
+                return Ok(next);
+            }
             let grown = self.grown.notified();
             tokio::pin!(grown);
             // Listen before looking, so that an entry that comes in between is not slept through.
             grown.as_mut().enable();
-            match self.kept().after(after)? {
-                Next::Batch(batch) if batch.is_empty() => {}
-                next => return Ok(next),
+            if let Some(next) = self.look(after)? {
+                return Ok(next);
             }
             grown.await;
         }
+    }
+
+    fn look(&self, after: Seq) -> Result<Option<Next>, LogError> {
+        Ok(match self.kept().after(after)? {
+            Next::Batch(batch) if batch.is_empty() => None,
+            next => Some(next),
+        })
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
