@@ -200,7 +200,9 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
             static CHUNK: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES_MAX]);
         }
         CHUNK.with_borrow_mut(|chunk| {
-            let mut chunk = ReadBuf::new(chunk);
+            // One who may send short frames only is read in small pieces: what is read is held until it is taken.
+            let bytes_max = READ_BYTES_MAX.min(LENGTH_BYTES + self.limit);
+            let mut chunk = ReadBuf::new(&mut chunk[..bytes_max]);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))?;
             self.bytes.extend_from_slice(chunk.filled());
             Poll::Ready(Ok(chunk.filled().len()))

@@ -16,6 +16,8 @@ use chatroom_proto::{
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::config::EXPIRIES_A_TICK_MAX;
+
 pub mod effect;
 mod group;
 mod seat;
@@ -30,9 +32,6 @@ use seat::{Knock, Seat, Stage};
 use session::Presence;
 pub use world::{Client, World};
 use world::{Outcome, Verdict};
-
-/// How many expired sessions one tick proposes to end: a bound on what a tick costs.
-const EXPIRIES_A_TICK_MAX: usize = 1_024;
 
 /// What the domain bounds. The same on all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chatroom_proto::Keeps;
+use chatroom_proto::codec::{FRAME_BYTES_MAX, LENGTH_BYTES};
 
 use crate::chat::Limits;
 use crate::console::Console;
@@ -11,8 +12,12 @@ use crate::console::Console;
 /// shall not ask on.
 pub const OUTBOX_PAUSE_BYTES: usize = 256 * 1024;
 
-/// What a connection may always have waiting, however much waits for the others, in bytes: two of the longest frames.
-pub const OUTBOX_FAIR_BYTES: usize = 128 * 1024;
+/// What a connection may always have waiting, however much waits for the others, in bytes: what one turn puts in, and the
+/// longest frame.
+pub const OUTBOX_FAIR_BYTES: usize = 192 * 1024;
+
+/// One turn fills nobody's outbox by more than that: who has read everything is never closed.
+const _: () = assert!(TURN_BYTES_MAX + FRAME_BYTES_MAX + LENGTH_BYTES <= OUTBOX_FAIR_BYTES);
 
 /// What connections have said that the dispatch task has not taken in yet, in inputs: one turn's worth. A full inbox
 /// makes connections wait, which then read no further.
@@ -27,10 +32,13 @@ pub const LOAD_MAX: usize = 2_048;
 
 /// What one turn may put into one outbox before its connection gets a chance to write it, in bytes: a fraction of the
 /// outbox, so that no burst, however large, closes a connection that could have kept up.
-pub const TURN_BYTES_MAX: usize = 128 * 1024;
+pub const TURN_BYTES_MAX: usize = 96 * 1024;
 
 /// How many pieces one turn puts into outboxes before the connections get their turn: some milliseconds of work.
 pub const TURN_DELIVERIES_MAX: usize = 20_000;
+
+/// How many expired sessions one tick proposes to end: a bound on what a tick costs.
+pub const EXPIRIES_A_TICK_MAX: usize = 1_024;
 
 /// How often sessions are checked for the end of their grace.
 pub const TICK: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ use crate::clock;
 use crate::config::{Config, INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
 use crate::fanout::Fanout;
 use crate::log::{Log, LogError};
-use crate::outbox::Outbox;
+use crate::outbox::{Bounds, Outbox};
 use crate::replay;
 use crate::silence::{Heard, Silence, Verdict};
 
@@ -114,6 +114,7 @@ impl Dispatch {
         log: Arc<dyn Log>,
         archive: Option<Archive>,
         config: &Config,
+        bounds: Arc<Bounds>,
         lifetime: &Lifetime,
     ) -> (Dispatch, Door) {
         let (door, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
@@ -126,7 +127,7 @@ impl Dispatch {
             inbox,
             connections: FxHashMap::default(),
             silence: Silence::new(config.idle_ping, config.idle_deadline),
-            fanout: Fanout::default(),
+            fanout: Fanout::new(bounds),
             ordered: VecDeque::new(),
             lifetime: lifetime.clone(),
             has_said_goodbye: false,
@@ -321,6 +322,8 @@ impl Dispatch {
                 }
                 Effect::HangUp { connection, reason } => {
                     if let Some(line) = self.connections.get(&connection) {
+                        // What is closed takes nothing in any more.
+                        self.fanout.flush(self.chat.world());
                         line.outbox.close(reason);
                     }
                 }
@@ -333,7 +336,7 @@ impl Dispatch {
         if let Some(line) = self.connections.get_mut(&connection) {
             line.session = Some(session);
             line.outbox.admit();
-            self.fanout.admit(connection, session, line.outbox.clone());
+            self.fanout.admit(self.chat.world(), connection, session, line.outbox.clone());
             self.silence.begin(connection, &mut line.heard);
         }
     }

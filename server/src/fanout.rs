@@ -5,20 +5,22 @@
 //! have just come, get theirs apart: a cursor says how far into the run each of them has heard. So everybody hears
 //! everything in the order of the log, and a burst costs one piece for each member and not one for each message.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use chatroom_proto::codec::{self, FrameError};
 use chatroom_proto::{Notification, ServerFrame};
 use rustc_hash::FxHashMap;
 use tracing::error;
 
 use crate::chat::World;
-use crate::chat::effect::{Audience, ConnectionId, GroupId, SessionId};
+use crate::chat::effect::{Audience, ConnectionId, GroupId, Passage, SessionId};
 use crate::config::{TURN_BYTES_MAX, TURN_DELIVERIES_MAX};
-use crate::outbox::{Outbox, Pushed};
+use crate::outbox::{Bounds, Outbox, Pushed};
 
 /// Puts what is said into the outboxes of those who hear it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fanout {
+    bounds: Arc<Bounds>,
     /// Which connection hears what is said to a session. The keys are given by the log, not chosen by anybody.
     listeners: FxHashMap<SessionId, (ConnectionId, Outbox)>,
     run: Run,
@@ -34,7 +36,7 @@ pub(crate) struct Fanout {
 struct Run {
     group: Option<GroupId>,
     frames: Vec<u8>,
-    /// How much of it those have heard, or need not hear, who don't get all of it at once.
+    /// How much of it those members have heard, or need not hear, who don't get all of it at once.
     cursors: FxHashMap<SessionId, usize>,
 }
 
@@ -48,10 +50,30 @@ struct Turn {
 }
 
 impl Fanout {
+    /// A fan-out to nobody. Its runs count in these bounds.
+    pub(crate) fn new(bounds: Arc<Bounds>) -> Fanout {
+        Fanout {
+            bounds,
+            listeners: FxHashMap::default(),
+            run: Run::default(),
+            touched: Vec::new(),
+            turn: Turn::default(),
+            scratch: Vec::new(),
+        }
+    }
+
     /// From now on a connection hears what is said to a session.
-    pub(crate) fn admit(&mut self, connection: ConnectionId, session: SessionId, outbox: Outbox) {
+    pub(crate) fn admit(
+        &mut self,
+        world: &World,
+        connection: ConnectionId,
+        session: SessionId,
+        outbox: Outbox,
+    ) {
         self.listeners.insert(session, (connection, outbox));
-        self.run.cursors.insert(session, self.run.frames.len());
+        if self.run.group.is_some_and(|group| world.is_in(session, group)) {
+            self.run.cursors.insert(session, self.run.frames.len());
+        }
     }
 
     /// A connection is no more; a session that has moved on to another one is still heard there.
@@ -72,15 +94,15 @@ impl Fanout {
                     self.send(world, Some(*session), &outbox, &frame);
                 }
             }
-            Audience::Group { group, except, is_new, and } => {
+            Audience::Group { group, except, passage, and } => {
                 let present = world.present(*group);
                 // With a run that goes on, the one who knows may still have to hear the rest of it.
                 if self.run.group == Some(*group) || present.iter().chain(and).any(|hears| hears != except) {
                     self.go_on(world, *group);
-                    if !is_new {
+                    if *passage != Passage::In {
                         self.catch_up(*except);
                     }
-                    self.say(&frame, *except, and, present.len());
+                    self.say(&frame, (*except, *passage), and, present.len());
                 }
             }
         }
@@ -123,13 +145,23 @@ impl Fanout {
     }
 
     /// Puts one more frame into the run, which is no news to one.
-    fn say(&mut self, frame: &ServerFrame, except: SessionId, and: &[SessionId], present: usize) {
+    fn say(
+        &mut self,
+        frame: &ServerFrame,
+        (except, passage): (SessionId, Passage),
+        and: &[SessionId],
+        present: usize,
+    ) {
         let Run { frames, cursors, .. } = &mut self.run;
         let (start, is_first) = (frames.len(), frames.is_empty());
         if !encode_into(frame, frames) {
             return;
         }
-        cursors.insert(except, frames.len());
+        match passage {
+            Passage::In | Passage::Stays => cursors.insert(except, frames.len()),
+            // Who has a cursor is a member.
+            Passage::Out => cursors.remove(&except),
+        };
         let others = and.iter().filter(|session| **session != except);
         for (_, outbox) in others.filter_map(|session| self.listeners.get(session)) {
             touch(&mut self.touched, outbox, outbox.push(&frames[start..]));
@@ -159,7 +191,7 @@ impl Fanout {
         if let Some(group) = group.take()
             && !frames.is_empty()
         {
-            let frames = Bytes::from(std::mem::take(frames));
+            let frames = self.bounds.shared(std::mem::take(frames));
             for session in world.present(group) {
                 let Some((_, outbox)) = self.listeners.get(session) else { continue };
                 let pushed = match cursors.get(session) {

@@ -57,10 +57,12 @@ pub use config::Config;
 use dispatch::{Dispatch, Door, Lifetime};
 use listener::Listener;
 use log::{Log, LogError};
+use outbox::Bounds;
 
 /// A server that is being run by [`Server::run`].
 pub struct Server {
     config: Config,
+    bounds: Arc<Bounds>,
     dispatch: Dispatch,
     door: Door,
     lifetime: Lifetime,
@@ -131,10 +133,12 @@ impl Server {
             Keeps::Nothing | Keeps::Everything => None,
         };
         let chat = Chat::on(world, NodeId(u64::from_le_bytes(node)), config.limits);
+        let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
-        let (mut dispatch, door) = Dispatch::new(chat, log, archive.clone(), &config, &lifetime);
+        let (mut dispatch, door) =
+            Dispatch::new(chat, log, archive.clone(), &config, Arc::clone(&bounds), &lifetime);
         dispatch.restore().await?;
-        Ok(Server { config, dispatch, door, lifetime, archive, retention })
+        Ok(Server { config, bounds, dispatch, door, lifetime, archive, retention })
     }
 
     /// What to ask about the server while it runs.
@@ -148,7 +152,7 @@ impl Server {
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
-        let Server { config, dispatch, door, lifetime, archive, retention } = self;
+        let Server { config, bounds, dispatch, door, lifetime, archive, retention } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
@@ -160,7 +164,7 @@ impl Server {
             chores.spawn(retention::run(log, archive, days));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
-        let listener = Listener::new(door, config, shutdown.clone());
+        let listener = Listener::new(door, config, bounds, shutdown.clone());
         let mut has_failed = false;
         let ended = tokio::select! {
             () = listener.run(socket) => None,

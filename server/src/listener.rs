@@ -39,9 +39,13 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(door: Door, config: Config, shutdown: CancellationToken) -> Listener {
+    pub(crate) fn new(
+        door: Door,
+        config: Config,
+        bounds: Arc<Bounds>,
+        shutdown: CancellationToken,
+    ) -> Listener {
         let connections_max = u32::try_from(config.connections_max).unwrap_or(u32::MAX);
-        let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         Listener {
             common: Arc::new(Common { door, config, bounds, shutdown }),
             permits: Arc::new(Semaphore::new(connections_max as usize)),
@@ -267,9 +271,11 @@ mod tests {
 
     fn listener_for(lifetime: &Lifetime, config: Config, log: impl Log) -> Listener {
         let chat = Chat::new(NodeId(1), config.limits);
-        let (dispatch, door) = Dispatch::new(chat, Arc::new(log), None, &config, lifetime);
+        let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
+        let (dispatch, door) =
+            Dispatch::new(chat, Arc::new(log), None, &config, Arc::clone(&bounds), lifetime);
         tokio::spawn(dispatch.run());
-        Listener::new(door, config, CancellationToken::new())
+        Listener::new(door, config, bounds, CancellationToken::new())
     }
 
     fn attend<S>(listener: &Listener, stream: S, number: u64) -> JoinHandle<()>

@@ -21,10 +21,10 @@ use crate::config::{OUTBOX_FAIR_BYTES, OUTBOX_PAUSE_BYTES};
 
 /// Both ends of one connection's outbox.
 #[derive(Debug, Clone)]
-pub struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<Inner>);
 
 #[derive(Debug)]
-struct Shared {
+struct Inner {
     queue: Mutex<Queue>,
     bounds: Arc<Bounds>,
 }
@@ -34,16 +34,40 @@ struct Shared {
 pub struct Bounds {
     /// Each of them, in bytes.
     each_max: usize,
-    /// All together, in bytes.
+    /// All together, in bytes of memory: what is shared counts once.
     all_max: usize,
     /// What they hold now.
     held: AtomicUsize,
+}
+
+/// What outboxes share. It counts until the last of them has written it.
+struct Shares {
+    bytes: Vec<u8>,
+    bounds: Arc<Bounds>,
+}
+
+impl AsRef<[u8]> for Shares {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Shares {
+    fn drop(&mut self) {
+        self.bounds.give_back(self.bytes.len());
+    }
 }
 
 impl Bounds {
     /// So many bytes for each outbox, and so many for all together.
     pub fn new(each_max: usize, all_max: usize) -> Arc<Bounds> {
         Arc::new(Bounds { each_max, all_max, held: AtomicUsize::new(0) })
+    }
+
+    /// Frames for many outboxes, which count once in what all of them hold.
+    pub fn shared(self: &Arc<Bounds>, bytes: Vec<u8>) -> Bytes {
+        self.take(bytes.len());
+        Bytes::from_owner(Shares { bytes, bounds: Arc::clone(self) })
     }
 
     fn take(&self, bytes: usize) {
@@ -66,10 +90,14 @@ struct Queue {
     first: Option<Box<CatchUp>>,
     /// How many bytes are being written.
     writing: usize,
+    /// How many of these are no others' too.
+    writing_copied: usize,
     /// The connection's task, which waits for whatever changes.
     connection: Option<Waker>,
     /// Requests that were handed on and not answered yet.
     asks: u32,
+    /// Whether there is a request that could not be handed on yet.
+    is_asking: bool,
     /// Whether the connection was let in.
     admitted: bool,
     closed: bool,
@@ -116,12 +144,18 @@ impl Queue {
         self.first.as_ref().map_or(0, |first| first.frames.len()) + self.frames.len()
     }
 
+    /// How much of that is no others' too.
+    fn copied(&self) -> usize {
+        self.first.as_ref().map_or(0, |first| first.frames.copied()) + self.frames.copied()
+    }
+
     fn ask(&mut self, asks: u32) -> Option<bool> {
         if self.closed {
             return None;
         }
         let has_room = self.asks <= asks && self.waiting() <= OUTBOX_PAUSE_BYTES;
         self.asks += u32::from(has_room);
+        self.is_asking = !has_room;
         Some(has_room)
     }
 
@@ -151,7 +185,7 @@ impl Queue {
 impl Outbox {
     /// An empty outbox, which shares its bounds with the others.
     pub fn new(bounds: Arc<Bounds>) -> Outbox {
-        Outbox(Arc::new(Shared { queue: Mutex::default(), bounds }))
+        Outbox(Arc::new(Inner { queue: Mutex::default(), bounds }))
     }
 
     /// Puts frames in that others get, too. Nothing, once closed.
@@ -179,8 +213,9 @@ impl Outbox {
                 self.drop_queue(&mut queue);
                 self.close_queue(&mut queue, Some(CloseReason::TooSlow));
             } else {
+                let copied = queue.frames.copied();
                 put(&mut queue.frames);
-                bounds.take(length);
+                bounds.take(queue.frames.copied() - copied);
             }
         }
         if std::mem::replace(&mut queue.dirty, true) { Pushed::More } else { Pushed::First }
@@ -214,7 +249,7 @@ impl Outbox {
     }
 
     fn drop_queue(&self, queue: &mut Queue) {
-        self.0.bounds.give_back(queue.waiting());
+        self.0.bounds.give_back(queue.copied());
         queue.frames = Pieces::default();
         // Its task would wait for ever for what is not there any more.
         if let Some(task) = queue.first.take().and_then(|first| first.task) {
@@ -259,13 +294,14 @@ impl Outbox {
     /// What was taken before is written by now. For the connection's task.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Pieces) -> Poll<Taken> {
         self.poll(cx, Who::Connection, |queue| {
-            self.0.bounds.give_back(std::mem::take(&mut queue.writing));
+            queue.writing = 0;
+            self.0.bounds.give_back(std::mem::take(&mut queue.writing_copied));
             let next = queue.first.as_mut().map_or(&mut queue.frames, |first| &mut first.frames);
             if next.is_empty() && !queue.closed {
                 return None;
             }
             std::mem::swap(next, into);
-            queue.writing = into.len();
+            (queue.writing, queue.writing_copied) = (into.len(), into.copied());
             if into.len() > OUTBOX_PAUSE_BYTES || queue.first.is_some() {
                 // There is room again: for requests, or for more of what was missed.
                 queue.wake();
@@ -289,10 +325,10 @@ impl Outbox {
         self.until(Who::Connection, ask).await
     }
 
-    /// Whether the peer waits for us: for an answer, or for what it has to read before it may ask on.
+    /// Whether the peer waits for us: for an answer, or for us to read on.
     pub(crate) fn owes(&self) -> bool {
         let queue = self.queue();
-        queue.asks > 0 || queue.waiting() + queue.writing > OUTBOX_PAUSE_BYTES
+        queue.asks > 0 || queue.is_asking
     }
 
     /// The connection was let in.
@@ -348,10 +384,10 @@ impl Outbox {
     }
 }
 
-impl Drop for Shared {
+impl Drop for Inner {
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.bounds.give_back(queue.waiting() + queue.writing);
+        self.bounds.give_back(queue.copied() + queue.writing_copied);
     }
 }
 

@@ -370,6 +370,17 @@ pub enum Effect {
     },
 }
 
+/// What somebody who does something is to the group that hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It has just come in, and has heard nothing before.
+    In,
+    /// It was in, and is.
+    Stays,
+    /// It was in, has heard everything up to here, and will hear nothing more.
+    Out,
+}
+
 /// Who hears a notification. What it names is in the [`World`](super::World) that has just applied the entry, see
 /// [`World::hearers`](super::World::hearers); no list is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -382,8 +393,8 @@ pub enum Audience {
         group: GroupId,
         /// The one that knows already: who did it.
         except: SessionId,
-        /// Whether that one has just begun to hear the group, or was in it before.
-        is_new: bool,
+        /// What that one is to the group.
+        passage: Passage,
         /// Some more, who are not in the group.
         and: Vec<SessionId>,
     },

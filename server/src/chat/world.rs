@@ -202,6 +202,11 @@ impl World {
         self.groups.get(&group).map_or(&[], Group::present)
     }
 
+    /// Whether somebody is a member.
+    pub fn is_in(&self, session: SessionId, group: GroupId) -> bool {
+        self.sessions.get(&session).is_some_and(|session| session.is_in(group))
+    }
+
     /// The sessions that are meant, as long as no other entry has been applied.
     pub fn hearers<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = SessionId> + 'a {
         let (present, and, except) = match audience {

@@ -169,8 +169,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 self.calm_down();
             }
             Ok(Taken::Last) => {
-                let until = sleep(self.connection.common.config.linger_deadline);
-                self.busy().writing = Writing::ShutsDown(Box::pin(until));
+                let until = Box::pin(sleep(self.connection.common.config.linger_deadline));
+                *self.busy() = Busy { reading: Reading::Ended, writing: Writing::ShutsDown(until) };
             }
             Err(error) => {
                 debug!(connection = %self.connection, %error, "can't be written to");
@@ -225,7 +225,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
 
     fn linger(&mut self) {
         let until = Box::pin(sleep(self.connection.common.config.linger_deadline));
-        self.busy().writing = Writing::Lingers { until, bytes_left: LINGER_BYTES_MAX };
+        let writing = Writing::Lingers { until, bytes_left: LINGER_BYTES_MAX };
+        *self.busy() = Busy { reading: Reading::Ended, writing };
     }
 
     fn leave(&mut self) {
@@ -254,6 +255,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Life<S> {
             if matches!(life.busy().writing, Writing::Leaves(_)) {
                 return Poll::Ready(());
             }
+            // Nothing is written any more: who waits for that is not to wait for ever.
+            life.connection.outbox.close(None);
             life.leave();
             cx.waker().wake_by_ref();
             Poll::Pending

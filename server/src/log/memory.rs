@@ -10,11 +10,11 @@ use futures_util::stream;
 use super::tail::{Next, Tail};
 use super::{Base, Batches, Log, LogError};
 use crate::chat::effect::{Entry, NodeId, Proposal};
-use crate::config::{INPUTS_A_TURN_MAX, LOAD_MAX};
+use crate::config::{EXPIRIES_A_TICK_MAX, INPUTS_A_TURN_MAX, LOAD_MAX};
 
 /// How much of the past is kept, in entries. Whoever follows a log in memory keeps up with it: it is the node that appends,
-/// and has at most [`LOAD_MAX`] under way, and one turn's more.
-const ENTRIES_KEPT_MAX: usize = LOAD_MAX + INPUTS_A_TURN_MAX;
+/// and has at most [`LOAD_MAX`] under way, one turn's more, and what the clock proposes.
+const ENTRIES_KEPT_MAX: usize = LOAD_MAX + INPUTS_A_TURN_MAX + EXPIRIES_A_TICK_MAX;
 
 /// A log that lives as long as its handles. Followers that lag by more than a bound get [`LogError::Forgotten`].
 #[derive(Debug, Clone)]

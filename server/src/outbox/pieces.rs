@@ -18,6 +18,7 @@ pub(crate) struct Pieces {
     front: Bytes,
     /// The others, while there are any.
     more: Option<Box<More>>,
+    copied: usize,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +65,11 @@ impl Pieces {
         self.front.len() + self.more.as_ref().map_or(0, |more| more.bytes)
     }
 
+    /// How many bytes were copied in, and are nobody else's; those that have been taken out since, too.
+    pub(crate) fn copied(&self) -> usize {
+        self.copied
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.front.is_empty()
@@ -87,6 +93,7 @@ impl Pieces {
 
     /// Puts in a copy.
     pub(crate) fn copy(&mut self, bytes: &[u8]) {
+        self.copied += bytes.len();
         if self.is_empty() {
             self.front = Bytes::copy_from_slice(bytes);
             return;
@@ -106,6 +113,7 @@ impl Pieces {
         if self.is_empty() {
             *self = others;
         } else if !others.is_empty() {
+            self.copied += others.copied;
             let more = self.more.get_or_insert_default();
             more.push(Piece::Shared(others.front));
             others.more.into_iter().flat_map(|others| others.pieces).for_each(|piece| more.push(piece));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMillis, UserName};
 
 use super::super::Limits;
-use super::super::effect::{Address, Audience, GroupId, Place, SessionId, TokenDigest};
+use super::super::effect::{Address, Audience, GroupId, Passage, Place, SessionId, TokenDigest};
 use super::super::session::{Done, Presence, Private, Session, Stake, Worth};
 use super::{Outcome, Verdict, World};
 
@@ -86,7 +86,8 @@ impl World {
         }
         let general = self.groups.get(&GroupId::GENERAL)?;
         let arrived = Notification::Arrived { seq, user: session.name.clone(), group: general.name.clone() };
-        let audience = Audience::Group { group: GroupId::GENERAL, except: id, is_new: true, and: Vec::new() };
+        let audience =
+            Audience::Group { group: GroupId::GENERAL, except: id, passage: Passage::In, and: Vec::new() };
         Some((audience, arrived))
     }
 
@@ -254,6 +255,6 @@ impl World {
         let members = others.flat_map(|(_, group)| group.present());
         let is_outside = |member: &SessionId| !self.sessions.get(member).is_some_and(|m| m.is_in(largest));
         let and: BTreeSet<SessionId> = members.copied().filter(is_outside).collect();
-        Audience::Group { group: largest, except: id, is_new: false, and: and.into_iter().collect() }
+        Audience::Group { group: largest, except: id, passage: Passage::Out, and: and.into_iter().collect() }
     }
 }

@@ -4,7 +4,7 @@ use chatroom_proto::{
     Conversation, GroupName, Keeps, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis,
 };
 
-use super::super::effect::{Audience, Deed, GroupId, SessionId, Thread};
+use super::super::effect::{Audience, Deed, GroupId, Passage, SessionId, Thread};
 use super::super::group::Group;
 use super::super::session::{Presence, Session, Stake, Verb};
 use super::{Outcome, Verdict, World, is_forgettable};
@@ -98,7 +98,8 @@ impl World {
             group.quit(by);
             Notification::Left { seq, user, group: name }
         };
-        let audience = Audience::Group { group: id, except: by, is_new: joins, and: Vec::new() };
+        let passage = if joins { Passage::In } else { Passage::Out };
+        let audience = Audience::Group { group: id, except: by, passage, and: Vec::new() };
         let verdict = Verdict::answer(group.answer(verb, seq), Some((audience, news)));
         self.note(by, tag, verb, id, Some(seq));
         Ok(verdict)
@@ -135,7 +136,8 @@ impl World {
         let news = match target {
             Target::Group(id) => self.groups.get_mut(&id).map(|group| {
                 let post = post(std::mem::replace(&mut group.head, seq));
-                let audience = Audience::Group { group: id, except: *by, is_new: false, and: Vec::new() };
+                let passage = Passage::Stays;
+                let audience = Audience::Group { group: id, except: *by, passage, and: Vec::new() };
                 (audience, Notification::GroupPost { post, group: group.name.clone() })
             }),
             Target::User(peer) => {
