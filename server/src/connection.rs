@@ -25,6 +25,12 @@ mod life;
 pub(crate) use life::Life;
 use life::Rare;
 
+/// How many requests may be unanswered when one more is handed in.
+const ASKS_MAX: u16 = {
+    assert!(ASKS_UNANSWERED_MAX <= u16::MAX as u32);
+    (ASKS_UNANSWERED_MAX - 1) as u16
+};
+
 /// What all connections share.
 pub(crate) struct Common {
     pub(crate) door: Door,
@@ -131,7 +137,7 @@ impl Connection {
         let ClientFrame { tag, request } = frame;
         // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
         // up takes a while, too: nothing may wait behind it where waiting requests count for all.
-        let asks = if *after_list { 0 } else { ASKS_UNANSWERED_MAX - 1 };
+        let asks = if *after_list { 0 } else { ASKS_MAX };
         *after_list = is_list(&request);
         let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
         let may_ask = self.outbox.try_ask(asks).ok_or(End::Closed)?;

@@ -61,6 +61,7 @@ impl Drop for Shares {
 impl Bounds {
     /// So many bytes for each outbox, and so many for all together.
     pub fn new(each_max: usize, all_max: usize) -> Arc<Bounds> {
+        let each_max = each_max.min(u32::MAX as usize);
         Arc::new(Bounds { each_max, all_max, held: AtomicUsize::new(0) })
     }
 
@@ -89,13 +90,13 @@ struct Queue {
     /// What goes out before these, while they are held until the client has caught up.
     first: Option<Box<CatchUp>>,
     /// How many bytes are being written.
-    writing: usize,
+    writing: u32,
     /// How many of these are no others' too.
-    writing_copied: usize,
+    writing_copied: u32,
     /// The connection's task, which waits for whatever changes.
     connection: Option<Waker>,
     /// Requests that were handed on and not answered yet.
-    asks: u32,
+    asks: u16,
     /// Whether there is a request that could not be handed on yet.
     is_asking: bool,
     /// Whether the connection was let in.
@@ -149,12 +150,12 @@ impl Queue {
         self.first.as_ref().map_or(0, |first| first.frames.copied()) + self.frames.copied()
     }
 
-    fn ask(&mut self, asks: u32) -> Option<bool> {
+    fn ask(&mut self, asks: u16) -> Option<bool> {
         if self.closed {
             return None;
         }
         let has_room = self.asks <= asks && self.waiting() <= OUTBOX_PAUSE_BYTES;
-        self.asks += u32::from(has_room);
+        self.asks += u16::from(has_room);
         self.is_asking = !has_room;
         Some(has_room)
     }
@@ -203,12 +204,12 @@ impl Outbox {
         self.put(frame.len(), 1, |pieces| pieces.copy(frame))
     }
 
-    fn put(&self, length: usize, answered: u32, put: impl FnOnce(&mut Pieces)) -> Pushed {
+    fn put(&self, length: usize, answered: u16, put: impl FnOnce(&mut Pieces)) -> Pushed {
         let mut queue = self.queue();
         queue.asks = queue.asks.saturating_sub(answered);
         if !queue.closed {
             let bounds = &self.0.bounds;
-            let held = queue.waiting() + queue.writing + length;
+            let held = queue.waiting() + queue.writing as usize + length;
             if held > bounds.each_max || (held > OUTBOX_FAIR_BYTES && bounds.is_spent()) {
                 self.drop_queue(&mut queue);
                 self.close_queue(&mut queue, Some(CloseReason::TooSlow));
@@ -295,13 +296,13 @@ impl Outbox {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Pieces) -> Poll<Taken> {
         self.poll(cx, Who::Connection, |queue| {
             queue.writing = 0;
-            self.0.bounds.give_back(std::mem::take(&mut queue.writing_copied));
+            self.0.bounds.give_back(std::mem::take(&mut queue.writing_copied) as usize);
             let next = queue.first.as_mut().map_or(&mut queue.frames, |first| &mut first.frames);
             if next.is_empty() && !queue.closed {
                 return None;
             }
             std::mem::swap(next, into);
-            (queue.writing, queue.writing_copied) = (into.len(), into.copied());
+            (queue.writing, queue.writing_copied) = (count(into.len()), count(into.copied()));
             if into.len() > OUTBOX_PAUSE_BYTES || queue.first.is_some() {
                 // There is room again: for requests, or for more of what was missed.
                 queue.wake();
@@ -312,12 +313,12 @@ impl Outbox {
 
     /// Counts one more request, if at most `asks` are unanswered and the peer has read most of its answers. Nothing, when
     /// it was closed.
-    pub(crate) fn try_ask(&self, asks: u32) -> Option<bool> {
+    pub(crate) fn try_ask(&self, asks: u16) -> Option<bool> {
         self.queue().ask(asks)
     }
 
     /// Waits until that is so.
-    pub(crate) async fn ask(&self, asks: u32) -> Option<()> {
+    pub(crate) async fn ask(&self, asks: u16) -> Option<()> {
         let ask = |queue: &mut Queue| match queue.ask(asks) {
             Some(false) => None,
             asked => Some(asked.map(|_| ())),
@@ -387,8 +388,13 @@ impl Outbox {
 impl Drop for Inner {
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.bounds.give_back(queue.copied() + queue.writing_copied);
+        self.bounds.give_back(queue.copied() + queue.writing_copied as usize);
     }
+}
+
+/// What an outbox can hold, in bytes: [`Bounds::new`] sees to it that it fits.
+fn count(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// The last frame of a connection that is hung up on.
