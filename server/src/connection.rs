@@ -104,11 +104,13 @@ impl Connection {
         };
         debug!(connection = %self, name = %hello.name, "knocking");
         let knock = Message::Knock(self.introduce(tag, hello), self.outbox.clone());
-        let connection = self.clone();
+        self.outbox.try_ask(0).ok_or(End::Closed)?;
+        let room = self.hand_in_now(knock)?;
+        let Connection { address, outbox, common, .. } = self.clone();
         Ok(Box::pin(async move {
-            let Connection { address, outbox, common, .. } = connection;
-            outbox.ask(0).await.ok_or(End::Closed)?;
-            common.door.send(knock).await?;
+            if let Some(room) = room {
+                room.await?;
+            }
             outbox.admitted().await.ok_or(End::Closed)?;
             common.config.console.connected(&address.0);
             Ok(())
@@ -140,16 +142,22 @@ impl Connection {
         let asks = if *after_list { 0 } else { ASKS_MAX };
         *after_list = is_list(&request);
         let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
-        let may_ask = self.outbox.try_ask(asks).ok_or(End::Closed)?;
-        let ask = if may_ask { self.common.door.try_send(ask)? } else { Some(ask) };
-        let Some(ask) = ask else { return Ok(None) };
+        if self.outbox.try_ask(asks).ok_or(End::Closed)? {
+            return self.hand_in_now(ask);
+        }
         let (outbox, common) = (self.outbox.clone(), Arc::clone(&self.common));
         Ok(Some(Box::pin(async move {
-            if !may_ask {
-                outbox.ask(asks).await.ok_or(End::Closed)?;
-            }
+            outbox.ask(asks).await.ok_or(End::Closed)?;
             Ok(common.door.send(ask).await?)
         })))
+    }
+
+    /// Hands something in, or says for what to wait: until there is room.
+    fn hand_in_now(&self, message: Message) -> Result<Option<Rare<Result<(), End>>>, End> {
+        let no_room = self.common.door.try_send(message)?;
+        let common = Arc::clone(&self.common);
+        Ok(no_room
+            .map(|message| -> Rare<_> { Box::pin(async move { Ok(common.door.send(message).await?) }) }))
     }
 
     /// Ends when the peer has all answers.
