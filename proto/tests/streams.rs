@@ -5,7 +5,8 @@ mod common;
 use std::io;
 
 use chatroom_proto::codec::{
-    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, LENGTH_BYTES, decode, encode,
+    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES, decode,
+    encode,
 };
 use chatroom_proto::{
     BODY_BYTES_MAX, ClientFrame, Hello, Membership, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PostId, Proof,
@@ -23,7 +24,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Few enough for a debug build; the variants are counted by a test of their own.
 const CASES: u32 = 128;
@@ -170,6 +171,23 @@ fn a_wait_that_is_given_up_loses_nothing() {
             near.write_all(&[*byte]).await.unwrap();
         }
         assert_eq!(reader.next().await.unwrap().unwrap(), frame);
+    });
+}
+
+#[test]
+fn what_a_stranger_sends_behind_its_first_frame_stays_in_the_pipe() {
+    let ping = encode(&ClientFrame { tag: Tag(1), request: Request::Ping }).unwrap();
+    let behind = ping.repeat(64 * 1024 / ping.len());
+    run(async {
+        let (mut near, far) = tokio::io::duplex(2 * behind.len());
+        near.write_all(&[&ping[..], &behind].concat()).await.unwrap();
+        drop(near);
+        let mut reader = FrameReader::<_, ClientFrame>::new(far, HELLO_FRAME_BYTES_MAX);
+        assert!(matches!(reader.next().await, Some(Ok(ClientFrame { tag: Tag(1), .. }))));
+        let mut left = Vec::new();
+        reader.stream_mut().read_to_end(&mut left).await.unwrap();
+        let held = behind.len() - left.len();
+        assert!(held <= LENGTH_BYTES + HELLO_FRAME_BYTES_MAX, "{held} bytes were read, and nobody asked");
     });
 }
 

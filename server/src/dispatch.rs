@@ -387,3 +387,6 @@ impl Dispatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,3 +243,6 @@ fn not_encoded(frame: &ServerFrame, error: &FrameError) {
     };
     error!(%error, kind, "a frame could not be encoded");
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,15 @@
 //! The bytes of everything that the log keeps on disk, as layout.txt has them: whoever changes what logs are made of
 //! learns of it here. Nothing rewrites that file but a person who means it.
+//!
+//! An image of the world is kept where old entries were deleted, and beside the archive's rows.
 
 use std::fmt::Write as _;
 
 use chatroom_proto::{Body, Conversation, GroupName, Keeps, PostId, Seq, Tag, UnixMillis, UserName, codec};
-use chatroom_server::chat::Limits;
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
+use chatroom_server::chat::{Limits, World};
 
 const LAYOUT: &str = include_str!("layout.txt");
 
@@ -98,6 +100,110 @@ fn name_of(deed: &Deed) -> &'static str {
 
 const NAMES: [&str; 9] = ["Arrive", "Detach", "Began", "Expire", "Depart", "Create", "Join", "Leave", "Post"];
 
+/// What people do one after the other, and what it comes to.
+struct Story {
+    world: World,
+}
+
+impl Story {
+    fn new(remembered_max: u32) -> Story {
+        let mut story = Story { world: World::new(limits(remembered_max)) };
+        story.begin(remembered_max);
+        story
+    }
+
+    /// A server begins: nobody has a connection.
+    fn begin(&mut self, remembered_max: u32) {
+        self.goes_on(Deed::Began { limits: limits(remembered_max) });
+    }
+
+    /// Each entry comes over a connection of its own, with a tag of its own.
+    fn goes_on(&mut self, deed: Deed) -> SessionId {
+        let seq = self.world.head().next();
+        let tag = Tag(u32::try_from(seq.0).expect("the story is short"));
+        let id = ProposalId { node: NodeId(0x41), number: seq.0 };
+        let origin = Some(Origin { place: place_of(seq), tag });
+        let proposal = Proposal { id, origin, at: UnixMillis(0x1000 * seq.0), deed };
+        self.world.fold(&Entry { seq, proposal });
+        SessionId(seq)
+    }
+
+    fn comes(&mut self, name: &str) -> SessionId {
+        let [fresh, address] = ["digest", "address"].map(|of| format!("the {of} of {name}"));
+        let mut digest = [0; 32];
+        digest[..fresh.len()].copy_from_slice(fresh.as_bytes());
+        let fresh = TokenDigest(digest);
+        // Whoever has it already is recognized by it.
+        let presented = Some(fresh);
+        self.goes_on(Deed::Arrive { name: user(name), presented, fresh, address: Address::from(address) })
+    }
+
+    fn says(&mut self, by: SessionId, to: Conversation) {
+        let id = PostId((u128::from(self.world.head().0) << 64 | 0x91).to_be_bytes());
+        self.goes_on(Deed::Post { by, to, id, body: Body::parse("hi").expect("a message") });
+    }
+
+    fn goes(&mut self, session: SessionId) {
+        self.goes_on(Deed::Depart { session });
+    }
+}
+
+fn limits(remembered_max: u32) -> Limits {
+    let keeps = Keeps::Days(0x86);
+    Limits { groups_max: 9, memberships_max: 9, grace_ms: 0x83, held_max: 9, remembered_max, keeps }
+}
+
+fn place_of(entry: Seq) -> Place {
+    Place { node: NodeId(0x41), connection: ConnectionId(entry.0) }
+}
+
+/// Somebody listens.
+fn quiet_world() -> World {
+    let mut story = Story::new(9);
+    story.comes("Kim");
+    story.world
+}
+
+/// Everything that can be known of somebody is known of one of these.
+fn eventful_world() -> World {
+    let group = |name| GroupName::parse(name).expect("a name");
+    let mut story = Story::new(1);
+    let [sam, tom, kim] = ["Sam", "Tom", "Kim"].map(|name| story.comes(name));
+    // A conversation with one who is forgotten.
+    story.says(sam, Conversation::User(user("Kim")));
+    story.goes(sam);
+    story.goes_on(Deed::Create { by: tom, group: group("Cake") });
+    story.goes_on(Deed::Join { by: tom, group: group("Cake") });
+    story.goes(tom);
+
+    // After a restart one is back, and one is held.
+    story.begin(9);
+    story.comes("Tom");
+    let [jim, ann, bob, eve, lea] = ["Jim", "Ann", "Bob", "Eve", "Lea"].map(|name| story.comes(name));
+    story.goes_on(Deed::Create { by: jim, group: group("Tea") });
+    for by in [jim, ann, ann] {
+        story.goes_on(Deed::Join { by, group: group("Tea") });
+    }
+    story.says(jim, Conversation::Group(group("Tea")));
+    story.says(ann, Conversation::User(user("Jim")));
+    story.says(jim, Conversation::User(user("Ann")));
+    story.goes_on(Deed::Leave { by: ann, group: group("Tea") });
+    story.says(bob, Conversation::Group(GroupName::general()));
+    story.says(kim, Conversation::Group(GroupName::general()));
+
+    // One goes with ties, one with words, and one with nothing. One is written to behind her back, and one is lost.
+    for session in [ann, bob, eve] {
+        story.goes(session);
+    }
+    story.says(jim, Conversation::User(user("Ann")));
+    story.goes_on(Deed::Detach { session: lea, from: place_of(lea.0) });
+    story.world
+}
+
+fn worlds() -> [(&'static str, World); 2] {
+    [("The image of a quiet world", quiet_world()), ("The image of an eventful world", eventful_world())]
+}
+
 fn line(name: &str, bytes: &[u8]) -> String {
     bytes.iter().fold(format!("{name} = "), |mut line, byte| {
         write!(line, "{byte:02x}").expect("a text takes all that is written");
@@ -113,7 +219,20 @@ fn lines() -> Vec<String> {
         .collect();
     let batch = [entry(None, detach()), entry(None, detach())];
     lines.push(line("A batch of two", &codec::pack(&&batch[..]).expect("a batch can be encoded")));
+    lines.extend(worlds().iter().map(|(name, world)| line(name, &image(world))));
     lines
+}
+
+fn image(world: &World) -> Vec<u8> {
+    codec::pack(world).expect("a world can be encoded")
+}
+
+/// The bytes that the file has under this name.
+fn golden(name: &str) -> Vec<u8> {
+    let found = LAYOUT.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
+    let hex = found.unwrap_or_else(|| panic!("layout.txt has no line {name}"));
+    let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits only");
+    (0..hex.len()).step_by(2).map(digit).collect()
 }
 
 #[test]
@@ -123,7 +242,7 @@ fn every_entry_takes_exactly_the_bytes_that_logs_have() {
     let lines = lines();
     assert!(
         golden == lines,
-        "Entries have other bytes than layout.txt says: logs that were written until now can't be read any more. If \
+        "Something has other bytes than layout.txt says: logs that were written until now can't be read any more. If \
          that is meant, it is another schema of the log, which needs a migration; the lines are now:\n{}\n",
         lines.join("\n")
     );
@@ -132,12 +251,18 @@ fn every_entry_takes_exactly_the_bytes_that_logs_have() {
 #[test]
 fn the_bytes_that_logs_have_mean_what_they_meant() {
     for (name, entry) in entries() {
-        let found = LAYOUT.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
-        let hex = found.unwrap_or_else(|| panic!("layout.txt has no line {name}"));
-        let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits only");
-        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
-        let decoded: Entry = codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let decoded: Entry = codec::decode(&golden(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(decoded, entry, "{name}");
+    }
+}
+
+#[test]
+fn an_image_is_read_as_the_world_that_it_was_and_written_as_it_was_read() {
+    for (name, world) in worlds() {
+        let bytes = golden(name);
+        let decoded: World = codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(decoded, world, "{name}");
+        assert_eq!(image(&decoded), bytes, "{name}");
     }
 }
 

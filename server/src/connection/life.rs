@@ -333,3 +333,6 @@ fn poll_unread<S: AsyncRead + Unpin>(
     }
     Poll::Ready(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Histories at random: whatever people do and however the turns are cut, everybody hears what the model says.
+
+use chatroom_proto::{Keeps, Request, Seq};
+
+use super::stage::Stage;
+use super::{create, join, leave, say, tell};
+use crate::chat::Limits;
+
+/// Few enough for a debug build.
+const HISTORIES: u64 = 200;
+const STEPS: u32 = 300;
+/// Few names and groups, so that people meet.
+const NAMES: [&str; 7] = ["ann", "bob", "eve", "jim", "kim", "lea", "tom"];
+const GROUPS: [&str; 3] = ["General", "tea", "go"];
+/// So few that somebody's grace is often cut short, and somebody forgotten; and all whose connection is lost go at the next
+/// tick.
+const LIMITS: Limits = Limits {
+    groups_max: 9,
+    memberships_max: 9,
+    grace_ms: 0,
+    held_max: 2,
+    remembered_max: 3,
+    keeps: Keeps::Nothing,
+};
+/// So long is a long message, in bytes: it is shared where a short one is copied, and some of them are a turn's worth.
+const LONG: usize = 7_000;
+
+/// A xorshift generator.
+struct Dice(u64);
+
+impl Dice {
+    /// One of so many.
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).expect("31 bits") % sides
+    }
+
+    fn one_of<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+        (!of.is_empty()).then(|| of[self.roll(of.len())])
+    }
+}
+
+#[test]
+fn everybody_hears_everything_as_it_happens_in_any_history() {
+    for seed in 1..=HISTORIES {
+        let mut dice = Dice(seed);
+        let mut stage = Stage::new(&format!("history {seed}"), LIMITS);
+        for number in 0..STEPS {
+            step(&mut stage, &mut dice, number);
+        }
+        stage.turn();
+    }
+}
+
+/// Somebody does something, or some of what was done is ordered.
+fn step(stage: &mut Stage, dice: &mut Dice, number: u32) {
+    let open = stage.connections();
+    match dice.roll(20) {
+        // Over a connection of its own, or in the place of another one, or after it has gone.
+        0 | 1 => {
+            stage.comes(NAMES[dice.roll(NAMES.len())]);
+        }
+        2 => {
+            dice.one_of(&open).into_iter().for_each(|connection| stage.goes(connection));
+        }
+        3..=12 => {
+            if let Some(connection) = dice.one_of(&open) {
+                stage.asks(connection, request(dice, number));
+            }
+        }
+        13 => stage.ticks(),
+        14..=17 => stage.order(dice.roll(20)),
+        _ => stage.ends_turn(),
+    }
+}
+
+fn request(dice: &mut Dice, number: u32) -> Request {
+    let to = GROUPS[dice.roll(GROUPS.len())];
+    let text = match dice.roll(6) {
+        0 => format!("{number} {}", "x".repeat(LONG)),
+        _ => number.to_string(),
+    };
+    match dice.roll(20) {
+        0 => Request::Exit,
+        1 => create(to),
+        2..=4 => join(to),
+        5..=7 => leave(to),
+        8..=14 => say(to, &text),
+        15 | 16 => tell(NAMES[dice.roll(NAMES.len())], &text),
+        17 => Request::Ping,
+        _ => Request::Users { after: Seq::ZERO },
+    }
+}

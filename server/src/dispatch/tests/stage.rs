@@ -1,0 +1,290 @@
+//! The dispatch task's work, done when a scene says so, over a log that orders what the scene lets it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use bytes::Buf;
+use chatroom_proto::codec::{self, LENGTH_BYTES};
+use chatroom_proto::{
+    Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
+    VersionRange,
+};
+
+use super::model::Model;
+use crate::chat::effect::{Address, ConnectionId, Credential, Entry, Input, NodeId, Proposal, TokenDigest};
+use crate::chat::{Chat, Limits};
+use crate::config::Config;
+use crate::dispatch::{Dispatch, Lifetime, Message};
+use crate::log::MemoryLog;
+use crate::outbox::{Bounds, Outbox, Pieces, Taken};
+
+const NODE: NodeId = NodeId(1);
+const NOW: UnixMillis = UnixMillis(1);
+
+/// The real thing, and its model.
+pub(super) struct Stage {
+    name: String,
+    dispatch: Dispatch,
+    model: Model,
+    bounds: Arc<Bounds>,
+    /// The connections, in the order in which they came.
+    lines: BTreeMap<ConnectionId, Line>,
+    connections: u64,
+    /// What the log has not ordered yet.
+    proposed: VecDeque<Proposal>,
+    head: Seq,
+    tag: u32,
+    /// The token of each name.
+    tokens: BTreeMap<String, Token>,
+    /// What was done, for whoever has to find out why it went wrong.
+    done: Vec<String>,
+}
+
+struct Line {
+    outbox: Outbox,
+    name: String,
+    is_over: bool,
+    /// Since somebody looked.
+    heard: Vec<String>,
+}
+
+impl Stage {
+    /// A stage on which these are already.
+    pub(super) fn of<const N: usize>(names: [&str; N]) -> (Stage, [ConnectionId; N]) {
+        let mut stage = Stage::new("scene", Limits::default());
+        let connections = names.map(|name| {
+            let connection = stage.comes(name);
+            stage.turn();
+            connection
+        });
+        stage.lines.values_mut().for_each(|line| line.heard.clear());
+        (stage, connections)
+    }
+
+    pub(super) fn new(name: &str, limits: Limits) -> Stage {
+        // Nobody is too slow here: what is heard does not depend on how much it is.
+        let bounds = Bounds::new(usize::MAX, usize::MAX);
+        let (chat, log) = (Chat::new(NODE, limits), Arc::new(MemoryLog::new()));
+        let lifetime = Lifetime::default();
+        let (dispatch, _door) =
+            Dispatch::new(chat, log, None, &Config::default(), Arc::clone(&bounds), &lifetime);
+        Stage {
+            name: name.to_owned(),
+            dispatch,
+            model: Model::new(NODE, limits),
+            bounds,
+            lines: BTreeMap::new(),
+            connections: 0,
+            proposed: VecDeque::new(),
+            head: Seq::ZERO,
+            tag: 0,
+            tokens: BTreeMap::new(),
+            done: Vec::new(),
+        }
+    }
+
+    /// The connections that were not hung up on.
+    pub(super) fn connections(&self) -> Vec<ConnectionId> {
+        let open = self.lines.iter().filter(|(_, line)| !line.is_over);
+        open.map(|(connection, _)| *connection).collect()
+    }
+
+    /// Somebody comes over a new connection, with the token of this name if there is one.
+    pub(super) fn comes(&mut self, name: &str) -> ConnectionId {
+        self.connections += 1;
+        let connection = ConnectionId(self.connections);
+        self.done.push(format!("{name} comes over {}", connection.0));
+        let outbox = Outbox::new(Arc::clone(&self.bounds));
+        let line = Line { outbox: outbox.clone(), name: name.to_owned(), is_over: false, heard: Vec::new() };
+        self.lines.insert(connection, line);
+        self.model.connect(connection);
+        let knock = self.knock(connection, name);
+        self.model.handle(knock, NOW);
+        let knock = self.knock(connection, name);
+        self.take_in(Message::Knock(knock, outbox));
+        connection
+    }
+
+    fn knock(&self, connection: ConnectionId, name: &str) -> Input {
+        let known = self.tokens.get(name).cloned();
+        let mut secret = [0; 32];
+        secret[..8].copy_from_slice(&connection.0.to_be_bytes());
+        // What is no secret has no digest either.
+        let digest = |token: &Token| TokenDigest(token.0);
+        Input::Knock {
+            connection,
+            tag: Tag(0),
+            presented: known.as_ref().map(digest),
+            hello: Hello {
+                versions: VersionRange::SPOKEN,
+                name: UserName::parse(name).expect("a name"),
+                proof: known.map_or(Proof::Open, Proof::Resume),
+                seen: Seq::ZERO,
+            },
+            fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
+            address: Address(format!("connection {}", connection.0).into()),
+        }
+    }
+
+    /// Somebody asks for something.
+    pub(super) fn asks(&mut self, connection: ConnectionId, request: Request) {
+        self.tag += 1;
+        self.done.push(format!("{} asks: {}", connection.0, short(&format!("{request:?}"))));
+        let ask = |request| Input::Ask { connection, tag: Tag(self.tag), request };
+        self.model.handle(ask(request.clone()), NOW);
+        let ask = ask(request);
+        self.take_in(Message::Input(ask));
+    }
+
+    /// A connection is no more.
+    pub(super) fn goes(&mut self, connection: ConnectionId) {
+        self.done.push(format!("{} is gone", connection.0));
+        self.lines.remove(&connection);
+        self.model.forget(connection);
+        self.model.handle(Input::Gone { connection }, NOW);
+        self.take_in(Message::Input(Input::Gone { connection }));
+    }
+
+    /// The clock ticks. Without a grace time all who are held go.
+    pub(super) fn ticks(&mut self) {
+        self.done.push("tick".to_owned());
+        self.dispatch.tick();
+        self.proposed.extend(self.dispatch.proposals.drain(..));
+    }
+
+    fn take_in(&mut self, message: Message) {
+        self.dispatch.take_in(message, NOW);
+        self.proposed.extend(self.dispatch.proposals.drain(..));
+    }
+
+    /// The log orders some of what was proposed, and it is applied.
+    pub(super) fn order(&mut self, entries: usize) {
+        for _ in 0..entries {
+            let Some(proposal) = self.proposed.pop_front() else { break };
+            self.head = self.head.next();
+            self.done.push(format!("{}: {}", self.head.0, short(&format!("{:?}", proposal.deed))));
+            let entry = Entry { seq: self.head, proposal };
+            self.model.apply(&entry);
+            self.dispatch.ordered.push_back(Arc::new(entry));
+        }
+        while !self.dispatch.ordered.is_empty() {
+            self.dispatch.apply();
+            self.proposed.extend(self.dispatch.proposals.drain(..));
+            if self.dispatch.fanout.has_done_enough() {
+                self.dispatch.fanout.end_turn(self.dispatch.chat.world());
+            }
+        }
+    }
+
+    /// Everything that was proposed is ordered and applied in one turn.
+    pub(super) fn turn(&mut self) {
+        while !self.proposed.is_empty() {
+            self.order(usize::MAX);
+        }
+        self.ends_turn();
+    }
+
+    /// The turn ends, and everybody reads what there is, which is what the model has told them.
+    pub(super) fn ends_turn(&mut self) {
+        self.done.push("the turn ends".to_owned());
+        self.dispatch.fanout.end_turn(self.dispatch.chat.world());
+        assert_eq!(self.dispatch.chat.world(), self.model.chat.world(), "they are about the same");
+        for (connection, line) in &mut self.lines {
+            let (is, should_be) = (read(line), self.model.take(*connection));
+            let heard = lines(&is);
+            assert!(
+                is == should_be,
+                "{}: connection {}, after\n  {}\nhears\n  {}\nand should hear\n  {}",
+                self.name,
+                connection.0,
+                end_of(&self.done),
+                end_of(&heard),
+                end_of(&lines(&should_be)),
+            );
+            self.tokens.extend(welcome(&is).map(|token| (line.name.clone(), token)));
+            line.heard.extend(heard);
+            if line.is_over {
+                line.heard.push("the end".to_owned());
+            }
+        }
+    }
+
+    /// What somebody has heard since it was asked for.
+    pub(super) fn hears(&mut self, connection: ConnectionId) -> Vec<String> {
+        let line = self.lines.get_mut(&connection).expect("a connection");
+        std::mem::take(&mut line.heard)
+    }
+}
+
+/// Reads all that there is.
+fn read(line: &mut Line) -> Vec<u8> {
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut bytes, mut pieces) = (Vec::new(), Pieces::default());
+    while !line.is_over
+        && let std::task::Poll::Ready(taken) = line.outbox.poll_take(&mut context, &mut pieces)
+    {
+        bytes.extend_from_slice(&pieces.copy_to_bytes(pieces.len()));
+        pieces = Pieces::default();
+        line.is_over = taken == Taken::Last;
+    }
+    bytes
+}
+
+/// The frames of a stream.
+fn frames(mut bytes: &[u8]) -> impl Iterator<Item = ServerFrame> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+        let (frame, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+        bytes = rest;
+        Some(codec::decode(frame).expect("a frame"))
+    })
+}
+
+fn welcome(bytes: &[u8]) -> Option<Token> {
+    frames(bytes).find_map(|frame| match frame {
+        ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. } => Some(welcome.token),
+        _ => None,
+    })
+}
+
+fn lines(bytes: &[u8]) -> Vec<String> {
+    frames(bytes).map(|frame| short(&line(frame))).collect()
+}
+
+/// A frame as a scene says it.
+fn line(frame: ServerFrame) -> String {
+    let notification = match frame {
+        ServerFrame::Notification(notification) => notification,
+        ServerFrame::Response { result: Ok(response), .. } => {
+            return match response {
+                Response::Welcome(_) => "answer: welcome".to_owned(),
+                Response::Goodbye => "answer: goodbye".to_owned(),
+                Response::Left { group, .. } => format!("answer: left {group}"),
+                other => format!("answer: {other:?}"),
+            };
+        }
+        ServerFrame::Response { result: Err(refusal), .. } => return format!("refused: {refusal:?}"),
+    };
+    match notification {
+        Notification::GroupPost { post, group } => {
+            format!("{} in {group}: {}", post.from, post.body.as_str())
+        }
+        Notification::PrivatePost { post, .. } => format!("{}: {}", post.from, post.body.as_str()),
+        Notification::Departed { user, .. } => format!("{user} departed"),
+        Notification::Closing(reason) => format!("closing: {reason:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// As much as fits a line.
+fn short(text: &str) -> String {
+    const LETTERS_MAX: usize = 100;
+    text.chars().take(LETTERS_MAX).collect()
+}
+
+/// As much as fits a screen.
+fn end_of(lines: &[String]) -> String {
+    const LINES_MAX: usize = 20;
+    lines[lines.len().saturating_sub(LINES_MAX)..].join("\n  ")
+}
