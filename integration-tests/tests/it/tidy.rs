@@ -158,8 +158,26 @@ fn sources(part: &Path) -> Vec<PathBuf> {
 /// The code of a file: no comments, nothing of its tests.
 fn code(file: &Path) -> Vec<(usize, String)> {
     let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let lines = text.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]");
-    lines.map(|(n, line)| (n + 1, line.split("//").next().unwrap_or_default().to_owned())).collect()
+    without_tests(&text)
+}
+
+/// What stands behind `#[cfg(test)]` is left out up to its end: a `;`, or the brace that closes it, which the formatter
+/// puts under its first letter.
+fn without_tests(text: &str) -> Vec<(usize, String)> {
+    let mut lines = text.lines().enumerate();
+    let mut kept = Vec::new();
+    while let Some((n, line)) = lines.next() {
+        if line.trim() == "#[cfg(test)]" {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let end = format!("{indent}}}");
+            lines.by_ref().find(|(_, line)| {
+                line.ends_with(';') && !line.starts_with(&format!("{indent} ")) || *line == end
+            });
+        } else {
+            kept.push((n + 1, line.split("//").next().unwrap_or_default().to_owned()));
+        }
+    }
+    kept
 }
 
 /// Whether a line names a path: as a whole word, not as a part of another one.
@@ -207,4 +225,13 @@ fn a_broken_arrow_is_seen() {
     assert!(names("use futures_util::StreamExt;", "futures"));
     assert!(!names("use crate::chat::effect;", "chat::Chat"));
     assert!(!names("struct WorldMap;", "World"));
+}
+
+#[test]
+fn only_tests_are_left_out() {
+    let text =
+        "use a;\n#[cfg(test)]\nmod tests;\nuse b;\n#[cfg(test)]\nmod more {\n    use c;\n}\nfn d() {} // e\n";
+    let code: Vec<_> =
+        without_tests(text).into_iter().map(|(n, line)| format!("{n} {}", line.trim())).collect();
+    assert_eq!(code, ["1 use a;", "4 use b;", "9 fn d() {}"]);
 }
