@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chatroom_proto::{
-    Body, CloseReason, Conversation, GroupName, Membership, Page, PostId, Refusal, Request, Response, Said,
-    Seq, Tag, UnixMillis, UserName, Welcome, Words,
+    Body, CloseReason, Conversation, GroupName, Membership, Page, Password, PostId, Refusal, Request,
+    Response, Said, Seq, Tag, UnixMillis, UserName, Welcome, Words,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -39,12 +39,14 @@ pub struct Options {
     /// A file that can't be used ([`Client::kept`]), because another client uses it for example, stops nobody from
     /// connecting. It survives a killed client, and not a machine that loses its power.
     pub keep: Option<PathBuf>,
+    /// The name's password, should it need one: when the server does not know this client, or not any more.
+    pub password: Option<Password>,
 }
 
 impl Options {
     /// Options of a client that comes back for ever, and keeps no file.
     pub fn new(host: impl Into<String>, port: u16, name: UserName) -> Options {
-        Options { host: host.into(), port, name, reconnect: Reconnect::Forever, keep: None }
+        Options { host: host.into(), port, name, reconnect: Reconnect::Forever, keep: None, password: None }
     }
 }
 
@@ -164,13 +166,13 @@ impl Client {
     /// [`ConnectError`]: this first attempt is not repeated.
     pub async fn connect_and_greet(options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
         let dial = Tcp { host: options.host, port: options.port };
-        Client::over(dial, options.name, options.reconnect, options.keep).await
+        Client::over(dial, (options.name, options.password), options.reconnect, options.keep).await
     }
 
     /// Connects by any means that gives streams of bytes.
     pub(crate) async fn over<D: crate::link::Dial>(
         dial: D,
-        name: UserName,
+        (name, password): (UserName, Option<Password>),
         reconnect: Reconnect,
         keep: Option<PathBuf>,
     ) -> Result<(Client, Events, Welcome), ConnectError> {
@@ -181,7 +183,7 @@ impl Client {
         let (happens, events) = mpsc::channel(EVENTS_MAX);
         let ends =
             Ends { shared: Arc::clone(&shared), asks: asked, events: happens, journal: keeper.share() };
-        let (link, connection) = Link::open(dial, name, reconnect, ends, image).await?;
+        let (link, connection) = Link::open(dial, (name, password), reconnect, ends, image).await?;
         let welcome = connection.welcome.clone();
         tokio::spawn(link.run(connection));
         let events = Events::new(events, Arc::clone(&shared), Arc::clone(&keeper));

@@ -220,7 +220,14 @@ impl Stage {
                 Err(error) => self.view.bad_name(text.trim(), &error),
                 Ok(name) => {
                     let (host, keep) = (args.host.clone(), state_file(&args, &name));
-                    let options = Options { host, port: args.port, name, reconnect, keep: keep.clone() };
+                    let options = Options {
+                        host,
+                        port: args.port,
+                        name,
+                        reconnect,
+                        keep: keep.clone(),
+                        password: None,
+                    };
                     match self.connect(options).await {
                         Ok((client, events, welcome)) => {
                             let warning = self.state_warning(&client, keep);
@@ -352,6 +359,7 @@ impl Stage {
         let code = match ended {
             Ended::Left => code_of_exit,
             Ended::GaveUp(_) | Ended::Replaced => NO_CONNECTION,
+            Ended::PasswordChanged => NAME_REFUSED,
             Ended::Refused(refusal) => refused_code(refusal),
             Ended::Misbehaved(_) | Ended::Garbled(_) => OTHER_PROTOCOL,
         };

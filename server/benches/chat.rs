@@ -146,5 +146,6 @@ fn knock(number: u64) -> Input {
         presented: None,
         fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
         address: Address(format!("somewhere:{number}").into()),
+        is_private: true,
     }
 }

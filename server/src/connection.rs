@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::FrameError;
 use chatroom_proto::{
-    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag, Token,
+    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag,
 };
-use sha2::{Digest, Sha256};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::chat::effect::{Address, ConnectionId, Credential, Input, TokenDigest};
+use crate::chat::effect::{Address, ConnectionId, Input};
 use crate::config::Config;
 use crate::dispatch::{Door, Message, Stopped};
 use crate::outbox::{Bounds, Outbox};
+use crate::secret;
 
 mod life;
 
@@ -119,14 +119,14 @@ impl Connection {
 
     fn introduce(&self, tag: Tag, hello: Hello) -> Input {
         let presented = match &hello.proof {
-            Proof::Resume(token) => Some(digest(token)),
+            Proof::Resume(token) => Some(secret::digest(token)),
             Proof::Open | Proof::Password(_) => None,
         };
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).expect("the system has random bytes");
-        let token = Token(secret);
-        let fresh = Credential { digest: digest(&token), token };
-        Input::Knock { connection: self.id, tag, hello, presented, fresh, address: self.address.clone() }
+        let address = self.address.clone();
+        let is_loopback = |peer: SocketAddr| peer.ip().to_canonical().is_loopback();
+        let is_private = address.0.parse().is_ok_and(is_loopback);
+        let (connection, fresh) = (self.id, secret::fresh());
+        Input::Knock { connection, tag, hello, presented, fresh, address, is_private }
     }
 
     /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room. The request
@@ -200,8 +200,4 @@ fn is_list(request: &Request) -> bool {
         request,
         Request::Groups { .. } | Request::Users { .. } | Request::History { .. } | Request::Search { .. }
     )
-}
-
-fn digest(token: &Token) -> TokenDigest {
-    TokenDigest(Sha256::digest(token.0).into())
 }

@@ -71,6 +71,9 @@ impl View {
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
+            Ended::PasswordChanged => {
+                "The password of your name was changed on another device. Come in again with the new one.".to_owned()
+            }
             Ended::Misbehaved(how) => misbehaved_text(*how),
             Ended::Garbled(what) => {
                 format!("The server said something that this program does not understand: {what}.")
@@ -128,6 +131,7 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::Replaced => "the same session goes on elsewhere",
         CloseReason::Misbehaved(_) => "this program broke the protocol",
         CloseReason::Failed => "something failed in the server",
+        CloseReason::PasswordChanged => "the password was changed",
     }
 }
 

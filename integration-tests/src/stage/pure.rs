@@ -12,6 +12,7 @@ use chatroom_server::chat::effect::{
 use chatroom_server::chat::{Chat, Limits};
 
 use crate::model::Model;
+use crate::passwords;
 
 use super::{Entrance, Memories, Stage, base, hello_with};
 
@@ -24,6 +25,7 @@ pub struct Pure {
     log_is_held: bool,
     head: Seq,
     knocks: u64,
+    checks: u64,
     lines: HashMap<String, Line>,
     memories: Memories,
 }
@@ -49,6 +51,7 @@ impl Pure {
             log_is_held: false,
             head: Seq::ZERO,
             knocks: 0,
+            checks: 0,
             lines: HashMap::new(),
             memories: Memories::default(),
         }
@@ -96,6 +99,13 @@ impl Pure {
                     let result = Ok(Response::Past { posts: Page::fill(posts), next });
                     let mut effects = Vec::new();
                     self.chat.handle(Input::Found { connection, tag, result }, self.now, &mut effects);
+                    self.carry_out(effects);
+                }
+                Effect::Check { connection, tag, check } => {
+                    self.checks += 1;
+                    let checked = passwords::checked(connection, tag, &check, self.checks);
+                    let mut effects = Vec::new();
+                    self.chat.handle(checked, self.now, &mut effects);
                     self.carry_out(effects);
                 }
                 Effect::Replay { connection, replay } => {
@@ -160,7 +170,8 @@ impl Stage for Pure {
         let secret = [u8::try_from(self.knocks).expect("few knocks in a dialogue"); 32];
         let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
         let address = Address(format!("somewhere:{}", self.knocks).into());
-        self.handle(Input::Knock { connection, tag: Tag(0), hello, presented, fresh, address });
+        let is_private = true;
+        self.handle(Input::Knock { connection, tag: Tag(0), hello, presented, fresh, address, is_private });
     }
 
     async fn say(&mut self, name: &str, request: Request) {

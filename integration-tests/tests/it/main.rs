@@ -1,5 +1,6 @@
 //! All scenes, in one binary: each file is about one thing that can go wrong.
 
+mod accounts;
 mod agreement;
 mod archive;
 mod chaos;

@@ -124,6 +124,7 @@ impl Stage {
             },
             fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
             address: Address(format!("connection {}", connection.0).into()),
+            is_private: true,
         }
     }
 
