@@ -23,7 +23,7 @@ this machine; and what was sent and has no answer when this program is killed is
 
 Exit codes:
   0  fine                              3  cannot connect, or the connection is lost for good
-  1  a command was refused (pipe)      4  the name was refused
+  1  a command was refused (pipe)      4  the name or its password was refused
   2  wrong usage                       5  the server speaks another protocol or version
   128 + n when signal n ended it";
 
@@ -62,6 +62,14 @@ pub(crate) struct Args {
     /// Do not keep that: be a stranger each time
     #[arg(long, conflicts_with = "state")]
     pub(crate) no_state: bool,
+
+    /// A file whose first line is the password of NAME, for when it is registered
+    #[arg(long, value_name = "FILE", conflicts_with = "password_command")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// A command whose first line of output is the password of NAME
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) password_command: Option<String>,
 
     /// What to log, for example `debug` or `chatroom_client=trace`; messages are never logged
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]

@@ -195,6 +195,11 @@ impl Client {
         self.keeper.is_open()
     }
 
+    /// Whether nobody can read along.
+    pub fn is_private(&self) -> bool {
+        true
+    }
+
     /// Leaves a post to the next run, without sending it. Tells whether it is kept.
     pub fn leave_for_next_time(&self, post: &Request) -> bool {
         self.keeper.asked(post)

@@ -208,7 +208,8 @@ impl View {
                 format!("The name '{name}' is not registered, so it has no password. To make it yours: register")
             }
             Refusal::PasswordNeeded { name } => format!(
-                "The name '{name}' belongs to somebody who has registered it. If that is you, its password is needed                  (--password-file FILE); otherwise choose another name."
+                "The name '{name}' belongs to somebody who has registered it. If that is you, its password is needed \
+                 (--password-file FILE); otherwise choose another name."
             ),
             Refusal::WrongPassword { name } => {
                 format!("That is not the password of '{name}'. Try again, or choose another name.")

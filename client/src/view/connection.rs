@@ -2,7 +2,7 @@
 
 use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
-use chatroom_proto::{CloseReason, GroupName, Misbehaviour, Refusal, Request};
+use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request};
 
 use super::View;
 
@@ -79,6 +79,36 @@ impl View {
                 format!("The server said something that this program does not understand: {what}.")
             }
         }))
+    }
+
+    /// Two passwords were typed where one was wanted twice.
+    pub(crate) fn passwords_differ(self) -> String {
+        self.trouble("These two passwords differ, so nothing was changed. Try again.")
+    }
+
+    /// What was typed can't be a password.
+    pub(crate) fn bad_password(self, error: &PasswordError) -> String {
+        self.trouble(format!("That is no password: {error}."))
+    }
+
+    /// There is nobody to ask for a password.
+    pub(crate) fn no_way_to_ask(self) -> String {
+        self.trouble(
+            "A password can only be asked for at a terminal. From a pipe: register, with --password-file FILE or \
+             --password-command COMMAND.",
+        )
+    }
+
+    /// The password that was given at the start can't be had.
+    pub(crate) fn no_password(self, from: &str, why: &str) -> String {
+        self.trouble(format!("There is no password in {from}: {why}."))
+    }
+
+    /// Others can read the file with the password.
+    pub(crate) fn open_password_file(self, file: &str) -> String {
+        self.trouble(format!(
+            "Others can read {file}, where the password is. To keep it to yourself: chmod 600 {file}"
+        ))
     }
 
     /// It takes a while to connect.

@@ -17,6 +17,7 @@ mod piped;
 mod reconnect;
 mod simulation;
 mod slow_reader;
+mod terminal_accounts;
 mod terminal_bursts;
 mod terminal_endings;
 mod terminal_kept;
