@@ -25,7 +25,7 @@ mod session;
 mod world;
 
 use effect::{
-    Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
+    Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, Query, Read, SessionId, TokenDigest,
 };
 use seat::{Knock, Seat, Stage};
@@ -83,8 +83,8 @@ impl Chat {
     /// Takes in what a connection says, at this time.
     pub fn handle(&mut self, input: Input, now: UnixMillis, out: &mut Vec<Effect>) {
         match input {
-            Input::Knock { connection, tag, hello, presented, fresh, address } => {
-                self.knock((connection, tag), hello, (presented, fresh), address, now, out);
+            Input::Knock { connection, tag, hello, presented, fresh, address, channel } => {
+                self.knock((connection, tag), hello, (presented, fresh), (address, channel), now, out);
             }
             Input::Ask { connection, tag, request } => {
                 let Some(seat) = self.seats.get_mut(&connection) else { return };
@@ -166,7 +166,12 @@ impl Chat {
 
     /// Every client's address, name and groups, in the order of arrival.
     pub fn clients(&self) -> impl Iterator<Item = Client> + '_ {
-        self.world.clients()
+        self.world.clients().map(|(mut client, place)| {
+            let here = place.filter(|place| place.node == self.node);
+            client.channel =
+                here.and_then(|place| self.seats.get(&place.connection)).map(|seat| seat.channel);
+            client
+        })
     }
 
     fn knock(
@@ -174,7 +179,7 @@ impl Chat {
         (connection, tag): (ConnectionId, Tag),
         hello: Hello,
         (presented, fresh): (Option<TokenDigest>, Credential),
-        address: Address,
+        (address, channel): (Address, Channel),
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
@@ -197,7 +202,7 @@ impl Chat {
         }
         let knock = Knock { version, old, fresh: fresh.token, seen: hello.seen };
         let stage = Stage::Knocking(Box::new(knock));
-        self.seats.insert(connection, Seat::new(stage));
+        self.seats.insert(connection, Seat::new(stage, channel));
         self.send(proposal, out);
     }
 

@@ -231,5 +231,6 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         1 => Just(CloseReason::Replaced),
         4 => misbehaviour.prop_map(CloseReason::Misbehaved),
         1 => Just(CloseReason::Failed),
+        1 => Just(CloseReason::TlsRequired),
     ]
 }

@@ -191,6 +191,7 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(Misbehaved(HelloExpected))", misbehaved(Misbehaviour::HelloExpected)),
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
         ("Closing(Failed)", closing(CloseReason::Failed)),
+        ("Closing(TlsRequired)", closing(CloseReason::TlsRequired)),
         ("CaughtUp", Notification::CaughtUp { seq }),
     ]
 }

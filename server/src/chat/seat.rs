@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use chatroom_proto::{Request, Seq, Tag, Token};
 
-use super::effect::SessionId;
+use super::effect::{Channel, SessionId};
 
 /// One connection's place in the chat.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Seat {
     pub(super) under_way: u32,
     /// Whether something is being looked up for it.
     pub(super) is_reading: bool,
+    /// Who can read along.
+    pub(super) channel: Channel,
     /// Requests that wait for these, in their order. Bounded: a connection stops reading when
     /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered. Mostly none do.
     #[expect(clippy::box_collection, reason = "nothing is smaller than an empty queue")]
@@ -45,8 +47,8 @@ pub(super) struct Knock {
 
 impl Seat {
     /// A connection whose arrival is about to be proposed.
-    pub(super) fn new(stage: Stage) -> Seat {
-        Seat { stage, under_way: 0, is_reading: false, waiting: None }
+    pub(super) fn new(stage: Stage, channel: Channel) -> Seat {
+        Seat { stage, under_way: 0, is_reading: false, channel, waiting: None }
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what

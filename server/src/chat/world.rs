@@ -10,7 +10,9 @@ use chatroom_proto::{
 };
 
 use super::Limits;
-use super::effect::{Address, Audience, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
+use super::effect::{
+    Address, Audience, Channel, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest,
+};
 use super::effect::{Record, Replay, Thread};
 use super::group::Group;
 use super::session::{Presence, Session, Stake, Verb, Worth};
@@ -82,6 +84,8 @@ pub struct Client {
     pub groups: Vec<GroupName>,
     /// Whether it has a connection; otherwise its session is held for it.
     pub is_connected: bool,
+    /// Who can read along on its connection, if it has one to this node.
+    pub channel: Option<Channel>,
 }
 
 impl World {
@@ -297,12 +301,20 @@ impl World {
     }
 
     /// Every client's address, name and groups, in the order of arrival.
-    pub(super) fn clients(&self) -> impl Iterator<Item = Client> + '_ {
-        self.here.values().filter_map(|id| self.sessions.get(id)).map(|session| Client {
-            address: session.address.clone(),
-            name: session.name.clone(),
-            groups: self.groups_of(session).map(|(_, group)| group.name.clone()).collect(),
-            is_connected: matches!(session.presence, Presence::Attached(_)),
+    pub(super) fn clients(&self) -> impl Iterator<Item = (Client, Option<Place>)> + '_ {
+        self.here.values().filter_map(|id| self.sessions.get(id)).map(|session| {
+            let place = match session.presence {
+                Presence::Attached(place) => Some(place),
+                _ => None,
+            };
+            let client = Client {
+                address: session.address.clone(),
+                name: session.name.clone(),
+                groups: self.groups_of(session).map(|(_, group)| group.name.clone()).collect(),
+                is_connected: place.is_some(),
+                channel: None,
+            };
+            (client, place)
         })
     }
 }
