@@ -4,7 +4,7 @@ use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
 use chatroom_proto::{CloseReason, GroupName, Misbehaviour, Refusal, Request};
 
-use super::View;
+use super::{Target, View};
 
 impl View {
     /// The connection is lost, and the link tries to remake it.
@@ -62,7 +62,7 @@ impl View {
     }
 
     /// It is over. Nothing to say when that is what was asked for.
-    pub(crate) fn ended(self, ended: &Ended) -> Option<String> {
+    pub(crate) fn ended(self, ended: &Ended, at: &Target) -> Option<String> {
         Some(self.trouble(match ended {
             Ended::Left => return None,
             Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
@@ -72,6 +72,7 @@ impl View {
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
             Ended::Misbehaved(how) => misbehaved_text(*how),
+            Ended::Untrusted(untrusted) => return Some(self.untrusted(untrusted, at)),
             Ended::Garbled(what) => {
                 format!("The server said something that this program does not understand: {what}.")
             }
@@ -84,7 +85,8 @@ impl View {
     }
 
     /// There is no connection to begin with.
-    pub(crate) fn connect_error(self, error: &ConnectError, host: &str, port: u16) -> String {
+    pub(crate) fn connect_error(self, error: &ConnectError, at: &Target) -> String {
+        let Target { host, port, .. } = at;
         self.trouble(match error {
             ConnectError::Unreachable(why) => format!(
                 "Cannot connect to {host}:{port}: {why}. Is the server running there? To start one: chatroom-server"
@@ -100,6 +102,7 @@ impl View {
             ConnectError::Closed(reason) => {
                 format!("The server at {host}:{port} hung up: {}. Try again later.", reason_text(*reason))
             }
+            ConnectError::Untrusted(untrusted) => return self.untrusted(untrusted, at),
             ConnectError::Garbled(what) => {
                 format!("What answers at {host}:{port} does not speak this program's protocol: {what}.")
             }
@@ -128,6 +131,7 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::Replaced => "the same session goes on elsewhere",
         CloseReason::Misbehaved(_) => "this program broke the protocol",
         CloseReason::Failed => "something failed in the server",
+        CloseReason::TlsRequired => "it takes connections from here through TLS only",
     }
 }
 
