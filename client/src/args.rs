@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chatroom_proto::Fingerprint;
 use clap::{Parser, ValueEnum};
 
 /// The assignment's port: where a server listens unless told otherwise.
@@ -21,8 +22,11 @@ not run or had no connection, or in a history, has the time in front of it: [202
 A server that keeps messages tells those that came while you were away, once, when you are back under your name on
 this machine; and what was sent and has no answer when this program is killed is sent again by its next run.
 
+To every host but this machine it speaks TLS. A server that an authority of this system vouches for is believed; of
+any other, the key is kept when it is met first, and shown, and a server with another key is refused from then on.
+
 Exit codes:
-  0  fine                              3  cannot connect, or the connection is lost for good
+  0  fine                              3  cannot connect, the connection is lost for good, or the server is not trusted
   1  a command was refused (pipe)      4  the name or its password was refused
   2  wrong usage                       5  the server speaks another protocol or version
   128 + n when signal n ended it";
@@ -70,6 +74,22 @@ pub(crate) struct Args {
     /// A command whose first line of output is the password of NAME
     #[arg(long, value_name = "COMMAND")]
     pub(crate) password_command: Option<String>,
+    /// Speak TLS, also to this machine [default: to every host but this machine]
+    #[arg(long, conflicts_with = "plaintext")]
+    pub(crate) tls: bool,
+
+    /// Do not speak TLS: everybody on the way to the server can read along
+    #[arg(long)]
+    pub(crate) plaintext: bool,
+
+    /// Where to keep the keys of servers that no authority vouches for
+    /// [default: $XDG_STATE_HOME/chatroom/known_hosts]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known_hosts: Option<PathBuf>,
+
+    /// Go on only if the server has this key, and know it by this key from now on
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
+    pub(crate) accept_key: Option<Fingerprint>,
 
     /// What to log, for example `debug` or `chatroom_client=trace`; messages are never logged
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]

@@ -12,9 +12,11 @@ use chatroom_proto::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::dial::{Dial, Net};
 use crate::event::{Ended, Events};
 use crate::journal::{Journal, Keeper, Kept};
-use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Ends, Link, SUBMITTED_MAX, Tcp};
+use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Ends, Link, SUBMITTED_MAX};
+use crate::trust::{KnownHosts, Tls, Untrusted};
 
 /// The most names that [`Client::groups`] and [`Client::users`] gather: a server that never ends its list must not
 /// fill this client's memory. 100,000 of the longest names take about 15 MB.
@@ -41,12 +43,26 @@ pub struct Options {
     pub keep: Option<PathBuf>,
     /// The name's password, should it need one: when the server does not know this client, or not any more.
     pub password: Option<Password>,
+    /// Whether to speak TLS.
+    pub tls: Tls,
+    /// The servers that are known: by these this one is recognized, when it speaks TLS.
+    pub known_hosts: KnownHosts,
 }
 
 impl Options {
-    /// Options of a client that comes back for ever, and keeps no file.
+    /// Options of a client that comes back for ever, and keeps no file: it takes the server that it meets first for the right
+    /// one, unless it is on this machine, and no other after that.
     pub fn new(host: impl Into<String>, port: u16, name: UserName) -> Options {
-        Options { host: host.into(), port, name, reconnect: Reconnect::Forever, keep: None, password: None }
+        Options {
+            host: host.into(),
+            port,
+            name,
+            reconnect: Reconnect::Forever,
+            keep: None,
+            password: None,
+            tls: Tls::Auto,
+            known_hosts: KnownHosts::in_memory(),
+        }
     }
 }
 
@@ -82,6 +98,9 @@ pub enum ConnectError {
     /// What answers there does not speak Chatroom's protocol.
     #[error("what answers there does not speak this protocol: {0}")]
     Garbled(String),
+    /// This client can't trust that it is the server, or can't speak to it so that nobody reads along.
+    #[error("{0}")]
+    Untrusted(Untrusted),
 }
 
 /// Why a request has no answer that could be used.
@@ -125,6 +144,7 @@ pub struct Client {
     shared: Arc<Shared>,
     keeper: Arc<Keeper>,
     kept: Arc<Kept>,
+    is_private: bool,
 }
 
 /// What the handles and the link's task share.
@@ -165,12 +185,12 @@ impl Client {
     /// # Errors
     /// [`ConnectError`]: this first attempt is not repeated.
     pub async fn connect_and_greet(options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
-        let dial = Tcp { host: options.host, port: options.port };
+        let dial = Net::new(options.host, options.port, options.tls, options.known_hosts);
         Client::over(dial, (options.name, options.password), options.reconnect, options.keep).await
     }
 
     /// Connects by any means that gives streams of bytes.
-    pub(crate) async fn over<D: crate::link::Dial>(
+    pub(crate) async fn over<D: Dial>(
         dial: D,
         (name, password): (UserName, Option<Password>),
         reconnect: Reconnect,
@@ -184,20 +204,21 @@ impl Client {
         let ends =
             Ends { shared: Arc::clone(&shared), asks: asked, events: happens, journal: keeper.share() };
         let (link, connection) = Link::open(dial, (name, password), reconnect, ends, image).await?;
-        let welcome = connection.welcome.clone();
+        let (welcome, is_private) = (connection.welcome.clone(), connection.is_private);
         tokio::spawn(link.run(connection));
         let events = Events::new(events, Arc::clone(&shared), Arc::clone(&keeper));
-        Ok((Client { asks, shared, keeper, kept: Arc::new(kept) }, events, welcome))
+        Ok((Client { asks, shared, keeper, kept: Arc::new(kept), is_private }, events, welcome))
+    }
+
+    /// Whether nobody but the server can read what is asked: the connection is TLS, or does not leave this machine. It stays so
+    /// when the connection is remade. A secret is for such a connection only.
+    pub fn is_private(&self) -> bool {
+        self.is_private
     }
 
     /// Whether posts without an answer outlive this client: the file of [`Options::keep`] is in use.
     pub fn has_journal(&self) -> bool {
         self.keeper.is_open()
-    }
-
-    /// Whether nobody can read along.
-    pub fn is_private(&self) -> bool {
-        true
     }
 
     /// Leaves a post to the next run, without sending it. Tells whether it is kept.

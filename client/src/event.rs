@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::client::Shared;
 use crate::journal::{Keeper, Place};
 use crate::link::SUBMITTED_MAX;
+use crate::trust::Untrusted;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +121,9 @@ pub enum Ended {
     /// The server said something that is not the protocol.
     #[error("the server does not speak this protocol: {0}")]
     Garbled(String),
+    /// On the way back, this client could not trust that it is the same server.
+    #[error("{0}")]
+    Untrusted(Untrusted),
 }
 
 /// An event on its way to the program, and how far the client has come with it.

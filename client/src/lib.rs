@@ -26,6 +26,7 @@
 //! - [`link`]: the task that owns the socket: one connection's life (`link/session.rs`), the handshake
 //!   (`link/handshake.rs`), what is not answered yet (`link/unanswered.rs`), what the program has not taken yet
 //!   (`link/outbox.rs`), when to try again (`link/backoff.rs`).
+//! - `dial`: the way to a server, with TLS or without. [`trust`]: which server is believed to be the one.
 //! - [`state`]: how far this client has come in each conversation: pure.
 //!
 //! The program's own modules are listed in `main.rs`.
@@ -48,11 +49,14 @@
 //! A file has at most [`journal::POSTS_KEPT_MAX`] posts without an answer in it.
 
 pub mod client;
+mod dial;
 pub mod event;
 pub mod journal;
 pub mod link;
 pub mod state;
+pub mod trust;
 
 pub use client::{AskError, Client, ConnectError, Options, Past, Posted, Reconnect};
 pub use event::{Ended, Event, Events, Lost, Receipt};
 pub use journal::{KeepError, Kept};
+pub use trust::{KnownHosts, Tls, Untrusted};

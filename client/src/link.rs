@@ -13,8 +13,6 @@ mod session;
 pub(crate) mod tests;
 mod unanswered;
 
-use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,15 +21,15 @@ use chatroom_proto::{
     CloseReason, Conversation, Hello, Keeps, Password, Proof, Refusal, Request, Response, Seq, Tag, Token,
     UserName, VersionRange, Welcome,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{ConnectError, Reconnect, Shared};
+use crate::dial::Dial;
 use crate::event::{Ended, Event, Lost, Told};
 use crate::journal::{Image, Journal, Place};
 use crate::state::State;
+use crate::trust::Untrusted;
 use backoff::Backoff;
 use handshake::Connection;
 use outbox::Outbox;
@@ -69,31 +67,6 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(75);
 
 /// A connection that lived for so long was a good one: when it is lost, the backoff starts afresh.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
-
-/// A way to a server: a stream of bytes for each attempt.
-pub(crate) trait Dial: Send + Sync + 'static {
-    /// What it gives.
-    type Stream: AsyncRead + AsyncWrite + Send + Unpin;
-
-    /// One attempt.
-    fn dial(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-}
-
-/// The way over TCP.
-pub(crate) struct Tcp {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl Dial for Tcp {
-    type Stream = TcpStream;
-
-    async fn dial(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-}
 
 /// A request on its way to the link.
 #[derive(Debug)]
@@ -385,6 +358,9 @@ fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
         ConnectError::Refused(refusal) => Err(Ended::Refused(refusal)),
         ConnectError::Closed(CloseReason::Misbehaved(how)) => Err(Ended::Misbehaved(how)),
         ConnectError::Garbled(what) => Err(Ended::Garbled(what)),
+        ConnectError::Untrusted(Untrusted::Unreadable { .. } | Untrusted::Failed(_)) => Ok(()),
+        // Somebody else may be there: to try again until that is believed would be wrong.
+        ConnectError::Untrusted(untrusted) => Err(Ended::Untrusted(untrusted)),
         ConnectError::Unreachable(_) | ConnectError::Silent | ConnectError::Cut | ConnectError::Closed(_) => {
             Ok(())
         }

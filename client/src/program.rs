@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chatroom_client::{Client, ConnectError, Ended, Events, KeepError, Options, Reconnect};
+use chatroom_client::{Client, ConnectError, Ended, Events, KeepError, KnownHosts, Options, Reconnect, Tls};
 use chatroom_proto::{CloseReason, GroupName, Keeps, Membership, Password, Refusal, Seq, UserName, Welcome};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, timeout};
@@ -27,7 +27,7 @@ use crate::screen::{AboveTheLine, Output, Screen};
 use crate::secret::{self, Given};
 use crate::signals::Signals;
 use crate::terminal;
-use crate::view::{Layout, Paint, View};
+use crate::view::{Layout, Paint, Target, View};
 
 /// A command from a pipe was refused, or was none.
 const REFUSED: i32 = 1;
@@ -117,6 +117,7 @@ struct Stage {
     left: Arc<Notify>,
     published: Arc<ArcSwap<Directory>>,
     view: View,
+    target: Target,
     /// Whether standard input is a terminal: a person, or a pipe?
     is_typed: bool,
 }
@@ -156,7 +157,8 @@ impl Stage {
             }
             None => (Screen::start(Output::Streams)?, Input::Plain(lines::start()?)),
         };
-        Ok((Stage { screen, gate, wishes, left, published, view, is_typed }, input, warnings))
+        let target = target(args);
+        Ok((Stage { screen, gate, wishes, left, published, view, target, is_typed }, input, warnings))
     }
 
     /// All of it, from the name to the goodbye.
@@ -213,6 +215,7 @@ impl Stage {
     /// Finds a name that the server takes, and connects.
     async fn enter(&self, args: Args, mut input: Input) -> Result<Entered, Ending> {
         let reconnect = if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
+        let known_hosts = known_hosts(&args);
         let is_asked = args.name.is_none();
         let given_password = self.given_password(&args).await?;
         let (mut given, mut password) = (args.name.clone(), given_password.clone());
@@ -225,16 +228,17 @@ impl Stage {
                 Err(error) => self.view.bad_name(text.trim(), &error),
                 Ok(name) => {
                     let (host, keep) = (args.host.clone(), state_file(&args, &name));
-                    let proof = password.take();
                     let options = Options {
-                        host,
-                        port: args.port,
-                        name,
                         reconnect,
+                        password: password.take(),
                         keep: keep.clone(),
-                        password: proof,
+                        tls: tls(&args),
+                        known_hosts: known_hosts.clone(),
+                        ..Options::new(host, args.port, name)
                     };
-                    match self.connect(options).await {
+                    let connected = self.connect(options).await;
+                    self.tell_of_acquaintances(&known_hosts).await?;
+                    match connected {
                         Ok((client, events, welcome)) => {
                             let warning = self.state_warning(&client, keep);
                             let entered = self.welcome(client, events, welcome, input, warning).await?;
@@ -259,7 +263,7 @@ impl Stage {
                             self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
                         }
                         Err(error) => {
-                            let words = self.view.connect_error(&error, &args.host, args.port);
+                            let words = self.view.connect_error(&error, &self.target);
                             return Err(Ending::saying(connect_code(&error), words));
                         }
                     }
@@ -274,6 +278,16 @@ impl Stage {
                 Input::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
             }
         }
+    }
+
+    /// Shows the keys that were learned, whatever else came of it.
+    async fn tell_of_acquaintances(&self, known_hosts: &KnownHosts) -> Result<(), Ending> {
+        let file = known_hosts.file().map(|file| file.display().to_string());
+        for with in known_hosts.take_news() {
+            let words = self.view.acquainted(&with, file.as_deref());
+            self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
+        }
+        Ok(())
     }
 
     /// Connects. A person is not left wondering when that takes a while.
@@ -409,12 +423,12 @@ impl Stage {
     fn ended(&self, ended: &Ended, code_of_exit: i32) -> Ending {
         let code = match ended {
             Ended::Left => code_of_exit,
-            Ended::GaveUp(_) | Ended::Replaced => NO_CONNECTION,
+            Ended::GaveUp(_) | Ended::Replaced | Ended::Untrusted(_) => NO_CONNECTION,
             Ended::PasswordChanged => NAME_REFUSED,
             Ended::Refused(refusal) => refused_code(refusal),
             Ended::Misbehaved(_) | Ended::Garbled(_) => OTHER_PROTOCOL,
         };
-        Ending { code, words: self.view.ended(ended) }
+        Ending { code, words: self.view.ended(ended, &self.target) }
     }
 
     /// Clears up: everything is shown, the terminal is as it was, and only then the last words are said. Gives the exit
@@ -438,6 +452,31 @@ impl Stage {
 fn earlier(welcome: &Welcome) -> impl Iterator<Item = &Membership> {
     let offers = !welcome.resumed && welcome.keeps != Keeps::Nothing;
     welcome.groups.as_slice().iter().filter(move |membership| offers && membership.head > Seq::ZERO)
+}
+
+/// Where to go.
+fn target(args: &Args) -> Target {
+    let known_hosts = args.known_hosts.as_ref().map(|file| file.display().to_string());
+    Target { host: args.host.clone(), port: args.port, name: args.name.clone(), known_hosts }
+}
+
+/// Whether to speak TLS. To accept a key is to ask for it.
+fn tls(args: &Args) -> Tls {
+    match (args.tls || args.accept_key.is_some(), args.plaintext) {
+        (true, _) => Tls::Always,
+        (false, true) => Tls::Never,
+        (false, false) => Tls::Auto,
+    }
+}
+
+/// The servers that are known. Without a home they are forgotten in the end.
+fn known_hosts(args: &Args) -> KnownHosts {
+    let file = args.known_hosts.clone().or_else(|| Some(home::directory()?.join("known_hosts")));
+    let known = file.map_or_else(KnownHosts::in_memory, KnownHosts::in_file);
+    match args.accept_key {
+        Some(key) => known.accepting(key),
+        None => known,
+    }
 }
 
 /// Where this name's state on this server is kept.
@@ -486,7 +525,10 @@ fn start_log(args: &Args, at_editor: bool) -> io::Result<bool> {
 
 fn connect_code(error: &ConnectError) -> i32 {
     match error {
-        ConnectError::Unreachable(_) | ConnectError::Silent | ConnectError::Cut => NO_CONNECTION,
+        ConnectError::Unreachable(_)
+        | ConnectError::Silent
+        | ConnectError::Cut
+        | ConnectError::Untrusted(_) => NO_CONNECTION,
         ConnectError::Refused(refusal) => refused_code(refusal),
         ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => OTHER_PROTOCOL,
         ConnectError::Closed(_) => NO_CONNECTION,

@@ -9,6 +9,7 @@ mod paint;
 mod past;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use chatroom_proto::{
     Body, GroupName, NameError, Notification, Post, Refusal, Request, Response, UserName, VersionRange,
@@ -20,6 +21,7 @@ use jiff::tz::TimeZone;
 use crate::command::{ASSIGNED, Completes, HISTORY_COUNT_MAX, Mistake, Row, TABLE};
 pub(crate) use harmless::harmless;
 pub(crate) use paint::{Kind, Paint};
+pub(crate) use tls::Target;
 
 /// What the continuation lines of a message begin with, so that nobody can forge the line of somebody else.
 const CONTINUATION: &str = "\n    ";

@@ -83,7 +83,7 @@ impl Host {
         let server =
             Server::open(log, kept, config, shutdown.clone()).await.expect("a log that can be restored");
         let monitor = server.monitor();
-        let running = tokio::spawn(server.run(socket));
+        let running = tokio::spawn(server.run(vec![socket]));
         Host { address, monitor, shutdown, running, directory: None }
     }
 

@@ -16,6 +16,13 @@
 //! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule of its type (a
 //! [`UserName`] with a space in it) makes the frame malformed, too, so none is ever seen behind the [`codec`].
 //!
+//! # Privacy
+//! The same stream may go through TLS (1.2 or 1.3), over the same port: a connection whose first byte is 0x16 is TLS from
+//! there on, one that begins with a frame's length is not. A server may take connections without TLS from its own machine
+//! only; others are closed with [`CloseReason::TlsRequired`]. A server that no authority vouches for is recognized by the
+//! [`Fingerprint`] of its key. A client decides by itself which of the two it speaks, and never because of what an answer
+//! says or fails to say.
+//!
 //! # Handshake
 //! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why it may have it,
 //! and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or refuses with
@@ -124,6 +131,7 @@
 //! bounded by a small multiple of that.
 
 pub mod codec;
+mod fingerprint;
 mod frame;
 mod name;
 mod notification;
@@ -132,6 +140,7 @@ mod request;
 mod response;
 mod value;
 
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};

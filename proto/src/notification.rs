@@ -109,6 +109,9 @@ pub enum CloseReason {
     Failed,
     /// The account's password was changed, or the account is no more: this device is not known any longer.
     PasswordChanged,
+    /// The server speaks nothing but TLS to the network that the client comes from. The same connection without it is not
+    /// worth another try.
+    TlsRequired,
 }
 
 /// How a client broke the protocol.

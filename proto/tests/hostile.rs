@@ -241,7 +241,7 @@ mod malformed_frames {
             (Raw::granted(14), "variant index 0 <= i < 14"),
             (Raw::refused(19), "variant index 0 <= i < 19"),
             (Raw::notification(9), "variant index 0 <= i < 9"),
-            (closing().u32(9), "variant index 0 <= i < 9"),
+            (closing().u32(10), "variant index 0 <= i < 10"),
             (closing().u32(6).u32(4), "variant index 0 <= i < 4"),
         ] {
             let said = malformed::<ServerFrame>(&bytes.bytes());

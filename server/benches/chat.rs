@@ -10,7 +10,7 @@ use chatroom_proto::{
     Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
 };
 use chatroom_server::chat::effect::{
-    Address, ConnectionId, Credential, Effect, Entry, Input, NodeId, TokenDigest,
+    Address, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -146,6 +146,6 @@ fn knock(number: u64) -> Input {
         presented: None,
         fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
         address: Address(format!("somewhere:{number}").into()),
-        is_private: true,
+        channel: Channel::Loopback,
     }
 }

@@ -26,7 +26,7 @@ mod session;
 mod world;
 
 use effect::{
-    Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
+    Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, Query, Read, SessionId, TokenDigest,
 };
 use seat::{Knock, Seat, Stage, Wish};
@@ -84,8 +84,8 @@ impl Chat {
     /// Takes in what a connection says, at this time.
     pub fn handle(&mut self, input: Input, now: UnixMillis, out: &mut Vec<Effect>) {
         match input {
-            Input::Knock { connection, tag, hello, presented, fresh, address, is_private } => {
-                self.knock((connection, tag), hello, (presented, fresh), (address, is_private), now, out);
+            Input::Knock { connection, tag, hello, presented, fresh, address, channel } => {
+                self.knock((connection, tag), hello, (presented, fresh), (address, channel), now, out);
             }
             Input::Ask { connection, tag, request } => {
                 let Some(seat) = self.seats.get_mut(&connection) else { return };
@@ -171,7 +171,12 @@ impl Chat {
 
     /// Every client's address, name and groups, in the order of arrival.
     pub fn clients(&self) -> impl Iterator<Item = Client> + '_ {
-        self.world.clients()
+        self.world.clients().map(|(mut client, place)| {
+            let here = place.filter(|place| place.node == self.node);
+            client.channel =
+                here.and_then(|place| self.seats.get(&place.connection)).map(|seat| seat.channel);
+            client
+        })
     }
 
     fn knock(
@@ -179,7 +184,7 @@ impl Chat {
         (connection, tag): (ConnectionId, Tag),
         hello: Hello,
         (presented, fresh): (Option<TokenDigest>, Credential),
-        (address, is_private): (Address, bool),
+        (address, channel): (Address, Channel),
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
@@ -193,11 +198,11 @@ impl Chat {
         let old = match hello.proof {
             Proof::Open => None,
             Proof::Resume(token) => Some(token),
-            Proof::Password(_) if !is_private => return refuse(Refusal::PasswordInTheOpen, out),
+            Proof::Password(_) if !channel.is_private() => return refuse(Refusal::PasswordInTheOpen, out),
             Proof::Password(password) => {
                 let knock = Knock { version, old: None, fresh: fresh.token, seen: hello.seen };
                 let by = (hello.name, password, fresh.digest, address);
-                return self.knock_with_password((connection, tag), knock, by, out);
+                return self.knock_with_password((connection, tag), (knock, channel), by, out);
             }
         };
         let arrive = Deed::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
@@ -207,7 +212,7 @@ impl Chat {
         }
         let knock = Knock { version, old, fresh: fresh.token, seen: hello.seen };
         let stage = Stage::Knocking(Box::new(knock));
-        self.seats.insert(connection, Seat::new(stage, is_private));
+        self.seats.insert(connection, Seat::new(stage, channel));
         self.send(proposal, out);
     }
 

@@ -8,6 +8,7 @@ use chatroom_proto::codec::{FRAME_BYTES_MAX, LENGTH_BYTES};
 
 use crate::chat::Limits;
 use crate::console::Console;
+use crate::tls::Tls;
 
 /// What may wait in the outbox before its connection is read no further, in bytes: one who doesn't read the answers
 /// shall not ask on.
@@ -81,6 +82,10 @@ pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// there is something unread, in bytes.
 pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
+/// What one write of a TLS connection encrypts before it goes to the kernel, in bytes: two records. As much may wait beside
+/// its outbox for a peer that does not read.
+pub const TLS_WRITE_BYTES_MAX: usize = 32 * 1024;
+
 /// What a server is run with. [`Config::default`] suits a machine that is not reserved for it.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -111,6 +116,10 @@ pub struct Config {
     pub outboxes_bytes_max: usize,
     /// Where the server says who connects.
     pub console: Console,
+    /// TLS, for clients that begin with it; nothing where none is spoken.
+    pub tls: Option<Tls>,
+    /// Whether clients from other machines may come without TLS, where everybody on the way can read along.
+    pub allow_plaintext: bool,
 }
 
 impl Default for Config {
@@ -128,6 +137,8 @@ impl Default for Config {
             outbox_bytes_max: 1024 * 1024,
             outboxes_bytes_max: 256 * 1024 * 1024,
             console: Console::silent(),
+            tls: None,
+            allow_plaintext: false,
         }
     }
 }

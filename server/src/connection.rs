@@ -14,11 +14,12 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::chat::effect::{Address, ConnectionId, Input};
+use crate::chat::effect::{Address, Channel, ConnectionId, Input};
 use crate::config::Config;
 use crate::dispatch::{Door, Message, Stopped};
 use crate::outbox::{Bounds, Outbox};
 use crate::secret;
+use crate::stream::PlainRefused;
 
 mod life;
 
@@ -72,7 +73,13 @@ impl From<FrameError> for End {
                 Misbehaviour::FrameTooLong { limit: u32::try_from(limit).unwrap_or(u32::MAX) }
             }
             FrameError::Malformed(_) => Misbehaviour::Malformed,
-            FrameError::Io(_) => return End::Gone,
+            FrameError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<PlainRefused>()) => {
+                return End::Close(CloseReason::TlsRequired);
+            }
+            FrameError::Io(error) => {
+                debug!(%error, "can't be read from");
+                return End::Gone;
+            }
         };
         End::Close(CloseReason::Misbehaved(misbehaviour))
     }
@@ -97,13 +104,14 @@ impl Connection {
     }
 
     /// Asks for the client of the first frame to be let in, and ends when it was.
-    fn knock(&self, frame: ClientFrame) -> Result<Rare<Result<(), End>>, End> {
+    fn knock(&self, frame: ClientFrame, is_tls: bool) -> Result<Rare<Result<(), End>>, End> {
         let ClientFrame { tag, request } = frame;
         let Request::Hello(hello) = request else {
             return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected)));
         };
-        debug!(connection = %self, name = %hello.name, "knocking");
-        let knock = Message::Knock(self.introduce(tag, hello), self.outbox.clone());
+        let channel = self.channel(is_tls);
+        debug!(connection = %self, name = %hello.name, ?channel, "knocking");
+        let knock = Message::Knock(self.introduce(tag, hello, channel), self.outbox.clone());
         self.outbox.try_ask(0).ok_or(End::Closed)?;
         let room = self.hand_in_now(knock)?;
         let Connection { address, outbox, common, .. } = self.clone();
@@ -117,16 +125,23 @@ impl Connection {
         }))
     }
 
-    fn introduce(&self, tag: Tag, hello: Hello) -> Input {
+    /// Who can read along.
+    fn channel(&self, is_tls: bool) -> Channel {
+        let is_loopback = |address: &str| address.parse().is_ok_and(|peer: SocketAddr| is_loopback(peer));
+        match is_tls {
+            true => Channel::Tls,
+            false if is_loopback(&self.address.0) => Channel::Loopback,
+            false => Channel::Plain,
+        }
+    }
+
+    fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> Input {
         let presented = match &hello.proof {
             Proof::Resume(token) => Some(secret::digest(token)),
             Proof::Open | Proof::Password(_) => None,
         };
-        let address = self.address.clone();
-        let is_loopback = |peer: SocketAddr| peer.ip().to_canonical().is_loopback();
-        let is_private = address.0.parse().is_ok_and(is_loopback);
-        let (connection, fresh) = (self.id, secret::fresh());
-        Input::Knock { connection, tag, hello, presented, fresh, address, is_private }
+        let (connection, address, fresh) = (self.id, self.address.clone(), secret::fresh());
+        Input::Knock { connection, tag, hello, presented, fresh, address, channel }
     }
 
     /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room. The request
@@ -192,6 +207,11 @@ impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.address)
     }
+}
+
+/// Whether what comes from there has not left this machine.
+pub(crate) fn is_loopback(peer: SocketAddr) -> bool {
+    peer.ip().to_canonical().is_loopback()
 }
 
 /// Whether the answer is a page.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
+use chatroom_proto::Fingerprint;
 use tracing_appender::non_blocking::NonBlocking;
 
 /// Standard output, or silence.
@@ -23,6 +24,11 @@ impl Console {
     /// The server is ready for clients.
     pub fn listening(&self) {
         self.say(format_args!("Server is listening!"));
+    }
+
+    /// By this the server is recognized by those who come from elsewhere.
+    pub fn fingerprint(&self, fingerprint: Fingerprint) {
+        self.say(format_args!("Fingerprint: {fingerprint}"));
     }
 
     /// A client was let in that comes from this address, an IP address and a port as text.

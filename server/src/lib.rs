@@ -3,6 +3,7 @@
 //! The major components, in the order in which a request meets them:
 //!
 //! - [`listener`]: the accept loop; a permit for every connection.
+//! - `stream`: a client's bytes, in plain or through [`tls`], as its first byte says.
 //! - `connection`: one socket's life. Frames in, outbox out, handshake and deadlines.
 //! - `dispatch`: the one task that owns the [`Chat`]. Requests and log entries in, effects carried out.
 //! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns deeds into proposals.
@@ -51,6 +52,8 @@ mod replay;
 mod retention;
 mod secret;
 mod silence;
+mod stream;
+pub mod tls;
 pub mod tools;
 
 use archive::Archive;
@@ -149,12 +152,12 @@ impl Server {
         Monitor(self.door.clone())
     }
 
-    /// Serves everyone who connects to `socket`. When told to stop, says goodbye to every client, waits a moment for
+    /// Serves everyone who connects to one of these sockets. When told to stop, says goodbye to every client, waits a moment for
     /// them to have read it, and returns.
     ///
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
-    pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
+    pub async fn run(self, sockets: Vec<TcpListener>) -> Result<(), ServeError> {
         let Server { config, bounds, dispatch, door, lifetime, archive, retention } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
@@ -170,7 +173,7 @@ impl Server {
         let listener = Listener::new(door, config, bounds, shutdown.clone());
         let mut has_failed = false;
         let ended = tokio::select! {
-            () = listener.run(socket) => None,
+            () = listener.run(&sockets) => None,
             ended = &mut dispatching => Some(ended),
             () = failed(archive) => {
                 has_failed = true;

@@ -1,11 +1,13 @@
 //! The accept loop: who gets a connection, and what happens to those who don't.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 
 use chatroom_proto::CloseReason;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time;
@@ -14,16 +16,30 @@ use tracing::{debug, warn};
 
 use crate::chat::effect::ConnectionId;
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
-use crate::connection::{Common, Connection, Life};
+use crate::connection::{Common, Connection, Life, is_loopback};
 use crate::dispatch::Door;
 use crate::outbox::{self, Bounds};
+use crate::stream::Stream;
+use crate::tls::Tls;
 
-/// A socket that listens at this address, with a backlog that holds a storm of clients.
+/// A socket that listens at this address, with a backlog that holds a storm of clients. At `[::]` it hears IPv4, too.
 ///
 /// # Errors
 /// When the address can't be listened at, such as one in use.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    bind_beside(address, &[])
+}
+
+/// The same, where others listen at these addresses: `[::]` leaves IPv4 to them when one of them has its port.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_beside(address: SocketAddr, others: &[SocketAddr]) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let has_its_port = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+    if address.is_ipv6() && address.ip().is_unspecified() && others.iter().any(has_its_port) {
+        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+    }
     // A restarted server shall not wait for the old one's connections to be forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -54,17 +70,19 @@ impl Listener {
         }
     }
 
-    /// Accepts until shutdown.
-    pub(crate) async fn run(&self, socket: TcpListener) {
+    /// Accepts at all of these until shutdown.
+    pub(crate) async fn run(&self, sockets: &[TcpListener]) {
         let mut number = 0;
         loop {
             let accepted = tokio::select! {
-                accepted = socket.accept() => accepted,
+                accepted = accept(sockets, number) => accepted,
                 () = self.common.shutdown.cancelled() => return,
             };
             match accepted {
                 Ok((stream, peer)) => {
                     number += 1;
+                    // A socket for both kinds of addresses writes those of IPv4 in its own way.
+                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                     self.welcome(stream, peer, ConnectionId(number));
                 }
                 // The peer was gone before we got to it: its affair.
@@ -99,15 +117,24 @@ impl Listener {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return self.turn_away(stream, peer);
         };
+        let stream = self.stream(stream, peer);
         let connection = Connection::new(id, peer, Arc::clone(&self.common));
         tokio::spawn(Life::new(connection, stream, Some(permit)));
     }
 
-    fn turn_away(&self, mut stream: TcpStream, peer: SocketAddr) {
+    fn stream(&self, stream: TcpStream, peer: SocketAddr) -> Stream {
+        let Config { tls, allow_plaintext, .. } = &self.common.config;
+        Stream::new(stream, tls.as_ref().map(Tls::acceptor), *allow_plaintext || is_loopback(peer))
+    }
+
+    fn turn_away(&self, stream: TcpStream, peer: SocketAddr) {
         debug!(%peer, "turned away: the server is full");
         let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
+        let mut stream = self.stream(stream, peer);
         let deadline = self.common.config.linger_deadline;
         tokio::spawn(async move {
+            // It is told as it speaks, in plain or by TLS. One who says nothing is told in plain.
+            let _ = time::timeout(deadline, stream.read_u8()).await;
             let farewell = async {
                 let frame = outbox::closing(CloseReason::ServerFull).ok()?;
                 stream.write_all(&frame).await.ok()?;
@@ -119,4 +146,16 @@ impl Listener {
             drop(permit);
         });
     }
+}
+
+/// The next connection at any of these. Where it looks first changes with the number, so that a storm at one of them does
+/// not leave the others unheard.
+async fn accept(sockets: &[TcpListener], number: u64) -> io::Result<(TcpStream, SocketAddr)> {
+    let first = usize::try_from(number).unwrap_or_default() % sockets.len().max(1);
+    let (before, from) = sockets.split_at(first);
+    poll_fn(|cx| {
+        let mut accepted = from.iter().chain(before).map(|socket| socket.poll_accept(cx));
+        accepted.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
 }

@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chatroom_proto::{GroupName, Keeps};
 use chatroom_server::archive::{Archive, ArchiveError};
+use chatroom_server::chat::effect::Channel;
 use chatroom_server::config::{self, Config};
 use chatroom_server::console::Console;
 use chatroom_server::data::default_data;
 use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
+use chatroom_server::tls::{self, Source, Tls};
 use chatroom_server::{Kept, Monitor, Server, listener, tools};
 use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -30,17 +33,40 @@ const LINES_WAITING_MAX: usize = 16_384;
     version,
     about,
     after_help = "\
-Signals: SIGTERM, SIGHUP and Ctrl-C say goodbye to everyone and stop the server; SIGUSR1 writes every client's
-address, name and groups to the diagnostics."
+Signals: SIGTERM and Ctrl-C say goodbye to everyone and stop the server, and so does SIGHUP when the terminal in
+which it was started is closed; any other SIGHUP reads the TLS certificate and its key again. SIGUSR1 writes every
+client's address, name and groups to the diagnostics, and whether it speaks TLS.
+
+Clients on other machines speak TLS. The server makes a key for that in its data directory; clients recognize it by
+its fingerprint, which is said at the start and by `chatroom-server fingerprint`."
 )]
 struct Arguments {
     #[command(subcommand)]
     tool: Option<Tool>,
 
-    /// Where to listen: an address or a name of this machine. Only this machine can reach 127.0.0.1; others reach 0.0.0.0
-    /// and [::].
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", env = "CHATROOM_LISTEN")]
-    listen: String,
+    /// Where to listen: an address or a name of this machine; may be given more than once. Only this machine can reach
+    /// 127.0.0.1; others reach 0.0.0.0:9000, and [::]:9000 over IPv6 as well.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9000",
+        env = "CHATROOM_LISTEN",
+        value_delimiter = ','
+    )]
+    listen: Vec<String>,
+
+    /// A certificate that an authority has signed, with those that lead to the authority, in PEM
+    /// [default: the server makes its own].
+    #[arg(long, global = true, value_name = "FILE", requires = "tls_key", env = "CHATROOM_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM.
+    #[arg(long, global = true, value_name = "FILE", requires = "tls_cert", env = "CHATROOM_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+
+    /// Let clients on other machines come without TLS: everybody on the way can read along.
+    #[arg(long, env = "CHATROOM_ALLOW_PLAINTEXT")]
+    allow_plaintext: bool,
 
     /// Connections at the same time [default: as many as the limit on file descriptors allows].
     #[arg(long, value_name = "COUNT", env = "CHATROOM_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..))]
@@ -85,6 +111,8 @@ enum Tool {
         #[arg(value_parser = |name: &str| GroupName::parse(name))]
         group: GroupName,
     },
+    /// Write the fingerprint of the server's key, by which clients recognize it.
+    Fingerprint,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -122,26 +150,61 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         (false, days) => Keeps::Days(days),
     };
     config.connections_max = allowed_connections(*connections_max)?;
-    let socket = resolve(listen).await.and_then(|listen| Ok(listener::bind(listen)?)).with_context(|| {
-        format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
-    })?;
-    let address = socket.local_addr().context("can't tell where the server listens")?;
+    let sockets = bind(listen).await?;
+    let addresses: Result<Vec<_>, _> = sockets.iter().map(TcpListener::local_addr).collect();
+    let addresses = addresses.context("can't tell where the server listens")?;
     let (console, connections_max) = (config.console.clone(), config.connections_max);
 
     let shutdown = CancellationToken::new();
     stop_on_signals(&shutdown)?;
     let (log, kept) = open_log(&arguments)?;
+    // Behind the log, which sees to it that no other server uses the directory.
+    let tls = Tls::open(tls_source(&arguments)?).context("can't set up TLS")?;
+    let fingerprint = tls.fingerprint()?;
+    on_hangup(tls.clone(), &shutdown)?;
+    (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
     let server = Server::open(log, kept, config, shutdown.clone()).await.context("can't restore the chat")?;
     if shutdown.is_cancelled() {
         info!("stopped before anybody was served");
         return Ok(());
     }
     report_clients_on_signal(server.monitor())?;
-    info!(%address, connections_max, groups_max, "listening");
+    for address in &addresses {
+        info!(%address, connections_max, groups_max, "listening");
+    }
+    info!(%fingerprint, "clients on other machines recognize this server by its key");
     console.listening();
-    server.run(socket).await?;
+    if !addresses.iter().all(|address| address.ip().is_loopback()) {
+        console.fingerprint(fingerprint);
+        warn_of_the_network(&arguments);
+    }
+    server.run(sockets).await?;
     info!("stopped");
     Ok(())
+}
+
+/// What is to be known of a server that others can reach.
+fn warn_of_the_network(arguments: &Arguments) {
+    if arguments.allow_plaintext {
+        warn!("clients on other machines may come without TLS: everybody on the way can read along");
+    }
+    if arguments.in_memory && arguments.tls_cert.is_none() {
+        warn!(
+            "the key is a new one at every start, and clients refuse a server whose key has changed: give one with \
+             --tls-cert and --tls-key, or keep one with --data"
+        );
+    }
+}
+
+/// Where the key and the certificate are.
+fn tls_source(arguments: &Arguments) -> anyhow::Result<Source> {
+    Ok(match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Source::Files { certificate: certificate.clone(), key: key.clone() }
+        }
+        _ if arguments.in_memory => Source::Memory,
+        _ => Source::Directory(data(arguments)?),
+    })
 }
 
 /// The log that was asked for, and what it has kept.
@@ -178,14 +241,36 @@ fn data(arguments: &Arguments) -> anyhow::Result<PathBuf> {
 }
 
 fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
-    let directory = data(arguments)?;
     match tool {
-        Tool::Verify => println!("{}", tools::verify(&directory)?),
+        Tool::Verify => println!("{}", tools::verify(&data(arguments)?)?),
         Tool::Export { group } => {
-            tools::export(&directory, group, &mut BufWriter::new(std::io::stdout().lock()))?;
+            tools::export(&data(arguments)?, group, &mut BufWriter::new(std::io::stdout().lock()))?;
+        }
+        Tool::Fingerprint => {
+            let source = tls_source(arguments)?;
+            ensure!(
+                !matches!(source, Source::Memory),
+                "with --in-memory the key is a new one at every start"
+            );
+            println!("{}", tls::fingerprint_at(&source)?);
         }
     }
     Ok(())
+}
+
+/// Sockets that listen at all of these.
+async fn bind(listen: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    let cannot = |listen: &str| {
+        format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
+    };
+    let mut addresses = Vec::new();
+    for listen in listen {
+        addresses.push(resolve(listen).await.with_context(|| cannot(listen))?);
+    }
+    let bound = |(listen, &address): (&String, &SocketAddr)| {
+        listener::bind_beside(address, &addresses).with_context(|| cannot(listen))
+    };
+    listen.iter().zip(&addresses).map(bound).collect()
 }
 
 async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
@@ -209,7 +294,7 @@ fn lossy(output: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGu
 
 /// The first signal stops the server politely, the second at once.
 fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
-    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let mut signals = listen_for(kind)?;
         let shutdown = shutdown.clone();
         tokio::spawn(async move {
@@ -225,6 +310,42 @@ fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// SIGHUP has two meanings: that the terminal is gone, which stops the server; otherwise that the certificate is to be read
+/// again.
+fn on_hangup(tls: Tls, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let mut signals = listen_for(SignalKind::hangup())?;
+    let shutdown = shutdown.clone();
+    let had_terminal = has_terminal();
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            if had_terminal && !has_terminal() {
+                info!("the terminal is gone: stopping");
+                shutdown.cancel();
+                continue;
+            }
+            let again = tls.clone();
+            let reloaded =
+                tokio::task::spawn_blocking(move || again.reload().and_then(|()| again.fingerprint()));
+            match reloaded.await {
+                Ok(Ok(fingerprint)) => info!(%fingerprint, "read the certificate again"),
+                Ok(Err(error)) => {
+                    error!(
+                        error = format!("{:#}", anyhow::Error::from(error)),
+                        "the certificate stays what it was"
+                    );
+                }
+                Err(error) => error!(%error, "the certificate stays what it was"),
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Whether this process has a terminal that can end it.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
 fn report_clients_on_signal(monitor: Monitor) -> anyhow::Result<()> {
     let mut signals = listen_for(SignalKind::user_defined1())?;
     tokio::spawn(async move {
@@ -237,6 +358,7 @@ fn report_clients_on_signal(monitor: Monitor) -> anyhow::Result<()> {
                     name = %client.name,
                     groups = ?client.groups,
                     connected = client.is_connected,
+                    tls = client.channel == Some(Channel::Tls),
                     "client"
                 );
             }

@@ -1,12 +1,16 @@
 //! From nothing to `Welcome`.
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter};
-use chatroom_proto::{ClientFrame, Hello, Notification, Request, Response, ServerFrame, Tag, Welcome};
+use chatroom_proto::{
+    ClientFrame, CloseReason, Hello, Notification, Request, Response, ServerFrame, Tag, Welcome,
+};
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
-use super::{CONNECT_DEADLINE, Dial, HANDSHAKE_DEADLINE};
+use super::HANDSHAKE_DEADLINE;
 use crate::client::ConnectError;
+use crate::dial::{Dial, Dialled};
+use crate::trust::Untrusted;
 
 /// What the server sends.
 pub(crate) type Reader<S> = FrameReader<ReadHalf<S>, ServerFrame>;
@@ -19,6 +23,7 @@ pub(crate) struct Connection<S> {
     pub(crate) reader: Reader<S>,
     pub(crate) writer: Writer<S>,
     pub(crate) welcome: Welcome,
+    pub(crate) is_private: bool,
 }
 
 /// One attempt.
@@ -27,17 +32,18 @@ pub(crate) async fn connect<D: Dial>(
     tag: Tag,
     hello: Hello,
 ) -> Result<Connection<D::Stream>, ConnectError> {
-    let stream = timeout(CONNECT_DEADLINE, dial.dial())
-        .await
-        .map_err(|_| ConnectError::Unreachable(std::io::ErrorKind::TimedOut.into()))?
-        .map_err(ConnectError::Unreachable)?;
+    let Dialled { stream, is_private } = dial.dial().await?;
+    if matches!(hello.proof, Proof::Password(_)) && !is_private {
+        // Not a byte of it.
+        return Err(ConnectError::Refused(Refusal::PasswordInTheOpen));
+    }
     let (read, write) = split(stream);
     let mut reader = FrameReader::new(read, FRAME_BYTES_MAX);
     let mut writer = FrameWriter::new(write);
     let welcome = timeout(HANDSHAKE_DEADLINE, greet(&mut reader, &mut writer, tag, hello))
         .await
         .map_err(|_| ConnectError::Silent)??;
-    Ok(Connection { reader, writer, welcome })
+    Ok(Connection { reader, writer, welcome, is_private })
 }
 
 async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
@@ -58,9 +64,10 @@ async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
             Ok(_) => Err(ConnectError::Garbled("another response than a welcome".to_owned())),
             Err(refusal) => Err(ConnectError::Refused(refusal)),
         },
-        Some(Ok(ServerFrame::Notification(Notification::Closing(reason)))) => {
-            Err(ConnectError::Closed(reason))
-        }
+        Some(Ok(ServerFrame::Notification(Notification::Closing(reason)))) => Err(match reason {
+            CloseReason::TlsRequired => ConnectError::Untrusted(Untrusted::TlsRequired),
+            reason => ConnectError::Closed(reason),
+        }),
         Some(Ok(_)) => Err(ConnectError::Garbled("something else than a welcome".to_owned())),
         Some(Err(error @ (FrameError::TooLong { .. } | FrameError::Malformed(_)))) => {
             Err(ConnectError::Garbled(error.to_string()))

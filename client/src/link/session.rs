@@ -22,9 +22,11 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
 use super::handshake::{Connection, Writer};
-use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Dial, Door, End, Link, SILENCE_MAX};
+use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Door, End, Link, SILENCE_MAX};
+use crate::dial::Dial;
 use crate::event::{Ended, Event, Lost};
 use crate::state::{MEMBERSHIPS_MAX, tells_again};
+use crate::trust::Untrusted;
 
 /// The most frames on their way to the writer: every unanswered request, every group to rejoin, and a ping. So there
 /// is room for all that an honest server lets be unanswered, and nobody ever waits for the writer.
@@ -52,7 +54,7 @@ struct Talk {
 impl<D: Dial> Link<D> {
     /// Serves one connection until it ends.
     pub(super) async fn serve(&mut self, connection: Connection<D::Stream>) -> End {
-        let Connection { mut reader, writer, welcome } = connection;
+        let Connection { mut reader, writer, welcome, .. } = connection;
         let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
         let now = Instant::now();
         let again_until = tells_again(&welcome).then_some(welcome.seq);
@@ -333,6 +335,7 @@ impl Talk {
             Some(CloseReason::Misbehaved(how)) => End::Over(Ended::Misbehaved(how)),
             Some(CloseReason::Replaced) => End::Over(Ended::Replaced),
             Some(CloseReason::PasswordChanged) => End::Over(Ended::PasswordChanged),
+            Some(CloseReason::TlsRequired) => End::Over(Ended::Untrusted(Untrusted::TlsRequired)),
             Some(reason) => End::Lost(Lost::Closed(reason)),
             None => End::Lost(lost),
         }

@@ -4,7 +4,7 @@ use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
 use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request};
 
-use super::View;
+use super::{Target, View};
 
 impl View {
     /// The connection is lost, and the link tries to remake it.
@@ -62,7 +62,7 @@ impl View {
     }
 
     /// It is over. Nothing to say when that is what was asked for.
-    pub(crate) fn ended(self, ended: &Ended) -> Option<String> {
+    pub(crate) fn ended(self, ended: &Ended, at: &Target) -> Option<String> {
         Some(self.trouble(match ended {
             Ended::Left => return None,
             Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
@@ -75,6 +75,7 @@ impl View {
                 "The password of your name was changed on another device. Come in again with the new one.".to_owned()
             }
             Ended::Misbehaved(how) => misbehaved_text(*how),
+            Ended::Untrusted(untrusted) => return Some(self.untrusted(untrusted, at)),
             Ended::Garbled(what) => {
                 format!("The server said something that this program does not understand: {what}.")
             }
@@ -117,7 +118,8 @@ impl View {
     }
 
     /// There is no connection to begin with.
-    pub(crate) fn connect_error(self, error: &ConnectError, host: &str, port: u16) -> String {
+    pub(crate) fn connect_error(self, error: &ConnectError, at: &Target) -> String {
+        let Target { host, port, .. } = at;
         self.trouble(match error {
             ConnectError::Unreachable(why) => format!(
                 "Cannot connect to {host}:{port}: {why}. Is the server running there? To start one: chatroom-server"
@@ -133,6 +135,7 @@ impl View {
             ConnectError::Closed(reason) => {
                 format!("The server at {host}:{port} hung up: {}. Try again later.", reason_text(*reason))
             }
+            ConnectError::Untrusted(untrusted) => return self.untrusted(untrusted, at),
             ConnectError::Garbled(what) => {
                 format!("What answers at {host}:{port} does not speak this program's protocol: {what}.")
             }
@@ -162,6 +165,7 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::Misbehaved(_) => "this program broke the protocol",
         CloseReason::Failed => "something failed in the server",
         CloseReason::PasswordChanged => "the password was changed",
+        CloseReason::TlsRequired => "it takes connections from here through TLS only",
     }
 }
 

@@ -1,10 +1,11 @@
 use std::sync::LazyLock;
 
-use chatroom_client::{ConnectError, Ended, Lost};
-use chatroom_proto::Conversation;
+use chatroom_client::trust::{Acquaintance, Known};
+use chatroom_client::{ConnectError, Ended, Lost, Untrusted};
 use chatroom_proto::{
     BodyError, CloseReason, Membership, Misbehaviour, Page, PostId, Seq, Token, UnixMillis, VersionRange,
 };
+use chatroom_proto::{Conversation, Fingerprint};
 
 use super::*;
 use crate::command;
@@ -91,7 +92,7 @@ fn what_shows_itself_or_is_the_links_business_is_not_said() {
     }
     assert_eq!(view().notification(&Notification::Ping), None);
     assert_eq!(view().notification(&Notification::Closing(CloseReason::Shutdown)), None);
-    assert_eq!(view().ended(&Ended::Left), None);
+    assert_eq!(view().ended(&Ended::Left, &target()), None);
     assert_eq!(view().missed(&[]), None);
 }
 
@@ -257,9 +258,65 @@ fn what_was_not_done_is_told_to_one_who_leaves() {
     );
 }
 
+fn target() -> Target {
+    Target { host: "127.0.0.1".to_owned(), port: 9000, name: None, known_hosts: None }
+}
+
+#[test]
+fn a_changed_key_is_told_with_both_fingerprints_and_the_command_that_accepts_the_new_one() {
+    let (old, new) = (Fingerprint::of(b"old"), Fingerprint::of(b"new"));
+    let changed = Untrusted::KeyChanged { known: Known::Key(old), offered: new };
+    let at = Target {
+        host: "chat.example".to_owned(),
+        name: Some("it's".to_owned()),
+        known_hosts: Some("my hosts".to_owned()),
+        ..target()
+    };
+    let said = view().untrusted(&changed, &at);
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines[0].contains("THE SERVER AT chat.example:9000 HAS ANOTHER KEY THAN BEFORE!"), "{said}");
+    assert_eq!(lines[1..3], [format!("before: {old}"), format!("now:    {new}")]);
+    let command =
+        format!(r"chatroom --accept-key {new} --known-hosts 'my hosts' chat.example 9000 'it'\''s'");
+    assert_eq!(lines[4], command);
+    assert_eq!(view().ended(&Ended::Untrusted(changed), &at), Some(said));
+}
+
+#[test]
+fn whatever_is_not_trusted_is_told_with_what_to_do() {
+    let said = |untrusted| view().connect_error(&ConnectError::Untrusted(untrusted), &target());
+    assert!(said(Untrusted::NotTls).contains("127.0.0.1:9000 does not speak TLS"));
+    assert!(said(Untrusted::NotTls).contains("--plaintext"));
+    assert!(said(Untrusted::TlsRequired).contains("use --tls"));
+    assert!(said(Untrusted::NoProof).contains("can't prove"));
+    assert!(said(Untrusted::Failed("a\u{1b}b".to_owned())).contains("a\u{fffd}b"));
+    let unreadable = Untrusted::Unreadable { file: "known".into(), why: "line 3 is damaged".to_owned() };
+    assert!(said(unreadable).contains("known can't be read: line 3 is damaged. Mend the file"));
+    let (accepted, offered) = (Fingerprint::of(b"a"), Fingerprint::of(b"b"));
+    let not_accepted = said(Untrusted::NotAccepted { accepted, offered });
+    assert!(not_accepted.contains(&accepted.to_string()) && not_accepted.contains(&offered.to_string()));
+}
+
+#[test]
+fn a_new_server_is_told_with_its_fingerprint() {
+    let fingerprint = Fingerprint::of(b"a key");
+    let mut with = Acquaintance {
+        host: "chat.example".to_owned(),
+        port: 9000,
+        fingerprint,
+        before: None,
+        trouble: None,
+    };
+    let said = view().acquainted(&with, Some("known_hosts"));
+    let new = format!("The server at chat.example:9000 is new here. Its fingerprint is {fingerprint}");
+    assert_eq!(said.lines().next(), Some(&*new));
+    with.trouble = Some("no room".to_owned());
+    assert!(view().acquainted(&with, Some("known_hosts")).contains("can't be kept in known_hosts: no room."));
+}
+
 #[test]
 fn every_end_has_its_words() {
-    let said = |ended: Ended| view().ended(&ended).unwrap();
+    let said = |ended: Ended| view().ended(&ended, &target()).unwrap();
     assert_eq!(
         said(Ended::GaveUp(Lost::Closed(CloseReason::TooSlow))),
         "The connection is lost for good: what came was not read fast enough."
@@ -279,7 +336,7 @@ fn every_end_has_its_words() {
 #[test]
 fn every_failure_to_connect_has_its_words() {
     let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-    let said = |error| view().connect_error(&error, "127.0.0.1", 9000);
+    let said = |error| view().connect_error(&error, &target());
     assert_eq!(
         said(ConnectError::Unreachable(refused)),
         "Cannot connect to 127.0.0.1:9000: connection refused. Is the server running there? To start one: \

@@ -9,7 +9,8 @@ use chatroom_proto::{
 };
 use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{
-    Address, ConnectionId, Credential, Effect, Entry, Input, NodeId, Read, Replay, SessionId, TokenDigest,
+    Address, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, Read, Replay, SessionId,
+    TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits, World};
 
@@ -130,7 +131,7 @@ impl Sim {
                 secret[..8].copy_from_slice(&id.to_le_bytes());
                 let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
                 let address = Address(format!("somewhere:{id}").into());
-                Input::Knock { connection, tag, hello, presented, fresh, address, is_private: true }
+                Input::Knock { connection, tag, hello, presented, fresh, address, channel: Channel::Loopback }
             }
             request => Input::Ask { connection, tag, request: self.garble(request) },
         };

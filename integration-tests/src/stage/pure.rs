@@ -7,7 +7,8 @@ use chatroom_proto::{
 };
 use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{
-    Address, ConnectionId, Credential, Effect, Entry, Input, NodeId, Proposal, SessionId, TokenDigest,
+    Address, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, Proposal, SessionId,
+    TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
 
@@ -170,8 +171,8 @@ impl Stage for Pure {
         let secret = [u8::try_from(self.knocks).expect("few knocks in a dialogue"); 32];
         let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
         let address = Address(format!("somewhere:{}", self.knocks).into());
-        let is_private = true;
-        self.handle(Input::Knock { connection, tag: Tag(0), hello, presented, fresh, address, is_private });
+        let channel = Channel::Loopback;
+        self.handle(Input::Knock { connection, tag: Tag(0), hello, presented, fresh, address, channel });
     }
 
     async fn say(&mut self, name: &str, request: Request) {

@@ -7,7 +7,7 @@ use chatroom_proto::{
     Conversation, Hello, Keeps, Page, Proof, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange,
 };
 use chatroom_server::chat::effect::{
-    Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
+    Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
@@ -110,7 +110,7 @@ impl World {
             presented,
             fresh: Credential { token: Token(fresh), digest: TokenDigest(fresh) },
             address: Address("somewhere:1".into()),
-            is_private: true,
+            channel: Channel::Loopback,
         };
         self.nodes[node].connections.push(connection);
         *self.nodes[node].unanswered.entry(connection).or_default() += 1;

@@ -328,7 +328,7 @@ async fn a_server_that_is_told_to_stop_while_it_restores_begins_nothing() {
     let server = Server::open(Arc::<SqliteLog>::clone(&log), None, Config::default(), shutdown);
     let server = server.await.expect("nothing is wrong with that");
     let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    server.run(socket).await.expect("it ends");
+    server.run(vec![socket]).await.expect("it ends");
     drop(log);
     let entries = kept(data.path()).await.expect("a log that can be read");
     assert_eq!(entries.last().map(|entry| entry.seq), Some(before), "nothing has begun");

@@ -246,5 +246,6 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         4 => misbehaviour.prop_map(CloseReason::Misbehaved),
         1 => Just(CloseReason::Failed),
         1 => Just(CloseReason::PasswordChanged),
+        1 => Just(CloseReason::TlsRequired),
     ]
 }

@@ -205,6 +205,7 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
         ("Closing(Failed)", closing(CloseReason::Failed)),
         ("Closing(PasswordChanged)", closing(CloseReason::PasswordChanged)),
+        ("Closing(TlsRequired)", closing(CloseReason::TlsRequired)),
         ("CaughtUp", Notification::CaughtUp { seq }),
     ]
 }

@@ -52,7 +52,7 @@ variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
 variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
 variants!(4 "CloseReason" CloseReason:
-    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged);
+    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged TlsRequired);
 variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain);
 variants!(1 "Option" Option<Seq>: None Some);
 

@@ -6,7 +6,7 @@ use chatroom_proto::{Password, Refusal, Request, Tag, UnixMillis, UserName};
 
 use super::Chat;
 use super::effect::{
-    Address, Check, Checked, Claim, ConnectionId, Credential, Deed, Effect, SessionId, TokenDigest,
+    Address, Channel, Check, Checked, Claim, ConnectionId, Credential, Deed, Effect, SessionId, TokenDigest,
 };
 use super::seat::{Knock, Seat, Stage, Wish};
 
@@ -16,12 +16,12 @@ impl Chat {
     pub(super) fn knock_with_password(
         &mut self,
         (connection, tag): (ConnectionId, Tag),
-        knock: Knock,
+        (knock, channel): (Knock, Channel),
         (name, password, fresh, address): (UserName, Password, TokenDigest, Address),
         out: &mut Vec<Effect>,
     ) {
         let (hash, since) = self.world.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
-        let mut seat = Seat::new(Stage::Knocking(Box::new(knock)), true);
+        let mut seat = Seat::new(Stage::Knocking(Box::new(knock)), channel);
         let claimed = Some(Claim { password, hash });
         let check = Check { name: name.clone(), address: address.clone(), claimed, new: None };
         seat.wish = Some(Box::new(Wish::LogIn { name, password: since, fresh, address }));
@@ -40,7 +40,7 @@ impl Chat {
         let Some(seat) = self.seats.get_mut(&connection) else { return };
         let Some(session) = self.world.session(by) else { return };
         let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
-        if !seat.is_private {
+        if !seat.channel.is_private() {
             return reply(Err(Refusal::PasswordInTheOpen));
         }
         let (hash, since) =

@@ -154,6 +154,24 @@ impl fmt::Display for Address {
     }
 }
 
+/// Who can read along on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Nobody: it is TLS.
+    Tls,
+    /// Nobody but those who own this machine: it does not leave it.
+    Loopback,
+    /// Everybody on the way.
+    Plain,
+}
+
+impl Channel {
+    /// Whether a secret may go over it.
+    pub fn is_private(self) -> bool {
+        self != Channel::Plain
+    }
+}
+
 /// What the log keeps of a resume token: enough to recognize it, not enough to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenDigest(pub [u8; 32]);
@@ -379,8 +397,8 @@ pub enum Input {
         fresh: Credential,
         /// Where it comes from.
         address: Address,
-        /// Whether nobody can read along: passwords are taken then.
-        is_private: bool,
+        /// Who can read along.
+        channel: Channel,
     },
     /// A connection that has been let in asks for something.
     Ask {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use chatroom_proto::{Request, Seq, Tag, Token, UserName};
 
-use super::effect::{Address, SessionId, TokenDigest};
+use super::effect::{Address, Channel, SessionId, TokenDigest};
 
 /// One connection's place in the chat.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub(super) struct Seat {
     pub(super) under_way: u32,
     /// Whether something is being looked up for it.
     pub(super) is_reading: bool,
-    /// Whether nobody can read along.
-    pub(super) is_private: bool,
+    /// Who can read along.
+    pub(super) channel: Channel,
     /// What it has said a password for.
     pub(super) wish: Option<Box<Wish>>,
     /// Requests that wait for these, in their order. Bounded: a connection stops reading when
@@ -64,8 +64,8 @@ pub(super) enum Wish {
 
 impl Seat {
     /// A connection whose arrival is about to be proposed.
-    pub(super) fn new(stage: Stage, is_private: bool) -> Seat {
-        Seat { stage, under_way: 0, is_reading: false, is_private, wish: None, waiting: None }
+    pub(super) fn new(stage: Stage, channel: Channel) -> Seat {
+        Seat { stage, under_way: 0, is_reading: false, channel, wish: None, waiting: None }
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what

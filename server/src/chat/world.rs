@@ -10,7 +10,9 @@ use chatroom_proto::{
 };
 
 use super::Limits;
-use super::effect::{Address, Audience, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
+use super::effect::{
+    Address, Audience, Channel, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest,
+};
 use super::effect::{Record, Replay, Thread};
 use super::group::Group;
 use super::session::{Presence, Session, Stake, Verb, Worth};
@@ -87,6 +89,8 @@ pub struct Client {
     pub groups: Vec<GroupName>,
     /// Whether it has a connection; otherwise its session is held for it.
     pub is_connected: bool,
+    /// Who can read along on its connection, if it has one to this node.
+    pub channel: Option<Channel>,
 }
 
 impl World {
@@ -356,14 +360,23 @@ impl World {
     }
 
     /// Every client's address, name and groups, in the order of arrival.
-    pub(super) fn clients(&self) -> impl Iterator<Item = Client> + '_ {
+    /// With the connection, where there is one.
+    pub(super) fn clients(&self) -> impl Iterator<Item = (Client, Option<Place>)> + '_ {
         let devices = self.here.values().flat_map(|person| self.devices(*person));
         let here = devices.filter_map(|id| Some((self.sessions.get(&id)?, self.who(id)?)));
-        here.filter(|(session, _)| session.is_here()).map(|(session, person)| Client {
-            address: session.address.clone(),
-            name: person.name.clone(),
-            groups: self.groups_of(person).map(|(_, group)| group.name.clone()).collect(),
-            is_connected: matches!(session.presence, Presence::Attached(_)),
+        here.filter(|(session, _)| session.is_here()).map(|(session, person)| {
+            let place = match session.presence {
+                Presence::Attached(place) => Some(place),
+                Presence::Detached { .. } | Presence::Away { .. } => None,
+            };
+            let client = Client {
+                address: session.address.clone(),
+                name: person.name.clone(),
+                groups: self.groups_of(person).map(|(_, group)| group.name.clone()).collect(),
+                is_connected: place.is_some(),
+                channel: None,
+            };
+            (client, place)
         })
     }
 }

@@ -23,6 +23,7 @@ use tracing::{debug, error};
 use super::{Connection, End};
 use crate::config::LINGER_BYTES_MAX;
 use crate::outbox::{Pieces, Taken};
+use crate::stream::Wire;
 
 /// How many pieces one write takes at the most. More come in the next one.
 const SLICES_MAX: usize = 16;
@@ -88,7 +89,7 @@ struct Slow {
     too_long: Rare<()>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
+impl<S: Wire> Life<S> {
     /// The life of this connection, over this stream; what permits it is given back when it ends.
     pub(crate) fn new(connection: Connection, stream: S, permit: Option<OwnedSemaphorePermit>) -> Life<S> {
         let reading = Reading::Hello(connection.no_hello());
@@ -217,7 +218,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     }
 
     fn take_hello(&mut self, frame: Option<Result<ClientFrame, FrameError>>) -> Result<(), End> {
-        let welcomed = self.connection.knock(frame.ok_or(End::Gone)??)?;
+        let frame = frame.ok_or(End::Gone)??;
+        let is_tls = self.reader.stream_mut().is_tls();
+        let welcomed = self.connection.knock(frame, is_tls)?;
         self.busy().reading = Reading::Waits(welcomed);
         self.reader.set_limit(FRAME_BYTES_MAX);
         Ok(())
@@ -244,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Future for Life<S> {
+impl<S: Wire> Future for Life<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
 
 use crate::client::{Client, ConnectError, Reconnect};
+use crate::dial::{Dial, Dialled};
 use crate::event::Events;
-use crate::link::Dial;
 
 /// What a welcome brings, always the same.
 pub(super) const TOKEN: Token = Token([7; 32]);
@@ -30,19 +30,20 @@ const PIPE_BYTES: usize = 4 * 1024;
 /// Longer than the link is ever quiet by itself while something is to be done.
 const QUIET: Duration = Duration::from_secs(3);
 
-type Dialled = Result<DuplexStream, io::ErrorKind>;
+type Answer = Result<DuplexStream, io::ErrorKind>;
 
 /// Waits for the test to let it connect.
 struct Pipes {
-    pipes: Arc<Mutex<mpsc::Receiver<Dialled>>>,
+    pipes: Arc<Mutex<mpsc::Receiver<Answer>>>,
 }
 
 impl Dial for Pipes {
     type Stream = DuplexStream;
 
-    async fn dial(&self) -> io::Result<DuplexStream> {
+    async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
         match self.pipes.lock().await.recv().await {
-            Some(dialled) => dialled.map_err(io::Error::from),
+            Some(Ok(stream)) => Ok(Dialled { stream, is_private: true }),
+            Some(Err(kind)) => Err(ConnectError::Unreachable(kind.into())),
             None => std::future::pending().await,
         }
     }
@@ -51,7 +52,7 @@ impl Dial for Pipes {
 pub(super) type Outcome = Result<(Client, Events, Welcome), ConnectError>;
 
 pub(super) struct FakeServer {
-    pipes: mpsc::Sender<Dialled>,
+    pipes: mpsc::Sender<Answer>,
     client: Option<JoinHandle<Outcome>>,
 }
 

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::dispatch::Lifetime;
 use crate::log::MemoryLog;
 use crate::outbox::Pushed;
+use crate::stream::Stream;
 use kit::{Client, Cursed, HeldLog, Host, hello};
 
 mod kit;
@@ -41,8 +42,9 @@ fn connect_cursed(connection: Connection) -> (Client, JoinHandle<()>) {
 
 #[test]
 fn the_task_of_a_connection_is_small() {
-    let bytes = size_of::<Life<TcpStream>>() - size_of::<TcpStream>();
+    let bytes = size_of::<Life<Stream>>() - size_of::<Stream>();
     assert!(bytes <= LIFE_BYTES_MAX, "{bytes} bytes");
+    assert_eq!(size_of::<Stream>(), size_of::<TcpStream>(), "a plain stream is its socket");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,9 @@ use chatroom_proto::{
 };
 
 use super::model::Model;
-use crate::chat::effect::{Address, ConnectionId, Credential, Entry, Input, NodeId, Proposal, TokenDigest};
+use crate::chat::effect::{
+    Address, Channel, ConnectionId, Credential, Entry, Input, NodeId, Proposal, TokenDigest,
+};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::dispatch::{Dispatch, Lifetime, Message};
@@ -124,7 +126,7 @@ impl Stage {
             },
             fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
             address: Address(format!("connection {}", connection.0).into()),
-            is_private: true,
+            channel: Channel::Loopback,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::connection::{Common, Connection};
 use crate::dispatch::{Dispatch, Lifetime};
 use crate::log::{Base, Batches, Log, LogError, MemoryLog};
 use crate::outbox::Bounds;
+use crate::stream::Wire;
 
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
@@ -143,6 +144,18 @@ impl AsyncWrite for Cursed {
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Wire for Cursed {
+    fn is_tls(&self) -> bool {
+        false
+    }
+}
+
+impl Wire for DuplexStream {
+    fn is_tls(&self) -> bool {
+        false
     }
 }
 

@@ -1,0 +1,182 @@
+//! TLS: the key that clients recognize the server by, and the certificate that is shown.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chatroom_proto::Fingerprint;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::server::{
+    ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert,
+};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{self, ServerConfig};
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+/// Where the key and the certificate are.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// In these files, in PEM: somebody else takes care of them.
+    Files {
+        /// The certificate, and those that lead from it to an authority.
+        certificate: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
+    /// In a server's data directory, where the server makes them itself when they are not there.
+    Directory(PathBuf),
+    /// Nowhere: they are made anew, and gone with the server.
+    Memory,
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file can't be read or written.
+    #[error("can't {doing} {}", path.display())]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file that the server made itself is gone or is not what it was.
+    #[error(
+        "{} {what}: put it back from a copy, or delete {} and {} there to have new ones made (clients \
+         will be told then that the server's key has changed)", path.display(), files::KEY, files::CERTIFICATE
+    )]
+    Own {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file that was given can't be used.
+    #[error("{} {what}", path.display())]
+    Given {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// There is no certificate yet.
+    #[error("there is no certificate in {} yet: the server makes it when it starts for the first time", path.display())]
+    NotYet {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// No key could be made.
+    #[error("can't make a key and a certificate")]
+    Make(#[from] rcgen::Error),
+    /// The cryptography refuses.
+    #[error("can't speak TLS")]
+    Unusable(#[from] rustls::Error),
+}
+
+/// TLS as the server speaks it. Cheap to clone; the clones show the same certificate.
+#[derive(Clone)]
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    shown: Arc<Shown>,
+    source: Source,
+}
+
+/// The certificate that new connections are shown.
+#[derive(Debug)]
+struct Shown(RwLock<Arc<CertifiedKey>>);
+
+impl Shown {
+    fn current(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current())
+    }
+}
+
+impl Tls {
+    /// With the key and the certificate from there, which are made if that is the place where the server keeps its own.
+    ///
+    /// # Errors
+    /// [`TlsError`]
+    pub fn open(source: Source) -> Result<Tls, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let certified = files::load(&source, files::Missing::IsMade, &provider)?;
+        let shown = Arc::new(Shown(RwLock::new(Arc::new(certified))));
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&shown) as Arc<dyn ResolvesServerCert>);
+        // A client comes seldom, and stays: what would be kept to make its next handshake cheaper costs more.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), shown, source })
+    }
+
+    /// The fingerprint of the key that clients are shown now.
+    ///
+    /// # Errors
+    /// [`TlsError`] when the certificate can't be understood.
+    pub fn fingerprint(&self) -> Result<Fingerprint, TlsError> {
+        Ok(fingerprint(self.shown.current().end_entity_cert()?)?)
+    }
+
+    /// Reads the files again: clients that come from now on are shown what is there. Those that are there stay as they are. After
+    /// an error everything is as it was.
+    ///
+    /// # Errors
+    /// [`TlsError`]
+    pub fn reload(&self) -> Result<(), TlsError> {
+        if matches!(self.source, Source::Memory) {
+            return Ok(());
+        }
+        let certified = files::load(&self.source, files::Missing::IsAnError, &provider_of(&self.acceptor))?;
+        *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+        Ok(())
+    }
+
+    /// What accepts connections.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor.clone()
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(&self.source).finish()
+    }
+}
+
+fn provider_of(acceptor: &TlsAcceptor) -> Arc<CryptoProvider> {
+    Arc::clone(acceptor.config().crypto_provider())
+}
+
+/// The fingerprint of the certificate in this place, without making one.
+///
+/// # Errors
+/// [`TlsError`]
+pub fn fingerprint_at(source: &Source) -> Result<Fingerprint, TlsError> {
+    if let Source::Directory(path) = source
+        && !Path::exists(&path.join(files::CERTIFICATE))
+    {
+        return Err(TlsError::NotYet { path: path.clone() });
+    }
+    let certified = files::load(source, files::Missing::IsAnError, &Arc::new(ring::default_provider()))?;
+    Ok(fingerprint(certified.end_entity_cert()?)?)
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, rustls::Error> {
+    let parsed = ParsedCertificate::try_from(certificate)?;
+    Ok(Fingerprint::of(&parsed.subject_public_key_info()))
+}
