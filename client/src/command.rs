@@ -232,8 +232,8 @@ pub(crate) const TABLE: &[Row] = &[
         name: "register",
         arguments: "",
         brief: "make your name your own, with a password",
-        help: "Makes your name your own: nobody else can come under it, and you can, from several\n\
-               places at once. You are asked for a password; it is not shown and not kept here.",
+        help: "Makes your name your own: nobody else can come under it, and you can, from\n\
+               several places at once. You are asked for a password, which is not shown.",
         completes: Completes::Nothing,
         parse: |row, rest| nothing(row, rest).map(|()| Command::Register),
     },
@@ -241,8 +241,8 @@ pub(crate) const TABLE: &[Row] = &[
         name: "passwd",
         arguments: "",
         brief: "change your password",
-        help: "Changes the password of your name. Your other devices are hung up on, and need the\n\
-               new one.",
+        help: "Changes the password of your name. Your other devices are hung up on, and need\n\
+               the new one.",
         completes: Completes::Nothing,
         parse: |row, rest| nothing(row, rest).map(|()| Command::ChangePassword),
     },
