@@ -226,9 +226,9 @@ impl Stage {
                             let warning = self.state_warning(&client, keep);
                             return self.welcome(client, events, welcome, input, warning).await;
                         }
-                        Err(ConnectError::Refused(refusal @ Refusal::NameTaken { .. })) => {
-                            self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
-                        }
+                        Err(ConnectError::Refused(
+                            refusal @ (Refusal::NameTaken { .. } | Refusal::NameLooksLike { .. }),
+                        )) => self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None),
                         Err(error) => {
                             let words = self.view.connect_error(&error, &args.host, args.port);
                             return Err(Ending::saying(connect_code(&error), words));

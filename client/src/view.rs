@@ -200,6 +200,13 @@ impl View {
             Refusal::NotRegistered { name } => {
                 format!("The name '{name}' is not registered, so it has no password. Come without one.")
             }
+            Refusal::NameLooksLike { name } => {
+                format!("That name looks like '{name}', which is taken. Choose one that can't be confused with it.")
+            }
+            Refusal::GroupLooksLike { group } => format!(
+                "That name looks like group chat '{group}'. Choose one that can't be confused with it, or join that \
+                 one: join {group}"
+            ),
             Refusal::UnsupportedVersion { server } => {
                 let fix = if server.min() > VersionRange::SPOKEN.max() {
                     "Get a newer version of this program."

@@ -195,6 +195,8 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::TooManyMemberships { limit } => format!("in more than {limit} groups"),
         Refusal::NothingKept => "nothing is kept".to_owned(),
         Refusal::TookTooLong => "took too long".to_owned(),
+        Refusal::NameLooksLike { name } => format!("looks like {name}"),
+        Refusal::GroupLooksLike { group } => format!("looks like {group}"),
     }
 }
 

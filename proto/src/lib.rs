@@ -19,8 +19,8 @@
 //! # Handshake
 //! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why it may have it,
 //! and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or refuses with
-//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or [`Refusal::NotRegistered`] and hangs up. It also hangs up
-//! when no `Hello` comes in time. From `Welcome` on, the client is in the group General and hears what happens there.
+//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`] or [`Refusal::NotRegistered`] and
+//! hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the client is in the group General and hears what happens there.
 //!
 //! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose connection is lost comes
 //! back with [`Proof::Resume`] within `grace_ms`, and its session goes on: same name, same groups, nobody is told. Its
@@ -46,8 +46,8 @@
 //!
 //! | request | response | refusals | who else hears of it |
 //! |---|---|---|---|
-//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`] | General: [`Notification::Arrived`] |
-//! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::TooManyGroups`] | nobody |
+//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`] | General: [`Notification::Arrived`] |
+//! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`] | nobody |
 //! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`] | the group: [`Notification::Joined`] |
 //! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
 //! | [`Request::Groups`] | [`Response::Groups`] | | nobody |
@@ -90,7 +90,8 @@
 //! another field becomes another variant. That holds for [`Hello`] and [`Proof`] above all, which a server must be able to
 //! read before it knows any version.
 //!
-//! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are decoded.
+//! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are decoded. A new name that
+//! [looks like](UserName::looks_like) one that is there is refused.
 //!
 //! # Limits
 //! | what | limit | name |
@@ -118,7 +119,7 @@ mod response;
 mod value;
 
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
-pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
+pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
 pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};

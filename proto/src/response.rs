@@ -163,4 +163,14 @@ pub enum Refusal {
     NothingKept,
     /// It took too long to find: too much matches, or the server has other things to do. To ask for less, or later, helps.
     TookTooLong,
+    /// The name can be mistaken for that of somebody who is here or was a moment ago ([`UserName::looks_like`]).
+    NameLooksLike {
+        /// The other name, as its holder writes it.
+        name: UserName,
+    },
+    /// The name can be mistaken for that of a group ([`GroupName::looks_like`]).
+    GroupLooksLike {
+        /// The other group, as its creator wrote it.
+        group: GroupName,
+    },
 }

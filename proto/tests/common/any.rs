@@ -184,6 +184,8 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any::<u32>().prop_map(|limit| Refusal::TooManyMemberships { limit }),
         Just(Refusal::NothingKept),
         Just(Refusal::TookTooLong),
+        any_user().prop_map(|name| Refusal::NameLooksLike { name }),
+        any_group().prop_map(|group| Refusal::GroupLooksLike { group }),
     ]
 }
 

@@ -165,6 +165,8 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("TooManyMemberships", Refusal::TooManyMemberships { limit: 258 }),
         ("NothingKept", Refusal::NothingKept),
         ("TookTooLong", Refusal::TookTooLong),
+        ("NameLooksLike", Refusal::NameLooksLike { name: user("علی") }),
+        ("GroupLooksLike", Refusal::GroupLooksLike { group: g1() }),
     ]
 }
 

@@ -44,7 +44,7 @@ variants!(4 "Response" Response:
     Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past);
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
-    TooManyGroups TooManyMemberships NothingKept TookTooLong);
+    TooManyGroups TooManyMemberships NothingKept TookTooLong NameLooksLike GroupLooksLike);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
 variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
