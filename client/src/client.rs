@@ -167,8 +167,11 @@ impl Client {
         Client::over(dial, options.name, options.reconnect, options.keep).await
     }
 
-    /// Connects by any means that gives streams of bytes.
-    pub(crate) async fn over<D: crate::link::Dial>(
+    /// As [`Client::connect_and_greet`], by any means that gives streams of bytes.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: this first attempt is not repeated.
+    pub async fn over<D: crate::link::Dial>(
         dial: D,
         name: UserName,
         reconnect: Reconnect,

@@ -71,7 +71,7 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(75);
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 
 /// A way to a server: a stream of bytes for each attempt.
-pub(crate) trait Dial: Send + Sync + 'static {
+pub trait Dial: Send + Sync + 'static {
     /// What it gives.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin;
 

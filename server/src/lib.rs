@@ -29,7 +29,9 @@
 use std::sync::Arc;
 
 use chatroom_proto::Keeps;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -152,7 +154,30 @@ impl Server {
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, socket: TcpListener) -> Result<(), ServeError> {
-        let Server { config, bounds, dispatch, door, lifetime, archive, retention } = self;
+        let listener = self.listener();
+        self.serve(&listener, listener.run(socket)).await
+    }
+
+    /// The same for the streams that come out of `streams`, whatever they are: in memory, for one. No longer than any come.
+    ///
+    /// # Errors
+    /// [`ServeError`] when it had to stop by itself.
+    pub async fn run_on<S>(self, streams: mpsc::Receiver<S>) -> Result<(), ServeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let listener = self.listener();
+        self.serve(&listener, listener.run_on(streams)).await
+    }
+
+    fn listener(&self) -> Listener {
+        let (door, shutdown) = (self.door.clone(), self.lifetime.shutdown.clone());
+        Listener::new(door, self.config.clone(), Arc::clone(&self.bounds), shutdown)
+    }
+
+    /// Lives as long as connections are accepted, and a moment longer.
+    async fn serve(self, listener: &Listener, accepting: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Server { dispatch, lifetime, archive, retention, .. } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
@@ -164,10 +189,9 @@ impl Server {
             chores.spawn(retention::run(log, archive, days));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
-        let listener = Listener::new(door, config, bounds, shutdown.clone());
         let mut has_failed = false;
         let ended = tokio::select! {
-            () = listener.run(socket) => None,
+            () = accepting => None,
             ended = &mut dispatching => Some(ended),
             () = failed(archive) => {
                 has_failed = true;

@@ -1,13 +1,13 @@
 //! The accept loop: who gets a connection, and what happens to those who don't.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use chatroom_proto::CloseReason;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -77,6 +77,26 @@ impl Listener {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes in streams as they come, until shutdown or until there are no more. They have no address.
+    pub(crate) async fn run_on<S>(&self, mut streams: mpsc::Receiver<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let mut number = 0;
+        loop {
+            let stream = tokio::select! {
+                stream = streams.recv() => stream,
+                () = self.common.shutdown.cancelled() => return,
+            };
+            let Some(stream) = stream else { return };
+            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { continue };
+            number += 1;
+            let connection = Connection::new(ConnectionId(number), nowhere, Arc::clone(&self.common));
+            tokio::spawn(Life::new(connection, stream, Some(permit)));
         }
     }
 
