@@ -12,9 +12,6 @@ use crate::choices::Choices;
 const NAMES: &[&str] = &["Jim", "jim", "Jіm", "علی", "علي", "می\u{200C}خواهم", "👩‍🚀", "x"];
 const GROUPS: &[&str] = &["General", "general", "Tea", "Теа", "چای", "empty"];
 
-/// How much longer a message gets for each step of a byte: the longest fits into no frame that is a message's.
-const BODY_STEP: usize = 32;
-
 /// One of a few people.
 pub fn user(choices: &mut Choices<'_>) -> UserName {
     UserName::parse(choices.one(NAMES)).expect("a valid name")
@@ -25,9 +22,10 @@ pub fn group(choices: &mut Choices<'_>) -> GroupName {
     GroupName::parse(choices.one(GROUPS)).expect("a valid name")
 }
 
+/// A short message mostly, and the longest that there may be at times.
 fn body(choices: &mut Choices<'_>) -> Body {
-    let text = "سلام x\n".chars().cycle().take(1 + usize::from(choices.byte()) * BODY_STEP);
-    let mut text: String = text.collect();
+    let length = usize::from(choices.byte()).pow(2) / 8;
+    let mut text: String = "سلام x\n".chars().cycle().take(1 + length).collect();
     while text.len() > chatroom_proto::BODY_BYTES_MAX {
         text.pop();
     }

@@ -3,11 +3,11 @@
 //! What a command becomes can be sent. What is said about a mistake is a harmless text. A completion takes the place of the
 //! word at the cursor, and begins as that does.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use chatroom_proto::codec::{decode, encode};
-use chatroom_proto::{ClientFrame, GroupName, PostId, Tag, UserName};
+use chatroom_proto::{ClientFrame, GroupName, Notification, PostId, Seq, Tag, UserName};
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::{Hint, Hinter};
@@ -23,7 +23,7 @@ use crate::gate::Gate;
 use crate::shown::is_harmless;
 use crate::view::{Layout, Paint, View};
 
-/// Names that the terminal has heard of. What is like a word of the line is made of its words.
+/// Names that the terminal has heard of, beside words of the line.
 const NAMES: &[&str] = &["General", "Tea", "tea-house", "Jim", "علی", "می\u{200C}خواهم", "👩‍🚀", "Ünlü"];
 
 /// How many words of the line are names as well.
@@ -58,20 +58,24 @@ fn parse(line: &str, colours: bool) {
     }
 }
 
+/// What a terminal knows that has just heard of its server's names, and then of those in the line.
 fn directory(line: &str) -> Directory {
-    let words = || line.split_whitespace().take(WORDS_MAX).chain(NAMES.iter().copied());
-    let groups: Vec<_> = words().filter_map(|word| GroupName::parse(word).ok()).collect();
-    let users: Vec<_> = words().filter_map(|word| UserName::parse(word).ok()).collect();
-    let mut directory = Directory::new(&users[0], &groups[..1]);
-    let now = Instant::now();
-    directory.list_groups(&groups, now);
-    directory.list_users(&users, now);
+    static HEARD: LazyLock<Directory> = LazyLock::new(|| {
+        let groups: Vec<_> = NAMES.iter().filter_map(|name| GroupName::parse(name).ok()).collect();
+        let users: Vec<_> = NAMES.iter().filter_map(|name| UserName::parse(name).ok()).collect();
+        let mut directory = Directory::new(&users[0], &groups[..1]);
+        let now = Instant::now();
+        directory.list_groups(&groups, now);
+        directory.list_users(&users, now);
+        directory
+    });
+    let mut directory = HEARD.clone();
     for word in line.split_whitespace().take(WORDS_MAX) {
-        let group = GroupName::parse(word).ok();
-        let user = UserName::parse(word).ok();
-        // Of a name that is known, another may still be meant: only that it is answered counts.
-        let _ = group.and_then(|group| directory.group_like(&group).map(str::to_owned));
-        let _ = user.and_then(|user| directory.user_like(&user).map(str::to_owned));
+        let (Ok(group), Ok(user)) = (GroupName::parse(word), UserName::parse(word)) else { continue };
+        // What may have been meant is asked for names that are not known, which these are here, mostly.
+        is_harmless(directory.group_like(&group).unwrap_or_default());
+        is_harmless(directory.user_like(&user).unwrap_or_default());
+        directory.notified(&Notification::Joined { seq: Seq::ZERO, user, group });
     }
     directory
 }
