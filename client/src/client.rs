@@ -189,8 +189,11 @@ impl Client {
         Client::over(dial, (options.name, options.password), options.reconnect, options.keep).await
     }
 
-    /// Connects by any means that gives streams of bytes.
-    pub(crate) async fn over<D: Dial>(
+    /// As [`Client::connect_and_greet`], by any means that gives streams of bytes.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: this first attempt is not repeated.
+    pub async fn over<D: Dial>(
         dial: D,
         (name, password): (UserName, Option<Password>),
         reconnect: Reconnect,

@@ -23,7 +23,7 @@ use verifier::{Authorities, Verifier};
 mod verifier;
 
 /// A way to a server.
-pub(crate) trait Dial: Send + Sync + 'static {
+pub trait Dial: Send + Sync + 'static {
     /// What it gives.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin;
 
@@ -32,10 +32,12 @@ pub(crate) trait Dial: Send + Sync + 'static {
 }
 
 /// A stream to a server.
-pub(crate) struct Dialled<S> {
-    pub(crate) stream: S,
+#[derive(Debug)]
+pub struct Dialled<S> {
+    /// The stream.
+    pub stream: S,
     /// Whether nobody on the way can read along.
-    pub(crate) is_private: bool,
+    pub is_private: bool,
 }
 
 /// A stream of bytes of either kind.

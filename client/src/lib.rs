@@ -49,7 +49,7 @@
 //! A file has at most [`journal::POSTS_KEPT_MAX`] posts without an answer in it.
 
 pub mod client;
-mod dial;
+pub mod dial;
 pub mod event;
 pub mod journal;
 pub mod link;

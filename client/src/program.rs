@@ -244,9 +244,9 @@ impl Stage {
                             let entered = self.welcome(client, events, welcome, input, warning).await?;
                             return Ok(Entered { password: given_password, ..entered });
                         }
-                        Err(ConnectError::Refused(refusal @ Refusal::NameTaken { .. })) => {
-                            self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
-                        }
+                        Err(ConnectError::Refused(
+                            refusal @ (Refusal::NameTaken { .. } | Refusal::NameLooksLike { .. }),
+                        )) => self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None),
                         // The name is asked for its password, as long as somebody is there to know it.
                         Err(ConnectError::Refused(
                             refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),

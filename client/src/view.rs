@@ -232,6 +232,13 @@ impl View {
                 "Too many passwords were tried. Try again in {} s.",
                 retry_after_ms.div_ceil(1_000)
             ),
+            Refusal::NameLooksLike { name } => {
+                format!("That name looks like '{name}', which is taken. Choose one that can't be confused with it.")
+            }
+            Refusal::GroupLooksLike { group } => format!(
+                "That name looks like group chat '{group}'. Choose one that can't be confused with it, or join that \
+                 one: join {group}"
+            ),
             Refusal::UnsupportedVersion { server } => {
                 let fix = if server.min() > VersionRange::SPOKEN.max() {
                     "Get a newer version of this program."

@@ -212,6 +212,8 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::TooManyAccounts { limit } => format!("more than {limit} accounts"),
         Refusal::TooManyDevices { limit } => format!("more than {limit} devices"),
         Refusal::TooManyTries { .. } => "too many tries".to_owned(),
+        Refusal::NameLooksLike { name } => format!("looks like {name}"),
+        Refusal::GroupLooksLike { group } => format!("looks like {group}"),
     }
 }
 

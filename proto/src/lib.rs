@@ -64,8 +64,8 @@
 //!
 //! | request | response | refusals | who else hears of it |
 //! |---|---|---|---|
-//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | General: [`Notification::Arrived`] |
-//! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::TooManyGroups`] | nobody |
+//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | General: [`Notification::Arrived`] |
+//! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`] | nobody |
 //! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`] | the group: [`Notification::Joined`] |
 //! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
 //! | [`Request::Groups`] | [`Response::Groups`] | | nobody |
@@ -112,7 +112,8 @@
 //! another field becomes another variant. That holds for [`Hello`] and [`Proof`] above all, which a server must be able to
 //! read before it knows any version.
 //!
-//! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are decoded.
+//! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are decoded. A new name that
+//! [looks like](UserName::looks_like) one that is there is refused.
 //!
 //! # Limits
 //! | what | limit | name |
@@ -142,7 +143,7 @@ mod value;
 
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
-pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
+pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
 pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};

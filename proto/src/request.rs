@@ -16,14 +16,14 @@ pub enum Request {
     /// May I come in, under this name? The first frame of a connection, and only the first.
     ///
     /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`],
-    /// [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
+    /// [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
     /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]; the server then hangs up. *Heard by* the members of General as
     /// [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
     ///
-    /// *Reply* [`Response::Created`]. *Refused* [`Refusal::GroupExists`], [`Refusal::TooManyGroups`]. *Heard by*
-    /// nobody.
+    /// *Reply* [`Response::Created`]. *Refused* [`Refusal::GroupExists`], [`Refusal::GroupLooksLike`],
+    /// [`Refusal::TooManyGroups`]. *Heard by* nobody.
     Create {
         /// The new group's name.
         group: GroupName,

@@ -213,4 +213,14 @@ pub enum Refusal {
         /// When to try again, in milliseconds from now.
         retry_after_ms: u32,
     },
+    /// The name can be mistaken for that of somebody who is here or was a moment ago ([`UserName::looks_like`]).
+    NameLooksLike {
+        /// The other name, as its holder writes it.
+        name: UserName,
+    },
+    /// The name can be mistaken for that of a group ([`GroupName::looks_like`]).
+    GroupLooksLike {
+        /// The other group, as its creator wrote it.
+        group: GroupName,
+    },
 }

@@ -31,7 +31,9 @@
 use std::sync::Arc;
 
 use chatroom_proto::Keeps;
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -158,7 +160,27 @@ impl Server {
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
     pub async fn run(self, sockets: Vec<TcpListener>) -> Result<(), ServeError> {
-        let Server { config, bounds, dispatch, door, lifetime, archive, retention } = self;
+        let listener = self.listener();
+        self.serve(&listener, listener.run(&sockets)).await
+    }
+
+    /// The same for the streams that come out of `streams`, which are in memory. No longer than any come.
+    ///
+    /// # Errors
+    /// [`ServeError`] when it had to stop by itself.
+    pub async fn run_on(self, streams: mpsc::Receiver<DuplexStream>) -> Result<(), ServeError> {
+        let listener = self.listener();
+        self.serve(&listener, listener.run_on(streams)).await
+    }
+
+    fn listener(&self) -> Listener {
+        let (door, shutdown) = (self.door.clone(), self.lifetime.shutdown.clone());
+        Listener::new(door, self.config.clone(), Arc::clone(&self.bounds), shutdown)
+    }
+
+    /// Lives as long as connections are accepted, and a moment longer.
+    async fn serve(self, listener: &Listener, accepting: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Server { dispatch, lifetime, archive, retention, .. } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
@@ -170,10 +192,9 @@ impl Server {
             chores.spawn(retention::run(log, archive, days));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
-        let listener = Listener::new(door, config, bounds, shutdown.clone());
         let mut has_failed = false;
         let ended = tokio::select! {
-            () = listener.run(&sockets) => None,
+            () = accepting => None,
             ended = &mut dispatching => Some(ended),
             () = failed(archive) => {
                 has_failed = true;

@@ -2,14 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 
 use chatroom_proto::CloseReason;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -95,6 +95,23 @@ impl Listener {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes in streams as they come, until shutdown or until there are no more. They have no address.
+    pub(crate) async fn run_on(&self, mut streams: mpsc::Receiver<DuplexStream>) {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let mut number = 0;
+        loop {
+            let stream = tokio::select! {
+                stream = streams.recv() => stream,
+                () = self.common.shutdown.cancelled() => return,
+            };
+            let Some(stream) = stream else { return };
+            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { continue };
+            number += 1;
+            let connection = Connection::new(ConnectionId(number), nowhere, Arc::clone(&self.common));
+            tokio::spawn(Life::new(connection, stream, Some(permit)));
         }
     }
 

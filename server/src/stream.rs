@@ -8,7 +8,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::{FallibleAccept, TlsStream};
@@ -23,6 +23,12 @@ const TLS_HANDSHAKE: u8 = 0x16;
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin {
     /// Whether it is TLS: known when something was read.
     fn is_tls(&self) -> bool;
+}
+
+impl Wire for DuplexStream {
+    fn is_tls(&self) -> bool {
+        false
+    }
 }
 
 /// The client speaks plain, and may not from where it comes.

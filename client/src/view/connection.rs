@@ -69,6 +69,10 @@ impl View {
             Ended::Refused(Refusal::NameTaken { name }) => format!(
                 "You were away for too long, and somebody else is called '{name}' now. Come back under another name."
             ),
+            Ended::Refused(Refusal::NameLooksLike { name }) => format!(
+                "You were away for too long, and somebody is called '{name}' now, which looks like your name. Come \
+                 back under another one."
+            ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
             Ended::PasswordChanged => {

@@ -133,6 +133,14 @@ fn every_refusal_says_what_happened_and_what_to_do() {
          is lost, its name is free again."
     );
     assert_eq!(
+        refused(&Refusal::NameLooksLike { name: user("Jim") }),
+        "That name looks like 'Jim', which is taken. Choose one that can't be confused with it."
+    );
+    assert_eq!(
+        refused(&Refusal::GroupLooksLike { group: g1() }),
+        "That name looks like group chat 'G1'. Choose one that can't be confused with it, or join that one: join G1"
+    );
+    assert_eq!(
         refused(&Refusal::NotRegistered { name: user("Jim") }),
         "The name 'Jim' is not registered, so it has no password. To make it yours: register"
     );
@@ -324,6 +332,11 @@ fn every_end_has_its_words() {
     assert_eq!(
         said(Ended::Refused(Refusal::NameTaken { name: user("Jim") })),
         "You were away for too long, and somebody else is called 'Jim' now. Come back under another name."
+    );
+    assert_eq!(
+        said(Ended::Refused(Refusal::NameLooksLike { name: user("Jim") })),
+        "You were away for too long, and somebody is called 'Jim' now, which looks like your name. Come back under \
+         another one."
     );
     assert_eq!(said(Ended::Replaced), "You came back from somewhere else, and the chat goes on there.");
     assert!(said(Ended::Misbehaved(Misbehaviour::HelloAgain)).contains("hello again"));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chatroom_proto::{
     CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag,
-    Welcome,
+    Welcome, Words,
 };
 use chatroom_server::chat::effect::{Deed, Entry};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
@@ -341,7 +341,10 @@ async fn a_server_whose_archive_can_not_go_on_ends_with_a_clear_error() {
     let mut jim = Guest::come(server.address(), "jim").await;
     let of = || Conversation::Group(group("General"));
     jim.do_(public("General", 1, "kept")).await;
+    // Its rows are read, and then its index, which is made of them afterwards: the archive has nothing to do.
     jim.do_(Request::History { of: of(), before: Seq::ZERO, count: 1 }).await;
+    let words = Words::parse("kept").expect("a word");
+    jim.do_(Request::Search { words, within: None, before: Seq::ZERO, count: 1 }).await;
     // The log is well; the archive loses the table that it writes.
     let archive = rusqlite::Connection::open(data.path().join("archive.sqlite")).expect("a database");
     archive.execute_batch("DROP TABLE posts").expect("dropped");

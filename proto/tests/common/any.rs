@@ -198,6 +198,8 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any::<u32>().prop_map(|limit| Refusal::TooManyAccounts { limit }),
         any::<u32>().prop_map(|limit| Refusal::TooManyDevices { limit }),
         any::<u32>().prop_map(|retry_after_ms| Refusal::TooManyTries { retry_after_ms }),
+        any_user().prop_map(|name| Refusal::NameLooksLike { name }),
+        any_group().prop_map(|group| Refusal::GroupLooksLike { group }),
     ]
 }
 

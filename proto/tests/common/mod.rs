@@ -178,6 +178,8 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("TooManyAccounts", Refusal::TooManyAccounts { limit: 258 }),
         ("TooManyDevices", Refusal::TooManyDevices { limit: 258 }),
         ("TooManyTries", Refusal::TooManyTries { retry_after_ms: 258 }),
+        ("NameLooksLike", Refusal::NameLooksLike { name: user("علی") }),
+        ("GroupLooksLike", Refusal::GroupLooksLike { group: g1() }),
     ]
 }
 

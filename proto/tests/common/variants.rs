@@ -47,7 +47,7 @@ variants!(4 "Response" Response:
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
     TooManyGroups TooManyMemberships NothingKept TookTooLong PasswordNeeded WrongPassword
-    PasswordInTheOpen AlreadyRegistered TooManyAccounts TooManyDevices TooManyTries);
+    PasswordInTheOpen AlreadyRegistered TooManyAccounts TooManyDevices TooManyTries NameLooksLike GroupLooksLike);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
 variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);

@@ -153,12 +153,6 @@ impl Wire for Cursed {
     }
 }
 
-impl Wire for DuplexStream {
-    fn is_tls(&self) -> bool {
-        false
-    }
-}
-
 /// A log that gives nothing back while it is held.
 pub(super) struct HeldLog {
     pub(super) log: MemoryLog,

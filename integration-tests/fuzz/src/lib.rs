@@ -1,0 +1,55 @@
+//! What must hold for any input at all, as functions of some bytes that panic when it does not.
+//!
+//! - [`codec`]: what reads frames from a stream, in pieces of any size.
+//! - [`server`]: a whole server in memory, and up to three peers that say what they like.
+//! - [`link`]: the client's side of a connection, and a server that says what it likes.
+//! - [`typed`]: a line being typed: the parser of commands, completion, hints, and what is said about mistakes.
+//! - [`shown`]: the text that a terminal is shown, made from whatever a server can say.
+//!
+//! `run`, beside this package's manifest, builds one program of each, instrumented, and lets libFuzzer look for an input for
+//! which it does not hold. The inputs in `corpus` are those that showed something new; `cargo test` plays all of them.
+//!
+//! [`choices`] reads decisions from bytes, [`saying`] makes frames of them.
+//!
+//! The client's program is not a library: the modules of it that are looked at are compiled into this one.
+
+pub mod choices;
+pub mod codec;
+pub mod link;
+pub mod saying;
+pub mod server;
+pub mod shown;
+pub mod typed;
+
+/// Where these modules are at home.
+#[allow(dead_code, reason = "only a part of the program is here")]
+#[path = "../../../client/src"]
+mod program {
+    pub(crate) mod absence;
+    pub(crate) mod command;
+    pub(crate) mod completer;
+    pub(crate) mod directory;
+    pub(crate) mod gate;
+    pub(crate) mod view;
+}
+
+// They call each other by `crate::`.
+use program::{absence, command, completer, directory, gate, view};
+
+/// The program that looks for an input for which a target panics. What one input makes it allocate is bounded, too.
+#[cfg(feature = "libfuzzer")]
+#[macro_export]
+macro_rules! look_for_trouble {
+    ($target:expr, at_most $bytes:expr) => {
+        #[global_allocator]
+        static MEMORY: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+            let before = MEMORY.current_usage();
+            MEMORY.reset_peak_usage();
+            $target(data);
+            let taken = MEMORY.peak_usage().saturating_sub(before);
+            assert!(taken <= $bytes(data), "{} bytes of input took {taken} bytes of memory", data.len());
+        });
+    };
+}

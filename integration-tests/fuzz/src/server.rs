@@ -1,0 +1,221 @@
+//! A whole server in memory, and peers that say what they like, when they like: whole frames and halves, in any order, before
+//! a hello and after it, without ever reading or hanging up in the middle.
+//!
+//! None of that panics. What each of them is sent is frames, the answers in the order of the requests. An honest guest who
+//! comes at any time is welcomed and answered. And when the server is told to stop, it does.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
+use chatroom_proto::{
+    ClientFrame, CloseReason, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token,
+    UserName, VersionRange,
+};
+use chatroom_server::log::MemoryLog;
+use chatroom_server::{Config, Server};
+use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::choices::Choices;
+use crate::saying;
+
+/// How many peers there are at the same time, beside the honest one.
+const PEERS_MAX: usize = 3;
+
+/// How much they do: enough for everything to happen, and little enough for thousands of scenes a second.
+const STEPS_MAX: usize = 48;
+
+/// What is on its way in one direction, in bytes: a peer that doesn't read is soon behind.
+const PIPE_BYTES: usize = 8 * 1024;
+
+/// What may wait for one of them, in bytes: little, so that some fall behind.
+const OUTBOX_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a peer tries to write and to read. The clock is the scene's: nobody waits in vain.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// How long a server may take for an honest guest's request, and to stop.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a server and its peers take, in bytes, whatever is said: outboxes, pipes, messages that are under way.
+pub fn memory_max(_: &[u8]) -> usize {
+    8 * 1024 * 1024
+}
+
+/// What must hold for any peers. The runtime's clock is to be paused: it then goes on when nobody has anything to do.
+pub fn check(runtime: &Runtime, input: &[u8]) {
+    runtime.block_on(scene(Choices::new(input)));
+}
+
+async fn scene(mut choices: Choices<'_>) {
+    let shutdown = CancellationToken::new();
+    let config = Config { outbox_bytes_max: OUTBOX_BYTES_MAX, ..Config::default() };
+    let log = Arc::new(MemoryLog::new());
+    let server = Server::open(log, None, config, shutdown.clone()).await.expect("an empty log can be read");
+    let (door, streams) = mpsc::channel(1);
+    let serving = tokio::spawn(server.run_on(streams));
+
+    let mut peers: [Option<Peer>; PEERS_MAX] = Default::default();
+    let mut tokens = None;
+    for _ in 0..STEPS_MAX {
+        if choices.is_empty() {
+            break;
+        }
+        let peer = &mut peers[usize::from(choices.byte()) % PEERS_MAX];
+        match peer {
+            None => *peer = Some(Peer::new(&door).await),
+            Some(there) => {
+                if there.step(&mut choices, &mut tokens).await {
+                    *peer = None;
+                }
+            }
+        }
+    }
+    be_honest(&door).await;
+    shutdown.cancel();
+    let stopped = timeout(DEADLINE, serving).await.expect("a server that is told to stop stops");
+    stopped.expect("no panic").expect("no failure");
+    for peer in peers.iter_mut().flatten() {
+        peer.listen(&mut tokens).await;
+    }
+}
+
+/// Comes as a guest who does nothing wrong, and is answered.
+async fn be_honest(door: &mpsc::Sender<DuplexStream>) {
+    let mut guest = Peer::new(door).await;
+    let name = UserName::parse("honest").expect("a valid name");
+    let hello = Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO };
+    for (tag, request) in
+        [(1, Request::Hello(hello)), (2, Request::Ping), (3, Request::Users { after: Seq::ZERO })]
+    {
+        let frame = ClientFrame { tag: Tag(tag), request };
+        guest
+            .voice
+            .as_mut()
+            .expect("it has not hung up")
+            .write_all(&encode(&frame).expect("a short frame"))
+            .await
+            .expect("written");
+        let answered = async {
+            loop {
+                let frame = guest.ears.next().await.expect("the server does not hang up").expect("a frame");
+                if let ServerFrame::Response { tag: answered, result } = frame {
+                    assert_eq!(answered, Tag(tag));
+                    break result.expect("nothing is refused");
+                }
+            }
+        };
+        let answer = timeout(DEADLINE, answered).await.expect("an honest guest is answered");
+        let fits = matches!(
+            (tag, &answer),
+            (1, Response::Welcome(_)) | (2, Response::Pong) | (3, Response::Users { .. })
+        );
+        assert!(fits, "{answer:?} is no answer to request {tag}");
+    }
+}
+
+struct Peer {
+    /// Nothing once its side is shut.
+    voice: Option<WriteHalf<DuplexStream>>,
+    ears: FrameReader<ReadHalf<DuplexStream>, ServerFrame>,
+    /// The requests that were written as a whole, in order; nothing when it has said something else, after which nobody knows
+    /// what the server takes for a request.
+    asked: Option<VecDeque<Tag>>,
+}
+
+impl Peer {
+    async fn new(door: &mpsc::Sender<DuplexStream>) -> Peer {
+        let (near, far) = duplex(PIPE_BYTES);
+        door.send(far).await.expect("the server serves");
+        let (ears, voice) = split(near);
+        let ears = FrameReader::new(ears, FRAME_BYTES_MAX);
+        Peer { voice: Some(voice), ears, asked: Some(VecDeque::new()) }
+    }
+
+    /// Does one thing. True when it hangs up.
+    async fn step(&mut self, choices: &mut Choices<'_>, token: &mut Option<Token>) -> bool {
+        match choices.byte() % 16 {
+            0 => self.say_raw(choices.some()).await,
+            // A frame's length, and whatever: seeds have every kind of frame in it.
+            1 | 2 => {
+                let frame = choices.many();
+                let length = u32::try_from(frame.len()).expect("a short input").to_be_bytes();
+                self.say_raw(&[&length, frame].concat()).await;
+            }
+            3 => {
+                let frame = encode(&saying::request(choices)).expect("a short frame");
+                let cut = usize::from(choices.byte()) % frame.len();
+                self.say_raw(&frame[..cut]).await;
+            }
+            4 | 5 => self.say(&saying::hello(choices, token.as_ref())).await,
+            6..=10 => self.say(&saying::request(choices)).await,
+            11 => {
+                let again = saying::request(choices);
+                for _ in 0..choices.byte() % 32 {
+                    self.say(&again).await;
+                }
+            }
+            12 => self.listen(token).await,
+            13 => sleep(Duration::from_millis(u64::from(choices.number()) * 2)).await,
+            14 => {
+                self.voice = None;
+            }
+            _ => return true,
+        }
+        false
+    }
+
+    async fn say(&mut self, frame: &ClientFrame) {
+        let bytes = encode(frame).expect("a short frame");
+        let is_written = self.write(&bytes).await;
+        match &mut self.asked {
+            Some(asked) if is_written => asked.push_back(frame.tag),
+            asked => *asked = None,
+        }
+    }
+
+    async fn say_raw(&mut self, bytes: &[u8]) {
+        self.asked = None;
+        self.write(bytes).await;
+    }
+
+    /// False when not all of it could be written.
+    async fn write(&mut self, bytes: &[u8]) -> bool {
+        let Some(voice) = &mut self.voice else { return false };
+        matches!(timeout(PATIENCE, voice.write_all(bytes)).await, Ok(Ok(())))
+    }
+
+    /// Hears what there is, and checks it.
+    async fn listen(&mut self, token: &mut Option<Token>) {
+        while let Ok(Some(frame)) = timeout(PATIENCE, self.ears.next()).await {
+            let Ok(frame) = frame else {
+                // A server that hangs up in the middle of a write leaves half a frame; anything else is no frame.
+                assert!(matches!(frame, Err(chatroom_proto::codec::FrameError::Io(_))), "{frame:?}");
+                return;
+            };
+            match frame {
+                ServerFrame::Response { tag, result } => {
+                    self.is_answered(tag);
+                    if let Ok(Response::Welcome(welcome)) = result {
+                        *token = Some(welcome.token);
+                    }
+                }
+                ServerFrame::Notification(Notification::Closing(CloseReason::Failed)) => {
+                    panic!("something failed in the server")
+                }
+                ServerFrame::Notification(_) => {}
+            }
+        }
+    }
+
+    fn is_answered(&mut self, tag: Tag) {
+        if let Some(asked) = &mut self.asked {
+            assert_eq!(asked.pop_front(), Some(tag), "answers come in the order of the requests");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a terminal is shown, whatever a server says: no text does anything to a terminal but to be read, no message can look
+//! like the line of somebody else, and nothing ends in a line end that the screen puts there anyway.
+
+use std::io;
+use std::sync::LazyLock;
+
+use chatroom_client::{ConnectError, Ended, Lost};
+use chatroom_proto::codec::decode;
+use chatroom_proto::{
+    Conversation, GroupName, NameError, Notification, Refusal, Request, Response, ServerFrame, UnixMillis,
+    UserName,
+};
+use jiff::tz::{Offset, TimeZone};
+
+use crate::absence::Absence;
+use crate::choices::Choices;
+use crate::saying;
+use crate::view::{Layout, Paint, Target, View};
+
+/// How much a server says at the most.
+const FRAMES_MAX: usize = 16;
+
+/// What the continuation lines of a message begin with.
+const INDENT: &str = "    ";
+
+/// What a text takes, in bytes: some copies of what the server said, which may be pages of messages.
+pub fn memory_max(input: &[u8]) -> usize {
+    1024 * 1024 + 64 * input.len()
+}
+
+/// East of Greenwich, and never what the machine happens to have.
+pub(crate) fn zone() -> &'static TimeZone {
+    static ZONE: LazyLock<TimeZone> =
+        LazyLock::new(|| Offset::from_seconds(12_600).map_or(TimeZone::UTC, TimeZone::fixed));
+    &ZONE
+}
+
+/// What must hold for whatever a server says.
+pub fn check(input: &[u8]) {
+    let mut choices = Choices::new(input);
+    let layout = if choices.flag() { Layout::Screen } else { Layout::Lines };
+    let view = View { layout, paint: Paint { colours: choices.flag() }, zone: zone() };
+    let now = UnixMillis(u64::from(choices.number()) << 28);
+    let mut absence = None;
+    for _ in 0..FRAMES_MAX {
+        if choices.is_empty() {
+            break;
+        }
+        let frame = if choices.flag() { decode(choices.many()).ok() } else { Some(said(&mut choices)) };
+        match frame {
+            Some(ServerFrame::Notification(notification)) => {
+                is_notified(view, &notification, now);
+                absence.get_or_insert_with(|| Absence::new(None, &notification)).add(notification);
+            }
+            Some(ServerFrame::Response { result: Ok(response), .. }) => is_answered(view, &response, now),
+            Some(ServerFrame::Response { result: Err(refusal), .. }) => {
+                is_refused(view, &refusal, &mut choices);
+            }
+            None => {}
+        }
+    }
+    if let Some(absence) = absence {
+        is_harmless(&view.absence(&absence, now));
+    }
+    is_in_trouble(view, &String::from_utf8_lossy(choices.rest()));
+}
+
+fn said(choices: &mut Choices<'_>) -> ServerFrame {
+    let tag = chatroom_proto::Tag(7);
+    match choices.byte() % 3 {
+        0 => ServerFrame::Notification(saying::notification(choices)),
+        1 => ServerFrame::Response { tag, result: Ok(saying::response(choices)) },
+        _ => ServerFrame::Response { tag, result: Err(saying::refusal(choices)) },
+    }
+}
+
+fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
+    let is_post = matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
+    let texts = [view.notification(notification), view.replayed(notification, now)];
+    for text in texts.into_iter().flatten() {
+        is_harmless(&text);
+        let mut more = text.lines().skip(1);
+        match view.layout {
+            Layout::Lines => assert_eq!(more.next(), None, "an event is a line: {text:?}"),
+            Layout::Screen => assert!(
+                more.all(|line| is_post && line.starts_with(INDENT)),
+                "a line that nobody said: {text:?}"
+            ),
+        }
+    }
+    if let Notification::Closing(reason) = notification {
+        is_harmless(&view.lost(&Lost::Closed(*reason)));
+        is_harmless(&view.ended(&Ended::GaveUp(Lost::Closed(*reason)), &target("host")).unwrap_or_default());
+        is_harmless(&view.connect_error(&ConnectError::Closed(*reason), &target("host")));
+    }
+}
+
+fn is_answered(view: View, response: &Response, now: UnixMillis) {
+    if let Some(text) = view.response(response) {
+        is_harmless(&text);
+    }
+    match response {
+        Response::Groups { groups, .. } => is_harmless(&view.groups(groups.as_slice())),
+        Response::Users { users, .. } => is_harmless(&view.users(users.as_slice())),
+        Response::Past { posts, .. } => {
+            is_harmless(&view.found(posts.as_slice(), now));
+            if let Some(first) = posts.as_slice().first() {
+                is_harmless(&view.history(&first.place, posts.as_slice(), now));
+                is_harmless(&view.history(&first.place, &[], now));
+                is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
+            }
+        }
+        Response::Welcome(welcome) => {
+            let groups: Vec<GroupName> =
+                welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
+            is_harmless(&view.back(welcome.resumed, &groups));
+            groups.iter().for_each(|group| is_harmless(&view.earlier(group, welcome.keeps)));
+            is_harmless(&view.sent_next_time(1, &welcome.name).unwrap_or_default());
+        }
+        _ => {}
+    }
+}
+
+fn is_refused(view: View, refusal: &Refusal, choices: &mut Choices<'_>) {
+    let request = saying::request(choices).request;
+    let group = saying::group(choices);
+    is_harmless(&view.refusal(&request, refusal, None));
+    is_harmless(&view.refusal(&Request::Ping, refusal, Some(group.as_str())));
+    is_harmless(&view.not_rejoined(&group, refusal));
+    is_harmless(&view.ended(&Ended::Refused(refusal.clone()), &target("host")).unwrap_or_default());
+    is_harmless(&view.connect_error(&ConnectError::Refused(refusal.clone()), &target("host")));
+}
+
+/// A server, at this host.
+fn target(host: &str) -> Target {
+    Target { host: host.to_owned(), port: 9_000, name: Some("Jim".to_owned()), known_hosts: None }
+}
+
+/// What nobody has checked comes from the operating system, from a file's name, from what is typed, from a server that is none.
+fn is_in_trouble(view: View, text: &str) {
+    is_harmless(&view.connect_error(&ConnectError::Garbled(text.to_owned()), &target(text)));
+    is_harmless(
+        &view.connect_error(&ConnectError::Unreachable(io::Error::other(text.to_owned())), &target(text)),
+    );
+    is_harmless(&view.ended(&Ended::Garbled(text.to_owned()), &target("host")).unwrap_or_default());
+    is_harmless(&view.connecting(text, 9_000));
+    is_harmless(&view.unreadable(text));
+    is_harmless(&view.no_state(text, text));
+    is_harmless(&view.damaged_state(text));
+    is_harmless(&view.no_history(text, text));
+    is_harmless(&view.no_output(text));
+    if let Err(error) = UserName::parse(text) {
+        is_harmless(&view.bad_name(text, &error));
+    }
+    if let Some(c) = text.chars().next() {
+        is_harmless(&view.bad_name(text, &NameError::Forbidden(c)));
+    }
+    if let Ok(group) = GroupName::parse(text) {
+        is_harmless(&view.missed(&[Conversation::Group(group)]).unwrap_or_default());
+    }
+}
+
+/// What must hold for a text that goes to a terminal.
+pub(crate) fn is_harmless(text: &str) {
+    assert!(!text.ends_with('\n'), "the screen ends the line: {text:?}");
+    let mut bare = text;
+    while let Some((before, behind)) = bare.split_once('\u{1b}') {
+        has_no_power(before, text);
+        bare =
+            behind_colour(behind).unwrap_or_else(|| panic!("an escape sequence that is no colour: {text:?}"));
+    }
+    has_no_power(bare, text);
+}
+
+/// What follows a colour: `[`, digits and semicolons, `m`.
+fn behind_colour(text: &str) -> Option<&str> {
+    text.strip_prefix('[')?.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').strip_prefix('m')
+}
+
+fn has_no_power(part: &str, text: &str) {
+    let is_powerful = |c: char| {
+        c.is_control() && c != '\n'
+            || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    assert!(!part.contains(is_powerful), "{text:?}");
+}

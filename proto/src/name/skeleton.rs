@@ -1,0 +1,178 @@
+//! When two names look alike: skeletons as in Unicode Technical Standard 39, section 4.
+//!
+//! Its table knows that Cyrillic і is drawn as Latin i, that either yeh and either kaf look alike, and that ZERO WIDTH
+//! NON-JOINER shows nothing. What it leaves to its users is done here: names differ in more than case, and marks can be hidden.
+
+use std::sync::{Arc, LazyLock};
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use super::key::fold;
+
+/// How often table and fold are applied at most: two are enough for nearly all characters, and the rest is as good a skeleton.
+const ROUNDS_MAX: usize = 6;
+
+/// Stretches an Arabic letter, and is none.
+const TATWEEL: char = '\u{640}';
+
+const DOT_ABOVE: char = '\u{307}';
+
+/// What a name looks like, whatever it is written with: names that share one can be mistaken for each other. For comparing
+/// only; nobody could read it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Skeleton(Arc<str>);
+
+impl Skeleton {
+    /// That of the name as it is shown, and that of its small letters where that is another one: Greek Ν looks like N
+    /// and ν like v.
+    pub(super) fn of(name: &str) -> impl Iterator<Item = Skeleton> + use<> {
+        let shown = skeleton(name);
+        // Of plain letters it is the same, which is what skeletons are folded for.
+        let small = if name.is_ascii() { None } else { Some(skeleton(&fold(name))) };
+        let small = small.filter(|small| *small != shown);
+        [Some(shown), small].into_iter().flatten().map(|text| Skeleton(text.into()))
+    }
+}
+
+/// Whether two names share a skeleton.
+pub(super) fn meet(one: &str, other: &str) -> bool {
+    Skeleton::of(one).any(|skeleton| Skeleton::of(other).any(|theirs| theirs == skeleton))
+}
+
+/// The skeleton of each ASCII character: in a text of these, none has to do with its neighbours.
+static ASCII: LazyLock<[String; 128]> =
+    LazyLock::new(|| std::array::from_fn(|code| bare(&char::from(code as u8).to_string())));
+
+fn skeleton(text: &str) -> String {
+    // Most names are of this kind, and many may come at once.
+    if text.is_ascii() {
+        return text.bytes().map(|byte| ASCII[usize::from(byte)].as_str()).collect();
+    }
+    bare(text)
+}
+
+/// The table turns I into l and m into rn, the fold turns M into m: so they take turns until nothing changes.
+fn bare(text: &str) -> String {
+    let mut bare = text.to_owned();
+    for _ in 0..ROUNDS_MAX {
+        let again = fold(&plain(unicode_security::skeleton(&without_tatweel(&bare))));
+        if again == bare {
+            break;
+        }
+        bare = again;
+    }
+    bare
+}
+
+fn without_tatweel(text: &str) -> String {
+    text.chars().filter(|&c| c != TATWEEL).collect()
+}
+
+/// Takes away what makes no difference to the eye in a decomposed text: a dot on a letter that has one, and a mark that lies on
+/// one of its kind. Letters with the look of capitals become the letters that they look like.
+fn plain(text: impl Iterator<Item = char>) -> String {
+    let mut plain = String::new();
+    let mut base = None;
+    for c in text {
+        let is_mark = c.general_category() == GeneralCategory::NonspacingMark;
+        let is_dot_on_dot = c == DOT_ABOVE && matches!(base, Some('l' | 'j'));
+        let is_doubled = is_mark && plain.ends_with(c);
+        if is_dot_on_dot || is_doubled {
+            continue;
+        }
+        let c = without_case(c);
+        if !is_mark {
+            base = Some(c);
+        }
+        plain.push(c);
+    }
+    plain
+}
+
+/// The small letter that a small capital is a picture of: the table has Cyrillic В as B and в as ʙ, but B and b are one
+/// letter. And as it has I as l, so is i.
+fn without_case(c: char) -> char {
+    match c {
+        'ᴀ' => 'a',
+        'ʙ' => 'b',
+        'ᴄ' => 'c',
+        'ᴅ' => 'd',
+        'ᴇ' => 'e',
+        'ꜰ' => 'f',
+        'ɢ' => 'g',
+        'ʜ' => 'h',
+        'i' | 'ɪ' | 'ʟ' => 'l',
+        'ᴊ' => 'j',
+        'ᴋ' | 'ĸ' => 'k',
+        'ᴍ' | 'ʍ' => 'm',
+        'ɴ' => 'n',
+        'ᴏ' => 'o',
+        'ᴘ' => 'p',
+        'ʀ' => 'r',
+        'ꜱ' => 's',
+        'ᴛ' => 't',
+        'ᴜ' => 'u',
+        'ᴠ' => 'v',
+        'ᴡ' => 'w',
+        'ʏ' => 'y',
+        'ᴢ' => 'z',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_properties::GeneralCategoryGroup;
+
+    use super::*;
+    use crate::UserName;
+
+    #[test]
+    fn every_character_has_a_stable_skeleton() {
+        let assigned =
+            ('\0'..=char::MAX).filter(|c| c.general_category_group() != GeneralCategoryGroup::Other);
+        let unstable: Vec<char> = assigned
+            .filter(|c| {
+                let once = skeleton(&c.to_string());
+                skeleton(&once) != once
+            })
+            .collect();
+        assert_eq!(unstable, []);
+    }
+
+    #[test]
+    fn case_makes_no_difference_to_a_plain_skeleton() {
+        for c in '!'..='~' {
+            let (small, capital) = (c.to_ascii_lowercase(), c.to_ascii_uppercase());
+            assert_eq!(skeleton(&small.to_string()), skeleton(&capital.to_string()), "{c}");
+        }
+    }
+
+    fn name() -> impl Strategy<Value = UserName> {
+        let any_script = "\\PC{1,12}";
+        let alike = "[IiLlJjMmrn0Oo1іІјЈмМвВνΝΗηاهیيكک\u{301}\u{307}\u{640}\u{200C}]{1,6}";
+        prop_oneof![any_script, alike].prop_filter_map("no name", |text| UserName::parse(&text).ok())
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_text_has_the_skeletons_of_its_characters(text in "[!-~]{1,32}") {
+            prop_assert_eq!(skeleton(&text), bare(&text));
+        }
+
+        #[test]
+        fn who_keeps_names_by_their_skeletons_finds_all_that_look_alike(a in name(), b in name()) {
+            let theirs: Vec<_> = b.skeletons().collect();
+            let shares = a.skeletons().any(|skeleton| theirs.contains(&skeleton));
+            prop_assert_eq!(a.looks_like(&b), b.looks_like(&a));
+            prop_assert!(shares || !a.looks_like(&b));
+        }
+
+        #[test]
+        fn a_name_is_no_look_alike_of_itself_and_has_one_skeleton_or_two(name in name()) {
+            prop_assert!(!name.looks_like(&name));
+            prop_assert!((1..=2).contains(&name.skeletons().count()));
+        }
+    }
+}
