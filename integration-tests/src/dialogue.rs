@@ -195,6 +195,7 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::TooManyMemberships { limit } => format!("in more than {limit} groups"),
         Refusal::NothingKept => "nothing is kept".to_owned(),
         Refusal::TookTooLong => "took too long".to_owned(),
+        Refusal::RateLimited { .. } => "too fast".to_owned(),
     }
 }
 

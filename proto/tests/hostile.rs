@@ -239,10 +239,10 @@ mod malformed_frames {
             (Raw::default().u32(2), "variant index 0 <= i < 2"),
             (Raw::default().u32(0).u32(7).u32(2), "`Ok` or `Err`"),
             (Raw::granted(11), "variant index 0 <= i < 11"),
-            (Raw::refused(12), "variant index 0 <= i < 12"),
+            (Raw::refused(13), "variant index 0 <= i < 13"),
             (Raw::notification(9), "variant index 0 <= i < 9"),
-            (closing().u32(8), "variant index 0 <= i < 8"),
-            (closing().u32(6).u32(4), "variant index 0 <= i < 4"),
+            (closing().u32(9), "variant index 0 <= i < 9"),
+            (closing().u32(6).u32(5), "variant index 0 <= i < 5"),
         ] {
             let said = malformed::<ServerFrame>(&bytes.bytes());
             assert!(said.contains(reason), "{said}, and not {reason}");

@@ -2,9 +2,10 @@
 //!
 //! The major components, in the order in which a request meets them:
 //!
-//! - [`listener`]: the accept loop; a permit for every connection.
+//! - [`listener`]: the accept loop; a permit for every connection, of which `permits` has so many in all and for each address.
 //! - `connection`: one socket's life. Frames in, outbox out, handshake and deadlines.
 //! - `dispatch`: the one task that owns the [`Chat`]. Requests and log entries in, effects carried out.
+//! - `budget`: how much each connection, person and address may ask for in a time; `source` is what counts as one address.
 //! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns deeds into proposals.
 //! - [`log`]: orders the proposals, and gives everyone the same entries in the same order; in memory, or on disk.
 //! - [`chat`] again: applies each entry, and says who is to hear what.
@@ -34,6 +35,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub mod archive;
+mod budget;
 pub mod chat;
 mod clock;
 pub mod config;
@@ -45,9 +47,11 @@ mod fanout;
 pub mod listener;
 pub mod log;
 pub mod outbox;
+mod permits;
 mod replay;
 mod retention;
 mod silence;
+mod source;
 pub mod tools;
 
 use archive::Archive;

@@ -184,6 +184,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any::<u32>().prop_map(|limit| Refusal::TooManyMemberships { limit }),
         Just(Refusal::NothingKept),
         Just(Refusal::TookTooLong),
+        any::<u32>().prop_map(|retry_after_ms| Refusal::RateLimited { retry_after_ms }),
     ]
 }
 
@@ -221,6 +222,7 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         Just(Misbehaviour::Malformed),
         Just(Misbehaviour::HelloExpected),
         Just(Misbehaviour::HelloAgain),
+        Just(Misbehaviour::Flooding),
     ];
     prop_oneof![
         1 => Just(CloseReason::Shutdown),
@@ -231,5 +233,6 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         1 => Just(CloseReason::Replaced),
         4 => misbehaviour.prop_map(CloseReason::Misbehaved),
         1 => Just(CloseReason::Failed),
+        1 => any::<u32>().prop_map(|limit| CloseReason::TooManyConnections { limit }),
     ]
 }

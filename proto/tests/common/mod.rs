@@ -165,6 +165,7 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("TooManyMemberships", Refusal::TooManyMemberships { limit: 258 }),
         ("NothingKept", Refusal::NothingKept),
         ("TookTooLong", Refusal::TookTooLong),
+        ("RateLimited", Refusal::RateLimited { retry_after_ms: 258 }),
     ]
 }
 
@@ -190,7 +191,9 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(Misbehaved(Malformed))", misbehaved(Misbehaviour::Malformed)),
         ("Closing(Misbehaved(HelloExpected))", misbehaved(Misbehaviour::HelloExpected)),
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
+        ("Closing(Misbehaved(Flooding))", misbehaved(Misbehaviour::Flooding)),
         ("Closing(Failed)", closing(CloseReason::Failed)),
+        ("Closing(TooManyConnections)", closing(CloseReason::TooManyConnections { limit: 258 })),
         ("CaughtUp", Notification::CaughtUp { seq }),
     ]
 }

@@ -44,13 +44,14 @@ variants!(4 "Response" Response:
     Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past);
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
-    TooManyGroups TooManyMemberships NothingKept TookTooLong);
+    TooManyGroups TooManyMemberships NothingKept TookTooLong RateLimited);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
 variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
 variants!(4 "CloseReason" CloseReason:
-    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed);
-variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain);
+    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed
+    TooManyConnections);
+variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain Flooding);
 variants!(1 "Option" Option<Seq>: None Some);
 
 /// A `bool` is an enum of two in all but name.
