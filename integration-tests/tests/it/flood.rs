@@ -251,6 +251,7 @@ async fn names_that_come_and_go_from_one_address_are_asked_to_come_later() {
     let host = Host::start_with(Config { connections_per_address_max, ..Config::default() });
     let mut came = 0;
     let refusal = loop {
+        assert!(came < 100, "as many as want to come");
         let mut guest = Guest::connect_from(FAR, host.address).await;
         match guest.ask(Request::Hello(hello(&format!("guest{came}")))).await {
             Ok(_) => came += 1,
