@@ -66,9 +66,9 @@ impl View {
     /// The server asks to go slower.
     pub(crate) fn slowed(self, wait: Duration, waiting: usize) -> String {
         let what = if waiting == 1 {
-            "what you asked is".to_owned()
+            "what you asked for is".to_owned()
         } else {
-            format!("{waiting} things that you asked are")
+            format!("{waiting} things that you asked for are")
         };
         self.system(format!(
             "The server asks to go slower: {what} kept and sent in order, the next in {}.",
@@ -152,7 +152,7 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::Misbehaved(_) => "this program broke the protocol",
         CloseReason::Failed => "something failed in the server",
         CloseReason::TooManyConnections { .. } => {
-            "it has as many connections from your address as it takes from one"
+            "the server has as many connections from your address as it takes"
         }
     }
 }

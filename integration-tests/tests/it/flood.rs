@@ -13,6 +13,8 @@ use chatroom_proto::{
 use chatroom_server::Config;
 use integration_tests::guest::{DEADLINE, Guest, body, group, hello, post_id, public, user};
 use integration_tests::host::Host;
+use integration_tests::piped::Piped;
+use integration_tests::process::Exit;
 use integration_tests::program::ServerProgram;
 use integration_tests::terminal::{Key, Terminal};
 use tokio::time;
@@ -184,6 +186,19 @@ async fn pasting_twenty_lines_is_one_message_and_never_too_much() {
     jim.type_line("users");
     let screen = jim.wait_for_line("online users:");
     assert!(!screen.lines.iter().any(|line| line.contains("slower")), "{:#?}", screen.lines);
+}
+
+#[test]
+fn a_script_that_asks_for_much_takes_longer_and_is_told_why() {
+    // Four groups at once, and one in two seconds and a half.
+    let server = ServerProgram::start_with(&["--rate", "4"]);
+    let mut script = Piped::connect(server.port(), "Ann");
+    script.say_all("create G1\ncreate G2\ncreate G3\ncreate G4\ncreate G5\nexit\n");
+    let finished = script.finish();
+    assert_eq!(finished.exit, Exit::Code(0), "{}", finished.diagnostics);
+    assert_eq!(finished.output.matches("has created successfully!").count(), 5, "{}", finished.output);
+    let why = "The server asks to go slower: what you asked for is kept and sent in order, the next in 3 seconds.\n";
+    assert_eq!(finished.diagnostics, why);
 }
 
 #[tokio::test]
