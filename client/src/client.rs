@@ -171,7 +171,7 @@ impl Shared {
 }
 
 impl Client {
-    /// Connects once, and says hello. From then on a lost connection is remade as the options say, by a task that
+    /// Connects once, and says hello; again only if the server asks to do so a little later. From then on a lost connection is remade as the options say, by a task that
     /// lives until the client leaves, or until both ends are dropped.
     ///
     /// # Errors

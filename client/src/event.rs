@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use chatroom_proto::{
     CloseReason, Conversation, GroupName, Misbehaviour, Notification, Refusal, Request, Response, Tag,
@@ -68,6 +69,14 @@ pub enum Event {
     /// The next message in this conversation is not the one after the last that was heard: some were missed, and the
     /// server does not have them either.
     Missed(Conversation),
+    /// The server asks to go slower, and what was asked has to wait for longer than a moment. It is sent by itself, in its order,
+    /// and what is asked meanwhile comes after it. Told once, until nothing waits any more.
+    Slowed {
+        /// How long it takes until the next is sent.
+        wait: Duration,
+        /// How many requests have no answer.
+        waiting: usize,
+    },
     /// It is over; nothing comes after this.
     Ended(Ended),
 }

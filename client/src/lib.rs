@@ -19,6 +19,11 @@
 //! With a file ([`Options::keep`]) that holds for a client that is killed, too: its next run goes on where the program
 //! was, and sends again the posts that had no answer. An event counts as seen when the program asks for the next one.
 //!
+//! # Not too fast
+//! A server may ask to go slower ([`Refusal::RateLimited`](chatroom_proto::Refusal::RateLimited)). That is no answer: the
+//! link waits, and sends again what was refused, in its order, before anything that is asked meanwhile. A program notices the time
+//! that it takes, and when that is long, [`Event::Slowed`].
+//!
 //! # The map
 //! - [`client`]: what a program holds: [`Client`], [`Options`], the typed asks.
 //! - [`event`]: what a program hears: [`Event`], [`Events`], why a connection was [`Lost`] and why a link [`Ended`].

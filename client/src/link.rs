@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Keeps, Password, Proof, Refusal, Request, Response, Seq, Tag, Token,
-    UserName, VersionRange, Welcome,
+    CloseReason, Conversation, Hello, Keeps, Password, Proof, RETRY_AFTER_MS_MAX, Refusal, Request, Response,
+    Seq, Tag, Token, UserName, VersionRange, Welcome,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
@@ -65,6 +65,12 @@ pub const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 /// How long the server may be silent before it is asked whether it is there. A server asks sooner by itself.
 pub const SILENCE_MAX: Duration = Duration::from_secs(75);
 
+/// A program is told that the server asks to go slower when something has to wait for so long.
+pub const SLOW_AFTER: Duration = Duration::from_secs(2);
+
+/// How often the first handshake is tried, with a server that lets in so many from one address in a time.
+const KNOCKS_MAX: usize = 3;
+
 /// A connection that lived for so long was a good one: when it is lost, the backoff starts afresh.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 
@@ -87,6 +93,14 @@ pub(crate) enum Door {
     Rejoin,
     /// To this link, which only wants to know that the server is there.
     Alive,
+}
+
+/// The server asks to go slower.
+struct Slow {
+    /// Since something is held back.
+    since: Instant,
+    /// Whether the program knows.
+    is_told: bool,
 }
 
 /// How one connection ended.
@@ -116,6 +130,8 @@ pub(crate) struct Link<D> {
     events: mpsc::Sender<Told>,
     journal: Arc<Journal>,
     unanswered: Unanswered,
+    /// While something is held back because the server asks to go slower.
+    slow: Option<Slow>,
     outbox: Outbox,
     state: State,
     token: Token,
@@ -147,7 +163,7 @@ impl<D: Dial> Link<D> {
             None => (Proof::Open, Seq::ZERO),
         };
         let hello = Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof, seen };
-        let connection = come_in(&dial, &shared, hello, password.as_ref()).await?;
+        let connection = knock(&dial, &shared, hello, password.as_ref()).await?;
         let mut link = Link {
             dial,
             name,
@@ -158,6 +174,7 @@ impl<D: Dial> Link<D> {
             events,
             journal,
             unanswered: Unanswered::default(),
+            slow: None,
             outbox: Outbox::default(),
             state: State::new(&connection.welcome),
             token: connection.welcome.token.clone(),
@@ -273,8 +290,9 @@ impl<D: Dial> Link<D> {
         // Until then, the name may be taken by this client itself: a welcome that was on its way when the connection
         // was cut again began a session whose token never came here.
         let mut may_be_ours = Instant::now();
+        let mut wait = Duration::ZERO;
         loop {
-            sleep(backoff.next(random())).await;
+            sleep(backoff.next(random()).max(wait)).await;
             if self.events.is_closed() && self.asks.is_closed() {
                 return Err(Ended::Left);
             }
@@ -283,6 +301,7 @@ impl<D: Dial> Link<D> {
                 Err(error) => {
                     tracing::debug!(%error, "not back yet");
                     let now = Instant::now();
+                    wait = asks_to_wait(&error).unwrap_or_default();
                     match error {
                         ConnectError::Cut | ConnectError::Silent => may_be_ours = now + self.grace,
                         ConnectError::Refused(Refusal::NameTaken { .. }) if now < may_be_ours => {}
@@ -351,10 +370,41 @@ async fn come_in<D: Dial>(
     }
 }
 
+/// The first handshake. A server that asks to come later is asked again then, a few times.
+async fn knock<D: Dial>(
+    dial: &D,
+    shared: &Shared,
+    hello: Hello,
+    password: Option<&Password>,
+) -> Result<Connection<D::Stream>, ConnectError> {
+    let mut knocks = 1;
+    loop {
+        let error = match come_in(dial, shared, hello.clone(), password).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        match asks_to_wait(&error) {
+            Some(wait) if knocks < KNOCKS_MAX => sleep(wait).await,
+            _ => return Err(error),
+        }
+        knocks += 1;
+    }
+}
+
+/// How long to wait before the next handshake, if that was why this one was refused.
+fn asks_to_wait(error: &ConnectError) -> Option<Duration> {
+    match error {
+        ConnectError::Refused(Refusal::RateLimited { retry_after_ms }) => {
+            Some(Duration::from_millis((*retry_after_ms).min(RETRY_AFTER_MS_MAX).into()))
+        }
+        _ => None,
+    }
+}
+
 /// What time may heal is worth another try.
 fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
     match error {
-        ConnectError::Refused(Refusal::TooManyTries { .. }) => Ok(()),
+        ConnectError::Refused(Refusal::TooManyTries { .. } | Refusal::RateLimited { .. }) => Ok(()),
         ConnectError::Refused(refusal) => Err(Ended::Refused(refusal)),
         ConnectError::Closed(CloseReason::Misbehaved(how)) => Err(Ended::Misbehaved(how)),
         ConnectError::Garbled(what) => Err(Ended::Garbled(what)),

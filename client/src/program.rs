@@ -538,6 +538,7 @@ fn connect_code(error: &ConnectError) -> i32 {
 fn refused_code(refusal: &Refusal) -> i32 {
     match refusal {
         Refusal::UnsupportedVersion { .. } => OTHER_PROTOCOL,
+        Refusal::RateLimited { .. } => NO_CONNECTION,
         _ => NAME_REFUSED,
     }
 }

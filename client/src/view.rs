@@ -11,6 +11,8 @@ mod past;
 mod tests;
 mod tls;
 
+use std::time::Duration;
+
 use chatroom_proto::{
     Body, GroupName, NameError, Notification, Post, Refusal, Request, Response, UserName, VersionRange,
     Welcome,
@@ -199,6 +201,10 @@ impl View {
             Refusal::NothingKept => "This server keeps nothing of what was said.".to_owned(),
             Refusal::TookTooLong => {
                 "That took too long to find. Ask for less, or try again in a moment.".to_owned()
+            }
+            Refusal::RateLimited { retry_after_ms } => {
+                let wait = connection::seconds(Duration::from_millis((*retry_after_ms).into()));
+                format!("Too much comes from your address at the moment. Try again in {wait}.")
             }
             Refusal::NameTaken { name } => {
                 format!(

@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode, Stdio};
 use chatroom_proto::{Notification, Request, Response, ServerFrame};
 use integration_tests::guest::{Guest, group, public};
 use integration_tests::process::Exit;
-use integration_tests::program::ServerProgram;
+use integration_tests::program::{BUSY, ServerProgram};
 use tokio::runtime;
 
 const READERS: u64 = 100;
@@ -90,7 +90,7 @@ fn count(under_way: u64, messages: u64) -> u64 {
     let profile = profile(under_way);
     let into = format!("--callgrind-out-file={}", profile.display());
     let valgrind = ["valgrind", "--quiet", "--vgdb=no", "--tool=callgrind", &into];
-    let server = ServerProgram::start_under(&valgrind, &[])
+    let server = ServerProgram::start_under(&valgrind, &BUSY)
         .unwrap_or_else(|said| panic!("the server did not start under valgrind: {said}"));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(say_and_hear(&server, under_way, messages));

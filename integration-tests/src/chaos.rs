@@ -35,6 +35,8 @@ pub struct Plan {
     pub keep_days: u32,
     /// How the server syncs: what `--durability` says.
     pub durability: &'static str,
+    /// What one person may ask for in a second: what `--rate` says.
+    pub rate: u32,
 }
 
 /// A run that has broken a promise, or could not be played to its end.

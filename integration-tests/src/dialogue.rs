@@ -214,6 +214,7 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::TooManyTries { .. } => "too many tries".to_owned(),
         Refusal::NameLooksLike { name } => format!("looks like {name}"),
         Refusal::GroupLooksLike { group } => format!("looks like {group}"),
+        Refusal::RateLimited { .. } => "too fast".to_owned(),
     }
 }
 

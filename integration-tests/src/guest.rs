@@ -1,7 +1,7 @@
 //! A guest: a client that speaks the protocol frame by frame, so that a scene sees exactly what the server sends.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
@@ -9,6 +9,7 @@ use chatroom_proto::{
     Body, ClientFrame, CloseReason, GroupName, Hello, Notification, PostId, Proof, Refusal, Request,
     Response, Seq, ServerFrame, Tag, UserName, VersionRange, Welcome,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time;
@@ -86,6 +87,16 @@ impl Guest {
         Guest::on(TcpStream::connect(address).await.expect("the server listens"))
     }
 
+    /// The same, from this address of this machine: 127.0.0.0/8 has many.
+    ///
+    /// # Panics
+    /// When there is no such address, or no server.
+    pub async fn connect_from(from: Ipv4Addr, address: SocketAddr) -> Guest {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from((from, 0))).expect("an address of this machine");
+        Guest::on(socket.connect(address).await.expect("the server listens"))
+    }
+
     fn on(stream: TcpStream) -> Guest {
         stream.set_nodelay(true).expect("a socket that takes options");
         let address = stream.local_addr().expect("a connected socket has an address");
@@ -116,6 +127,16 @@ impl Guest {
     /// When it isn't.
     pub async fn come(address: SocketAddr, name: &str) -> Guest {
         Guest::come_with(address, hello(name)).await.0
+    }
+
+    /// The same, from this address of this machine.
+    ///
+    /// # Panics
+    /// When it isn't let in.
+    pub async fn come_from(from: Ipv4Addr, address: SocketAddr, name: &str) -> Guest {
+        let mut guest = Guest::connect_from(from, address).await;
+        guest.do_(Request::Hello(hello(name))).await;
+        guest
     }
 
     /// Connects and is let in, with a socket that takes in next to nothing that is not read.
@@ -173,6 +194,14 @@ impl Guest {
             self.writer.flush().await
         };
         time::timeout(DEADLINE, sent).await.expect("the server reads on").expect("the connection is there");
+    }
+
+    /// Sends bytes that need not be a frame.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    pub async fn say_bytes(&mut self, bytes: &[u8]) {
+        self.writer.stream_mut().write_all(bytes).await.expect("the connection is there");
     }
 
     /// Puts a request into the buffer, to be sent with others by [`Guest::flush`].

@@ -106,6 +106,9 @@ impl Default for Home {
     }
 }
 
+/// For a server that is asked for more than people ask for: everything is counted, and nothing is too much.
+pub const BUSY: [&str; 4] = ["--rate", "1000000", "--connections-per-address-max", "1000000"];
+
 /// The server as a program. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct ServerProgram {

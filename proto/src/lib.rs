@@ -64,7 +64,7 @@
 //!
 //! | request | response | refusals | who else hears of it |
 //! |---|---|---|---|
-//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | General: [`Notification::Arrived`] |
+//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`] | General: [`Notification::Arrived`] |
 //! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`] | nobody |
 //! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`] | the group: [`Notification::Joined`] |
 //! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
@@ -81,7 +81,26 @@
 //! | [`Request::ChangePassword`] | [`Response::PasswordChanged`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
 //! | [`Request::Unregister`] | [`Response::Unregistered`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | all who share a group with the asker: [`Notification::Departed`] |
 //!
-//! The asker itself hears no notification of what it did; the response is its notice.
+//! The asker itself hears no notification of what it did; the response is its notice. Any request may also be refused with
+//! [`Refusal::RateLimited`].
+//!
+//! # Rates
+//! A server may bound how much one connection, one person and one address ask for in a time. What is beyond that is refused
+//! with [`Refusal::RateLimited`], and nothing of it was done. It says how long to wait; the client then sends the same request
+//! with the same [`Tag`] again, and before any other.
+//!
+//! So that the order of what a client asks is kept, whatever it sent behind a request before it knew that this one was refused: from
+//! that refusal on, everything that comes over the connection is refused in the same way, [`Request::Exit`] and
+//! [`Request::Ping`] included, until the refused request comes again, or until [`SENT_AGAIN_WITHIN_MS`] have passed since it
+//! might have come. A client that drops the request for good may ask something else then. All that was refused is to be sent
+//! again in its order, and what was not sent yet only after that. Each response to a refused request counts as its response:
+//! a server forgets the request.
+//!
+//! A client that goes on without waiting gets the same refusal, until [`RATE_LIMITED_IN_A_ROW_MAX`] of them; then the server
+//! hangs up with [`Misbehaviour::Flooding`]. The count begins anew with a request that is granted, with one that comes again after
+//! its time, and when it is not waited for any longer. A [`Request::Hello`] is refused so when too many come from one address; the server then hangs up, as for every
+//! refused `Hello`. More connections at the same time than a server takes from one address are closed with
+//! [`CloseReason::TooManyConnections`].
 //!
 //! # Order
 //! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may skip. What a
@@ -123,11 +142,12 @@
 //! | a name | 32 characters (see [`NameError`]) | [`NAME_CHARS_MAX`] |
 //! | a message | 8,000 bytes, newlines but no other control characters | [`BODY_BYTES_MAX`] |
 //! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
+//! | what a server asks to wait for | a minute | [`RETRY_AFTER_MS_MAX`] |
 //! | a page of a list | 400 items, and what fits into a frame | [`PAGE_ITEMS_MAX`] |
 //! | a text to search for | 256 bytes, no control characters | [`WORDS_BYTES_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
 //!
-//! Limits that a server may choose (groups in all, groups a person, connections) come with the refusal that states
+//! Limits that a server may choose (groups in all, groups a person, connections, rates) come with the refusal that states
 //! them. Everything is checked while decoding, from a slice no longer than the frame limit; what decoding allocates is
 //! bounded by a small multiple of that.
 
@@ -147,7 +167,10 @@ pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
 pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
-pub use response::{Membership, Refusal, Response, Welcome};
+pub use response::{
+    Membership, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response, SENT_AGAIN_WITHIN_MS,
+    Welcome,
+};
 pub use value::{
     BODY_BYTES_MAX, Body, BodyError, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PageError, Password,
     PasswordError, PostId, Seq, Tag, Token, UnixMillis,

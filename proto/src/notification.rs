@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Body, GroupName, PostId, Seq, UnixMillis, UserName};
 #[cfg(doc)]
-use crate::{Request, Response};
+use crate::{Refusal, Request, Response};
 
 /// One variant for each thing that a client hears without asking. Variants are appended, never moved: their number
 /// is on the wire.
@@ -112,6 +112,11 @@ pub enum CloseReason {
     /// The server speaks nothing but TLS to the network that the client comes from. The same connection without it is not
     /// worth another try.
     TlsRequired,
+    /// From the client's address there are as many connections as the server takes from one. Come back later.
+    TooManyConnections {
+        /// How many that is.
+        limit: u32,
+    },
 }
 
 /// How a client broke the protocol.
@@ -128,4 +133,7 @@ pub enum Misbehaviour {
     HelloExpected,
     /// It sent [`Request::Hello`] again.
     HelloAgain,
+    /// It went on asking when it was told to wait ([`Refusal::RateLimited`]), too often
+    /// ([`RATE_LIMITED_IN_A_ROW_MAX`](crate::RATE_LIMITED_IN_A_ROW_MAX)).
+    Flooding,
 }

@@ -10,14 +10,14 @@ use crate::{CloseReason, Notification, Refusal, Response};
 /// one that has more, and recognizes repeats of at least the latest twice as many.
 pub const ASKS_UNANSWERED_MAX: u32 = 256;
 
-/// One variant for each thing a client may ask. Variants are appended, never moved: their number is on the wire.
+/// One variant for each thing a client may ask. Each may be [`Refusal::RateLimited`]. Variants are appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// May I come in, under this name? The first frame of a connection, and only the first.
     ///
     /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`],
     /// [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
-    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]; the server then hangs up. *Heard by* the members of General as
+    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`]; the server then hangs up. *Heard by* the members of General as
     /// [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.

@@ -6,6 +6,18 @@ use crate::{GroupName, Keeps, Page, Said, Seq, Token, UnixMillis, UserName, Vers
 #[cfg(doc)]
 use crate::{Notification, Request};
 
+/// The longest time that a server asks for in [`Refusal::RateLimited`], in milliseconds. A client waits no longer, whatever it
+/// is told.
+pub const RETRY_AFTER_MS_MAX: u32 = 60_000;
+
+/// How long a server waits for the request that it has refused with [`Refusal::RateLimited`] to come again, once it may
+/// come, in milliseconds. Until then it takes no other over that connection.
+pub const SENT_AGAIN_WITHIN_MS: u32 = 5_000;
+
+/// How many requests of one connection are refused with [`Refusal::RateLimited`] in a row, none of which has waited as it was
+/// told, before the server hangs up. Twice what may be unanswered: a client that stops when it is told never comes near.
+pub const RATE_LIMITED_IN_A_ROW_MAX: u32 = 2 * crate::ASKS_UNANSWERED_MAX;
+
 /// The answer to a request that was granted. Variants are appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
@@ -222,5 +234,11 @@ pub enum Refusal {
     GroupLooksLike {
         /// The other group, as its creator wrote it.
         group: GroupName,
+    },
+    /// The asker asks for more than is its due, or its address does. Nothing was done; the same request with the same tag
+    /// is to be sent again after this time, and before everything else: see [the rates](crate#rates).
+    RateLimited {
+        /// How long to wait, in milliseconds: at least 1 and at most [`RETRY_AFTER_MS_MAX`].
+        retry_after_ms: u32,
     },
 }

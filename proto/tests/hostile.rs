@@ -239,10 +239,10 @@ mod malformed_frames {
             (Raw::default().u32(2), "variant index 0 <= i < 2"),
             (Raw::default().u32(0).u32(7).u32(2), "`Ok` or `Err`"),
             (Raw::granted(14), "variant index 0 <= i < 14"),
-            (Raw::refused(21), "variant index 0 <= i < 21"),
+            (Raw::refused(22), "variant index 0 <= i < 22"),
             (Raw::notification(9), "variant index 0 <= i < 9"),
-            (closing().u32(10), "variant index 0 <= i < 10"),
-            (closing().u32(6).u32(4), "variant index 0 <= i < 4"),
+            (closing().u32(11), "variant index 0 <= i < 11"),
+            (closing().u32(6).u32(5), "variant index 0 <= i < 5"),
         ] {
             let said = malformed::<ServerFrame>(&bytes.bytes());
             assert!(said.contains(reason), "{said}, and not {reason}");

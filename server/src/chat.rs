@@ -29,7 +29,7 @@ use effect::{
     Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, Query, Read, SessionId, TokenDigest,
 };
-use seat::{Knock, Seat, Stage, Wish};
+use seat::{Knock, Seat, Stage, Turn, Wish};
 use session::Presence;
 pub use world::{Client, World};
 use world::{Outcome, Verdict};
@@ -88,13 +88,10 @@ impl Chat {
                 self.knock((connection, tag), hello, (presented, fresh), (address, channel), now, out);
             }
             Input::Ask { connection, tag, request } => {
-                let Some(seat) = self.seats.get_mut(&connection) else { return };
-                if seat.must_wait(&request) {
-                    seat.wait(tag, request);
-                    self.load += 1;
-                } else {
-                    self.ask(connection, tag, request, now, out);
-                }
+                self.take(connection, tag, Turn::Serve(request), now, out);
+            }
+            Input::Refuse { connection, tag, refusal } => {
+                self.take(connection, tag, Turn::Refuse(refusal), now, out);
             }
             Input::Found { connection, tag, result } => {
                 let Some(seat) = self.seats.get_mut(&connection) else { return };
@@ -214,6 +211,38 @@ impl Chat {
         let stage = Stage::Knocking(Box::new(knock));
         self.seats.insert(connection, Seat::new(stage, channel));
         self.send(proposal, out);
+    }
+
+    /// What comes when others wait, or before it can be settled, waits.
+    fn take(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        turn: Turn,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(seat) = self.seats.get_mut(&connection) else { return };
+        if seat.must_wait(&turn) {
+            seat.wait(tag, turn);
+            self.load += 1;
+        } else {
+            self.settle_turn(connection, tag, turn, now, out);
+        }
+    }
+
+    fn settle_turn(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        turn: Turn,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        match turn {
+            Turn::Serve(request) => self.ask(connection, tag, request, now, out),
+            Turn::Refuse(refusal) => out.push(Effect::Reply { connection, tag, result: Err(refusal) }),
+        }
     }
 
     /// Serves one request whose turn it is.
@@ -429,9 +458,9 @@ impl Chat {
 
     /// Serves the requests that waited for a deed which is now applied, up to the next that must wait.
     fn advance(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
-        while let Some((tag, request)) = self.seats.get_mut(&connection).and_then(Seat::next_ready) {
+        while let Some((tag, turn)) = self.seats.get_mut(&connection).and_then(Seat::next_ready) {
             self.load = self.load.saturating_sub(1);
-            self.ask(connection, tag, request, now, out);
+            self.settle_turn(connection, tag, turn, now, out);
         }
     }
 

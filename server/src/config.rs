@@ -69,11 +69,36 @@ pub const TICK: Duration = Duration::from_secs(1);
 pub const LISTEN_BACKLOG: u32 = 65_535;
 
 /// File descriptors that are not for connections: the listener, the runtime, files, and the connections that are just
-/// being told that the server is full ([`TURNED_AWAY_MAX`]).
+/// being told that there is no room ([`TURNED_AWAY_MAX`]).
 pub const FDS_RESERVED: usize = 128;
 
-/// Connections that are being told, at the same time, that the server is full; more are closed without a word.
+/// Connections that are being told, at the same time, that the server is full or their address has too many; more are closed
+/// without a word.
 pub const TURNED_AWAY_MAX: u32 = 64;
+
+/// The highest rate that can be asked for, in units a second: so much that nobody meets it, and everything is still counted.
+pub const RATE_MAX: u32 = 1_000_000;
+
+/// What may be asked at once, in seconds of its rate: twenty messages and a search, a script of some dozen commands, a bot that
+/// starts. Who was silent for so long has it again.
+pub const BURST_SECONDS: u32 = 10;
+
+/// How many requests a connection may make for each unit that its person may spend, whatever they cost. Only one who asks for
+/// what costs nothing ever meets this.
+pub const REQUESTS_A_UNIT: u32 = 10;
+
+/// How many people's budgets an address has: a class behind one router, of whom a third talk as fast as they may.
+pub const ADDRESS_SHARE: u32 = 20;
+
+/// How many handshakes in a minute an address may begin, for each connection that it may have: all of them after a restart,
+/// and once more.
+pub const ARRIVALS_SHARE: u32 = 2;
+
+/// The part of a message that costs one unit more, in bytes: the longest costs as much as 17 short ones.
+pub const BODY_BYTES_A_UNIT: u32 = 500;
+
+/// After so many requests, budgets that are whole again are forgotten, also between two ticks.
+pub const BUDGETS_SWEPT_AFTER: usize = 1_024;
 
 /// How long `accept` rests after an error that does not go away by itself, such as no more file descriptors.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -91,6 +116,12 @@ pub const TLS_WRITE_BYTES_MAX: usize = 32 * 1024;
 pub struct Config {
     /// Connections at the same time. [`connections_max`] derives it from the limit on file descriptors.
     pub connections_max: usize,
+    /// Connections from one address at the same time, and half of what it may begin in a minute; 0 for any number. The server's
+    /// own machine has no such limit.
+    pub connections_per_address_max: u32,
+    /// What one person may ask for in a second, in units: a short message costs one. 0 for any amount. Ten times as much may come
+    /// at once.
+    pub rate: u32,
     /// What the domain bounds.
     pub limits: Limits,
     /// How long a connection may take to say `Hello`. A person's name is known before the connection is made.
@@ -126,6 +157,10 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             connections_max: 1_000,
+            // A school behind one router.
+            connections_per_address_max: 256,
+            // Nobody types so much, and nobody reads it.
+            rate: 10,
             limits: Limits::default(),
             handshake_deadline: Duration::from_secs(10),
             idle_ping: Duration::from_secs(30),

@@ -2,19 +2,23 @@
 //! carried out here. It waits for nothing but these two: not for a disk, not for a socket.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::pin::pin;
 use std::sync::Arc;
 
-use chatroom_proto::{CloseReason, Notification, Page, Refusal, Response, ServerFrame, Tag, UnixMillis};
+use chatroom_proto::{
+    CloseReason, Misbehaviour, Notification, Page, Refusal, Response, Seq, ServerFrame, Tag, UnixMillis,
+};
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::archive::{Archive, Past, ReadError};
+use crate::budget::{Asker, Budgets, Excess};
 use crate::chat::effect::{ConnectionId, Deed, Effect, Entry, Input, Proposal, Read, Replay, SessionId};
 use crate::chat::{Chat, Client};
 use crate::clock;
@@ -25,6 +29,7 @@ use crate::outbox::{Bounds, Outbox};
 use crate::passwords::Passwords;
 use crate::replay;
 use crate::silence::{Heard, Silence, Verdict};
+use crate::source::Source;
 
 /// What connections and the server's owner say to the dispatch task.
 #[derive(Debug)]
@@ -89,6 +94,7 @@ pub(crate) struct Dispatch {
     /// The keys are counted by us, not chosen by anybody.
     connections: FxHashMap<ConnectionId, Line>,
     silence: Silence,
+    budgets: Budgets,
     fanout: Fanout,
     passwords: Passwords,
     /// What the log gave and was not applied yet.
@@ -105,8 +111,16 @@ pub(crate) struct Dispatch {
 /// One connection, as far as the dispatch task knows it.
 struct Line {
     outbox: Outbox,
-    session: Option<SessionId>,
+    source: Source,
+    /// [`Line::session`], which is no place in the log before it has one, and takes half as much in this way.
+    session: Option<NonZeroU64>,
     heard: Heard,
+}
+
+impl Line {
+    fn session(&self) -> Option<SessionId> {
+        self.session.map(|arrival| SessionId(Seq(arrival.get())))
+    }
 }
 
 impl Dispatch {
@@ -129,6 +143,7 @@ impl Dispatch {
             inbox,
             connections: FxHashMap::default(),
             silence: Silence::new(config.idle_ping, config.idle_deadline),
+            budgets: Budgets::new(config),
             fanout: Fanout::new(bounds),
             passwords: Passwords::new(),
             ordered: VecDeque::new(),
@@ -203,7 +218,7 @@ impl Dispatch {
                 }
                 _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
                     let now = clock::now();
-                    self.silence.look_at_the_clock();
+                    self.look_at_the_clock();
                     for message in messages.drain(..) {
                         self.take_in(message, now);
                     }
@@ -231,20 +246,27 @@ impl Dispatch {
         self.chat.tick(clock::now(), &mut self.effects);
         self.carry_out();
         self.passwords.tick();
-        self.silence.look_at_the_clock();
+        self.look_at_the_clock();
+        self.budgets.tidy();
         while let Some(connection) = self.silence.next_due() {
-            let Some(Line { outbox, session, heard }) = self.connections.get_mut(&connection) else {
-                continue;
-            };
+            let Some(line) = self.connections.get_mut(&connection) else { continue };
+            let session = line.session();
+            let Line { outbox, heard, .. } = line;
             match self.silence.judge(connection, heard, outbox.owes()) {
                 Verdict::Goes => {}
                 Verdict::Ask => {
                     let ping = ServerFrame::Notification(Notification::Ping);
-                    self.fanout.send(self.chat.world(), *session, outbox, &ping);
+                    self.fanout.send(self.chat.world(), session, outbox, &ping);
                 }
                 Verdict::Ends => outbox.close(Some(CloseReason::Idle)),
             }
         }
+    }
+
+    /// It is now, until this is called again: once for many inputs.
+    fn look_at_the_clock(&mut self) {
+        self.silence.look_at_the_clock();
+        self.budgets.look_at_the_clock(self.silence.now());
     }
 
     /// Hands what this turn proposes to the log.
@@ -283,9 +305,12 @@ impl Dispatch {
                 return outbox.close(Some(CloseReason::Shutdown));
             }
             Message::Knock(input, outbox) => {
-                if let Input::Knock { connection, .. } = input {
-                    let heard = self.silence.heard();
-                    self.connections.insert(connection, Line { outbox, session: None, heard });
+                if let Input::Knock { connection, tag, address, .. } = &input {
+                    let (source, heard) = (Source::of_peer(address), self.silence.heard());
+                    self.connections.insert(*connection, Line { outbox, source, session: None, heard });
+                    if let Err(excess) = self.budgets.arrive(source) {
+                        return self.turn_away(*connection, *tag, excess);
+                    }
                 }
                 input
             }
@@ -295,23 +320,50 @@ impl Dispatch {
                 return;
             }
         };
-        match input {
-            Input::Gone { connection } => self.forget(connection),
-            Input::Ask { connection, .. } => {
-                if let Some(line) = self.connections.get_mut(&connection) {
-                    self.silence.hear(&mut line.heard);
-                }
+        let input = match input {
+            Input::Gone { connection } => {
+                self.forget(connection);
+                input
             }
-            Input::Knock { .. } | Input::Found { .. } | Input::Checked { .. } => {}
-        }
+            Input::Ask { .. } => self.have_paid(input),
+            Input::Knock { .. } | Input::Found { .. } | Input::Checked { .. } | Input::Refuse { .. } => input,
+        };
         self.chat.handle(input, now, &mut self.effects);
         self.carry_out();
     }
 
+    /// Only what is within the budgets is served. The rest is answered, too, and in its turn.
+    fn have_paid(&mut self, input: Input) -> Input {
+        let Input::Ask { connection, tag, request } = &input else { return input };
+        let (connection, tag) = (*connection, *tag);
+        let Some(line) = self.connections.get_mut(&connection) else { return input };
+        self.silence.hear(&mut line.heard);
+        let person = line.session().map(|session| self.chat.world().person(session));
+        let asker = Asker { connection, person, source: line.source };
+        let Err(Excess { retry_after_ms, floods }) = self.budgets.ask(&asker, tag, request) else {
+            return input;
+        };
+        if floods {
+            debug!(connection = connection.0, "hung up on: it does not wait as it is told");
+            let reason = Some(CloseReason::Misbehaved(Misbehaviour::Flooding));
+            self.effects.push(Effect::HangUp { connection, reason });
+        }
+        Input::Refuse { connection, tag, refusal: Refusal::RateLimited { retry_after_ms } }
+    }
+
+    /// Refuses one who knocks too often.
+    fn turn_away(&mut self, connection: ConnectionId, tag: Tag, excess: Excess) {
+        let result = Err(Refusal::RateLimited { retry_after_ms: excess.retry_after_ms });
+        self.effects.push(Effect::Reply { connection, tag, result });
+        self.effects.push(Effect::HangUp { connection, reason: None });
+        self.carry_out();
+    }
+
     fn forget(&mut self, connection: ConnectionId) {
-        let Some(Line { session, heard, .. }) = self.connections.remove(&connection) else { return };
-        self.silence.end(connection, &heard);
-        if let Some(session) = session {
+        self.budgets.forget(connection);
+        let Some(line) = self.connections.remove(&connection) else { return };
+        self.silence.end(connection, &line.heard);
+        if let Some(session) = line.session() {
             self.fanout.forget(connection, session);
         }
     }
@@ -350,7 +402,7 @@ impl Dispatch {
 
     fn admit(&mut self, connection: ConnectionId, session: SessionId) {
         if let Some(line) = self.connections.get_mut(&connection) {
-            line.session = Some(session);
+            line.session = NonZeroU64::new(session.0.0);
             line.outbox.admit();
             self.fanout.admit(self.chat.world(), connection, session, line.outbox.clone());
             self.silence.begin(connection, &mut line.heard);
@@ -388,9 +440,9 @@ impl Dispatch {
 
     /// Says something to one connection.
     fn say(&mut self, connection: ConnectionId, frame: &ServerFrame) {
-        let Some(Line { outbox, session, .. }) = self.connections.get(&connection) else { return };
-        if !self.fanout.send(self.chat.world(), *session, outbox, frame) {
-            outbox.close(Some(CloseReason::Failed));
+        let Some(line) = self.connections.get(&connection) else { return };
+        if !self.fanout.send(self.chat.world(), line.session(), &line.outbox, frame) {
+            line.outbox.close(Some(CloseReason::Failed));
         }
     }
 

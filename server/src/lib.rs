@@ -2,10 +2,11 @@
 //!
 //! The major components, in the order in which a request meets them:
 //!
-//! - [`listener`]: the accept loop; a permit for every connection.
+//! - [`listener`]: the accept loop; a permit for every connection, of which `permits` has so many in all and for each address.
 //! - `stream`: a client's bytes, in plain or through [`tls`], as its first byte says.
 //! - `connection`: one socket's life. Frames in, outbox out, handshake and deadlines.
 //! - `dispatch`: the one task that owns the [`Chat`]. Requests and log entries in, effects carried out.
+//! - `budget`: how much each connection, person and address may ask for in a time; `source` is what counts as one address.
 //! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns deeds into proposals.
 //! - [`log`]: orders the proposals, and gives everyone the same entries in the same order; in memory, or on disk.
 //! - [`chat`] again: applies each entry, and says who is to hear what.
@@ -38,6 +39,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub mod archive;
+mod budget;
 pub mod chat;
 mod clock;
 pub mod config;
@@ -50,10 +52,12 @@ pub mod listener;
 pub mod log;
 pub mod outbox;
 mod passwords;
+mod permits;
 mod replay;
 mod retention;
 mod secret;
 mod silence;
+mod source;
 mod stream;
 pub mod tls;
 pub mod tools;

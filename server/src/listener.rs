@@ -19,6 +19,8 @@ use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
 use crate::connection::{Common, Connection, Life, is_loopback};
 use crate::dispatch::Door;
 use crate::outbox::{self, Bounds};
+use crate::permits::Permits;
+use crate::source::Source;
 use crate::stream::Stream;
 use crate::tls::Tls;
 
@@ -49,9 +51,8 @@ pub fn bind_beside(address: SocketAddr, others: &[SocketAddr]) -> io::Result<Tcp
 /// Who is let in, and who is there.
 pub(crate) struct Listener {
     common: Arc<Common>,
-    permits: Arc<Semaphore>,
+    permits: Arc<Permits>,
     turned_away: Arc<Semaphore>,
-    connections_max: u32,
 }
 
 impl Listener {
@@ -61,11 +62,9 @@ impl Listener {
         bounds: Arc<Bounds>,
         shutdown: CancellationToken,
     ) -> Listener {
-        let connections_max = u32::try_from(config.connections_max).unwrap_or(u32::MAX);
         Listener {
+            permits: Permits::new(&config),
             common: Arc::new(Common { door, config, bounds, shutdown }),
-            permits: Arc::new(Semaphore::new(connections_max as usize)),
-            connections_max,
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX as usize)),
         }
     }
@@ -108,7 +107,7 @@ impl Listener {
                 () = self.common.shutdown.cancelled() => return,
             };
             let Some(stream) = stream else { return };
-            let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { continue };
+            let Ok(permit) = self.permits.take(Source::THIS_MACHINE) else { continue };
             number += 1;
             let connection = Connection::new(ConnectionId(number), nowhere, Arc::clone(&self.common));
             tokio::spawn(Life::new(connection, stream, Some(permit)));
@@ -119,11 +118,11 @@ impl Listener {
     pub(crate) async fn wait_for_connections(&self) {
         let gone = async {
             // They are never closed, so what was given is given back.
-            let _ = self.permits.acquire_many(self.connections_max).await;
+            self.permits.all_given_back().await;
             let _ = self.turned_away.acquire_many(TURNED_AWAY_MAX).await;
         };
         if time::timeout(self.common.config.shutdown_deadline, gone).await.is_err() {
-            let connections = self.connections_max as usize - self.permits.available_permits();
+            let connections = self.permits.taken();
             warn!(connections, "some connections did not end in time");
         }
     }
@@ -131,8 +130,9 @@ impl Listener {
     fn welcome(&self, stream: TcpStream, peer: SocketAddr, id: ConnectionId) {
         // Small frames shall not wait for each other; it fails on dead connections only.
         let _ = stream.set_nodelay(true);
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            return self.turn_away(stream, peer);
+        let permit = match self.permits.take(Source::of(peer.ip())) {
+            Ok(permit) => permit,
+            Err(reason) => return self.turn_away(stream, peer, reason),
         };
         let stream = self.stream(stream, peer);
         let connection = Connection::new(id, peer, Arc::clone(&self.common));
@@ -144,8 +144,8 @@ impl Listener {
         Stream::new(stream, tls.as_ref().map(Tls::acceptor), *allow_plaintext || is_loopback(peer))
     }
 
-    fn turn_away(&self, stream: TcpStream, peer: SocketAddr) {
-        debug!(%peer, "turned away: the server is full");
+    fn turn_away(&self, stream: TcpStream, peer: SocketAddr, reason: CloseReason) {
+        debug!(%peer, ?reason, "turned away");
         let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
         let mut stream = self.stream(stream, peer);
         let deadline = self.common.config.linger_deadline;
@@ -153,7 +153,7 @@ impl Listener {
             // It is told as it speaks, in plain or by TLS. One who says nothing is told in plain.
             let _ = time::timeout(deadline, stream.read_u8()).await;
             let farewell = async {
-                let frame = outbox::closing(CloseReason::ServerFull).ok()?;
+                let frame = outbox::closing(reason).ok()?;
                 stream.write_all(&frame).await.ok()?;
                 stream.shutdown().await.ok()?;
                 // Until the peer has closed, too: its Hello, unread, would make the kernel reset the connection.

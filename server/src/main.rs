@@ -72,6 +72,18 @@ struct Arguments {
     #[arg(long, value_name = "COUNT", env = "CHATROOM_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..))]
     connections_max: Option<u32>,
 
+    /// Connections from one address at the same time, and half of what may come from it in a minute; 0 for any number. An
+    /// address is one of IPv4, or 64 bits of one of IPv6. 127.0.0.1 and ::1 have no such limit.
+    #[arg(long, value_name = "COUNT", default_value_t = config::Config::default().connections_per_address_max,
+          env = "CHATROOM_CONNECTIONS_PER_ADDRESS_MAX")]
+    connections_per_address_max: u32,
+
+    /// What one person may ask for in a second; 0 for any amount. A short message is 1, a long one up to 17, a new group 10. Ten
+    /// times as much may come at once, and twenty times as much from one address.
+    #[arg(long, value_name = "UNITS", default_value_t = config::Config::default().rate, env = "CHATROOM_RATE",
+          value_parser = clap::value_parser!(u32).range(0..=i64::from(config::RATE_MAX)))]
+    rate: u32,
+
     /// Groups in all.
     #[arg(long, value_name = "COUNT", default_value_t = config::Config::default().limits.groups_max, env = "CHATROOM_GROUPS_MAX",
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -144,6 +156,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (output, _output_guard) = lossy(std::io::stdout());
     let mut config = Config { console: Console::new(output), ..Config::default() };
     config.limits.groups_max = *groups_max;
+    config.connections_per_address_max = arguments.connections_per_address_max;
+    config.rate = arguments.rate;
     config.limits.keeps = match (arguments.in_memory, arguments.keep_days) {
         (true, _) => Keeps::Nothing,
         (false, 0) => Keeps::Everything,

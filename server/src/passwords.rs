@@ -3,7 +3,6 @@
 //! A hash is slow and takes 19 MiB on purpose (Argon2id with what OWASP recommends: m = 19,456 KiB, t = 2, p = 1), so few are
 //! made at the same time, in threads of their own, few more wait for that, and tries are counted before.
 
-use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
@@ -17,13 +16,14 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tracing::error;
 
-use crate::chat::effect::{Address, Check, Checked, Claim, ConnectionId, Input, PasswordHash};
+use crate::chat::effect::{Check, Checked, Claim, ConnectionId, Input, PasswordHash};
 use crate::config::{
     HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
     TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
 };
 use crate::dispatch::{Door, Message};
 use crate::secret;
+use crate::source::Source;
 
 /// How long somebody should wait when as many wait as may, in milliseconds: some hashes.
 const WAIT_WHEN_FULL_MS: u32 = 1_000;
@@ -32,33 +32,12 @@ type Tries<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 
 /// Looks at passwords, for everybody.
 pub(crate) struct Passwords {
-    by_address: Tries<Network>,
+    by_address: Tries<Source>,
     by_name: Tries<NameKey>,
     at_once: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// What a password for an unknown name is compared with, to take as long. Made with the first that is needed.
     nobodys: Arc<OnceLock<Option<PasswordHash>>>,
-}
-
-/// Who counts as one: an address, or what one customer gets of IPv6 (a /64).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Network {
-    V4([u8; 4]),
-    V6([u8; 8]),
-    Unknown,
-}
-
-impl Network {
-    fn of(address: &Address) -> Network {
-        match address.0.parse::<SocketAddr>().map(|address| address.ip().to_canonical()) {
-            Ok(IpAddr::V4(ip)) => Network::V4(ip.octets()),
-            Ok(IpAddr::V6(ip)) => {
-                let [a, b, c, d, e, f, g, h, ..] = ip.octets();
-                Network::V6([a, b, c, d, e, f, g, h])
-            }
-            Err(_) => Network::Unknown,
-        }
-    }
 }
 
 impl Passwords {
@@ -114,7 +93,11 @@ impl Passwords {
         let wait = |not_until: NotUntil<_>| {
             u32::try_from(not_until.wait_time_from(now).as_millis()).unwrap_or(u32::MAX).max(1)
         };
-        self.by_address.check_key(&Network::of(&check.address)).map_err(wait)?;
+        // Everybody may be behind this machine.
+        let source = Source::of_peer(&check.address);
+        if source != Source::THIS_MACHINE {
+            self.by_address.check_key(&source).map_err(wait)?;
+        }
         match check.claimed {
             Some(_) => self.by_name.check_key(&check.name.key()).map_err(wait),
             None => Ok(()),

@@ -59,6 +59,11 @@ impl Silence {
         self.now = millis(self.began.elapsed());
     }
 
+    /// What time it is, since the server began.
+    pub(crate) fn now(&self) -> Duration {
+        Duration::from_millis(self.now)
+    }
+
     /// A connection that was heard now, and is not looked after yet.
     pub(crate) fn heard(&self) -> Heard {
         Heard { at: self.now, due: self.now, is_asked: false }

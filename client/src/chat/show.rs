@@ -65,6 +65,7 @@ impl Chat {
                 screen.note(view.not_rejoined(&group, &refusal)).await?;
             }
             Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
+            Event::Slowed { wait, waiting } => screen.note(view.slowed(wait, waiting)).await?,
             Event::Ended(ended) => {
                 self.show_absence(screen).await?;
                 return Ok(Some(Outcome::Ended(ended)));

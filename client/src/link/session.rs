@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
 use super::handshake::{Connection, Writer};
-use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Door, End, Link, SILENCE_MAX};
+use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Door, End, Link, SILENCE_MAX, SLOW_AFTER, Slow};
 use crate::dial::Dial;
 use crate::event::{Ended, Event, Lost};
 use crate::state::{MEMBERSHIPS_MAX, tells_again};
@@ -59,9 +59,6 @@ impl<D: Dial> Link<D> {
         let now = Instant::now();
         let again_until = tells_again(&welcome).then_some(welcome.seq);
         let mut talk = Talk { frames_out, closing: None, again_until, heard: now, due_since: now };
-        for frame in self.unanswered.frames() {
-            talk.send(frame);
-        }
         let mut writing = pin!(write(writer, frames));
         let mut write_failed = None;
         let mut alarm = pin!(sleep_until(now + ANSWER_DEADLINE));
@@ -77,7 +74,9 @@ impl<D: Dial> Link<D> {
             if self.is_deaf && self.outbox.is_empty() {
                 return End::Lost(Lost::Overrun);
             }
+            self.send_held_back(&mut talk);
             self.take_in_inherited(&mut talk);
+            let sends_at = self.unanswered.sends_at();
             tokio::select! {
                 error = &mut writing, if write_failed.is_none() => {
                     // The reason may still wait to be read: go on until that fails, too, or is overdue.
@@ -98,6 +97,7 @@ impl<D: Dial> Link<D> {
                     Some(ask) => self.take_in(&mut talk, ask),
                     None => is_asked = false,
                 },
+                () = sleep_until(sends_at.unwrap_or(talk.heard)), if sends_at.is_some() => {}
                 () = events.closed(), if !is_asked => return End::Over(Ended::Left),
                 () = &mut alarm => match self.check_alive(&mut talk, write_failed) {
                     Ok(next) => alarm.as_mut().reset(next),
@@ -107,10 +107,28 @@ impl<D: Dial> Link<D> {
         }
     }
 
-    /// Whether one more may be unanswered. (A server that answers what it was not sent yet could fill the writer's
-    /// queue: that only makes asking wait.)
+    /// Whether one more may be unanswered: not before all that was asked earlier is sent. (A server that answers what it was
+    /// not sent yet could fill the writer's queue: that only makes asking wait.)
     fn has_room(&self, talk: &Talk) -> bool {
-        self.unanswered.len() < ASKS_WAITING_MAX && talk.frames_out.capacity() > 1
+        let has_room = self.unanswered.len() < ASKS_WAITING_MAX && talk.frames_out.capacity() > 1;
+        has_room && !self.unanswered.is_held_back()
+    }
+
+    /// Sends what is to be sent (again): at the beginning all that is unanswered, later what the server has refused to take so
+    /// fast.
+    fn send_held_back(&mut self, talk: &mut Talk) {
+        if !self.unanswered.is_held_back() {
+            return;
+        }
+        let now = Instant::now();
+        while talk.frames_out.capacity() > 1 {
+            let is_first = self.unanswered.due() == 0;
+            let Some(frame) = self.unanswered.next_to_send(now) else { return };
+            if is_first {
+                talk.due_since = now;
+            }
+            talk.send(frame);
+        }
     }
 
     /// Takes in what was asked, and what else is queued, so that one flush carries all of it.
@@ -189,10 +207,16 @@ impl<D: Dial> Link<D> {
         tag: Tag,
         result: Result<Response, Refusal>,
     ) -> Option<End> {
+        if let Err(Refusal::RateLimited { retry_after_ms }) = result {
+            return self.go_slower(talk, tag, Duration::from_millis(retry_after_ms.into()));
+        }
         let Some(ask) = self.unanswered.take(tag) else {
-            return Some(End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})"))));
+            return Some(answer_to_nothing(tag));
         };
         talk.due_since = talk.heard;
+        if !self.unanswered.is_held_back() {
+            self.slow = None;
+        }
         let is_goodbye = matches!(result, Ok(Response::Goodbye | Response::Unregistered { .. }));
         if self.is_deaf && !is_goodbye && self.puts_off(&ask) {
             self.unanswered.put_off(ask);
@@ -222,6 +246,21 @@ impl<D: Dial> Link<D> {
             Door::Alive => {}
         }
         is_goodbye.then_some(End::Over(Ended::Left))
+    }
+
+    /// The server asks to go slower. That is the link's business: the program learns of it only when it takes long, and has its
+    /// answer when there is one.
+    fn go_slower(&mut self, talk: &mut Talk, tag: Tag, wait: Duration) -> Option<End> {
+        if self.unanswered.hold_back(tag, wait, talk.heard).is_none() {
+            return Some(answer_to_nothing(tag));
+        }
+        talk.due_since = talk.heard;
+        let slow = self.slow.get_or_insert(Slow { since: talk.heard, is_told: false });
+        if !slow.is_told && (wait >= SLOW_AFTER || slow.since + SLOW_AFTER <= talk.heard) {
+            slow.is_told = true;
+            self.tell(Event::Slowed { wait, waiting: self.unanswered.len() });
+        }
+        None
     }
 
     /// Whether an answer is to come again later: among the events it would stand before what is let go now. (Only as
@@ -340,6 +379,10 @@ impl Talk {
             None => End::Lost(lost),
         }
     }
+}
+
+fn answer_to_nothing(tag: Tag) -> End {
+    End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})")))
 }
 
 fn rejoined(request: Request, result: Result<Response, Refusal>, missed: bool) -> Option<Event> {

@@ -1,31 +1,113 @@
-//! What was asked and not answered yet, in the order of asking.
+//! What was asked and not answered yet, in the order of asking; and how fast it may be sent.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use chatroom_proto::{ClientFrame, Conversation, Request, Tag};
+use chatroom_proto::{ClientFrame, Conversation, RETRY_AFTER_MS_MAX, Request, Tag};
+use tokio::time::Instant;
 
-use super::{Ask, Door};
+use super::{ASKS_WAITING_MAX, Ask, Door};
 
-/// The requests that will be sent again over the next connection. Answers come in the order of the requests, so the
-/// one that is looked for is the first.
-#[derive(Debug, Default)]
+/// The longest that a server is waited for that asks to go slower; then it is asked again, whatever it said.
+const RETRY_AFTER_MAX: Duration = Duration::from_millis(RETRY_AFTER_MS_MAX as u64);
+
+/// What is sent over this connection, and over the next one if it is not answered. Answers come in the order of the
+/// requests, so the one that is looked for is the first.
+///
+/// A server may ask to go slower: it refuses a request, and all that was sent behind it, until the first comes again after
+/// some time. These stay here in their place, and are sent again one at a time; with each that is granted, twice as many may be
+/// under way. So a server whose budget is spent is asked little more than it grants, and one that was only busy is soon asked
+/// as fast as before.
+#[derive(Debug)]
 pub(crate) struct Unanswered {
-    asks: VecDeque<Ask>,
+    asks: VecDeque<Waiting>,
+    /// How many of these are sent over this connection.
+    sent: usize,
     /// Answered when nobody could take the answer: they are asked again over the next connection.
     put_off: Vec<Ask>,
     /// Asked by an earlier run, and not sent by this one yet.
     inherited: VecDeque<Ask>,
+    /// How many may be under way.
+    pace: usize,
+    /// When the next of those that are not sent may be.
+    not_before: Option<Instant>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Waiting {
+    ask: Ask,
+    /// Whether an answer may come.
+    is_sent: bool,
+}
+
+impl Default for Unanswered {
+    fn default() -> Unanswered {
+        Unanswered {
+            asks: VecDeque::new(),
+            sent: 0,
+            put_off: Vec::new(),
+            inherited: VecDeque::new(),
+            pace: ASKS_WAITING_MAX,
+            not_before: None,
+        }
+    }
 }
 
 impl Unanswered {
+    /// One that is being sent.
     pub(crate) fn push(&mut self, ask: Ask) {
-        self.asks.push_back(ask);
+        self.asks.push_back(Waiting { ask, is_sent: true });
+        self.sent += 1;
     }
 
     /// Takes out the one that an answer with this tag belongs to.
     pub(crate) fn take(&mut self, tag: Tag) -> Option<Ask> {
-        let place = self.asks.iter().position(|ask| ask.tag == tag)?;
-        self.asks.remove(place)
+        let place = self.place(tag)?;
+        let Waiting { ask, is_sent } = self.asks.remove(place)?;
+        self.sent -= usize::from(is_sent);
+        self.pace = (2 * self.pace).min(ASKS_WAITING_MAX);
+        Some(ask)
+    }
+
+    /// The server asks to go slower: the one with this tag is to be sent again after so long. Nothing, when there is none.
+    pub(crate) fn hold_back(&mut self, tag: Tag, wait: Duration, now: Instant) -> Option<()> {
+        let place = self.place(tag)?;
+        if std::mem::take(&mut self.asks[place].is_sent) {
+            self.sent -= 1;
+        }
+        self.pace = 1;
+        if self.asks.iter().position(|waiting| !waiting.is_sent) == Some(place) {
+            // Those behind it are refused because of it, and wait for it.
+            self.not_before = Some(now + wait.min(RETRY_AFTER_MAX));
+        }
+        Some(())
+    }
+
+    /// Whether some are to be sent before anything new is.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.sent < self.asks.len()
+    }
+
+    /// When the next of these may be sent, if it is that for which it waits.
+    pub(crate) fn sends_at(&self) -> Option<Instant> {
+        self.not_before.filter(|_| self.has_next_to_send())
+    }
+
+    fn has_next_to_send(&self) -> bool {
+        self.is_held_back() && self.sent < self.pace
+    }
+
+    /// The next of these, if it may be sent now.
+    pub(crate) fn next_to_send(&mut self, now: Instant) -> Option<ClientFrame> {
+        if !self.has_next_to_send() || self.not_before.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.not_before = None;
+        let waiting = self.asks.iter_mut().find(|waiting| !waiting.is_sent)?;
+        waiting.is_sent = true;
+        self.sent += 1;
+        Some(ClientFrame { tag: waiting.ask.tag, request: waiting.ask.request.clone() })
     }
 
     /// Keeps one whose answer can't be taken now, to ask it again.
@@ -45,46 +127,47 @@ impl Unanswered {
 
     /// How many answers may still come over this connection.
     pub(crate) fn due(&self) -> usize {
-        self.asks.len()
+        self.sent
     }
 
-    /// How many were sent, and would be sent again over the next one.
+    /// How many were asked, and would be sent again over the next one.
     pub(crate) fn len(&self) -> usize {
         self.asks.len() + self.put_off.len()
     }
 
-    /// What was sent as frames, to be sent (again).
-    pub(crate) fn frames(&self) -> impl Iterator<Item = ClientFrame> {
-        self.asks.iter().map(|ask| ClientFrame { tag: ask.tag, request: ask.request.clone() })
-    }
-
-    /// Whether the client was about to leave.
+    /// Whether the client was about to leave, and the server may know it.
     pub(crate) fn has_exit(&self) -> bool {
-        self.asks.iter().any(|ask| ask.request == Request::Exit)
+        self.asks.iter().any(|waiting| waiting.is_sent && waiting.ask.request == Request::Exit)
     }
 
     /// Whether the server was already asked for a sign of life.
     pub(crate) fn has_ping(&self) -> bool {
-        self.asks.iter().any(|ask| matches!(ask.door, Door::Alive))
+        self.asks.iter().any(|waiting| matches!(waiting.ask.door, Door::Alive))
     }
 
     /// Whether one of ours may already be in this conversation without our knowing.
     pub(crate) fn has_post_to(&self, conversation: &Conversation) -> bool {
-        let all = self.asks.iter().chain(&self.put_off).chain(&self.inherited);
-        all.into_iter().any(|ask| match (&ask.request, conversation) {
+        let asked = self.asks.iter().map(|waiting| &waiting.ask);
+        let mut all = asked.chain(&self.put_off).chain(&self.inherited);
+        all.any(|ask| match (&ask.request, conversation) {
             (Request::Public { group, .. }, Conversation::Group(other)) => group.key() == other.key(),
             (Request::Private { to, .. }, Conversation::User(other)) => to.key() == other.key(),
             _ => false,
         })
     }
 
-    /// For a new connection: the groups to rejoin come before all else, and those of a connection before are
-    /// forgotten, as are pings. What was put off was asked before what has no answer.
+    /// For a new connection, over which nothing was sent yet: the groups to rejoin come before all else, and those of a
+    /// connection before are forgotten, as are pings. What was put off was asked before what has no answer.
     pub(crate) fn replace_rejoins(&mut self, rejoins: impl IntoIterator<Item = Ask>) {
-        self.asks.retain(|ask| !matches!(ask.door, Door::Rejoin | Door::Alive));
-        let rest = std::mem::replace(&mut self.asks, rejoins.into_iter().collect());
-        self.asks.extend(self.put_off.drain(..));
-        self.asks.extend(rest);
+        self.asks.retain(|waiting| !matches!(waiting.ask.door, Door::Rejoin | Door::Alive));
+        let rest = std::mem::take(&mut self.asks).into_iter().map(|waiting| waiting.ask);
+        let all = rejoins.into_iter().chain(self.put_off.drain(..)).chain(rest);
+        self.asks = all.map(|ask| Waiting { ask, is_sent: false }).collect();
+        self.sent = 0;
+    }
+
+    fn place(&self, tag: Tag) -> Option<usize> {
+        self.asks.iter().position(|waiting| waiting.ask.tag == tag)
     }
 }
 
@@ -103,7 +186,12 @@ mod tests {
     }
 
     fn tags(unanswered: &Unanswered) -> Vec<u32> {
-        unanswered.frames().map(|frame| frame.tag.0).collect()
+        unanswered.asks.iter().map(|waiting| waiting.ask.tag.0).collect()
+    }
+
+    /// Sends all that may be sent now.
+    fn send(unanswered: &mut Unanswered, now: Instant) -> Vec<u32> {
+        std::iter::from_fn(|| unanswered.next_to_send(now)).map(|frame| frame.tag.0).collect()
     }
 
     #[test]
@@ -139,7 +227,50 @@ mod tests {
         assert_eq!((unanswered.due(), unanswered.len()), (2, 4));
         unanswered.replace_rejoins([]);
         assert_eq!(tags(&unanswered), [1, 2, 3, 4]);
-        assert_eq!((unanswered.due(), unanswered.len()), (4, 4));
+        assert_eq!(
+            (unanswered.due(), unanswered.len()),
+            (0, 4),
+            "nothing is sent over the new connection yet"
+        );
+        assert_eq!(send(&mut unanswered, Instant::now()), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn what_is_held_back_is_sent_again_in_its_order_when_its_time_has_come_and_all_were_refused() {
+        let mut unanswered = Unanswered::default();
+        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Ping, Door::Events)));
+        unanswered.take(Tag(1)).unwrap();
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        unanswered.hold_back(Tag(2), second, start).unwrap();
+        unanswered.hold_back(Tag(3), 5 * second, start).unwrap();
+        assert_eq!(send(&mut unanswered, start + 9 * second), [], "another is still to be refused");
+        unanswered.hold_back(Tag(4), 5 * second, start).unwrap();
+        assert!(unanswered.hold_back(Tag(5), second, start).is_none());
+        assert_eq!(unanswered.sends_at(), Some(start + second), "the first one's wait counts");
+        assert_eq!(send(&mut unanswered, start), []);
+        assert_eq!(send(&mut unanswered, start + second), [2], "one at a time");
+        assert_eq!(unanswered.sends_at(), None);
+        unanswered.take(Tag(2)).unwrap();
+        assert_eq!(send(&mut unanswered, start + second), [3, 4], "and then twice as many");
+        assert!(!unanswered.is_held_back());
+    }
+
+    #[test]
+    fn no_server_is_waited_for_for_ever() {
+        let mut unanswered = Unanswered::default();
+        unanswered.push(ask(1, Request::Ping, Door::Events));
+        let now = Instant::now();
+        unanswered.hold_back(Tag(1), Duration::MAX, now).unwrap();
+        assert_eq!(unanswered.sends_at(), Some(now + RETRY_AFTER_MAX));
+    }
+
+    #[test]
+    fn one_who_was_refused_the_way_out_is_still_here() {
+        let mut unanswered = Unanswered::default();
+        unanswered.push(ask(1, Request::Exit, Door::Events));
+        assert!(unanswered.has_exit());
+        unanswered.hold_back(Tag(1), Duration::ZERO, Instant::now()).unwrap();
+        assert!(!unanswered.has_exit());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is said about the connection: that there is none, that it is lost, that it is back, that it is over.
 
+use std::time::Duration;
+
 use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
 use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request};
@@ -59,6 +61,19 @@ impl View {
                 )
             }
         }
+    }
+
+    /// The server asks to go slower.
+    pub(crate) fn slowed(self, wait: Duration, waiting: usize) -> String {
+        let what = if waiting == 1 {
+            "what you asked for is".to_owned()
+        } else {
+            format!("{waiting} things that you asked for are")
+        };
+        self.system(format!(
+            "The server asks to go slower: {what} kept and sent in order, the next in {}.",
+            seconds(wait)
+        ))
     }
 
     /// It is over. Nothing to say when that is what was asked for.
@@ -147,6 +162,14 @@ impl View {
     }
 }
 
+/// A time to wait, in words. Rounded up: after that it is over.
+pub(super) fn seconds(wait: Duration) -> String {
+    match wait.as_millis().div_ceil(1_000) {
+        0 | 1 => "a second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
 fn lost_text(lost: Lost) -> String {
     match lost {
         Lost::Closed(reason) => reason_text(reason).to_owned(),
@@ -170,6 +193,9 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::Failed => "something failed in the server",
         CloseReason::PasswordChanged => "the password was changed",
         CloseReason::TlsRequired => "it takes connections from here through TLS only",
+        CloseReason::TooManyConnections { .. } => {
+            "the server has as many connections from your address as it takes"
+        }
     }
 }
 
@@ -179,6 +205,7 @@ fn misbehaved_text(how: Misbehaviour) -> String {
         Misbehaviour::Malformed => "a frame that is not a request".to_owned(),
         Misbehaviour::HelloExpected => "something before hello".to_owned(),
         Misbehaviour::HelloAgain => "hello again".to_owned(),
+        Misbehaviour::Flooding => "more and more, without the waits that the server asked for".to_owned(),
     };
     format!("The server hung up because of what this program sent: {what}. That is a bug in this program.")
 }

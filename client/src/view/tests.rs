@@ -323,6 +323,24 @@ fn a_new_server_is_told_with_its_fingerprint() {
 }
 
 #[test]
+fn a_server_that_asks_to_go_slower_is_no_trouble() {
+    assert_eq!(
+        view().slowed(Duration::from_millis(2_100), 1),
+        "The server asks to go slower: what you asked for is kept and sent in order, the next in 3 seconds."
+    );
+    assert_eq!(
+        view().slowed(Duration::from_millis(40), 12),
+        "The server asks to go slower: 12 things that you asked for are kept and sent in order, the next in a second."
+    );
+    assert_eq!(
+        view().refusal(&Request::Ping, &Refusal::RateLimited { retry_after_ms: 30_000 }, None),
+        "Too much comes from your address at the moment. Try again in 30 seconds."
+    );
+    let limit = Lost::Closed(CloseReason::TooManyConnections { limit: 256 });
+    assert!(view().lost(&limit).contains("many connections from your address"));
+}
+
+#[test]
 fn every_end_has_its_words() {
     let said = |ended: Ended| view().ended(&ended, &target()).unwrap();
     assert_eq!(

@@ -17,6 +17,7 @@ mod canon;
 mod crowd;
 mod durable;
 mod fanout;
+mod flood;
 mod groups;
 mod hall;
 mod idle;
@@ -33,13 +34,14 @@ use crate::subject::{Kind, Redis};
 /// A section's name, and what runs it.
 type Section = (&'static str, fn(&Plan));
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     ("fanout", fanout::run),
     ("private", private::run),
     ("durable", durable::run),
     ("idle", idle::run),
     ("storm", storm::run),
     ("groups", groups::run),
+    ("flood", flood::run),
 ];
 
 /// What servers keep back of the limit on file descriptors, and a bit for ourselves.

@@ -253,6 +253,7 @@ impl Life {
             | Heard::CaughtUp
             | Heard::Rejoined { .. }
             | Heard::NotRejoined { .. }
+            | Heard::Slowed { .. }
             | Heard::Ended(_) => {}
         }
     }

@@ -70,7 +70,9 @@ impl Stage {
         let directory = TempDir::with_prefix("chatroom-chaos-").expect("a temporary directory can be made");
         let data = directory.path().join("data").to_string_lossy().into_owned();
         let days = plan.keep_days.to_string();
-        let arguments = ["--data", &data, "--keep-days", &days, "--durability", plan.durability];
+        let rate = plan.rate.to_string();
+        let arguments =
+            ["--data", &data, "--keep-days", &days, "--durability", plan.durability, "--rate", &rate];
         let arguments: Vec<String> = arguments.map(str::to_owned).into();
         let (server, port) = start_somewhere(&arguments).await;
         let proxy = Proxy::to(server.address(), usize::MAX).await;

@@ -16,7 +16,7 @@ use chatroom_server::{Config, Server};
 use futures_util::StreamExt;
 use integration_tests::guest::{DEADLINE, Guest, group, hello, post_id, public, user};
 use integration_tests::process::Exit;
-use integration_tests::program::{Home, ServerProgram};
+use integration_tests::program::{BUSY, Home, ServerProgram};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time;
@@ -28,7 +28,8 @@ fn data() -> TempDir {
 }
 
 fn start(data: &TempDir) -> ServerProgram {
-    ServerProgram::start_with(&["--data", data.path().to_str().expect("a path that is text")])
+    let path = data.path().to_str().expect("a path that is text");
+    ServerProgram::start_with(&[&BUSY[..], &["--data", path]].concat())
 }
 
 /// Everything that a log has kept, read as a server would.
@@ -286,7 +287,7 @@ async fn kept_of_copy(directory: &Path, wal: Option<&[u8]>) -> Result<Vec<Entry>
 #[tokio::test]
 async fn a_full_disk_ends_the_server_with_a_clear_error_and_everything_acknowledged_is_kept() {
     let data = data();
-    let arguments = ["--data", data.path().to_str().expect("text")];
+    let arguments = [&BUSY[..], &["--data", data.path().to_str().expect("text")]].concat();
     let server = ServerProgram::start_with_room_for(400, &arguments).expect("there is room to begin");
     let mut jim = Guest::come(server.address(), "jim").await;
     let text = "x".repeat(7_000);

@@ -9,6 +9,7 @@ mod crowd;
 mod dialogue;
 mod durable;
 mod figure_one;
+mod flood;
 mod hostile;
 mod kit;
 mod links;

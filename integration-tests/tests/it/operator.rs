@@ -7,7 +7,7 @@ use chatroom_proto::{CloseReason, Notification, Request};
 use integration_tests::guest::{Guest, group, public};
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
-use integration_tests::program::ServerProgram;
+use integration_tests::program::{BUSY, ServerProgram};
 
 #[tokio::test]
 async fn told_to_stop_it_says_goodbye_to_everyone_and_exits_with_0() {
@@ -74,7 +74,7 @@ async fn an_output_that_nobody_reads_stops_nobody() {
 #[tokio::test]
 async fn its_memory_is_bounded_whoever_does_not_read() {
     const MIB: u64 = 1024 * 1024;
-    let server = ServerProgram::start();
+    let server = ServerProgram::start_with(&BUSY);
     let mut slow = Vec::new();
     for number in 0..10 {
         slow.push(Guest::come_with_small_ears(server.address(), &format!("slow{number}")).await);

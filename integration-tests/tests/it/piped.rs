@@ -7,7 +7,7 @@ use chatroom_proto::Notification;
 use integration_tests::guest::{DEADLINE, Guest, public};
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
-use integration_tests::program::{Finished, Home, ServerProgram, programs, quiet_port};
+use integration_tests::program::{BUSY, Finished, Home, ServerProgram, programs, quiet_port};
 use integration_tests::screen::Size;
 use integration_tests::terminal::{Modes, Terminal};
 use rustix::process::Signal;
@@ -253,7 +253,8 @@ fn a_server_that_goes_down_and_comes_back_keeps_the_order_of_what_is_sent() {
 async fn what_was_not_read_before_a_client_was_killed_is_said_again_by_its_next_run() {
     const POSTS: u64 = 2_000;
     let data = tempfile::tempdir().expect("a temporary directory can be made");
-    let server = ServerProgram::start_with(&["--data", data.path().to_str().expect("text")]);
+    let path = data.path().to_str().expect("text");
+    let server = ServerProgram::start_with(&[&BUSY[..], &["--data", path]].concat());
     let mut ann = Guest::come(server.address(), "Ann").await;
     let home = Home::new();
     let arguments = ["127.0.0.1", &server.port().to_string(), "Jim"];

@@ -2,7 +2,7 @@
 
 use chatroom_proto::{Notification, Post, ServerFrame};
 use integration_tests::guest::{Guest, public};
-use integration_tests::program::ServerProgram;
+use integration_tests::program::{BUSY, ServerProgram};
 use integration_tests::screen::{Screen, Size};
 use integration_tests::terminal::{Key, Terminal};
 
@@ -22,7 +22,7 @@ struct Scene {
 
 impl Scene {
     async fn open() -> Scene {
-        let server = ServerProgram::start();
+        let server = ServerProgram::start_with(&BUSY);
         let ann = Guest::come(server.address(), "Ann").await;
         let robot = Guest::come(server.address(), "Robot").await;
         let jim = Terminal::sit_down(&server, "Jim");

@@ -200,6 +200,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any::<u32>().prop_map(|retry_after_ms| Refusal::TooManyTries { retry_after_ms }),
         any_user().prop_map(|name| Refusal::NameLooksLike { name }),
         any_group().prop_map(|group| Refusal::GroupLooksLike { group }),
+        any::<u32>().prop_map(|retry_after_ms| Refusal::RateLimited { retry_after_ms }),
     ]
 }
 
@@ -237,6 +238,7 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         Just(Misbehaviour::Malformed),
         Just(Misbehaviour::HelloExpected),
         Just(Misbehaviour::HelloAgain),
+        Just(Misbehaviour::Flooding),
     ];
     prop_oneof![
         1 => Just(CloseReason::Shutdown),
@@ -249,5 +251,6 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         1 => Just(CloseReason::Failed),
         1 => Just(CloseReason::PasswordChanged),
         1 => Just(CloseReason::TlsRequired),
+        1 => any::<u32>().prop_map(|limit| CloseReason::TooManyConnections { limit }),
     ]
 }

@@ -180,6 +180,7 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("TooManyTries", Refusal::TooManyTries { retry_after_ms: 258 }),
         ("NameLooksLike", Refusal::NameLooksLike { name: user("علی") }),
         ("GroupLooksLike", Refusal::GroupLooksLike { group: g1() }),
+        ("RateLimited", Refusal::RateLimited { retry_after_ms: 258 }),
     ]
 }
 
@@ -205,9 +206,11 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(Misbehaved(Malformed))", misbehaved(Misbehaviour::Malformed)),
         ("Closing(Misbehaved(HelloExpected))", misbehaved(Misbehaviour::HelloExpected)),
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
+        ("Closing(Misbehaved(Flooding))", misbehaved(Misbehaviour::Flooding)),
         ("Closing(Failed)", closing(CloseReason::Failed)),
         ("Closing(PasswordChanged)", closing(CloseReason::PasswordChanged)),
         ("Closing(TlsRequired)", closing(CloseReason::TlsRequired)),
+        ("Closing(TooManyConnections)", closing(CloseReason::TooManyConnections { limit: 258 })),
         ("CaughtUp", Notification::CaughtUp { seq }),
     ]
 }

@@ -47,13 +47,13 @@ variants!(4 "Response" Response:
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
     TooManyGroups TooManyMemberships NothingKept TookTooLong PasswordNeeded WrongPassword
-    PasswordInTheOpen AlreadyRegistered TooManyAccounts TooManyDevices TooManyTries NameLooksLike GroupLooksLike);
+    PasswordInTheOpen AlreadyRegistered TooManyAccounts TooManyDevices TooManyTries NameLooksLike GroupLooksLike RateLimited);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
 variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
 variants!(4 "CloseReason" CloseReason:
-    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged TlsRequired);
-variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain);
+    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged TlsRequired TooManyConnections);
+variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain Flooding);
 variants!(1 "Option" Option<Seq>: None Some);
 
 /// A `bool` is an enum of two in all but name.

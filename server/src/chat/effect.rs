@@ -434,6 +434,15 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
+    /// A connection has asked for something that is not served, whatever it is. It is answered in its turn.
+    Refuse {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What it is answered with.
+        refusal: Refusal,
+    },
 }
 
 /// What the [`Chat`](super::Chat) wants done, in this order.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use chatroom_proto::{Request, Seq, Tag, Token, UserName};
+use chatroom_proto::{Refusal, Request, Seq, Tag, Token, UserName};
 
 use super::effect::{Address, Channel, SessionId, TokenDigest};
 
@@ -22,7 +22,16 @@ pub(super) struct Seat {
     /// Requests that wait for these, in their order. Bounded: a connection stops reading when
     /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered. Mostly none do.
     #[expect(clippy::box_collection, reason = "nothing is smaller than an empty queue")]
-    waiting: Option<Box<VecDeque<(Tag, Request)>>>,
+    waiting: Option<Box<VecDeque<(Tag, Turn)>>>,
+}
+
+/// What a connection has asked for.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// It is to be served.
+    Serve(Request),
+    /// It is not, and was settled before it came here.
+    Refuse(Refusal),
 }
 
 /// How far a connection has come.
@@ -70,15 +79,15 @@ impl Seat {
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
     /// deeds under way may change.
-    pub(super) fn must_wait(&self, request: &Request) -> bool {
+    pub(super) fn must_wait(&self, turn: &Turn) -> bool {
         let knocking = matches!(self.stage, Stage::Knocking(_));
-        let blocked = self.is_reading || (self.under_way > 0 && is_question(request));
+        let blocked = self.is_reading || (self.under_way > 0 && is_question(turn));
         knocking || blocked || self.waiting.is_some()
     }
 
     /// Lets a request wait.
-    pub(super) fn wait(&mut self, tag: Tag, request: Request) {
-        self.waiting.get_or_insert_default().push_back((tag, request));
+    pub(super) fn wait(&mut self, tag: Tag, turn: Turn) {
+        self.waiting.get_or_insert_default().push_back((tag, turn));
     }
 
     /// How many requests wait.
@@ -87,9 +96,9 @@ impl Seat {
     }
 
     /// Takes out the next request that need not wait any longer.
-    pub(super) fn next_ready(&mut self) -> Option<(Tag, Request)> {
+    pub(super) fn next_ready(&mut self) -> Option<(Tag, Turn)> {
         let waiting = self.waiting.as_mut()?;
-        let asks = waiting.front().is_some_and(|(_, request)| is_question(request));
+        let asks = waiting.front().is_some_and(|(_, turn)| is_question(turn));
         let blocked = self.is_reading || (self.under_way > 0 && asks);
         let next = if blocked { None } else { waiting.pop_front() };
         self.waiting.take_if(|waiting| waiting.is_empty());
@@ -97,8 +106,10 @@ impl Seat {
     }
 }
 
-/// Whether a request is answered from the state as it is, or looked at with it, before the log is asked.
-fn is_question(request: &Request) -> bool {
+/// Whether a request is answered from the state as it is, or looked at with it, before the log
+/// is asked; what is refused anyway is, too.
+fn is_question(turn: &Turn) -> bool {
+    let Turn::Serve(request) = turn else { return true };
     matches!(
         request,
         Request::Hello(_)

@@ -16,13 +16,13 @@ use bytes::Buf;
 use chatroom_proto::ClientFrame;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::{debug, error};
 
 use super::{Connection, End};
 use crate::config::LINGER_BYTES_MAX;
 use crate::outbox::{Pieces, Taken};
+use crate::permits::Permit;
 use crate::stream::Wire;
 
 /// How many pieces one write takes at the most. More come in the next one.
@@ -40,7 +40,7 @@ pub(crate) struct Life<S> {
     /// Whether the request before was for a list.
     after_list: bool,
     /// Given back when it ends.
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<Permit>,
 }
 
 #[derive(Default)]
@@ -91,7 +91,7 @@ struct Slow {
 
 impl<S: Wire> Life<S> {
     /// The life of this connection, over this stream; what permits it is given back when it ends.
-    pub(crate) fn new(connection: Connection, stream: S, permit: Option<OwnedSemaphorePermit>) -> Life<S> {
+    pub(crate) fn new(connection: Connection, stream: S, permit: Option<Permit>) -> Life<S> {
         let reading = Reading::Hello(connection.no_hello());
         Life {
             connection,

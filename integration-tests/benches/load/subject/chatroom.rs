@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{ClientFrame, Notification, Request, ServerFrame, Tag, UserName};
 use integration_tests::guest::{group, hello, private, public};
-use integration_tests::program::ServerProgram;
+use integration_tests::program::{BUSY, ServerProgram};
 
 use super::{Ask, Heard, Subject, number_of, text};
 
@@ -26,7 +26,7 @@ impl Chatroom {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Chatroom {
-        let program = ServerProgram::start_with(arguments);
+        let program = ServerProgram::start_with(&[&BUSY, arguments].concat());
         let (address, process) = (program.address(), program.id());
         Chatroom { program: Some(program), address, process }
     }

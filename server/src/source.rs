@@ -1,0 +1,59 @@
+//! Where a connection comes from, as far as limits go.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::chat::effect::Address;
+
+/// One address of IPv4, or 64 bits of one of IPv6: that is what one home gets, and whoever has it can choose the other 64
+/// at will. It takes 8 bytes, because every connection has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Source(u64);
+
+impl Source {
+    /// The machine that the server runs on, as its programs come unless they choose. Behind it may be everybody: a program that
+    /// passes connections on, a bench. So it has no limits of its own. `127.0.0.2` is an address like any other.
+    pub(crate) const THIS_MACHINE: Source = Source(Ipv4Addr::LOCALHOST.to_bits() as u64);
+
+    /// Where this address belongs.
+    pub(crate) fn of(address: IpAddr) -> Source {
+        match address.to_canonical() {
+            // No network of IPv6 begins with 32 zeros.
+            IpAddr::V4(address) => Source(address.to_bits().into()),
+            IpAddr::V6(address) if address.is_loopback() => Source::THIS_MACHINE,
+            IpAddr::V6(address) => Source((address.to_bits() >> 64) as u64),
+        }
+    }
+
+    /// Where the peer of a connection is. What is no address of the internet is on this machine.
+    pub(crate) fn of_peer(address: &Address) -> Source {
+        let peer = address.0.parse::<SocketAddr>();
+        peer.map_or(Source::THIS_MACHINE, |peer| Source::of(peer.ip()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(address: &str) -> Source {
+        Source::of(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_home_is_one_source_however_it_writes_its_address() {
+        assert_eq!(source("192.0.2.1"), source("::ffff:192.0.2.1"));
+        assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+        assert_eq!(Source::of_peer(&Address("[2001:db8::1]:9".into())), source("2001:db8::2"));
+    }
+
+    #[test]
+    fn this_machine_is_what_its_programs_come_from_and_not_all_of_its_addresses() {
+        for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(source(own), Source::THIS_MACHINE);
+        }
+        assert_ne!(source("127.0.0.2"), Source::THIS_MACHINE);
+        assert_eq!(Source::of_peer(&Address("somewhere".into())), Source::THIS_MACHINE);
+    }
+}
