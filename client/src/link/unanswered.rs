@@ -243,11 +243,11 @@ mod tests {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         unanswered.hold_back(Tag(2), second, start).unwrap();
         unanswered.hold_back(Tag(3), 5 * second, start).unwrap();
-        assert_eq!(send(&mut unanswered, start + 9 * second), [], "another is still to be refused");
+        assert_eq!(send(&mut unanswered, start + 9 * second), [0; 0], "another is still to be refused");
         unanswered.hold_back(Tag(4), 5 * second, start).unwrap();
         assert!(unanswered.hold_back(Tag(5), second, start).is_none());
         assert_eq!(unanswered.sends_at(), Some(start + second), "the first one's wait counts");
-        assert_eq!(send(&mut unanswered, start), []);
+        assert_eq!(send(&mut unanswered, start), [0; 0]);
         assert_eq!(send(&mut unanswered, start + second), [2], "one at a time");
         assert_eq!(unanswered.sends_at(), None);
         unanswered.take(Tag(2)).unwrap();

@@ -285,3 +285,90 @@ async fn a_device_hears_what_the_others_said_while_it_was_away() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_name_that_looks_like_that_of_somebody_here_is_refused() {
+    check(
+        "
+        Jim comes
+        # With a letter of Cyrillic.
+        Jіm knocks
+        Jіm< refused: looks like Jim
+        Jіm is hung up on
+        Tim comes
+        Jim< Tim arrived in General
+        Jim> exit
+        Tim< Jim departed
+        Jim< goodbye
+        Jim is hung up on
+        Jіm comes
+        Tim< Jіm arrived in General
+        Jim knocks
+        Jim< refused: looks like Jіm
+        Jim is hung up on
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_a_registered_one_is_refused_though_nobody_is_here() {
+    check(
+        "
+        Jim comes
+        Jim> register secret
+        Jim< registered
+        Jim> exit
+        Jim< goodbye
+        Jim is hung up on
+        Jіm knocks
+        Jіm< refused: looks like Jim
+        Jіm is hung up on
+        Jim returns
+        Jim> unregister secret
+        Jim< unregistered
+        Jim is hung up on
+        Jіm comes
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn persian_names_work_with_either_yeh_and_a_joiner_and_are_no_disguise() {
+    check(
+        "
+        علی comes
+        علي knocks
+        علي< refused: looks like علی
+        علي is hung up on
+        می‌نا comes
+        علی< می‌نا arrived in General
+        ",
+    )
+    .await;
+    check(
+        "
+        علي comes
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_that_looks_like_another_one_is_refused() {
+    check(
+        "
+        jim comes
+        jim> create tea
+        jim< created tea
+        jim> create teа
+        jim< refused: looks like tea
+        jim> create Gеneral
+        jim< refused: looks like General
+        jim> create tee
+        jim< created tee
+        ",
+    )
+    .await;
+}

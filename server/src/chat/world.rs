@@ -19,8 +19,11 @@ use super::session::{Presence, Session, Stake, Verb, Worth};
 
 mod account;
 mod image;
+mod looks;
 mod stay;
 mod talk;
+
+use looks::Looks;
 
 /// Everybody and every group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,9 @@ pub struct World {
     /// By creation.
     groups: BTreeMap<GroupId, Group>,
     group_names: HashMap<NameKey, GroupId>,
+    /// Those who are here or registered.
+    looks: Looks<SessionId>,
+    group_looks: Looks<GroupId>,
     /// The sessions without a connection, the longest first.
     detached: BTreeSet<(UnixMillis, SessionId)>,
     /// How many of these there may be: the limit, or as many as a restart has left behind.
@@ -97,7 +103,7 @@ impl World {
     /// A world with nobody in it and the group General.
     pub fn new(limits: Limits) -> World {
         let general = GroupName::general();
-        World {
+        let mut world = World {
             limits,
             head: Seq::ZERO,
             sessions: BTreeMap::new(),
@@ -109,8 +115,12 @@ impl World {
             held_max: limits.held_max as usize,
             away: HashMap::new(),
             fading: BTreeSet::new(),
+            looks: Looks::new(),
+            group_looks: Looks::new(),
             accounts: 0,
-        }
+        };
+        world.show_group(GroupId::GENERAL);
+        world
     }
 
     /// Lets an entry take effect, or not, as everything before it demands.

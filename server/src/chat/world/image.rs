@@ -56,6 +56,8 @@ impl<'de> Deserialize<'de> for World {
                 world.names.insert(session.name.key(), id);
             }
         }
+        let groups: Vec<_> = world.groups.keys().copied().collect();
+        groups.into_iter().for_each(|group| world.show_group(group));
         world.accounts = world.sessions.values().filter(|session| session.account.is_some()).count();
         let devices: Vec<_> = world.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
         for (id, presence) in devices {
@@ -74,10 +76,14 @@ impl World {
         else {
             return;
         };
+        if has_account {
+            self.be_looked_at(id);
+        }
         if !matches!(presence, Presence::Away { .. })
             && let Some(person_session) = self.sessions.get(&person)
         {
             self.here.insert(person_session.arrived, person);
+            self.be_looked_at(person);
         }
         match presence {
             Presence::Attached(_) => self.be_heard(id),

@@ -31,6 +31,7 @@ impl World {
             }
             // The name is free. Whoever had it last comes back by the token, not by the name.
             _ => {
+                self.looks_like_nobody(name)?;
                 let known = presented.and_then(|token| self.away.get(&token)).copied();
                 let same_name = |id: &SessionId| {
                     self.sessions.get(id).is_some_and(|session| session.name.key() == name.key())
@@ -109,8 +110,10 @@ impl World {
         session.arrived = seq;
         self.names.insert(session.name.key(), person);
         self.here.insert(seq, person);
+        let user = session.name.clone();
+        self.be_looked_at(person);
         let general = self.groups.get(&GroupId::GENERAL)?;
-        let arrived = Notification::Arrived { seq, user: session.name.clone(), group: general.name.clone() };
+        let arrived = Notification::Arrived { seq, user, group: general.name.clone() };
         let audience =
             Audience::Group { group: GroupId::GENERAL, except: id, passage: Passage::In, and: Vec::new() };
         Some((audience, arrived))
@@ -252,7 +255,12 @@ impl World {
             return None;
         }
         let session = self.sessions.get(&person)?;
+        let is_registered = session.account.is_some();
         self.here.remove(&session.arrived)?;
+        if !is_registered {
+            self.be_overlooked(person);
+        }
+        let session = self.sessions.get(&person)?;
         Some((self.neighbours(last), Notification::Departed { seq, user: session.name.clone() }))
     }
 
@@ -277,6 +285,7 @@ impl World {
 
     /// Forgets a device that is away, and with the last its owner, for good.
     pub(super) fn forget(&mut self, id: SessionId) {
+        self.be_overlooked(id);
         let Some(session) = self.sessions.remove(&id) else { return };
         self.away.remove(&session.token);
         if let Presence::Away { by, worth } = session.presence {

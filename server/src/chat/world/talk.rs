@@ -22,6 +22,7 @@ impl World {
         if let Ok((_, group)) = self.group(name) {
             return Err(Refusal::GroupExists { group: group.name.clone() });
         }
+        self.looks_like_no_group(name)?;
         let limit = self.limits.groups_max;
         if self.groups.len() >= limit as usize { Err(Refusal::TooManyGroups { limit }) } else { Ok(()) }
     }
@@ -41,6 +42,7 @@ impl World {
         let answer = group.answer(Verb::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
+        self.show_group(GroupId(seq));
         self.note(by, tag, Verb::Create, GroupId(seq), Some(seq));
         Ok(Verdict::answer(answer, None))
     }

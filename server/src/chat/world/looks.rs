@@ -1,0 +1,95 @@
+//! Which names look like which: so that nobody comes under a name that can be mistaken for that of somebody who is here or
+//! has registered it, and no group is made that can be mistaken for another one.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
+
+use chatroom_proto::{GroupName, Refusal, Seq, Skeleton, UserName};
+
+use super::super::effect::{GroupId, SessionId};
+use super::World;
+
+/// Whose names have which skeletons. In it are these as numbers, which take little and are enough to find the few that are
+/// worth a closer look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Looks<T>(BTreeSet<(u64, T)>);
+
+impl<T: Ord + Copy> Looks<T> {
+    pub(super) fn new() -> Looks<T> {
+        Looks(BTreeSet::new())
+    }
+
+    fn add(&mut self, skeletons: impl Iterator<Item = Skeleton>, whose: T) {
+        self.0.extend(skeletons.map(|skeleton| (number(&skeleton), whose)));
+    }
+
+    fn remove(&mut self, skeletons: impl Iterator<Item = Skeleton>, whose: T) {
+        for skeleton in skeletons {
+            self.0.remove(&(number(&skeleton), whose));
+        }
+    }
+
+    /// Whose name may look so; between these bounds are all that there are.
+    fn with(
+        &self,
+        skeletons: impl Iterator<Item = Skeleton>,
+        all: RangeInclusive<T>,
+    ) -> impl Iterator<Item = T> {
+        let (first, last) = all.into_inner();
+        skeletons.flat_map(move |skeleton| {
+            let number = number(&skeleton);
+            self.0.range((number, first)..=(number, last)).map(|(_, whose)| *whose)
+        })
+    }
+}
+
+/// Two skeletons that have one number by chance cost a look at the names.
+fn number(skeleton: &Skeleton) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    skeleton.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl World {
+    /// Nobody who is here, or is registered, can be mistaken for this.
+    pub(super) fn looks_like_nobody(&self, name: &UserName) -> Result<(), Refusal> {
+        let all = SessionId(Seq::ZERO)..=SessionId(Seq(u64::MAX));
+        let people = self.looks.with(name.skeletons(), all).filter_map(|id| self.sessions.get(&id));
+        match people.map(|person| &person.name).find(|other| other.looks_like(name)) {
+            Some(other) => Err(Refusal::NameLooksLike { name: other.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// No group can be mistaken for this.
+    pub(super) fn looks_like_no_group(&self, name: &GroupName) -> Result<(), Refusal> {
+        let all = GroupId::GENERAL..=GroupId(Seq(u64::MAX));
+        let groups = self.group_looks.with(name.skeletons(), all).filter_map(|id| self.groups.get(&id));
+        match groups.map(|group| &group.name).find(|other| other.looks_like(name)) {
+            Some(other) => Err(Refusal::GroupLooksLike { group: other.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Somebody is here or registered.
+    pub(super) fn be_looked_at(&mut self, person: SessionId) {
+        if let Some(session) = self.sessions.get(&person) {
+            self.looks.add(session.name.skeletons(), person);
+        }
+    }
+
+    /// Somebody is neither any more.
+    pub(super) fn be_overlooked(&mut self, person: SessionId) {
+        if let Some(session) = self.sessions.get(&person) {
+            self.looks.remove(session.name.skeletons(), person);
+        }
+    }
+
+    /// There is a group.
+    pub(super) fn show_group(&mut self, group: GroupId) {
+        if let Some(shown) = self.groups.get(&group) {
+            self.group_looks.add(shown.name.skeletons(), group);
+        }
+    }
+}
