@@ -20,8 +20,10 @@ mod fanout;
 mod groups;
 mod hall;
 mod idle;
+mod line;
 mod private;
 mod process;
+mod secure;
 mod storm;
 mod subject;
 mod table;
@@ -33,13 +35,14 @@ use crate::subject::{Kind, Redis};
 /// A section's name, and what runs it.
 type Section = (&'static str, fn(&Plan));
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     ("fanout", fanout::run),
     ("private", private::run),
     ("durable", durable::run),
     ("idle", idle::run),
     ("storm", storm::run),
     ("groups", groups::run),
+    ("tls", secure::run),
 ];
 
 /// What servers keep back of the limit on file descriptors, and a bit for ourselves.
