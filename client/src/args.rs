@@ -27,7 +27,7 @@ any other, the key is kept when it is met first, and shown, and a server with an
 
 Exit codes:
   0  fine                              3  cannot connect, the connection is lost for good, or the server is not trusted
-  1  a command was refused (pipe)      4  the name was refused
+  1  a command was refused (pipe)      4  the name or its password was refused
   2  wrong usage                       5  the server speaks another protocol or version
   128 + n when signal n ended it";
 
@@ -67,6 +67,13 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "state")]
     pub(crate) no_state: bool,
 
+    /// A file whose first line is the password of NAME, for when it is registered
+    #[arg(long, value_name = "FILE", conflicts_with = "password_command")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// A command whose first line of output is the password of NAME
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) password_command: Option<String>,
     /// Speak TLS, also to this machine [default: to every host but this machine]
     #[arg(long, conflicts_with = "plaintext")]
     pub(crate) tls: bool,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chatroom_client::client::new_post_id;
 use chatroom_client::{AskError, Client, Ended, Event, Events, Receipt};
-use chatroom_proto::{Keeps, Refusal, Request, Seq, Tag, UnixMillis, UserName};
+use chatroom_proto::{Keeps, Password, Refusal, Request, Seq, Tag, UnixMillis, UserName};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
@@ -102,6 +102,8 @@ pub(crate) struct Parts {
     /// Messages of an earlier run that are sent again.
     pub(crate) sent_again: usize,
     pub(crate) name: UserName,
+    /// What a pipe registers its name with.
+    pub(crate) password: Option<Password>,
 }
 
 /// One person's chat.
@@ -264,6 +266,9 @@ impl Chat {
         let view = self.parts.view;
         let line = match typed {
             Typed::Line(line) => line,
+            Typed::Request(request) => return self.ask_in_private(screen, *request).await,
+            // Nobody asked for one.
+            Typed::Secret(_) => return Ok(()),
             Typed::Unreadable(why) => {
                 self.has_trouble = true;
                 return screen.note(view.unreadable(why)).await;
@@ -279,6 +284,15 @@ impl Chat {
             Ok(Some(Command::Exit)) => {
                 self.leave().await;
                 Ok(())
+            }
+            // At an editor, these have come as requests.
+            Ok(Some(Command::Register)) if self.parts.password.is_some() => {
+                let Some(password) = self.parts.password.clone() else { return Ok(()) };
+                self.ask_in_private(screen, Request::Register { password }).await
+            }
+            Ok(Some(command)) if command.needs_password() => {
+                self.has_trouble = true;
+                screen.note(view.no_way_to_ask()).await
             }
             Ok(Some(command)) => {
                 self.ask(command).await;
@@ -303,6 +317,20 @@ impl Chat {
 
     async fn ask(&mut self, command: Command) {
         let Some(request) = command.into_request(new_post_id()) else { return };
+        self.submit(request).await;
+    }
+
+    /// Asks for something with a password in it, where nobody can read along.
+    async fn ask_in_private(&mut self, screen: &Screen, request: Request) -> Result<(), OutputGone> {
+        if !self.parts.client.is_private() {
+            self.has_trouble = true;
+            return screen.note(self.parts.view.refusal(&request, &Refusal::PasswordInTheOpen, None)).await;
+        }
+        self.submit(request).await;
+        Ok(())
+    }
+
+    async fn submit(&mut self, request: Request) {
         let what = match request {
             Request::Groups { .. } => Some(Wish::Groups),
             Request::Users { .. } => Some(Wish::Users),

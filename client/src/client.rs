@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chatroom_proto::{
-    Body, CloseReason, Conversation, GroupName, Membership, Page, PostId, Refusal, Request, Response, Said,
-    Seq, Tag, UnixMillis, UserName, Welcome, Words,
+    Body, CloseReason, Conversation, GroupName, Membership, Page, Password, PostId, Refusal, Request,
+    Response, Said, Seq, Tag, UnixMillis, UserName, Welcome, Words,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -41,6 +41,8 @@ pub struct Options {
     /// A file that can't be used ([`Client::kept`]), because another client uses it for example, stops nobody from
     /// connecting. It survives a killed client, and not a machine that loses its power.
     pub keep: Option<PathBuf>,
+    /// The name's password, should it need one: when the server does not know this client, or not any more.
+    pub password: Option<Password>,
     /// Whether to speak TLS.
     pub tls: Tls,
     /// The servers that are known: by these this one is recognized, when it speaks TLS.
@@ -57,6 +59,7 @@ impl Options {
             name,
             reconnect: Reconnect::Forever,
             keep: None,
+            password: None,
             tls: Tls::Auto,
             known_hosts: KnownHosts::in_memory(),
         }
@@ -183,13 +186,13 @@ impl Client {
     /// [`ConnectError`]: this first attempt is not repeated.
     pub async fn connect_and_greet(options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
         let dial = Net::new(options.host, options.port, options.tls, options.known_hosts);
-        Client::over(dial, options.name, options.reconnect, options.keep).await
+        Client::over(dial, (options.name, options.password), options.reconnect, options.keep).await
     }
 
     /// Connects by any means that gives streams of bytes.
     pub(crate) async fn over<D: Dial>(
         dial: D,
-        name: UserName,
+        (name, password): (UserName, Option<Password>),
         reconnect: Reconnect,
         keep: Option<PathBuf>,
     ) -> Result<(Client, Events, Welcome), ConnectError> {
@@ -200,7 +203,7 @@ impl Client {
         let (happens, events) = mpsc::channel(EVENTS_MAX);
         let ends =
             Ends { shared: Arc::clone(&shared), asks: asked, events: happens, journal: keeper.share() };
-        let (link, connection) = Link::open(dial, name, reconnect, ends, image).await?;
+        let (link, connection) = Link::open(dial, (name, password), reconnect, ends, image).await?;
         let (welcome, is_private) = (connection.welcome.clone(), connection.is_private);
         tokio::spawn(link.run(connection));
         let events = Events::new(events, Arc::clone(&shared), Arc::clone(&keeper));

@@ -24,12 +24,21 @@ pub(crate) enum Command {
     History(Conversation, u16),
     /// In one group, or everywhere.
     Search(Words, Option<GroupName>),
+    /// Make one's name one's own. This and the next two need passwords, which are never on the line.
+    Register,
+    ChangePassword,
+    Unregister,
     Exit,
     /// Of one command, or of all.
     Help(Option<&'static Row>),
 }
 
 impl Command {
+    /// Whether passwords have to be asked for.
+    pub(crate) fn needs_password(&self) -> bool {
+        matches!(self, Command::Register | Command::ChangePassword | Command::Unregister)
+    }
+
     /// What to ask the server; nothing when it is none of its business. `id` becomes a post's identity.
     pub(crate) fn into_request(self, id: PostId) -> Option<Request> {
         Some(match self {
@@ -45,7 +54,9 @@ impl Command {
                 Request::Search { words, within, before: Seq::ZERO, count: HISTORY_COUNT }
             }
             Command::Exit => Request::Exit,
-            Command::Help(_) => return None,
+            Command::Register | Command::ChangePassword | Command::Unregister | Command::Help(_) => {
+                return None;
+            }
         })
     }
 }
@@ -216,6 +227,33 @@ pub(crate) const TABLE: &[Row] = &[
                group chat at the end, only there. To find the word 'in' itself, put it first.",
         completes: Completes::Nothing,
         parse: search,
+    },
+    Row {
+        name: "register",
+        arguments: "",
+        brief: "make your name your own, with a password",
+        help: "Makes your name your own: nobody else can come under it, and you can, from\n\
+               several places at once. You are asked for a password, which is not shown.",
+        completes: Completes::Nothing,
+        parse: |row, rest| nothing(row, rest).map(|()| Command::Register),
+    },
+    Row {
+        name: "passwd",
+        arguments: "",
+        brief: "change your password",
+        help: "Changes the password of your name. Your other devices are hung up on, and need\n\
+               the new one.",
+        completes: Completes::Nothing,
+        parse: |row, rest| nothing(row, rest).map(|()| Command::ChangePassword),
+    },
+    Row {
+        name: "unregister",
+        arguments: "",
+        brief: "give your registered name up, and leave",
+        help: "Gives your name up, with everything that is yours: you leave, your devices and\n\
+               memberships are forgotten, and the name is free. What you said stays.",
+        completes: Completes::Nothing,
+        parse: |row, rest| nothing(row, rest).map(|()| Command::Unregister),
     },
     Row {
         name: "help",

@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(directory.complete(Completes::OtherUsers, ""), ["George", "Michael", "gina"]);
         assert_eq!(directory.complete(Completes::OtherUsers, "G"), ["George", "gina"]);
         assert_eq!(directory.complete(Completes::OtherUsers, "ji"), [] as [&str; 0]);
-        assert_eq!(directory.complete(Completes::Commands, "p"), ["public", "private"]);
+        assert_eq!(directory.complete(Completes::Commands, "p"), ["public", "private", "passwd"]);
         assert!(directory.complete(Completes::Nothing, "").is_empty());
         assert_eq!(directory.complete(Completes::Conversations, "@G"), ["@George", "@gina"]);
         assert_eq!(directory.complete(Completes::Conversations, "g"), ["General"]);

@@ -112,6 +112,9 @@ pub enum Ended {
     /// The same session goes on over another connection.
     #[error("the session goes on elsewhere")]
     Replaced,
+    /// The account's password was changed, or the account given up, on another device: this one is not known any more.
+    #[error("the password was changed")]
+    PasswordChanged,
     /// The server says that this client broke the protocol. That is a bug, and trying again would repeat it.
     #[error("the server says that this client broke the protocol: {0:?}")]
     Misbehaved(Misbehaviour),

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read};
 use std::thread;
 
+use chatroom_proto::{Password, Request};
 use tokio::sync::mpsc;
 
 /// The longest line, in bytes: the longest command is under 9 KiB.
@@ -15,6 +16,10 @@ pub(crate) const LINES_AHEAD_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Typed {
     Line(String),
+    /// A password that was asked for; nothing when it was not given.
+    Secret(Option<Password>),
+    /// A command that passwords were asked for.
+    Request(Box<Request>),
     /// There was a line, and it can't be used.
     Unreadable(&'static str),
     /// There are no more lines.

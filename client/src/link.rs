@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Keeps, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName,
-    VersionRange, Welcome,
+    CloseReason, Conversation, Hello, Keeps, Password, Proof, Refusal, Request, Response, Seq, Tag, Token,
+    UserName, VersionRange, Welcome,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
@@ -109,6 +109,7 @@ pub(crate) struct Ends {
 pub(crate) struct Link<D> {
     dial: D,
     name: UserName,
+    password: Option<Password>,
     reconnect: Reconnect,
     shared: Arc<Shared>,
     asks: mpsc::Receiver<Ask>,
@@ -135,7 +136,7 @@ impl<D: Dial> Link<D> {
     /// Makes the first connection.
     pub(crate) async fn open(
         dial: D,
-        name: UserName,
+        (name, password): (UserName, Option<Password>),
         reconnect: Reconnect,
         ends: Ends,
         image: Image,
@@ -146,10 +147,11 @@ impl<D: Dial> Link<D> {
             None => (Proof::Open, Seq::ZERO),
         };
         let hello = Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof, seen };
-        let connection = handshake::connect(&dial, shared.next_tag(), hello).await?;
+        let connection = come_in(&dial, &shared, hello, password.as_ref()).await?;
         let mut link = Link {
             dial,
             name,
+            password,
             reconnect,
             shared,
             asks,
@@ -276,7 +278,7 @@ impl<D: Dial> Link<D> {
             if self.events.is_closed() && self.asks.is_closed() {
                 return Err(Ended::Left);
             }
-            match handshake::connect(&self.dial, self.shared.next_tag(), self.hello_again()).await {
+            match come_in(&self.dial, &self.shared, self.hello_again(), self.password.as_ref()).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => {
                     tracing::debug!(%error, "not back yet");
@@ -332,9 +334,27 @@ impl<D: Dial> Link<D> {
     }
 }
 
+/// Comes in, with the password if nothing else helps.
+async fn come_in<D: Dial>(
+    dial: &D,
+    shared: &Shared,
+    hello: Hello,
+    password: Option<&Password>,
+) -> Result<Connection<D::Stream>, ConnectError> {
+    let first = handshake::connect(dial, shared.next_tag(), hello.clone()).await;
+    match (first, password) {
+        (Err(ConnectError::Refused(Refusal::PasswordNeeded { .. })), Some(password)) => {
+            let proof = Proof::Password(password.clone());
+            handshake::connect(dial, shared.next_tag(), Hello { proof, ..hello }).await
+        }
+        (first, _) => first,
+    }
+}
+
 /// What time may heal is worth another try.
 fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
     match error {
+        ConnectError::Refused(Refusal::TooManyTries { .. }) => Ok(()),
         ConnectError::Refused(refusal) => Err(Ended::Refused(refusal)),
         ConnectError::Closed(CloseReason::Misbehaved(how)) => Err(Ended::Misbehaved(how)),
         ConnectError::Garbled(what) => Err(Ended::Garbled(what)),

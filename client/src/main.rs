@@ -30,6 +30,7 @@ mod lines;
 mod program;
 mod prompt;
 mod screen;
+mod secret;
 mod signals;
 mod terminal;
 mod view;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chatroom_client::{Client, ConnectError, Ended, Events, KeepError, KnownHosts, Options, Reconnect, Tls};
-use chatroom_proto::{CloseReason, GroupName, Keeps, Membership, Refusal, Seq, UserName, Welcome};
+use chatroom_proto::{CloseReason, GroupName, Keeps, Membership, Password, Refusal, Seq, UserName, Welcome};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, timeout};
 use tracing_subscriber::EnvFilter;
@@ -24,6 +24,7 @@ use crate::home;
 use crate::lines::{self, Typed};
 use crate::prompt::{NAME_QUESTION, Prompt, Typist};
 use crate::screen::{AboveTheLine, Output, Screen};
+use crate::secret::{self, Given};
 use crate::signals::Signals;
 use crate::terminal;
 use crate::view::{Layout, Paint, Target, View};
@@ -104,6 +105,8 @@ struct Entered {
     events: Events,
     welcome: Welcome,
     typed: mpsc::Receiver<Typed>,
+    /// What a pipe registers its name with.
+    password: Option<Password>,
 }
 
 /// What the program plays on: where it shows, and what the line editor shares with it.
@@ -136,6 +139,7 @@ impl Stage {
             gate: Arc::clone(&gate),
             paint: view.paint,
             knows_commands: false,
+            is_secret: Arc::default(),
         };
         let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
@@ -213,7 +217,8 @@ impl Stage {
         let reconnect = if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
         let known_hosts = known_hosts(&args);
         let is_asked = args.name.is_none();
-        let mut given = args.name.clone();
+        let given_password = self.given_password(&args).await?;
+        let (mut given, mut password) = (args.name.clone(), given_password.clone());
         loop {
             let text = match given.take() {
                 Some(text) => text,
@@ -225,6 +230,7 @@ impl Stage {
                     let (host, keep) = (args.host.clone(), state_file(&args, &name));
                     let options = Options {
                         reconnect,
+                        password: password.take(),
                         keep: keep.clone(),
                         tls: tls(&args),
                         known_hosts: known_hosts.clone(),
@@ -235,9 +241,25 @@ impl Stage {
                     match connected {
                         Ok((client, events, welcome)) => {
                             let warning = self.state_warning(&client, keep);
-                            return self.welcome(client, events, welcome, input, warning).await;
+                            let entered = self.welcome(client, events, welcome, input, warning).await?;
+                            return Ok(Entered { password: given_password, ..entered });
                         }
                         Err(ConnectError::Refused(refusal @ Refusal::NameTaken { .. })) => {
+                            self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
+                        }
+                        // The name is asked for its password, as long as somebody is there to know it.
+                        Err(ConnectError::Refused(
+                            refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
+                        )) if matches!(input, Input::Editor(_)) => {
+                            if matches!(refusal, Refusal::WrongPassword { .. }) {
+                                let words = self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None);
+                                self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
+                            }
+                            password = self.ask_password(&mut input).await;
+                            if password.is_some() {
+                                given = Some(text);
+                                continue;
+                            }
                             self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
                         }
                         Err(error) => {
@@ -285,6 +307,30 @@ impl Stage {
         }
     }
 
+    /// The password that the command line says where to find.
+    async fn given_password(&self, args: &Args) -> Result<Option<Password>, Ending> {
+        match secret::given(args.password_file.as_deref(), args.password_command.as_deref()) {
+            Ok(Given { password, warning }) => {
+                if let Some(file) = warning {
+                    let words = self.view.open_password_file(&file);
+                    self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
+                }
+                Ok(password)
+            }
+            Err((from, why)) => Err(Ending::saying(USAGE, self.view.no_password(&from, &why))),
+        }
+    }
+
+    /// Nothing when it is not given.
+    async fn ask_password(&self, input: &mut Input) -> Option<Password> {
+        let Input::Editor(typist) = input else { return None };
+        typist.ask_password();
+        match typist.typed.recv().await {
+            Some(Typed::Secret(password)) => password,
+            _ => None,
+        }
+    }
+
     async fn ask_name(&self, input: &mut Input) -> Result<String, Ending> {
         let typed = match input {
             Input::Editor(typist) => {
@@ -301,8 +347,12 @@ impl Stage {
         match typed {
             Some(Typed::Line(name)) => Ok(name),
             Some(Typed::Unreadable(why)) => Err(Ending::saying(NAME_REFUSED, self.view.unreadable(why))),
-            Some(Typed::End) | None if self.is_typed => Err(Ending::quiet(0)),
-            Some(Typed::End) | None => Err(Ending::saying(USAGE, self.view.no_name())),
+            Some(Typed::End | Typed::Secret(_) | Typed::Request(_)) | None if self.is_typed => {
+                Err(Ending::quiet(0))
+            }
+            Some(Typed::End | Typed::Secret(_) | Typed::Request(_)) | None => {
+                Err(Ending::saying(USAGE, self.view.no_name()))
+            }
         }
     }
 
@@ -332,7 +382,7 @@ impl Stage {
         for note in warning.into_iter().chain(again) {
             let _ = self.screen.note(note).await;
         }
-        Ok(Entered { client, events, welcome, typed })
+        Ok(Entered { client, events, welcome, typed, password: None })
     }
 
     /// What has to be said about the file for what must not be forgotten.
@@ -345,7 +395,7 @@ impl Stage {
     }
 
     fn begin(&mut self, entered: Entered) -> Chat {
-        let Entered { client, events, welcome, typed } = entered;
+        let Entered { client, events, welcome, typed, password } = entered;
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
         let groups: Vec<GroupName> = groups.collect();
         let (_, no_wishes) = mpsc::channel(WISHES_MAX);
@@ -357,6 +407,7 @@ impl Stage {
             last_here,
             sent_again: kept.sent_again,
             name: welcome.name.clone(),
+            password,
             client,
             events,
             typed,
@@ -373,6 +424,7 @@ impl Stage {
         let code = match ended {
             Ended::Left => code_of_exit,
             Ended::GaveUp(_) | Ended::Replaced | Ended::Untrusted(_) => NO_CONNECTION,
+            Ended::PasswordChanged => NAME_REFUSED,
             Ended::Refused(refusal) => refused_code(refusal),
             Ended::Misbehaved(_) | Ended::Garbled(_) => OTHER_PROTOCOL,
         };

@@ -6,9 +6,11 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use chatroom_proto::{Password, Request};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{
@@ -40,8 +42,15 @@ const LINES_WAITING_MAX: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Want {
     Name,
+    Password,
     Commands,
 }
+
+/// The question for a password that is known.
+const PASSWORD_QUESTION: &str = "Password: ";
+const OLD_PASSWORD_QUESTION: &str = "Password until now: ";
+const NEW_PASSWORD_QUESTION: &str = "New password: ";
+const AGAIN_QUESTION: &str = "The same again: ";
 
 /// The editor before its thread has started.
 pub(crate) struct Prompt {
@@ -51,6 +60,7 @@ pub(crate) struct Prompt {
     left: Arc<Notify>,
     view: View,
     history: Option<PathBuf>,
+    is_secret: Arc<AtomicBool>,
 }
 
 /// The other end of the thread.
@@ -72,10 +82,10 @@ impl Prompt {
             // when NO_COLOR is set, and the gate would not know when a print is on the screen.
             .color_mode(ColorMode::Forced)
             .build();
-        let gate = Arc::clone(&assistant.gate);
+        let (gate, is_secret) = (Arc::clone(&assistant.gate), Arc::clone(&assistant.is_secret));
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(assistant));
-        Ok(Prompt { editor, gate, aside: None, left, view, history: None })
+        Ok(Prompt { editor, gate, aside: None, left, view, history: None, is_secret })
     }
 
     /// A printer above the line.
@@ -111,8 +121,11 @@ impl Prompt {
                 self.read_commands(lines);
                 return;
             }
-            let name = self.read(NAME_QUESTION).unwrap_or(Typed::End);
-            if lines.blocking_send(name).is_err() {
+            let typed = match want {
+                Want::Password => Typed::Secret(self.read_secret(PASSWORD_QUESTION)),
+                Want::Name | Want::Commands => self.read(NAME_QUESTION).unwrap_or(Typed::End),
+            };
+            if lines.blocking_send(typed).is_err() {
                 return;
             }
         }
@@ -124,7 +137,8 @@ impl Prompt {
             assistant.knows_commands = true;
         }
         if let Some(aside) = self.aside.clone() {
-            let clears = EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view }));
+            let is_secret = Arc::clone(&self.is_secret);
+            let clears = EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view, is_secret }));
             self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
         }
         // Not before: a name is not asked for with the commands of earlier days.
@@ -135,15 +149,19 @@ impl Prompt {
         }
         terminal::quieten(false);
         loop {
-            let Some(typed) = self.read("") else { continue };
-            let leaves = match &typed {
-                Typed::Line(line) => {
-                    self.remember(line);
-                    matches!(command::parse(line), Ok(Some(Command::Exit)))
+            let Some(mut typed) = self.read("") else { continue };
+            let mut leaves = typed == Typed::End;
+            if let Typed::Line(line) = &typed {
+                self.remember(line);
+                match command::parse(line) {
+                    Ok(Some(Command::Exit)) => leaves = true,
+                    Ok(Some(command)) if command.needs_password() => match self.with_passwords(&command) {
+                        Some(request) => typed = Typed::Request(Box::new(request)),
+                        None => continue,
+                    },
+                    _ => {}
                 }
-                Typed::Unreadable(_) => false,
-                Typed::End => true,
-            };
+            }
             if leaves {
                 // Nothing is edited any more: from here on Ctrl-C is a signal, as anywhere. And this thread is not needed
                 // for printing.
@@ -160,6 +178,42 @@ impl Prompt {
                 Err(TrySendError::Closed(_)) => return,
             }
         }
+    }
+
+    /// Asks for the passwords that a command needs; nothing when they are not given.
+    fn with_passwords(&mut self, command: &Command) -> Option<Request> {
+        Some(match command {
+            Command::Register => Request::Register { password: self.read_new()? },
+            Command::ChangePassword => {
+                let old = self.read_secret(OLD_PASSWORD_QUESTION)?;
+                Request::ChangePassword { old, new: self.read_new()? }
+            }
+            Command::Unregister => Request::Unregister { password: self.read_secret(PASSWORD_QUESTION)? },
+            _ => return None,
+        })
+    }
+
+    /// A new password, typed twice: nobody sees what they type.
+    fn read_new(&mut self) -> Option<Password> {
+        let new = self.read_secret(NEW_PASSWORD_QUESTION)?;
+        if self.read_secret(AGAIN_QUESTION)? == new {
+            return Some(new);
+        }
+        self.note(self.view.passwords_differ());
+        None
+    }
+
+    /// A password, which is not shown and goes into no history.
+    fn read_secret(&mut self, question: &str) -> Option<Password> {
+        self.is_secret.store(true, Ordering::Relaxed);
+        let read = self.read(question);
+        self.is_secret.store(false, Ordering::Relaxed);
+        let Some(Typed::Line(text)) = read else { return None };
+        let password = Password::try_from(text);
+        if let Err(error) = &password {
+            self.note(self.view.bad_password(error));
+        }
+        password.ok()
     }
 
     fn note(&self, text: String) {
@@ -201,6 +255,11 @@ impl Typist {
         let _ = self.wants.try_send(Want::Name);
     }
 
+    /// Asks for a password; it comes as a secret.
+    pub(crate) fn ask_password(&self) {
+        let _ = self.wants.try_send(Want::Password);
+    }
+
     /// From now on, lines are commands.
     pub(crate) fn read_commands(self) -> mpsc::Receiver<Typed> {
         let _ = self.wants.try_send(Want::Commands);
@@ -212,10 +271,15 @@ impl Typist {
 struct ClearLine {
     aside: Aside,
     view: View,
+    is_secret: Arc<AtomicBool>,
 }
 
 impl ConditionalEventHandler for ClearLine {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        if self.is_secret.load(Ordering::Relaxed) {
+            // Whoever does not want to give a password wants out of that.
+            return Some(Cmd::Interrupt);
+        }
         if context.line().is_empty() {
             self.aside.note(self.view.how_to_leave());
             return Some(Cmd::Noop);

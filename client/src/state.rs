@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    Conversation, GroupName, Keeps, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Request, Response,
-    Seq, Welcome,
+    Conversation, GroupName, Keeps, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request,
+    Response, Seq, UserName, Welcome,
 };
 
 /// The most groups that are followed: as many as a welcome can name.
@@ -23,6 +23,8 @@ pub const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 /// What one client knows of its place in the order.
 #[derive(Debug, Clone)]
 pub struct State {
+    /// Under which name: another device of the same person may speak under it, too.
+    name: Option<NameKey>,
     seen: Seq,
     /// What was said in private up to here is not missed.
     began: Seq,
@@ -61,6 +63,7 @@ impl State {
     /// The state of a client that was welcomed for the first time.
     pub fn new(welcome: &Welcome) -> State {
         let mut state = State::at(welcome.seq);
+        state.name = Some(welcome.name.key());
         for membership in welcome.groups.as_slice() {
             state.follow(membership);
         }
@@ -83,7 +86,14 @@ impl State {
     }
 
     fn at(seen: Seq) -> State {
-        State { seen, began: seen, is_behind: false, groups: BTreeMap::new(), private: HashMap::new() }
+        State {
+            name: None,
+            seen,
+            began: seen,
+            is_behind: false,
+            groups: BTreeMap::new(),
+            private: HashMap::new(),
+        }
     }
 
     /// The newest event that was seen.
@@ -103,6 +113,7 @@ impl State {
 
     /// A connection was remade.
     pub fn welcomed_back(&mut self, welcome: &Welcome) -> Back {
+        self.name = Some(welcome.name.key());
         let mut former = std::mem::take(&mut self.groups);
         let counts_anew = welcome.seq < self.seen;
         let goes_on = welcome.resumed && !counts_anew;
@@ -200,9 +211,10 @@ impl State {
                 let newest = self.groups.get(&group.key())?.newest?;
                 (post.prev > newest).then(|| Conversation::Group(group.clone()))
             }
-            Notification::PrivatePost { post, .. } => {
-                let newest = self.private.get(&post.from.key()).copied().unwrap_or_default().max(self.began);
-                (post.prev > newest).then(|| Conversation::User(post.from.clone()))
+            Notification::PrivatePost { post, to } => {
+                let peer = self.peer(post, to);
+                let newest = self.private.get(&peer.key()).copied().unwrap_or_default().max(self.began);
+                (post.prev > newest).then(|| Conversation::User(peer.clone()))
             }
             _ => None,
         }
@@ -212,23 +224,48 @@ impl State {
     pub fn notified(&mut self, notification: &Notification) -> Option<Conversation> {
         let gap = self.gap(notification);
         match notification {
-            Notification::Arrived { seq, .. }
-            | Notification::Departed { seq, .. }
-            | Notification::Joined { seq, .. }
-            | Notification::Left { seq, .. } => {
+            Notification::Arrived { seq, .. } | Notification::Departed { seq, .. } => self.see(*seq),
+            Notification::Joined { seq, user, group } => {
                 self.see(*seq);
+                if self.is_own(user) {
+                    self.follow_from_here(group, *seq);
+                }
+            }
+            Notification::Left { seq, user, group } => {
+                self.see(*seq);
+                if self.is_own(user) {
+                    self.groups.remove(&group.key());
+                }
             }
             Notification::GroupPost { post, group } => {
                 self.see(post.seq);
                 self.come_to(&group.key(), post.seq);
             }
-            Notification::PrivatePost { post, .. } => {
+            Notification::PrivatePost { post, to } => {
                 self.see(post.seq);
-                self.remember(post.from.key(), post.seq);
+                let peer = self.peer(post, to).key();
+                self.remember(peer, post.seq);
             }
             Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {}
         }
         gap
+    }
+
+    fn is_own(&self, name: &UserName) -> bool {
+        self.name.as_ref() == Some(&name.key())
+    }
+
+    /// With whom a private conversation is: another device of this person may have said something in it.
+    fn peer<'a>(&self, post: &'a Post, to: &'a UserName) -> &'a UserName {
+        if self.is_own(&post.from) { to } else { &post.from }
+    }
+
+    /// Another device has joined a group. What was said in it before is not known here, and not missed.
+    fn follow_from_here(&mut self, group: &GroupName, seq: Seq) {
+        let key = group.key();
+        if self.groups.len() < MEMBERSHIPS_MAX && !self.groups.contains_key(&key) {
+            self.groups.insert(key, Followed { group: group.clone(), newest: None, head: seq });
+        }
     }
 
     /// The answer to a request is in its place among what is heard, unless older posts are still to come.
@@ -274,7 +311,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use chatroom_proto::{Body, Page, Post, PostId, Token, UnixMillis, UserName};
+    use chatroom_proto::{Body, Page, PostId, Token, UnixMillis};
 
     use super::*;
 

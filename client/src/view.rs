@@ -125,6 +125,13 @@ impl View {
             Response::Kept { to, .. } => {
                 self.system(format!("{to} is away. Your message is kept, and shown when {to} is back."))
             }
+            Response::Registered { .. } => self.system(
+                "The name is yours now. From another place, it needs the password; from here you are recognized.",
+            ),
+            Response::PasswordChanged { .. } => {
+                self.system("The password is changed. Your other devices need the new one.")
+            }
+            Response::Unregistered { .. } => self.system("The name is given up. Goodbye."),
             Response::Groups { .. }
             | Response::Users { .. }
             | Response::Past { .. }
@@ -200,8 +207,31 @@ impl View {
                 )
             }
             Refusal::NotRegistered { name } => {
-                format!("The name '{name}' is not registered, so it has no password. Come without one.")
+                format!("The name '{name}' is not registered, so it has no password. To make it yours: register")
             }
+            Refusal::PasswordNeeded { name } => format!(
+                "The name '{name}' belongs to somebody who has registered it. If that is you, its password is needed \
+                 (--password-file FILE); otherwise choose another name."
+            ),
+            Refusal::WrongPassword { name } => {
+                format!("That is not the password of '{name}'. Try again, or choose another name.")
+            }
+            Refusal::PasswordInTheOpen => "A password is only taken where nobody can read along: over TLS, or on the \
+                 server's own machine. Come back with --tls. If somebody may have read it: change it."
+                .to_owned(),
+            Refusal::AlreadyRegistered { name } => {
+                format!("The name '{name}' is yours already. For another password: passwd")
+            }
+            Refusal::TooManyAccounts { limit } => {
+                format!("The server keeps {limit} registered names, and that is all it will.")
+            }
+            Refusal::TooManyDevices { limit } => format!(
+                "You are here with {limit} devices, and nobody can be with more. Leave with one of them first: exit"
+            ),
+            Refusal::TooManyTries { retry_after_ms } => format!(
+                "Too many passwords were tried. Try again in {} s.",
+                retry_after_ms.div_ceil(1_000)
+            ),
             Refusal::UnsupportedVersion { server } => {
                 let fix = if server.min() > VersionRange::SPOKEN.max() {
                     "Get a newer version of this program."

@@ -50,8 +50,7 @@ async fn measure(posts: u64) {
 
     let began = Instant::now();
     let Kept { archive, .. } = Archive::open(path, log.clone()).expect("an archive");
-    let nobody =
-        Replay { reader: SessionId(Seq(u64::MAX / 2)), after: Seq::ZERO, until: head, groups: vec![] };
+    let nobody = replay(SessionId(Seq(u64::MAX / 2)), Seq::ZERO, head, vec![]);
     archive.replay(nobody).await.expect("caught up");
     let rows = began.elapsed();
     row(&format!("rows catch up, {} a second", rate(posts, rows)), rows);
@@ -63,6 +62,11 @@ async fn measure(posts: u64) {
     after_a_kill(&log, path).await;
     read_back(&archive, head).await;
     restart(archive, &log, path).await;
+}
+
+/// What somebody with one device missed.
+fn replay(reader: SessionId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
+    Replay { reader, device: reader, has_others: false, after, until, groups }
 }
 
 async fn read_back(archive: &Archive, head: Seq) {
@@ -81,7 +85,7 @@ async fn read_back(archive: &Archive, head: Seq) {
         let after = Seq(chance.next_u64() % head.0);
         let groups = everyone.iter().map(|group| (*group, Seq::ZERO)).collect();
         let began = Instant::now();
-        archive.replay(Replay { reader: person(1), after, until: head, groups }).await.expect("read");
+        archive.replay(replay(person(1), after, head, groups)).await.expect("read");
         times.push(began.elapsed());
     }
     rows("a part of 200 missed posts of 50 groups", &mut times);

@@ -21,8 +21,8 @@
 //! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything left to hear.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Membership, Notification, Page, Post, PostId, Refusal, Request, Response,
-    Said, Seq, ServerFrame, Words,
+    CloseReason, Conversation, Membership, Notification, Page, Password, Post, PostId, Refusal, Request,
+    Response, Said, Seq, ServerFrame, Words,
 };
 
 use crate::guest::{body, group, post_id, user};
@@ -117,11 +117,18 @@ fn request(words: &str, context: &str) -> Request {
             let words = Words::parse(rest).expect(context);
             Request::Search { words, within: None, before: Seq::ZERO, count: 20 }
         }
+        "register" => Request::Register { password: password(first) },
+        "passwd" => Request::ChangePassword { old: password(first), new: password(text) },
+        "unregister" => Request::Unregister { password: password(first) },
         "exit" => Request::Exit,
         "ping" => Request::Ping,
         "hello" => Request::Hello(crate::guest::hello("again")),
         _ => panic!("no such request: {context}"),
     }
+}
+
+fn password(text: &str) -> Password {
+    Password::try_from(text.to_owned()).expect("the dialogue has a valid password")
 }
 
 fn id_of(text: &str) -> PostId {
@@ -157,6 +164,9 @@ fn show_response(response: &Response) -> String {
             let said = posts.as_slice().iter().map(show_said);
             format!("past: {}{}", list(said), more(*next))
         }
+        Response::Registered { .. } => "registered".to_owned(),
+        Response::PasswordChanged { .. } => "password changed".to_owned(),
+        Response::Unregistered { .. } => "unregistered".to_owned(),
         Response::Goodbye => "goodbye".to_owned(),
         Response::Pong => "pong".to_owned(),
     }
@@ -195,6 +205,13 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::TooManyMemberships { limit } => format!("in more than {limit} groups"),
         Refusal::NothingKept => "nothing is kept".to_owned(),
         Refusal::TookTooLong => "took too long".to_owned(),
+        Refusal::PasswordNeeded { name } => format!("{name} has a password"),
+        Refusal::WrongPassword { name } => format!("that is not {name}'s password"),
+        Refusal::PasswordInTheOpen => "a password in the open".to_owned(),
+        Refusal::AlreadyRegistered { name } => format!("{name} is registered"),
+        Refusal::TooManyAccounts { limit } => format!("more than {limit} accounts"),
+        Refusal::TooManyDevices { limit } => format!("more than {limit} devices"),
+        Refusal::TooManyTries { .. } => "too many tries".to_owned(),
     }
 }
 

@@ -21,6 +21,7 @@ pub mod guest;
 pub mod history;
 pub mod host;
 pub mod model;
+pub mod passwords;
 pub mod piped;
 pub mod process;
 pub mod program;

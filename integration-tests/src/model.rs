@@ -42,8 +42,8 @@ impl Model {
     /// What a client should hear again.
     pub fn replay(&self, replay: &Replay) -> Missed {
         let fits = |record: &&Record| {
-            let Record { thread, by, post, .. } = record;
-            let is_new = post.seq > replay.after && post.seq <= replay.until && *by != replay.reader;
+            let Record { thread, device, post, .. } = record;
+            let is_new = post.seq > replay.after && post.seq <= replay.until && *device != replay.device;
             is_new
                 && match thread {
                     Thread::Group(group) => {

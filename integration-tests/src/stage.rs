@@ -61,7 +61,7 @@ struct Memories(HashMap<String, Memory>);
 
 impl Memories {
     fn of(&self, name: &str) -> Option<&Memory> {
-        self.0.get(base(name))
+        self.0.get(device(name))
     }
 
     /// Somebody heard this.
@@ -71,10 +71,10 @@ impl Memories {
                 let memory = Memory { token: welcome.token.clone(), seen: welcome.seq };
                 // What was missed is yet to come.
                 let seen = self.of(name).filter(|_| welcome.resumed).map_or(memory.seen, |known| known.seen);
-                self.0.insert(base(name).to_owned(), Memory { seen, ..memory });
+                self.0.insert(device(name).to_owned(), Memory { seen, ..memory });
             }
             ServerFrame::Notification(notification) => {
-                if let (Some(memory), Some(seq)) = (self.0.get_mut(base(name)), seq_of(notification)) {
+                if let (Some(memory), Some(seq)) = (self.0.get_mut(device(name)), seq_of(notification)) {
                     memory.seen = seq;
                 }
             }
@@ -173,7 +173,12 @@ impl Stage for Real {
     }
 }
 
-/// The name that somebody goes by: «jim'» is another one who calls himself jim.
+/// The name that somebody goes by: «jim'» is another one who calls himself jim, and «jim*» another device.
 fn base(name: &str) -> &str {
-    name.trim_end_matches('\'')
+    name.trim_end_matches(['\'', '*'])
+}
+
+/// Whose memory somebody has: another device has its own.
+fn device(name: &str) -> &str {
+    if name.ends_with('*') { name } else { base(name) }
 }

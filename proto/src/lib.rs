@@ -26,7 +26,7 @@
 //! # Handshake
 //! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why it may have it,
 //! and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or refuses with
-//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or [`Refusal::NotRegistered`] and hangs up. It also hangs up
+//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another one of those below, and hangs up. It also hangs up
 //! when no `Hello` comes in time. From `Welcome` on, the client is in the group General and hears what happens there.
 //!
 //! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose connection is lost comes
@@ -37,6 +37,17 @@
 //! what was said to them, for the token and not for the name: when it is presented and the name is still free, the
 //! client is back in its groups, and General is told. `Welcome::resumed` is true in both cases. A token that the server
 //! does not know (any more) counts as [`Proof::Open`].
+//!
+//! # Accounts
+//! [`Request::Register`] makes a name somebody's own. From then on a client comes under it with the token of a device that the
+//! account knows, or with [`Proof::Password`]; it is refused with [`Refusal::PasswordNeeded`] otherwise. A client that comes with
+//! the password becomes one more device of the account: all that are connected are one person, in the same groups, and each
+//! hears what is said to this person, and what the others say as that person: [`Notification::GroupPost`] and
+//! [`Notification::PrivatePost`] whose `from` is the client's own name, [`Notification::Joined`] and [`Notification::Left`] of
+//! what another device did. Somebody arrives with their first device, and departs with their last.
+//!
+//! A server takes passwords only over TLS or from its own machine, and keeps what can be checked and not told from them
+//! (Argon2id, RFC 9106).
 //!
 //! # Coming back
 //! A server that keeps what is said (`Welcome::keeps`) and has recognized the client sends, behind `Welcome`, every post
@@ -53,7 +64,7 @@
 //!
 //! | request | response | refusals | who else hears of it |
 //! |---|---|---|---|
-//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`] | General: [`Notification::Arrived`] |
+//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | General: [`Notification::Arrived`] |
 //! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::TooManyGroups`] | nobody |
 //! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`] | the group: [`Notification::Joined`] |
 //! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
@@ -65,6 +76,10 @@
 //! | [`Request::Ping`] | [`Response::Pong`] | | nobody |
 //! | [`Request::History`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
 //! | [`Request::Search`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
+//!
+//! | [`Request::Register`] | [`Response::Registered`] | [`Refusal::AlreadyRegistered`], [`Refusal::TooManyAccounts`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
+//! | [`Request::ChangePassword`] | [`Response::PasswordChanged`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
+//! | [`Request::Unregister`] | [`Response::Unregistered`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | all who share a group with the asker: [`Notification::Departed`] |
 //!
 //! The asker itself hears no notification of what it did; the response is its notice.
 //!

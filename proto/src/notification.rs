@@ -107,6 +107,8 @@ pub enum CloseReason {
     Misbehaved(Misbehaviour),
     /// Something failed in the server that was not the client's fault. Come back with the token.
     Failed,
+    /// The account's password was changed, or the account is no more: this device is not known any longer.
+    PasswordChanged,
     /// The server speaks nothing but TLS to the network that the client comes from. The same connection without it is not
     /// worth another try.
     TlsRequired,

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, Conversation, GroupName, Hello, PostId, Seq, UserName, Words};
+use crate::{Body, Conversation, GroupName, Hello, Password, PostId, Seq, UserName, Words};
 #[cfg(doc)]
-use crate::{Notification, Refusal, Response};
+use crate::{CloseReason, Notification, Refusal, Response};
 
 /// The most requests that a client leaves unanswered, on all its connections together. A server reads no further from
 /// one that has more, and recognizes repeats of at least the latest twice as many.
@@ -16,7 +16,8 @@ pub enum Request {
     /// May I come in, under this name? The first frame of a connection, and only the first.
     ///
     /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`],
-    /// [`Refusal::NotRegistered`]; the server then hangs up. *Heard by* the members of General as
+    /// [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
+    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]; the server then hangs up. *Heard by* the members of General as
     /// [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
@@ -123,5 +124,35 @@ pub enum Request {
         before: Seq,
         /// How many posts, at the most; a page has fewer when these are long.
         count: u16,
+    },
+    /// My name shall be mine: from now on nobody comes under it without this password. Whoever is registered may be here with
+    /// several devices at once.
+    ///
+    /// *Reply* [`Response::Registered`]. *Refused* [`Refusal::AlreadyRegistered`], [`Refusal::TooManyAccounts`],
+    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]. *Heard by* nobody.
+    Register {
+        /// The password.
+        password: Password,
+    },
+    /// Another password for my name. My other devices are hung up on with [`CloseReason::PasswordChanged`] and forgotten:
+    /// they need the new one. This one gets another token: whoever has copied the old one has nothing.
+    ///
+    /// *Reply* [`Response::PasswordChanged`]. *Refused* [`Refusal::NotRegistered`], [`Refusal::WrongPassword`],
+    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]. *Heard by* nobody.
+    ChangePassword {
+        /// The password until now.
+        old: Password,
+        /// The password from now on.
+        new: Password,
+    },
+    /// I give my account up, and go for good. The name is free; the server forgets whose it was, with the memberships and all
+    /// devices.
+    ///
+    /// *Reply* [`Response::Unregistered`]; the server then hangs up. *Refused* [`Refusal::NotRegistered`],
+    /// [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]. *Heard by* everyone who shares a
+    /// group with the asker as [`Notification::Departed`].
+    Unregister {
+        /// The password.
+        password: Password,
     },
 }

@@ -73,6 +73,23 @@ pub enum Response {
         /// What to ask for the next page with; nothing when there are no older ones.
         next: Option<Seq>,
     },
+    /// To [`Request::Register`]: the name is yours.
+    Registered {
+        /// The entry's place in the order.
+        seq: Seq,
+    },
+    /// To [`Request::ChangePassword`]: the new one holds.
+    PasswordChanged {
+        /// The entry's place in the order.
+        seq: Seq,
+        /// Proves from now on that it is the same client.
+        token: Token,
+    },
+    /// To [`Request::Unregister`]: the name is nobody's. Goodbye.
+    Unregistered {
+        /// The entry's place in the order.
+        seq: Seq,
+    },
 }
 
 /// What a client learns when it is let in.
@@ -163,4 +180,37 @@ pub enum Refusal {
     NothingKept,
     /// It took too long to find: too much matches, or the server has other things to do. To ask for less, or later, helps.
     TookTooLong,
+    /// The name is registered: to come under it takes its password, or the token of one of its devices.
+    PasswordNeeded {
+        /// The name as it was registered.
+        name: UserName,
+    },
+    /// That is not the name's password.
+    WrongPassword {
+        /// The name as it was registered.
+        name: UserName,
+    },
+    /// Passwords are taken only where nobody can read along: over TLS, or from the server's own machine. One that came
+    /// another way should be changed.
+    PasswordInTheOpen,
+    /// The asker's name is registered already.
+    AlreadyRegistered {
+        /// The name as it was registered.
+        name: UserName,
+    },
+    /// The server keeps as many accounts as it will.
+    TooManyAccounts {
+        /// How many that is.
+        limit: u32,
+    },
+    /// The account is here with as many devices as one may have.
+    TooManyDevices {
+        /// How many that is.
+        limit: u32,
+    },
+    /// Too many passwords were tried, for this name or from this address, or the server has too many to look at.
+    TooManyTries {
+        /// When to try again, in milliseconds from now.
+        retry_after_ms: u32,
+    },
 }

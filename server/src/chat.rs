@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::EXPIRIES_A_TICK_MAX;
 
+mod accounts;
 pub mod effect;
 mod group;
 mod seat;
@@ -28,7 +29,7 @@ use effect::{
     Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
     ProposalId, Query, Read, SessionId, TokenDigest,
 };
-use seat::{Knock, Seat, Stage};
+use seat::{Knock, Seat, Stage, Wish};
 use session::Presence;
 pub use world::{Client, World};
 use world::{Outcome, Verdict};
@@ -101,6 +102,10 @@ impl Chat {
                 out.push(Effect::Reply { connection, tag, result });
                 self.advance(connection, now, out);
             }
+            Input::Checked { connection, tag, checked, fresh } => {
+                self.checked((connection, tag), checked, fresh, now, out);
+                self.advance(connection, now, out);
+            }
             Input::Gone { connection } => self.gone(connection, now, out),
         }
     }
@@ -108,7 +113,7 @@ impl Chat {
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
         let Verdict { result, cut_off, news, .. } = self.world.apply(entry);
-        if let Some((place, reason)) = cut_off.filter(|(place, _)| place.node == self.node) {
+        for (place, reason) in cut_off.into_iter().filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
         let Proposal { id, origin, at, .. } = entry.proposal;
@@ -193,7 +198,12 @@ impl Chat {
         let old = match hello.proof {
             Proof::Open => None,
             Proof::Resume(token) => Some(token),
-            Proof::Password(_) => return refuse(Refusal::NotRegistered { name: hello.name }, out),
+            Proof::Password(_) if !channel.is_private() => return refuse(Refusal::PasswordInTheOpen, out),
+            Proof::Password(password) => {
+                let knock = Knock { version, old: None, fresh: fresh.token, seen: hello.seen };
+                let by = (hello.name, password, fresh.digest, address);
+                return self.knock_with_password((connection, tag), (knock, channel), by, out);
+            }
         };
         let arrive = Deed::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
         let proposal = self.proposal(Some(self.origin(connection, tag)), now, arrive);
@@ -241,6 +251,9 @@ impl Chat {
                 let read = self.search(by, words, within.as_ref(), before, count);
                 return self.look_up(connection, tag, read, out);
             }
+            Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. } => {
+                return self.ask_with_password((connection, tag), by, request, out);
+            }
             Request::Exit => Deed::Depart { session: by },
             Request::Create { group } => Deed::Create { by, group },
             Request::Join { group } => Deed::Join { by, group },
@@ -277,7 +290,8 @@ impl Chat {
         self.read(by, Query::Search { words, groups, in_private }, before, count)
     }
 
-    fn read(&self, reader: SessionId, query: Query, before: Seq, count: u16) -> Result<Read, Refusal> {
+    fn read(&self, by: SessionId, query: Query, before: Seq, count: u16) -> Result<Read, Refusal> {
+        let reader = self.world.person(by);
         if self.world.limits().keeps == Keeps::Nothing {
             return Err(Refusal::NothingKept);
         }
@@ -355,10 +369,16 @@ impl Chat {
                 self.admit(connection, tag, session, lost, out);
             }
             Some(Ok(Outcome::Answer(response))) => {
-                let goodbye = response == Response::Goodbye;
+                let goodbye = matches!(response, Response::Goodbye | Response::Unregistered { .. });
                 out.push(Effect::Reply { connection, tag, result: Ok(response) });
                 if goodbye {
                     out.push(Effect::HangUp { connection, reason: None });
+                }
+            }
+            Some(Ok(Outcome::PasswordChanged)) => {
+                if let Some(Wish::Change { token }) = seat.wish.take().map(|wish| *wish) {
+                    let response = Response::PasswordChanged { seq: self.world.head(), token };
+                    out.push(Effect::Reply { connection, tag, result: Ok(response) });
                 }
             }
             Some(Err(refusal)) => {
@@ -394,7 +414,7 @@ impl Chat {
             resumed: lost.is_some(),
             grace_ms,
             seq: head,
-            groups: self.world.memberships(session),
+            groups: self.world.memberships(id),
             keeps,
         };
         out.push(Effect::Admit { connection, session: id });

@@ -1,5 +1,6 @@
 //! Every bound and deadline of the server, each with its reason.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chatroom_proto::Keeps;
@@ -37,6 +38,24 @@ pub const TURN_BYTES_MAX: usize = 96 * 1024;
 
 /// How many pieces one turn puts into outboxes before the connections get their turn: some milliseconds of work.
 pub const TURN_DELIVERIES_MAX: usize = 20_000;
+
+/// Passwords that are looked at at the same time: 19 MiB and some 30 ms of a processor each, and the others need it, too.
+pub const HASHES_AT_ONCE_MAX: usize = 1;
+
+/// Passwords that wait for that: two seconds' worth. One more is asked to come again.
+pub const HASHES_WAITING_MAX: usize = 64;
+
+/// Passwords that may be tried from one address at once: a class that registers.
+pub const TRIES_AN_ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(40).unwrap();
+
+/// And from then on, each minute.
+pub const TRIES_AN_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).unwrap();
+
+/// Passwords that may be tried for one name at once: somebody who has several.
+pub const TRIES_A_NAME_BURST: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// And from then on, each minute: 8,640 guesses a day, from however many addresses.
+pub const TRIES_A_NAME_PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).unwrap();
 
 /// How many expired sessions one tick proposes to end: a bound on what a tick costs.
 pub const EXPIRIES_A_TICK_MAX: usize = 1_024;

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::FrameError;
 use chatroom_proto::{
-    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag, Token,
+    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag,
 };
-use sha2::{Digest, Sha256};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::chat::effect::{Address, Channel, ConnectionId, Credential, Input, TokenDigest};
+use crate::chat::effect::{Address, Channel, ConnectionId, Input};
 use crate::config::Config;
 use crate::dispatch::{Door, Message, Stopped};
 use crate::outbox::{Bounds, Outbox};
+use crate::secret;
 use crate::stream::PlainRefused;
 
 mod life;
@@ -137,14 +137,10 @@ impl Connection {
 
     fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> Input {
         let presented = match &hello.proof {
-            Proof::Resume(token) => Some(digest(token)),
+            Proof::Resume(token) => Some(secret::digest(token)),
             Proof::Open | Proof::Password(_) => None,
         };
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).expect("the system has random bytes");
-        let token = Token(secret);
-        let fresh = Credential { digest: digest(&token), token };
-        let (connection, address) = (self.id, self.address.clone());
+        let (connection, address, fresh) = (self.id, self.address.clone(), secret::fresh());
         Input::Knock { connection, tag, hello, presented, fresh, address, channel }
     }
 
@@ -224,8 +220,4 @@ fn is_list(request: &Request) -> bool {
         request,
         Request::Groups { .. } | Request::Users { .. } | Request::History { .. } | Request::Search { .. }
     )
-}
-
-fn digest(token: &Token) -> TokenDigest {
-    TokenDigest(Sha256::digest(token.0).into())
 }

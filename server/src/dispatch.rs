@@ -22,6 +22,7 @@ use crate::config::{Config, INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK}
 use crate::fanout::Fanout;
 use crate::log::{Log, LogError};
 use crate::outbox::{Bounds, Outbox};
+use crate::passwords::Passwords;
 use crate::replay;
 use crate::silence::{Heard, Silence, Verdict};
 
@@ -89,6 +90,7 @@ pub(crate) struct Dispatch {
     connections: FxHashMap<ConnectionId, Line>,
     silence: Silence,
     fanout: Fanout,
+    passwords: Passwords,
     /// What the log gave and was not applied yet.
     ordered: VecDeque<Arc<Entry>>,
     lifetime: Lifetime,
@@ -128,6 +130,7 @@ impl Dispatch {
             connections: FxHashMap::default(),
             silence: Silence::new(config.idle_ping, config.idle_deadline),
             fanout: Fanout::new(bounds),
+            passwords: Passwords::new(),
             ordered: VecDeque::new(),
             lifetime: lifetime.clone(),
             has_said_goodbye: false,
@@ -227,6 +230,7 @@ impl Dispatch {
     fn tick(&mut self) {
         self.chat.tick(clock::now(), &mut self.effects);
         self.carry_out();
+        self.passwords.tick();
         self.silence.look_at_the_clock();
         while let Some(connection) = self.silence.next_due() {
             let Some(Line { outbox, session, heard }) = self.connections.get_mut(&connection) else {
@@ -253,13 +257,22 @@ impl Dispatch {
         while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
-            if matches!(entry.proposal.deed, Deed::Depart { .. }) {
-                // It goes out of all groups at once, and hears everything before that.
+            if self.moves_several(&entry.proposal.deed) {
                 self.fanout.flush(self.chat.world());
             }
             self.chat.apply(&entry, &mut self.effects);
             // At once, entry by entry: an effect's audience is in the world as it is now.
             self.carry_out();
+        }
+    }
+
+    /// Whether somebody goes out of several groups at once, or several devices into or out of one. They hear everything before
+    /// that, or nothing.
+    fn moves_several(&self, deed: &Deed) -> bool {
+        match deed {
+            Deed::Depart { .. } | Deed::ChangePassword { .. } | Deed::Unregister { .. } => true,
+            Deed::Join { by, .. } | Deed::Leave { by, .. } => self.chat.world().has_others(*by),
+            _ => false,
         }
     }
 
@@ -289,7 +302,7 @@ impl Dispatch {
                     self.silence.hear(&mut line.heard);
                 }
             }
-            Input::Knock { .. } | Input::Found { .. } => {}
+            Input::Knock { .. } | Input::Found { .. } | Input::Checked { .. } => {}
         }
         self.chat.handle(input, now, &mut self.effects);
         self.carry_out();
@@ -316,6 +329,9 @@ impl Dispatch {
                     self.fanout.notify(self.chat.world(), &audience, notification);
                 }
                 Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
+                Effect::Check { connection, tag, check } => {
+                    self.passwords.check(connection, tag, check, self.door.clone());
+                }
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
                 Effect::Tell { connection, notification } => {
                     self.say(connection, &ServerFrame::Notification(notification));

@@ -88,11 +88,9 @@ impl Fanout {
         let frame = ServerFrame::Notification(notification);
         match audience {
             Audience::Nobody => {}
-            Audience::One(session) => {
-                if let Some((_, outbox)) = self.listeners.get(session) {
-                    let outbox = outbox.clone();
-                    self.send(world, Some(*session), &outbox, &frame);
-                }
+            Audience::One(session) => self.tell(world, *session, &frame),
+            Audience::Some(sessions) => {
+                sessions.iter().for_each(|session| self.tell(world, *session, &frame));
             }
             Audience::Group { group, except, passage, and } => {
                 let present = world.present(*group);
@@ -105,6 +103,13 @@ impl Fanout {
                     self.say(&frame, (*except, *passage), and, present.len());
                 }
             }
+        }
+    }
+
+    fn tell(&mut self, world: &World, session: SessionId, frame: &ServerFrame) {
+        if let Some((_, outbox)) = self.listeners.get(&session) {
+            let outbox = outbox.clone();
+            self.send(world, Some(session), &outbox, frame);
         }
     }
 

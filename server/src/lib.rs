@@ -12,6 +12,7 @@
 //! - [`archive`]: what can be read back: history, search, what a client missed. A view that follows the log.
 //! - `replay`: what a client missed, on its way into its outbox.
 //! - `retention`: what is older than the server keeps is deleted.
+//! - `passwords`: whether one is right, which takes long, and how often somebody may try.
 //! - `fanout`: who hears it, of those who are connected here.
 //! - [`outbox`]: what waits for one connection: bounded, encoded once, written together.
 //!
@@ -46,8 +47,10 @@ mod fanout;
 pub mod listener;
 pub mod log;
 pub mod outbox;
+mod passwords;
 mod replay;
 mod retention;
+mod secret;
 mod silence;
 mod stream;
 pub mod tls;

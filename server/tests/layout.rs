@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use chatroom_proto::{Body, Conversation, GroupName, Keeps, PostId, Seq, Tag, UnixMillis, UserName, codec};
 use chatroom_server::chat::effect::{
-    Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Address, ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
+    TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
 
@@ -26,6 +27,10 @@ fn entries() -> Vec<(String, Entry)> {
 fn entry(origin: Option<Origin>, deed: Deed) -> Entry {
     let id = ProposalId { node: NodeId(0x0102_0304_0506_0708), number: 0x11 };
     Entry { seq: Seq(0x21), proposal: Proposal { id, origin, at: UnixMillis(0x31), deed } }
+}
+
+fn hash() -> PasswordHash {
+    PasswordHash("$argon2id$".to_owned())
 }
 
 fn user(name: &str) -> UserName {
@@ -80,6 +85,18 @@ fn deeds() -> Vec<(&'static str, Deed)> {
         ("", Deed::Leave { by, group: group() }),
         (" in a group", post(Conversation::Group(group()))),
         (" to somebody", post(Conversation::User(user("Ann")))),
+        (
+            "",
+            Deed::LogIn {
+                name: user("Jim"),
+                password: Seq(0xb1),
+                fresh: TokenDigest([0x71; 32]),
+                address: Address::from("127.0.0.1:1".to_owned()),
+            },
+        ),
+        ("", Deed::Register { by, password: hash() }),
+        ("", Deed::ChangePassword { by, old: Seq(0xb1), new: hash(), fresh: TokenDigest([0x71; 32]) }),
+        ("", Deed::Unregister { by, password: Seq(0xb1) }),
     ]
 }
 
@@ -95,10 +112,28 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::Join { .. } => "Join",
         Deed::Leave { .. } => "Leave",
         Deed::Post { .. } => "Post",
+        Deed::LogIn { .. } => "LogIn",
+        Deed::Register { .. } => "Register",
+        Deed::ChangePassword { .. } => "ChangePassword",
+        Deed::Unregister { .. } => "Unregister",
     }
 }
 
-const NAMES: [&str; 9] = ["Arrive", "Detach", "Began", "Expire", "Depart", "Create", "Join", "Leave", "Post"];
+const NAMES: [&str; 13] = [
+    "Arrive",
+    "Detach",
+    "Began",
+    "Expire",
+    "Depart",
+    "Create",
+    "Join",
+    "Leave",
+    "Post",
+    "LogIn",
+    "Register",
+    "ChangePassword",
+    "Unregister",
+];
 
 /// What people do one after the other, and what it comes to.
 struct Story {
@@ -196,6 +231,10 @@ fn eventful_world() -> World {
         story.goes(session);
     }
     story.says(jim, Conversation::User(user("Ann")));
+    // One is registered, and comes with another device.
+    let registered = story.goes_on(Deed::Register { by: jim, password: hash() });
+    let (fresh, address) = (TokenDigest([0x72; 32]), Address::from("elsewhere".to_owned()));
+    story.goes_on(Deed::LogIn { name: user("jim"), password: registered.0, fresh, address });
     story.goes_on(Deed::Detach { session: lea, from: place_of(lea.0) });
     story.world
 }

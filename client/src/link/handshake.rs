@@ -2,7 +2,8 @@
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Hello, Notification, Request, Response, ServerFrame, Tag, Welcome,
+    ClientFrame, CloseReason, Hello, Notification, Proof, Refusal, Request, Response, ServerFrame, Tag,
+    Welcome,
 };
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
@@ -33,6 +34,10 @@ pub(crate) async fn connect<D: Dial>(
     hello: Hello,
 ) -> Result<Connection<D::Stream>, ConnectError> {
     let Dialled { stream, is_private } = dial.dial().await?;
+    if matches!(hello.proof, Proof::Password(_)) && !is_private {
+        // Not a byte of it.
+        return Err(ConnectError::Refused(Refusal::PasswordInTheOpen));
+    }
     let (read, write) = split(stream);
     let mut reader = FrameReader::new(read, FRAME_BYTES_MAX);
     let mut writer = FrameWriter::new(write);
@@ -72,5 +77,58 @@ async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
             tracing::debug!(?written, "cut during the handshake");
             Err(ConnectError::Cut)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::{Password, Seq, UserName, VersionRange};
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    use super::*;
+
+    struct Line {
+        end: std::sync::Mutex<Option<DuplexStream>>,
+        is_private: bool,
+    }
+
+    impl Dial for Line {
+        type Stream = DuplexStream;
+
+        async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
+            let stream = self.end.lock().unwrap().take().unwrap();
+            Ok(Dialled { stream, is_private: self.is_private })
+        }
+    }
+
+    /// What comes of saying a password over a line, and what went over it.
+    async fn say_password(is_private: bool) -> (Option<ConnectError>, Vec<u8>) {
+        let (here, mut there) = duplex(4_096);
+        let line = Line { end: std::sync::Mutex::new(Some(here)), is_private };
+        let password = Password::try_from("hunter2".to_owned()).unwrap();
+        let hello = Hello {
+            versions: VersionRange::SPOKEN,
+            name: UserName::parse("Jim").unwrap(),
+            proof: Proof::Password(password),
+            seen: Seq::ZERO,
+        };
+        let mut heard = vec![0; 4_096];
+        let server = async {
+            let read = there.read(&mut heard).await.unwrap();
+            heard.truncate(read);
+            drop(there);
+        };
+        let (connected, ()) = tokio::join!(connect(&line, Tag(1), hello), server);
+        (connected.err(), heard)
+    }
+
+    #[tokio::test]
+    async fn a_password_is_not_said_where_others_can_read_along() {
+        let (error, heard) = say_password(false).await;
+        assert!(matches!(error, Some(ConnectError::Refused(Refusal::PasswordInTheOpen))), "{error:?}");
+        assert_eq!(heard, []);
+        let (error, heard) = say_password(true).await;
+        assert!(matches!(error, Some(ConnectError::Cut)), "{error:?}");
+        assert!(heard.windows(7).any(|window| window == b"hunter2"));
     }
 }

@@ -193,12 +193,20 @@ impl<D: Dial> Link<D> {
             return Some(End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})"))));
         };
         talk.due_since = talk.heard;
-        let is_goodbye = matches!(result, Ok(Response::Goodbye));
+        let is_goodbye = matches!(result, Ok(Response::Goodbye | Response::Unregistered { .. }));
         if self.is_deaf && !is_goodbye && self.puts_off(&ask) {
             self.unanswered.put_off(ask);
             return None;
         }
         let Ask { request, door, .. } = ask;
+        if let (Request::ChangePassword { new, .. }, Ok(Response::PasswordChanged { token, .. })) =
+            (&request, &result)
+        {
+            // At once: whoever comes with the old one is a stranger.
+            self.token = token.clone();
+            self.journal.resumed(token);
+            self.password = Some(new.clone());
+        }
         self.journal.answered(&request, &result);
         let missed = result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         match door {
@@ -326,6 +334,7 @@ impl Talk {
         match self.closing {
             Some(CloseReason::Misbehaved(how)) => End::Over(Ended::Misbehaved(how)),
             Some(CloseReason::Replaced) => End::Over(Ended::Replaced),
+            Some(CloseReason::PasswordChanged) => End::Over(Ended::PasswordChanged),
             Some(CloseReason::TlsRequired) => End::Over(Ended::Untrusted(Untrusted::TlsRequired)),
             Some(reason) => End::Lost(Lost::Closed(reason)),
             None => End::Lost(lost),

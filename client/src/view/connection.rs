@@ -2,7 +2,7 @@
 
 use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
-use chatroom_proto::{CloseReason, GroupName, Misbehaviour, Refusal, Request};
+use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request};
 
 use super::{Target, View};
 
@@ -71,12 +71,45 @@ impl View {
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
+            Ended::PasswordChanged => {
+                "The password of your name was changed on another device. Come in again with the new one.".to_owned()
+            }
             Ended::Misbehaved(how) => misbehaved_text(*how),
             Ended::Untrusted(untrusted) => return Some(self.untrusted(untrusted, at)),
             Ended::Garbled(what) => {
                 format!("The server said something that this program does not understand: {what}.")
             }
         }))
+    }
+
+    /// Two passwords were typed where one was wanted twice.
+    pub(crate) fn passwords_differ(self) -> String {
+        self.trouble("These two passwords differ, so nothing was changed. Try again.")
+    }
+
+    /// What was typed can't be a password.
+    pub(crate) fn bad_password(self, error: &PasswordError) -> String {
+        self.trouble(format!("That is no password: {error}."))
+    }
+
+    /// There is nobody to ask for a password.
+    pub(crate) fn no_way_to_ask(self) -> String {
+        self.trouble(
+            "A password can only be asked for at a terminal. From a pipe: register, with --password-file FILE or \
+             --password-command COMMAND.",
+        )
+    }
+
+    /// The password that was given at the start can't be had.
+    pub(crate) fn no_password(self, from: &str, why: &str) -> String {
+        self.trouble(format!("There is no password in {from}: {why}."))
+    }
+
+    /// Others can read the file with the password.
+    pub(crate) fn open_password_file(self, file: &str) -> String {
+        self.trouble(format!(
+            "Others can read {file}, where the password is. To keep it to yourself: chmod 600 {file}"
+        ))
     }
 
     /// It takes a while to connect.
@@ -131,6 +164,7 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::Replaced => "the same session goes on elsewhere",
         CloseReason::Misbehaved(_) => "this program broke the protocol",
         CloseReason::Failed => "something failed in the server",
+        CloseReason::PasswordChanged => "the password was changed",
         CloseReason::TlsRequired => "it takes connections from here through TLS only",
     }
 }

@@ -134,8 +134,26 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::NotRegistered { name: user("Jim") }),
-        "The name 'Jim' is not registered, so it has no password. Come without one."
+        "The name 'Jim' is not registered, so it has no password. To make it yours: register"
     );
+    assert_eq!(
+        refused(&Refusal::PasswordNeeded { name: user("Jim") }),
+        "The name 'Jim' belongs to somebody who has registered it. If that is you, its password is needed \
+         (--password-file FILE); otherwise choose another name."
+    );
+    assert_eq!(
+        refused(&Refusal::WrongPassword { name: user("Jim") }),
+        "That is not the password of 'Jim'. Try again, or choose another name."
+    );
+    assert_eq!(
+        refused(&Refusal::TooManyTries { retry_after_ms: 1_001 }),
+        "Too many passwords were tried. Try again in 2 s."
+    );
+    assert_eq!(
+        refused(&Refusal::AlreadyRegistered { name: user("Jim") }),
+        "The name 'Jim' is yours already. For another password: passwd"
+    );
+    assert!(refused(&Refusal::PasswordInTheOpen).contains("--tls"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use super::Fault;
 use super::outbox::CaughtUp;
 use super::wire::Pump;
 use super::world::{Sim, What};
+use crate::passwords;
 
 /// Short times, and more room than anybody needs: nobody is forgotten.
 pub(super) const LIMITS: Limits = Limits {
@@ -192,6 +193,11 @@ impl Sim {
                 Effect::Read { connection, tag, read } => {
                     let delay = self.chance.between(1, 80);
                     self.after(delay, What::Finds(self.epoch, connection.0, tag, Box::new(read)));
+                }
+                Effect::Check { connection, tag, check } => {
+                    let checked =
+                        passwords::checked(connection, tag, &check, self.chance.between(0, u64::MAX - 1));
+                    self.handle(checked);
                 }
                 Effect::Replay { connection, replay } => self.replay(connection.0, replay),
                 Effect::HangUp { connection, reason } => self.close(connection.0, reason),

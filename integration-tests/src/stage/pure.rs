@@ -13,6 +13,7 @@ use chatroom_server::chat::effect::{
 use chatroom_server::chat::{Chat, Limits};
 
 use crate::model::Model;
+use crate::passwords;
 
 use super::{Entrance, Memories, Stage, base, hello_with};
 
@@ -25,6 +26,7 @@ pub struct Pure {
     log_is_held: bool,
     head: Seq,
     knocks: u64,
+    checks: u64,
     lines: HashMap<String, Line>,
     memories: Memories,
 }
@@ -50,6 +52,7 @@ impl Pure {
             log_is_held: false,
             head: Seq::ZERO,
             knocks: 0,
+            checks: 0,
             lines: HashMap::new(),
             memories: Memories::default(),
         }
@@ -97,6 +100,13 @@ impl Pure {
                     let result = Ok(Response::Past { posts: Page::fill(posts), next });
                     let mut effects = Vec::new();
                     self.chat.handle(Input::Found { connection, tag, result }, self.now, &mut effects);
+                    self.carry_out(effects);
+                }
+                Effect::Check { connection, tag, check } => {
+                    self.checks += 1;
+                    let checked = passwords::checked(connection, tag, &check, self.checks);
+                    let mut effects = Vec::new();
+                    self.chat.handle(checked, self.now, &mut effects);
                     self.carry_out(effects);
                 }
                 Effect::Replay { connection, replay } => {

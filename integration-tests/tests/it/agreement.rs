@@ -12,6 +12,7 @@ use chatroom_server::chat::effect::{
 };
 use chatroom_server::chat::{Chat, Limits};
 use integration_tests::guest::{group, private, public, user};
+use integration_tests::passwords;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
@@ -196,6 +197,13 @@ impl World {
                     let mut effects = Vec::new();
                     let found = Input::Found { connection, tag, result };
                     self.nodes[node].chat.handle(found, self.now, &mut effects);
+                    self.carry_out(node, effects);
+                }
+                Effect::Check { connection, tag, check } => {
+                    let number = self.fresh();
+                    let mut effects = Vec::new();
+                    let checked = passwords::checked(connection, tag, &check, number);
+                    self.nodes[node].chat.handle(checked, self.now, &mut effects);
                     self.carry_out(node, effects);
                 }
                 Effect::Admit { .. } | Effect::Replay { .. } | Effect::Tell { .. } => {}

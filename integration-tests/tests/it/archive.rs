@@ -236,7 +236,10 @@ impl History {
         let (one, other) = (self.any_place(), self.any_place());
         let groups = self.any_groups().into_iter().map(|group| (group, self.any_place())).collect();
         let until = if self.below(2) == 0 { self.head() } else { one.max(other) };
-        Replay { reader: self.any_session(), after: one.min(other), until, groups }
+        let reader = self.any_session();
+        let has_others = self.below(2) == 0;
+        let device = if has_others { self.any_session() } else { reader };
+        Replay { reader, device, has_others, after: one.min(other), until, groups }
     }
 
     /// Reads this and that, which has to be what the model finds.

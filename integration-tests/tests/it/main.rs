@@ -1,5 +1,6 @@
 //! All scenes, in one binary: each file is about one thing that can go wrong.
 
+mod accounts;
 mod agreement;
 mod archive;
 mod chaos;
@@ -16,6 +17,7 @@ mod piped;
 mod reconnect;
 mod simulation;
 mod slow_reader;
+mod terminal_accounts;
 mod terminal_bursts;
 mod terminal_endings;
 mod terminal_kept;

@@ -128,6 +128,9 @@ fn request() -> impl Strategy<Value = Request> {
         }),
         (any_words(), option::of(any_group()), any_seq(), any::<u16>())
             .prop_map(|(words, within, before, count)| Request::Search { words, within, before, count }),
+        any_password().prop_map(|password| Request::Register { password }),
+        (any_password(), any_password()).prop_map(|(old, new)| Request::ChangePassword { old, new }),
+        any_password().prop_map(|password| Request::Unregister { password }),
     ]
 }
 
@@ -167,6 +170,10 @@ fn response() -> impl Strategy<Value = Response> {
             to
         }),
         (past(), next()).prop_map(|(posts, next)| Response::Past { posts, next }),
+        any_seq().prop_map(|seq| Response::Registered { seq }),
+        (any_seq(), any::<[u8; 32]>())
+            .prop_map(|(seq, token)| Response::PasswordChanged { seq, token: Token(token) }),
+        any_seq().prop_map(|seq| Response::Unregistered { seq }),
     ]
 }
 
@@ -184,6 +191,13 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any::<u32>().prop_map(|limit| Refusal::TooManyMemberships { limit }),
         Just(Refusal::NothingKept),
         Just(Refusal::TookTooLong),
+        any_user().prop_map(|name| Refusal::PasswordNeeded { name }),
+        any_user().prop_map(|name| Refusal::WrongPassword { name }),
+        Just(Refusal::PasswordInTheOpen),
+        any_user().prop_map(|name| Refusal::AlreadyRegistered { name }),
+        any::<u32>().prop_map(|limit| Refusal::TooManyAccounts { limit }),
+        any::<u32>().prop_map(|limit| Refusal::TooManyDevices { limit }),
+        any::<u32>().prop_map(|retry_after_ms| Refusal::TooManyTries { retry_after_ms }),
     ]
 }
 
@@ -231,6 +245,7 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         1 => Just(CloseReason::Replaced),
         4 => misbehaviour.prop_map(CloseReason::Misbehaved),
         1 => Just(CloseReason::Failed),
+        1 => Just(CloseReason::PasswordChanged),
         1 => Just(CloseReason::TlsRequired),
     ]
 }

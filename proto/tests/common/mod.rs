@@ -85,6 +85,9 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
             "Search(group)",
             Request::Search { words: words("not much"), within: Some(g1()), before: Seq(258), count: 20 },
         ),
+        ("Register", Request::Register { password: password("hunter2") }),
+        ("ChangePassword", Request::ChangePassword { old: password("hunter2"), new: password("correct") }),
+        ("Unregister", Request::Unregister { password: password("hunter2") }),
     ];
     requests.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).into()
 }
@@ -147,6 +150,9 @@ fn responses() -> Vec<(&'static str, Response)> {
                 next: Some(seq),
             },
         ),
+        ("Registered", Response::Registered { seq }),
+        ("PasswordChanged", Response::PasswordChanged { seq, token: Token(counting(0x20)) }),
+        ("Unregistered", Response::Unregistered { seq }),
     ]
 }
 
@@ -165,6 +171,13 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("TooManyMemberships", Refusal::TooManyMemberships { limit: 258 }),
         ("NothingKept", Refusal::NothingKept),
         ("TookTooLong", Refusal::TookTooLong),
+        ("PasswordNeeded", Refusal::PasswordNeeded { name: user("Jim") }),
+        ("WrongPassword", Refusal::WrongPassword { name: user("Jim") }),
+        ("PasswordInTheOpen", Refusal::PasswordInTheOpen),
+        ("AlreadyRegistered", Refusal::AlreadyRegistered { name: user("Jim") }),
+        ("TooManyAccounts", Refusal::TooManyAccounts { limit: 258 }),
+        ("TooManyDevices", Refusal::TooManyDevices { limit: 258 }),
+        ("TooManyTries", Refusal::TooManyTries { retry_after_ms: 258 }),
     ]
 }
 
@@ -191,6 +204,7 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(Misbehaved(HelloExpected))", misbehaved(Misbehaviour::HelloExpected)),
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
         ("Closing(Failed)", closing(CloseReason::Failed)),
+        ("Closing(PasswordChanged)", closing(CloseReason::PasswordChanged)),
         ("Closing(TlsRequired)", closing(CloseReason::TlsRequired)),
         ("CaughtUp", Notification::CaughtUp { seq }),
     ]

@@ -36,20 +36,23 @@ macro_rules! variants {
     };
 }
 
-variants!(4 "Request" Request: Hello Create Join Leave Groups Users Public Private Exit Ping History Search);
+variants!(4 "Request" Request: Hello Create Join Leave Groups Users Public Private Exit Ping History Search
+    Register ChangePassword Unregister);
 variants!(4 "Proof" Proof: Open Resume Password);
 variants!(4 "ServerFrame" ServerFrame: Response Notification);
 variants!(4 "Result" Result<Response, Refusal>: Ok Err);
 variants!(4 "Response" Response:
-    Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past);
+    Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past Registered
+    PasswordChanged Unregistered);
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
-    TooManyGroups TooManyMemberships NothingKept TookTooLong);
+    TooManyGroups TooManyMemberships NothingKept TookTooLong PasswordNeeded WrongPassword
+    PasswordInTheOpen AlreadyRegistered TooManyAccounts TooManyDevices TooManyTries);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
 variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
 variants!(4 "CloseReason" CloseReason:
-    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed TlsRequired);
+    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged TlsRequired);
 variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain);
 variants!(1 "Option" Option<Seq>: None Some);
 
@@ -129,7 +132,10 @@ impl Seen {
             | Response::Posted { .. }
             | Response::Kept { .. }
             | Response::Goodbye
-            | Response::Pong => {}
+            | Response::Pong
+            | Response::Registered { .. }
+            | Response::PasswordChanged { .. }
+            | Response::Unregistered { .. } => {}
         }
     }
 

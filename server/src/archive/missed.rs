@@ -36,6 +36,8 @@ enum From {
     Group(GroupId),
     /// Said to the reader alone.
     Others,
+    /// Said by the reader to somebody alone.
+    Own,
 }
 
 /// The first part of what somebody missed.
@@ -54,8 +56,8 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
         let record = select.query_row([number(place)], row::record)?;
         looked_at += 1;
         reached = place;
-        // The reader's own are not news. They count all the same: a part must not go through thousands of them.
-        if record.by != replay.reader {
+        // What the device itself said is not news. It counts all the same: a part must not go through thousands of these.
+        if record.device != replay.device {
             bytes += POST_BYTES + record.post.body.as_str().len();
             notifications.push(heard(record));
         }
@@ -68,7 +70,8 @@ fn sources(replay: &Replay) -> Vec<Source> {
     let source = |from, after| Source { from, places: VecDeque::new(), after, has_more: true };
     let groups = replay.groups.iter();
     let groups = groups.map(|(group, since)| source(From::Group(*group), replay.after.max(*since)));
-    groups.chain([source(From::Others, replay.after)]).collect()
+    let own = replay.has_others.then(|| source(From::Own, replay.after));
+    groups.chain([source(From::Others, replay.after)]).chain(own).collect()
 }
 
 impl Source {
@@ -96,6 +99,14 @@ impl Source {
             From::Others => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE addressee = ? AND seq > ? AND seq <= ?
+                     ORDER BY seq LIMIT ?",
+                )?;
+                let params = params![reader, after, until, limit];
+                self.places.extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
+            }
+            From::Own => {
+                let mut select = db.prepare_cached(
+                    "SELECT seq FROM posts WHERE by = ? AND addressee IS NOT NULL AND addressee <> by AND seq > ? AND seq <= ?
                      ORDER BY seq LIMIT ?",
                 )?;
                 let params = params![reader, after, until, limit];

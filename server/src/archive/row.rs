@@ -18,20 +18,22 @@ pub(super) const CREATE: &str = "
         at INTEGER NOT NULL,
         id BLOB NOT NULL,
         by INTEGER NOT NULL,
+        device INTEGER NOT NULL,
         sender TEXT NOT NULL,
         place TEXT NOT NULL,
         body TEXT NOT NULL
     ) STRICT;
     CREATE INDEX posts_by_thread ON posts (low, high);
     CREATE INDEX posts_by_addressee ON posts (addressee) WHERE addressee IS NOT NULL;
+    CREATE INDEX private_posts_by_author ON posts (by) WHERE addressee IS NOT NULL;
 ";
 
 /// The order in which [`record`] expects the columns.
-pub(super) const COLUMNS: &str = "seq, low, high, prev, at, id, by, sender, place, body";
+pub(super) const COLUMNS: &str = "seq, low, high, prev, at, id, by, sender, place, body, device";
 
 const INSERT: &str = "
-    INSERT INTO posts (seq, low, high, addressee, prev, at, id, by, sender, place, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO posts (seq, low, high, addressee, prev, at, id, by, device, sender, place, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ";
 
 /// The statement for [`insert`].
@@ -41,7 +43,7 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
 
 /// Writes a row.
 pub(super) fn insert(insert: &mut CachedStatement<'_>, record: &Record) -> rusqlite::Result<()> {
-    let Record { thread, by, to, post } = record;
+    let Record { thread, by, device, to, post } = record;
     let (low, high) = numbers(*thread);
     let place = match to {
         Conversation::Group(group) => group.as_str(),
@@ -59,6 +61,7 @@ pub(super) fn insert(insert: &mut CachedStatement<'_>, record: &Record) -> rusql
         at,
         post.id.0,
         number(by.0),
+        number(device.0),
         from,
         place,
         body
@@ -81,7 +84,8 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         from: parsed(row, 7, UserName::parse)?,
         body: parsed(row, 9, Body::parse)?,
     };
-    Ok(Record { thread, by: SessionId(seq(row.get(6)?)), to, post })
+    let person = |column| row.get(column).map(seq).map(SessionId);
+    Ok(Record { thread, by: person(6)?, device: person(10)?, to, post })
 }
 
 /// A text that was valid when it was written.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    Body, CloseReason, Conversation, GroupName, Hello, Notification, Post, PostId, Refusal, Request,
-    Response, Seq, Tag, Token, UnixMillis, UserName, Words,
+    Body, CloseReason, Conversation, GroupName, Hello, Notification, Password, Post, PostId, Refusal,
+    Request, Response, Seq, Tag, Token, UnixMillis, UserName, Words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,8 @@ pub struct NodeId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
-/// One stay of one person, over however many connections: the place of the arrival in the log.
+/// One device of one person, over however many connections: the place of its first arrival in the log. A person is known by the
+/// first of their devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId(pub Seq);
 
@@ -56,6 +57,8 @@ pub struct Record {
     pub thread: Thread,
     /// Who said it.
     pub by: SessionId,
+    /// With which of their devices.
+    pub device: SessionId,
     /// The group's name, or that of the person it was said to.
     pub to: Conversation,
     /// What was said.
@@ -98,6 +101,10 @@ pub enum Query {
 pub struct Replay {
     /// Who.
     pub reader: SessionId,
+    /// With which of their devices: what was said with it is no news to it.
+    pub device: SessionId,
+    /// Whether there are others: what was said with these is news.
+    pub has_others: bool,
     /// Only what comes after this.
     pub after: Seq,
     /// And not after this: from there on it hears what happens.
@@ -169,6 +176,11 @@ impl Channel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenDigest(pub [u8; 32]);
 
+impl TokenDigest {
+    /// The digest of no token: of a device that can't come back.
+    pub const NOBODYS: TokenDigest = TokenDigest([0; 32]);
+}
+
 /// A resume token and its digest.
 #[derive(Debug, Clone)]
 pub struct Credential {
@@ -176,6 +188,53 @@ pub struct Credential {
     pub token: Token,
     /// What the log has.
     pub digest: TokenDigest,
+}
+
+/// What the log keeps of a password: enough to recognize it, not enough to tell it. In the format of the Password Hashing
+/// Competition, which names the method and its costs.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordHash(pub String);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// Something to find out about a password: it takes tens of milliseconds and much memory, on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// For whose name.
+    pub name: UserName,
+    /// Where it comes from.
+    pub address: Address,
+    /// What is claimed to be the password until now; nothing when there is none.
+    pub claimed: Option<Claim>,
+    /// The password from now on, to make a hash of.
+    pub new: Option<Password>,
+}
+
+/// A password that somebody says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What they say.
+    pub password: Password,
+    /// What it has to match; nothing when no such account exists, which shall take as long to find out.
+    pub hash: Option<PasswordHash>,
+}
+
+/// What became of a [`Check`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// The password matches, if one was claimed. The hash of the new one, if there is one.
+    Right(Option<PasswordHash>),
+    /// It does not.
+    Wrong,
+    /// It was not looked at: too many were tried.
+    Later {
+        /// When it would be, in milliseconds from now.
+        retry_after_ms: u32,
+    },
 }
 
 /// Something that wants to happen, to be ordered (and kept) by the log.
@@ -283,6 +342,42 @@ pub enum Deed {
         /// What is said.
         body: Body,
     },
+    /// Somebody who knows a name's password comes with a new device.
+    LogIn {
+        /// The name.
+        name: UserName,
+        /// The entry that set the password which was right: it may be another one by now.
+        password: Seq,
+        /// The token of the new device.
+        fresh: TokenDigest,
+        /// Where from.
+        address: Address,
+    },
+    /// Somebody makes their name their own.
+    Register {
+        /// Who.
+        by: SessionId,
+        /// With this password.
+        password: PasswordHash,
+    },
+    /// Somebody changes their password, and their other devices are forgotten.
+    ChangePassword {
+        /// Who.
+        by: SessionId,
+        /// The entry that set the old one, which was right.
+        old: Seq,
+        /// The new one.
+        new: PasswordHash,
+        /// The device's new token: whoever has copied the old one has nothing.
+        fresh: TokenDigest,
+    },
+    /// Somebody gives their account up, and goes for good with all that is theirs.
+    Unregister {
+        /// Who.
+        by: SessionId,
+        /// The entry that set the password, which was right.
+        password: Seq,
+    },
 }
 
 /// What the world says to the [`Chat`](super::Chat).
@@ -323,6 +418,17 @@ pub enum Input {
         /// What was found.
         result: Result<Response, Refusal>,
     },
+    /// What was to be found out about a password.
+    Checked {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What was found out.
+        checked: Checked,
+        /// A token to give to it, should it need another one.
+        fresh: Credential,
+    },
     /// A connection is no more.
     Gone {
         /// Which.
@@ -350,6 +456,15 @@ pub enum Effect {
         tag: Tag,
         /// What to look up.
         read: Read,
+    },
+    /// Find this out, and hand in [`Input::Checked`].
+    Check {
+        /// The connection that asked.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What to find out.
+        check: Check,
     },
     /// Send this again, and then [`Notification::CaughtUp`], before anything that happens from now on.
     Replay {
@@ -407,6 +522,8 @@ pub enum Passage {
 pub enum Audience {
     /// One session.
     One(SessionId),
+    /// These sessions.
+    Some(Vec<SessionId>),
     /// Everyone in a group who has a connection, but one.
     Group {
         /// Which group.

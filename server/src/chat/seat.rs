@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use chatroom_proto::{Request, Seq, Tag, Token};
+use chatroom_proto::{Request, Seq, Tag, Token, UserName};
 
-use super::effect::{Channel, SessionId};
+use super::effect::{Address, Channel, SessionId, TokenDigest};
 
 /// One connection's place in the chat.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Seat {
     pub(super) is_reading: bool,
     /// Who can read along.
     pub(super) channel: Channel,
+    /// What it has said a password for.
+    pub(super) wish: Option<Box<Wish>>,
     /// Requests that wait for these, in their order. Bounded: a connection stops reading when
     /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered. Mostly none do.
     #[expect(clippy::box_collection, reason = "nothing is smaller than an empty queue")]
@@ -45,10 +47,25 @@ pub(super) struct Knock {
     pub(super) seen: Seq,
 }
 
+/// What somebody has said a password for. With the entry that set what it must match; nothing when there is no account.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// To come in.
+    LogIn { name: UserName, password: Option<Seq>, fresh: TokenDigest, address: Address },
+    /// To own a name.
+    Register,
+    /// To have another password.
+    ChangePassword { old: Option<Seq> },
+    /// That was granted by the password, and is in the log's hands: the device gets this token.
+    Change { token: Token },
+    /// To give the account up.
+    Unregister { password: Option<Seq> },
+}
+
 impl Seat {
     /// A connection whose arrival is about to be proposed.
     pub(super) fn new(stage: Stage, channel: Channel) -> Seat {
-        Seat { stage, under_way: 0, is_reading: false, channel, waiting: None }
+        Seat { stage, under_way: 0, is_reading: false, channel, wish: None, waiting: None }
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
@@ -80,7 +97,7 @@ impl Seat {
     }
 }
 
-/// Whether a request is answered from the state as it is, without the log.
+/// Whether a request is answered from the state as it is, or looked at with it, before the log is asked.
 fn is_question(request: &Request) -> bool {
     matches!(
         request,
@@ -90,5 +107,8 @@ fn is_question(request: &Request) -> bool {
             | Request::Ping
             | Request::History { .. }
             | Request::Search { .. }
+            | Request::Register { .. }
+            | Request::ChangePassword { .. }
+            | Request::Unregister { .. }
     )
 }

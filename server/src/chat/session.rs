@@ -1,13 +1,13 @@
 //! A session: one person, known by a token; their stay, over however many connections, and what is remembered of them
 //! between one stay and the next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chatroom_proto::{ASKS_UNANSWERED_MAX, PostId, Seq, Tag, UnixMillis, UserName};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::effect::{Address, GroupId, Place, SessionId, TokenDigest};
+use super::effect::{Address, GroupId, PasswordHash, Place, SessionId, TokenDigest};
 
 /// How many of a session's latest posts are remembered, and how many of its other deeds, to recognize one that comes
 /// again: twice as many as a client may leave unanswered ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one
@@ -18,9 +18,12 @@ const DEEDS_REMEMBERED_MAX: usize = 2 * ASKS_UNANSWERED_MAX as usize;
 /// forgotten, and its next post begins a new chain.
 const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 
-/// One person.
+/// One device of one person. Most people have one. What they have in common stands with the first, which is known as the
+/// person and stays as long as the account: the groups, the private conversations, the account itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
+    /// Whose it is: its own, when it is the first.
+    pub(crate) person: SessionId,
     /// Under which name.
     pub(crate) name: UserName,
     /// Recognizes the client when it comes back.
@@ -37,6 +40,21 @@ pub(crate) struct Session {
     pub(crate) private: Private,
     /// What it did lately.
     pub(crate) done: Done,
+    /// What makes the name their own.
+    pub(crate) account: Option<Box<Account>>,
+}
+
+/// A registered name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    /// What its password must match.
+    pub(crate) password: PasswordHash,
+    /// The entry that set it.
+    pub(crate) since: Seq,
+    /// With which device and which request the name was registered.
+    pub(crate) registered: (SessionId, Option<Tag>),
+    /// The devices after the first.
+    pub(crate) devices: BTreeSet<SessionId>,
 }
 
 /// Private conversations. Many people have none: then it is nothing.
@@ -147,6 +165,9 @@ impl Session {
 
     /// What it leaves behind.
     pub(crate) fn worth(&self) -> Worth {
+        if self.account.is_some() {
+            return Worth::Ties;
+        }
         let joined = self.groups.iter().any(|stake| stake.group != GroupId::GENERAL);
         if joined || self.private.peers().next().is_some() {
             Worth::Ties

@@ -17,6 +17,7 @@ use super::effect::{Record, Replay, Thread};
 use super::group::Group;
 use super::session::{Presence, Session, Stake, Verb, Worth};
 
+mod account;
 mod image;
 mod stay;
 mod talk;
@@ -27,9 +28,9 @@ pub struct World {
     limits: Limits,
     /// The newest entry that was applied.
     head: Seq,
-    /// Everybody who is here or remembered, by their first arrival.
+    /// Every device of everybody who is here or remembered, by its first arrival.
     sessions: BTreeMap<SessionId, Box<Session>>,
-    /// Who is here, by their latest arrival.
+    /// Who is here, by their latest arrival; with several devices, by that of the first of these.
     here: BTreeMap<Seq, SessionId>,
     /// Who has a name; when nobody has it, who had it last.
     names: HashMap<NameKey, SessionId>,
@@ -44,6 +45,8 @@ pub struct World {
     away: HashMap<TokenDigest, SessionId>,
     /// The same, the first to be forgotten first: those who have left nothing behind, and then by their departure.
     fading: BTreeSet<(Worth, Seq, SessionId)>,
+    /// How many names are registered.
+    accounts: usize,
 }
 
 /// What applying an entry came to.
@@ -51,11 +54,11 @@ pub struct World {
 pub(super) struct Verdict {
     /// What the origin is answered; nothing, when its session is no more.
     pub(super) result: Option<Result<Outcome, Refusal>>,
-    /// A connection that has lost its session, and why.
-    pub(super) cut_off: Option<(Place, Option<CloseReason>)>,
+    /// Connections that have lost their session, and why.
+    pub(super) cut_off: Vec<(Place, Option<CloseReason>)>,
     /// What others hear.
     pub(super) news: Option<(Audience, Notification)>,
-    /// For a post that took effect: who said it, and in which conversation.
+    /// For a post that took effect: with which device it was said, and in which conversation.
     pub(super) said: Option<(SessionId, Thread)>,
 }
 
@@ -69,6 +72,8 @@ pub(super) enum Outcome {
         /// For one who was recognized: where it was lost. Everything up to there was sent to it.
         lost: Option<Seq>,
     },
+    /// The account has another password, and the device another token.
+    PasswordChanged,
     /// A finished answer.
     Answer(Response),
 }
@@ -104,6 +109,7 @@ impl World {
             held_max: limits.held_max as usize,
             away: HashMap::new(),
             fading: BTreeSet::new(),
+            accounts: 0,
         }
     }
 
@@ -130,6 +136,15 @@ impl World {
             Deed::Join { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Join, group)),
             Deed::Leave { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Leave, group)),
             Deed::Post { .. } => self.post(entry.seq, at, deed),
+            Deed::LogIn { name, password, fresh, address } => match origin {
+                Some(origin) => self.log_in(entry.seq, origin.place, name, (*password, *fresh), address),
+                None => Ok(Verdict::default()),
+            },
+            Deed::Register { by, password } => self.register(entry.seq, tag, *by, password),
+            Deed::ChangePassword { by, old, new, fresh } => {
+                self.change_password(entry.seq, *by, *old, (new, *fresh))
+            }
+            Deed::Unregister { by, password } => self.unregister(entry.seq, *by, *password),
         };
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
     }
@@ -137,13 +152,14 @@ impl World {
     /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post that took effect.
     pub fn fold(&mut self, entry: &Entry) -> Option<Record> {
         let Verdict { news, said, .. } = self.apply(entry);
-        let (by, thread) = said?;
+        let (device, thread) = said?;
+        let by = self.person(device);
         let (to, post) = match news?.1 {
             Notification::GroupPost { post, group } => (Conversation::Group(group), post),
             Notification::PrivatePost { post, to } => (Conversation::User(to), post),
             _ => return None,
         };
-        Some(Record { thread, by, to, post })
+        Some(Record { thread, by, device, to, post })
     }
 
     /// What a proposal would be answered if nothing came before it: a refusal, or the first answer to a repeat.
@@ -152,10 +168,17 @@ impl World {
         let refusal = match &proposal.deed {
             Deed::Arrive { name, presented, .. } => self.may_arrive(name, *presented).err(),
             Deed::Create { group, .. } => self.may_create(group).err(),
-            Deed::Join { by, group } => self.may_join(self.sessions.get(by)?, group).err(),
-            Deed::Leave { by, group } => self.may_leave(self.sessions.get(by)?, group).err(),
-            Deed::Post { by, to, .. } => self.may_post(self.sessions.get(by)?, to).err(),
-            Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
+            Deed::Join { by, group } => self.may_join(self.who(*by)?, group).err(),
+            Deed::Leave { by, group } => self.may_leave(self.who(*by)?, group).err(),
+            Deed::Post { by, to, .. } => self.may_post(self.who(*by)?, to).err(),
+            Deed::LogIn { name, password, .. } => self.may_log_in(name, *password).err(),
+            Deed::Register { by, .. } => self.may_register(self.who(*by)?).err(),
+            Deed::ChangePassword { .. }
+            | Deed::Unregister { .. }
+            | Deed::Detach { .. }
+            | Deed::Began { .. }
+            | Deed::Expire { .. }
+            | Deed::Depart { .. } => None,
         };
         // What could happen is for the log, even if it has happened before: then it comes to the same answer.
         let refusal = refusal?;
@@ -172,6 +195,7 @@ impl World {
             Deed::Create { by, group } => (by, Verb::Create, group),
             Deed::Join { by, group } => (by, Verb::Join, group),
             Deed::Leave { by, group } => (by, Verb::Leave, group),
+            Deed::Register { by, .. } => return self.registered(*by, proposal.origin?.tag).map(Ok),
             _ => return None,
         };
         let done = &self.sessions.get(by)?.done;
@@ -208,7 +232,32 @@ impl World {
 
     /// Whether somebody is a member.
     pub fn is_in(&self, session: SessionId, group: GroupId) -> bool {
-        self.sessions.get(&session).is_some_and(|session| session.is_in(group))
+        self.who(session).is_some_and(|person| person.is_in(group))
+    }
+
+    /// Whose device this is.
+    pub fn person(&self, session: SessionId) -> SessionId {
+        self.sessions.get(&session).map_or(session, |session| session.person)
+    }
+
+    /// Whether there are other devices of the same person.
+    pub fn has_others(&self, session: SessionId) -> bool {
+        let account = self.who(session).and_then(|person| person.account.as_ref());
+        account.is_some_and(|account| !account.devices.is_empty())
+    }
+
+    /// What all devices of a person have in common.
+    fn who(&self, session: SessionId) -> Option<&Session> {
+        let device = self.sessions.get(&session)?;
+        // Mostly it is the only one.
+        let person = if device.person == session { device } else { self.sessions.get(&device.person)? };
+        Some(person)
+    }
+
+    /// All devices of a person.
+    fn devices(&self, person: SessionId) -> impl Iterator<Item = SessionId> + '_ {
+        let account = self.sessions.get(&person).and_then(|session| session.account.as_ref());
+        std::iter::once(person).chain(account.into_iter().flat_map(|account| account.devices.iter().copied()))
     }
 
     /// The sessions that are meant, as long as no other entry has been applied.
@@ -216,6 +265,7 @@ impl World {
         let (present, and, except) = match audience {
             Audience::Nobody => (&[][..], &[][..], None),
             Audience::One(session) => (std::slice::from_ref(session), &[][..], None),
+            Audience::Some(sessions) => (sessions.as_slice(), &[][..], None),
             Audience::Group { group, except, and, .. } => {
                 (self.present(*group), and.as_slice(), Some(except))
             }
@@ -236,22 +286,30 @@ impl World {
     /// What a client that was recognized is to hear again, which has seen everything up to `after`. Nothing when that is
     /// nothing.
     pub(super) fn missed(&self, id: SessionId, after: Seq) -> Option<Replay> {
-        let session = self.sessions.get(&id)?;
+        let session = self.who(id)?;
         let newer = |(stake, group): (&Stake, &Group)| {
             (group.head > after.max(stake.since)).then_some((stake.group, stake.since))
         };
         let groups: Vec<_> = self.groups_of(session).filter_map(newer).collect();
         let in_private = session.private.newest() > after;
-        (in_private || !groups.is_empty()).then_some(Replay { reader: id, after, until: self.head, groups })
+        let (reader, has_others) = (self.person(id), self.has_others(id));
+        (in_private || !groups.is_empty()).then_some(Replay {
+            reader,
+            device: id,
+            has_others,
+            after,
+            until: self.head,
+            groups,
+        })
     }
 
     /// The conversation that somebody means.
     pub(super) fn thread(&self, by: SessionId, of: &Conversation) -> Result<Thread, Refusal> {
-        let Some(session) = self.sessions.get(&by) else { return Err(Refusal::TookTooLong) };
+        let Some(session) = self.who(by) else { return Err(Refusal::TookTooLong) };
         match of {
             Conversation::Group(name) => self.may_leave(session, name).map(Thread::Group),
             Conversation::User(name) => match self.names.get(&name.key()) {
-                Some(&peer) => Ok(Thread::between(by, peer)),
+                Some(&peer) => Ok(Thread::between(session.person, peer)),
                 None => Err(Refusal::NoSuchUser { name: name.clone() }),
             },
         }
@@ -263,7 +321,7 @@ impl World {
         by: SessionId,
         within: Option<&GroupName>,
     ) -> Result<(Vec<GroupId>, bool), Refusal> {
-        let Some(session) = self.sessions.get(&by) else { return Err(Refusal::TookTooLong) };
+        let Some(session) = self.who(by) else { return Err(Refusal::TookTooLong) };
         match within {
             Some(name) => self.may_leave(session, name).map(|group| (vec![group], false)),
             None => Ok((session.groups.iter().map(|stake| stake.group).collect(), true)),
@@ -275,8 +333,9 @@ impl World {
     }
 
     /// The groups of a session, as its client is told on arrival.
-    pub(super) fn memberships(&self, session: &Session) -> Page<Membership> {
-        Page::fill(self.groups_of(session).map(|(_, group)| group.membership()))
+    pub(super) fn memberships(&self, session: SessionId) -> Page<Membership> {
+        let groups = self.who(session).into_iter().flat_map(|person| self.groups_of(person));
+        Page::fill(groups.map(|(_, group)| group.membership()))
     }
 
     /// A page of groups in the order of creation, and where the next page begins.
@@ -301,16 +360,19 @@ impl World {
     }
 
     /// Every client's address, name and groups, in the order of arrival.
+    /// With the connection, where there is one.
     pub(super) fn clients(&self) -> impl Iterator<Item = (Client, Option<Place>)> + '_ {
-        self.here.values().filter_map(|id| self.sessions.get(id)).map(|session| {
+        let devices = self.here.values().flat_map(|person| self.devices(*person));
+        let here = devices.filter_map(|id| Some((self.sessions.get(&id)?, self.who(id)?)));
+        here.filter(|(session, _)| session.is_here()).map(|(session, person)| {
             let place = match session.presence {
                 Presence::Attached(place) => Some(place),
-                _ => None,
+                Presence::Detached { .. } | Presence::Away { .. } => None,
             };
             let client = Client {
                 address: session.address.clone(),
-                name: session.name.clone(),
-                groups: self.groups_of(session).map(|(_, group)| group.name.clone()).collect(),
+                name: person.name.clone(),
+                groups: self.groups_of(person).map(|(_, group)| group.name.clone()).collect(),
                 is_connected: place.is_some(),
                 channel: None,
             };

@@ -95,7 +95,8 @@ mod tests {
         let post =
             Post { seq: Seq(seq), prev: Seq(prev), at: UnixMillis(0), id: PostId([0; 16]), from, body };
         let to = Conversation::Group(GroupName::general());
-        Record { thread, by: SessionId(Seq(1)), to, post }
+        let by = SessionId(Seq(1));
+        Record { thread, by, device: by, to, post }
     }
 
     /// Where the first lie is, if there is one.

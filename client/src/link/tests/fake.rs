@@ -68,7 +68,7 @@ impl FakeServer {
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
         let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
-        let client = Some(tokio::spawn(Client::over(dial, user("Jim"), reconnect, keep)));
+        let client = Some(tokio::spawn(Client::over(dial, (user("Jim"), None), reconnect, keep)));
         FakeServer { pipes, client }
     }
 

@@ -62,7 +62,7 @@ fn kept(posts: &[(u64, u64)]) -> Vec<Record> {
     let by = SessionId(Seq(1));
     posts
         .iter()
-        .map(|it| Record { thread, by, to: Conversation::Group(group("tea")), post: post(it) })
+        .map(|it| Record { thread, by, device: by, to: Conversation::Group(group("tea")), post: post(it) })
         .collect()
 }
 
@@ -307,7 +307,8 @@ impl Fine {
             }
         }
         let thread = Thread::Group(GroupId::GENERAL);
-        self.kept.push(Record { thread, by: SessionId(Seq(who as u64)), to: place, post });
+        let by = SessionId(Seq(who as u64));
+        self.kept.push(Record { thread, by, device: by, to: place, post });
     }
 
     fn violations(&self) -> Vec<Violation> {

@@ -7,7 +7,7 @@ use chatroom_proto::Seq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::Limits;
-use super::super::effect::{GroupId, SessionId};
+use super::super::effect::{GroupId, SessionId, TokenDigest};
 use super::super::group::Group;
 use super::super::session::{Presence, Session};
 use super::World;
@@ -56,26 +56,40 @@ impl<'de> Deserialize<'de> for World {
                 world.names.insert(session.name.key(), id);
             }
         }
-        for (&id, session) in &world.sessions {
-            match session.presence {
-                Presence::Attached(_) => {
-                    world.here.insert(session.arrived, id);
-                    for stake in &session.groups {
-                        if let Some(group) = world.groups.get_mut(&stake.group) {
-                            group.enter(id);
-                        }
-                    }
+        world.accounts = world.sessions.values().filter(|session| session.account.is_some()).count();
+        let devices: Vec<_> = world.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
+        for (id, presence) in devices {
+            world.seat(id, presence);
+        }
+        Ok(world)
+    }
+}
+
+impl World {
+    /// Puts a device where it belongs.
+    fn seat(&mut self, id: SessionId, presence: Presence) {
+        let person = self.person(id);
+        let Some((token, has_account)) =
+            self.sessions.get(&id).map(|session| (session.token, session.account.is_some()))
+        else {
+            return;
+        };
+        if !matches!(presence, Presence::Away { .. })
+            && let Some(person_session) = self.sessions.get(&person)
+        {
+            self.here.insert(person_session.arrived, person);
+        }
+        match presence {
+            Presence::Attached(_) => self.be_heard(id),
+            Presence::Detached { at, .. } => drop(self.detached.insert((at, id))),
+            Presence::Away { by, worth } => {
+                if token != TokenDigest::NOBODYS {
+                    self.away.insert(token, id);
                 }
-                Presence::Detached { at, .. } => {
-                    world.here.insert(session.arrived, id);
-                    world.detached.insert((at, id));
-                }
-                Presence::Away { by, worth } => {
-                    world.away.insert(session.token, id);
-                    world.fading.insert((worth, by, id));
+                if !has_account {
+                    self.fading.insert((worth, by, id));
                 }
             }
         }
-        Ok(world)
     }
 }

@@ -1,5 +1,7 @@
 //! What people do with groups and say to each other.
 
+use std::collections::BTreeSet;
+
 use chatroom_proto::{
     Conversation, GroupName, Keeps, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis,
 };
@@ -31,11 +33,11 @@ impl World {
         by: SessionId,
         name: &GroupName,
     ) -> Result<Verdict, Refusal> {
-        if !self.is_here(by) {
+        if !self.is_device_here(by) {
             return Ok(Verdict::default());
         }
         self.may_create(name)?;
-        let group = Group::new(name.clone(), Some(by));
+        let group = Group::new(name.clone(), Some(self.person(by)));
         let answer = group.answer(Verb::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
@@ -68,7 +70,7 @@ impl World {
         by: SessionId,
         (verb, name): (Verb, &GroupName),
     ) -> Result<Verdict, Refusal> {
-        let Some(session) = self.sessions.get(&by).filter(|session| session.is_here()) else {
+        let Some(session) = self.who(by).filter(|_| self.is_device_here(by)) else {
             return Ok(Verdict::default());
         };
         let joins = verb == Verb::Join;
@@ -82,24 +84,30 @@ impl World {
                 return Err(refusal);
             }
         };
-        let (Some(session), Some(group)) = (self.sessions.get_mut(&by), self.groups.get_mut(&id)) else {
+        let person = self.person(by);
+        let is_attached = |device: &SessionId| {
+            let device = self.sessions.get(device);
+            device.is_some_and(|device| matches!(device.presence, Presence::Attached(_)))
+        };
+        let devices: Vec<_> = self.devices(person).filter(is_attached).collect();
+        let (Some(session), Some(group)) = (self.sessions.get_mut(&person), self.groups.get_mut(&id)) else {
             return Ok(Verdict::default());
         };
         let (user, name) = (session.name.clone(), group.name.clone());
-        let is_present = matches!(session.presence, Presence::Attached(_));
-        let news = if joins {
+        let (passage, and, news);
+        if joins {
             session.groups.push(Stake { group: id, since: seq });
-            if is_present {
-                group.enter(by);
-            }
-            Notification::Joined { seq, user, group: name }
+            devices.iter().for_each(|device| group.enter(*device));
+            // The other devices are among the members now, and hear of it with them.
+            (passage, and) = (Passage::In, Vec::new());
+            news = Notification::Joined { seq, user, group: name };
         } else {
             session.groups.retain(|stake| stake.group != id);
-            group.quit(by);
-            Notification::Left { seq, user, group: name }
-        };
-        let passage = if joins { Passage::In } else { Passage::Out };
-        let audience = Audience::Group { group: id, except: by, passage, and: Vec::new() };
+            devices.iter().for_each(|device| group.quit(*device));
+            (passage, and) = (Passage::Out, devices.into_iter().filter(|device| *device != by).collect());
+            news = Notification::Left { seq, user, group: name };
+        }
+        let audience = Audience::Group { group: id, except: by, passage, and };
         let verdict = Verdict::answer(group.answer(verb, seq), Some((audience, news)));
         self.note(by, tag, verb, id, Some(seq));
         Ok(verdict)
@@ -119,15 +127,16 @@ impl World {
 
     pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, deed: &Deed) -> Result<Verdict, Refusal> {
         let Deed::Post { by, to, id, body } = deed else { return Ok(Verdict::default()) };
-        let Some(session) = self.sessions.get(by).filter(|session| session.is_here()) else {
+        let Some(session) = self.who(*by).filter(|_| self.is_device_here(*by)) else {
             return Ok(Verdict::default());
         };
+        let author = session.person;
         let target = self.may_post(session, to)?;
         let from = session.name.clone();
         let post = |prev| Post { seq, prev, at, id: *id, from, body: body.clone() };
         let thread = match target {
             Target::Group(group) => Thread::Group(group),
-            Target::User(peer) => Thread::between(*by, peer),
+            Target::User(peer) => Thread::between(author, peer),
         };
         let answer = match target {
             Target::Group(_) => Response::Posted { seq, at },
@@ -141,10 +150,10 @@ impl World {
                 (audience, Notification::GroupPost { post, group: group.name.clone() })
             }),
             Target::User(peer) => {
-                let prev = self.link(*by, peer, seq);
+                let prev = self.link(author, peer, seq);
                 self.miss(peer);
                 let to = self.sessions.get(&peer).map(|peer| peer.name.clone());
-                to.map(|to| (Audience::One(peer), Notification::PrivatePost { post: post(prev), to }))
+                to.map(|to| (self.between(*by, peer), Notification::PrivatePost { post: post(prev), to }))
             }
         };
         if let Some(session) = self.sessions.get_mut(by) {
@@ -163,7 +172,7 @@ impl World {
     }
 
     fn kept_for(&self, peer: SessionId, seq: Seq, at: UnixMillis) -> Response {
-        match self.sessions.get(&peer).filter(|peer| !peer.is_here()) {
+        match self.sessions.get(&peer).filter(|_| !self.is_here(peer)) {
             Some(peer) => Response::Kept { seq, at, to: peer.name.clone() },
             None => Response::Posted { seq, at },
         }
@@ -181,7 +190,22 @@ impl World {
         before.unwrap_or(Seq::ZERO)
     }
 
-    pub(super) fn is_here(&self, id: SessionId) -> bool {
+    /// Who hears what is said with this device to somebody alone: all devices of both, but this.
+    fn between(&self, by: SessionId, peer: SessionId) -> Audience {
+        if !self.has_others(by) && !self.has_others(peer) {
+            return Audience::One(peer);
+        }
+        let own = self.devices(self.person(by)).filter(|device| *device != by);
+        let hearers: BTreeSet<_> = self.devices(peer).chain(own).collect();
+        Audience::Some(hearers.into_iter().collect())
+    }
+
+    /// Whether somebody is here, with whatever device.
+    pub(super) fn is_here(&self, person: SessionId) -> bool {
+        self.devices(person).any(|device| self.is_device_here(device))
+    }
+
+    pub(super) fn is_device_here(&self, id: SessionId) -> bool {
         self.sessions.get(&id).is_some_and(|session| session.is_here())
     }
 
@@ -193,7 +217,7 @@ impl World {
 }
 
 impl Verdict {
-    fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
+    pub(super) fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
         Verdict { result: Some(Ok(Outcome::Answer(response))), news, ..Verdict::default() }
     }
 }

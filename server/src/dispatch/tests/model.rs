@@ -83,7 +83,7 @@ impl Model {
                     self.lines.entry(connection).and_modify(|told| told.is_closed = true);
                 }
                 // What the real one proposes is ordered; and nothing is kept that could be read.
-                Effect::Propose(_) | Effect::Read { .. } | Effect::Replay { .. } => {}
+                Effect::Propose(_) | Effect::Read { .. } | Effect::Check { .. } | Effect::Replay { .. } => {}
             }
         }
     }

@@ -1,0 +1,287 @@
+//! Names that belong to somebody, as dialogues: on the pure chat and on a real server. `jim*` is another
+//! device of jim's, `jim'` somebody who says that he is jim; somebody who knocks "with a password" says "secret".
+
+use chatroom_proto::Keeps;
+use chatroom_server::Config;
+use chatroom_server::chat::Limits;
+use integration_tests::dialogue::play;
+use integration_tests::host::Host;
+use integration_tests::stage::{Pure, Real};
+
+async fn check(dialogue: &str) {
+    play(Pure::new(Limits::default()), dialogue).await;
+    play(Real::new(Host::start_with(Config::default())), dialogue).await;
+}
+
+async fn check_kept(dialogue: &str) {
+    play(Pure::new(Limits { keeps: Keeps::Everything, ..Limits::default() }), dialogue).await;
+    play(Real::new(Host::keeping(Config::default()).await), dialogue).await;
+}
+
+#[tokio::test]
+async fn a_registered_name_needs_its_password_whoever_had_it() {
+    check(
+        "
+        jim comes
+        jim> register secret
+        jim< registered
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        jim' knocks
+        jim'< refused: jim has a password
+        jim' is hung up on
+        jim' knocks with a forgery
+        jim'< refused: jim has a password
+        jim' is hung up on
+        JIM knocks
+        JIM< refused: jim has a password
+        JIM is hung up on
+        jim' knocks with a password
+        jim'< welcome, in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_lets_nobody_in() {
+    check(
+        "
+        jim comes
+        jim> register other
+        jim< registered
+        jim' knocks with a password
+        jim'< refused: that is not jim's password
+        jim' is hung up on
+        kim knocks with a password
+        kim< refused: kim is not registered
+        kim is hung up on
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_known_comes_back_without_the_password() {
+    check(
+        "
+        jim comes
+        jim> register secret
+        jim< registered
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        jim returns
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn registering_again_or_without_an_account_is_refused() {
+    check(
+        "
+        jim comes
+        jim> passwd secret other
+        jim< refused: jim is not registered
+        jim> unregister secret
+        jim< refused: jim is not registered
+        jim> register secret
+        jim< registered
+        jim> register other
+        jim< refused: jim is registered
+        jim> passwd wrong other
+        jim< refused: that is not jim's password
+        jim> unregister wrong
+        jim< refused: that is not jim's password
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn two_devices_are_one_person() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> register secret
+        jim< registered
+        jim> create tea
+        jim< created tea
+        jim> join tea
+        jim< joined tea
+        jim* knocks with a password
+        jim*< welcome, in General, tea
+        ann> users
+        ann< users: jim, ann
+        ann> join tea
+        ann< joined tea
+        jim< ann joined tea
+        jim*< ann joined tea
+        # What is said to one is heard by both, and what one says by the other.
+        ann> public tea hello
+        ann< posted
+        jim< ann in tea: hello
+        jim*< ann in tea: hello
+        jim> public tea yes
+        ann< jim in tea: yes
+        jim*< jim in tea: yes
+        jim< posted
+        ann> private jim psst
+        jim< ann to jim: psst
+        jim*< ann to jim: psst
+        ann< posted
+        jim*> private ann what
+        ann< jim to ann: what
+        jim< jim to ann: what
+        jim*< posted
+        # Groups are those of the person.
+        jim*> leave tea
+        ann< jim left tea
+        jim< jim left tea
+        jim*< left tea
+        jim> public tea gone
+        jim< refused: not in tea
+        jim> join tea
+        ann< jim joined tea
+        jim*< jim joined tea
+        jim< joined tea
+        # The first comes and the last goes; between that nobody is told.
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        ann> users
+        ann< users: jim, ann
+        jim*> exit
+        ann< jim departed
+        jim*< goodbye
+        jim* is hung up on
+        ann> private jim later
+        ann< refused: nobody is jim
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn another_password_locks_the_other_devices_out_and_this_one_not() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> register secret
+        jim< registered
+        jim* knocks with a password
+        jim*< welcome, in General
+        jim*> passwd secret other
+        jim< closing: PasswordChanged
+        jim is hung up on
+        jim*< password changed
+        ann> public General hi
+        ann< posted
+        jim*< ann in General: hi
+        jim' knocks with a password
+        jim'< refused: that is not jim's password
+        jim' is hung up on
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_has_copied_a_token_has_nothing_after_the_password_was_changed() {
+    check(
+        "
+        jim comes
+        jim> register secret
+        jim< registered
+        jim> passwd secret secret
+        jim< password changed
+        jim vanishes
+        # The token of before.
+        jim knocks again
+        jim< refused: jim has a password
+        jim is hung up on
+        jim knocks with a password
+        jim< welcome, in General
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_given_up_is_free_and_its_devices_are_gone() {
+    check(
+        "
+        ann comes
+        jim comes
+        ann< jim arrived in General
+        jim> register secret
+        jim< registered
+        jim* knocks with a password
+        jim*< welcome, in General
+        jim> create tea
+        jim< created tea
+        jim*> unregister secret
+        ann< jim departed
+        jim< closing: PasswordChanged
+        jim is hung up on
+        jim*< unregistered
+        jim* is hung up on
+        jim comes
+        ann< jim arrived in General
+        ann> users
+        ann< users: ann, jim
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_hears_what_the_others_said_while_it_was_away() {
+    check_kept(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> register secret
+        jim< registered
+        jim* knocks with a password
+        jim*< welcome, in General
+        jim*> private ann one
+        ann< jim to ann: one
+        jim< jim to ann: one
+        jim*< posted
+        jim* vanishes
+        jim> private ann two
+        ann< jim to ann: two
+        jim< posted
+        jim> public General three
+        ann< jim in General: three
+        jim< posted
+        ann> private jim four
+        jim< ann to jim: four
+        ann< posted
+        # Not what it said itself, and everything else.
+        jim* returns
+        jim*< jim to ann: two
+        jim*< jim in General: three
+        jim*< ann to jim: four
+        jim*< caught up
+        jim*> history @ann
+        jim*< past: ann with ann: four, jim with ann: two, jim with ann: one
+        jim vanishes
+        jim*> private ann five
+        ann< jim to ann: five
+        jim*< posted
+        jim returns
+        jim< jim to ann: five
+        jim< caught up
+        ",
+    )
+    .await;
+}
