@@ -10,7 +10,7 @@ use chatroom_client::{Client, Events, KnownHosts, Options, Tls};
 use chatroom_proto::Request;
 use chatroom_server::Config;
 use chatroom_server::tls::{self, Source};
-use integration_tests::guest::{DEADLINE, Guest, user};
+use integration_tests::guest::{DEADLINE, Guest, body, group, user};
 use integration_tests::host::Host;
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
@@ -256,6 +256,17 @@ async fn strangers_who_fail_at_tls_write_nothing_into_the_usual_diagnostics() {
     let said = tokio::task::spawn_blocking(move || server.stop()).await.expect("no panic").diagnostics;
     assert_eq!(said.lines().filter(|line| !line.contains("chatroom_server")).count(), 0, "{said}");
     assert!(!said.contains("handshake") && !said.contains("alert"), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_said_through_tls_is_in_no_log_either() {
+    let server = ServerProgram::start_with(&["--log", "trace"]);
+    let (jim, _events) = come(server.address(), "jim", &KnownHosts::in_memory()).await;
+    jim.public(group("General"), body("the-secret-of-the-soup")).await.expect("posted");
+    jim.exit().await.expect("goodbye");
+    let said = tokio::task::spawn_blocking(move || server.stop()).await.expect("no panic");
+    assert!(said.diagnostics.contains("rustls"), "also what TLS does is in it");
+    assert!(!said.diagnostics.contains("secret"), "{}", said.diagnostics);
 }
 
 #[tokio::test]
