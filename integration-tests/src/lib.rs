@@ -11,6 +11,7 @@
 //! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
 //! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client in a pipe.
 //! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees there.
+//! - [`tls`]: this machine as others see it; keys and certificates; servers that are not what they say.
 //! - [`process`]: how a program ends, and what it says.
 
 pub mod chance;
@@ -29,3 +30,4 @@ pub mod screen;
 pub mod sim;
 pub mod stage;
 pub mod terminal;
+pub mod tls;

@@ -60,6 +60,23 @@ impl Piped {
         Piped::start(home, output, arguments)
     }
 
+    /// Runs `chatroom` in this home with these arguments, and with these in its environment, too.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn run_with(home: &Home, environment: &[(&str, &str)], arguments: &[&str]) -> Piped {
+        Piped::start_with(home, Stdio::piped(), environment, arguments)
+    }
+
+    /// Waits until it has said this on standard error.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait_for_diagnostics(&self, wanted: &str) {
+        let found = self.diagnostics.find(|said| said.contains(wanted).then_some(()));
+        assert!(found.is_some(), "no {wanted} in:\n{}", self.diagnostics);
+    }
+
     /// The next line of its standard output; nothing at its end.
     pub fn next_line(&mut self) -> Option<String> {
         let line = self.output.line(self.lines_heard);
@@ -68,8 +85,18 @@ impl Piped {
     }
 
     fn start(home: &Home, output: impl Into<Stdio>, arguments: &[&str]) -> Piped {
+        Piped::start_with(home, output, &[], arguments)
+    }
+
+    fn start_with(
+        home: &Home,
+        output: impl Into<Stdio>,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Piped {
         let mut command = Command::new(&programs().client);
         command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::piped()).stdout(output);
+        command.envs(environment.iter().copied());
         let Started { process, input, output, diagnostics } = start(&mut command);
         Piped { process, input, output, diagnostics, lines_heard: 0, _home: home.clone() }
     }

@@ -273,6 +273,37 @@ impl ServerProgram {
         ServerProgram { port, process, output, diagnostics, home, _unread: Some(unread) }
     }
 
+    /// Everywhere it listens, when it has said so.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let (mark, listening) = ("recognize this server", "listening address=");
+        let found = self.diagnostics.find(|said| {
+            let (before, _) = said.split_once(mark)?;
+            let addresses = before.split(listening).skip(1);
+            Some(addresses.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect())
+        });
+        found.unwrap_or_else(|| panic!("it does not say where it listens: {}", self.diagnostics))
+    }
+
+    /// The fingerprint of its key, as it says it at the start.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn fingerprint(&self) -> String {
+        let found = self.diagnostics.find(|said| {
+            let (_, rest) = said.split_once("recognize this server by its key fingerprint=")?;
+            rest.contains('\n').then(|| rest.lines().next().unwrap_or_default().to_owned())
+        });
+        found.unwrap_or_else(|| panic!("it does not say its fingerprint: {}", self.diagnostics))
+    }
+
+    /// Asks it to read its certificate again.
+    pub fn signal_reload(&self) {
+        self.process.signal(Signal::HUP);
+    }
+
     /// Asks it to list its clients.
     pub fn signal_clients(&self) {
         self.process.signal(Signal::USR1);

@@ -1,7 +1,7 @@
 //! TLS: the key that clients recognize the server by, and the certificate that is shown.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chatroom_proto::Fingerprint;
@@ -32,6 +32,16 @@ pub enum Source {
     Directory(PathBuf),
     /// Nowhere: they are made anew, and gone with the server.
     Memory,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Files { certificate, .. } => certificate.display().fmt(f),
+            Source::Directory(path) => path.display().fmt(f),
+            Source::Memory => f.write_str("memory"),
+        }
+    }
 }
 
 /// Why there is no TLS.
@@ -68,10 +78,10 @@ pub enum TlsError {
         what: String,
     },
     /// There is no certificate yet.
-    #[error("there is no certificate in {} yet: the server makes it when it starts for the first time", path.display())]
+    #[error("there is no certificate in {place} yet: the server makes it when it starts for the first time")]
     NotYet {
-        /// The directory.
-        path: PathBuf,
+        /// Where it was looked for.
+        place: String,
     },
     /// No key could be made.
     #[error("can't make a key and a certificate")]
@@ -162,18 +172,21 @@ fn provider_of(acceptor: &TlsAcceptor) -> Arc<CryptoProvider> {
     Arc::clone(acceptor.config().crypto_provider())
 }
 
-/// The fingerprint of the certificate in this place, without making one.
+/// The fingerprint of the certificate in this place. Nothing is made, and the key is not looked at.
 ///
 /// # Errors
 /// [`TlsError`]
 pub fn fingerprint_at(source: &Source) -> Result<Fingerprint, TlsError> {
-    if let Source::Directory(path) = source
-        && !Path::exists(&path.join(files::CERTIFICATE))
-    {
-        return Err(TlsError::NotYet { path: path.clone() });
-    }
-    let certified = files::load(source, files::Missing::IsAnError, &Arc::new(ring::default_provider()))?;
-    Ok(fingerprint(certified.end_entity_cert()?)?)
+    let chain = match source {
+        Source::Files { certificate, .. } => files::chain(certificate)?,
+        Source::Directory(path) => match files::chain(&path.join(files::CERTIFICATE)) {
+            Err(TlsError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            chain => chain?,
+        },
+        Source::Memory => Vec::new(),
+    };
+    let first = chain.first().ok_or_else(|| TlsError::NotYet { place: source.to_string() })?;
+    Ok(fingerprint(first)?)
 }
 
 fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, rustls::Error> {

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::net::{self, AddressFamily, SocketType};
 use tokio::time::Instant;
+use tokio_rustls::rustls::ClientConfig;
 
+use crate::line::Line;
 use crate::subject::{Ask, Heard, Subject};
 
 /// After so long without a byte, what is missing counts as lost. It exists to fail, not to be reached.
@@ -40,20 +43,27 @@ pub(crate) struct Crowd {
     parts: Vec<Vec<u8>>,
     /// When everybody said something last.
     alive: Instant,
+    /// How they speak TLS, if they do.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 struct Member {
-    stream: TcpStream,
+    line: Line,
     unsent: Vec<u8>,
 }
 
 impl Crowd {
     /// Nobody yet.
     pub(crate) fn new() -> Crowd {
+        Crowd::over(None)
+    }
+
+    /// The same, whose connections are TLS if that is said how.
+    pub(crate) fn over(tls: Option<Arc<ClientConfig>>) -> Crowd {
         let epoll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
         let (members, parts) = (Vec::new(), Vec::new());
         let (events, chunk) = (Vec::with_capacity(EVENTS), vec![0; READ_BYTES]);
-        Crowd { epoll, events, chunk, members, parts, alive: Instant::now() }
+        Crowd { epoll, events, chunk, members, parts, alive: Instant::now(), tls }
     }
 
     /// Lets in so many: connected already, or connected now.
@@ -77,21 +87,19 @@ impl Crowd {
         let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
         net::bind(&socket, &SocketAddr::from((here(), 0))).expect("an address of this machine");
         net::connect(&socket, &subject.address()).expect("the server listens");
-        let stream = TcpStream::from(socket);
-        stream.set_nodelay(true).expect("a socket that takes options");
-        stream.set_nonblocking(true).expect("a socket that takes options");
+        let line = Line::new(TcpStream::from(socket), self.tls.as_ref());
         let data = EventData::new_u64(self.members.len() as u64);
-        epoll::add(&self.epoll, &stream, data, EventFlags::IN).expect("a socket can be watched");
-        self.members.push(Member { stream, unsent: Vec::new() });
+        epoll::add(&self.epoll, &line, data, EventFlags::IN).expect("a socket can be watched");
+        self.members.push(Member { line, unsent: Vec::new() });
         self.parts.push(Vec::new());
     }
 
     /// Writes, at once or as soon as the socket takes it.
     pub(crate) fn say(&mut self, member: usize, bytes: &[u8]) {
-        let Member { stream, unsent } = &mut self.members[member];
+        let Member { line, unsent } = &mut self.members[member];
         unsent.extend_from_slice(bytes);
         let is_new = unsent.len() == bytes.len();
-        let sent = match stream.write(unsent) {
+        let sent = match line.write(unsent) {
             Ok(sent) => sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
             Err(error) => panic!("member {member} is cut off: {error}"),
@@ -102,7 +110,7 @@ impl Crowd {
         }
         let flags = if is_new { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
         let data = EventData::new_u64(member as u64);
-        epoll::modify(&self.epoll, stream, data, flags).expect("a socket can be watched");
+        epoll::modify(&self.epoll, &*line, data, flags).expect("a socket can be watched");
     }
 
     /// Lets everybody ask and be answered something that changes nothing. Behind it nobody is asked for a while whether they
@@ -131,7 +139,7 @@ impl Crowd {
             if flags.contains(EventFlags::OUT) {
                 self.say(member, &[]);
             }
-            match self.members[member].stream.read(&mut chunk) {
+            match self.members[member].line.read(&mut chunk) {
                 Ok(0) => panic!("the server hung up on member {member}"),
                 Ok(bytes) => hear(self, member, &chunk[..bytes]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -21,8 +21,10 @@ mod flood;
 mod groups;
 mod hall;
 mod idle;
+mod line;
 mod private;
 mod process;
+mod secure;
 mod storm;
 mod subject;
 mod table;
@@ -34,7 +36,7 @@ use crate::subject::{Kind, Redis};
 /// A section's name, and what runs it.
 type Section = (&'static str, fn(&Plan));
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     ("fanout", fanout::run),
     ("private", private::run),
     ("durable", durable::run),
@@ -42,6 +44,7 @@ const SECTIONS: [Section; 7] = [
     ("storm", storm::run),
     ("groups", groups::run),
     ("flood", flood::run),
+    ("tls", secure::run),
 ];
 
 /// What servers keep back of the limit on file descriptors, and a bit for ourselves.

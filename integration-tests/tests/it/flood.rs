@@ -213,6 +213,8 @@ async fn ten_thousand_connections_from_one_address_leave_room_for_the_others() {
     }
     for _ in limit..CONNECTIONS {
         let mut late = Guest::connect_from(FAR, address).await;
+        // It is told as it speaks.
+        late.try_say(Request::Hello(hello("late"))).await;
         assert_eq!(late.hear_why_closed().await, Some(CloseReason::TooManyConnections { limit }));
     }
     Guest::come_from(ELSEWHERE, address, "ann").await.do_(public("General", 1, "hi")).await;

@@ -28,4 +28,6 @@ mod terminal_past;
 mod terminal_state;
 mod terminal_text;
 mod tidy;
+mod tls;
+mod tls_server;
 mod tools;

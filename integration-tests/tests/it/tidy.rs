@@ -80,6 +80,19 @@ const RULES: &[Rule] = &[
         because: "only main names a concrete log, and dispatch knows connections by their outboxes",
     },
     Rule { part: "server/src/lib.rs", never: &["MemoryLog"], because: "only main names a concrete log" },
+    Rule { part: "server/src/stream.rs", never: BYTES_NEVER, because: "a stream knows bytes" },
+    Rule { part: "server/src/tls.rs", never: BYTES_NEVER, because: "a key knows nothing of the chat" },
+    Rule { part: "server/src/tls", never: BYTES_NEVER, because: "a key knows nothing of the chat" },
+    Rule {
+        part: "client/src/trust.rs",
+        never: &["tokio", "rustls", "tokio_rustls", "std::net"],
+        because: "whom to trust is decided apart from how one speaks",
+    },
+    Rule {
+        part: "client/src/trust",
+        never: &["tokio", "rustls", "tokio_rustls", "std::net"],
+        because: "whom to trust is decided apart from how one speaks",
+    },
     Rule {
         part: "client/src/view.rs",
         never: &["tokio", "rustyline", "std::io", "std::net"],
@@ -100,6 +113,15 @@ const RULES: &[Rule] = &[
         never: &["tokio", "rustyline", "std::io", "std::net"],
         because: "the state is pure",
     },
+];
+
+const BYTES_NEVER: &[&str] = &[
+    "crate::chat",
+    "crate::dispatch",
+    "crate::connection",
+    "crate::listener",
+    "crate::outbox",
+    "crate::log",
 ];
 
 const CHAT_NEVER: &[&str] = &[

@@ -118,11 +118,7 @@ fn certified(
     provider: &Arc<CryptoProvider>,
     wrong: impl Fn(&Path, String) -> TlsError,
 ) -> Result<CertifiedKey, TlsError> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pems.certificate).collect();
-    let chain = chain.map_err(|error| wrong(certificate, format!("is not PEM ({error})")))?;
-    let first = chain.first().ok_or_else(|| wrong(certificate, "has no certificate in it".to_owned()))?;
-    fingerprint(first)
-        .map_err(|error| wrong(certificate, format!("has no certificate that can be used ({error})")))?;
+    let chain = certificates(&pems.certificate).map_err(|what| wrong(certificate, what))?;
     let secret = PrivateKeyDer::from_pem_slice(&pems.key)
         .map_err(|error| wrong(key, format!("has no key in it ({error})")))?;
     CertifiedKey::from_der(chain, secret, provider).map_err(|error| {
@@ -134,6 +130,21 @@ fn certified(
             ),
         )
     })
+}
+
+/// The certificates in this file.
+pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let given = |what: String| TlsError::Given { path: path.to_owned(), what };
+    certificates(&read(path)?).map_err(given)
+}
+
+/// At least one certificate, the first of which can be used; or else what is wrong with it.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let chain = chain.map_err(|error| format!("is not PEM ({error})"))?;
+    let first = chain.first().ok_or_else(|| "has no certificate in it".to_owned())?;
+    fingerprint(first).map_err(|error| format!("has no certificate that can be used ({error})"))?;
+    Ok(chain)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

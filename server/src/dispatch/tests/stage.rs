@@ -16,7 +16,7 @@ use crate::chat::effect::{
     Address, Channel, ConnectionId, Credential, Entry, Input, NodeId, Proposal, TokenDigest,
 };
 use crate::chat::{Chat, Limits};
-use crate::config::Config;
+use crate::config::{Config, RATE_MAX};
 use crate::dispatch::{Dispatch, Lifetime, Message};
 use crate::log::MemoryLog;
 use crate::outbox::{Bounds, Outbox, Pieces, Taken};
@@ -69,8 +69,8 @@ impl Stage {
         let bounds = Bounds::new(usize::MAX, usize::MAX);
         let (chat, log) = (Chat::new(NODE, limits), Arc::new(MemoryLog::new()));
         let lifetime = Lifetime::default();
-        let (dispatch, _door) =
-            Dispatch::new(chat, log, None, &Config::default(), Arc::clone(&bounds), &lifetime);
+        let config = Config { rate: RATE_MAX, ..Config::default() };
+        let (dispatch, _door) = Dispatch::new(chat, log, None, &config, Arc::clone(&bounds), &lifetime);
         Stage {
             name: name.to_owned(),
             dispatch,
