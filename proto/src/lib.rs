@@ -98,8 +98,10 @@
 //!
 //! A client that goes on without waiting gets the same refusal, until [`RATE_LIMITED_IN_A_ROW_MAX`] of them; then the server
 //! hangs up with [`Misbehaviour::Flooding`]. The count begins anew with a request that is granted, with one that comes again after
-//! its time, and when it is not waited for any longer. A [`Request::Hello`] is refused so when too many come from one address; the server then hangs up, as for every
-//! refused `Hello`. More connections at the same time than a server takes from one address are closed with
+//! its time, and when it is not waited for any longer.
+//!
+//! A [`Request::Hello`] is refused so when too many come from one address; the server then hangs up, as for every refused
+//! `Hello`. More connections at the same time than a server takes from one address are closed with
 //! [`CloseReason::TooManyConnections`].
 //!
 //! # Order

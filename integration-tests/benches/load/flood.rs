@@ -1,16 +1,17 @@
 //! What those who keep to the rules notice of those who don't.
 
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
 use chatroom_proto::{ASKS_UNANSWERED_MAX, ClientFrame, Notification, Request, ServerFrame, Tag, codec};
 use integration_tests::guest::{Guest, hello, public};
 use integration_tests::program::ServerProgram;
-use rustix::net::{self, AddressFamily, SocketType};
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Plan, process, table};
@@ -39,6 +40,8 @@ enum Trouble {
 struct Row {
     pings: Vec<Duration>,
     heard: u64,
+    /// When the server hung up on the one who keeps to the rules, because it could not read all that was said.
+    hung_up_after: Option<Duration>,
     cpu: f64,
     memory_kib: f64,
 }
@@ -58,17 +61,23 @@ pub(crate) fn run(plan: &Plan) {
         ("handshakes without an end", Trouble::Handshakes, &[]),
     ] {
         let server = ServerProgram::start_with(arguments);
-        let Row { mut pings, heard, cpu, memory_kib } = measure(&server, trouble, 5 * plan.cpu);
+        let Row { mut pings, heard, hung_up_after, cpu, memory_kib } =
+            measure(&server, trouble, 5 * plan.cpu);
         pings.sort_unstable();
-        let at =
-            |thousandth: usize| format!("{} µs", pings[(pings.len() - 1) * thousandth / 1_000].as_micros());
+        let at = |thousandth: usize| {
+            let ping = pings.get(pings.len().saturating_sub(1) * thousandth / 1_000);
+            ping.map_or_else(String::new, |ping| format!("{} µs", ping.as_micros()))
+        };
+        let hung_up = hung_up_after.map_or_else(String::new, |after| {
+            format!(", then hung up on as too slow, after {:.1} s", after.as_secs_f64())
+        });
         table::row(&[
             name.to_owned(),
             pings.len().to_string(),
             at(500),
             at(990),
             at(1_000),
-            heard.to_string(),
+            format!("{heard}{hung_up}"),
             format!("{:.0} %", 100.0 * cpu),
             format!("{:.1} MiB", memory_kib / 1024.0),
         ]);
@@ -81,102 +90,104 @@ async fn measure(server: &ServerProgram, trouble: Trouble, period: Duration) -> 
     let mut ann = Guest::come(server.address(), "ann").await;
     ann.do_(Request::Ping).await;
     let (memory, cpu) = (process::rss(server.id()), process::cpu(server.id()));
-    let (is_over, names) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let threads: Vec<_> = (0..if trouble == Trouble::Nothing { 0 } else { TROUBLEMAKERS })
-        .map(|_| {
-            let (address, is_over, names) = (server.address(), Arc::clone(&is_over), Arc::clone(&names));
-            thread::spawn(move || make_trouble(trouble, address, &is_over, &names))
-        })
-        .collect();
+    let (over, is_over) = oneshot::channel();
+    let address = server.address();
+    let troublemakers = thread::spawn(move || all_make_trouble(trouble, address, is_over));
     let (mut pings, mut heard) = (Vec::new(), 0);
     let began = Instant::now();
+    let mut hung_up_after = None;
     while began.elapsed() < period {
-        let asked = Instant::now();
-        ann.say(Request::Ping).await;
-        loop {
-            match ann.frame().await {
-                Some(ServerFrame::Response { result, .. }) => {
-                    result.expect("this one is no trouble");
-                    break;
-                }
-                Some(ServerFrame::Notification(Notification::GroupPost { .. })) => heard += 1,
-                Some(ServerFrame::Notification(_)) => {}
-                None => panic!("the server hung up on the wrong one"),
+        match ping(&mut ann, &mut heard).await {
+            Some(time) => pings.push(time),
+            None => {
+                hung_up_after = Some(began.elapsed());
+                break;
             }
         }
-        pings.push(asked.elapsed());
         tokio::time::sleep(PING_EVERY).await;
     }
     let row = Row {
         pings,
         heard,
+        hung_up_after,
         cpu: (process::cpu(server.id()) - cpu).div_duration_f64(began.elapsed()),
         memory_kib: process::rss(server.id()) - memory,
     };
-    is_over.store(true, Ordering::Relaxed);
-    threads.into_iter().for_each(|thread| thread.join().expect("troublemakers make no mistakes"));
+    drop(over);
+    troublemakers.join().expect("troublemakers make no mistakes");
     row
 }
 
-fn make_trouble(trouble: Trouble, address: SocketAddr, is_over: &AtomicBool, names: &AtomicU64) {
-    let mut open = Vec::new();
-    while !is_over.load(Ordering::Relaxed) {
-        let name = format!("eve{}", names.fetch_add(1, Ordering::Relaxed));
-        let hello = frame(0, Request::Hello(hello(&name)));
-        let Ok(mut stream) = connect(address) else {
-            thread::yield_now();
-            continue;
-        };
-        match trouble {
-            Trouble::Nothing => return,
-            Trouble::Messages => {
-                if stream.write_all(&hello).is_ok() {
-                    let reading = stream.try_clone().map(|mut stream| {
-                        thread::spawn(move || {
-                            let mut scratch = vec![0; 64 * 1024];
-                            while stream.read(&mut scratch).is_ok_and(|read| read > 0) {}
-                        })
-                    });
-                    say_too_much(&mut stream, is_over, names);
-                    let _ = stream.shutdown(Shutdown::Both);
-                    reading.into_iter().for_each(|reading| reading.join().expect("it only reads"));
-                }
+/// How long an answer takes, and what is heard meanwhile; nothing, when the server has hung up.
+async fn ping(ann: &mut Guest, heard: &mut u64) -> Option<Duration> {
+    let asked = Instant::now();
+    if !ann.try_say(Request::Ping).await {
+        return None;
+    }
+    loop {
+        match ann.next().await? {
+            ServerFrame::Response { result, .. } => {
+                result.expect("this one is no trouble");
+                return Some(asked.elapsed());
             }
-            Trouble::Handshakes => {
-                let _ = stream.write_all(&hello[..hello.len() - 1]);
-                if stream.set_nonblocking(true).is_ok() {
-                    open.push(stream);
-                }
-                // Those that were turned away are of no more use.
-                open.retain(is_quiet);
-            }
+            ServerFrame::Notification(Notification::GroupPost { .. }) => *heard += 1,
+            ServerFrame::Notification(_) => {}
         }
     }
 }
 
-/// Whether the server has said nothing, not even that it hangs up.
-fn is_quiet(stream: &TcpStream) -> bool {
-    matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+/// One thread for all of them: they are to trouble the server, not to take the machine away from it.
+#[tokio::main(flavor = "current_thread")]
+async fn all_make_trouble(trouble: Trouble, address: SocketAddr, is_over: oneshot::Receiver<()>) {
+    let count = if trouble == Trouble::Nothing { 0 } else { TROUBLEMAKERS };
+    for number in 0..count {
+        tokio::spawn(make_trouble(trouble, address, number << 32));
+    }
+    let _ = is_over.await;
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    net::bind(&socket, &SocketAddr::from((FAR, 0)))?;
-    net::connect(&socket, &address)?;
-    Ok(TcpStream::from(socket))
+async fn make_trouble(trouble: Trouble, address: SocketAddr, first: u64) {
+    for number in first.. {
+        let hello = frame(0, Request::Hello(hello(&format!("eve{number}"))));
+        let Ok(stream) = connect(address).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let (mut reader, mut writer) = stream.into_split();
+        let reading = async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await };
+        if trouble == Trouble::Messages {
+            let saying = async {
+                writer.write_all(&hello).await?;
+                say_too_much(&mut writer, number << 16).await
+            };
+            tokio::select! {
+                _ = reading => {}
+                _ = saying => {}
+            }
+        } else {
+            tokio::spawn(async move {
+                let _ = writer.write_all(&hello[..hello.len() - 1]).await;
+                reading.await
+            });
+        }
+    }
 }
 
-fn say_too_much(stream: &mut TcpStream, is_over: &AtomicBool, ids: &AtomicU64) {
-    let mut batch = Vec::new();
-    while !is_over.load(Ordering::Relaxed) {
-        batch.clear();
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((FAR, 0)))?;
+    socket.connect(address).await
+}
+
+async fn say_too_much(writer: &mut OwnedWriteHalf, first: u64) -> io::Result<()> {
+    let mut id = first;
+    loop {
+        let mut batch = Vec::new();
         for number in 1..=ASKS_UNANSWERED_MAX {
-            let id = ids.fetch_add(1, Ordering::Relaxed);
+            id += 1;
             batch.extend(frame(number, public("General", id, "buy now")));
         }
-        if stream.write_all(&batch).is_err() {
-            return;
-        }
+        writer.write_all(&batch).await?;
     }
 }
 
