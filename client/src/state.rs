@@ -185,7 +185,7 @@ impl State {
                 self.remember(to.key(), *seq);
                 None
             }
-            (_, Response::Created { seq, .. }) => {
+            (_, Response::Created { seq, .. } | Response::Moderated { seq, .. }) => {
                 self.be_answered(*seq);
                 None
             }
@@ -226,9 +226,18 @@ impl State {
                 self.see(post.seq);
                 self.remember(post.from.key(), post.seq);
             }
-            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {}
+            Notification::Moderated { seq, .. } | Notification::PassedOn { seq, .. } => self.see(*seq),
+            Notification::TopicIs { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => {}
         }
         gap
+    }
+
+    /// Somebody has put the client out of a group.
+    pub fn expelled(&mut self, group: &GroupName) {
+        self.groups.remove(&group.key());
     }
 
     /// The answer to a request is in its place among what is heard, unless older posts are still to come.

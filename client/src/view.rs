@@ -5,6 +5,7 @@
 
 mod connection;
 mod harmless;
+mod order;
 mod paint;
 mod past;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use chatroom_proto::{
 
 use jiff::tz::TimeZone;
 
-use crate::command::{ASSIGNED, Completes, HISTORY_COUNT_MAX, Mistake, Row, TABLE};
+use crate::command::{ASSIGNED, Completes, HISTORY_COUNT_MAX, Mistake, Row, Section, TABLE};
 pub(crate) use harmless::harmless;
 pub(crate) use paint::{Kind, Paint};
 
@@ -58,7 +59,7 @@ impl View {
 
     /// For one who has just come in at a terminal.
     pub(crate) fn orientation(self) -> String {
-        let help = TABLE.iter().filter(|row| row.completes == Completes::Commands);
+        let help = TABLE.iter().filter(|row| row.completes.contains(&Completes::Commands));
         let names: Vec<_> = TABLE[..ASSIGNED].iter().chain(help).map(|row| row.name).collect();
         self.hint(format!("Try {} or Tab.", names.join(", ")))
     }
@@ -78,6 +79,8 @@ impl View {
             }
             Notification::GroupPost { post, group } => self.group_post(post, group),
             Notification::PrivatePost { post, .. } => self.private_post(post),
+            Notification::Moderated { by, group, act, .. } => self.moderated(by, group, act, None),
+            Notification::TopicIs { .. } | Notification::PassedOn { .. } => self.group_news(notification)?,
             Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => return None,
         })
     }
@@ -123,10 +126,13 @@ impl View {
             Response::Kept { to, .. } => {
                 self.system(format!("{to} is away. Your message is kept, and shown when {to} is back."))
             }
+            Response::About(about) => self.about(about),
             Response::Groups { .. }
             | Response::Users { .. }
             | Response::Past { .. }
             | Response::Posted { .. }
+            | Response::Moderated { .. }
+            | Response::Acts { .. }
             | Response::Goodbye
             | Response::Pong => return None,
         })
@@ -191,6 +197,14 @@ impl View {
             Refusal::TookTooLong => {
                 "That took too long to find. Ask for less, or try again in a moment.".to_owned()
             }
+            Refusal::NotAllowed { .. }
+            | Refusal::OutOfReach { .. }
+            | Refusal::NotOneself
+            | Refusal::AlreadySo { .. }
+            | Refusal::TooManyMarks { .. }
+            | Refusal::Banned { .. }
+            | Refusal::Muted { .. }
+            | Refusal::InvitationOnly { .. } => self.order_refusal(request, refusal),
             Refusal::NameTaken { name } => {
                 format!(
                     "The name '{name}' is taken. Choose another one. If that was you a moment ago: half a minute after a \
@@ -228,6 +242,9 @@ impl View {
             Mistake::TooMuch { row } if row.arguments.is_empty() => {
                 format!("'{}' takes nothing after it. Usage: {}", row.name, usage(row))
             }
+            Mistake::TooMuch { row } if row.completes.len() > 1 => {
+                format!("'{}' takes nothing more. Usage: {}", row.name, usage(row))
+            }
             Mistake::TooMuch { row } => {
                 format!("'{}' takes one name, without spaces. Usage: {}", row.name, usage(row))
             }
@@ -241,6 +258,12 @@ impl View {
             Mistake::BadCount { row, count } => {
                 format!("'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: {}", usage(row))
             }
+            Mistake::BadLine { error } => format!("That was not sent: {error}."),
+            Mistake::BadDuration { row, duration } => format!(
+                "'{duration}' is no time: write a number and s, m, h, d or w, as in 10m. A reason can't begin with a \
+                 digit. Usage: {}",
+                usage(row)
+            ),
             Mistake::BadWords { error } => format!("That can't be looked for: {error}."),
         })
     }
@@ -254,11 +277,7 @@ impl View {
     pub(crate) fn help(self, row: Option<&Row>) -> String {
         match row {
             Some(row) => format!("Usage: {}\n{}", usage(row), row.help),
-            None => {
-                let width = TABLE.iter().map(|row| usage(row).len()).max().unwrap_or_default();
-                let rows = TABLE.iter().map(|row| format!("{:width$}  {}", usage(row), row.brief));
-                rows.collect::<Vec<_>>().join("\n")
-            }
+            None => Section::ALL.map(help_section).join("\n"),
         }
     }
 
@@ -349,6 +368,20 @@ fn name_error(error: &NameError) -> String {
 
 fn commands_were(count: usize) -> String {
     if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") }
+}
+
+/// A part of the list of all commands. The arguments of those that keep order would leave no room to say what they do.
+fn help_section(section: Section) -> String {
+    let (title, shown): (_, fn(&Row) -> String) = match section {
+        Section::Chatting => (None, usage),
+        Section::KeepingOrder => {
+            (Some("To keep order in a group chat ('help kick' says how):"), |row| row.name.to_owned())
+        }
+    };
+    let rows = || TABLE.iter().filter(|row| row.section == section);
+    let width = rows().map(|row| shown(row).len()).max().unwrap_or_default();
+    let lines = rows().map(|row| format!("{:width$}  {}", shown(row), row.brief));
+    title.map(str::to_owned).into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 /// How a command is written.

@@ -20,9 +20,11 @@
 //!
 //! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything left to hear.
 
+use std::num::NonZeroU32;
+
 use chatroom_proto::{
-    CloseReason, Conversation, Membership, Notification, Page, Post, PostId, Refusal, Request, Response,
-    Said, Seq, ServerFrame, Words,
+    About, Acted, CloseReason, Conversation, Headline, Membership, Moderation, Notification, Page, Post,
+    PostId, Reason, Refusal, Request, Response, Said, Seq, ServerFrame, Topic, UnixMillis, Words,
 };
 
 use crate::guest::{body, group, post_id, user};
@@ -117,11 +119,51 @@ fn request(words: &str, context: &str) -> Request {
             let words = Words::parse(rest).expect(context);
             Request::Search { words, within: None, before: Seq::ZERO, count: 20 }
         }
+        "why" => {
+            let about = (!text.is_empty()).then(|| user(text));
+            Request::Why { group: group(first), user: about }
+        }
+        "about" => Request::About { group: group(first) },
         "exit" => Request::Exit,
         "ping" => Request::Ping,
         "hello" => Request::Hello(crate::guest::hello("again")),
-        _ => panic!("no such request: {context}"),
+        _ => match act(verb, text) {
+            Some(act) => Request::Moderate { group: group(first), act },
+            None => panic!("no such request: {context}"),
+        },
     }
+}
+
+/// What these words do to keep order: a ban or a mute may have a number of seconds before its reason.
+fn act(verb: &str, text: &str) -> Option<Moderation> {
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let someone = || user(name);
+    let reason = |text: &str| (!text.is_empty()).then(|| Reason::parse(text).expect("a valid reason"));
+    let timed = || match rest.split_once(' ').unwrap_or((rest, "")) {
+        (seconds, more) if seconds.parse::<NonZeroU32>().is_ok() => (seconds.parse().ok(), reason(more)),
+        _ => (None, reason(rest)),
+    };
+    Some(match verb {
+        "kick" => Moderation::Kick { user: someone(), reason: reason(rest) },
+        "ban" => {
+            let (seconds, reason) = timed();
+            Moderation::Ban { user: someone(), seconds, reason }
+        }
+        "mute" => {
+            let (seconds, reason) = timed();
+            Moderation::Mute { user: someone(), seconds, reason }
+        }
+        "unban" => Moderation::Unban { user: someone() },
+        "unmute" => Moderation::Unmute { user: someone() },
+        "topic" if text.is_empty() => Moderation::Topic { topic: None },
+        "topic" => Moderation::Topic { topic: Some(Topic::parse(text).expect("a valid topic")) },
+        "lock" => Moderation::Lock,
+        "unlock" => Moderation::Unlock,
+        "invite" => Moderation::Invite { user: someone() },
+        "op" => Moderation::Op { user: someone() },
+        "deop" => Moderation::Deop { user: someone() },
+        _ => return None,
+    })
 }
 
 fn id_of(text: &str) -> PostId {
@@ -157,8 +199,52 @@ fn show_response(response: &Response) -> String {
             let said = posts.as_slice().iter().map(show_said);
             format!("past: {}{}", list(said), more(*next))
         }
+        Response::Moderated { group, .. } => format!("done in {group}"),
+        Response::Acts { group, acts } if acts.as_slice().is_empty() => {
+            format!("nothing was done in {group}")
+        }
+        Response::Acts { group, acts } => {
+            let acts = acts.as_slice().iter().map(|Acted { by, act, .. }| format!("{by}: {}", show_act(act)));
+            format!("done in {group}: {}", list(acts))
+        }
+        Response::About(about) => show_about(about),
         Response::Goodbye => "goodbye".to_owned(),
         Response::Pong => "pong".to_owned(),
+    }
+}
+
+fn show_about(about: &About) -> String {
+    let About { group, owner, ops, topic, locked_since, members, .. } = about;
+    let mut shown = vec![format!("{group} has {members}")];
+    shown.extend(owner.iter().map(|owner| format!("owner {owner}")));
+    shown.extend(ops.as_slice().iter().map(|op| format!("op {op}")));
+    shown.extend(topic.iter().map(|Headline { topic, by, .. }| format!("topic {} by {by}", topic.as_str())));
+    shown.extend(locked_since.map(|_| "locked".to_owned()));
+    let flags = [(about.is_member, "in it"), (about.is_invited, "invited"), (about.is_muted, "muted")];
+    shown.extend(flags.iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| (*flag).to_owned()));
+    list(shown)
+}
+
+/// An act in the words that ask for it.
+fn show_act(act: &Moderation) -> String {
+    let timed = |seconds: &Option<NonZeroU32>, reason: &Option<Reason>| {
+        let seconds = seconds.map(|seconds| format!(" {seconds}")).unwrap_or_default();
+        let reason = reason.as_ref().map(|reason| format!(" {}", reason.as_str())).unwrap_or_default();
+        seconds + &reason
+    };
+    match act {
+        Moderation::Kick { user, reason } => format!("kick {user}{}", timed(&None, reason)),
+        Moderation::Ban { user, seconds, reason } => format!("ban {user}{}", timed(seconds, reason)),
+        Moderation::Unban { user } => format!("unban {user}"),
+        Moderation::Mute { user, seconds, reason } => format!("mute {user}{}", timed(seconds, reason)),
+        Moderation::Unmute { user } => format!("unmute {user}"),
+        Moderation::Topic { topic: Some(topic) } => format!("topic {}", topic.as_str()),
+        Moderation::Topic { topic: None } => "no topic".to_owned(),
+        Moderation::Lock => "lock".to_owned(),
+        Moderation::Unlock => "unlock".to_owned(),
+        Moderation::Invite { user } => format!("invite {user}"),
+        Moderation::Op { user } => format!("op {user}"),
+        Moderation::Deop { user } => format!("deop {user}"),
     }
 }
 
@@ -195,7 +281,19 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::TooManyMemberships { limit } => format!("in more than {limit} groups"),
         Refusal::NothingKept => "nothing is kept".to_owned(),
         Refusal::TookTooLong => "took too long".to_owned(),
+        Refusal::NotAllowed { group } => format!("not allowed in {group}"),
+        Refusal::OutOfReach { group, user } => format!("{user} is out of reach in {group}"),
+        Refusal::NotOneself => "not oneself".to_owned(),
+        Refusal::AlreadySo { group } => format!("already so in {group}"),
+        Refusal::TooManyMarks { limit } => format!("more than {limit} marks"),
+        Refusal::Banned { group, until } => format!("banned from {group}{}", show_until(*until)),
+        Refusal::Muted { group, until } => format!("muted in {group}{}", show_until(*until)),
+        Refusal::InvitationOnly { group } => format!("not invited to {group}"),
     }
+}
+
+fn show_until(until: Option<UnixMillis>) -> &'static str {
+    if until.is_some() { " for a while" } else { "" }
 }
 
 fn show_notification(notification: &Notification) -> String {
@@ -211,6 +309,9 @@ fn show_notification(notification: &Notification) -> String {
         Notification::PrivatePost { post: Post { from, body, .. }, to } => {
             format!("{from} to {to}: {}", body.as_str())
         }
+        Notification::Moderated { by, group, act, .. } => format!("{by} does in {group}: {}", show_act(act)),
+        Notification::TopicIs { group, headline } => format!("{group} is about {}", headline.topic.as_str()),
+        Notification::PassedOn { group, to, .. } => format!("{group} is {to}'s"),
         Notification::CaughtUp { .. } => "caught up".to_owned(),
         Notification::Closing(reason) => format!("closing: {}", show_reason(*reason)),
     }

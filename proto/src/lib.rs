@@ -48,18 +48,29 @@
 //! |---|---|---|---|
 //! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`] | General: [`Notification::Arrived`] |
 //! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::TooManyGroups`] | nobody |
-//! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`] | the group: [`Notification::Joined`] |
+//! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`], [`Refusal::Banned`], [`Refusal::InvitationOnly`] | the group: [`Notification::Joined`] |
 //! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
 //! | [`Request::Groups`] | [`Response::Groups`] | | nobody |
 //! | [`Request::Users`] | [`Response::Users`] | | nobody |
-//! | [`Request::Public`] | [`Response::Posted`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::GroupPost`] |
+//! | [`Request::Public`] | [`Response::Posted`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::Muted`] | the group: [`Notification::GroupPost`] |
 //! | [`Request::Private`] | [`Response::Posted`], [`Response::Kept`] | [`Refusal::NoSuchUser`] | that person: [`Notification::PrivatePost`] |
 //! | [`Request::Exit`] | [`Response::Goodbye`] | | all who share a group with the asker: [`Notification::Departed`] |
 //! | [`Request::Ping`] | [`Response::Pong`] | | nobody |
 //! | [`Request::History`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
 //! | [`Request::Search`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
+//! | [`Request::Moderate`] | [`Response::Moderated`] | [`Refusal::NoSuchGroup`], [`Refusal::NoSuchUser`], [`Refusal::NotAllowed`], [`Refusal::OutOfReach`], [`Refusal::NotOneself`], [`Refusal::AlreadySo`], [`Refusal::Banned`], [`Refusal::TooManyMarks`] | the group, and whom it concerns: [`Notification::Moderated`] |
+//! | [`Request::Why`] | [`Response::Acts`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | nobody |
+//! | [`Request::About`] | [`Response::About`] | [`Refusal::NoSuchGroup`] | nobody |
 //!
 //! The asker itself hears no notification of what it did; the response is its notice.
+//!
+//! # Keeping order
+//! A group's owner, and those whom the owner makes its operators, keep order in it with [`Request::Moderate`]. Owners and
+//! operators are people, whatever becomes of their names; bans and mutes hold for a name, whoever has it, but never for
+//! one who may keep order there. General has no owner. When somebody is forgotten for good, their groups pass on
+//! to the one who has been an operator for longest, or else a member for longest: [`Notification::PassedOn`]. One who joins
+//! a group that has a topic is told it behind [`Response::Joined`], one who comes into General behind [`Response::Welcome`]:
+//! [`Notification::TopicIs`].
 //!
 //! # Order
 //! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may skip. What a
@@ -101,6 +112,8 @@
 //! | a message | 8,000 bytes, newlines but no other control characters | [`BODY_BYTES_MAX`] |
 //! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
 //! | a page of a list | 400 items, and what fits into a frame | [`PAGE_ITEMS_MAX`] |
+//! | a topic, a reason | 300 bytes, no control and no format characters but the joiners | [`LINE_BYTES_MAX`] |
+//! | acts in one answer | 50 | [`ACTS_TOLD_MAX`] |
 //! | a text to search for | 256 bytes, no control characters | [`WORDS_BYTES_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
 //!
@@ -110,6 +123,7 @@
 
 pub mod codec;
 mod frame;
+mod moderation;
 mod name;
 mod notification;
 mod past;
@@ -118,6 +132,9 @@ mod response;
 mod value;
 
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
+pub use moderation::{
+    ACTS_TOLD_MAX, About, Acted, Headline, LINE_BYTES_MAX, LineError, Moderation, Reason, Topic,
+};
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
 pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, Conversation, GroupName, Hello, PostId, Seq, UserName, Words};
+use crate::{Body, Conversation, GroupName, Hello, Moderation, PostId, Seq, UserName, Words};
 #[cfg(doc)]
 use crate::{Notification, Refusal, Response};
 
@@ -30,7 +30,8 @@ pub enum Request {
     /// Make me a member of a group.
     ///
     /// *Reply* [`Response::Joined`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`],
-    /// [`Refusal::TooManyMemberships`]. *Heard by* the other members as [`Notification::Joined`].
+    /// [`Refusal::TooManyMemberships`], [`Refusal::Banned`], [`Refusal::InvitationOnly`]. *Heard by* the other members as
+    /// [`Notification::Joined`].
     Join {
         /// Which group.
         group: GroupName,
@@ -60,7 +61,7 @@ pub enum Request {
     /// Say something in a group that I am a member of.
     ///
     /// *Reply* [`Response::Posted`]; for an `id` that the asker has used lately, the first one's. *Refused*
-    /// [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* the other members as
+    /// [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::Muted`]. *Heard by* the other members as
     /// [`Notification::GroupPost`].
     Public {
         /// Where to say it.
@@ -123,5 +124,34 @@ pub enum Request {
         before: Seq,
         /// How many posts, at the most; a page has fewer when these are long.
         count: u16,
+    },
+    /// Keep order in a group that is mine, or in which I am an operator.
+    ///
+    /// *Reply* [`Response::Moderated`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NoSuchUser`],
+    /// [`Refusal::NotAllowed`], [`Refusal::OutOfReach`], [`Refusal::NotOneself`], [`Refusal::AlreadySo`],
+    /// [`Refusal::TooManyMarks`], and [`Refusal::Banned`] for one who is invited though banned. *Heard by* the other members,
+    /// and by the person whom it concerns, as [`Notification::Moderated`].
+    Moderate {
+        /// In which group.
+        group: GroupName,
+        /// What is to be done.
+        act: Moderation,
+    },
+    /// What was done to keep order in a group, the newest first? Members may know, and everybody what was done to
+    /// themselves.
+    ///
+    /// *Reply* [`Response::Acts`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* nobody.
+    Why {
+        /// In which group.
+        group: GroupName,
+        /// Only what concerned this person.
+        user: Option<UserName>,
+    },
+    /// What is that group, and what am I in it?
+    ///
+    /// *Reply* [`Response::About`]. *Refused* [`Refusal::NoSuchGroup`]. *Heard by* nobody.
+    About {
+        /// Which group.
+        group: GroupName,
     },
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupName, Keeps, Page, Said, Seq, Token, UnixMillis, UserName, VersionRange};
+use crate::{About, Acted, GroupName, Keeps, Page, Said, Seq, Token, UnixMillis, UserName, VersionRange};
 #[cfg(doc)]
 use crate::{Notification, Request};
 
@@ -73,6 +73,23 @@ pub enum Response {
         /// What to ask for the next page with; nothing when there are no older ones.
         next: Option<Seq>,
     },
+    /// To [`Request::Moderate`]: it is done.
+    Moderated {
+        /// Its place in the order.
+        seq: Seq,
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// To [`Request::Why`]: what was done, the newest first, [`ACTS_TOLD_MAX`](crate::ACTS_TOLD_MAX) at the most. A server
+    /// remembers the latest acts only.
+    Acts {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Who did what, and when.
+        acts: Page<Acted>,
+    },
+    /// To [`Request::About`].
+    About(Box<About>),
 }
 
 /// What a client learns when it is let in.
@@ -163,4 +180,48 @@ pub enum Refusal {
     NothingKept,
     /// It took too long to find: too much matches, or the server has other things to do. To ask for less, or later, helps.
     TookTooLong,
+    /// The asker may not do that: it is neither the owner nor an operator of the group, or an operator that wants what only
+    /// the owner may.
+    NotAllowed {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// That person keeps order there, too, and is not beneath the asker.
+    OutOfReach {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Who, as they write their name.
+        user: UserName,
+    },
+    /// One does that to others only.
+    NotOneself,
+    /// It is so already: there is nothing to do, or to undo.
+    AlreadySo {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// As many people are banned, muted, invited or operators in that group, or in all groups together, as there may be.
+    TooManyMarks {
+        /// How many of one kind a group may have.
+        limit: u32,
+    },
+    /// The asker, or whom it invites, is banned from that group.
+    Banned {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Until when, if it ends by itself.
+        until: Option<UnixMillis>,
+    },
+    /// The asker may not speak in that group.
+    Muted {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Until when, if it ends by itself.
+        until: Option<UnixMillis>,
+    },
+    /// Only those may join that group who are invited.
+    InvitationOnly {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
 }

@@ -20,12 +20,13 @@ use crate::config::EXPIRIES_A_TICK_MAX;
 
 pub mod effect;
 mod group;
+mod order;
 mod seat;
 mod session;
 mod world;
 
 use effect::{
-    Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
+    Address, ConnectionId, Credential, Deed, Effect, Entry, GroupId, Input, NodeId, Origin, Place, Proposal,
     ProposalId, Query, Read, SessionId, TokenDigest,
 };
 use seat::{Knock, Seat, Stage};
@@ -107,7 +108,7 @@ impl Chat {
 
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
-        let Verdict { result, cut_off, news, .. } = self.world.apply(entry);
+        let Verdict { result, cut_off, news, more, .. } = self.world.apply(entry);
         if let Some((place, reason)) = cut_off.filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
@@ -119,7 +120,7 @@ impl Chat {
             }
         }
         // The others first: to the asker it is no news.
-        if let Some((audience, notification)) = news {
+        for (audience, notification) in news.into_iter().chain(more) {
             out.push(Effect::Notify { audience, notification });
         }
         if let Some(origin) = origin.filter(|origin| origin.place.node == self.node) {
@@ -236,6 +237,8 @@ impl Chat {
                 let read = self.search(by, words, within.as_ref(), before, count);
                 return self.look_up(connection, tag, read, out);
             }
+            Request::Why { group, user } => return reply(self.world.acts(by, &group, user.as_ref())),
+            Request::About { group } => return reply(self.world.about(by, &group, now)),
             Request::Exit => Deed::Depart { session: by },
             Request::Create { group } => Deed::Create { by, group },
             Request::Join { group } => Deed::Join { by, group },
@@ -244,6 +247,7 @@ impl Chat {
                 Deed::Post { by, to: Conversation::Group(group), id, body }
             }
             Request::Private { to, id, body } => Deed::Post { by, to: Conversation::User(to), id, body },
+            Request::Moderate { group, act } => Deed::Moderate { by, group, act },
         };
         let proposal = self.proposal(Some(self.origin(connection, tag)), now, deed);
         // With deeds under way nobody knows yet what this one will meet; the log decides.
@@ -351,7 +355,12 @@ impl Chat {
             }
             Some(Ok(Outcome::Answer(response))) => {
                 let goodbye = response == Response::Goodbye;
+                let topic = match &response {
+                    Response::Joined { membership, .. } => self.world.topic_of(&membership.group),
+                    _ => None,
+                };
                 out.push(Effect::Reply { connection, tag, result: Ok(response) });
+                out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
                 if goodbye {
                     out.push(Effect::HangUp { connection, reason: None });
                 }
@@ -393,7 +402,12 @@ impl Chat {
             keeps,
         };
         out.push(Effect::Admit { connection, session: id });
+        let is_in_general = session.is_in(GroupId::GENERAL);
         out.push(Effect::Reply { connection, tag, result: Ok(Response::Welcome(welcome)) });
+        if lost.is_none() && is_in_general {
+            let topic = self.world.topic_of(&GroupName::general());
+            out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
+        }
         let Some(lost) = lost.filter(|_| keeps != Keeps::Nothing) else { return };
         let after = if seen == Seq::ZERO { lost } else { seen };
         out.push(match self.world.missed(id, after) {

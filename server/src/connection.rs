@@ -198,7 +198,11 @@ impl fmt::Display for Connection {
 fn is_list(request: &Request) -> bool {
     matches!(
         request,
-        Request::Groups { .. } | Request::Users { .. } | Request::History { .. } | Request::Search { .. }
+        Request::Groups { .. }
+            | Request::Users { .. }
+            | Request::History { .. }
+            | Request::Search { .. }
+            | Request::Why { .. }
     )
 }
 

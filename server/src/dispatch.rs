@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::archive::{Archive, Past, ReadError};
-use crate::chat::effect::{ConnectionId, Deed, Effect, Entry, Input, Proposal, Read, Replay, SessionId};
+use crate::chat::effect::{ConnectionId, Effect, Entry, Input, Proposal, Read, Replay, SessionId};
 use crate::chat::{Chat, Client};
 use crate::clock;
 use crate::config::{Config, INBOX_INPUTS_MAX, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
@@ -253,8 +253,8 @@ impl Dispatch {
         while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
-            if matches!(entry.proposal.deed, Deed::Depart { .. }) {
-                // It goes out of all groups at once, and hears everything before that.
+            if entry.proposal.deed.may_take_out() {
+                // Whoever goes out of a group hears everything before that.
                 self.fanout.flush(self.chat.world());
             }
             self.chat.apply(&entry, &mut self.effects);

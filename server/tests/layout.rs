@@ -4,8 +4,12 @@
 //! An image of the world is kept where old entries were deleted, and beside the archive's rows.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 
-use chatroom_proto::{Body, Conversation, GroupName, Keeps, PostId, Seq, Tag, UnixMillis, UserName, codec};
+use chatroom_proto::{
+    Body, Conversation, GroupName, Keeps, Moderation, PostId, Reason, Seq, Tag, Topic, UnixMillis, UserName,
+    codec,
+};
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
@@ -66,7 +70,7 @@ fn deeds() -> Vec<(&'static str, Deed)> {
     };
     let post =
         |to| Deed::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").expect("a message") };
-    vec![
+    let deeds = vec![
         (" of a stranger", arrive(None)),
         (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
         ("", detach()),
@@ -80,6 +84,31 @@ fn deeds() -> Vec<(&'static str, Deed)> {
         ("", Deed::Leave { by, group: group() }),
         (" in a group", post(Conversation::Group(group()))),
         (" to somebody", post(Conversation::User(user("Ann")))),
+    ];
+    deeds
+        .into_iter()
+        .chain(acts().map(|(arm, act)| (arm, Deed::Moderate { by, group: group(), act })))
+        .collect()
+}
+
+/// Every act of moderation, and every kind of each field that has kinds.
+fn acts() -> [(&'static str, Moderation); 12] {
+    let (user, seconds) = (|| user("Ann"), NonZeroU32::new(0xb1));
+    let reason = || Some(Reason::parse("spam").expect("a reason"));
+    let topic = Some(Topic::parse("Tea").expect("a topic"));
+    [
+        (": Kick", Moderation::Kick { user: user(), reason: None }),
+        (": Ban", Moderation::Ban { user: user(), seconds, reason: reason() }),
+        (": Unban", Moderation::Unban { user: user() }),
+        (": Mute", Moderation::Mute { user: user(), seconds, reason: reason() }),
+        (": Unmute", Moderation::Unmute { user: user() }),
+        (": Topic", Moderation::Topic { topic }),
+        (": no Topic", Moderation::Topic { topic: None }),
+        (": Lock", Moderation::Lock),
+        (": Unlock", Moderation::Unlock),
+        (": Invite", Moderation::Invite { user: user() }),
+        (": Op", Moderation::Op { user: user() }),
+        (": Deop", Moderation::Deop { user: user() }),
     ]
 }
 
@@ -95,10 +124,12 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::Join { .. } => "Join",
         Deed::Leave { .. } => "Leave",
         Deed::Post { .. } => "Post",
+        Deed::Moderate { .. } => "Moderate",
     }
 }
 
-const NAMES: [&str; 9] = ["Arrive", "Detach", "Began", "Expire", "Depart", "Create", "Join", "Leave", "Post"];
+const NAMES: [&str; 10] =
+    ["Arrive", "Detach", "Began", "Expire", "Depart", "Create", "Join", "Leave", "Post", "Moderate"];
 
 /// What people do one after the other, and what it comes to.
 struct Story {
@@ -190,6 +221,19 @@ fn eventful_world() -> World {
     story.goes_on(Deed::Leave { by: ann, group: group("Tea") });
     story.says(bob, Conversation::Group(GroupName::general()));
     story.says(kim, Conversation::Group(GroupName::general()));
+
+    let moderate = |act| Deed::Moderate { by: jim, group: group("Tea"), act };
+    let topic = Some(Topic::parse("Tea").expect("a topic"));
+    for act in [
+        Moderation::Topic { topic },
+        Moderation::Lock,
+        Moderation::Ban { user: user("Bob"), seconds: NonZeroU32::new(0xb1), reason: None },
+        Moderation::Mute { user: user("Eve"), seconds: None, reason: None },
+        Moderation::Invite { user: user("Kim") },
+        Moderation::Op { user: user("Ann") },
+    ] {
+        story.goes_on(moderate(act));
+    }
 
     // One goes with ties, one with words, and one with nothing. One is written to behind her back, and one is lost.
     for session in [ann, bob, eve] {

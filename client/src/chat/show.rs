@@ -22,7 +22,13 @@ impl Chat {
             Event::Notification(notification) => {
                 self.parts.directory.notified(&notification);
                 self.changed();
-                if let Some(text) = view.notification(&notification) {
+                let text = match &notification {
+                    Notification::Moderated { by, group, act, .. } => {
+                        Some(view.moderated(by, group, act, Some(&self.parts.name)))
+                    }
+                    other => view.notification(other),
+                };
+                if let Some(text) = text {
                     screen.say(text).await?;
                 }
             }
@@ -136,7 +142,17 @@ impl Chat {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.parts.directory.answered(&request, &response);
                 self.changed();
-                if let Some(text) = self.parts.view.response(&response) {
+                let view = self.parts.view;
+                let text = match (&request, &response) {
+                    (Request::Moderate { act, .. }, Response::Moderated { group, .. }) => {
+                        Some(view.you_moderated(group, act))
+                    }
+                    (_, Response::Acts { group, acts }) => {
+                        Some(view.acts(group, acts.as_slice(), clock::now()))
+                    }
+                    _ => view.response(&response),
+                };
+                if let Some(text) = text {
                     screen.say(text).await?;
                 }
                 self.offer_earlier(screen, &response).await

@@ -1,10 +1,12 @@
 //! Two nodes on one log agree, whatever happens in whatever order: the shared state is a fold over the log.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    Conversation, Hello, Keeps, Page, Proof, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange,
+    Conversation, Hello, Keeps, Moderation, Page, Proof, Request, Response, Seq, Tag, Token, Topic,
+    UnixMillis, VersionRange,
 };
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
@@ -140,7 +142,9 @@ impl World {
         let peer = ["jim", "ann", "bob", "zoe"][self.below(4) as usize];
         // Some posts come again.
         let post = self.below(40);
-        match self.below(11) {
+        match self.below(14) {
+            11 | 12 => Request::Moderate { group: group(name), act: self.any_act(peer) },
+            13 => Request::Why { group: group(name), user: None },
             9 => Request::History { of: Conversation::Group(group(name)), before: Seq::ZERO, count: 9 },
             10 => Request::History { of: Conversation::User(user(peer)), before: Seq::ZERO, count: 9 },
             0 => Request::Create { group: group(name) },
@@ -152,6 +156,24 @@ impl World {
             7 => private(peer, post, "hi"),
             _ if self.below(4) == 0 => Request::Exit,
             _ => Request::Ping,
+        }
+    }
+
+    fn any_act(&mut self, peer: &str) -> Moderation {
+        let user = user(peer);
+        let seconds = NonZeroU32::new(u32::try_from(self.below(4)).expect("few"));
+        match self.below(11) {
+            0 => Moderation::Kick { user, reason: None },
+            1 => Moderation::Ban { user, seconds, reason: None },
+            2 => Moderation::Unban { user },
+            3 => Moderation::Mute { user, seconds, reason: None },
+            4 => Moderation::Unmute { user },
+            5 => Moderation::Topic { topic: Some(Topic::parse("what it is about").expect("a topic")) },
+            6 => Moderation::Lock,
+            7 => Moderation::Unlock,
+            8 => Moderation::Invite { user },
+            9 => Moderation::Op { user },
+            _ => Moderation::Deop { user },
         }
     }
 

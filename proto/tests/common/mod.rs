@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use chatroom_proto::{
-    Body, ClientFrame, CloseReason, Conversation, GroupName, Hello, Keeps, Membership, Misbehaviour,
-    Notification, Page, Password, Post, PostId, Proof, Refusal, Request, Response, Said, Seq, ServerFrame,
-    Tag, Token, UnixMillis, UserName, VersionRange, Welcome, Words,
+    About, Acted, Body, ClientFrame, CloseReason, Conversation, GroupName, Headline, Hello, Keeps,
+    Membership, Misbehaviour, Moderation, Notification, Page, Password, Post, PostId, Proof, Reason, Refusal,
+    Request, Response, Said, Seq, ServerFrame, Tag, Token, Topic, UnixMillis, UserName, VersionRange,
+    Welcome, Words,
 };
 
 pub(crate) mod any;
@@ -52,6 +53,40 @@ fn post() -> Post {
     }
 }
 
+/// Every act, under its name.
+fn acts() -> [(&'static str, Moderation); 14] {
+    let user = || user("Jim");
+    let reason = |text| Some(Reason::parse(text).expect("the test chose a valid reason"));
+    let topic = Some(Topic::parse("Tea").expect("the test chose a valid topic"));
+    let seconds = std::num::NonZeroU32::new(600);
+    [
+        ("Kick", Moderation::Kick { user: user(), reason: None }),
+        ("Kick(reason)", Moderation::Kick { user: user(), reason: reason("spam") }),
+        ("Ban", Moderation::Ban { user: user(), seconds: None, reason: None }),
+        ("Ban(for a while)", Moderation::Ban { user: user(), seconds, reason: reason("spam") }),
+        ("Unban", Moderation::Unban { user: user() }),
+        ("Mute", Moderation::Mute { user: user(), seconds, reason: None }),
+        ("Unmute", Moderation::Unmute { user: user() }),
+        ("Topic", Moderation::Topic { topic }),
+        ("Topic(none)", Moderation::Topic { topic: None }),
+        ("Lock", Moderation::Lock),
+        ("Unlock", Moderation::Unlock),
+        ("Invite", Moderation::Invite { user: user() }),
+        ("Op", Moderation::Op { user: user() }),
+        ("Deop", Moderation::Deop { user: user() }),
+    ]
+}
+
+fn headline() -> Headline {
+    let topic = Topic::parse("Tea").expect("the test chose a valid topic");
+    Headline { topic, by: user("Jim"), at: UnixMillis(1_700_000_000_000) }
+}
+
+fn acted() -> Acted {
+    let act = Moderation::Invite { user: user("علی") };
+    Acted { seq: Seq(258), at: UnixMillis(1_700_000_000_000), by: user("Jim"), act }
+}
+
 /// Every variant of what a client sends, each under the name that golden.txt knows it by.
 pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
     let g1 = || group("G1");
@@ -86,7 +121,17 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
             Request::Search { words: words("not much"), within: Some(g1()), before: Seq(258), count: 20 },
         ),
     ];
-    requests.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).into()
+    let requests = requests.map(|(name, request)| (name.to_owned(), request));
+    let acts =
+        acts().map(|(name, act)| (format!("Moderate({name})"), Request::Moderate { group: g1(), act }));
+    let questions = [
+        ("Why(anybody)", Request::Why { group: g1(), user: None }),
+        ("Why(somebody)", Request::Why { group: g1(), user: Some(user("Jim")) }),
+        ("About", Request::About { group: g1() }),
+    ]
+    .map(|(name, request)| (name.to_owned(), request));
+    let all = requests.into_iter().chain(acts).chain(questions);
+    all.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).collect()
 }
 
 /// Every variant of what a server sends, each under the name that golden.txt knows it by.
@@ -147,6 +192,38 @@ fn responses() -> Vec<(&'static str, Response)> {
                 next: Some(seq),
             },
         ),
+        ("Moderated", Response::Moderated { seq, group: group("G1") }),
+        ("Acts", Response::Acts { group: group("G1"), acts: Page::fill([acted()]) }),
+        (
+            "About(a group)",
+            Response::About(Box::new(About {
+                group: group("G1"),
+                owner: Some(user("Jim")),
+                ops: Page::fill([user("علی")]),
+                topic: Some(headline()),
+                locked_since: Some(UnixMillis(1_700_000_000_000)),
+                members: 258,
+                is_member: true,
+                is_invited: false,
+                is_muted: true,
+                muted_until: Some(UnixMillis(1_700_000_600_000)),
+            })),
+        ),
+        (
+            "About(General)",
+            Response::About(Box::new(About {
+                group: group("General"),
+                owner: None,
+                ops: Page::fill([]),
+                topic: None,
+                locked_since: None,
+                members: 2,
+                is_member: false,
+                is_invited: true,
+                is_muted: false,
+                muted_until: None,
+            })),
+        ),
     ]
 }
 
@@ -165,6 +242,14 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("TooManyMemberships", Refusal::TooManyMemberships { limit: 258 }),
         ("NothingKept", Refusal::NothingKept),
         ("TookTooLong", Refusal::TookTooLong),
+        ("NotAllowed", Refusal::NotAllowed { group: g1() }),
+        ("OutOfReach", Refusal::OutOfReach { group: g1(), user: user("Jim") }),
+        ("NotOneself", Refusal::NotOneself),
+        ("AlreadySo", Refusal::AlreadySo { group: g1() }),
+        ("TooManyMarks", Refusal::TooManyMarks { limit: 258 }),
+        ("Banned", Refusal::Banned { group: g1(), until: None }),
+        ("Muted", Refusal::Muted { group: g1(), until: Some(UnixMillis(1_700_000_000_000)) }),
+        ("InvitationOnly", Refusal::InvitationOnly { group: g1() }),
     ]
 }
 
@@ -192,5 +277,17 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),
         ("Closing(Failed)", closing(CloseReason::Failed)),
         ("CaughtUp", Notification::CaughtUp { seq }),
+        (
+            "Moderated",
+            Notification::Moderated {
+                seq,
+                at: UnixMillis(1_700_000_000_000),
+                by: user("علی"),
+                group: g1(),
+                act: Moderation::Unmute { user: jim() },
+            },
+        ),
+        ("TopicIs", Notification::TopicIs { group: g1(), headline: headline() }),
+        ("PassedOn", Notification::PassedOn { seq, group: g1(), to: jim() }),
     ]
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::codec::{LENGTH_BYTES, encode};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Notification, Proof, Refusal, Request,
-    Response, Seq, ServerFrame,
+    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Moderation, Notification, Proof, Refusal,
+    Request, Response, Seq, ServerFrame,
 };
 use serde::Serialize;
 
@@ -36,18 +36,22 @@ macro_rules! variants {
     };
 }
 
-variants!(4 "Request" Request: Hello Create Join Leave Groups Users Public Private Exit Ping History Search);
+variants!(4 "Request" Request: 
+    Hello Create Join Leave Groups Users Public Private Exit Ping History Search Moderate Why About);
 variants!(4 "Proof" Proof: Open Resume Password);
 variants!(4 "ServerFrame" ServerFrame: Response Notification);
 variants!(4 "Result" Result<Response, Refusal>: Ok Err);
 variants!(4 "Response" Response:
-    Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past);
+    Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past Moderated Acts About);
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
-    TooManyGroups TooManyMemberships NothingKept TookTooLong);
+    TooManyGroups TooManyMemberships NothingKept TookTooLong NotAllowed OutOfReach NotOneself
+    AlreadySo TooManyMarks Banned Muted InvitationOnly);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
-variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
+variants!(4 "Moderation" Moderation: Kick Ban Unban Mute Unmute Topic Lock Unlock Invite Op Deop);
+variants!(4 "Notification" Notification:
+    Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp Moderated TopicIs PassedOn);
 variants!(4 "CloseReason" CloseReason:
     Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed);
 variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain);
@@ -79,6 +83,7 @@ impl Seen {
             all::<Refusal>(),
             all::<Conversation>(),
             all::<Keeps>(),
+            all::<Moderation>(),
             all::<Notification>(),
             all::<CloseReason>(),
             all::<Misbehaviour>(),
@@ -93,6 +98,7 @@ impl Seen {
         match &frame.request {
             Request::Hello(hello) => self.see(&hello.proof),
             Request::History { of, .. } => self.see(of),
+            Request::Moderate { act, .. } => self.see(act),
             _ => {}
         }
     }
@@ -128,6 +134,9 @@ impl Seen {
             | Response::Left { .. }
             | Response::Posted { .. }
             | Response::Kept { .. }
+            | Response::Moderated { .. }
+            | Response::Acts { .. }
+            | Response::About(_)
             | Response::Goodbye
             | Response::Pong => {}
         }

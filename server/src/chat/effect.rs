@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    Body, CloseReason, Conversation, GroupName, Hello, Notification, Post, PostId, Refusal, Request,
-    Response, Seq, Tag, Token, UnixMillis, UserName, Words,
+    Body, CloseReason, Conversation, GroupName, Hello, Moderation, Notification, Post, PostId, Refusal,
+    Request, Response, Seq, Tag, Token, UnixMillis, UserName, Words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +265,27 @@ pub enum Deed {
         /// What is said.
         body: Body,
     },
+    /// Somebody keeps order in a group.
+    Moderate {
+        /// Who.
+        by: SessionId,
+        /// In which group.
+        group: GroupName,
+        /// What is done.
+        act: Moderation,
+    },
+}
+
+impl Deed {
+    /// Whether somebody who hears what happens now may be out of a group afterwards: they hear everything up to here before
+    /// it is applied.
+    pub(crate) fn may_take_out(&self) -> bool {
+        match self {
+            Deed::Depart { .. } => true,
+            Deed::Moderate { act, .. } => act.expels(),
+            _ => false,
+        }
+    }
 }
 
 /// What the world says to the [`Chat`](super::Chat).
@@ -379,6 +400,8 @@ pub enum Passage {
     Stays,
     /// It was in, has heard everything up to here, and will hear nothing more.
     Out,
+    /// It was not in, and is not.
+    Outside,
 }
 
 /// Who hears a notification. What it names is in the [`World`](super::World) that has just applied the entry, see

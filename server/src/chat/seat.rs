@@ -88,5 +88,7 @@ fn is_question(request: &Request) -> bool {
             | Request::Ping
             | Request::History { .. }
             | Request::Search { .. }
+            | Request::Why { .. }
+            | Request::About { .. }
     )
 }

@@ -224,6 +224,8 @@ pub(crate) enum Verb {
     Join,
     /// Stop being one.
     Leave,
+    /// Keep order in it.
+    Moderate,
 }
 
 impl Done {

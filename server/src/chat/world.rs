@@ -16,6 +16,7 @@ use super::group::Group;
 use super::session::{Presence, Session, Stake, Verb, Worth};
 
 mod image;
+mod order;
 mod stay;
 mod talk;
 
@@ -34,6 +35,10 @@ pub struct World {
     /// By creation.
     groups: BTreeMap<GroupId, Group>,
     group_names: HashMap<NameKey, GroupId>,
+    /// Whose each group is.
+    owned: BTreeSet<(SessionId, GroupId)>,
+    /// How much is kept to keep order, in all groups.
+    items: usize,
     /// The sessions without a connection, the longest first.
     detached: BTreeSet<(UnixMillis, SessionId)>,
     /// How many of these there may be: the limit, or as many as a restart has left behind.
@@ -53,6 +58,8 @@ pub(super) struct Verdict {
     pub(super) cut_off: Option<(Place, Option<CloseReason>)>,
     /// What others hear.
     pub(super) news: Option<(Audience, Notification)>,
+    /// What else they hear.
+    pub(super) more: Vec<(Audience, Notification)>,
     /// For a post that took effect: who said it, and in which conversation.
     pub(super) said: Option<(SessionId, Thread)>,
 }
@@ -96,6 +103,8 @@ impl World {
             names: HashMap::new(),
             group_names: HashMap::from([(general.key(), GroupId::GENERAL)]),
             groups: BTreeMap::from([(GroupId::GENERAL, Group::new(general, None))]),
+            owned: BTreeSet::new(),
+            items: 0,
             detached: BTreeSet::new(),
             held_max: limits.held_max as usize,
             away: HashMap::new(),
@@ -113,7 +122,9 @@ impl World {
         let tag = origin.map(|origin| origin.tag);
         let applied = match deed {
             Deed::Arrive { name, presented, fresh, address } => match origin {
-                Some(origin) => self.arrive(entry.seq, origin.place, name, (*presented, *fresh), address),
+                Some(origin) => {
+                    self.arrive((entry.seq, at), origin.place, name, (*presented, *fresh), address)
+                }
                 None => Ok(Verdict::default()),
             },
             Deed::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
@@ -123,9 +134,14 @@ impl World {
                 Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
             }
             Deed::Create { by, group } => self.create(entry.seq, tag, *by, group),
-            Deed::Join { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Join, group)),
-            Deed::Leave { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Leave, group)),
+            Deed::Join { by, group } => {
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Join, group))
+            }
+            Deed::Leave { by, group } => {
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Leave, group))
+            }
             Deed::Post { .. } => self.post(entry.seq, at, deed),
+            Deed::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
         };
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
     }
@@ -148,9 +164,12 @@ impl World {
         let refusal = match &proposal.deed {
             Deed::Arrive { name, presented, .. } => self.may_arrive(name, *presented).err(),
             Deed::Create { group, .. } => self.may_create(group).err(),
-            Deed::Join { by, group } => self.may_join(self.sessions.get(by)?, group).err(),
+            Deed::Join { by, group } => {
+                self.may_join((*by, self.sessions.get(by)?), group, proposal.at).err()
+            }
             Deed::Leave { by, group } => self.may_leave(self.sessions.get(by)?, group).err(),
-            Deed::Post { by, to, .. } => self.may_post(self.sessions.get(by)?, to).err(),
+            Deed::Post { by, to, .. } => self.may_post((*by, self.sessions.get(by)?), to, proposal.at).err(),
+            Deed::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),
             Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
         };
         // What could happen is for the log, even if it has happened before: then it comes to the same answer.
@@ -168,6 +187,7 @@ impl World {
             Deed::Create { by, group } => (by, Verb::Create, group),
             Deed::Join { by, group } => (by, Verb::Join, group),
             Deed::Leave { by, group } => (by, Verb::Leave, group),
+            Deed::Moderate { by, group, .. } => (by, Verb::Moderate, group),
             _ => return None,
         };
         let done = &self.sessions.get(by)?.done;
@@ -308,9 +328,10 @@ impl World {
 }
 
 /// Whether nothing goes wrong when a request that was refused so is granted when it comes again. One who joins, joins
-/// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then.
+/// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then. The same
+/// holds for one who locks a group, locks it again and unlocks it.
 fn is_forgettable(refusal: &Refusal) -> bool {
-    !matches!(refusal, Refusal::AlreadyMember { .. } | Refusal::NotMember { .. })
+    !matches!(refusal, Refusal::AlreadyMember { .. } | Refusal::NotMember { .. } | Refusal::AlreadySo { .. })
 }
 
 fn from<T>(after: Seq, id: fn(Seq) -> T) -> Bound<T> {

@@ -50,6 +50,10 @@ impl<'de> Deserialize<'de> for World {
             groups: groups.into_owned(),
             ..World::new(limits)
         };
+        let owners = world.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));
+        world.owned = owners.collect();
+        world.items =
+            world.groups.values().filter_map(|group| group.order.as_ref()).map(|order| order.items()).sum();
         world.group_names = world.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
         for id in named {
             if let Some(session) = world.sessions.get(&id) {
@@ -57,6 +61,11 @@ impl<'de> Deserialize<'de> for World {
             }
         }
         for (&id, session) in &world.sessions {
+            for stake in &session.groups {
+                if let Some(group) = world.groups.get_mut(&stake.group) {
+                    group.members += 1;
+                }
+            }
             match session.presence {
                 Presence::Attached(_) => {
                     world.here.insert(session.arrived, id);

@@ -38,7 +38,7 @@ impl World {
 
     pub(super) fn arrive(
         &mut self,
-        seq: Seq,
+        (seq, at): (Seq, UnixMillis),
         place: Place,
         name: &UserName,
         (presented, fresh): (Option<TokenDigest>, TokenDigest),
@@ -49,7 +49,7 @@ impl World {
             let verdict = if is_here {
                 self.resume(seq, id, place, address)
             } else {
-                self.come_back(seq, id, place, address)
+                self.come_back((seq, at), id, place, address)
             };
             return Ok(verdict);
         }
@@ -66,16 +66,26 @@ impl World {
             done: Done::default(),
         };
         self.sessions.insert(id, Box::new(session));
-        let news = self.enter(seq, id);
+        let news = self.enter(seq, at, id);
         let admitted = Outcome::Admitted { session: id, lost: None };
         Ok(Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() })
     }
 
-    /// Puts somebody who has just arrived where they belong. The news are for General.
-    fn enter(&mut self, seq: Seq, id: SessionId) -> Option<(Audience, Notification)> {
+    /// Puts somebody who has just arrived where they belong: in General and in their groups, but not where the name that
+    /// they have again is banned. The news are for General.
+    fn enter(&mut self, seq: Seq, at: UnixMillis, id: SessionId) -> Option<(Audience, Notification)> {
+        let session = self.sessions.get(&id)?;
+        let groups = session.groups.iter().map(|stake| stake.group);
+        let is_banned = |group: &GroupId| self.ban(id, session, *group, at).is_some();
+        let banned: Vec<GroupId> = groups.filter(is_banned).collect();
+        let enters_general = !session.is_in(GroupId::GENERAL) && !is_banned(&GroupId::GENERAL);
+        for group in banned {
+            self.expel(id, group);
+        }
         let session = self.sessions.get_mut(&id)?;
-        if !session.is_in(GroupId::GENERAL) {
+        if enters_general {
             session.groups.insert(0, Stake { group: GroupId::GENERAL, since: seq });
+            self.groups.get_mut(&GroupId::GENERAL)?.members += 1;
         }
         self.names.insert(session.name.key(), id);
         self.here.insert(seq, id);
@@ -83,6 +93,9 @@ impl World {
             if let Some(group) = self.groups.get_mut(&stake.group) {
                 group.enter(id);
             }
+        }
+        if !session.is_in(GroupId::GENERAL) {
+            return None;
         }
         let general = self.groups.get(&GroupId::GENERAL)?;
         let arrived = Notification::Arrived { seq, user: session.name.clone(), group: general.name.clone() };
@@ -114,7 +127,13 @@ impl World {
     }
 
     /// Somebody is back who had gone, with everything that is theirs.
-    fn come_back(&mut self, seq: Seq, id: SessionId, place: Place, address: &Address) -> Verdict {
+    fn come_back(
+        &mut self,
+        (seq, at): (Seq, UnixMillis),
+        id: SessionId,
+        place: Place,
+        address: &Address,
+    ) -> Verdict {
         let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
         let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
         let Presence::Away { by, worth } = before else { return Verdict::default() };
@@ -122,7 +141,7 @@ impl World {
         session.arrived = seq;
         self.away.remove(&session.token);
         self.fading.remove(&(worth, by, id));
-        let news = self.enter(seq, id);
+        let news = self.enter(seq, at, id);
         let admitted = Outcome::Admitted { session: id, lost: Some(by) };
         Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() }
     }
@@ -144,7 +163,7 @@ impl World {
         if self.detached.len() > self.held_max
             && let Some(&(_, longest)) = self.detached.first()
         {
-            return Verdict { news: self.end(seq, longest).map(|(_, news)| news), ..Verdict::default() };
+            return self.end(seq, longest).map_or_else(Verdict::default, Ended::into_verdict);
         }
         Verdict::default()
     }
@@ -174,27 +193,28 @@ impl World {
             Some(Presence::Detached { by, .. }) if by == detached => {}
             _ => return Verdict::default(),
         }
-        Verdict { news: self.end(seq, id).map(|(_, news)| news), ..Verdict::default() }
+        self.end(seq, id).map_or_else(Verdict::default, Ended::into_verdict)
     }
 
     pub(super) fn depart(&mut self, seq: Seq, id: SessionId, from: Option<Place>) -> Verdict {
         // One who is gone already said it twice, and is answered twice.
         let result = Some(Ok(Outcome::Answer(Response::Goodbye)));
-        let Some((presence, news)) = self.end(seq, id) else {
+        let Some(ended) = self.end(seq, id) else {
             return Verdict { result, ..Verdict::default() };
         };
-        let cut_off = match presence {
+        let cut_off = match ended.before {
             // It was said over a connection that the session had moved on from.
             Presence::Attached(place) if Some(place) != from => Some((place, None)),
             _ => None,
         };
-        Verdict { result, cut_off, news: Some(news), ..Verdict::default() }
+        Verdict { result, cut_off, ..ended.into_verdict() }
     }
 
     /// Ends somebody's stay. What is theirs is remembered. The news are for everyone who shared a group with them.
-    fn end(&mut self, seq: Seq, id: SessionId) -> Option<(Presence, (Audience, Notification))> {
+    fn end(&mut self, seq: Seq, id: SessionId) -> Option<Ended> {
+        let owns = self.owned(self.person(id)).next().is_some();
         let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
-        let worth = session.worth();
+        let worth = if owns { Worth::Ties } else { session.worth() };
         // Since it was lost, it has heard nothing.
         let by = if let Presence::Detached { by, .. } = session.presence { by } else { seq };
         let before = std::mem::replace(&mut session.presence, Presence::Away { by, worth });
@@ -212,17 +232,23 @@ impl World {
         self.fading.insert((worth, by, id));
         let departed = Notification::Departed { seq, user: session.name.clone() };
         let audience = self.neighbours(id);
+        let mut passed_on = Vec::new();
         while self.fading.len() > self.limits.remembered_max as usize
             && let Some((.., first)) = self.fading.pop_first()
         {
-            self.forget(first);
+            passed_on.append(&mut self.forget(seq, first));
         }
-        Some((before, (audience, departed)))
+        Some(Ended { before, departed: (audience, departed), passed_on })
     }
 
-    /// Forgets somebody who is away, for good.
-    fn forget(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.remove(&id) else { return };
+    /// Forgets somebody who is away, for good. The news are of the groups that were theirs.
+    fn forget(&mut self, seq: Seq, id: SessionId) -> Vec<(Audience, Notification)> {
+        let Some(session) = self.sessions.remove(&id) else { return Vec::new() };
+        for stake in &session.groups {
+            if let Some(group) = self.groups.get_mut(&stake.group) {
+                group.members = group.members.saturating_sub(1);
+            }
+        }
         self.away.remove(&session.token);
         let key = session.name.key();
         if self.names.get(&key) == Some(&id) {
@@ -233,6 +259,7 @@ impl World {
                 peer.private.forget(id);
             }
         }
+        self.pass_on(seq, id)
     }
 
     /// Somebody who is away has been written to, and is not forgotten before those who have nothing to come back to.
@@ -256,5 +283,22 @@ impl World {
         let is_outside = |member: &SessionId| !self.sessions.get(member).is_some_and(|m| m.is_in(largest));
         let and: BTreeSet<SessionId> = members.copied().filter(is_outside).collect();
         Audience::Group { group: largest, except: id, passage: Passage::Out, and: and.into_iter().collect() }
+    }
+}
+
+/// The end of somebody's stay.
+struct Ended {
+    /// Where they were connected.
+    before: Presence,
+    /// For everyone who shared a group with them.
+    departed: (Audience, Notification),
+    /// Groups of those who were forgotten for it.
+    passed_on: Vec<(Audience, Notification)>,
+}
+
+impl Ended {
+    /// What others hear of it.
+    fn into_verdict(self) -> Verdict {
+        Verdict { news: Some(self.departed), more: self.passed_on, ..Verdict::default() }
     }
 }

@@ -35,15 +35,22 @@ impl World {
             return Ok(Verdict::default());
         }
         self.may_create(name)?;
-        let group = Group::new(name.clone(), Some(by));
+        let owner = self.person(by);
+        let group = Group::new(name.clone(), Some(owner));
         let answer = group.answer(Verb::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
+        self.owned.insert((owner, GroupId(seq)));
         self.note(by, tag, Verb::Create, GroupId(seq), Some(seq));
         Ok(Verdict::answer(answer, None))
     }
 
-    pub(super) fn may_join(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
+    pub(super) fn may_join(
+        &self,
+        (by, session): (SessionId, &Session),
+        name: &GroupName,
+        at: UnixMillis,
+    ) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
         let limit = self.limits.memberships_max;
         if session.is_in(id) {
@@ -51,7 +58,7 @@ impl World {
         } else if session.groups.len() >= limit as usize {
             Err(Refusal::TooManyMemberships { limit })
         } else {
-            Ok(id)
+            self.may_enter((by, session), id, at).map(|()| id)
         }
     }
 
@@ -63,7 +70,7 @@ impl World {
     /// Somebody joins or leaves a group.
     pub(super) fn move_into_or_out_of(
         &mut self,
-        seq: Seq,
+        (seq, at): (Seq, UnixMillis),
         tag: Option<Tag>,
         by: SessionId,
         (verb, name): (Verb, &GroupName),
@@ -72,7 +79,8 @@ impl World {
             return Ok(Verdict::default());
         };
         let joins = verb == Verb::Join;
-        let id = match if joins { self.may_join(session, name) } else { self.may_leave(session, name) } {
+        let may = if joins { self.may_join((by, session), name, at) } else { self.may_leave(session, name) };
+        let id = match may {
             Ok(id) => id,
             Err(refusal) => {
                 let group = self.group_names.get(&name.key()).copied();
@@ -89,25 +97,38 @@ impl World {
         let is_present = matches!(session.presence, Presence::Attached(_));
         let news = if joins {
             session.groups.push(Stake { group: id, since: seq });
+            group.members += 1;
             if is_present {
                 group.enter(by);
             }
             Notification::Joined { seq, user, group: name }
         } else {
             session.groups.retain(|stake| stake.group != id);
+            group.members = group.members.saturating_sub(1);
             group.quit(by);
             Notification::Left { seq, user, group: name }
         };
         let passage = if joins { Passage::In } else { Passage::Out };
         let audience = Audience::Group { group: id, except: by, passage, and: Vec::new() };
         let verdict = Verdict::answer(group.answer(verb, seq), Some((audience, news)));
+        if joins {
+            self.use_invitation(by, id);
+        }
         self.note(by, tag, verb, id, Some(seq));
         Ok(verdict)
     }
 
-    pub(super) fn may_post(&self, session: &Session, to: &Conversation) -> Result<Target, Refusal> {
+    pub(super) fn may_post(
+        &self,
+        (by, session): (SessionId, &Session),
+        to: &Conversation,
+        at: UnixMillis,
+    ) -> Result<Target, Refusal> {
         match to {
-            Conversation::Group(name) => self.may_leave(session, name).map(Target::Group),
+            Conversation::Group(name) => {
+                let group = self.may_leave(session, name)?;
+                self.may_speak((by, session), group, at).map(|()| Target::Group(group))
+            }
             Conversation::User(name) => match self.names.get(&name.key()) {
                 Some(&peer) if self.is_here(peer) || self.limits.keeps != Keeps::Nothing => {
                     Ok(Target::User(peer))
@@ -122,7 +143,7 @@ impl World {
         let Some(session) = self.sessions.get(by).filter(|session| session.is_here()) else {
             return Ok(Verdict::default());
         };
-        let target = self.may_post(session, to)?;
+        let target = self.may_post((*by, session), to, at)?;
         let from = session.name.clone();
         let post = |prev| Post { seq, prev, at, id: *id, from, body: body.clone() };
         let thread = match target {
@@ -185,7 +206,7 @@ impl World {
         self.sessions.get(&id).is_some_and(|session| session.is_here())
     }
 
-    fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
+    pub(super) fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
         let id = self.group_names.get(&name.key());
         let found = id.and_then(|id| Some((*id, self.groups.get(id)?)));
         found.ok_or_else(|| Refusal::NoSuchGroup { group: name.clone() })
@@ -193,7 +214,7 @@ impl World {
 }
 
 impl Verdict {
-    fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
+    pub(super) fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
         Verdict { result: Some(Ok(Outcome::Answer(response))), news, ..Verdict::default() }
     }
 }
@@ -205,6 +226,7 @@ impl Group {
             Verb::Create => Response::Created { seq, group: self.name.clone() },
             Verb::Join => Response::Joined { seq, membership: self.membership() },
             Verb::Leave => Response::Left { seq, group: self.name.clone() },
+            Verb::Moderate => Response::Moderated { seq, group: self.name.clone() },
         }
     }
 
@@ -215,6 +237,7 @@ impl Group {
             Verb::Create => Refusal::GroupExists { group },
             Verb::Join => Refusal::AlreadyMember { group },
             Verb::Leave => Refusal::NotMember { group },
+            Verb::Moderate => Refusal::AlreadySo { group },
         }
     }
 

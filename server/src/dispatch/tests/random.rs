@@ -1,9 +1,9 @@
 //! Histories at random: whatever people do and however the turns are cut, everybody hears what the model says.
 
-use chatroom_proto::{Keeps, Request, Seq};
+use chatroom_proto::{Keeps, Moderation, Request, Seq, Topic, UserName};
 
 use super::stage::Stage;
-use super::{create, join, leave, say, tell};
+use super::{create, group, join, leave, say, tell};
 use crate::chat::Limits;
 
 /// Few enough for a debug build.
@@ -82,7 +82,8 @@ fn request(dice: &mut Dice, number: u32) -> Request {
         0 => format!("{number} {}", "x".repeat(LONG)),
         _ => number.to_string(),
     };
-    match dice.roll(20) {
+    match dice.roll(26) {
+        20..=25 => Request::Moderate { group: group(to), act: act(dice) },
         0 => Request::Exit,
         1 => create(to),
         2..=4 => join(to),
@@ -91,5 +92,22 @@ fn request(dice: &mut Dice, number: u32) -> Request {
         15 | 16 => tell(NAMES[dice.roll(NAMES.len())], &text),
         17 => Request::Ping,
         _ => Request::Users { after: Seq::ZERO },
+    }
+}
+
+/// Something that keeps order: mostly what takes somebody out, tells one who is not in, or keeps one silent.
+fn act(dice: &mut Dice) -> Moderation {
+    let user = UserName::parse(NAMES[dice.roll(NAMES.len())]).expect("a name");
+    match dice.roll(16) {
+        0..=5 => Moderation::Kick { user, reason: None },
+        6 => Moderation::Ban { user, seconds: None, reason: None },
+        7 => Moderation::Unban { user },
+        8 | 9 => Moderation::Mute { user, seconds: None, reason: None },
+        10 => Moderation::Unmute { user },
+        11 => Moderation::Topic { topic: Topic::parse("what it is about").ok() },
+        12 => Moderation::Lock,
+        13 => Moderation::Unlock,
+        14 => Moderation::Invite { user },
+        _ => Moderation::Op { user },
     }
 }
