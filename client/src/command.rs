@@ -1,8 +1,8 @@
 //! The commands, as a table: one row gives a command's name, usage, help, parser and what Tab completes.
 
 use chatroom_proto::{
-    Body, BodyError, Conversation, GroupName, LineError, Moderation, NameError, PostId, Request, Seq,
-    UserName, Words, WordsError,
+    Body, BodyError, Code, CodeError, Conversation, GroupName, LineError, Moderation, NameError, Operation,
+    PostId, Request, Seq, UserName, Words, WordsError,
 };
 
 mod arguments;
@@ -35,6 +35,15 @@ pub(crate) enum Command {
     /// What was done there to keep order: to one person, or at all.
     Why(GroupName, Option<UserName>),
     About(GroupName),
+    /// Become an operator of the server.
+    Claim(Code),
+    /// Do something as one.
+    Operate(Operation),
+    Clients,
+    ServerBans,
+    /// Hear nothing of somebody; or show whom one hears nothing of.
+    Ignore(Option<UserName>),
+    Unignore(UserName),
     Exit,
     /// Of one command, or of all.
     Help(Option<&'static Row>),
@@ -59,7 +68,11 @@ impl Command {
             Command::Why(group, user) => Request::Why { group, user },
             Command::About(group) => Request::About { group },
             Command::Exit => Request::Exit,
-            Command::Help(_) => return None,
+            Command::Claim(code) => Request::Claim { code },
+            Command::Operate(act) => Request::Operate { act },
+            Command::Clients => Request::Clients { after: Seq::ZERO },
+            Command::ServerBans => Request::ServerBans { after: Seq::ZERO },
+            Command::Help(_) | Command::Ignore(_) | Command::Unignore(_) => return None,
         })
     }
 }
@@ -86,11 +99,12 @@ pub(crate) struct Row {
 pub(crate) enum Section {
     Chatting,
     KeepingOrder,
+    Operating,
 }
 
 impl Section {
     /// All of them, in the order of the table.
-    pub(crate) const ALL: [Section; 2] = [Section::Chatting, Section::KeepingOrder];
+    pub(crate) const ALL: [Section; 3] = [Section::Chatting, Section::KeepingOrder, Section::Operating];
 }
 
 /// What a word of a command is.
@@ -148,6 +162,9 @@ pub(crate) enum Mistake {
     BadWords {
         error: WordsError,
     },
+    BadCode {
+        error: CodeError,
+    },
     BadLine {
         error: LineError,
     },
@@ -170,6 +187,11 @@ pub(crate) fn parse(line: &str) -> Result<Option<Command>, Mistake> {
 /// The row of a command's name, in any case.
 pub(crate) fn row(word: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name.eq_ignore_ascii_case(word))
+}
+
+/// Whether a line has a secret in it, which is to be kept nowhere.
+pub(crate) fn is_secret(line: &str) -> bool {
+    first_word(line).0.eq_ignore_ascii_case("operator")
 }
 
 /// The first word, and what follows it and one run of white space.

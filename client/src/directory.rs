@@ -104,6 +104,7 @@ impl Directory {
             }
             Notification::TopicIs { .. }
             | Notification::PassedOn { .. }
+            | Notification::Operated { .. }
             | Notification::Ping
             | Notification::Closing(_)
             | Notification::CaughtUp { .. } => {}

@@ -111,6 +111,9 @@ pub enum Ended {
     /// The same session goes on over another connection.
     #[error("the session goes on elsewhere")]
     Replaced,
+    /// An operator of the server has ended the stay. Trying again at once would only annoy them.
+    #[error("an operator of the server has ended the stay")]
+    Disconnected,
     /// The server says that this client broke the protocol. That is a bug, and trying again would repeat it.
     #[error("the server says that this client broke the protocol: {0:?}")]
     Misbehaved(Misbehaviour),

@@ -185,7 +185,10 @@ impl State {
                 self.remember(to.key(), *seq);
                 None
             }
-            (_, Response::Created { seq, .. } | Response::Moderated { seq, .. }) => {
+            (
+                _,
+                Response::Created { seq, .. } | Response::Moderated { seq, .. } | Response::Operated { seq },
+            ) => {
                 self.be_answered(*seq);
                 None
             }
@@ -226,7 +229,9 @@ impl State {
                 self.see(post.seq);
                 self.remember(post.from.key(), post.seq);
             }
-            Notification::Moderated { seq, .. } | Notification::PassedOn { seq, .. } => self.see(*seq),
+            Notification::Moderated { seq, .. }
+            | Notification::PassedOn { seq, .. }
+            | Notification::Operated { seq, .. } => self.see(*seq),
             Notification::TopicIs { .. }
             | Notification::Ping
             | Notification::Closing(_)

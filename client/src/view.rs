@@ -5,6 +5,8 @@
 
 mod connection;
 mod harmless;
+mod ignore;
+mod operation;
 mod order;
 mod paint;
 mod past;
@@ -80,6 +82,7 @@ impl View {
             Notification::GroupPost { post, group } => self.group_post(post, group),
             Notification::PrivatePost { post, .. } => self.private_post(post),
             Notification::Moderated { by, group, act, .. } => self.moderated(by, group, act, None),
+            Notification::Operated { by, act, .. } => self.operated(by, act),
             Notification::TopicIs { .. } | Notification::PassedOn { .. } => self.group_news(notification)?,
             Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => return None,
         })
@@ -133,6 +136,9 @@ impl View {
             | Response::Posted { .. }
             | Response::Moderated { .. }
             | Response::Acts { .. }
+            | Response::Operated { .. }
+            | Response::Clients { .. }
+            | Response::ServerBans { .. }
             | Response::Goodbye
             | Response::Pong => return None,
         })
@@ -205,6 +211,11 @@ impl View {
             | Refusal::Banned { .. }
             | Refusal::Muted { .. }
             | Refusal::InvitationOnly { .. } => self.order_refusal(request, refusal),
+            Refusal::NotOperator
+            | Refusal::WrongCode
+            | Refusal::IsOperator { .. }
+            | Refusal::NoDifference
+            | Refusal::ServerBanned { .. } => self.operation_refusal(request, refusal),
             Refusal::NameTaken { name } => {
                 format!(
                     "The name '{name}' is taken. Choose another one. If that was you a moment ago: half a minute after a \
@@ -258,6 +269,7 @@ impl View {
             Mistake::BadCount { row, count } => {
                 format!("'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: {}", usage(row))
             }
+            Mistake::BadCode { error } => format!("That is no code: {error}."),
             Mistake::BadLine { error } => format!("That was not sent: {error}."),
             Mistake::BadDuration { row, duration } => format!(
                 "'{duration}' is no time: write a number and s, m, h, d or w, as in 10m. A reason can't begin with a \
@@ -376,6 +388,9 @@ fn help_section(section: Section) -> String {
         Section::Chatting => (None, usage),
         Section::KeepingOrder => {
             (Some("To keep order in a group chat ('help kick' says how):"), |row| row.name.to_owned())
+        }
+        Section::Operating => {
+            (Some("For operators of the server ('help clients' says how):"), |row| row.name.to_owned())
         }
     };
     let rows = || TABLE.iter().filter(|row| row.section == section);

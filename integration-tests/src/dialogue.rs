@@ -23,8 +23,9 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    About, Acted, CloseReason, Conversation, Headline, Membership, Moderation, Notification, Page, Post,
-    PostId, Reason, Refusal, Request, Response, Said, Seq, ServerFrame, Topic, UnixMillis, Words,
+    About, Acted, CloseReason, Code, Conversation, Headline, Host, Membership, Moderation, Notification,
+    Operation, Page, Post, PostId, Reason, Refusal, Request, Response, Said, Seq, ServerBan, ServerFrame,
+    Topic, UnixMillis, Visitor, Whom, Words,
 };
 
 use crate::guest::{body, group, post_id, user};
@@ -56,6 +57,10 @@ pub async fn play<S: Stage>(mut stage: S, dialogue: &str) {
 
 async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
     if let Some((name, words)) = line.split_once("> ") {
+        if words == "operator" {
+            let code = stage.code();
+            return stage.say(name, Request::Claim { code }).await;
+        }
         return stage.say(name, request(words, context)).await;
     }
     if let Some((name, expected)) = line.split_once("< ") {
@@ -124,13 +129,41 @@ fn request(words: &str, context: &str) -> Request {
             Request::Why { group: group(first), user: about }
         }
         "about" => Request::About { group: group(first) },
+        "guess" => Request::Claim { code: Code([0; 16]) },
+        "clients" => Request::Clients { after: Seq::ZERO },
+        "server-bans" => Request::ServerBans { after: Seq::ZERO },
         "exit" => Request::Exit,
         "ping" => Request::Ping,
         "hello" => Request::Hello(crate::guest::hello("again")),
-        _ => match act(verb, text) {
-            Some(act) => Request::Moderate { group: group(first), act },
-            None => panic!("no such request: {context}"),
+        _ => match (operation(verb, rest), act(verb, text)) {
+            (Some(act), _) => Request::Operate { act },
+            (_, Some(act)) => Request::Moderate { group: group(first), act },
+            (None, None) => panic!("no such request: {context}"),
         },
+    }
+}
+
+/// What these words do as an operator of the server.
+fn operation(verb: &str, text: &str) -> Option<Operation> {
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let whom = || Host::parse(name).map_or_else(|_| Whom::User(user(name)), Whom::Host);
+    let (seconds, reason) = timed(rest);
+    Some(match verb {
+        "appoint" => Operation::Appoint { user: user(name) },
+        "dismiss" => Operation::Dismiss { user: user(name) },
+        "disconnect" => Operation::Disconnect { user: user(name), reason },
+        "server-ban" => Operation::Ban { whom: whom(), seconds, reason },
+        "server-unban" => Operation::Unban { whom: whom() },
+        _ => return None,
+    })
+}
+
+/// A number of seconds, perhaps, and a reason, perhaps.
+fn timed(text: &str) -> (Option<NonZeroU32>, Option<Reason>) {
+    let reason = |text: &str| (!text.is_empty()).then(|| Reason::parse(text).expect("a valid reason"));
+    match text.split_once(' ').unwrap_or((text, "")) {
+        (seconds, more) if seconds.parse::<NonZeroU32>().is_ok() => (seconds.parse().ok(), reason(more)),
+        _ => (None, reason(text)),
     }
 }
 
@@ -138,21 +171,11 @@ fn request(words: &str, context: &str) -> Request {
 fn act(verb: &str, text: &str) -> Option<Moderation> {
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     let someone = || user(name);
-    let reason = |text: &str| (!text.is_empty()).then(|| Reason::parse(text).expect("a valid reason"));
-    let timed = || match rest.split_once(' ').unwrap_or((rest, "")) {
-        (seconds, more) if seconds.parse::<NonZeroU32>().is_ok() => (seconds.parse().ok(), reason(more)),
-        _ => (None, reason(rest)),
-    };
+    let (seconds, reason) = timed(rest);
     Some(match verb {
-        "kick" => Moderation::Kick { user: someone(), reason: reason(rest) },
-        "ban" => {
-            let (seconds, reason) = timed();
-            Moderation::Ban { user: someone(), seconds, reason }
-        }
-        "mute" => {
-            let (seconds, reason) = timed();
-            Moderation::Mute { user: someone(), seconds, reason }
-        }
+        "kick" => Moderation::Kick { user: someone(), reason },
+        "ban" => Moderation::Ban { user: someone(), seconds, reason },
+        "mute" => Moderation::Mute { user: someone(), seconds, reason },
         "unban" => Moderation::Unban { user: someone() },
         "unmute" => Moderation::Unmute { user: someone() },
         "topic" if text.is_empty() => Moderation::Topic { topic: None },
@@ -185,7 +208,7 @@ fn show_response(response: &Response) -> String {
         Response::Welcome(welcome) => {
             let back = if welcome.resumed { "welcome back" } else { "welcome" };
             let groups = list(welcome.groups.as_slice().iter().map(|Membership { group, .. }| group));
-            format!("{back}, in {groups}")
+            format!("{back}, in {}", or_none(groups))
         }
         Response::Created { group, .. } => format!("created {group}"),
         Response::Joined { membership, .. } => format!("joined {}", membership.group),
@@ -208,6 +231,21 @@ fn show_response(response: &Response) -> String {
             format!("done in {group}: {}", list(acts))
         }
         Response::About(about) => show_about(about),
+        Response::Operated { .. } => "done".to_owned(),
+        Response::Clients { clients, next } => {
+            let clients = clients.as_slice().iter().map(|Visitor { name, groups, is_connected, .. }| {
+                let held = if *is_connected { "" } else { " (held)" };
+                let groups: Vec<_> = groups.as_slice().iter().map(|group| group.as_str()).collect();
+                format!("{name}{held} in {}", or_none(groups.join("+")))
+            });
+            format!("clients: {}{}", list(clients), more(*next))
+        }
+        Response::ServerBans { bans, next } => {
+            let bans = bans.as_slice().iter().map(|ServerBan { by, whom, until, .. }| {
+                format!("{} by {by}{}", show_whom(whom), show_until(*until))
+            });
+            format!("server-bans: {}{}", or_none(list(bans)), more(*next))
+        }
         Response::Goodbye => "goodbye".to_owned(),
         Response::Pong => "pong".to_owned(),
     }
@@ -263,6 +301,10 @@ fn more(next: Option<Seq>) -> &'static str {
     if next.is_some() { " and more" } else { "" }
 }
 
+fn or_none(list: String) -> String {
+    if list.is_empty() { "none".to_owned() } else { list }
+}
+
 fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -289,6 +331,31 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::Banned { group, until } => format!("banned from {group}{}", show_until(*until)),
         Refusal::Muted { group, until } => format!("muted in {group}{}", show_until(*until)),
         Refusal::InvitationOnly { group } => format!("not invited to {group}"),
+        Refusal::NotOperator => "not an operator".to_owned(),
+        Refusal::WrongCode => "wrong code".to_owned(),
+        Refusal::IsOperator { user } => format!("{user} is an operator"),
+        Refusal::NoDifference => "no difference".to_owned(),
+        Refusal::ServerBanned { until } => format!("banned from the server{}", show_until(*until)),
+    }
+}
+
+fn show_whom(whom: &Whom) -> String {
+    match whom {
+        Whom::User(user) => user.to_string(),
+        Whom::Host(host) => host.to_string(),
+    }
+}
+
+fn show_operation(act: &Operation) -> String {
+    let why = |reason: &Option<Reason>| {
+        reason.as_ref().map(|reason| format!(" {}", reason.as_str())).unwrap_or_default()
+    };
+    match act {
+        Operation::Appoint { user } => format!("appoint {user}"),
+        Operation::Dismiss { user } => format!("dismiss {user}"),
+        Operation::Disconnect { user, reason } => format!("disconnect {user}{}", why(reason)),
+        Operation::Ban { whom, reason, .. } => format!("server-ban {}{}", show_whom(whom), why(reason)),
+        Operation::Unban { whom } => format!("server-unban {}", show_whom(whom)),
     }
 }
 
@@ -312,6 +379,7 @@ fn show_notification(notification: &Notification) -> String {
         Notification::Moderated { by, group, act, .. } => format!("{by} does in {group}: {}", show_act(act)),
         Notification::TopicIs { group, headline } => format!("{group} is about {}", headline.topic.as_str()),
         Notification::PassedOn { group, to, .. } => format!("{group} is {to}'s"),
+        Notification::Operated { by, act, .. } => format!("{by} does: {}", show_operation(act)),
         Notification::CaughtUp { .. } => "caught up".to_owned(),
         Notification::Closing(reason) => format!("closing: {}", show_reason(*reason)),
     }

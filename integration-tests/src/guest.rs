@@ -67,7 +67,8 @@ pub fn seq_of(notification: &Notification) -> Option<Seq> {
         | Notification::Departed { seq, .. }
         | Notification::Joined { seq, .. }
         | Notification::Left { seq, .. }
-        | Notification::Moderated { seq, .. } => Some(*seq),
+        | Notification::Moderated { seq, .. }
+        | Notification::Operated { seq, .. } => Some(*seq),
         Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => Some(post.seq),
         // Where a group passes on, something else happens that has that place.
         Notification::Ping

@@ -19,7 +19,7 @@
 //! # Handshake
 //! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why it may have it,
 //! and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or refuses with
-//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or [`Refusal::NotRegistered`] and hangs up. It also hangs up
+//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`] or [`Refusal::ServerBanned`] and hangs up. It also hangs up
 //! when no `Hello` comes in time. From `Welcome` on, the client is in the group General and hears what happens there.
 //!
 //! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose connection is lost comes
@@ -46,7 +46,7 @@
 //!
 //! | request | response | refusals | who else hears of it |
 //! |---|---|---|---|
-//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`] | General: [`Notification::Arrived`] |
+//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NotRegistered`], [`Refusal::ServerBanned`] | General: [`Notification::Arrived`] |
 //! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::TooManyGroups`] | nobody |
 //! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`], [`Refusal::Banned`], [`Refusal::InvitationOnly`] | the group: [`Notification::Joined`] |
 //! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
@@ -59,6 +59,10 @@
 //! | [`Request::History`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
 //! | [`Request::Search`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
 //! | [`Request::Moderate`] | [`Response::Moderated`] | [`Refusal::NoSuchGroup`], [`Refusal::NoSuchUser`], [`Refusal::NotAllowed`], [`Refusal::OutOfReach`], [`Refusal::NotOneself`], [`Refusal::AlreadySo`], [`Refusal::Banned`], [`Refusal::TooManyMarks`] | the group, and whom it concerns: [`Notification::Moderated`] |
+//! | [`Request::Claim`] | [`Response::Operated`] | [`Refusal::WrongCode`], [`Refusal::NoDifference`] | nobody |
+//! | [`Request::Operate`] | [`Response::Operated`] | [`Refusal::NotOperator`], [`Refusal::IsOperator`], [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`], [`Refusal::TooManyMarks`] | whom it concerns: [`Notification::Operated`] |
+//! | [`Request::Clients`] | [`Response::Clients`] | [`Refusal::NotOperator`] | nobody |
+//! | [`Request::ServerBans`] | [`Response::ServerBans`] | [`Refusal::NotOperator`] | nobody |
 //! | [`Request::Why`] | [`Response::Acts`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | nobody |
 //! | [`Request::About`] | [`Response::About`] | [`Refusal::NoSuchGroup`] | nobody |
 //!
@@ -71,6 +75,11 @@
 //! to the one who has been an operator for longest, or else a member for longest: [`Notification::PassedOn`]. One who joins
 //! a group that has a topic is told it behind [`Response::Joined`], one who comes into General behind [`Response::Welcome`]:
 //! [`Notification::TopicIs`].
+//!
+//! Operators of the server keep order in every group, General included, and over owners. Who knows the code that a
+//! server without operators shows to those who run it becomes one with [`Request::Claim`]; they appoint others. They end
+//! stays and ban names and addresses with [`Request::Operate`]: a stay that is ended so is closed with
+//! [`CloseReason::Disconnected`], and its client does not come back by itself.
 //!
 //! # Order
 //! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may skip. What a
@@ -126,6 +135,7 @@ mod frame;
 mod moderation;
 mod name;
 mod notification;
+mod operation;
 mod past;
 mod request;
 mod response;
@@ -133,10 +143,11 @@ mod value;
 
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
 pub use moderation::{
-    ACTS_TOLD_MAX, About, Acted, Headline, LINE_BYTES_MAX, LineError, Moderation, Reason, Topic,
+    ACTS_TOLD_MAX, About, Acted, Headline, LINE_BYTES_MAX, LineError, Moderation, Peer, Reason, Topic,
 };
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
+pub use operation::{Code, CodeError, Host, HostError, Operation, ServerBan, Visitor, Whom};
 pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{Membership, Refusal, Response, Welcome};

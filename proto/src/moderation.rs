@@ -110,6 +110,11 @@ line_type! {
     Reason
 }
 
+line_type! {
+    /// Where somebody comes from, as the server sees it: text on one line.
+    Peer
+}
+
 /// What may be done in a group to keep order. The owner may do all of it; those that the owner has made operators of the
 /// group may do all but the last two, and nothing to one another. Variants are appended, never moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, GroupName, Headline, Moderation, PostId, Seq, UnixMillis, UserName};
+use crate::{Body, GroupName, Headline, Moderation, Operation, PostId, Seq, UnixMillis, UserName};
 #[cfg(doc)]
 use crate::{Request, Response};
 
@@ -97,6 +97,17 @@ pub enum Notification {
         /// Whose it is now.
         to: UserName,
     },
+    /// An operator of the server did something that concerns you.
+    Operated {
+        /// Its place in the order.
+        seq: Seq,
+        /// When.
+        at: UnixMillis,
+        /// Who did it.
+        by: UserName,
+        /// What was done.
+        act: Operation,
+    },
 }
 
 /// Something that was said, in a group or to one person.
@@ -137,6 +148,9 @@ pub enum CloseReason {
     Misbehaved(Misbehaviour),
     /// Something failed in the server that was not the client's fault. Come back with the token.
     Failed,
+    /// An operator of the server has ended the stay; [`Notification::Operated`] before this says who, and why. Do not come back
+    /// unless the person wants to.
+    Disconnected,
 }
 
 /// How a client broke the protocol.

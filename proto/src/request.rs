@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, Conversation, GroupName, Hello, Moderation, PostId, Seq, UserName, Words};
+use crate::{
+    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, PostId, Seq, UserName, Words,
+};
 #[cfg(doc)]
 use crate::{Notification, Refusal, Response};
 
@@ -16,7 +18,7 @@ pub enum Request {
     /// May I come in, under this name? The first frame of a connection, and only the first.
     ///
     /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`],
-    /// [`Refusal::NotRegistered`]; the server then hangs up. *Heard by* the members of General as
+    /// [`Refusal::NotRegistered`], [`Refusal::ServerBanned`]; the server then hangs up. *Heard by* the members of General as
     /// [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
@@ -153,5 +155,35 @@ pub enum Request {
     About {
         /// Which group.
         group: GroupName,
+    },
+    /// I know the code that makes me an operator of the server.
+    ///
+    /// *Reply* [`Response::Operated`]. *Refused* [`Refusal::WrongCode`], [`Refusal::NoDifference`]. *Heard by* nobody.
+    Claim {
+        /// The code. It is good for one person, once.
+        code: Code,
+    },
+    /// Do what operators of the server may do.
+    ///
+    /// *Reply* [`Response::Operated`]. *Refused* [`Refusal::NotOperator`], [`Refusal::IsOperator`],
+    /// [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`], [`Refusal::TooManyMarks`]. *Heard by*
+    /// whom it concerns as [`Notification::Operated`].
+    Operate {
+        /// What is to be done.
+        act: Operation,
+    },
+    /// Who is here, from where, and in which groups, in the order of arrival?
+    ///
+    /// *Reply* [`Response::Clients`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard by* nobody.
+    Clients {
+        /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
+        after: Seq,
+    },
+    /// Who may not come to the server?
+    ///
+    /// *Reply* [`Response::ServerBans`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard by* nobody.
+    ServerBans {
+        /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
+        after: Seq,
     },
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{About, Acted, GroupName, Keeps, Page, Said, Seq, Token, UnixMillis, UserName, VersionRange};
+use crate::{
+    About, Acted, GroupName, Keeps, Page, Said, Seq, ServerBan, Token, UnixMillis, UserName, VersionRange,
+    Visitor,
+};
 #[cfg(doc)]
 use crate::{Notification, Request};
 
@@ -90,6 +93,25 @@ pub enum Response {
     },
     /// To [`Request::About`].
     About(Box<About>),
+    /// To [`Request::Claim`] and [`Request::Operate`]: it is done.
+    Operated {
+        /// Its place in the order.
+        seq: Seq,
+    },
+    /// To [`Request::Clients`]: a page of people.
+    Clients {
+        /// Who is there, in the order of arrival.
+        clients: Page<Visitor>,
+        /// What to ask for the next page with; nothing when this was the last.
+        next: Option<Seq>,
+    },
+    /// To [`Request::ServerBans`]: a page of bans.
+    ServerBans {
+        /// The oldest first.
+        bans: Page<ServerBan>,
+        /// What to ask for the next page with; nothing when this was the last.
+        next: Option<Seq>,
+    },
 }
 
 /// What a client learns when it is let in.
@@ -223,5 +245,21 @@ pub enum Refusal {
     InvitationOnly {
         /// The group as its creator wrote it.
         group: GroupName,
+    },
+    /// The asker is no operator of the server.
+    NotOperator,
+    /// The code is not the one that the server shows, or was used.
+    WrongCode,
+    /// That person is an operator of the server: nobody ends their stay or bans them before they are dismissed.
+    IsOperator {
+        /// Who, as they write their name.
+        user: UserName,
+    },
+    /// It is so already on this server: there is nothing to do, or to undo.
+    NoDifference,
+    /// Whoever has that name, or comes from there, may not come to this server.
+    ServerBanned {
+        /// Until when, if it ends by itself.
+        until: Option<UnixMillis>,
     },
 }

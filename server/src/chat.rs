@@ -9,18 +9,20 @@
 //! came to waits until that deed was applied.
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Hello, Keeps, Misbehaviour, Notification, PAGE_ITEMS_MAX, Proof,
-    Refusal, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange, Welcome, Words,
+    CloseReason, Code, Conversation, GroupName, Hello, Keeps, Misbehaviour, Notification, PAGE_ITEMS_MAX,
+    Proof, Refusal, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange, Welcome, Words,
 };
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::EXPIRIES_A_TICK_MAX;
+use crate::digest;
 
 pub mod effect;
 mod group;
 mod order;
+mod rule;
 mod seat;
 mod session;
 mod world;
@@ -108,7 +110,7 @@ impl Chat {
 
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
-        let Verdict { result, cut_off, news, more, .. } = self.world.apply(entry);
+        let Verdict { result, cut_off, news, more, put_out, ends, .. } = self.world.apply(entry);
         if let Some((place, reason)) = cut_off.filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
@@ -122,6 +124,14 @@ impl Chat {
         // The others first: to the asker it is no news.
         for (audience, notification) in news.into_iter().chain(more) {
             out.push(Effect::Notify { audience, notification });
+        }
+        // These hear why before that.
+        for (place, reason) in put_out.into_iter().filter(|(place, _)| place.node == self.node) {
+            out.push(Effect::HangUp { connection: place.connection, reason: Some(reason) });
+        }
+        let is_ours = id.node == self.node;
+        for session in ends.into_iter().filter(|_| is_ours) {
+            self.propose(None, at, Deed::Depart { session }, out);
         }
         if let Some(origin) = origin.filter(|origin| origin.place.node == self.node) {
             self.settle(origin, result, at, out);
@@ -137,6 +147,11 @@ impl Chat {
     /// The log is restored, and this node begins.
     pub fn begin(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
         self.propose(None, now, Deed::Began { limits: self.limits }, out);
+    }
+
+    /// From now on, and as long as there is no operator, whoever knows this becomes one.
+    pub fn offer(&mut self, code: &Code, now: UnixMillis, out: &mut Vec<Effect>) {
+        self.propose(None, now, Deed::Offer { digest: digest::of(&code.0) }, out);
     }
 
     /// Ends the sessions that were not resumed within the grace time. Called about once a second.
@@ -239,6 +254,10 @@ impl Chat {
             }
             Request::Why { group, user } => return reply(self.world.acts(by, &group, user.as_ref())),
             Request::About { group } => return reply(self.world.about(by, &group, now)),
+            Request::Clients { after } => return reply(self.world.visitors(by, after)),
+            Request::ServerBans { after } => return reply(self.world.server_bans(by, after, now)),
+            Request::Claim { code } => Deed::Claim { by, digest: digest::of(&code.0) },
+            Request::Operate { act } => Deed::Operate { by, act },
             Request::Exit => Deed::Depart { session: by },
             Request::Create { group } => Deed::Create { by, group },
             Request::Join { group } => Deed::Join { by, group },

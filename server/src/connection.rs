@@ -10,13 +10,13 @@ use chatroom_proto::codec::FrameError;
 use chatroom_proto::{
     ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag, Token,
 };
-use sha2::{Digest, Sha256};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::chat::effect::{Address, ConnectionId, Credential, Input, TokenDigest};
 use crate::config::Config;
+use crate::digest;
 use crate::dispatch::{Door, Message, Stopped};
 use crate::outbox::{Bounds, Outbox};
 
@@ -203,9 +203,11 @@ fn is_list(request: &Request) -> bool {
             | Request::History { .. }
             | Request::Search { .. }
             | Request::Why { .. }
+            | Request::Clients { .. }
+            | Request::ServerBans { .. }
     )
 }
 
 fn digest(token: &Token) -> TokenDigest {
-    TokenDigest(Sha256::digest(token.0).into())
+    digest::of(&token.0)
 }

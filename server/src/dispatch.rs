@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 
-use chatroom_proto::{CloseReason, Notification, Page, Refusal, Response, ServerFrame, Tag, UnixMillis};
+use chatroom_proto::{
+    CloseReason, Code, Notification, Page, Refusal, Response, ServerFrame, Tag, UnixMillis,
+};
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::error::TrySendError;
@@ -137,19 +139,20 @@ impl Dispatch {
         (dispatch, door)
     }
 
-    /// Applies what the log has kept from before. Nobody is served until this has been done. A server that is told to
-    /// stop meanwhile begins nothing.
+    /// Applies what the log has kept from before, and offers the code to become an operator with where there is none. Nobody
+    /// is served until this has been done. A server that is told to
+    /// stop meanwhile begins nothing. Whether the code is good.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
-    pub(crate) async fn restore(&mut self) -> Result<(), LogError> {
+    pub(crate) async fn restore(&mut self, code: &Code) -> Result<bool, LogError> {
         let head = self.log.head();
         let mut entries = self.log.follow(self.chat.world().head());
         let shutdown = self.lifetime.shutdown.clone();
         while self.chat.world().head() < head {
             let batch = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => return Ok(false),
                 batch = entries.next() => batch,
             };
             let Some(batch) = batch else { break };
@@ -159,9 +162,14 @@ impl Dispatch {
             // What is still in memory comes without a wait, and the signal that tells us to stop needs a turn.
             tokio::task::yield_now().await;
         }
-        self.chat.begin(clock::now(), &mut self.effects);
+        let now = clock::now();
+        self.chat.begin(now, &mut self.effects);
+        let is_offered = !self.chat.world().has_operators();
+        if is_offered {
+            self.chat.offer(code, now, &mut self.effects);
+        }
         self.carry_out();
-        self.append()
+        self.append().map(|()| is_offered)
     }
 
     /// Runs until its lifetime ends, or the log fails. Everybody is hung up on then.

@@ -138,6 +138,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     report_clients_on_signal(server.monitor())?;
     info!(%address, connections_max, groups_max, "listening");
+    if let Some(code) = server.operator_code() {
+        // Not a diagnostic: it is for the person who starts the server, whatever the filter says, and for no file of them.
+        eprintln!("To become an operator of this server, type in the client: operator {code}");
+    }
     console.listening();
     server.run(socket).await?;
     info!("stopped");

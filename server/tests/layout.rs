@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    Body, Conversation, GroupName, Keeps, Moderation, PostId, Reason, Seq, Tag, Topic, UnixMillis, UserName,
-    codec,
+    Body, Conversation, GroupName, Host, Keeps, Moderation, Operation, PostId, Reason, Seq, Tag, Topic,
+    UnixMillis, UserName, Whom, codec,
 };
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
@@ -85,10 +85,11 @@ fn deeds() -> Vec<(&'static str, Deed)> {
         (" in a group", post(Conversation::Group(group()))),
         (" to somebody", post(Conversation::User(user("Ann")))),
     ];
-    deeds
-        .into_iter()
-        .chain(acts().map(|(arm, act)| (arm, Deed::Moderate { by, group: group(), act })))
-        .collect()
+    let acts = acts().map(|(arm, act)| (arm, Deed::Moderate { by, group: group(), act }));
+    let digest = TokenDigest([0xc1; 32]);
+    let codes = [("", Deed::Offer { digest }), ("", Deed::Claim { by, digest })];
+    let operations = operations().map(|(arm, act)| (arm, Deed::Operate { by, act }));
+    deeds.into_iter().chain(acts).chain(codes).chain(operations).collect()
 }
 
 /// Every act of moderation, and every kind of each field that has kinds.
@@ -112,6 +113,21 @@ fn acts() -> [(&'static str, Moderation); 12] {
     ]
 }
 
+/// Every operation, and every kind of each field that has kinds.
+fn operations() -> [(&'static str, Operation); 6] {
+    let (user, seconds) = (|| user("Ann"), NonZeroU32::new(0xb1));
+    let reason = || Some(Reason::parse("spam").expect("a reason"));
+    let host = || Whom::Host(Host::parse("127.0.0.1").expect("an address"));
+    [
+        (": Appoint", Operation::Appoint { user: user() }),
+        (": Dismiss", Operation::Dismiss { user: user() }),
+        (": Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
+        (": Ban of a name", Operation::Ban { whom: Whom::User(user()), seconds, reason: reason() }),
+        (": Ban of an address", Operation::Ban { whom: host(), seconds: None, reason: None }),
+        (": Unban", Operation::Unban { whom: host() }),
+    ]
+}
+
 /// Who adds a deed is told here by the compiler to add it to [`NAMES`], too.
 fn name_of(deed: &Deed) -> &'static str {
     match deed {
@@ -125,11 +141,16 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::Leave { .. } => "Leave",
         Deed::Post { .. } => "Post",
         Deed::Moderate { .. } => "Moderate",
+        Deed::Offer { .. } => "Offer",
+        Deed::Claim { .. } => "Claim",
+        Deed::Operate { .. } => "Operate",
     }
 }
 
-const NAMES: [&str; 10] =
-    ["Arrive", "Detach", "Began", "Expire", "Depart", "Create", "Join", "Leave", "Post", "Moderate"];
+const NAMES: [&str; 13] = [
+    "Arrive", "Detach", "Began", "Expire", "Depart", "Create", "Join", "Leave", "Post", "Moderate", "Offer",
+    "Claim", "Operate",
+];
 
 /// What people do one after the other, and what it comes to.
 struct Story {
@@ -192,6 +213,7 @@ fn place_of(entry: Seq) -> Place {
 fn quiet_world() -> World {
     let mut story = Story::new(9);
     story.comes("Kim");
+    story.goes_on(Deed::Offer { digest: TokenDigest([0xc1; 32]) });
     story.world
 }
 
@@ -233,6 +255,18 @@ fn eventful_world() -> World {
         Moderation::Op { user: user("Ann") },
     ] {
         story.goes_on(moderate(act));
+    }
+
+    // Some run the server.
+    story.goes_on(Deed::Offer { digest: TokenDigest([0xc1; 32]) });
+    story.goes_on(Deed::Claim { by: jim, digest: TokenDigest([0xc1; 32]) });
+    let host = Whom::Host(Host::parse("10.0.0.1").expect("an address"));
+    for act in [
+        Operation::Appoint { user: user("Ann") },
+        Operation::Ban { whom: host, seconds: None, reason: None },
+        Operation::Ban { whom: Whom::User(user("Moe")), seconds: NonZeroU32::new(0xb1), reason: None },
+    ] {
+        story.goes_on(Deed::Operate { by: jim, act });
     }
 
     // One goes with ties, one with words, and one with nothing. One is written to behind her back, and one is lost.

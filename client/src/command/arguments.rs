@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    Body, BodyError, Conversation, GroupName, LineError, Moderation, Reason, Topic, UserName, Words,
-    WordsError,
+    Body, BodyError, Code, Conversation, GroupName, Host, LineError, Moderation, Operation, Reason, Topic,
+    UserName, Whom, Words, WordsError,
 };
 
 use super::{Command, HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, find, first_word};
@@ -208,4 +208,45 @@ pub(super) fn why(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
     nothing(row, more)?;
     let user = if user.is_empty() { None } else { Some(parse_user(row, user)?) };
     Ok(Command::Why(group, user))
+}
+
+pub(super) fn user_or_none(row: &'static Row, rest: &str) -> Result<Option<UserName>, Mistake> {
+    let (name, more) = first_word(rest);
+    nothing(row, more)?;
+    if name.is_empty() { Ok(None) } else { parse_user(row, name).map(Some) }
+}
+
+pub(super) fn user(row: &'static Row, rest: &str) -> Result<UserName, Mistake> {
+    user_or_none(row, rest)?.ok_or(Mistake::Missing { row, what: "the name of a user" })
+}
+
+pub(super) fn user_and_why(row: &'static Row, rest: &str) -> Result<(UserName, Option<Reason>), Mistake> {
+    let (name, rest) = first_word(rest);
+    Ok((user(row, name)?, reason(rest)?))
+}
+
+pub(super) fn code(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    if rest.trim().is_empty() {
+        return Err(Mistake::Missing { row, what: "the code that the server shows to those who run it" });
+    }
+    Code::parse(rest.trim()).map(Command::Claim).map_err(|error| Mistake::BadCode { error })
+}
+
+/// An address, or a name; one that looks like an address has an `@` before it.
+pub(super) fn whom<'a>(row: &'static Row, rest: &'a str) -> Result<(Whom, &'a str), Mistake> {
+    let (word, rest) = first_word(rest);
+    if word.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a user, or an address" });
+    }
+    let whom = match (Host::parse(word), word.strip_prefix('@')) {
+        (Ok(host), _) => Whom::Host(host),
+        (Err(_), name) => Whom::User(parse_user(row, name.unwrap_or(word))?),
+    };
+    Ok((whom, rest))
+}
+
+pub(super) fn server_ban(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (whom, rest) = whom(row, rest)?;
+    let (seconds, rest) = how_long(row, rest)?;
+    Ok(Command::Operate(Operation::Ban { whom, seconds, reason: reason(rest)? }))
 }

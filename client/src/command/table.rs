@@ -1,10 +1,10 @@
 //! The rows.
 
-use chatroom_proto::Moderation;
+use chatroom_proto::{Moderation, Operation};
 
 use super::arguments::{
-    act, group, help, history, name_and_message, nothing, parse_group, parse_user, search, someone_and_why,
-    someone_how_long_and_why, topic, why,
+    act, code, group, help, history, name_and_message, nothing, parse_group, parse_user, search, server_ban,
+    someone_and_why, someone_how_long_and_why, topic, user, user_and_why, user_or_none, whom, why,
 };
 use super::{Command, Completes, Row, Section};
 
@@ -113,6 +113,25 @@ pub(crate) const TABLE: &[Row] = &[
                group chat at the end, only there. To find the word 'in' itself, put it first.",
         completes: &[],
         parse: search,
+    },
+    Row {
+        name: "ignore",
+        section: Section::Chatting,
+        arguments: "[username]",
+        brief: "hear nothing of what somebody says",
+        help: "Shows you nothing more of what somebody says, to all or to you alone, until you\n\
+               'unignore' them. Nobody is told. Without a name, lists whom you ignore.",
+        completes: &[Completes::OtherUsers],
+        parse: |row, rest| Ok(Command::Ignore(user_or_none(row, rest)?)),
+    },
+    Row {
+        name: "unignore",
+        section: Section::Chatting,
+        arguments: "[username]",
+        brief: "hear what somebody says again",
+        help: "Shows you again what somebody says whom you ignored.",
+        completes: &[Completes::AllUsers],
+        parse: |row, rest| user(row, rest).map(Command::Unignore),
     },
     Row {
         name: "help",
@@ -257,5 +276,88 @@ pub(crate) const TABLE: &[Row] = &[
                may do it to themselves.",
         completes: &[Completes::OwnGroups, Completes::AllUsers],
         parse: |row, rest| act(row, rest, |user| Moderation::Deop { user }),
+    },
+    Row {
+        name: "operator",
+        section: Section::Operating,
+        arguments: "[code]",
+        brief: "become one, with the code that the server shows",
+        help: "Makes you an operator of the server, if you know the code that it shows to those\n\
+               who run it as long as nobody is one. This line is not kept in your history.",
+        completes: &[],
+        parse: code,
+    },
+    Row {
+        name: "appoint",
+        section: Section::Operating,
+        arguments: "[username]",
+        brief: "make somebody an operator of the server",
+        help: "Makes somebody an operator of the server: they may keep order in every group\n\
+               chat, and do all that is listed here.",
+        completes: &[Completes::OtherUsers],
+        parse: |row, rest| Ok(Command::Operate(Operation::Appoint { user: user(row, rest)? })),
+    },
+    Row {
+        name: "dismiss",
+        section: Section::Operating,
+        arguments: "[username]",
+        brief: "make somebody an operator of the server no longer",
+        help: "Makes somebody an operator of the server no longer; also yourself.",
+        completes: &[Completes::AllUsers],
+        parse: |row, rest| Ok(Command::Operate(Operation::Dismiss { user: user(row, rest)? })),
+    },
+    Row {
+        name: "clients",
+        section: Section::Operating,
+        arguments: "",
+        brief: "list everybody's address, name and groups",
+        help: "Lists who is there, in the order in which they came: name, address and groups.",
+        completes: &[],
+        parse: |row, rest| nothing(row, rest).map(|()| Command::Clients),
+    },
+    Row {
+        name: "disconnect",
+        section: Section::Operating,
+        arguments: "[username] [reason]",
+        brief: "end somebody's stay, who may come again",
+        help: "Ends somebody's stay. Their program does not come back by itself; they may.",
+        completes: &[Completes::OtherUsers],
+        parse: |row, rest| {
+            let (user, reason) = user_and_why(row, rest)?;
+            Ok(Command::Operate(Operation::Disconnect { user, reason }))
+        },
+    },
+    Row {
+        name: "server-ban",
+        section: Section::Operating,
+        arguments: "[username|address] [10m|2h|7d] [reason]",
+        brief: "let nobody in who has a name or an address",
+        help: "Lets nobody in any more who has that name, or comes from that address: for so\n\
+               many minutes, hours or days, or until you lift it with 'server-unban'. Who is\n\
+               there ends their stay. Write @ before a name that looks like an address.",
+        completes: &[Completes::OtherUsers],
+        parse: server_ban,
+    },
+    Row {
+        name: "server-unban",
+        section: Section::Operating,
+        arguments: "[username|address]",
+        brief: "let them in again",
+        help: "Lifts a ban from the server.",
+        completes: &[Completes::OtherUsers],
+        parse: |row, rest| {
+            let (whom, more) = whom(row, rest)?;
+            nothing(row, more)?;
+            Ok(Command::Operate(Operation::Unban { whom }))
+        },
+    },
+    Row {
+        name: "server-bans",
+        section: Section::Operating,
+        arguments: "",
+        brief: "list who may not come to the server",
+        help: "Lists who may not come to the server, who says so, and why.",
+        completes: &[],
+        parse: |row, rest| nothing(row, rest).map(|()| Command::ServerBans),
     },
 ];

@@ -114,6 +114,10 @@ fn weight(event: &Event) -> usize {
                 let names = match result {
                     Ok(Response::Groups { groups, .. }) => groups.as_slice().len(),
                     Ok(Response::Users { users, .. }) => users.as_slice().len(),
+                    Ok(Response::Clients { clients, .. }) => {
+                        clients.as_slice().iter().map(|visitor| 2 + visitor.groups.as_slice().len()).sum()
+                    }
+                    Ok(Response::ServerBans { bans, .. }) => bans.as_slice().len() * NAMES_AN_ACT,
                     Ok(Response::Acts { acts, .. }) => acts.as_slice().len() * NAMES_AN_ACT,
                     _ => 0,
                 };

@@ -316,6 +316,7 @@ fn seq(notification: &Notification) -> Seq {
         | Notification::Left { seq, .. }
         | Notification::Moderated { seq, .. }
         | Notification::PassedOn { seq, .. }
+        | Notification::Operated { seq, .. }
         | Notification::CaughtUp { seq } => *seq,
         Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => post.seq,
         Notification::TopicIs { .. } | Notification::Ping | Notification::Closing(_) => Seq::ZERO,
@@ -335,6 +336,7 @@ impl Talk {
         match self.closing {
             Some(CloseReason::Misbehaved(how)) => End::Over(Ended::Misbehaved(how)),
             Some(CloseReason::Replaced) => End::Over(Ended::Replaced),
+            Some(CloseReason::Disconnected) => End::Over(Ended::Disconnected),
             Some(reason) => End::Lost(Lost::Closed(reason)),
             None => End::Lost(lost),
         }

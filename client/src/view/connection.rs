@@ -70,6 +70,10 @@ impl View {
                 "You were away for too long, and somebody else is called '{name}' now. Come back under another name."
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
+            Ended::Disconnected => {
+                "An operator of the server has ended your stay. To come back: start this program again."
+                    .to_owned()
+            }
             Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
             Ended::Misbehaved(how) => misbehaved_text(*how),
             Ended::Garbled(what) => {
@@ -127,6 +131,7 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::ServerFull => "the server has as many connections as it will hold",
         CloseReason::Replaced => "the same session goes on elsewhere",
         CloseReason::Misbehaved(_) => "this program broke the protocol",
+        CloseReason::Disconnected => "an operator of the server has ended the stay",
         CloseReason::Failed => "something failed in the server",
     }
 }

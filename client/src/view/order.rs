@@ -148,7 +148,7 @@ impl View {
     }
 
     /// The end of something, as the end of a sentence.
-    fn until(self, until: Option<UnixMillis>) -> String {
+    pub(super) fn until(self, until: Option<UnixMillis>) -> String {
         until.map(|until| format!(" until {}", self.date_and_time(until))).unwrap_or_default()
     }
 
@@ -228,12 +228,12 @@ fn sentence(Roles { who, whom }: &Roles<'_>, group: &GroupName, act: &Moderation
     }
 }
 
-fn because(reason: &Option<Reason>) -> String {
+pub(super) fn because(reason: &Option<Reason>) -> String {
     reason.as_ref().map_or_else(|| ".".to_owned(), |reason| format!(": {}", reason.as_str()))
 }
 
 /// For how long, in the largest unit that says it exactly.
-fn span(seconds: Option<NonZeroU32>) -> String {
+pub(super) fn span(seconds: Option<NonZeroU32>) -> String {
     const UNITS: [(u32, &str); 4] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
     let Some(seconds) = seconds.map(NonZeroU32::get) else { return String::new() };
     let unit = UNITS.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));

@@ -350,7 +350,8 @@ impl Client {
             | Notification::Joined { seq, .. }
             | Notification::Left { seq, .. }
             | Notification::Moderated { seq, .. }
-            | Notification::PassedOn { seq, .. } => self.in_order(seq, desk),
+            | Notification::PassedOn { seq, .. }
+            | Notification::Operated { seq, .. } => self.in_order(seq, desk),
             Notification::CaughtUp { seq } => {
                 self.is_live = true;
                 self.in_order(seq, desk);

@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    Conversation, Hello, Keeps, Moderation, Page, Proof, Request, Response, Seq, Tag, Token, Topic,
-    UnixMillis, VersionRange,
+    Code, Conversation, Hello, Keeps, Moderation, Operation, Page, Proof, Request, Response, Seq, Tag, Token,
+    Topic, UnixMillis, VersionRange, Whom,
 };
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
@@ -16,6 +16,9 @@ use chatroom_server::chat::{Chat, Limits};
 use integration_tests::guest::{group, private, public, user};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
+
+/// What makes somebody an operator of the server.
+const CODE: Code = Code([7; 16]);
 
 /// Small enough that every bound is met again and again.
 const LIMITS: Limits = Limits {
@@ -94,6 +97,13 @@ impl World {
         self.carry_out(node, effects);
     }
 
+    /// One of the servers shows a code.
+    fn offer(&mut self) {
+        let mut effects = Vec::new();
+        self.nodes[0].chat.offer(&CODE, self.now, &mut effects);
+        self.carry_out(0, effects);
+    }
+
     fn knock(&mut self, node: usize, effects: &mut Vec<Effect>) {
         let connection = ConnectionId(self.fresh());
         let name = ["jim", "ann", "Bob", "ZOE", "zoe"][self.below(5) as usize];
@@ -142,7 +152,9 @@ impl World {
         let peer = ["jim", "ann", "bob", "zoe"][self.below(4) as usize];
         // Some posts come again.
         let post = self.below(40);
-        match self.below(14) {
+        match self.below(16) {
+            14 => Request::Claim { code: CODE },
+            15 => Request::Operate { act: self.any_operation(peer) },
             11 | 12 => Request::Moderate { group: group(name), act: self.any_act(peer) },
             13 => Request::Why { group: group(name), user: None },
             9 => Request::History { of: Conversation::Group(group(name)), before: Seq::ZERO, count: 9 },
@@ -156,6 +168,17 @@ impl World {
             7 => private(peer, post, "hi"),
             _ if self.below(4) == 0 => Request::Exit,
             _ => Request::Ping,
+        }
+    }
+
+    fn any_operation(&mut self, peer: &str) -> Operation {
+        let user = user(peer);
+        match self.below(5) {
+            0 => Operation::Appoint { user },
+            1 => Operation::Dismiss { user },
+            2 => Operation::Disconnect { user, reason: None },
+            3 => Operation::Ban { whom: Whom::User(user), seconds: NonZeroU32::new(1), reason: None },
+            _ => Operation::Unban { whom: Whom::User(user) },
         }
     }
 
@@ -245,6 +268,7 @@ impl World {
 fn two_nodes_that_have_read_the_same_log_are_equal() {
     for seed in 0..100 {
         let mut world = World::new(seed);
+        world.offer();
         for _ in 0..400 {
             world.step();
         }
@@ -271,6 +295,7 @@ fn two_nodes_that_have_read_the_same_log_are_equal() {
 fn a_world_goes_on_from_its_image_as_if_it_had_never_been_away() {
     for seed in 0..50 {
         let mut world = World::new(seed);
+        world.offer();
         for _ in 0..400 {
             world.step();
         }

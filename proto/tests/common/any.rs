@@ -1,10 +1,10 @@
 //! Arbitrary frames: every variant, with values from the whole range that their types allow.
 
 use chatroom_proto::{
-    About, Acted, BODY_BYTES_MAX, Body, ClientFrame, CloseReason, Conversation, GroupName, Headline, Hello,
-    Keeps, Membership, Misbehaviour, Moderation, Notification, PAGE_ITEMS_MAX, Page, Password, Post, PostId,
-    Proof, Reason, Refusal, Request, Response, Said, Seq, ServerFrame, Tag, Token, Topic, UnixMillis,
-    UserName, VersionRange, Welcome, Words,
+    About, Acted, BODY_BYTES_MAX, Body, ClientFrame, CloseReason, Code, Conversation, GroupName, Headline,
+    Hello, Host, Keeps, Membership, Misbehaviour, Moderation, Notification, Operation, PAGE_ITEMS_MAX, Page,
+    Password, Peer, Post, PostId, Proof, Reason, Refusal, Request, Response, Said, Seq, ServerBan,
+    ServerFrame, Tag, Token, Topic, UnixMillis, UserName, VersionRange, Visitor, Welcome, Whom, Words,
 };
 use proptest::prelude::*;
 use proptest::{collection, option};
@@ -139,6 +139,41 @@ fn acted() -> impl Strategy<Value = Acted> {
     (any_seq(), any_time(), any_user(), act()).prop_map(|(seq, at, by, act)| Acted { seq, at, by, act })
 }
 
+fn whom() -> impl Strategy<Value = Whom> {
+    prop_oneof![
+        any_user().prop_map(Whom::User),
+        any::<std::net::IpAddr>()
+            .prop_map(|address| { Whom::Host(Host::parse(&address.to_string()).expect("an address")) }),
+    ]
+}
+
+fn any_reason() -> impl Strategy<Value = Option<Reason>> {
+    option::of(any_line().prop_map(|text| Reason::parse(&text).expect("a reason")))
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        any_user().prop_map(|user| Operation::Appoint { user }),
+        any_user().prop_map(|user| Operation::Dismiss { user }),
+        (any_user(), any_reason()).prop_map(|(user, reason)| Operation::Disconnect { user, reason }),
+        (whom(), any::<Option<std::num::NonZeroU32>>(), any_reason())
+            .prop_map(|(whom, seconds, reason)| Operation::Ban { whom, seconds, reason }),
+        whom().prop_map(|whom| Operation::Unban { whom }),
+    ]
+}
+
+fn visitor() -> impl Strategy<Value = Visitor> {
+    let groups = collection::vec(any_group(), 0..3).prop_map(Page::fill);
+    (any_line(), any_user(), groups, any::<bool>()).prop_map(|(address, name, groups, is_connected)| {
+        Visitor { address: Peer::parse(&address).expect("an address"), name, groups, is_connected }
+    })
+}
+
+fn server_ban() -> impl Strategy<Value = ServerBan> {
+    (any_seq(), any_time(), any_user(), whom(), option::of(any_time()), any_reason())
+        .prop_map(|(seq, at, by, whom, until, reason)| ServerBan { seq, at, by, whom, until, reason })
+}
+
 fn headline() -> impl Strategy<Value = Headline> {
     (any_line(), any_user(), any_time()).prop_map(|(topic, by, at)| Headline {
         topic: Topic::parse(&topic).expect("a topic"),
@@ -198,6 +233,10 @@ fn request() -> impl Strategy<Value = Request> {
         (any_group(), act()).prop_map(|(group, act)| Request::Moderate { group, act }),
         (any_group(), option::of(any_user())).prop_map(|(group, user)| Request::Why { group, user }),
         any_group().prop_map(|group| Request::About { group }),
+        any::<[u8; 16]>().prop_map(|code| Request::Claim { code: Code(code) }),
+        operation().prop_map(|act| Request::Operate { act }),
+        any_seq().prop_map(|after| Request::Clients { after }),
+        any_seq().prop_map(|after| Request::ServerBans { after }),
     ]
 }
 
@@ -241,6 +280,11 @@ fn response() -> impl Strategy<Value = Response> {
         (any_group(), collection::vec(acted(), 0..5).prop_map(Page::fill))
             .prop_map(|(group, acts)| Response::Acts { group, acts }),
         about().prop_map(|about| Response::About(Box::new(about))),
+        any_seq().prop_map(|seq| Response::Operated { seq }),
+        (collection::vec(visitor(), 0..5).prop_map(Page::fill), next())
+            .prop_map(|(clients, next)| Response::Clients { clients, next }),
+        (collection::vec(server_ban(), 0..5).prop_map(Page::fill), next())
+            .prop_map(|(bans, next)| Response::ServerBans { bans, next }),
     ]
 }
 
@@ -266,6 +310,11 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         (any_group(), option::of(any_time())).prop_map(|(group, until)| Refusal::Banned { group, until }),
         (any_group(), option::of(any_time())).prop_map(|(group, until)| Refusal::Muted { group, until }),
         any_group().prop_map(|group| Refusal::InvitationOnly { group }),
+        Just(Refusal::NotOperator),
+        Just(Refusal::WrongCode),
+        any_user().prop_map(|user| Refusal::IsOperator { user }),
+        Just(Refusal::NoDifference),
+        option::of(any_time()).prop_map(|until| Refusal::ServerBanned { until }),
     ]
 }
 
@@ -300,6 +349,8 @@ fn notification() -> impl Strategy<Value = Notification> {
         1 => (any_group(), headline())
             .prop_map(|(group, headline)| Notification::TopicIs { group, headline }),
         1 => who_and_where().prop_map(|(seq, to, group)| Notification::PassedOn { seq, group, to }),
+        1 => (any_seq(), any_time(), any_user(), operation())
+            .prop_map(|(seq, at, by, act)| Notification::Operated { seq, at, by, act }),
     ]
 }
 
@@ -319,5 +370,6 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         1 => Just(CloseReason::Replaced),
         4 => misbehaviour.prop_map(CloseReason::Misbehaved),
         1 => Just(CloseReason::Failed),
+        1 => Just(CloseReason::Disconnected),
     ]
 }

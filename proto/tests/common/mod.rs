@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use chatroom_proto::{
-    About, Acted, Body, ClientFrame, CloseReason, Conversation, GroupName, Headline, Hello, Keeps,
-    Membership, Misbehaviour, Moderation, Notification, Page, Password, Post, PostId, Proof, Reason, Refusal,
-    Request, Response, Said, Seq, ServerFrame, Tag, Token, Topic, UnixMillis, UserName, VersionRange,
-    Welcome, Words,
+    About, Acted, Body, ClientFrame, CloseReason, Code, Conversation, GroupName, Headline, Hello, Host,
+    Keeps, Membership, Misbehaviour, Moderation, Notification, Operation, Page, Password, Peer, Post, PostId,
+    Proof, Reason, Refusal, Request, Response, Said, Seq, ServerBan, ServerFrame, Tag, Token, Topic,
+    UnixMillis, UserName, VersionRange, Visitor, Welcome, Whom, Words,
 };
 
 pub(crate) mod any;
@@ -77,6 +77,21 @@ fn acts() -> [(&'static str, Moderation); 14] {
     ]
 }
 
+/// Every operation, under its name.
+fn operations() -> [(&'static str, Operation); 6] {
+    let (user, seconds) = (|| user("Jim"), std::num::NonZeroU32::new(600));
+    let reason = || Reason::parse("spam").ok();
+    let host = || Whom::Host(Host::parse("127.0.0.1").expect("the test chose a valid address"));
+    [
+        ("Appoint", Operation::Appoint { user: user() }),
+        ("Dismiss", Operation::Dismiss { user: user() }),
+        ("Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
+        ("Ban(User)", Operation::Ban { whom: Whom::User(user()), seconds, reason: reason() }),
+        ("Ban(Host)", Operation::Ban { whom: host(), seconds: None, reason: None }),
+        ("Unban", Operation::Unban { whom: host() }),
+    ]
+}
+
 fn headline() -> Headline {
     let topic = Topic::parse("Tea").expect("the test chose a valid topic");
     Headline { topic, by: user("Jim"), at: UnixMillis(1_700_000_000_000) }
@@ -130,7 +145,14 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
         ("About", Request::About { group: g1() }),
     ]
     .map(|(name, request)| (name.to_owned(), request));
-    let all = requests.into_iter().chain(acts).chain(questions);
+    let operations =
+        operations().map(|(name, act)| (format!("Operate({name})"), Request::Operate { act })).into_iter();
+    let lists = [
+        ("Claim".to_owned(), Request::Claim { code: Code(counting(0x30)) }),
+        ("Clients".to_owned(), Request::Clients { after: Seq::ZERO }),
+        ("ServerBans".to_owned(), Request::ServerBans { after: Seq(258) }),
+    ];
+    let all = requests.into_iter().chain(acts).chain(questions).chain(operations).chain(lists);
     all.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).collect()
 }
 
@@ -224,6 +246,33 @@ fn responses() -> Vec<(&'static str, Response)> {
                 muted_until: None,
             })),
         ),
+        ("Operated", Response::Operated { seq }),
+        (
+            "Clients",
+            Response::Clients {
+                clients: Page::fill([Visitor {
+                    address: Peer::parse("127.0.0.1:1").expect("the test chose a valid address"),
+                    name: user("Jim"),
+                    groups: Page::fill([group("General"), group("G1")]),
+                    is_connected: true,
+                }]),
+                next: Some(seq),
+            },
+        ),
+        (
+            "ServerBans",
+            Response::ServerBans {
+                bans: Page::fill([ServerBan {
+                    seq,
+                    at: UnixMillis(1_700_000_000_000),
+                    by: user("Jim"),
+                    whom: Whom::User(user("علی")),
+                    until: None,
+                    reason: Reason::parse("spam").ok(),
+                }]),
+                next: None,
+            },
+        ),
     ]
 }
 
@@ -250,6 +299,11 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("Banned", Refusal::Banned { group: g1(), until: None }),
         ("Muted", Refusal::Muted { group: g1(), until: Some(UnixMillis(1_700_000_000_000)) }),
         ("InvitationOnly", Refusal::InvitationOnly { group: g1() }),
+        ("NotOperator", Refusal::NotOperator),
+        ("WrongCode", Refusal::WrongCode),
+        ("IsOperator", Refusal::IsOperator { user: user("Jim") }),
+        ("NoDifference", Refusal::NoDifference),
+        ("ServerBanned", Refusal::ServerBanned { until: None }),
     ]
 }
 
@@ -289,5 +343,15 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ),
         ("TopicIs", Notification::TopicIs { group: g1(), headline: headline() }),
         ("PassedOn", Notification::PassedOn { seq, group: g1(), to: jim() }),
+        (
+            "Operated",
+            Notification::Operated {
+                seq,
+                at: UnixMillis(1_700_000_000_000),
+                by: user("علی"),
+                act: Operation::Appoint { user: jim() },
+            },
+        ),
+        ("Closing(Disconnected)", closing(CloseReason::Disconnected)),
     ]
 }

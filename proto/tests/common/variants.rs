@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::codec::{LENGTH_BYTES, encode};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Moderation, Notification, Proof, Refusal,
-    Request, Response, Seq, ServerFrame,
+    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Moderation, Notification, Operation, Proof,
+    Refusal, Request, Response, Seq, ServerFrame, Whom,
 };
 use serde::Serialize;
 
@@ -37,23 +37,28 @@ macro_rules! variants {
 }
 
 variants!(4 "Request" Request: 
-    Hello Create Join Leave Groups Users Public Private Exit Ping History Search Moderate Why About);
+    Hello Create Join Leave Groups Users Public Private Exit Ping History Search Moderate Why About
+    Claim Operate Clients ServerBans);
 variants!(4 "Proof" Proof: Open Resume Password);
 variants!(4 "ServerFrame" ServerFrame: Response Notification);
 variants!(4 "Result" Result<Response, Refusal>: Ok Err);
 variants!(4 "Response" Response:
-    Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past Moderated Acts About);
+    Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past Moderated Acts About Operated Clients
+    ServerBans);
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
     TooManyGroups TooManyMemberships NothingKept TookTooLong NotAllowed OutOfReach NotOneself
-    AlreadySo TooManyMarks Banned Muted InvitationOnly);
+    AlreadySo TooManyMarks Banned Muted InvitationOnly NotOperator WrongCode IsOperator NoDifference ServerBanned);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
 variants!(4 "Moderation" Moderation: Kick Ban Unban Mute Unmute Topic Lock Unlock Invite Op Deop);
 variants!(4 "Notification" Notification:
-    Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp Moderated TopicIs PassedOn);
+    Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp Moderated TopicIs PassedOn
+    Operated);
+variants!(4 "Operation" Operation: Appoint Dismiss Disconnect Ban Unban);
+variants!(4 "Whom" Whom: User Host);
 variants!(4 "CloseReason" CloseReason:
-    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed);
+    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed Disconnected);
 variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain);
 variants!(1 "Option" Option<Seq>: None Some);
 
@@ -84,6 +89,8 @@ impl Seen {
             all::<Conversation>(),
             all::<Keeps>(),
             all::<Moderation>(),
+            all::<Operation>(),
+            all::<Whom>(),
             all::<Notification>(),
             all::<CloseReason>(),
             all::<Misbehaviour>(),
@@ -99,6 +106,12 @@ impl Seen {
             Request::Hello(hello) => self.see(&hello.proof),
             Request::History { of, .. } => self.see(of),
             Request::Moderate { act, .. } => self.see(act),
+            Request::Operate { act } => {
+                self.see(act);
+                if let Operation::Ban { whom, .. } = act {
+                    self.see(whom);
+                }
+            }
             _ => {}
         }
     }
@@ -128,13 +141,17 @@ impl Seen {
                 self.see(next);
                 posts.as_slice().iter().for_each(|said| self.see(&said.place));
             }
-            Response::Groups { next, .. } | Response::Users { next, .. } => self.see(next),
+            Response::Groups { next, .. }
+            | Response::Users { next, .. }
+            | Response::Clients { next, .. }
+            | Response::ServerBans { next, .. } => self.see(next),
             Response::Created { .. }
             | Response::Joined { .. }
             | Response::Left { .. }
             | Response::Posted { .. }
             | Response::Kept { .. }
             | Response::Moderated { .. }
+            | Response::Operated { .. }
             | Response::Acts { .. }
             | Response::About(_)
             | Response::Goodbye

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    Body, CloseReason, Conversation, GroupName, Hello, Moderation, Notification, Post, PostId, Refusal,
-    Request, Response, Seq, Tag, Token, UnixMillis, UserName, Words,
+    Body, CloseReason, Conversation, GroupName, Hello, Moderation, Notification, Operation, Post, PostId,
+    Refusal, Request, Response, Seq, Tag, Token, UnixMillis, UserName, Words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -274,6 +274,25 @@ pub enum Deed {
         /// What is done.
         act: Moderation,
     },
+    /// Whoever knows a code may become an operator of the server, as long as there is none.
+    Offer {
+        /// Recognizes the code.
+        digest: TokenDigest,
+    },
+    /// Somebody knows a code.
+    Claim {
+        /// Who.
+        by: SessionId,
+        /// Of which code.
+        digest: TokenDigest,
+    },
+    /// An operator of the server does something.
+    Operate {
+        /// Who.
+        by: SessionId,
+        /// What is done.
+        act: Operation,
+    },
 }
 
 impl Deed {
@@ -283,6 +302,9 @@ impl Deed {
         match self {
             Deed::Depart { .. } => true,
             Deed::Moderate { act, .. } => act.expels(),
+            Deed::Operate { act, .. } => {
+                matches!(act, Operation::Disconnect { .. } | Operation::Ban { .. })
+            }
             _ => false,
         }
     }

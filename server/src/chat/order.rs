@@ -1,8 +1,9 @@
 //! How order is kept in one group: its operators, who is banned, muted or invited, its topic, and what was done lately.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU32;
 
-use chatroom_proto::{Acted, Headline, NameKey, UnixMillis, UserName};
+use chatroom_proto::{Acted, Headline, Moderation, NameKey, UnixMillis, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::effect::SessionId;
@@ -60,6 +61,53 @@ impl Order {
         if self.acts.len() > ACTS_MAX || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1) {
             self.acts.pop_front();
         }
+    }
+
+    /// Does what may be done.
+    pub(crate) fn take(
+        &mut self,
+        act: &Moderation,
+        target: Option<SessionId>,
+        by: &UserName,
+        at: UnixMillis,
+    ) {
+        let until = |seconds: &Option<NonZeroU32>| {
+            seconds.map(|seconds| UnixMillis(at.0.saturating_add(u64::from(seconds.get()) * 1_000)))
+        };
+        match act {
+            Moderation::Kick { .. } => self.strip(target),
+            Moderation::Ban { user, seconds, .. } => {
+                self.strip(target);
+                self.bans.set(user.clone(), until(seconds));
+            }
+            Moderation::Unban { user } => {
+                self.bans.lift(user);
+            }
+            Moderation::Mute { user, seconds, .. } => self.mutes.set(user.clone(), until(seconds)),
+            Moderation::Unmute { user } => {
+                self.mutes.lift(user);
+            }
+            Moderation::Topic { topic } => {
+                self.headline = topic.clone().map(|topic| Headline { topic, by: by.clone(), at });
+            }
+            Moderation::Lock => self.locked_since = Some(at),
+            Moderation::Unlock => {
+                self.locked_since = None;
+                self.invited.clear();
+            }
+            Moderation::Invite { .. } => self.invited.extend(target),
+            Moderation::Op { .. } => {
+                self.ops.extend(target);
+                self.invited.retain(|person| Some(*person) != target);
+            }
+            Moderation::Deop { .. } => self.ops.retain(|op| Some(*op) != target),
+        }
+    }
+
+    /// One who is out is no operator any more, and is not invited.
+    fn strip(&mut self, target: Option<SessionId>) {
+        self.ops.retain(|op| Some(*op) != target);
+        self.invited.retain(|person| Some(*person) != target);
     }
 
     /// What was done, the newest first.
@@ -125,7 +173,7 @@ impl<'de> Deserialize<'de> for Marks {
 
 #[cfg(test)]
 mod tests {
-    use chatroom_proto::{Moderation, Seq};
+    use chatroom_proto::Seq;
 
     use super::*;
 

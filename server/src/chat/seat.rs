@@ -90,5 +90,7 @@ fn is_question(request: &Request) -> bool {
             | Request::Search { .. }
             | Request::Why { .. }
             | Request::About { .. }
+            | Request::Clients { .. }
+            | Request::ServerBans { .. }
     )
 }

@@ -226,6 +226,8 @@ pub(crate) enum Verb {
     Leave,
     /// Keep order in it.
     Moderate,
+    /// Not to it, but to the server.
+    Operate,
 }
 
 impl Done {

@@ -13,9 +13,12 @@ use super::Limits;
 use super::effect::{Address, Audience, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
 use super::effect::{Record, Replay, Thread};
 use super::group::Group;
+use super::rule::Rule;
 use super::session::{Presence, Session, Stake, Verb, Worth};
 
+mod heirs;
 mod image;
+mod operation;
 mod order;
 mod stay;
 mod talk;
@@ -39,6 +42,8 @@ pub struct World {
     owned: BTreeSet<(SessionId, GroupId)>,
     /// How much is kept to keep order, in all groups.
     items: usize,
+    /// Who runs the server.
+    rule: Rule,
     /// The sessions without a connection, the longest first.
     detached: BTreeSet<(UnixMillis, SessionId)>,
     /// How many of these there may be: the limit, or as many as a restart has left behind.
@@ -60,6 +65,10 @@ pub(super) struct Verdict {
     pub(super) news: Option<(Audience, Notification)>,
     /// What else they hear.
     pub(super) more: Vec<(Audience, Notification)>,
+    /// Connections that are closed when all that was heard, and why.
+    pub(super) put_out: Vec<(Place, CloseReason)>,
+    /// Stays that end next.
+    pub(super) ends: Vec<SessionId>,
     /// For a post that took effect: who said it, and in which conversation.
     pub(super) said: Option<(SessionId, Thread)>,
 }
@@ -105,6 +114,7 @@ impl World {
             groups: BTreeMap::from([(GroupId::GENERAL, Group::new(general, None))]),
             owned: BTreeSet::new(),
             items: 0,
+            rule: Rule::default(),
             detached: BTreeSet::new(),
             held_max: limits.held_max as usize,
             away: HashMap::new(),
@@ -142,6 +152,12 @@ impl World {
             }
             Deed::Post { .. } => self.post(entry.seq, at, deed),
             Deed::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
+            Deed::Offer { digest } => {
+                self.offer(*digest);
+                Ok(Verdict::default())
+            }
+            Deed::Claim { by, digest } => self.claim((entry.seq, at), tag, *by, *digest),
+            Deed::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
         };
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
     }
@@ -162,7 +178,9 @@ impl World {
     /// Nothing, when it has to be applied to know.
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
         let refusal = match &proposal.deed {
-            Deed::Arrive { name, presented, .. } => self.may_arrive(name, *presented).err(),
+            Deed::Arrive { name, presented, address, .. } => {
+                self.may_arrive(name, *presented, address, proposal.at).err()
+            }
             Deed::Create { group, .. } => self.may_create(group).err(),
             Deed::Join { by, group } => {
                 self.may_join((*by, self.sessions.get(by)?), group, proposal.at).err()
@@ -170,7 +188,13 @@ impl World {
             Deed::Leave { by, group } => self.may_leave(self.sessions.get(by)?, group).err(),
             Deed::Post { by, to, .. } => self.may_post((*by, self.sessions.get(by)?), to, proposal.at).err(),
             Deed::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),
-            Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Depart { .. } => None,
+            Deed::Claim { by, digest } => self.may_claim(*by, *digest).err(),
+            Deed::Operate { by, act } => self.may_operate(*by, act, proposal.at).err(),
+            Deed::Detach { .. }
+            | Deed::Began { .. }
+            | Deed::Expire { .. }
+            | Deed::Depart { .. }
+            | Deed::Offer { .. } => None,
         };
         // What could happen is for the log, even if it has happened before: then it comes to the same answer.
         let refusal = refusal?;
@@ -188,11 +212,18 @@ impl World {
             Deed::Join { by, group } => (by, Verb::Join, group),
             Deed::Leave { by, group } => (by, Verb::Leave, group),
             Deed::Moderate { by, group, .. } => (by, Verb::Moderate, group),
+            Deed::Claim { by, .. } | Deed::Operate { by, .. } => {
+                return self.known(*by, proposal.origin?.tag, Verb::Operate, GroupId::GENERAL);
+            }
             _ => return None,
         };
-        let done = &self.sessions.get(by)?.done;
         let id = *self.group_names.get(&name.key())?;
-        let seq = done.verb(proposal.origin?.tag, verb, id)?;
+        self.known(*by, proposal.origin?.tag, verb, id)
+    }
+
+    /// The first answer to this request about this group.
+    fn known(&self, by: SessionId, tag: Tag, verb: Verb, id: GroupId) -> Option<Result<Response, Refusal>> {
+        let seq = self.sessions.get(&by)?.done.verb(tag, verb, id)?;
         let group = self.groups.get(&id)?;
         Some(match seq {
             Some(seq) => Ok(group.answer(verb, seq)),
@@ -331,7 +362,13 @@ impl World {
 /// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then. The same
 /// holds for one who locks a group, locks it again and unlocks it.
 fn is_forgettable(refusal: &Refusal) -> bool {
-    !matches!(refusal, Refusal::AlreadyMember { .. } | Refusal::NotMember { .. } | Refusal::AlreadySo { .. })
+    !matches!(
+        refusal,
+        Refusal::AlreadyMember { .. }
+            | Refusal::NotMember { .. }
+            | Refusal::AlreadySo { .. }
+            | Refusal::NoDifference
+    )
 }
 
 fn from<T>(after: Seq, id: fn(Seq) -> T) -> Bound<T> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::super::Limits;
 use super::super::effect::{GroupId, SessionId};
 use super::super::group::Group;
+use super::super::rule::Rule;
 use super::super::session::{Presence, Session};
 use super::World;
 
@@ -22,6 +23,7 @@ struct Image<'a> {
     /// Whom each name means, as the session's identity.
     named: Vec<SessionId>,
     groups: Cow<'a, BTreeMap<GroupId, Group>>,
+    rule: Cow<'a, Rule>,
 }
 
 impl Serialize for World {
@@ -35,6 +37,7 @@ impl Serialize for World {
             sessions: Cow::Borrowed(&self.sessions),
             named,
             groups: Cow::Borrowed(&self.groups),
+            rule: Cow::Borrowed(&self.rule),
         };
         image.serialize(serializer)
     }
@@ -42,12 +45,14 @@ impl Serialize for World {
 
 impl<'de> Deserialize<'de> for World {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<World, D::Error> {
-        let Image { limits, head, held_max, sessions, named, groups } = Image::deserialize(deserializer)?;
+        let Image { limits, head, held_max, sessions, named, groups, rule } =
+            Image::deserialize(deserializer)?;
         let mut world = World {
             head,
             held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
             sessions: sessions.into_owned(),
             groups: groups.into_owned(),
+            rule: rule.into_owned(),
             ..World::new(limits)
         };
         let owners = world.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));

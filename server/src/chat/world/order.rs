@@ -1,10 +1,8 @@
 //! Who keeps order in groups, what that comes to, and to whom a group passes on.
 
-use std::collections::BTreeMap;
-
 use chatroom_proto::{
-    ACTS_TOLD_MAX, About, Acted, GroupName, Headline, Moderation, Notification, Page, Refusal, Response, Seq,
-    Tag, UnixMillis, UserName,
+    ACTS_TOLD_MAX, About, Acted, GroupName, Moderation, Notification, Page, Refusal, Response, Seq, Tag,
+    UnixMillis, UserName,
 };
 
 use super::super::effect::{Audience, GroupId, Passage, SessionId};
@@ -21,6 +19,8 @@ pub(super) enum Rank {
     Op,
     /// Its owner.
     Owner,
+    /// An operator of the server.
+    Operator,
 }
 
 impl World {
@@ -30,14 +30,16 @@ impl World {
     }
 
     /// The sessions of one person.
-    fn sessions_of(&self, person: SessionId) -> impl Iterator<Item = SessionId> + use<> {
+    pub(super) fn sessions_of(&self, person: SessionId) -> impl Iterator<Item = SessionId> + use<> {
         std::iter::once(person)
     }
 
     /// What a person is to a group.
     pub(super) fn rank(&self, person: SessionId, id: GroupId) -> Rank {
         let Some(group) = self.groups.get(&id) else { return Rank::Guest };
-        if group.owner == Some(person) {
+        if self.is_operator(person) {
+            Rank::Operator
+        } else if group.owner == Some(person) {
             Rank::Owner
         } else if group.order.as_ref().is_some_and(|order| order.ops.contains(&person)) {
             Rank::Op
@@ -47,7 +49,7 @@ impl World {
     }
 
     /// Whom a name means.
-    fn named(&self, name: &UserName) -> Option<SessionId> {
+    pub(super) fn named(&self, name: &UserName) -> Option<SessionId> {
         self.names.get(&name.key()).map(|id| self.person(*id))
     }
 
@@ -110,7 +112,7 @@ impl World {
         (self.rank(self.person(id), group) == Rank::Guest).then_some(until)
     }
 
-    fn name_of(&self, group: GroupId) -> GroupName {
+    pub(super) fn name_of(&self, group: GroupId) -> GroupName {
         self.groups.get(&group).map_or_else(GroupName::general, |group| group.name.clone())
     }
 
@@ -275,63 +277,6 @@ impl World {
         }
     }
 
-    /// The groups that a person owns.
-    pub(super) fn owned(&self, person: SessionId) -> impl Iterator<Item = GroupId> + '_ {
-        let groups = (person, GroupId(Seq::ZERO))..=(person, GroupId(Seq(u64::MAX)));
-        self.owned.range(groups).map(|(_, group)| *group)
-    }
-
-    /// A person is gone for good: their groups pass on to the one who has been an operator for longest, or else a member for
-    /// longest; to nobody, where there is neither. The news are for the members.
-    pub(super) fn pass_on(&mut self, seq: Seq, person: SessionId) -> Vec<(Audience, Notification)> {
-        let mut heirs: BTreeMap<GroupId, Option<(Seq, SessionId)>> =
-            self.owned(person).map(|group| (group, None)).collect();
-        if heirs.is_empty() {
-            return Vec::new();
-        }
-        for (&id, session) in &self.sessions {
-            let member = self.person(id);
-            for stake in session.groups.iter().filter(|_| member != person) {
-                if let Some(heir) = heirs.get_mut(&stake.group)
-                    && heir.is_none_or(|(since, _)| stake.since < since)
-                {
-                    *heir = Some((stake.since, member));
-                }
-            }
-        }
-        heirs
-            .into_iter()
-            .filter_map(|(group, member)| {
-                self.owned.remove(&(person, group));
-                let ops = self.groups.get(&group)?.order.iter().flat_map(|order| &order.ops);
-                let op = ops.copied().find(|op| *op != person && self.sessions.contains_key(op));
-                self.hand_over(seq, group, person, op.or(member.map(|(_, member)| member)))
-            })
-            .collect()
-    }
-
-    fn hand_over(
-        &mut self,
-        seq: Seq,
-        id: GroupId,
-        from: SessionId,
-        heir: Option<SessionId>,
-    ) -> Option<(Audience, Notification)> {
-        let group = self.groups.get_mut(&id)?;
-        group.owner = heir;
-        let heir = heir?;
-        self.owned.insert((heir, id));
-        if let Some(order) = &mut group.order {
-            let before = order.items();
-            order.ops.retain(|op| *op != heir);
-            self.items = self.items.saturating_sub(before) + order.items();
-        }
-        let to = self.sessions.get(&heir)?.name.clone();
-        let and = self.sessions_of(heir).filter(|session| !self.is_in(*session, id)).collect();
-        let audience = Audience::Group { group: id, except: from, passage: Passage::Outside, and };
-        Some((audience, Notification::PassedOn { seq, group: self.name_of(id), to }))
-    }
-
     /// What was done to keep order in a group, if the asker may know.
     pub(in super::super) fn acts(
         &self,
@@ -387,47 +332,5 @@ impl World {
         let (_, group) = self.group(name).ok()?;
         let headline = group.order.as_ref()?.headline.clone()?;
         Some(Notification::TopicIs { group: group.name.clone(), headline })
-    }
-}
-
-impl Order {
-    fn take(&mut self, act: &Moderation, target: Option<SessionId>, by: &UserName, at: UnixMillis) {
-        let until = |seconds: &Option<std::num::NonZeroU32>| {
-            seconds.map(|seconds| UnixMillis(at.0.saturating_add(u64::from(seconds.get()) * 1_000)))
-        };
-        match act {
-            Moderation::Kick { .. } => self.strip(target),
-            Moderation::Ban { user, seconds, .. } => {
-                self.strip(target);
-                self.bans.set(user.clone(), until(seconds));
-            }
-            Moderation::Unban { user } => {
-                self.bans.lift(user);
-            }
-            Moderation::Mute { user, seconds, .. } => self.mutes.set(user.clone(), until(seconds)),
-            Moderation::Unmute { user } => {
-                self.mutes.lift(user);
-            }
-            Moderation::Topic { topic } => {
-                self.headline = topic.clone().map(|topic| Headline { topic, by: by.clone(), at });
-            }
-            Moderation::Lock => self.locked_since = Some(at),
-            Moderation::Unlock => {
-                self.locked_since = None;
-                self.invited.clear();
-            }
-            Moderation::Invite { .. } => self.invited.extend(target),
-            Moderation::Op { .. } => {
-                self.ops.extend(target);
-                self.invited.retain(|person| Some(*person) != target);
-            }
-            Moderation::Deop { .. } => self.ops.retain(|op| Some(*op) != target),
-        }
-    }
-
-    /// One who is out is no operator any more, and is not invited.
-    fn strip(&mut self, target: Option<SessionId>) {
-        self.ops.retain(|op| Some(*op) != target);
-        self.invited.retain(|person| Some(*person) != target);
     }
 }

@@ -15,6 +15,18 @@ impl World {
         &self,
         name: &UserName,
         presented: Option<TokenDigest>,
+        address: &Address,
+        at: UnixMillis,
+    ) -> Result<Option<SessionId>, Refusal> {
+        let known = self.recognize(name, presented);
+        self.may_come(known.as_ref().ok().copied().flatten(), name, address, at)?;
+        known
+    }
+
+    fn recognize(
+        &self,
+        name: &UserName,
+        presented: Option<TokenDigest>,
     ) -> Result<Option<SessionId>, Refusal> {
         let holder = self.names.get(&name.key()).and_then(|id| Some((*id, self.sessions.get(id)?)));
         match holder {
@@ -44,7 +56,7 @@ impl World {
         (presented, fresh): (Option<TokenDigest>, TokenDigest),
         address: &Address,
     ) -> Result<Verdict, Refusal> {
-        if let Some(id) = self.may_arrive(name, presented)? {
+        if let Some(id) = self.may_arrive(name, presented, address, at)? {
             let is_here = self.is_here(id);
             let verdict = if is_here {
                 self.resume(seq, id, place, address)
@@ -147,18 +159,10 @@ impl World {
     }
 
     pub(super) fn detach(&mut self, seq: Seq, at: UnixMillis, id: SessionId, from: Place) -> Verdict {
-        let Some(session) =
-            self.sessions.get_mut(&id).filter(|session| session.presence == Presence::Attached(from))
-        else {
+        if !self.sessions.get(&id).is_some_and(|session| session.presence == Presence::Attached(from)) {
             return Verdict::default();
-        };
-        session.presence = Presence::Detached { at, by: seq };
-        self.detached.insert((at, id));
-        for stake in &session.groups {
-            if let Some(group) = self.groups.get_mut(&stake.group) {
-                group.quit(id);
-            }
         }
+        self.lose_connection(seq, at, id);
         // One more than are held: the one that has been away for longest is not waited for any more.
         if self.detached.len() > self.held_max
             && let Some(&(_, longest)) = self.detached.first()
@@ -166,6 +170,18 @@ impl World {
             return self.end(seq, longest).map_or_else(Verdict::default, Ended::into_verdict);
         }
         Verdict::default()
+    }
+
+    /// Somebody who had a connection has none any more.
+    pub(super) fn lose_connection(&mut self, seq: Seq, at: UnixMillis, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.presence = Presence::Detached { at, by: seq };
+        self.detached.insert((at, id));
+        for stake in &session.groups {
+            if let Some(group) = self.groups.get_mut(&stake.group) {
+                group.quit(id);
+            }
+        }
     }
 
     pub(super) fn begin(&mut self, seq: Seq, at: UnixMillis, limits: Limits) -> Verdict {
@@ -212,7 +228,8 @@ impl World {
 
     /// Ends somebody's stay. What is theirs is remembered. The news are for everyone who shared a group with them.
     fn end(&mut self, seq: Seq, id: SessionId) -> Option<Ended> {
-        let owns = self.owned(self.person(id)).next().is_some();
+        let person = self.person(id);
+        let owns = self.owned(person).next().is_some() || self.is_operator(person);
         let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
         let worth = if owns { Worth::Ties } else { session.worth() };
         // Since it was lost, it has heard nothing.
@@ -259,6 +276,7 @@ impl World {
                 peer.private.forget(id);
             }
         }
+        self.rule.operators.remove(&id);
         self.pass_on(seq, id)
     }
 

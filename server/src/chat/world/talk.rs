@@ -227,6 +227,7 @@ impl Group {
             Verb::Join => Response::Joined { seq, membership: self.membership() },
             Verb::Leave => Response::Left { seq, group: self.name.clone() },
             Verb::Moderate => Response::Moderated { seq, group: self.name.clone() },
+            Verb::Operate => Response::Operated { seq },
         }
     }
 
@@ -238,6 +239,7 @@ impl Group {
             Verb::Join => Refusal::AlreadyMember { group },
             Verb::Leave => Refusal::NotMember { group },
             Verb::Moderate => Refusal::AlreadySo { group },
+            Verb::Operate => Refusal::NoDifference,
         }
     }
 
