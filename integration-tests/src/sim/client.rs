@@ -348,12 +348,15 @@ impl Client {
             Notification::Arrived { seq, .. }
             | Notification::Departed { seq, .. }
             | Notification::Joined { seq, .. }
-            | Notification::Left { seq, .. } => self.in_order(seq, desk),
+            | Notification::Left { seq, .. }
+            | Notification::Moderated { seq, .. }
+            | Notification::PassedOn { seq, .. }
+            | Notification::Operated { seq, .. } => self.in_order(seq, desk),
             Notification::CaughtUp { seq } => {
                 self.is_live = true;
                 self.in_order(seq, desk);
             }
-            Notification::Ping | Notification::Closing(_) => {}
+            Notification::Ping | Notification::Closing(_) | Notification::TopicIs { .. } => {}
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UserName};
+use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserName};
 
 use super::super::effect::{Address, PasswordHash, Place, SessionId, TokenDigest};
 use super::super::session::{Account, Presence, Session};
+use super::stay::Ended;
 use super::{Outcome, Verdict, World};
 
 /// Accounts in all. One costs about a KiB, and is kept for ever: 100 MiB at the worst.
@@ -73,32 +74,40 @@ impl World {
     }
 
     /// Whose name it is, if the password that was right still holds.
-    pub(super) fn may_log_in(&self, name: &UserName, password: Seq) -> Result<SessionId, Refusal> {
+    pub(super) fn may_log_in(
+        &self,
+        name: &UserName,
+        password: Seq,
+        address: &Address,
+        at: UnixMillis,
+    ) -> Result<SessionId, Refusal> {
         let person = self.names.get(&name.key()).and_then(|id| self.sessions.get(id));
         let account = person.and_then(|person| Some((person, person.account.as_ref()?)));
         match account {
             None => Err(Refusal::NotRegistered { name: name.clone() }),
-            Some((person, account)) if account.since == password => Ok(person.person),
+            Some((person, account)) if account.since == password => {
+                self.may_come(Some(person.person), name, address, at).map(|()| person.person)
+            }
             Some((person, _)) => Err(Refusal::WrongPassword { name: person.name.clone() }),
         }
     }
 
     pub(super) fn log_in(
         &mut self,
-        seq: Seq,
+        (seq, at): (Seq, UnixMillis),
         place: Place,
         name: &UserName,
         (password, fresh): (Seq, TokenDigest),
         address: &Address,
     ) -> Result<Verdict, Refusal> {
-        let id = self.may_log_in(name, password)?;
+        let id = self.may_log_in(name, password, address, at)?;
         self.make_room(id)?;
         let Some(person) = self.sessions.get_mut(&id) else { return Ok(Verdict::default()) };
         let name = person.name.clone();
         if let Some(account) = &mut person.account {
             account.devices.insert(SessionId(seq));
         }
-        Ok(self.begin_with(id, name, fresh, place, address))
+        Ok(self.begin_with((id, name), fresh, (place, at), address))
     }
 
     /// Room for one more device of an account.
@@ -141,13 +150,14 @@ impl World {
         let Some(person) = self.may_use_password(by, password)? else { return Ok(Verdict::default()) };
         let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
         let cut_off = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
-        let news = self.end(seq, by).and_then(|(_, news)| news);
+        let ended = self.end(seq, by).map_or_else(Verdict::default, Ended::into_verdict);
+        let (news, mut more) = (ended.news, ended.more);
         self.accounts -= 1;
         for device in BTreeSet::from([by, person]) {
-            self.forget(device);
+            more.append(&mut self.forget(seq, device));
         }
         let response = Response::Unregistered { seq };
-        Ok(Verdict { cut_off, ..Verdict::answer(response, news) })
+        Ok(Verdict { cut_off, more, ..Verdict::answer(response, news) })
     }
 
     /// Whose account it is, for a device that is here and has said the password which holds.
@@ -180,7 +190,8 @@ impl World {
         }
         self.away.remove(&token);
         if !is_first {
-            self.forget(id);
+            // With a device, no group passes on.
+            self.forget(self.head, id);
         }
         match before {
             Presence::Attached(place) => Some((place, Some(CloseReason::PasswordChanged))),
