@@ -18,7 +18,7 @@
 //! - [`outbox`]: what waits for one connection: bounded, encoded once, written together.
 //!
 //! Beside them, [`config`] names every bound and deadline, [`data`] is where a server keeps things, [`console`] says on
-//! standard output what an operator wants to see, and [`tools`] are what an operator does with a log beside serving it.
+//! standard output what an operator wants to see, `digest` makes of a secret what the log keeps of it, and [`tools`] are what an operator does with a log beside serving it.
 //!
 //! What always holds:
 //!

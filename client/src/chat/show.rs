@@ -27,6 +27,9 @@ impl Chat {
                     Notification::Moderated { by, group, act, .. } => {
                         Some(view.moderated(by, group, act, Some(&self.parts.name)))
                     }
+                    Notification::PassedOn { group, to, .. } => {
+                        Some(view.passed_on(group, to, Some(&self.parts.name)))
+                    }
                     other => view.notification(other),
                 };
                 if let Some(text) = text {

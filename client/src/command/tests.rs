@@ -1,3 +1,5 @@
+use chatroom_proto::{Host, Whom};
+
 use super::*;
 
 fn group_name(name: &str) -> GroupName {
@@ -189,4 +191,43 @@ fn why_is_about_a_group_or_about_somebody_in_it() {
     assert_eq!(parse("why G1"), Ok(Some(Command::Why(group_name("G1"), None))));
     assert_eq!(parse("why G1 Jim"), Ok(Some(Command::Why(group_name("G1"), jim()))));
     assert_eq!(parse("about G1"), Ok(Some(Command::About(group_name("G1")))));
+}
+
+#[test]
+fn operators_ban_an_address_or_a_name() {
+    let whom = |line: &str| match parse(line) {
+        Ok(Some(Command::Operate(Operation::Ban { whom, .. } | Operation::Unban { whom }))) => whom,
+        other => panic!("{line}: {other:?}"),
+    };
+    let name = |name| Whom::User(UserName::parse(name).unwrap());
+    let host = |text| Whom::Host(Host::parse(text).unwrap());
+    assert_eq!(whom("server-ban Jim 1h spam"), name("Jim"));
+    assert_eq!(whom("server-ban 10.0.0.1"), host("10.0.0.1"));
+    assert_eq!(whom("server-ban ::FFFF:10.0.0.1 1h"), host("10.0.0.1"));
+    assert_eq!(whom("server-ban @10.0.0.1"), name("10.0.0.1"));
+    assert_eq!(whom("server-unban 2001:db8::1"), host("2001:db8::1"));
+    assert!(matches!(parse("server-ban"), Err(Mistake::Missing { .. })));
+    assert!(matches!(parse("server-ban Jim 1hour"), Err(Mistake::BadDuration { .. })));
+    assert!(matches!(parse("disconnect Jim a\u{7}"), Err(Mistake::BadLine { .. })));
+}
+
+#[test]
+fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
+    let code = "7F3A-0000-0000-0000-0000-0000-0000-00ff";
+    assert!(matches!(parse(&format!("operator {code}")), Ok(Some(Command::Claim(_)))));
+    assert!(matches!(parse("operator 7F3A"), Err(Mistake::BadCode { .. })));
+    for line in [format!("operator {code}"), format!("  OPERATOR\t{code}"), "operator 7F3A".to_owned()] {
+        assert!(is_secret(&line), "{line}");
+    }
+    assert!(!is_secret("operators are nice") && !is_secret("public G1 operator"));
+}
+
+#[test]
+fn one_ignores_somebody_or_asks_whom() {
+    let jim = || UserName::parse("Jim").unwrap();
+    assert_eq!(parse("ignore Jim"), Ok(Some(Command::Ignore(Some(jim())))));
+    assert_eq!(parse("ignore"), Ok(Some(Command::Ignore(None))));
+    assert_eq!(parse("unignore Jim"), Ok(Some(Command::Unignore(jim()))));
+    assert!(matches!(parse("unignore"), Err(Mistake::Missing { .. })));
+    assert_eq!(Command::Ignore(None).into_request(PostId([0; 16])), None, "nobody is told");
 }

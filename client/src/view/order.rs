@@ -46,11 +46,16 @@ impl View {
             Notification::TopicIs { group, headline } => {
                 format!("The topic of group chat '{group}': {}", headline.topic.as_str())
             }
-            Notification::PassedOn { group, to, .. } => {
-                format!("Group chat '{group}' is {to}'s now, because its owner is gone.")
-            }
+            Notification::PassedOn { group, to, .. } => return Some(self.passed_on(group, to, None)),
             _ => return None,
         }))
+    }
+
+    /// A group has another owner, who may be this reader.
+    pub(crate) fn passed_on(self, group: &GroupName, to: &UserName, me: Option<&UserName>) -> String {
+        let is_me = me.is_some_and(|me| me.key() == to.key());
+        let whose = if is_me { "yours".to_owned() } else { format!("{to}'s") };
+        self.system(format!("Group chat '{group}' is {whose} now, because its owner is gone."))
     }
 
     /// What was done to keep order in a group, the oldest first.

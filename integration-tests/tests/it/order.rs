@@ -492,3 +492,24 @@ async fn everything_survives_a_restart_and_is_in_the_log() {
     let refused = jim.ask(public("tea", 1, "hello")).await;
     assert_eq!(refused, Err(Refusal::Muted { group: group("tea"), until: None }));
 }
+
+#[tokio::test]
+async fn a_group_has_so_many_operators_and_no_more() {
+    const OPERATORS: usize = 50;
+    let host = Host::start();
+    let mut ann = host.guest("ann").await;
+    ann.do_(Request::Create { group: group("tea") }).await;
+    let mut guests = Vec::new();
+    for number in 0..=OPERATORS {
+        let name = format!("guest{number}");
+        guests.push(host.guest(&name).await);
+        let answer = ann.ask(moderate(Moderation::Op { user: user(&name) })).await;
+        if number < OPERATORS {
+            assert!(answer.is_ok(), "{number}: {answer:?}");
+        } else {
+            assert_eq!(answer, Err(Refusal::TooManyMarks { limit: 50 }));
+        }
+    }
+    ann.do_(moderate(Moderation::Deop { user: user("guest0") })).await;
+    ann.do_(moderate(Moderation::Op { user: user("guest50") })).await;
+}

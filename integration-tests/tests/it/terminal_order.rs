@@ -1,7 +1,9 @@
 //! Keeping order at a real terminal, and texts that mean harm in every field that somebody chooses for others.
 
 use chatroom_proto::codec::encode;
-use chatroom_proto::{ClientFrame, CloseReason, Misbehaviour, Moderation, Reason, Request, Tag, Topic};
+use chatroom_proto::{
+    ClientFrame, CloseReason, Misbehaviour, Moderation, Operation, Reason, Request, Tag, Topic, Whom,
+};
 use integration_tests::guest::{Guest, group, hello, user};
 use integration_tests::piped::Piped;
 use integration_tests::program::ServerProgram;
@@ -97,12 +99,20 @@ async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
         let ban = Moderation::Ban { user: user("Ann"), seconds: None, reason: reason() };
         let mute = Moderation::Mute { user: user("Ann"), seconds: None, reason: reason() };
         let name = Moderation::Invite { user: user(HARMLESS) };
-        for act in [topic, kick, ban, mute, name] {
+        let group_acts =
+            [topic, kick, ban, mute, name].map(|act| Request::Moderate { group: group("tea"), act });
+        let whom = Whom::User(user("Ann"));
+        let operations = [
+            Operation::Disconnect { user: user("Ann"), reason: reason() },
+            Operation::Ban { whom, seconds: None, reason: reason() },
+        ];
+        let operations = operations.map(|act| Request::Operate { act });
+        for request in group_acts.into_iter().chain(operations) {
             number += 1;
             let (mut ears, mut mouth) = Guest::connect_raw(server.address()).await;
             let hello = Request::Hello(hello(&format!("eve{number}")));
             let mut bytes = encode(&ClientFrame { tag: Tag(0), request: hello }).expect("a frame").to_vec();
-            bytes.extend(forged(Request::Moderate { group: group("tea"), act }, HARMLESS, evil));
+            bytes.extend(forged(request, HARMLESS, evil));
             mouth.write_all(&bytes).await.expect("the server reads");
             let reason = ears.hear_why_closed().await;
             assert_eq!(reason, Some(CloseReason::Misbehaved(Misbehaviour::Malformed)), "{evil:?}");

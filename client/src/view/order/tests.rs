@@ -52,6 +52,19 @@ fn each_reader_is_told_in_words_that_fit() {
 }
 
 #[test]
+fn a_group_that_passes_on_is_somebodys_or_ones_own() {
+    let (jim, g1) = (user("Jim"), group("G1"));
+    let news = Notification::PassedOn { seq: Seq(1), group: g1.clone(), to: jim.clone() };
+    let theirs = "Group chat 'G1' is Jim's now, because its owner is gone.";
+    assert_eq!(view().notification(&news).unwrap(), theirs);
+    assert_eq!(
+        view().passed_on(&g1, &jim, Some(&user("JIM"))),
+        "Group chat 'G1' is yours now, because its owner is gone."
+    );
+    assert_eq!(view().passed_on(&g1, &jim, Some(&user("Ann"))), theirs);
+}
+
+#[test]
 fn a_span_is_told_in_the_largest_unit_that_is_exact() {
     let said = |seconds| span(NonZeroU32::new(seconds));
     assert_eq!(said(1), " for 1 second");
