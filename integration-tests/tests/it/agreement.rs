@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    Code, Conversation, Hello, Keeps, Moderation, Operation, Page, Proof, Request, Response, Seq, Tag, Token,
-    Topic, UnixMillis, VersionRange, Whom,
+    Code, Conversation, Hello, Keeps, Moderation, Operation, Page, Password, Proof, Request, Response, Seq,
+    Tag, Token, Topic, UnixMillis, VersionRange, Whom,
 };
 use chatroom_server::chat::effect::{
     Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
@@ -20,6 +20,11 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 
 /// What makes somebody an operator of the server.
 const CODE: Code = Code([7; 16]);
+
+/// Of everybody.
+fn password() -> Password {
+    Password::try_from("secret".to_owned()).expect("a valid password")
+}
 
 /// Small enough that every bound is met again and again.
 const LIMITS: Limits = Limits {
@@ -111,7 +116,8 @@ impl World {
         let old = self.tokens.get(&name.to_lowercase()).filter(|_| connection.0.is_multiple_of(2)).cloned();
         // Here a token is its own digest.
         let presented = old.as_ref().map(|old| TokenDigest(old.0));
-        let proof = old.map_or(Proof::Open, Proof::Resume);
+        let stranger = if connection.0.is_multiple_of(3) { Proof::Password(password()) } else { Proof::Open };
+        let proof = old.map_or(stranger, Proof::Resume);
         let mut fresh = [0; 32];
         fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
         let hello = Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
@@ -154,7 +160,9 @@ impl World {
         let peer = ["jim", "ann", "bob", "zoe"][self.below(4) as usize];
         // Some posts come again.
         let post = self.below(40);
-        match self.below(16) {
+        match self.below(18) {
+            16 => Request::Register { password: password() },
+            17 if self.below(4) == 0 => Request::Unregister { password: password() },
             14 => Request::Claim { code: CODE },
             15 => Request::Operate { act: self.any_operation(peer) },
             11 | 12 => Request::Moderate { group: group(name), act: self.any_act(peer) },

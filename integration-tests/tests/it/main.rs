@@ -16,6 +16,7 @@ mod kit;
 mod links;
 mod operator;
 mod order;
+mod order_of_devices;
 mod piped;
 mod reconnect;
 mod server_operators;

@@ -1,8 +1,8 @@
 //! Who runs a server: how one becomes its operator, what operators may, and what becomes of whom they put out.
 
 use chatroom_proto::{
-    CloseReason, Code, Hello, Host as Address, Notification, Operation, Proof, Reason, Refusal, Request,
-    Response, Seq, Whom,
+    CloseReason, Code, Hello, Host as Address, Notification, Operation, Password, Proof, Reason, Refusal,
+    Request, Response, Seq, Whom,
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
@@ -20,6 +20,12 @@ async fn check(dialogue: &str) {
     play(Real::new(Host::start_with(Config::default())), dialogue).await;
 }
 
+async fn become_operator(guest: &mut Guest, code: Code) {
+    let password = Password::try_from("secret".to_owned()).expect("a valid password");
+    guest.do_(Request::Register { password }).await;
+    guest.do_(Request::Claim { code }).await;
+}
+
 #[tokio::test]
 async fn the_code_makes_one_person_an_operator_once() {
     check(
@@ -35,12 +41,21 @@ async fn the_code_makes_one_person_an_operator_once() {
         bob< refused: not an operator
         bob> guess
         bob< refused: wrong code
+        # Under a name that is nobody's own, anybody could come.
+        ann> operator
+        ann< refused: register first
+        ann> register secret
+        ann< registered
         ann> operator
         ann< done
         ann> guess
         ann< refused: no difference
         ann> clients
         ann< clients: ann in General, bob in General
+        ann> appoint bob
+        ann< refused: register first
+        bob> register secret
+        bob< registered
         ann> appoint bob
         ann< done
         bob< ann does: appoint bob
@@ -67,6 +82,8 @@ async fn operators_of_the_server_keep_order_everywhere_and_over_owners() {
         ann comes
         bob comes
         ann< bob arrived in General
+        ann> register secret
+        ann< registered
         ann> operator
         ann< done
         bob> create tea
@@ -117,6 +134,8 @@ async fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banne
         eve comes
         ann< eve arrived in General
         bob< eve arrived in General
+        ann> register secret
+        ann< registered
         ann> operator
         ann< done
         ann> disconnect ann
@@ -151,6 +170,8 @@ async fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banne
         BOB is hung up on
         ann> server-bans
         ann< server-bans: bob by ann for a while
+        eve> register secret
+        eve< registered
         ann> appoint eve
         ann< done
         eve< ann does: appoint eve
@@ -175,6 +196,8 @@ async fn a_ban_from_the_server_ends_by_itself() {
         Pure::new(Limits::default()),
         "
         ann comes
+        ann> register secret
+        ann< registered
         ann> operator
         ann< done
         ann> server-ban jim 60
@@ -195,7 +218,7 @@ async fn the_ban_of_an_address_puts_out_everybody_from_there_but_operators() {
     let host = Host::start();
     let mut ann = host.guest("ann").await;
     let mut others = [host.guest("bob").await, host.guest("eve").await];
-    ann.do_(Request::Claim { code: host.code.clone().expect("nobody is an operator") }).await;
+    become_operator(&mut ann, host.code.clone().expect("nobody is an operator")).await;
     let whom = || Whom::Host(Address::parse("::ffff:127.0.0.1").expect("an address"));
     let ban = Operation::Ban { whom: whom(), seconds: None, reason: Reason::parse("a flood").ok() };
     ann.do_(Request::Operate { act: ban.clone() }).await;
@@ -232,7 +255,7 @@ async fn operators_and_bans_survive_a_restart_and_the_code_of_the_run_before_doe
     let second = host.code.clone().expect("nobody is an operator yet");
     let mut ann = host.guest("ann").await;
     assert_eq!(ann.ask(Request::Claim { code: first }).await, Err(Refusal::WrongCode));
-    ann.do_(Request::Claim { code: second.clone() }).await;
+    become_operator(&mut ann, second.clone()).await;
     let ban = Operation::Ban { whom: Whom::User(user("jim")), seconds: None, reason: None };
     ann.do_(Request::Operate { act: ban }).await;
     let bans = ann.do_(Request::ServerBans { after: Seq::ZERO }).await;
@@ -260,7 +283,7 @@ async fn operators_and_bans_survive_a_restart_and_the_code_of_the_run_before_doe
 async fn a_list_of_many_clients_comes_in_pages_that_fit_a_frame() {
     let host = Host::start();
     let mut ann = host.guest("ann").await;
-    ann.do_(Request::Claim { code: host.code.clone().expect("nobody is an operator") }).await;
+    become_operator(&mut ann, host.code.clone().expect("nobody is an operator")).await;
     let long = |text: &str, number: usize| format!("{}{number:03}", text.repeat(29));
     for number in 0..99 {
         ann.do_(Request::Create { group: group(&long("\u{1F980}", number)) }).await;
@@ -306,6 +329,16 @@ async fn at_a_terminal_the_code_is_typed_and_kept_nowhere() {
     let mut ann = Terminal::chatroom(&["127.0.0.1", &port, "Ann"], &home);
     ann.wait_for("a line to type in", |screen| {
         screen.has("You joined the room 'General'") && screen.is_typing()
+    });
+    ann.type_line("register");
+    for question in ["New password:", "The same again:"] {
+        ann.wait_for(question, |screen| {
+            screen.is_typing() && screen.before_cursor.trim_start().starts_with(question)
+        });
+        ann.type_line("correct horse");
+    }
+    ann.wait_for("the name is Ann's", |screen| {
+        screen.lines.join(" ").contains("The name is yours now.") && screen.is_typing()
     });
     ann.type_line("users");
     ann.type_line(&format!("operator {}", code.to_lowercase()));

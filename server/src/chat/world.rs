@@ -181,7 +181,9 @@ impl World {
             Deed::ChangePassword { by, old, new, fresh } => {
                 self.change_password(entry.seq, *by, *old, (new, *fresh))
             }
-            Deed::Unregister { by, password } => self.unregister(entry.seq, *by, *password),
+            Deed::Unregister { by, password } => {
+                self.unregister(entry.seq, origin.map(|origin| origin.place), *by, *password)
+            }
             Deed::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
             Deed::Offer { digest } => {
                 self.offer(*digest);

@@ -6,7 +6,6 @@ use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserN
 
 use super::super::effect::{Address, PasswordHash, Place, SessionId, TokenDigest};
 use super::super::session::{Account, Presence, Session};
-use super::stay::Ended;
 use super::{Outcome, Verdict, World};
 
 /// Accounts in all. One costs about a KiB, and is kept for ever: 100 MiB at the worst.
@@ -146,18 +145,24 @@ impl World {
         Ok(Verdict { result: Some(Ok(Outcome::PasswordChanged)), cut_off, ..Verdict::default() })
     }
 
-    pub(super) fn unregister(&mut self, seq: Seq, by: SessionId, password: Seq) -> Result<Verdict, Refusal> {
+    pub(super) fn unregister(
+        &mut self,
+        seq: Seq,
+        from: Option<Place>,
+        by: SessionId,
+        password: Seq,
+    ) -> Result<Verdict, Refusal> {
         let Some(person) = self.may_use_password(by, password)? else { return Ok(Verdict::default()) };
         let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
-        let cut_off = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
-        let ended = self.end(seq, by).map_or_else(Verdict::default, Ended::into_verdict);
-        let (news, mut more) = (ended.news, ended.more);
+        let dropped: Vec<_> = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
+        let mut verdict = self.end(seq, by).map_or_else(Verdict::default, |ended| ended.said_over(from));
+        verdict.cut_off.extend(dropped);
         self.accounts -= 1;
         for device in BTreeSet::from([by, person]) {
-            more.append(&mut self.forget(seq, device));
+            verdict.more.append(&mut self.forget(seq, device));
         }
-        let response = Response::Unregistered { seq };
-        Ok(Verdict { cut_off, more, ..Verdict::answer(response, news) })
+        let result = Some(Ok(Outcome::Answer(Response::Unregistered { seq })));
+        Ok(Verdict { result, ..verdict })
     }
 
     /// Whose account it is, for a device that is here and has said the password which holds.

@@ -238,12 +238,7 @@ impl World {
         let Some(ended) = self.end(seq, id) else {
             return Verdict { result, ..Verdict::default() };
         };
-        let cut_off = match ended.before {
-            // It was said over a connection that the session had moved on from.
-            Presence::Attached(place) if Some(place) != from => vec![(place, None)],
-            _ => Vec::new(),
-        };
-        Verdict { result, cut_off, ..ended.into_verdict() }
+        Verdict { result, ..ended.said_over(from) }
     }
 
     /// Ends the stay of somebody's device. What is theirs is remembered. The news, if it was their last here, are for
@@ -385,8 +380,18 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// What comes of it when it was said over this connection.
+    pub(super) fn said_over(self, from: Option<Place>) -> Verdict {
+        let cut_off = match self.before {
+            // The session had moved on from there.
+            Presence::Attached(place) if Some(place) != from => vec![(place, None)],
+            _ => Vec::new(),
+        };
+        Verdict { cut_off, ..self.into_verdict() }
+    }
+
     /// What others hear of it.
-    pub(super) fn into_verdict(self) -> Verdict {
+    fn into_verdict(self) -> Verdict {
         Verdict { news: self.departed, more: self.passed_on, ..Verdict::default() }
     }
 }
