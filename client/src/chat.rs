@@ -21,6 +21,7 @@ use crate::absence::Absence;
 use crate::command::{self, Command};
 use crate::completer::Wish;
 use crate::directory::Directory;
+use crate::ignore::{Change, IgnoreList};
 use crate::lines::Typed;
 use crate::screen::{OutputGone, Screen};
 use crate::view::View;
@@ -86,6 +87,8 @@ pub(crate) struct Parts {
     pub(crate) client: Client,
     pub(crate) events: Events,
     pub(crate) typed: mpsc::Receiver<Typed>,
+    /// Whom this person does not want to hear.
+    pub(crate) ignore: IgnoreList,
     /// Told when the one who types leaves: that need not wait for the lines before it.
     pub(crate) left: Arc<Notify>,
     pub(crate) wishes: mpsc::Receiver<Wish>,
@@ -294,6 +297,16 @@ impl Chat {
                 self.has_trouble = true;
                 screen.note(view.no_way_to_ask()).await
             }
+            Ok(Some(Command::Ignore(None))) => screen.note(view.ignored(&self.parts.ignore.ignored)).await,
+            Ok(Some(Command::Ignore(Some(name)))) => {
+                let said = self.ignore(&name);
+                screen.note(said).await
+            }
+            Ok(Some(Command::Unignore(name))) => {
+                let change = self.parts.ignore.remove(&name);
+                self.has_trouble |= !matches!(change, Change::Done);
+                screen.note(view.hearing_again(&name, &change)).await
+            }
             Ok(Some(command)) => {
                 self.ask(command).await;
                 Ok(())
@@ -303,6 +316,18 @@ impl Chat {
                 screen.note(view.mistake(&mistake)).await
             }
         }
+    }
+
+    /// Hears nothing more of somebody; gives what is to be said about that.
+    fn ignore(&mut self, name: &UserName) -> String {
+        let view = self.parts.view;
+        if name.key() == self.parts.name.key() {
+            self.has_trouble = true;
+            return view.ignoring_oneself();
+        }
+        let change = self.parts.ignore.add(name.clone());
+        self.has_trouble |= !matches!(change, Change::Done);
+        view.ignoring(name, &change)
     }
 
     async fn leave(&mut self) {

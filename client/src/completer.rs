@@ -44,15 +44,18 @@ struct Position<'a> {
     start: usize,
     word: &'a str,
     completes: Completes,
-    /// The command that it belongs to; nothing when it is the command.
-    row: Option<&'static Row>,
+    /// The command that it belongs to, and its how manieth word behind it this is; nothing when it is the command.
+    place: Option<(&'static Row, usize)>,
 }
 
 impl Position<'_> {
     /// Whether nothing follows when this name is put here.
     fn is_last(&self, name: &str) -> bool {
-        match self.row {
-            Some(row) => !row.arguments.contains("message"),
+        match self.place {
+            Some((row, number)) => {
+                let goes_on = ["message", "text"].iter().any(|more| row.arguments.contains(more));
+                !goes_on && number + 1 >= row.completes.len()
+            }
             None => row(name).is_some_and(|row| row.arguments.is_empty()),
         }
     }
@@ -66,10 +69,10 @@ impl Assistant {
     /// Asks for what this position needs. When too much is asked already, the answer to that is under way.
     fn wish(&self, completes: Completes) {
         let wishes: &[Wish] = match completes {
-            Completes::OtherGroups | Completes::OwnGroups => &[Wish::Groups],
-            Completes::OtherUsers => &[Wish::Users],
+            Completes::OtherGroups | Completes::OwnGroups | Completes::AllGroups => &[Wish::Groups],
+            Completes::OtherUsers | Completes::AllUsers => &[Wish::Users],
             Completes::Conversations => &[Wish::Groups, Wish::Users],
-            Completes::Nothing | Completes::Commands => &[],
+            Completes::Commands => &[],
         };
         for wish in wishes {
             let _ = self.wishes.try_send(*wish);
@@ -82,15 +85,15 @@ fn position(before_cursor: &str) -> Option<Position<'_>> {
     let line = before_cursor.trim_start();
     let Some((name, rest)) = line.split_once(char::is_whitespace) else {
         let start = before_cursor.len() - line.len();
-        return Some(Position { start, word: line, completes: Completes::Commands, row: None });
+        return Some(Position { start, word: line, completes: Completes::Commands, place: None });
     };
     let row = row(name)?;
-    let word = rest.trim_start();
-    if word.contains(char::is_whitespace) || row.completes == Completes::Nothing {
-        return None;
-    }
+    // All words before this one are complete.
+    let word = rest.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let number = rest[..rest.len() - word.len()].split_whitespace().count();
+    let completes = *row.completes.get(number)?;
     let start = before_cursor.len() - word.len();
-    Some(Position { start, word, completes: row.completes, row: Some(row) })
+    Some(Position { start, word, completes, place: Some((row, number)) })
 }
 
 /// What is still to be typed after this, as the command's usage says it.
@@ -103,10 +106,9 @@ fn hint(line: &str) -> Option<String> {
         let gap = if typed.ends_with(char::is_whitespace) { "" } else { " " };
         return (!arguments.is_empty()).then(|| format!("{gap}{}", arguments.join(" ")));
     }
-    // One argument is there; what comes after it is shown once a space says that it is complete.
-    let is_complete = typed.ends_with(char::is_whitespace) && first_word(rest).1.is_empty();
-    let next = arguments.get(1)?;
-    is_complete.then(|| (*next).to_owned())
+    // Some arguments are there; what comes after them is shown once a space says that they are complete.
+    let more = arguments.get(rest.split_whitespace().count()..).filter(|more| !more.is_empty())?;
+    typed.ends_with(char::is_whitespace).then(|| more.join(" "))
 }
 
 impl Completer for Assistant {
@@ -202,6 +204,8 @@ mod tests {
         assert_eq!(at("LEAVE  Ge"), Some((7, "Ge", Completes::OwnGroups)));
         assert_eq!(at("private علی"), Some((8, "علی", Completes::OtherUsers)));
         assert_eq!(at("help pu"), Some((5, "pu", Completes::Commands)));
+        assert_eq!(at("kick tea  Ji"), Some((10, "Ji", Completes::OtherUsers)));
+        assert_eq!(at("kick tea "), Some((9, "", Completes::OtherUsers)));
         assert_eq!(at("history @J"), Some((8, "@J", Completes::Conversations)));
     }
 
@@ -210,6 +214,7 @@ mod tests {
         assert_eq!(at("public General he"), None);
         assert_eq!(at("public General "), None);
         assert_eq!(at("create "), None);
+        assert_eq!(at("kick tea Jim sp"), None);
         assert_eq!(at("what "), None);
     }
 
@@ -222,6 +227,8 @@ mod tests {
         assert!(!is_last("public G", "G1"));
         assert!(!is_last("private J", "Jim"));
         assert!(is_last("help j", "join"));
+        assert!(!is_last("op t", "tea") && is_last("op tea J", "Jim"));
+        assert!(!is_last("topic t", "tea"));
     }
 
     #[test]
@@ -238,6 +245,8 @@ mod tests {
         assert_eq!(hint("history ").as_deref(), Some("[group-name|@username] [count]"));
         assert_eq!(hint("history G1 ").as_deref(), Some("[count]"));
         assert_eq!(hint("search tea ").as_deref(), Some("[in group-name]"));
+        assert_eq!(hint("kick tea ").as_deref(), Some("[username] [reason]"));
+        assert_eq!(hint("kick tea Jim ").as_deref(), Some("[reason]"));
         assert_eq!(hint("pub"), None);
     }
 }

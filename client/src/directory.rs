@@ -93,7 +93,21 @@ impl Directory {
                     Arc::make_mut(&mut self.users).remove(&user.key());
                 }
             }
-            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {}
+            Notification::Moderated { by, group, act, .. } => {
+                self.user_was_active(by);
+                let is_me = act.user().is_some_and(|user| self.me.as_ref() == Some(&user.key()));
+                if is_me && act.expels() {
+                    self.group_is(group, false);
+                } else {
+                    self.group_was_active(group);
+                }
+            }
+            Notification::TopicIs { .. }
+            | Notification::PassedOn { .. }
+            | Notification::Operated { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => {}
         }
     }
 
@@ -136,7 +150,6 @@ impl Directory {
     /// What may stand where `start` is being typed, the most recently active first.
     pub(crate) fn complete(&self, what: Completes, start: &str) -> Vec<String> {
         match what {
-            Completes::Nothing => Vec::new(),
             Completes::Commands => {
                 let start = start.to_lowercase();
                 let names = TABLE.iter().map(|row| row.name.to_owned());
@@ -144,6 +157,8 @@ impl Directory {
             }
             Completes::OtherGroups => offer(self.groups.values().filter(|known| !known.mine), start),
             Completes::OwnGroups => offer(self.groups.values().filter(|known| known.mine), start),
+            Completes::AllGroups => offer(self.groups.values(), start),
+            Completes::AllUsers => offer(self.users.values(), start),
             Completes::OtherUsers => {
                 let others = self.users.iter().filter(|(key, _)| self.me.as_ref() != Some(key));
                 offer(others.map(|(_, known)| known), start)
@@ -295,7 +310,6 @@ mod tests {
         assert_eq!(directory.complete(Completes::OtherUsers, "G"), ["George", "gina"]);
         assert_eq!(directory.complete(Completes::OtherUsers, "ji"), [] as [&str; 0]);
         assert_eq!(directory.complete(Completes::Commands, "p"), ["public", "private", "passwd"]);
-        assert!(directory.complete(Completes::Nothing, "").is_empty());
         assert_eq!(directory.complete(Completes::Conversations, "@G"), ["@George", "@gina"]);
         assert_eq!(directory.complete(Completes::Conversations, "g"), ["General"]);
         let all = ["General", "@George", "@Michael", "@gina"];

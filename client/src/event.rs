@@ -124,6 +124,9 @@ pub enum Ended {
     /// The account's password was changed, or the account given up, on another device: this one is not known any more.
     #[error("the password was changed")]
     PasswordChanged,
+    /// An operator of the server has ended the stay. Trying again at once would only annoy them.
+    #[error("an operator of the server has ended the stay")]
+    Disconnected,
     /// The server says that this client broke the protocol. That is a bug, and trying again would repeat it.
     #[error("the server says that this client broke the protocol: {0:?}")]
     Misbehaved(Misbehaviour),

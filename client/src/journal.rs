@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use chatroom_proto::{Conversation, Refusal, Request, Response, Seq, Token, UserName, Welcome};
+use chatroom_proto::{Conversation, GroupName, Refusal, Request, Response, Seq, Token, UserName, Welcome};
 
 use file::JournalFile;
 pub(crate) use image::Image;
@@ -200,6 +200,11 @@ impl Journal {
         if answered.is_some() || at.is_some() {
             self.write(|_| at.into_iter().chain(answered).collect());
         }
+    }
+
+    /// Somebody has put the client out of a group.
+    pub(crate) fn expelled(&self, group: &GroupName) {
+        self.write(|_| vec![Record::Left(group.clone())]);
     }
 
     /// Appends what is to be appended. Of a file that can't be written any more only who the client is stays: stale posts in it

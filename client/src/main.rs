@@ -11,6 +11,7 @@
 //! - `prompt`, `completer`, `history`: the line being typed. `lines`: the same from a pipe.
 //! - `screen`, `gate`: printing above that line, and never into it.
 //! - `terminal`, `signals`: leaving the terminal as it was found.
+//! - `ignore`: whom this person does not want to hear.
 //! - `home`: where files are kept between runs. `clock`: what time it is here.
 //!
 //! Three threads: this one runs the async tasks and never blocks; `prompt` (or `lines`) waits for input; `screen` waits
@@ -26,6 +27,7 @@ mod directory;
 mod gate;
 mod history;
 mod home;
+mod ignore;
 mod lines;
 mod program;
 mod prompt;

@@ -21,6 +21,7 @@ use crate::directory::Directory;
 use crate::gate::Gate;
 use crate::history;
 use crate::home;
+use crate::ignore::IgnoreList;
 use crate::lines::{self, Typed};
 use crate::prompt::{NAME_QUESTION, Prompt, Typist};
 use crate::screen::{AboveTheLine, Output, Screen};
@@ -107,6 +108,7 @@ struct Entered {
     typed: mpsc::Receiver<Typed>,
     /// What a pipe registers its name with.
     password: Option<Password>,
+    ignore: IgnoreList,
 }
 
 /// What the program plays on: where it shows, and what the line editor shares with it.
@@ -240,8 +242,13 @@ impl Stage {
                     self.tell_of_acquaintances(&known_hosts).await?;
                     match connected {
                         Ok((client, events, welcome)) => {
-                            let warning = self.state_warning(&client, keep);
-                            let entered = self.welcome(client, events, welcome, input, warning).await?;
+                            let (ignore, unread) = IgnoreList::open(keep.as_deref());
+                            let unread =
+                                unread.map(|(file, why)| self.view.no_ignored(&file, &why.to_string()));
+                            let warnings = self.state_warning(&client, keep).into_iter().chain(unread);
+                            let entered = self
+                                .welcome((client, events, welcome), input, ignore, warnings.collect())
+                                .await?;
                             return Ok(Entered { password: given_password, ..entered });
                         }
                         Err(ConnectError::Refused(
@@ -358,11 +365,10 @@ impl Stage {
 
     async fn welcome(
         &self,
-        client: Client,
-        events: Events,
-        welcome: Welcome,
+        (client, events, welcome): (Client, Events, Welcome),
         input: Input,
-        warning: Option<String>,
+        ignore: IgnoreList,
+        warnings: Vec<String>,
     ) -> Result<Entered, Ending> {
         let mut text = self.view.welcome(&welcome);
         let typed = match input {
@@ -379,10 +385,10 @@ impl Stage {
         let _ = self.screen.say(text).await;
         let sent_again = client.kept().sent_again;
         let again = (sent_again > 0).then(|| self.view.sent_again(sent_again));
-        for note in warning.into_iter().chain(again) {
+        for note in warnings.into_iter().chain(again) {
             let _ = self.screen.note(note).await;
         }
-        Ok(Entered { client, events, welcome, typed, password: None })
+        Ok(Entered { client, events, welcome, typed, password: None, ignore })
     }
 
     /// What has to be said about the file for what must not be forgotten.
@@ -395,7 +401,7 @@ impl Stage {
     }
 
     fn begin(&mut self, entered: Entered) -> Chat {
-        let Entered { client, events, welcome, typed, password } = entered;
+        let Entered { client, events, welcome, typed, password, ignore } = entered;
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
         let groups: Vec<GroupName> = groups.collect();
         let (_, no_wishes) = mpsc::channel(WISHES_MAX);
@@ -411,6 +417,7 @@ impl Stage {
             client,
             events,
             typed,
+            ignore,
             left: Arc::clone(&self.left),
             wishes: std::mem::replace(&mut self.wishes, no_wishes),
             directory: Directory::new(&welcome.name, &groups),
@@ -423,7 +430,7 @@ impl Stage {
     fn ended(&self, ended: &Ended, code_of_exit: i32) -> Ending {
         let code = match ended {
             Ended::Left => code_of_exit,
-            Ended::GaveUp(_) | Ended::Replaced | Ended::Untrusted(_) => NO_CONNECTION,
+            Ended::GaveUp(_) | Ended::Replaced | Ended::Disconnected | Ended::Untrusted(_) => NO_CONNECTION,
             Ended::PasswordChanged => NAME_REFUSED,
             Ended::Refused(refusal) => refused_code(refusal),
             Ended::Misbehaved(_) | Ended::Garbled(_) => OTHER_PROTOCOL,

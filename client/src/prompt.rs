@@ -239,6 +239,9 @@ impl Prompt {
 
     /// Puts a line into the history, and into its file at once: other terminals share it, and this one may crash.
     fn remember(&mut self, line: &str) {
+        if command::is_secret(line) {
+            return;
+        }
         let is_new = !line.trim().is_empty() && self.editor.add_history_entry(line).unwrap_or(false);
         if let (true, Some(file)) = (is_new, &self.history)
             && let Err(error) = self.editor.append_history(file)

@@ -196,7 +196,10 @@ impl State {
                 self.remember(to.key(), *seq);
                 None
             }
-            (_, Response::Created { seq, .. }) => {
+            (
+                _,
+                Response::Created { seq, .. } | Response::Moderated { seq, .. } | Response::Operated { seq },
+            ) => {
                 self.be_answered(*seq);
                 None
             }
@@ -246,7 +249,13 @@ impl State {
                 let peer = self.peer(post, to).key();
                 self.remember(peer, post.seq);
             }
-            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {}
+            Notification::Moderated { seq, .. }
+            | Notification::PassedOn { seq, .. }
+            | Notification::Operated { seq, .. } => self.see(*seq),
+            Notification::TopicIs { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => {}
         }
         gap
     }
@@ -266,6 +275,11 @@ impl State {
         if self.groups.len() < MEMBERSHIPS_MAX && !self.groups.contains_key(&key) {
             self.groups.insert(key, Followed { group: group.clone(), newest: None, head: seq });
         }
+    }
+
+    /// Somebody has put the client out of a group.
+    pub fn expelled(&mut self, group: &GroupName) {
+        self.groups.remove(&group.key());
     }
 
     /// The answer to a request is in its place among what is heard, unless older posts are still to come.

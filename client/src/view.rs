@@ -5,6 +5,9 @@
 
 mod connection;
 mod harmless;
+mod ignore;
+mod operation;
+mod order;
 mod paint;
 mod past;
 #[cfg(test)]
@@ -20,7 +23,7 @@ use chatroom_proto::{
 
 use jiff::tz::TimeZone;
 
-use crate::command::{ASSIGNED, Completes, HISTORY_COUNT_MAX, Mistake, Row, TABLE};
+use crate::command::{ASSIGNED, Completes, HISTORY_COUNT_MAX, Mistake, Row, Section, TABLE};
 pub(crate) use harmless::harmless;
 pub(crate) use paint::{Kind, Paint};
 pub(crate) use tls::Target;
@@ -62,7 +65,7 @@ impl View {
 
     /// For one who has just come in at a terminal.
     pub(crate) fn orientation(self) -> String {
-        let help = TABLE.iter().filter(|row| row.completes == Completes::Commands);
+        let help = TABLE.iter().filter(|row| row.completes.contains(&Completes::Commands));
         let names: Vec<_> = TABLE[..ASSIGNED].iter().chain(help).map(|row| row.name).collect();
         self.hint(format!("Try {} or Tab.", names.join(", ")))
     }
@@ -82,6 +85,9 @@ impl View {
             }
             Notification::GroupPost { post, group } => self.group_post(post, group),
             Notification::PrivatePost { post, .. } => self.private_post(post),
+            Notification::Moderated { by, group, act, .. } => self.moderated(by, group, act, None),
+            Notification::Operated { by, act, .. } => self.operated(by, act),
+            Notification::TopicIs { .. } | Notification::PassedOn { .. } => self.group_news(notification)?,
             Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => return None,
         })
     }
@@ -134,10 +140,16 @@ impl View {
                 self.system("The password is changed. Your other devices need the new one.")
             }
             Response::Unregistered { .. } => self.system("The name is given up. Goodbye."),
+            Response::About(about) => self.about(about),
             Response::Groups { .. }
             | Response::Users { .. }
             | Response::Past { .. }
             | Response::Posted { .. }
+            | Response::Moderated { .. }
+            | Response::Acts { .. }
+            | Response::Operated { .. }
+            | Response::Clients { .. }
+            | Response::ServerBans { .. }
             | Response::Goodbye
             | Response::Pong => return None,
         })
@@ -206,6 +218,20 @@ impl View {
                 let wait = connection::seconds(Duration::from_millis((*retry_after_ms).into()));
                 format!("Too much comes from your address at the moment. Try again in {wait}.")
             }
+            Refusal::NotAllowed { .. }
+            | Refusal::OutOfReach { .. }
+            | Refusal::NotOneself
+            | Refusal::AlreadySo { .. }
+            | Refusal::TooManyMarks { .. }
+            | Refusal::Banned { .. }
+            | Refusal::Muted { .. }
+            | Refusal::InvitationOnly { .. } => self.order_refusal(request, refusal),
+            Refusal::NotOperator
+            | Refusal::WrongCode
+            | Refusal::IsOperator { .. }
+            | Refusal::NoDifference
+            | Refusal::RegisterFirst
+            | Refusal::ServerBanned { .. } => self.operation_refusal(request, refusal),
             Refusal::NameTaken { name } => {
                 format!(
                     "The name '{name}' is taken. Choose another one. If that was you a moment ago: half a minute after a \
@@ -273,6 +299,9 @@ impl View {
             Mistake::TooMuch { row } if row.arguments.is_empty() => {
                 format!("'{}' takes nothing after it. Usage: {}", row.name, usage(row))
             }
+            Mistake::TooMuch { row } if row.completes.len() > 1 => {
+                format!("'{}' takes nothing more. Usage: {}", row.name, usage(row))
+            }
             Mistake::TooMuch { row } => {
                 format!("'{}' takes one name, without spaces. Usage: {}", row.name, usage(row))
             }
@@ -286,6 +315,13 @@ impl View {
             Mistake::BadCount { row, count } => {
                 format!("'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: {}", usage(row))
             }
+            Mistake::BadCode { error } => format!("That is no code: {error}."),
+            Mistake::BadLine { error } => format!("That was not sent: {error}."),
+            Mistake::BadDuration { row, duration } => format!(
+                "'{duration}' is no time: write a number and s, m, h, d or w, as in 10m. A reason can't begin with a \
+                 digit. Usage: {}",
+                usage(row)
+            ),
             Mistake::BadWords { error } => format!("That can't be looked for: {error}."),
         })
     }
@@ -299,11 +335,7 @@ impl View {
     pub(crate) fn help(self, row: Option<&Row>) -> String {
         match row {
             Some(row) => format!("Usage: {}\n{}", usage(row), row.help),
-            None => {
-                let width = TABLE.iter().map(|row| usage(row).len()).max().unwrap_or_default();
-                let rows = TABLE.iter().map(|row| format!("{:width$}  {}", usage(row), row.brief));
-                rows.collect::<Vec<_>>().join("\n")
-            }
+            None => Section::ALL.map(help_section).join("\n"),
         }
     }
 
@@ -394,6 +426,24 @@ fn name_error(error: &NameError) -> String {
 
 fn commands_were(count: usize) -> String {
     if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") }
+}
+
+/// A part of the list of all commands. The arguments of those that keep order would leave no room to say what they do.
+fn help_section(section: Section) -> String {
+    let (title, shown): (_, fn(&Row) -> String) = match section {
+        Section::Chatting => (None, usage),
+        Section::YourName => (Some("For your name ('help register' says how):"), |row| row.name.to_owned()),
+        Section::KeepingOrder => {
+            (Some("To keep order in a group chat ('help kick' says how):"), |row| row.name.to_owned())
+        }
+        Section::Operating => {
+            (Some("For operators of the server ('help clients' says how):"), |row| row.name.to_owned())
+        }
+    };
+    let rows = || TABLE.iter().filter(|row| row.section == section);
+    let width = rows().map(|row| shown(row).len()).max().unwrap_or_default();
+    let lines = rows().map(|row| format!("{:width$}  {}", shown(row), row.brief));
+    title.map(str::to_owned).into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 /// How a command is written.

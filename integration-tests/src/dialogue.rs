@@ -20,9 +20,12 @@
 //!
 //! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything left to hear.
 
+use std::num::NonZeroU32;
+
 use chatroom_proto::{
-    CloseReason, Conversation, Membership, Notification, Page, Password, Post, PostId, Refusal, Request,
-    Response, Said, Seq, ServerFrame, Words,
+    About, Acted, CloseReason, Code, Conversation, Headline, Host, Membership, Moderation, Notification,
+    Operation, Page, Password, Post, PostId, Reason, Refusal, Request, Response, Said, Seq, ServerBan,
+    ServerFrame, Topic, UnixMillis, Visitor, Whom, Words,
 };
 
 use crate::guest::{body, group, post_id, user};
@@ -54,6 +57,10 @@ pub async fn play<S: Stage>(mut stage: S, dialogue: &str) {
 
 async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
     if let Some((name, words)) = line.split_once("> ") {
+        if words == "operator" {
+            let code = stage.code();
+            return stage.say(name, Request::Claim { code }).await;
+        }
         return stage.say(name, request(words, context)).await;
     }
     if let Some((name, expected)) = line.split_once("< ") {
@@ -120,15 +127,73 @@ fn request(words: &str, context: &str) -> Request {
         "register" => Request::Register { password: password(first) },
         "passwd" => Request::ChangePassword { old: password(first), new: password(text) },
         "unregister" => Request::Unregister { password: password(first) },
+        "why" => {
+            let about = (!text.is_empty()).then(|| user(text));
+            Request::Why { group: group(first), user: about }
+        }
+        "about" => Request::About { group: group(first) },
+        "guess" => Request::Claim { code: Code([0; 16]) },
+        "clients" => Request::Clients { after: Seq::ZERO },
+        "server-bans" => Request::ServerBans { after: Seq::ZERO },
         "exit" => Request::Exit,
         "ping" => Request::Ping,
         "hello" => Request::Hello(crate::guest::hello("again")),
-        _ => panic!("no such request: {context}"),
+        _ => match (operation(verb, rest), act(verb, text)) {
+            (Some(act), _) => Request::Operate { act },
+            (_, Some(act)) => Request::Moderate { group: group(first), act },
+            (None, None) => panic!("no such request: {context}"),
+        },
     }
 }
 
 fn password(text: &str) -> Password {
     Password::try_from(text.to_owned()).expect("the dialogue has a valid password")
+}
+
+/// What these words do as an operator of the server.
+fn operation(verb: &str, text: &str) -> Option<Operation> {
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let whom = || Host::parse(name).map_or_else(|_| Whom::User(user(name)), Whom::Host);
+    let (seconds, reason) = timed(rest);
+    Some(match verb {
+        "appoint" => Operation::Appoint { user: user(name) },
+        "dismiss" => Operation::Dismiss { user: user(name) },
+        "disconnect" => Operation::Disconnect { user: user(name), reason },
+        "server-ban" => Operation::Ban { whom: whom(), seconds, reason },
+        "server-unban" => Operation::Unban { whom: whom() },
+        _ => return None,
+    })
+}
+
+/// A number of seconds, perhaps, and a reason, perhaps.
+fn timed(text: &str) -> (Option<NonZeroU32>, Option<Reason>) {
+    let reason = |text: &str| (!text.is_empty()).then(|| Reason::parse(text).expect("a valid reason"));
+    match text.split_once(' ').unwrap_or((text, "")) {
+        (seconds, more) if seconds.parse::<NonZeroU32>().is_ok() => (seconds.parse().ok(), reason(more)),
+        _ => (None, reason(text)),
+    }
+}
+
+/// What these words do to keep order: a ban or a mute may have a number of seconds before its reason.
+fn act(verb: &str, text: &str) -> Option<Moderation> {
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let someone = || user(name);
+    let (seconds, reason) = timed(rest);
+    Some(match verb {
+        "kick" => Moderation::Kick { user: someone(), reason },
+        "ban" => Moderation::Ban { user: someone(), seconds, reason },
+        "mute" => Moderation::Mute { user: someone(), seconds, reason },
+        "unban" => Moderation::Unban { user: someone() },
+        "unmute" => Moderation::Unmute { user: someone() },
+        "topic" if text.is_empty() => Moderation::Topic { topic: None },
+        "topic" => Moderation::Topic { topic: Some(Topic::parse(text).expect("a valid topic")) },
+        "lock" => Moderation::Lock,
+        "unlock" => Moderation::Unlock,
+        "invite" => Moderation::Invite { user: someone() },
+        "op" => Moderation::Op { user: someone() },
+        "deop" => Moderation::Deop { user: someone() },
+        _ => return None,
+    })
 }
 
 fn id_of(text: &str) -> PostId {
@@ -150,7 +215,7 @@ fn show_response(response: &Response) -> String {
         Response::Welcome(welcome) => {
             let back = if welcome.resumed { "welcome back" } else { "welcome" };
             let groups = list(welcome.groups.as_slice().iter().map(|Membership { group, .. }| group));
-            format!("{back}, in {groups}")
+            format!("{back}, in {}", or_none(groups))
         }
         Response::Created { group, .. } => format!("created {group}"),
         Response::Joined { membership, .. } => format!("joined {}", membership.group),
@@ -167,8 +232,67 @@ fn show_response(response: &Response) -> String {
         Response::Registered { .. } => "registered".to_owned(),
         Response::PasswordChanged { .. } => "password changed".to_owned(),
         Response::Unregistered { .. } => "unregistered".to_owned(),
+        Response::Moderated { group, .. } => format!("done in {group}"),
+        Response::Acts { group, acts } if acts.as_slice().is_empty() => {
+            format!("nothing was done in {group}")
+        }
+        Response::Acts { group, acts } => {
+            let acts = acts.as_slice().iter().map(|Acted { by, act, .. }| format!("{by}: {}", show_act(act)));
+            format!("done in {group}: {}", list(acts))
+        }
+        Response::About(about) => show_about(about),
+        Response::Operated { .. } => "done".to_owned(),
+        Response::Clients { clients, next } => {
+            let clients = clients.as_slice().iter().map(|Visitor { name, groups, is_connected, .. }| {
+                let held = if *is_connected { "" } else { " (held)" };
+                let groups: Vec<_> = groups.as_slice().iter().map(|group| group.as_str()).collect();
+                format!("{name}{held} in {}", or_none(groups.join("+")))
+            });
+            format!("clients: {}{}", list(clients), more(*next))
+        }
+        Response::ServerBans { bans, next } => {
+            let bans = bans.as_slice().iter().map(|ServerBan { by, whom, until, .. }| {
+                format!("{} by {by}{}", show_whom(whom), show_until(*until))
+            });
+            format!("server-bans: {}{}", or_none(list(bans)), more(*next))
+        }
         Response::Goodbye => "goodbye".to_owned(),
         Response::Pong => "pong".to_owned(),
+    }
+}
+
+fn show_about(about: &About) -> String {
+    let About { group, owner, ops, topic, locked_since, members, .. } = about;
+    let mut shown = vec![format!("{group} has {members}")];
+    shown.extend(owner.iter().map(|owner| format!("owner {owner}")));
+    shown.extend(ops.as_slice().iter().map(|op| format!("op {op}")));
+    shown.extend(topic.iter().map(|Headline { topic, by, .. }| format!("topic {} by {by}", topic.as_str())));
+    shown.extend(locked_since.map(|_| "locked".to_owned()));
+    let flags = [(about.is_member, "in it"), (about.is_invited, "invited"), (about.is_muted, "muted")];
+    shown.extend(flags.iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| (*flag).to_owned()));
+    list(shown)
+}
+
+/// An act in the words that ask for it.
+fn show_act(act: &Moderation) -> String {
+    let timed = |seconds: &Option<NonZeroU32>, reason: &Option<Reason>| {
+        let seconds = seconds.map(|seconds| format!(" {seconds}")).unwrap_or_default();
+        let reason = reason.as_ref().map(|reason| format!(" {}", reason.as_str())).unwrap_or_default();
+        seconds + &reason
+    };
+    match act {
+        Moderation::Kick { user, reason } => format!("kick {user}{}", timed(&None, reason)),
+        Moderation::Ban { user, seconds, reason } => format!("ban {user}{}", timed(seconds, reason)),
+        Moderation::Unban { user } => format!("unban {user}"),
+        Moderation::Mute { user, seconds, reason } => format!("mute {user}{}", timed(seconds, reason)),
+        Moderation::Unmute { user } => format!("unmute {user}"),
+        Moderation::Topic { topic: Some(topic) } => format!("topic {}", topic.as_str()),
+        Moderation::Topic { topic: None } => "no topic".to_owned(),
+        Moderation::Lock => "lock".to_owned(),
+        Moderation::Unlock => "unlock".to_owned(),
+        Moderation::Invite { user } => format!("invite {user}"),
+        Moderation::Op { user } => format!("op {user}"),
+        Moderation::Deop { user } => format!("deop {user}"),
     }
 }
 
@@ -185,6 +309,10 @@ fn page<T: std::fmt::Display>(page: &Page<T>) -> String {
 
 fn more(next: Option<Seq>) -> &'static str {
     if next.is_some() { " and more" } else { "" }
+}
+
+fn or_none(list: String) -> String {
+    if list.is_empty() { "none".to_owned() } else { list }
 }
 
 fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
@@ -215,7 +343,45 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::NameLooksLike { name } => format!("looks like {name}"),
         Refusal::GroupLooksLike { group } => format!("looks like {group}"),
         Refusal::RateLimited { .. } => "too fast".to_owned(),
+        Refusal::NotAllowed { group } => format!("not allowed in {group}"),
+        Refusal::OutOfReach { group, user } => format!("{user} is out of reach in {group}"),
+        Refusal::NotOneself => "not oneself".to_owned(),
+        Refusal::AlreadySo { group } => format!("already so in {group}"),
+        Refusal::TooManyMarks { limit } => format!("more than {limit} marks"),
+        Refusal::Banned { group, until } => format!("banned from {group}{}", show_until(*until)),
+        Refusal::Muted { group, until } => format!("muted in {group}{}", show_until(*until)),
+        Refusal::InvitationOnly { group } => format!("not invited to {group}"),
+        Refusal::NotOperator => "not an operator".to_owned(),
+        Refusal::WrongCode => "wrong code".to_owned(),
+        Refusal::IsOperator { user } => format!("{user} is an operator"),
+        Refusal::NoDifference => "no difference".to_owned(),
+        Refusal::ServerBanned { until } => format!("banned from the server{}", show_until(*until)),
+        Refusal::RegisterFirst => "register first".to_owned(),
     }
+}
+
+fn show_whom(whom: &Whom) -> String {
+    match whom {
+        Whom::User(user) => user.to_string(),
+        Whom::Host(host) => host.to_string(),
+    }
+}
+
+fn show_operation(act: &Operation) -> String {
+    let why = |reason: &Option<Reason>| {
+        reason.as_ref().map(|reason| format!(" {}", reason.as_str())).unwrap_or_default()
+    };
+    match act {
+        Operation::Appoint { user } => format!("appoint {user}"),
+        Operation::Dismiss { user } => format!("dismiss {user}"),
+        Operation::Disconnect { user, reason } => format!("disconnect {user}{}", why(reason)),
+        Operation::Ban { whom, reason, .. } => format!("server-ban {}{}", show_whom(whom), why(reason)),
+        Operation::Unban { whom } => format!("server-unban {}", show_whom(whom)),
+    }
+}
+
+fn show_until(until: Option<UnixMillis>) -> &'static str {
+    if until.is_some() { " for a while" } else { "" }
 }
 
 fn show_notification(notification: &Notification) -> String {
@@ -231,6 +397,10 @@ fn show_notification(notification: &Notification) -> String {
         Notification::PrivatePost { post: Post { from, body, .. }, to } => {
             format!("{from} to {to}: {}", body.as_str())
         }
+        Notification::Moderated { by, group, act, .. } => format!("{by} does in {group}: {}", show_act(act)),
+        Notification::TopicIs { group, headline } => format!("{group} is about {}", headline.topic.as_str()),
+        Notification::PassedOn { group, to, .. } => format!("{group} is {to}'s"),
+        Notification::Operated { by, act, .. } => format!("{by} does: {}", show_operation(act)),
         Notification::CaughtUp { .. } => "caught up".to_owned(),
         Notification::Closing(reason) => format!("closing: {}", show_reason(*reason)),
     }

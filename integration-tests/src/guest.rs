@@ -67,9 +67,16 @@ pub fn seq_of(notification: &Notification) -> Option<Seq> {
         Notification::Arrived { seq, .. }
         | Notification::Departed { seq, .. }
         | Notification::Joined { seq, .. }
-        | Notification::Left { seq, .. } => Some(*seq),
+        | Notification::Left { seq, .. }
+        | Notification::Moderated { seq, .. }
+        | Notification::Operated { seq, .. } => Some(*seq),
         Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => Some(post.seq),
-        Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => None,
+        // Where a group passes on, something else happens that has that place.
+        Notification::Ping
+        | Notification::Closing(_)
+        | Notification::CaughtUp { .. }
+        | Notification::TopicIs { .. }
+        | Notification::PassedOn { .. } => None,
     }
 }
 

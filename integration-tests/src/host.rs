@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use chatroom_proto::Keeps;
+use chatroom_proto::{Code, Keeps};
 use chatroom_server::archive::Archive;
 use chatroom_server::config::RATE_MAX;
 use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
@@ -22,6 +22,8 @@ pub struct Host {
     pub address: SocketAddr,
     /// What to ask about it.
     pub monitor: Monitor,
+    /// What makes somebody an operator of the server, if nobody is.
+    pub code: Option<Code>,
     shutdown: CancellationToken,
     running: JoinHandle<Result<(), ServeError>>,
     /// Deleted with the server.
@@ -86,8 +88,9 @@ impl Host {
         let server =
             Server::open(log, kept, config, shutdown.clone()).await.expect("a log that can be restored");
         let monitor = server.monitor();
+        let code = server.operator_code().cloned();
         let running = tokio::spawn(server.run(vec![socket]));
-        Host { address, monitor, shutdown, running, directory: None }
+        Host { address, monitor, code, shutdown, running, directory: None }
     }
 
     /// A guest who has been let in.

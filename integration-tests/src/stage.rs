@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use chatroom_proto::{Hello, Password, Proof, Request, Response, Seq, ServerFrame, Token, VersionRange};
+use chatroom_proto::{
+    Code, Hello, Password, Proof, Request, Response, Seq, ServerFrame, Token, VersionRange,
+};
 
 use crate::guest::{Guest, hello, seq_of};
 use crate::host::Host;
@@ -42,6 +44,8 @@ pub trait Stage {
     async fn vanish(&mut self, name: &str);
     /// What somebody has heard and the dialogue has not mentioned.
     async fn rest(&mut self, name: &str) -> Option<ServerFrame>;
+    /// What makes somebody an operator of the server.
+    fn code(&mut self) -> Code;
     /// Lets time pass, in seconds.
     fn pass(&mut self, seconds: u64);
     /// Stops the log, or lets it go on.
@@ -110,7 +114,7 @@ fn hello_with(name: &str, entrance: Entrance, memory: Option<&Memory>) -> Hello 
 
 /// A real server, in this process, and guests over sockets.
 pub struct Real {
-    _host: Host,
+    host: Host,
     address: SocketAddr,
     guests: HashMap<String, Guest>,
     memories: Memories,
@@ -119,7 +123,7 @@ pub struct Real {
 impl Real {
     /// A server that nobody is at.
     pub fn new(host: Host) -> Real {
-        Real { address: host.address, _host: host, guests: HashMap::new(), memories: Memories::default() }
+        Real { address: host.address, host, guests: HashMap::new(), memories: Memories::default() }
     }
 
     fn guest(&mut self, name: &str) -> &mut Guest {
@@ -162,6 +166,10 @@ impl Stage for Real {
         } else {
             None
         }
+    }
+
+    fn code(&mut self) -> Code {
+        self.host.code.clone().expect("nobody is an operator yet")
     }
 
     fn pass(&mut self, _: u64) {

@@ -64,18 +64,25 @@
 //!
 //! | request | response | refusals | who else hears of it |
 //! |---|---|---|---|
-//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`] | General: [`Notification::Arrived`] |
+//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`], [`Refusal::ServerBanned`] | General: [`Notification::Arrived`] |
 //! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`] | nobody |
-//! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`] | the group: [`Notification::Joined`] |
+//! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`], [`Refusal::Banned`], [`Refusal::InvitationOnly`] | the group: [`Notification::Joined`] |
 //! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
 //! | [`Request::Groups`] | [`Response::Groups`] | | nobody |
 //! | [`Request::Users`] | [`Response::Users`] | | nobody |
-//! | [`Request::Public`] | [`Response::Posted`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::GroupPost`] |
+//! | [`Request::Public`] | [`Response::Posted`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::Muted`] | the group: [`Notification::GroupPost`] |
 //! | [`Request::Private`] | [`Response::Posted`], [`Response::Kept`] | [`Refusal::NoSuchUser`] | that person: [`Notification::PrivatePost`] |
 //! | [`Request::Exit`] | [`Response::Goodbye`] | | all who share a group with the asker: [`Notification::Departed`] |
 //! | [`Request::Ping`] | [`Response::Pong`] | | nobody |
 //! | [`Request::History`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
 //! | [`Request::Search`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
+//! | [`Request::Moderate`] | [`Response::Moderated`] | [`Refusal::NoSuchGroup`], [`Refusal::NoSuchUser`], [`Refusal::NotAllowed`], [`Refusal::OutOfReach`], [`Refusal::NotOneself`], [`Refusal::AlreadySo`], [`Refusal::Banned`], [`Refusal::TooManyMarks`] | the group, and whom it concerns: [`Notification::Moderated`] |
+//! | [`Request::Claim`] | [`Response::Operated`] | [`Refusal::WrongCode`], [`Refusal::NoDifference`] | nobody |
+//! | [`Request::Operate`] | [`Response::Operated`] | [`Refusal::NotOperator`], [`Refusal::IsOperator`], [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`], [`Refusal::TooManyMarks`] | whom it concerns: [`Notification::Operated`] |
+//! | [`Request::Clients`] | [`Response::Clients`] | [`Refusal::NotOperator`] | nobody |
+//! | [`Request::ServerBans`] | [`Response::ServerBans`] | [`Refusal::NotOperator`] | nobody |
+//! | [`Request::Why`] | [`Response::Acts`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | nobody |
+//! | [`Request::About`] | [`Response::About`] | [`Refusal::NoSuchGroup`] | nobody |
 //!
 //! | [`Request::Register`] | [`Response::Registered`] | [`Refusal::AlreadyRegistered`], [`Refusal::TooManyAccounts`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
 //! | [`Request::ChangePassword`] | [`Response::PasswordChanged`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
@@ -103,6 +110,19 @@
 //! A [`Request::Hello`] is refused so when too many come from one address; the server then hangs up, as for every refused
 //! `Hello`. More connections at the same time than a server takes from one address are closed with
 //! [`CloseReason::TooManyConnections`].
+//!
+//! # Keeping order
+//! A group's owner, and those whom the owner makes its operators, keep order in it with [`Request::Moderate`]. Owners and
+//! operators are people, whatever becomes of their names; bans and mutes hold for a name, whoever has it, but never for
+//! one who may keep order there. General has no owner. When somebody is forgotten for good, their groups pass on
+//! to the one who has been an operator for longest, or else a member for longest: [`Notification::PassedOn`]. One who joins
+//! a group that has a topic is told it behind [`Response::Joined`], one who comes into General behind [`Response::Welcome`]:
+//! [`Notification::TopicIs`].
+//!
+//! Operators of the server keep order in every group, General included, and over owners. Who knows the code that a
+//! server without operators shows to those who run it becomes one with [`Request::Claim`]; they appoint others. They end
+//! stays and ban names and addresses with [`Request::Operate`]: a stay that is ended so is closed with
+//! [`CloseReason::Disconnected`], and its client does not come back by itself.
 //!
 //! # Order
 //! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may skip. What a
@@ -146,6 +166,8 @@
 //! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
 //! | what a server asks to wait for | a minute | [`RETRY_AFTER_MS_MAX`] |
 //! | a page of a list | 400 items, and what fits into a frame | [`PAGE_ITEMS_MAX`] |
+//! | a topic, a reason | 300 bytes, no control and no format characters but the joiners | [`LINE_BYTES_MAX`] |
+//! | acts in one answer | 50 | [`ACTS_TOLD_MAX`] |
 //! | a text to search for | 256 bytes, no control characters | [`WORDS_BYTES_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
 //!
@@ -156,8 +178,10 @@
 pub mod codec;
 mod fingerprint;
 mod frame;
+mod moderation;
 mod name;
 mod notification;
+mod operation;
 mod past;
 mod request;
 mod response;
@@ -165,8 +189,12 @@ mod value;
 
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
+pub use moderation::{
+    ACTS_TOLD_MAX, About, Acted, Headline, LINE_BYTES_MAX, LineError, Moderation, Peer, Reason, Topic,
+};
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
+pub use operation::{Code, CodeError, Host, HostError, Operation, ServerBan, Visitor, Whom};
 pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{

@@ -88,7 +88,8 @@ fn parse(text: &str) -> Result<Arc<str>, NameError> {
     Ok(name.into())
 }
 
-fn is_joiner(c: char) -> bool {
+/// Whether a character joins its neighbours, or keeps them apart, and shows nothing itself.
+pub(crate) fn is_joiner(c: char) -> bool {
     matches!(c, ZWNJ | ZWJ)
 }
 

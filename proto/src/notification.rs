@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, GroupName, PostId, Seq, UnixMillis, UserName};
+use crate::{Body, GroupName, Headline, Moderation, Operation, PostId, Seq, UnixMillis, UserName};
 #[cfg(doc)]
 use crate::{Refusal, Request, Response};
 
@@ -67,6 +67,47 @@ pub enum Notification {
         /// The newest event that is behind it: [`Welcome::seq`](crate::Welcome::seq).
         seq: Seq,
     },
+    /// Somebody keeps order in a group that you are in, or it concerns you. One who is kicked or banned is in the group no
+    /// longer, and hears nothing of it after this.
+    Moderated {
+        /// Its place in the order.
+        seq: Seq,
+        /// When.
+        at: UnixMillis,
+        /// Who did it.
+        by: UserName,
+        /// In which group.
+        group: GroupName,
+        /// What was done.
+        act: Moderation,
+    },
+    /// You have come into a group that has a topic.
+    TopicIs {
+        /// Which group.
+        group: GroupName,
+        /// What it is about.
+        headline: Headline,
+    },
+    /// A group that you are in has another owner, because the one before is gone for good.
+    PassedOn {
+        /// The place of what made it so; it is not the only thing that happened there.
+        seq: Seq,
+        /// Which group.
+        group: GroupName,
+        /// Whose it is now.
+        to: UserName,
+    },
+    /// An operator of the server did something that concerns you.
+    Operated {
+        /// Its place in the order.
+        seq: Seq,
+        /// When.
+        at: UnixMillis,
+        /// Who did it.
+        by: UserName,
+        /// What was done.
+        act: Operation,
+    },
 }
 
 /// Something that was said, in a group or to one person.
@@ -117,6 +158,9 @@ pub enum CloseReason {
         /// How many that is.
         limit: u32,
     },
+    /// An operator of the server has ended the stay; [`Notification::Operated`] before this says who, and why. Do not come back
+    /// unless the person wants to.
+    Disconnected,
 }
 
 /// How a client broke the protocol.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, Conversation, GroupName, Hello, Password, PostId, Seq, UserName, Words};
+use crate::{
+    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId, Seq, UserName, Words,
+};
 #[cfg(doc)]
 use crate::{CloseReason, Notification, Refusal, Response};
 
@@ -17,7 +19,7 @@ pub enum Request {
     ///
     /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`],
     /// [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
-    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`]; the server then hangs up. *Heard by* the members of General as
+    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`], [`Refusal::ServerBanned`]; the server then hangs up. *Heard by* the members of General as
     /// [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
@@ -31,7 +33,8 @@ pub enum Request {
     /// Make me a member of a group.
     ///
     /// *Reply* [`Response::Joined`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`],
-    /// [`Refusal::TooManyMemberships`]. *Heard by* the other members as [`Notification::Joined`].
+    /// [`Refusal::TooManyMemberships`], [`Refusal::Banned`], [`Refusal::InvitationOnly`]. *Heard by* the other members as
+    /// [`Notification::Joined`].
     Join {
         /// Which group.
         group: GroupName,
@@ -61,7 +64,7 @@ pub enum Request {
     /// Say something in a group that I am a member of.
     ///
     /// *Reply* [`Response::Posted`]; for an `id` that the asker has used lately, the first one's. *Refused*
-    /// [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* the other members as
+    /// [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::Muted`]. *Heard by* the other members as
     /// [`Notification::GroupPost`].
     Public {
         /// Where to say it.
@@ -154,5 +157,66 @@ pub enum Request {
     Unregister {
         /// The password.
         password: Password,
+    },
+    /// Keep order in a group that is mine, or in which I am an operator.
+    ///
+    /// *Reply* [`Response::Moderated`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NoSuchUser`],
+    /// [`Refusal::NotAllowed`], [`Refusal::OutOfReach`], [`Refusal::NotOneself`], [`Refusal::AlreadySo`],
+    /// [`Refusal::TooManyMarks`], and [`Refusal::Banned`] for one who is invited though banned. *Heard by* the other members,
+    /// and by the person whom it concerns, as [`Notification::Moderated`].
+    Moderate {
+        /// In which group.
+        group: GroupName,
+        /// What is to be done.
+        act: Moderation,
+    },
+    /// What was done to keep order in a group, the newest first? Members may know, and everybody what was done to
+    /// themselves.
+    ///
+    /// *Reply* [`Response::Acts`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* nobody.
+    Why {
+        /// In which group.
+        group: GroupName,
+        /// Only what concerned this person.
+        user: Option<UserName>,
+    },
+    /// What is that group, and what am I in it?
+    ///
+    /// *Reply* [`Response::About`]. *Refused* [`Refusal::NoSuchGroup`]. *Heard by* nobody.
+    About {
+        /// Which group.
+        group: GroupName,
+    },
+    /// I know the code that makes me an operator of the server.
+    ///
+    /// *Reply* [`Response::Operated`]. *Refused* [`Refusal::WrongCode`], [`Refusal::NoDifference`],
+    /// [`Refusal::RegisterFirst`]. *Heard by* nobody.
+    Claim {
+        /// The code. It is good for one person, once.
+        code: Code,
+    },
+    /// Do what operators of the server may do.
+    ///
+    /// *Reply* [`Response::Operated`]. *Refused* [`Refusal::NotOperator`], [`Refusal::IsOperator`],
+    /// [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`], [`Refusal::TooManyMarks`],
+    /// [`Refusal::RegisterFirst`] for one who is to be an operator. *Heard by*
+    /// whom it concerns as [`Notification::Operated`].
+    Operate {
+        /// What is to be done.
+        act: Operation,
+    },
+    /// Who is here, from where, and in which groups, in the order of arrival?
+    ///
+    /// *Reply* [`Response::Clients`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard by* nobody.
+    Clients {
+        /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
+        after: Seq,
+    },
+    /// Who may not come to the server?
+    ///
+    /// *Reply* [`Response::ServerBans`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard by* nobody.
+    ServerBans {
+        /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
+        after: Seq,
     },
 }

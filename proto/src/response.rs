@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupName, Keeps, Page, Said, Seq, Token, UnixMillis, UserName, VersionRange};
+use crate::{
+    About, Acted, GroupName, Keeps, Page, Said, Seq, ServerBan, Token, UnixMillis, UserName, VersionRange,
+    Visitor,
+};
 #[cfg(doc)]
 use crate::{Notification, Request};
 
@@ -101,6 +104,42 @@ pub enum Response {
     Unregistered {
         /// The entry's place in the order.
         seq: Seq,
+    },
+    /// To [`Request::Moderate`]: it is done.
+    Moderated {
+        /// Its place in the order.
+        seq: Seq,
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// To [`Request::Why`]: what was done, the newest first, [`ACTS_TOLD_MAX`](crate::ACTS_TOLD_MAX) at the most. A server
+    /// remembers the latest acts only.
+    Acts {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Who did what, and when.
+        acts: Page<Acted>,
+    },
+    /// To [`Request::About`].
+    About(Box<About>),
+    /// To [`Request::Claim`] and [`Request::Operate`]: it is done.
+    Operated {
+        /// Its place in the order.
+        seq: Seq,
+    },
+    /// To [`Request::Clients`]: a page of people.
+    Clients {
+        /// Who is there, in the order of arrival.
+        clients: Page<Visitor>,
+        /// What to ask for the next page with; nothing when this was the last.
+        next: Option<Seq>,
+    },
+    /// To [`Request::ServerBans`]: a page of bans.
+    ServerBans {
+        /// The oldest first.
+        bans: Page<ServerBan>,
+        /// What to ask for the next page with; nothing when this was the last.
+        next: Option<Seq>,
     },
 }
 
@@ -241,4 +280,67 @@ pub enum Refusal {
         /// How long to wait, in milliseconds: at least 1 and at most [`RETRY_AFTER_MS_MAX`].
         retry_after_ms: u32,
     },
+    /// The asker may not do that: it is neither the owner nor an operator of the group, or an operator that wants what only
+    /// the owner may.
+    NotAllowed {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// That person keeps order there, too, and is not beneath the asker.
+    OutOfReach {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Who, as they write their name.
+        user: UserName,
+    },
+    /// One does that to others only.
+    NotOneself,
+    /// It is so already: there is nothing to do, or to undo.
+    AlreadySo {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// As many people are banned, muted, invited or operators in that group, or in all groups together, as there may be.
+    TooManyMarks {
+        /// How many of one kind a group may have.
+        limit: u32,
+    },
+    /// The asker, or whom it invites, is banned from that group.
+    Banned {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Until when, if it ends by itself.
+        until: Option<UnixMillis>,
+    },
+    /// The asker may not speak in that group.
+    Muted {
+        /// The group as its creator wrote it.
+        group: GroupName,
+        /// Until when, if it ends by itself.
+        until: Option<UnixMillis>,
+    },
+    /// Only those may join that group who are invited.
+    InvitationOnly {
+        /// The group as its creator wrote it.
+        group: GroupName,
+    },
+    /// The asker is no operator of the server.
+    NotOperator,
+    /// The code is not the one that the server shows, or was used.
+    WrongCode,
+    /// That person is an operator of the server: nobody ends their stay or bans them before they are dismissed.
+    IsOperator {
+        /// Who, as they write their name.
+        user: UserName,
+    },
+    /// It is so already on this server: there is nothing to do, or to undo.
+    NoDifference,
+    /// Whoever has that name, or comes from there, may not come to this server.
+    ServerBanned {
+        /// Until when, if it ends by itself.
+        until: Option<UnixMillis>,
+    },
+    /// Operators of the server need a registered name, or anybody could take it: the asker, or the one who is to be one, has
+    /// none.
+    RegisterFirst,
 }

@@ -227,21 +227,21 @@ mod malformed_frames {
         let closing = || Raw::notification(7);
         for unknown in [0x0100_0000, u32::MAX] {
             let reason = malformed::<ClientFrame>(&Raw::request(unknown).bytes());
-            assert!(reason.contains("variant index 0 <= i < 15"), "{reason}");
+            assert!(reason.contains("variant index 0 <= i < 22"), "{reason}");
         }
         let hello = |proof| Raw::request(0).u16(1).u16(1).text("Jim").u32(proof).u64(0);
         for (bytes, reason) in
-            [(Raw::request(15), "variant index 0 <= i < 15"), (hello(3), "variant index 0 <= i < 3")]
+            [(Raw::request(22), "variant index 0 <= i < 22"), (hello(3), "variant index 0 <= i < 3")]
         {
             assert!(malformed::<ClientFrame>(&bytes.bytes()).contains(reason), "{reason}");
         }
         for (bytes, reason) in [
             (Raw::default().u32(2), "variant index 0 <= i < 2"),
             (Raw::default().u32(0).u32(7).u32(2), "`Ok` or `Err`"),
-            (Raw::granted(14), "variant index 0 <= i < 14"),
-            (Raw::refused(22), "variant index 0 <= i < 22"),
-            (Raw::notification(9), "variant index 0 <= i < 9"),
-            (closing().u32(11), "variant index 0 <= i < 11"),
+            (Raw::granted(20), "variant index 0 <= i < 20"),
+            (Raw::refused(36), "variant index 0 <= i < 36"),
+            (Raw::notification(13), "variant index 0 <= i < 13"),
+            (closing().u32(12), "variant index 0 <= i < 12"),
             (closing().u32(6).u32(5), "variant index 0 <= i < 5"),
         ] {
             let said = malformed::<ServerFrame>(&bytes.bytes());

@@ -67,6 +67,32 @@ fn a_message_that_breaks_a_rule_never_gets_in() {
     }
 }
 
+const KICK: fn(&[u8]) -> Raw = |reason| Raw::request(15).text("G1").u32(0).text("Jim").u8(1).text(reason);
+const TOPIC: fn(&[u8]) -> Raw = |topic| Raw::request(15).text("G1").u32(5).u8(1).text(topic);
+
+#[test]
+fn a_topic_or_a_reason_that_breaks_a_rule_never_gets_in() {
+    for make in [KICK, TOPIC] {
+        assert_eq!(wrong(make, "x".repeat(300)), None);
+        for (text, reason) in [
+            ("", "needs some text"),
+            ("  ", "needs some text"),
+            ("two\nlines", "U+000A"),
+            ("a\u{1b}]0;title\u{7}", "U+001B"),
+            ("a\u{9b}31m", "U+009B"),
+            ("a\u{202E}b", "U+202E"),
+            ("a\u{2028}b", "U+2028"),
+            (&"x".repeat(301), "this has 301"),
+        ] {
+            let said = wrong(make, text).unwrap_or_default();
+            assert!(said.contains(reason), "{text:?}: {said:?}, and not {reason}");
+        }
+    }
+    let ban = |seconds| Raw::request(15).text("G1").u32(1).text("Jim").u8(1).u32(seconds).u8(0).bytes();
+    assert!(decode::<ClientFrame>(&ban(1)).is_ok());
+    assert!(malformed::<ClientFrame>(&ban(0)).contains("nonzero"), "no ban is over before it begins");
+}
+
 #[test]
 fn a_password_that_breaks_a_rule_never_gets_in_and_is_not_repeated() {
     assert_eq!(wrong(PASSWORD, "x".repeat(512)), None);

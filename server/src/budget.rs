@@ -241,13 +241,24 @@ fn cost(request: &Request) -> u32 {
     match request {
         // They are counted, and that is all. One who wants to go is not held up for what it has spent.
         Request::Hello(_) | Request::Ping | Request::Exit => 0,
-        Request::Groups { .. } | Request::Users { .. } => 1,
-        Request::Join { .. } | Request::Leave { .. } | Request::History { .. } => PAGE_COST,
+        Request::Groups { .. }
+        | Request::Users { .. }
+        | Request::Why { .. }
+        | Request::About { .. }
+        | Request::Clients { .. }
+        | Request::ServerBans { .. } => 1,
+        Request::Join { .. }
+        | Request::Leave { .. }
+        | Request::History { .. }
+        | Request::Moderate { .. }
+        | Request::Operate { .. } => PAGE_COST,
         Request::Search { .. } => SEARCH_COST,
         Request::Create { .. } => CREATE_COST,
-        Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. } => {
-            PASSWORD_COST
-        }
+        // A code is guessed like a password.
+        Request::Register { .. }
+        | Request::ChangePassword { .. }
+        | Request::Unregister { .. }
+        | Request::Claim { .. } => PASSWORD_COST,
         Request::Public { body, .. } | Request::Private { body, .. } => {
             let bytes = u32::try_from(body.as_str().len()).unwrap_or(u32::MAX);
             1 + bytes / BODY_BYTES_A_UNIT

@@ -9,25 +9,28 @@
 //! came to waits until that deed was applied.
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Hello, Keeps, Misbehaviour, Notification, PAGE_ITEMS_MAX, Proof,
-    Refusal, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange, Welcome, Words,
+    CloseReason, Code, Conversation, GroupName, Hello, Keeps, Misbehaviour, Notification, PAGE_ITEMS_MAX,
+    Proof, Refusal, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange, Welcome, Words,
 };
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::EXPIRIES_A_TICK_MAX;
+use crate::digest;
 
 mod accounts;
 pub mod effect;
 mod group;
+mod order;
+mod rule;
 mod seat;
 mod session;
 mod world;
 
 use effect::{
-    Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
-    ProposalId, Query, Read, SessionId, TokenDigest,
+    Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, GroupId, Input, NodeId, Origin, Place,
+    Proposal, ProposalId, Query, Read, SessionId, TokenDigest,
 };
 use seat::{Knock, Seat, Stage, Turn, Wish};
 use session::Presence;
@@ -109,7 +112,7 @@ impl Chat {
 
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
-        let Verdict { result, cut_off, news, .. } = self.world.apply(entry);
+        let Verdict { result, cut_off, news, more, put_out, ends, .. } = self.world.apply(entry);
         for (place, reason) in cut_off.into_iter().filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
@@ -121,8 +124,16 @@ impl Chat {
             }
         }
         // The others first: to the asker it is no news.
-        if let Some((audience, notification)) = news {
+        for (audience, notification) in news.into_iter().chain(more) {
             out.push(Effect::Notify { audience, notification });
+        }
+        // These hear why before that.
+        for (place, reason) in put_out.into_iter().filter(|(place, _)| place.node == self.node) {
+            out.push(Effect::HangUp { connection: place.connection, reason: Some(reason) });
+        }
+        let is_ours = id.node == self.node;
+        for session in ends.into_iter().filter(|_| is_ours) {
+            self.propose(None, at, Deed::Depart { session }, out);
         }
         if let Some(origin) = origin.filter(|origin| origin.place.node == self.node) {
             self.settle(origin, result, at, out);
@@ -138,6 +149,11 @@ impl Chat {
     /// The log is restored, and this node begins.
     pub fn begin(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
         self.propose(None, now, Deed::Began { limits: self.limits }, out);
+    }
+
+    /// From now on, and as long as there is no operator, whoever knows this becomes one.
+    pub fn offer(&mut self, code: &Code, now: UnixMillis, out: &mut Vec<Effect>) {
+        self.propose(None, now, Deed::Offer { digest: digest::of(&code.0) }, out);
     }
 
     /// Ends the sessions that were not resumed within the grace time. Called about once a second.
@@ -197,6 +213,9 @@ impl Chat {
             Proof::Resume(token) => Some(token),
             Proof::Password(_) if !channel.is_private() => return refuse(Refusal::PasswordInTheOpen, out),
             Proof::Password(password) => {
+                if let Err(refusal) = self.world.may_knock(&hello.name, &address, now) {
+                    return refuse(refusal, out);
+                }
                 let knock = Knock { version, old: None, fresh: fresh.token, seen: hello.seen };
                 let by = (hello.name, password, fresh.digest, address);
                 return self.knock_with_password((connection, tag), (knock, channel), by, out);
@@ -283,6 +302,12 @@ impl Chat {
             Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. } => {
                 return self.ask_with_password((connection, tag), by, request, out);
             }
+            Request::Why { group, user } => return reply(self.world.acts(by, &group, user.as_ref())),
+            Request::About { group } => return reply(self.world.about(by, &group, now)),
+            Request::Clients { after } => return reply(self.world.visitors(by, after)),
+            Request::ServerBans { after } => return reply(self.world.server_bans(by, after, now)),
+            Request::Claim { code } => Deed::Claim { by, digest: digest::of(&code.0) },
+            Request::Operate { act } => Deed::Operate { by, act },
             Request::Exit => Deed::Depart { session: by },
             Request::Create { group } => Deed::Create { by, group },
             Request::Join { group } => Deed::Join { by, group },
@@ -291,6 +316,7 @@ impl Chat {
                 Deed::Post { by, to: Conversation::Group(group), id, body }
             }
             Request::Private { to, id, body } => Deed::Post { by, to: Conversation::User(to), id, body },
+            Request::Moderate { group, act } => Deed::Moderate { by, group, act },
         };
         let proposal = self.proposal(Some(self.origin(connection, tag)), now, deed);
         // With deeds under way nobody knows yet what this one will meet; the log decides.
@@ -399,7 +425,12 @@ impl Chat {
             }
             Some(Ok(Outcome::Answer(response))) => {
                 let goodbye = matches!(response, Response::Goodbye | Response::Unregistered { .. });
+                let topic = match &response {
+                    Response::Joined { membership, .. } => self.world.topic_of(&membership.group),
+                    _ => None,
+                };
                 out.push(Effect::Reply { connection, tag, result: Ok(response) });
+                out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
                 if goodbye {
                     out.push(Effect::HangUp { connection, reason: None });
                 }
@@ -447,7 +478,12 @@ impl Chat {
             keeps,
         };
         out.push(Effect::Admit { connection, session: id });
+        let is_in_general = self.world.is_in(id, GroupId::GENERAL);
         out.push(Effect::Reply { connection, tag, result: Ok(Response::Welcome(welcome)) });
+        if lost.is_none() && is_in_general {
+            let topic = self.world.topic_of(&GroupName::general());
+            out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
+        }
         let Some(lost) = lost.filter(|_| keeps != Keeps::Nothing) else { return };
         let after = if seen == Seq::ZERO { lost } else { seen };
         out.push(match self.world.missed(id, after) {

@@ -218,6 +218,12 @@ pub(crate) fn is_loopback(peer: SocketAddr) -> bool {
 fn is_list(request: &Request) -> bool {
     matches!(
         request,
-        Request::Groups { .. } | Request::Users { .. } | Request::History { .. } | Request::Search { .. }
+        Request::Groups { .. }
+            | Request::Users { .. }
+            | Request::History { .. }
+            | Request::Search { .. }
+            | Request::Why { .. }
+            | Request::Clients { .. }
+            | Request::ServerBans { .. }
     )
 }

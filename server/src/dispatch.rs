@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Misbehaviour, Notification, Page, Refusal, Response, Seq, ServerFrame, Tag, UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Response, Seq, ServerFrame, Tag, UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -155,19 +155,20 @@ impl Dispatch {
         (dispatch, door)
     }
 
-    /// Applies what the log has kept from before. Nobody is served until this has been done. A server that is told to
-    /// stop meanwhile begins nothing.
+    /// Applies what the log has kept from before, and offers the code to become an operator with where there is none. Nobody
+    /// is served until this has been done. A server that is told to
+    /// stop meanwhile begins nothing. Whether the code is good.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
-    pub(crate) async fn restore(&mut self) -> Result<(), LogError> {
+    pub(crate) async fn restore(&mut self, code: &Code) -> Result<bool, LogError> {
         let head = self.log.head();
         let mut entries = self.log.follow(self.chat.world().head());
         let shutdown = self.lifetime.shutdown.clone();
         while self.chat.world().head() < head {
             let batch = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => return Ok(false),
                 batch = entries.next() => batch,
             };
             let Some(batch) = batch else { break };
@@ -177,9 +178,14 @@ impl Dispatch {
             // What is still in memory comes without a wait, and the signal that tells us to stop needs a turn.
             tokio::task::yield_now().await;
         }
-        self.chat.begin(clock::now(), &mut self.effects);
+        let now = clock::now();
+        self.chat.begin(now, &mut self.effects);
+        let is_offered = !self.chat.world().has_operators();
+        if is_offered {
+            self.chat.offer(code, now, &mut self.effects);
+        }
         self.carry_out();
-        self.append()
+        self.append().map(|()| is_offered)
     }
 
     /// Runs until its lifetime ends, or the log fails. Everybody is hung up on then.
@@ -279,7 +285,9 @@ impl Dispatch {
         while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
-            if self.moves_several(&entry.proposal.deed) {
+            let deed = &entry.proposal.deed;
+            if self.moves_several(deed) || deed.may_take_out() {
+                // Whoever goes out of a group hears everything before that.
                 self.fanout.flush(self.chat.world());
             }
             self.chat.apply(&entry, &mut self.effects);

@@ -97,7 +97,7 @@ impl Fanout {
                 // With a run that goes on, the one who knows may still have to hear the rest of it.
                 if self.run.group == Some(*group) || present.iter().chain(and).any(|hears| hears != except) {
                     self.go_on(world, *group);
-                    if *passage != Passage::In {
+                    if matches!(passage, Passage::Stays | Passage::Out) {
                         self.catch_up(*except);
                     }
                     self.say(&frame, (*except, *passage), and, present.len());
@@ -163,10 +163,15 @@ impl Fanout {
             return;
         }
         match passage {
-            Passage::In | Passage::Stays => cursors.insert(except, frames.len()),
+            Passage::In | Passage::Stays => {
+                cursors.insert(except, frames.len());
+            }
             // Who has a cursor is a member.
-            Passage::Out => cursors.remove(&except),
-        };
+            Passage::Out => {
+                cursors.remove(&except);
+            }
+            Passage::Outside => {}
+        }
         let others = and.iter().filter(|session| **session != except);
         for (_, outbox) in others.filter_map(|session| self.listeners.get(session)) {
             touch(&mut self.touched, outbox, outbox.push(&frames[start..]));

@@ -18,7 +18,7 @@
 //! - [`outbox`]: what waits for one connection: bounded, encoded once, written together.
 //!
 //! Beside them, [`config`] names every bound and deadline, [`data`] is where a server keeps things, [`console`] says on
-//! standard output what an operator wants to see, and [`tools`] are what an operator does with a log beside serving it.
+//! standard output what an operator wants to see, `digest` makes of a secret what the log keeps of it, and [`tools`] are what an operator does with a log beside serving it.
 //!
 //! What always holds:
 //!
@@ -31,7 +31,7 @@
 
 use std::sync::Arc;
 
-use chatroom_proto::Keeps;
+use chatroom_proto::{Code, Keeps};
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -46,6 +46,7 @@ pub mod config;
 mod connection;
 pub mod console;
 pub mod data;
+mod digest;
 mod dispatch;
 mod fanout;
 pub mod listener;
@@ -80,6 +81,8 @@ pub struct Server {
     lifetime: Lifetime,
     /// Where what was said can be read back, if it is kept.
     archive: Option<Archive>,
+    /// Makes who knows it an operator, where there is none.
+    code: Option<Code>,
     /// What is older than so many days is deleted, from this log.
     retention: Option<(Arc<dyn Log>, u32)>,
 }
@@ -149,8 +152,18 @@ impl Server {
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
         let (mut dispatch, door) =
             Dispatch::new(chat, log, archive.clone(), &config, Arc::clone(&bounds), &lifetime);
-        dispatch.restore().await?;
-        Ok(Server { config, bounds, dispatch, door, lifetime, archive, retention })
+        let mut code = [0; 16];
+        getrandom::fill(&mut code).expect("the system has random bytes");
+        let code = Code(code);
+        let is_offered = dispatch.restore(&code).await?;
+        let code = is_offered.then_some(code);
+        Ok(Server { config, bounds, dispatch, door, lifetime, archive, code, retention })
+    }
+
+    /// What makes who types it an operator of the server, once; nothing, where there are operators. It is to be shown where only
+    /// those look who run the server, and is another one at the next start.
+    pub fn operator_code(&self) -> Option<&Code> {
+        self.code.as_ref()
     }
 
     /// What to ask about the server while it runs.

@@ -187,6 +187,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         info!(%address, connections_max, groups_max, "listening");
     }
     info!(%fingerprint, "clients on other machines recognize this server by its key");
+    if let Some(code) = server.operator_code() {
+        // Not a diagnostic: it is for the person who starts the server, whatever the filter says, and for no file of them.
+        eprintln!("To become an operator of this server, type in the client: operator {code}");
+    }
     console.listening();
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
         console.fingerprint(fingerprint);

@@ -1,9 +1,9 @@
 //! Tokens: made here, known to the client alone; the log has their digests.
 
 use chatroom_proto::Token;
-use sha2::{Digest, Sha256};
 
 use crate::chat::effect::{Credential, TokenDigest};
+use crate::digest;
 
 /// A new token.
 pub(crate) fn fresh() -> Credential {
@@ -15,5 +15,5 @@ pub(crate) fn fresh() -> Credential {
 
 /// What is kept of a token.
 pub(crate) fn digest(token: &Token) -> TokenDigest {
-    TokenDigest(Sha256::digest(token.0).into())
+    digest::of(&token.0)
 }

@@ -4,8 +4,12 @@
 //! An image of the world is kept where old entries were deleted, and beside the archive's rows.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 
-use chatroom_proto::{Body, Conversation, GroupName, Keeps, PostId, Seq, Tag, UnixMillis, UserName, codec};
+use chatroom_proto::{
+    Body, Conversation, GroupName, Host, Keeps, Moderation, Operation, PostId, Reason, Seq, Tag, Topic,
+    UnixMillis, UserName, Whom, codec,
+};
 use chatroom_server::chat::effect::{
     Address, ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
     TokenDigest,
@@ -71,7 +75,7 @@ fn deeds() -> Vec<(&'static str, Deed)> {
     };
     let post =
         |to| Deed::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").expect("a message") };
-    vec![
+    let deeds = vec![
         (" of a stranger", arrive(None)),
         (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
         ("", detach()),
@@ -97,6 +101,47 @@ fn deeds() -> Vec<(&'static str, Deed)> {
         ("", Deed::Register { by, password: hash() }),
         ("", Deed::ChangePassword { by, old: Seq(0xb1), new: hash(), fresh: TokenDigest([0x71; 32]) }),
         ("", Deed::Unregister { by, password: Seq(0xb1) }),
+    ];
+    let acts = acts().map(|(arm, act)| (arm, Deed::Moderate { by, group: group(), act }));
+    let digest = TokenDigest([0xc1; 32]);
+    let codes = [("", Deed::Offer { digest }), ("", Deed::Claim { by, digest })];
+    let operations = operations().map(|(arm, act)| (arm, Deed::Operate { by, act }));
+    deeds.into_iter().chain(acts).chain(codes).chain(operations).collect()
+}
+
+/// Every act of moderation, and every kind of each field that has kinds.
+fn acts() -> [(&'static str, Moderation); 12] {
+    let (user, seconds) = (|| user("Ann"), NonZeroU32::new(0xb1));
+    let reason = || Some(Reason::parse("spam").expect("a reason"));
+    let topic = Some(Topic::parse("Tea").expect("a topic"));
+    [
+        (": Kick", Moderation::Kick { user: user(), reason: None }),
+        (": Ban", Moderation::Ban { user: user(), seconds, reason: reason() }),
+        (": Unban", Moderation::Unban { user: user() }),
+        (": Mute", Moderation::Mute { user: user(), seconds, reason: reason() }),
+        (": Unmute", Moderation::Unmute { user: user() }),
+        (": Topic", Moderation::Topic { topic }),
+        (": no Topic", Moderation::Topic { topic: None }),
+        (": Lock", Moderation::Lock),
+        (": Unlock", Moderation::Unlock),
+        (": Invite", Moderation::Invite { user: user() }),
+        (": Op", Moderation::Op { user: user() }),
+        (": Deop", Moderation::Deop { user: user() }),
+    ]
+}
+
+/// Every operation, and every kind of each field that has kinds.
+fn operations() -> [(&'static str, Operation); 6] {
+    let (user, seconds) = (|| user("Ann"), NonZeroU32::new(0xb1));
+    let reason = || Some(Reason::parse("spam").expect("a reason"));
+    let host = || Whom::Host(Host::parse("127.0.0.1").expect("an address"));
+    [
+        (": Appoint", Operation::Appoint { user: user() }),
+        (": Dismiss", Operation::Dismiss { user: user() }),
+        (": Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
+        (": Ban of a name", Operation::Ban { whom: Whom::User(user()), seconds, reason: reason() }),
+        (": Ban of an address", Operation::Ban { whom: host(), seconds: None, reason: None }),
+        (": Unban", Operation::Unban { whom: host() }),
     ]
 }
 
@@ -116,10 +161,14 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::Register { .. } => "Register",
         Deed::ChangePassword { .. } => "ChangePassword",
         Deed::Unregister { .. } => "Unregister",
+        Deed::Moderate { .. } => "Moderate",
+        Deed::Offer { .. } => "Offer",
+        Deed::Claim { .. } => "Claim",
+        Deed::Operate { .. } => "Operate",
     }
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 17] = [
     "Arrive",
     "Detach",
     "Began",
@@ -133,6 +182,10 @@ const NAMES: [&str; 13] = [
     "Register",
     "ChangePassword",
     "Unregister",
+    "Moderate",
+    "Offer",
+    "Claim",
+    "Operate",
 ];
 
 /// What people do one after the other, and what it comes to.
@@ -196,6 +249,7 @@ fn place_of(entry: Seq) -> Place {
 fn quiet_world() -> World {
     let mut story = Story::new(9);
     story.comes("Kim");
+    story.goes_on(Deed::Offer { digest: TokenDigest([0xc1; 32]) });
     story.world
 }
 
@@ -226,13 +280,38 @@ fn eventful_world() -> World {
     story.says(bob, Conversation::Group(GroupName::general()));
     story.says(kim, Conversation::Group(GroupName::general()));
 
+    let moderate = |act| Deed::Moderate { by: jim, group: group("Tea"), act };
+    let topic = Some(Topic::parse("Tea").expect("a topic"));
+    for act in [
+        Moderation::Topic { topic },
+        Moderation::Lock,
+        Moderation::Ban { user: user("Bob"), seconds: NonZeroU32::new(0xb1), reason: None },
+        Moderation::Mute { user: user("Eve"), seconds: None, reason: None },
+        Moderation::Invite { user: user("Kim") },
+        Moderation::Op { user: user("Ann") },
+    ] {
+        story.goes_on(moderate(act));
+    }
+
+    // Some run the server, whose names are their own.
+    let [registered, _] = [jim, kim].map(|by| story.goes_on(Deed::Register { by, password: hash() }));
+    story.goes_on(Deed::Offer { digest: TokenDigest([0xc1; 32]) });
+    story.goes_on(Deed::Claim { by: jim, digest: TokenDigest([0xc1; 32]) });
+    let host = Whom::Host(Host::parse("10.0.0.1").expect("an address"));
+    for act in [
+        Operation::Appoint { user: user("Kim") },
+        Operation::Ban { whom: host, seconds: None, reason: None },
+        Operation::Ban { whom: Whom::User(user("Moe")), seconds: NonZeroU32::new(0xb1), reason: None },
+    ] {
+        story.goes_on(Deed::Operate { by: jim, act });
+    }
+
     // One goes with ties, one with words, and one with nothing. One is written to behind her back, and one is lost.
     for session in [ann, bob, eve] {
         story.goes(session);
     }
     story.says(jim, Conversation::User(user("Ann")));
-    // One is registered, and comes with another device.
-    let registered = story.goes_on(Deed::Register { by: jim, password: hash() });
+    // One comes with another device.
     let (fresh, address) = (TokenDigest([0x72; 32]), Address::from("elsewhere".to_owned()));
     story.goes_on(Deed::LogIn { name: user("jim"), password: registered.0, fresh, address });
     story.goes_on(Deed::Detach { session: lea, from: place_of(lea.0) });

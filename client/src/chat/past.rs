@@ -2,6 +2,7 @@
 
 use chatroom_proto::{Request, Response, Said, Seq, UnixMillis};
 
+use crate::ignore::Ignored;
 use crate::view::View;
 
 /// A history, or what was found, of which some pages are here: the newest first.
@@ -42,11 +43,17 @@ impl Past {
         Some(self.request.clone())
     }
 
-    pub(super) fn text(&self, view: View, now: UnixMillis) -> String {
-        match &self.request {
+    /// All of it, but for what those said who are ignored.
+    pub(super) fn text(mut self, view: View, ignored: &Ignored, now: UnixMillis) -> String {
+        let all = self.said.len();
+        self.said.retain(|said| !ignored.said(&said.post));
+        let left_out = all - self.said.len();
+        let text = match &self.request {
+            _ if self.said.is_empty() && left_out > 0 => return view.left_out(left_out),
             Request::History { of, .. } => view.history(of, &self.said, now),
             _ => view.found(&self.said, now),
-        }
+        };
+        if left_out > 0 { format!("{text}\n{}", view.left_out(left_out)) } else { text }
     }
 }
 

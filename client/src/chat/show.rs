@@ -22,7 +22,17 @@ impl Chat {
             Event::Notification(notification) => {
                 self.parts.directory.notified(&notification);
                 self.changed();
-                if let Some(text) = view.notification(&notification) {
+                let text = match &notification {
+                    said if self.parts.ignore.ignored.told(said) => None,
+                    Notification::Moderated { by, group, act, .. } => {
+                        Some(view.moderated(by, group, act, Some(&self.parts.name)))
+                    }
+                    Notification::PassedOn { group, to, .. } => {
+                        Some(view.passed_on(group, to, Some(&self.parts.name)))
+                    }
+                    other => view.notification(other),
+                };
+                if let Some(text) = text {
                     screen.say(text).await?;
                 }
             }
@@ -85,6 +95,9 @@ impl Chat {
     async fn show_replayed(&mut self, screen: &Screen, said: Notification) -> Result<(), OutputGone> {
         self.parts.directory.notified(&said);
         self.changed();
+        if self.parts.ignore.ignored.told(&said) {
+            return Ok(());
+        }
         let view = self.parts.view;
         if view.layout == Layout::Screen {
             let since = self.away_since;
@@ -114,7 +127,8 @@ impl Chat {
             return Ok(());
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        screen.say(past.text(self.parts.view, clock::now())).await
+        let text = past.text(self.parts.view, &self.parts.ignore.ignored, clock::now());
+        screen.say(text).await
     }
 
     async fn note_missed(&self, screen: &Screen, missed: &[Conversation]) -> Result<(), OutputGone> {
@@ -137,9 +151,27 @@ impl Chat {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.parts.directory.answered(&request, &response);
                 self.changed();
-                if let Some(text) = self.parts.view.response(&response) {
+                let view = self.parts.view;
+                let text = match (&request, &response) {
+                    (Request::Moderate { act, .. }, Response::Moderated { group, .. }) => {
+                        Some(view.you_moderated(group, act))
+                    }
+                    (_, Response::Operated { .. }) => view.you_operated(&request),
+                    (_, Response::Clients { clients, .. }) => {
+                        Some(view.clients(&request, clients.as_slice()))
+                    }
+                    (_, Response::ServerBans { bans, .. }) => {
+                        Some(view.server_bans(&request, bans.as_slice(), clock::now()))
+                    }
+                    (_, Response::Acts { group, acts }) => {
+                        Some(view.acts(group, acts.as_slice(), clock::now()))
+                    }
+                    _ => view.response(&response),
+                };
+                if let Some(text) = text {
                     screen.say(text).await?;
                 }
+                self.ask_on(&request, &response).await;
                 self.offer_earlier(screen, &response).await
             }
             Err(refusal) => {
@@ -156,6 +188,24 @@ impl Chat {
                 self.held = Some(Held { request, refusal, list });
                 if waits { Ok(()) } else { self.release(screen).await }
             }
+        }
+    }
+
+    /// Asks for the next page of a list that is shown page by page. One that runs in a circle ends.
+    async fn ask_on(&mut self, request: &Request, response: &Response) {
+        let next = match (request, response) {
+            (Request::Clients { after }, Response::Clients { next: Some(next), .. }) if next > after => {
+                Request::Clients { after: *next }
+            }
+            (Request::ServerBans { after }, Response::ServerBans { next: Some(next), .. })
+                if next > after =>
+            {
+                Request::ServerBans { after: *next }
+            }
+            _ => return,
+        };
+        if self.parts.client.submit(next).await.is_ok() {
+            self.in_flight += 1;
         }
     }
 

@@ -79,6 +79,9 @@ impl Outbox {
     }
 }
 
+/// What was done to keep order takes as much as so many names: two of them, and a reason.
+const NAMES_AN_ACT: usize = 4;
+
 /// What is left of an event without what the server said.
 fn without_message(event: Event) -> Option<Event> {
     match event {
@@ -111,6 +114,11 @@ fn weight(event: &Event) -> usize {
                 let names = match result {
                     Ok(Response::Groups { groups, .. }) => groups.as_slice().len(),
                     Ok(Response::Users { users, .. }) => users.as_slice().len(),
+                    Ok(Response::Clients { clients, .. }) => {
+                        clients.as_slice().iter().map(|visitor| 2 + visitor.groups.as_slice().len()).sum()
+                    }
+                    Ok(Response::ServerBans { bans, .. }) => bans.as_slice().len() * NAMES_AN_ACT,
+                    Ok(Response::Acts { acts, .. }) => acts.as_slice().len() * NAMES_AN_ACT,
                     _ => 0,
                 };
                 let said = match result {

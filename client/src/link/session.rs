@@ -291,7 +291,16 @@ impl<D: Dial> Link<D> {
             self.tell(Event::Missed(place));
         }
         self.state.notified(&notification);
-        let is_told_again = talk.again_until.is_some_and(|until| seq <= until);
+        if let Notification::Moderated { group, act, .. } = &notification
+            && act.expels()
+            && act.user().is_some_and(|user| user.key() == self.name.key())
+        {
+            self.state.expelled(group);
+            self.journal.expelled(group);
+        }
+        let is_post =
+            matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
+        let is_told_again = is_post && talk.again_until.is_some_and(|until| seq <= until);
         self.tell(if is_told_again {
             Event::Replayed(notification)
         } else {
@@ -354,9 +363,12 @@ fn seq(notification: &Notification) -> Seq {
         | Notification::Departed { seq, .. }
         | Notification::Joined { seq, .. }
         | Notification::Left { seq, .. }
+        | Notification::Moderated { seq, .. }
+        | Notification::PassedOn { seq, .. }
+        | Notification::Operated { seq, .. }
         | Notification::CaughtUp { seq } => *seq,
         Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => post.seq,
-        Notification::Ping | Notification::Closing(_) => Seq::ZERO,
+        Notification::TopicIs { .. } | Notification::Ping | Notification::Closing(_) => Seq::ZERO,
     }
 }
 
@@ -375,6 +387,7 @@ impl Talk {
             Some(CloseReason::Replaced) => End::Over(Ended::Replaced),
             Some(CloseReason::PasswordChanged) => End::Over(Ended::PasswordChanged),
             Some(CloseReason::TlsRequired) => End::Over(Ended::Untrusted(Untrusted::TlsRequired)),
+            Some(CloseReason::Disconnected) => End::Over(Ended::Disconnected),
             Some(reason) => End::Lost(Lost::Closed(reason)),
             None => End::Lost(lost),
         }

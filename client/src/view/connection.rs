@@ -89,6 +89,10 @@ impl View {
                  back under another one."
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
+            Ended::Disconnected => {
+                "An operator of the server has ended your stay. To come back: start this program again."
+                    .to_owned()
+            }
             Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
             Ended::PasswordChanged => {
                 "The password of your name was changed on another device. Come in again with the new one.".to_owned()
@@ -190,6 +194,7 @@ fn reason_text(reason: CloseReason) -> &'static str {
         CloseReason::ServerFull => "the server has as many connections as it will hold",
         CloseReason::Replaced => "the same session goes on elsewhere",
         CloseReason::Misbehaved(_) => "this program broke the protocol",
+        CloseReason::Disconnected => "an operator of the server has ended the stay",
         CloseReason::Failed => "something failed in the server",
         CloseReason::PasswordChanged => "the password was changed",
         CloseReason::TlsRequired => "it takes connections from here through TLS only",

@@ -17,7 +17,7 @@ impl View {
     }
 
     /// When something was said, in front of it. Programs get all of it, the same everywhere.
-    fn stamp(self, at: UnixMillis, now: UnixMillis) -> String {
+    pub(super) fn stamp(self, at: UnixMillis, now: UnixMillis) -> String {
         match self.layout {
             Layout::Screen => self.hint(format!("[{}]", self.moment(at, now))),
             Layout::Lines => format!("[{:.3}]", instant(at)),

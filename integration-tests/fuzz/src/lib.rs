@@ -30,11 +30,12 @@ mod program {
     pub(crate) mod completer;
     pub(crate) mod directory;
     pub(crate) mod gate;
+    pub(crate) mod ignore;
     pub(crate) mod view;
 }
 
 // They call each other by `crate::`.
-use program::{absence, command, completer, directory, gate, view};
+use program::{absence, command, completer, directory, gate, ignore, view};
 
 /// The program that looks for an input for which a target panics. What one input makes it allocate is bounded, too.
 #[cfg(feature = "libfuzzer")]

@@ -3,10 +3,11 @@
 //! token, how far it has come, and the posts that were not answered.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    ClientFrame, Conversation, GroupName, Hello, Notification, PostId, Proof, Refusal, Request, Response,
-    Seq, ServerFrame, Tag, Token, VersionRange, Welcome,
+    ClientFrame, Conversation, GroupName, Hello, Moderation, Notification, PostId, Proof, Refusal, Request,
+    Response, Seq, ServerFrame, Tag, Token, Topic, VersionRange, Welcome,
 };
 
 use super::{Broken, Fault, Tally};
@@ -208,8 +209,19 @@ impl Client {
                 self.record(Event::Joining(name.clone()));
                 self.ask(Request::Join { group: name }, desk);
             }
-            _ => {}
+            _ => self.keep_order(name, chance, desk),
         }
+    }
+
+    /// What changes nobody's memberships: those are this client's own affair, as far as its history goes.
+    fn keep_order(&mut self, group: GroupName, chance: &mut Chance, desk: &mut Desk<'_>) {
+        let someone = user(PEOPLE[chance.below(PEOPLE.len() as u64) as usize]);
+        let act = match chance.below(3) {
+            0 => Moderation::Topic { topic: Topic::parse("what it is about").ok() },
+            1 => Moderation::Mute { user: someone, seconds: NonZeroU32::new(1), reason: None },
+            _ => Moderation::Op { user: someone },
+        };
+        self.ask(Request::Moderate { group, act }, desk);
     }
 
     fn post(&mut self, to: Conversation, desk: &mut Desk<'_>) {
@@ -302,7 +314,7 @@ impl Client {
                 self.groups.retain(|left| *left != group);
                 self.record(Event::Left(group, seq));
             }
-            (_, Ok(Response::Created { seq, .. })) => self.see(seq),
+            (_, Ok(Response::Created { seq, .. } | Response::Moderated { seq, .. })) => self.see(seq),
             (_, Ok(Response::Goodbye)) => return true,
             _ => {}
         }
@@ -348,12 +360,15 @@ impl Client {
             Notification::Arrived { seq, .. }
             | Notification::Departed { seq, .. }
             | Notification::Joined { seq, .. }
-            | Notification::Left { seq, .. } => self.in_order(seq, desk),
+            | Notification::Left { seq, .. }
+            | Notification::Moderated { seq, .. }
+            | Notification::PassedOn { seq, .. }
+            | Notification::Operated { seq, .. } => self.in_order(seq, desk),
             Notification::CaughtUp { seq } => {
                 self.is_live = true;
                 self.in_order(seq, desk);
             }
-            Notification::Ping | Notification::Closing(_) => {}
+            Notification::Ping | Notification::Closing(_) | Notification::TopicIs { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use chatroom_proto::{
-    Notification, Page, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
+    Code, Notification, Page, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
 };
 use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{
@@ -201,6 +201,15 @@ impl Stage for Pure {
 
     async fn rest(&mut self, name: &str) -> Option<ServerFrame> {
         self.lines.get_mut(name)?.heard.pop_front()
+    }
+
+    fn code(&mut self) -> Code {
+        let code = Code([7; 16]);
+        let mut effects = Vec::new();
+        self.chat.offer(&code, self.now, &mut effects);
+        self.carry_out(effects);
+        self.run_log();
+        code
     }
 
     fn pass(&mut self, seconds: u64) {

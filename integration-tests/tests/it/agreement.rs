@@ -1,10 +1,12 @@
 //! Two nodes on one log agree, whatever happens in whatever order: the shared state is a fold over the log.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    Conversation, Hello, Keeps, Page, Proof, Request, Response, Seq, Tag, Token, UnixMillis, VersionRange,
+    Code, Conversation, Hello, Keeps, Moderation, Operation, Page, Password, Proof, Request, Response, Seq,
+    Tag, Token, Topic, UnixMillis, VersionRange, Whom,
 };
 use chatroom_server::chat::effect::{
     Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
@@ -15,6 +17,14 @@ use integration_tests::guest::{group, private, public, user};
 use integration_tests::passwords;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
+
+/// What makes somebody an operator of the server.
+const CODE: Code = Code([7; 16]);
+
+/// Of everybody.
+fn password() -> Password {
+    Password::try_from("secret".to_owned()).expect("a valid password")
+}
 
 /// Small enough that every bound is met again and again.
 const LIMITS: Limits = Limits {
@@ -93,13 +103,21 @@ impl World {
         self.carry_out(node, effects);
     }
 
+    /// One of the servers shows a code.
+    fn offer(&mut self) {
+        let mut effects = Vec::new();
+        self.nodes[0].chat.offer(&CODE, self.now, &mut effects);
+        self.carry_out(0, effects);
+    }
+
     fn knock(&mut self, node: usize, effects: &mut Vec<Effect>) {
         let connection = ConnectionId(self.fresh());
         let name = ["jim", "ann", "Bob", "ZOE", "zoe"][self.below(5) as usize];
         let old = self.tokens.get(&name.to_lowercase()).filter(|_| connection.0.is_multiple_of(2)).cloned();
         // Here a token is its own digest.
         let presented = old.as_ref().map(|old| TokenDigest(old.0));
-        let proof = old.map_or(Proof::Open, Proof::Resume);
+        let stranger = if connection.0.is_multiple_of(3) { Proof::Password(password()) } else { Proof::Open };
+        let proof = old.map_or(stranger, Proof::Resume);
         let mut fresh = [0; 32];
         fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
         let hello = Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
@@ -142,7 +160,13 @@ impl World {
         let peer = ["jim", "ann", "bob", "zoe"][self.below(4) as usize];
         // Some posts come again.
         let post = self.below(40);
-        match self.below(11) {
+        match self.below(18) {
+            16 => Request::Register { password: password() },
+            17 if self.below(4) == 0 => Request::Unregister { password: password() },
+            14 => Request::Claim { code: CODE },
+            15 => Request::Operate { act: self.any_operation(peer) },
+            11 | 12 => Request::Moderate { group: group(name), act: self.any_act(peer) },
+            13 => Request::Why { group: group(name), user: None },
             9 => Request::History { of: Conversation::Group(group(name)), before: Seq::ZERO, count: 9 },
             10 => Request::History { of: Conversation::User(user(peer)), before: Seq::ZERO, count: 9 },
             0 => Request::Create { group: group(name) },
@@ -154,6 +178,35 @@ impl World {
             7 => private(peer, post, "hi"),
             _ if self.below(4) == 0 => Request::Exit,
             _ => Request::Ping,
+        }
+    }
+
+    fn any_operation(&mut self, peer: &str) -> Operation {
+        let user = user(peer);
+        match self.below(5) {
+            0 => Operation::Appoint { user },
+            1 => Operation::Dismiss { user },
+            2 => Operation::Disconnect { user, reason: None },
+            3 => Operation::Ban { whom: Whom::User(user), seconds: NonZeroU32::new(1), reason: None },
+            _ => Operation::Unban { whom: Whom::User(user) },
+        }
+    }
+
+    fn any_act(&mut self, peer: &str) -> Moderation {
+        let user = user(peer);
+        let seconds = NonZeroU32::new(u32::try_from(self.below(4)).expect("few"));
+        match self.below(11) {
+            0 => Moderation::Kick { user, reason: None },
+            1 => Moderation::Ban { user, seconds, reason: None },
+            2 => Moderation::Unban { user },
+            3 => Moderation::Mute { user, seconds, reason: None },
+            4 => Moderation::Unmute { user },
+            5 => Moderation::Topic { topic: Some(Topic::parse("what it is about").expect("a topic")) },
+            6 => Moderation::Lock,
+            7 => Moderation::Unlock,
+            8 => Moderation::Invite { user },
+            9 => Moderation::Op { user },
+            _ => Moderation::Deop { user },
         }
     }
 
@@ -232,6 +285,7 @@ impl World {
 fn two_nodes_that_have_read_the_same_log_are_equal() {
     for seed in 0..100 {
         let mut world = World::new(seed);
+        world.offer();
         for _ in 0..400 {
             world.step();
         }
@@ -258,6 +312,7 @@ fn two_nodes_that_have_read_the_same_log_are_equal() {
 fn a_world_goes_on_from_its_image_as_if_it_had_never_been_away() {
     for seed in 0..50 {
         let mut world = World::new(seed);
+        world.offer();
         for _ in 0..400 {
             world.step();
         }

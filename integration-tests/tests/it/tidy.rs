@@ -109,6 +109,11 @@ const RULES: &[Rule] = &[
         because: "the table of commands is pure",
     },
     Rule {
+        part: "client/src/command",
+        never: &["tokio", "rustyline", "std::io", "std::net"],
+        because: "the table of commands is pure",
+    },
+    Rule {
         part: "client/src/state.rs",
         never: &["tokio", "rustyline", "std::io", "std::net"],
         because: "the state is pure",

@@ -1,9 +1,10 @@
 //! Arbitrary frames: every variant, with values from the whole range that their types allow.
 
 use chatroom_proto::{
-    BODY_BYTES_MAX, Body, ClientFrame, CloseReason, Conversation, GroupName, Hello, Keeps, Membership,
-    Misbehaviour, Notification, PAGE_ITEMS_MAX, Page, Password, Post, PostId, Proof, Refusal, Request,
-    Response, Said, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, VersionRange, Welcome, Words,
+    About, Acted, BODY_BYTES_MAX, Body, ClientFrame, CloseReason, Code, Conversation, GroupName, Headline,
+    Hello, Host, Keeps, Membership, Misbehaviour, Moderation, Notification, Operation, PAGE_ITEMS_MAX, Page,
+    Password, Peer, Post, PostId, Proof, Reason, Refusal, Request, Response, Said, Seq, ServerBan,
+    ServerFrame, Tag, Token, Topic, UnixMillis, UserName, VersionRange, Visitor, Welcome, Whom, Words,
 };
 use proptest::prelude::*;
 use proptest::{collection, option};
@@ -99,6 +100,107 @@ fn membership() -> impl Strategy<Value = Membership> + Clone {
     (any_group(), any_seq()).prop_map(|(group, head)| Membership { group, head }).boxed()
 }
 
+fn any_line() -> impl Strategy<Value = String> {
+    "[\\p{L}\\p{N}\\p{P}]{1,30}( [\\p{L}\\p{N}\\p{P}]{1,9})?"
+}
+
+fn any_time() -> impl Strategy<Value = UnixMillis> {
+    any::<u64>().prop_map(UnixMillis)
+}
+
+fn act() -> impl Strategy<Value = Moderation> {
+    let reason = || option::of(any_line().prop_map(|text| Reason::parse(&text).expect("a reason")));
+    let topic = || option::of(any_line().prop_map(|text| Topic::parse(&text).expect("a topic")));
+    let seconds = any::<Option<std::num::NonZeroU32>>;
+    prop_oneof![
+        (any_user(), reason()).prop_map(|(user, reason)| Moderation::Kick { user, reason }),
+        (any_user(), seconds(), reason()).prop_map(|(user, seconds, reason)| Moderation::Ban {
+            user,
+            seconds,
+            reason
+        }),
+        any_user().prop_map(|user| Moderation::Unban { user }),
+        (any_user(), seconds(), reason()).prop_map(|(user, seconds, reason)| Moderation::Mute {
+            user,
+            seconds,
+            reason
+        }),
+        any_user().prop_map(|user| Moderation::Unmute { user }),
+        topic().prop_map(|topic| Moderation::Topic { topic }),
+        Just(Moderation::Lock),
+        Just(Moderation::Unlock),
+        any_user().prop_map(|user| Moderation::Invite { user }),
+        any_user().prop_map(|user| Moderation::Op { user }),
+        any_user().prop_map(|user| Moderation::Deop { user }),
+    ]
+}
+
+fn acted() -> impl Strategy<Value = Acted> {
+    (any_seq(), any_time(), any_user(), act()).prop_map(|(seq, at, by, act)| Acted { seq, at, by, act })
+}
+
+fn whom() -> impl Strategy<Value = Whom> {
+    prop_oneof![
+        any_user().prop_map(Whom::User),
+        any::<std::net::IpAddr>()
+            .prop_map(|address| { Whom::Host(Host::parse(&address.to_string()).expect("an address")) }),
+    ]
+}
+
+fn any_reason() -> impl Strategy<Value = Option<Reason>> {
+    option::of(any_line().prop_map(|text| Reason::parse(&text).expect("a reason")))
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        any_user().prop_map(|user| Operation::Appoint { user }),
+        any_user().prop_map(|user| Operation::Dismiss { user }),
+        (any_user(), any_reason()).prop_map(|(user, reason)| Operation::Disconnect { user, reason }),
+        (whom(), any::<Option<std::num::NonZeroU32>>(), any_reason())
+            .prop_map(|(whom, seconds, reason)| Operation::Ban { whom, seconds, reason }),
+        whom().prop_map(|whom| Operation::Unban { whom }),
+    ]
+}
+
+fn visitor() -> impl Strategy<Value = Visitor> {
+    let groups = collection::vec(any_group(), 0..3).prop_map(Page::fill);
+    (any_line(), any_user(), groups, any::<bool>()).prop_map(|(address, name, groups, is_connected)| {
+        Visitor { address: Peer::parse(&address).expect("an address"), name, groups, is_connected }
+    })
+}
+
+fn server_ban() -> impl Strategy<Value = ServerBan> {
+    (any_seq(), any_time(), any_user(), whom(), option::of(any_time()), any_reason())
+        .prop_map(|(seq, at, by, whom, until, reason)| ServerBan { seq, at, by, whom, until, reason })
+}
+
+fn headline() -> impl Strategy<Value = Headline> {
+    (any_line(), any_user(), any_time()).prop_map(|(topic, by, at)| Headline {
+        topic: Topic::parse(&topic).expect("a topic"),
+        by,
+        at,
+    })
+}
+
+fn about() -> impl Strategy<Value = About> {
+    let people = (option::of(any_user()), collection::vec(any_user(), 0..5));
+    let times = (option::of(any_time()), option::of(any_time()));
+    (any_group(), people, option::of(headline()), times, any::<(u32, bool, bool, bool)>()).prop_map(
+        |(group, (owner, ops), topic, (locked_since, muted_until), rest)| About {
+            group,
+            owner,
+            ops: Page::fill(ops),
+            topic,
+            locked_since,
+            members: rest.0,
+            is_member: rest.1,
+            is_invited: rest.2,
+            is_muted: rest.3,
+            muted_until,
+        },
+    )
+}
+
 fn proof() -> impl Strategy<Value = Proof> {
     prop_oneof![
         Just(Proof::Open),
@@ -131,6 +233,13 @@ fn request() -> impl Strategy<Value = Request> {
         any_password().prop_map(|password| Request::Register { password }),
         (any_password(), any_password()).prop_map(|(old, new)| Request::ChangePassword { old, new }),
         any_password().prop_map(|password| Request::Unregister { password }),
+        (any_group(), act()).prop_map(|(group, act)| Request::Moderate { group, act }),
+        (any_group(), option::of(any_user())).prop_map(|(group, user)| Request::Why { group, user }),
+        any_group().prop_map(|group| Request::About { group }),
+        any::<[u8; 16]>().prop_map(|code| Request::Claim { code: Code(code) }),
+        operation().prop_map(|act| Request::Operate { act }),
+        any_seq().prop_map(|after| Request::Clients { after }),
+        any_seq().prop_map(|after| Request::ServerBans { after }),
     ]
 }
 
@@ -174,6 +283,15 @@ fn response() -> impl Strategy<Value = Response> {
         (any_seq(), any::<[u8; 32]>())
             .prop_map(|(seq, token)| Response::PasswordChanged { seq, token: Token(token) }),
         any_seq().prop_map(|seq| Response::Unregistered { seq }),
+        (any_seq(), any_group()).prop_map(|(seq, group)| Response::Moderated { seq, group }),
+        (any_group(), collection::vec(acted(), 0..5).prop_map(Page::fill))
+            .prop_map(|(group, acts)| Response::Acts { group, acts }),
+        about().prop_map(|about| Response::About(Box::new(about))),
+        any_seq().prop_map(|seq| Response::Operated { seq }),
+        (collection::vec(visitor(), 0..5).prop_map(Page::fill), next())
+            .prop_map(|(clients, next)| Response::Clients { clients, next }),
+        (collection::vec(server_ban(), 0..5).prop_map(Page::fill), next())
+            .prop_map(|(bans, next)| Response::ServerBans { bans, next }),
     ]
 }
 
@@ -201,6 +319,20 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         any_user().prop_map(|name| Refusal::NameLooksLike { name }),
         any_group().prop_map(|group| Refusal::GroupLooksLike { group }),
         any::<u32>().prop_map(|retry_after_ms| Refusal::RateLimited { retry_after_ms }),
+        any_group().prop_map(|group| Refusal::NotAllowed { group }),
+        (any_group(), any_user()).prop_map(|(group, user)| Refusal::OutOfReach { group, user }),
+        Just(Refusal::NotOneself),
+        any_group().prop_map(|group| Refusal::AlreadySo { group }),
+        any::<u32>().prop_map(|limit| Refusal::TooManyMarks { limit }),
+        (any_group(), option::of(any_time())).prop_map(|(group, until)| Refusal::Banned { group, until }),
+        (any_group(), option::of(any_time())).prop_map(|(group, until)| Refusal::Muted { group, until }),
+        any_group().prop_map(|group| Refusal::InvitationOnly { group }),
+        Just(Refusal::NotOperator),
+        Just(Refusal::WrongCode),
+        any_user().prop_map(|user| Refusal::IsOperator { user }),
+        Just(Refusal::NoDifference),
+        option::of(any_time()).prop_map(|until| Refusal::ServerBanned { until }),
+        Just(Refusal::RegisterFirst),
     ]
 }
 
@@ -229,6 +361,14 @@ fn notification() -> impl Strategy<Value = Notification> {
         1 => (post(), any_user()).prop_map(|(post, to)| Notification::PrivatePost { post, to }),
         3 => close_reason().prop_map(Notification::Closing),
         1 => any_seq().prop_map(|seq| Notification::CaughtUp { seq }),
+        1 => (acted(), any_group()).prop_map(|(Acted { seq, at, by, act }, group)| {
+            Notification::Moderated { seq, at, by, group, act }
+        }),
+        1 => (any_group(), headline())
+            .prop_map(|(group, headline)| Notification::TopicIs { group, headline }),
+        1 => who_and_where().prop_map(|(seq, to, group)| Notification::PassedOn { seq, group, to }),
+        1 => (any_seq(), any_time(), any_user(), operation())
+            .prop_map(|(seq, at, by, act)| Notification::Operated { seq, at, by, act }),
     ]
 }
 
@@ -252,5 +392,6 @@ fn close_reason() -> impl Strategy<Value = CloseReason> {
         1 => Just(CloseReason::PasswordChanged),
         1 => Just(CloseReason::TlsRequired),
         1 => any::<u32>().prop_map(|limit| CloseReason::TooManyConnections { limit }),
+        1 => Just(CloseReason::Disconnected),
     ]
 }

@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use chatroom_proto::{
-    Body, ClientFrame, CloseReason, Conversation, GroupName, Hello, Keeps, Membership, Misbehaviour,
-    Notification, Page, Password, Post, PostId, Proof, Refusal, Request, Response, Said, Seq, ServerFrame,
-    Tag, Token, UnixMillis, UserName, VersionRange, Welcome, Words,
+    About, Acted, Body, ClientFrame, CloseReason, Code, Conversation, GroupName, Headline, Hello, Host,
+    Keeps, Membership, Misbehaviour, Moderation, Notification, Operation, Page, Password, Peer, Post, PostId,
+    Proof, Reason, Refusal, Request, Response, Said, Seq, ServerBan, ServerFrame, Tag, Token, Topic,
+    UnixMillis, UserName, VersionRange, Visitor, Welcome, Whom, Words,
 };
 
 pub(crate) mod any;
@@ -52,6 +53,55 @@ fn post() -> Post {
     }
 }
 
+/// Every act, under its name.
+fn acts() -> [(&'static str, Moderation); 14] {
+    let user = || user("Jim");
+    let reason = |text| Some(Reason::parse(text).expect("the test chose a valid reason"));
+    let topic = Some(Topic::parse("Tea").expect("the test chose a valid topic"));
+    let seconds = std::num::NonZeroU32::new(600);
+    [
+        ("Kick", Moderation::Kick { user: user(), reason: None }),
+        ("Kick(reason)", Moderation::Kick { user: user(), reason: reason("spam") }),
+        ("Ban", Moderation::Ban { user: user(), seconds: None, reason: None }),
+        ("Ban(for a while)", Moderation::Ban { user: user(), seconds, reason: reason("spam") }),
+        ("Unban", Moderation::Unban { user: user() }),
+        ("Mute", Moderation::Mute { user: user(), seconds, reason: None }),
+        ("Unmute", Moderation::Unmute { user: user() }),
+        ("Topic", Moderation::Topic { topic }),
+        ("Topic(none)", Moderation::Topic { topic: None }),
+        ("Lock", Moderation::Lock),
+        ("Unlock", Moderation::Unlock),
+        ("Invite", Moderation::Invite { user: user() }),
+        ("Op", Moderation::Op { user: user() }),
+        ("Deop", Moderation::Deop { user: user() }),
+    ]
+}
+
+/// Every operation, under its name.
+fn operations() -> [(&'static str, Operation); 6] {
+    let (user, seconds) = (|| user("Jim"), std::num::NonZeroU32::new(600));
+    let reason = || Reason::parse("spam").ok();
+    let host = || Whom::Host(Host::parse("127.0.0.1").expect("the test chose a valid address"));
+    [
+        ("Appoint", Operation::Appoint { user: user() }),
+        ("Dismiss", Operation::Dismiss { user: user() }),
+        ("Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
+        ("Ban(User)", Operation::Ban { whom: Whom::User(user()), seconds, reason: reason() }),
+        ("Ban(Host)", Operation::Ban { whom: host(), seconds: None, reason: None }),
+        ("Unban", Operation::Unban { whom: host() }),
+    ]
+}
+
+fn headline() -> Headline {
+    let topic = Topic::parse("Tea").expect("the test chose a valid topic");
+    Headline { topic, by: user("Jim"), at: UnixMillis(1_700_000_000_000) }
+}
+
+fn acted() -> Acted {
+    let act = Moderation::Invite { user: user("علی") };
+    Acted { seq: Seq(258), at: UnixMillis(1_700_000_000_000), by: user("Jim"), act }
+}
+
 /// Every variant of what a client sends, each under the name that golden.txt knows it by.
 pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
     let g1 = || group("G1");
@@ -89,7 +139,24 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
         ("ChangePassword", Request::ChangePassword { old: password("hunter2"), new: password("correct") }),
         ("Unregister", Request::Unregister { password: password("hunter2") }),
     ];
-    requests.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).into()
+    let requests = requests.map(|(name, request)| (name.to_owned(), request));
+    let acts =
+        acts().map(|(name, act)| (format!("Moderate({name})"), Request::Moderate { group: g1(), act }));
+    let questions = [
+        ("Why(anybody)", Request::Why { group: g1(), user: None }),
+        ("Why(somebody)", Request::Why { group: g1(), user: Some(user("Jim")) }),
+        ("About", Request::About { group: g1() }),
+    ]
+    .map(|(name, request)| (name.to_owned(), request));
+    let operations =
+        operations().map(|(name, act)| (format!("Operate({name})"), Request::Operate { act })).into_iter();
+    let lists = [
+        ("Claim".to_owned(), Request::Claim { code: Code(counting(0x30)) }),
+        ("Clients".to_owned(), Request::Clients { after: Seq::ZERO }),
+        ("ServerBans".to_owned(), Request::ServerBans { after: Seq(258) }),
+    ];
+    let all = requests.into_iter().chain(acts).chain(questions).chain(operations).chain(lists);
+    all.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).collect()
 }
 
 /// Every variant of what a server sends, each under the name that golden.txt knows it by.
@@ -153,6 +220,65 @@ fn responses() -> Vec<(&'static str, Response)> {
         ("Registered", Response::Registered { seq }),
         ("PasswordChanged", Response::PasswordChanged { seq, token: Token(counting(0x20)) }),
         ("Unregistered", Response::Unregistered { seq }),
+        ("Moderated", Response::Moderated { seq, group: group("G1") }),
+        ("Acts", Response::Acts { group: group("G1"), acts: Page::fill([acted()]) }),
+        (
+            "About(a group)",
+            Response::About(Box::new(About {
+                group: group("G1"),
+                owner: Some(user("Jim")),
+                ops: Page::fill([user("علی")]),
+                topic: Some(headline()),
+                locked_since: Some(UnixMillis(1_700_000_000_000)),
+                members: 258,
+                is_member: true,
+                is_invited: false,
+                is_muted: true,
+                muted_until: Some(UnixMillis(1_700_000_600_000)),
+            })),
+        ),
+        (
+            "About(General)",
+            Response::About(Box::new(About {
+                group: group("General"),
+                owner: None,
+                ops: Page::fill([]),
+                topic: None,
+                locked_since: None,
+                members: 2,
+                is_member: false,
+                is_invited: true,
+                is_muted: false,
+                muted_until: None,
+            })),
+        ),
+        ("Operated", Response::Operated { seq }),
+        (
+            "Clients",
+            Response::Clients {
+                clients: Page::fill([Visitor {
+                    address: Peer::parse("127.0.0.1:1").expect("the test chose a valid address"),
+                    name: user("Jim"),
+                    groups: Page::fill([group("General"), group("G1")]),
+                    is_connected: true,
+                }]),
+                next: Some(seq),
+            },
+        ),
+        (
+            "ServerBans",
+            Response::ServerBans {
+                bans: Page::fill([ServerBan {
+                    seq,
+                    at: UnixMillis(1_700_000_000_000),
+                    by: user("Jim"),
+                    whom: Whom::User(user("علی")),
+                    until: None,
+                    reason: Reason::parse("spam").ok(),
+                }]),
+                next: None,
+            },
+        ),
     ]
 }
 
@@ -181,6 +307,20 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("NameLooksLike", Refusal::NameLooksLike { name: user("علی") }),
         ("GroupLooksLike", Refusal::GroupLooksLike { group: g1() }),
         ("RateLimited", Refusal::RateLimited { retry_after_ms: 258 }),
+        ("NotAllowed", Refusal::NotAllowed { group: g1() }),
+        ("OutOfReach", Refusal::OutOfReach { group: g1(), user: user("Jim") }),
+        ("NotOneself", Refusal::NotOneself),
+        ("AlreadySo", Refusal::AlreadySo { group: g1() }),
+        ("TooManyMarks", Refusal::TooManyMarks { limit: 258 }),
+        ("Banned", Refusal::Banned { group: g1(), until: None }),
+        ("Muted", Refusal::Muted { group: g1(), until: Some(UnixMillis(1_700_000_000_000)) }),
+        ("InvitationOnly", Refusal::InvitationOnly { group: g1() }),
+        ("NotOperator", Refusal::NotOperator),
+        ("WrongCode", Refusal::WrongCode),
+        ("IsOperator", Refusal::IsOperator { user: user("Jim") }),
+        ("NoDifference", Refusal::NoDifference),
+        ("ServerBanned", Refusal::ServerBanned { until: None }),
+        ("RegisterFirst", Refusal::RegisterFirst),
     ]
 }
 
@@ -212,5 +352,27 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(TlsRequired)", closing(CloseReason::TlsRequired)),
         ("Closing(TooManyConnections)", closing(CloseReason::TooManyConnections { limit: 258 })),
         ("CaughtUp", Notification::CaughtUp { seq }),
+        (
+            "Moderated",
+            Notification::Moderated {
+                seq,
+                at: UnixMillis(1_700_000_000_000),
+                by: user("علی"),
+                group: g1(),
+                act: Moderation::Unmute { user: jim() },
+            },
+        ),
+        ("TopicIs", Notification::TopicIs { group: g1(), headline: headline() }),
+        ("PassedOn", Notification::PassedOn { seq, group: g1(), to: jim() }),
+        (
+            "Operated",
+            Notification::Operated {
+                seq,
+                at: UnixMillis(1_700_000_000_000),
+                by: user("علی"),
+                act: Operation::Appoint { user: jim() },
+            },
+        ),
+        ("Closing(Disconnected)", closing(CloseReason::Disconnected)),
     ]
 }

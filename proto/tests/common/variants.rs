@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::codec::{LENGTH_BYTES, encode};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Notification, Proof, Refusal, Request,
-    Response, Seq, ServerFrame,
+    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Moderation, Notification, Operation, Proof,
+    Refusal, Request, Response, Seq, ServerFrame, Whom,
 };
 use serde::Serialize;
 
@@ -36,23 +36,34 @@ macro_rules! variants {
     };
 }
 
-variants!(4 "Request" Request: Hello Create Join Leave Groups Users Public Private Exit Ping History Search
-    Register ChangePassword Unregister);
+variants!(4 "Request" Request:
+    Hello Create Join Leave Groups Users Public Private Exit Ping History Search
+    Register ChangePassword Unregister Moderate Why About
+    Claim Operate Clients ServerBans);
 variants!(4 "Proof" Proof: Open Resume Password);
 variants!(4 "ServerFrame" ServerFrame: Response Notification);
 variants!(4 "Result" Result<Response, Refusal>: Ok Err);
 variants!(4 "Response" Response:
     Welcome Created Joined Left Groups Users Posted Goodbye Pong Kept Past Registered
-    PasswordChanged Unregistered);
+    PasswordChanged Unregistered Moderated Acts About Operated Clients
+    ServerBans);
 variants!(4 "Refusal" Refusal:
     UnsupportedVersion NameTaken NotRegistered GroupExists NoSuchGroup AlreadyMember NotMember NoSuchUser
     TooManyGroups TooManyMemberships NothingKept TookTooLong PasswordNeeded WrongPassword
-    PasswordInTheOpen AlreadyRegistered TooManyAccounts TooManyDevices TooManyTries NameLooksLike GroupLooksLike RateLimited);
+    PasswordInTheOpen AlreadyRegistered TooManyAccounts TooManyDevices TooManyTries NameLooksLike GroupLooksLike RateLimited
+    NotAllowed OutOfReach NotOneself AlreadySo TooManyMarks Banned Muted InvitationOnly NotOperator WrongCode IsOperator
+    NoDifference ServerBanned RegisterFirst);
 variants!(4 "Conversation" Conversation: Group User);
 variants!(4 "Keeps" Keeps: Nothing Days Everything);
-variants!(4 "Notification" Notification: Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp);
+variants!(4 "Moderation" Moderation: Kick Ban Unban Mute Unmute Topic Lock Unlock Invite Op Deop);
+variants!(4 "Notification" Notification:
+    Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp Moderated TopicIs PassedOn
+    Operated);
+variants!(4 "Operation" Operation: Appoint Dismiss Disconnect Ban Unban);
+variants!(4 "Whom" Whom: User Host);
 variants!(4 "CloseReason" CloseReason:
-    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged TlsRequired TooManyConnections);
+    Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged TlsRequired TooManyConnections
+    Disconnected);
 variants!(4 "Misbehaviour" Misbehaviour: FrameTooLong Malformed HelloExpected HelloAgain Flooding);
 variants!(1 "Option" Option<Seq>: None Some);
 
@@ -82,6 +93,9 @@ impl Seen {
             all::<Refusal>(),
             all::<Conversation>(),
             all::<Keeps>(),
+            all::<Moderation>(),
+            all::<Operation>(),
+            all::<Whom>(),
             all::<Notification>(),
             all::<CloseReason>(),
             all::<Misbehaviour>(),
@@ -96,6 +110,13 @@ impl Seen {
         match &frame.request {
             Request::Hello(hello) => self.see(&hello.proof),
             Request::History { of, .. } => self.see(of),
+            Request::Moderate { act, .. } => self.see(act),
+            Request::Operate { act } => {
+                self.see(act);
+                if let Operation::Ban { whom, .. } = act {
+                    self.see(whom);
+                }
+            }
             _ => {}
         }
     }
@@ -125,12 +146,19 @@ impl Seen {
                 self.see(next);
                 posts.as_slice().iter().for_each(|said| self.see(&said.place));
             }
-            Response::Groups { next, .. } | Response::Users { next, .. } => self.see(next),
+            Response::Groups { next, .. }
+            | Response::Users { next, .. }
+            | Response::Clients { next, .. }
+            | Response::ServerBans { next, .. } => self.see(next),
             Response::Created { .. }
             | Response::Joined { .. }
             | Response::Left { .. }
             | Response::Posted { .. }
             | Response::Kept { .. }
+            | Response::Moderated { .. }
+            | Response::Operated { .. }
+            | Response::Acts { .. }
+            | Response::About(_)
             | Response::Goodbye
             | Response::Pong
             | Response::Registered { .. }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    Body, CloseReason, Conversation, GroupName, Hello, Notification, Password, Post, PostId, Refusal,
-    Request, Response, Seq, Tag, Token, UnixMillis, UserName, Words,
+    Body, CloseReason, Conversation, GroupName, Hello, Moderation, Notification, Operation, Password, Post,
+    PostId, Refusal, Request, Response, Seq, Tag, Token, UnixMillis, UserName, Words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -378,6 +378,49 @@ pub enum Deed {
         /// The entry that set the password, which was right.
         password: Seq,
     },
+    /// Somebody keeps order in a group.
+    Moderate {
+        /// Who.
+        by: SessionId,
+        /// In which group.
+        group: GroupName,
+        /// What is done.
+        act: Moderation,
+    },
+    /// Whoever knows a code may become an operator of the server, as long as there is none.
+    Offer {
+        /// Recognizes the code.
+        digest: TokenDigest,
+    },
+    /// Somebody knows a code.
+    Claim {
+        /// Who.
+        by: SessionId,
+        /// Of which code.
+        digest: TokenDigest,
+    },
+    /// An operator of the server does something.
+    Operate {
+        /// Who.
+        by: SessionId,
+        /// What is done.
+        act: Operation,
+    },
+}
+
+impl Deed {
+    /// Whether somebody who hears what happens now may be out of a group afterwards: they hear everything up to here before
+    /// it is applied.
+    pub(crate) fn may_take_out(&self) -> bool {
+        match self {
+            Deed::Depart { .. } => true,
+            Deed::Moderate { act, .. } => act.expels(),
+            Deed::Operate { act, .. } => {
+                matches!(act, Operation::Disconnect { .. } | Operation::Ban { .. })
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What the world says to the [`Chat`](super::Chat).
@@ -523,6 +566,8 @@ pub enum Passage {
     Stays,
     /// It was in, has heard everything up to here, and will hear nothing more.
     Out,
+    /// It was not in, and is not.
+    Outside,
 }
 
 /// Who hears a notification. What it names is in the [`World`](super::World) that has just applied the entry, see

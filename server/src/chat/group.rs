@@ -5,6 +5,7 @@ use chatroom_proto::{GroupName, Seq};
 use serde::{Deserialize, Serialize};
 
 use super::effect::SessionId;
+use super::order::Order;
 
 /// One group chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,11 @@ pub(crate) struct Group {
     pub(crate) owner: Option<SessionId>,
     /// Its newest post.
     pub(crate) head: Seq,
+    /// How order is kept in it. In most groups nobody ever had to: then it is nothing.
+    pub(crate) order: Option<Box<Order>>,
+    /// How many members there are, here or away.
+    #[serde(skip)]
+    pub(crate) members: u32,
     /// The members that have a connection: who is told.
     #[serde(skip)]
     present: Vec<SessionId>,
@@ -23,7 +29,7 @@ pub(crate) struct Group {
 impl Group {
     /// A group without members.
     pub(crate) fn new(name: GroupName, owner: Option<SessionId>) -> Group {
-        Group { name, owner, head: Seq::ZERO, present: Vec::new() }
+        Group { name, owner, head: Seq::ZERO, order: None, members: 0, present: Vec::new() }
     }
 
     /// A member has a connection, or one with a connection has become a member.

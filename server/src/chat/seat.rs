@@ -121,5 +121,9 @@ fn is_question(turn: &Turn) -> bool {
             | Request::Register { .. }
             | Request::ChangePassword { .. }
             | Request::Unregister { .. }
+            | Request::Why { .. }
+            | Request::About { .. }
+            | Request::Clients { .. }
+            | Request::ServerBans { .. }
     )
 }

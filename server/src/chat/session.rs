@@ -245,6 +245,10 @@ pub(crate) enum Verb {
     Join,
     /// Stop being one.
     Leave,
+    /// Keep order in it.
+    Moderate,
+    /// Not to it, but to the server.
+    Operate,
 }
 
 impl Done {

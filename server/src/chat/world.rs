@@ -15,11 +15,15 @@ use super::effect::{
 };
 use super::effect::{Record, Replay, Thread};
 use super::group::Group;
+use super::rule::Rule;
 use super::session::{Presence, Session, Stake, Verb, Worth};
 
 mod account;
+mod heirs;
 mod image;
 mod looks;
+mod operation;
+mod order;
 mod stay;
 mod talk;
 
@@ -43,6 +47,12 @@ pub struct World {
     /// Those who are here or registered.
     looks: Looks<SessionId>,
     group_looks: Looks<GroupId>,
+    /// Whose each group is.
+    owned: BTreeSet<(SessionId, GroupId)>,
+    /// How much is kept to keep order, in all groups.
+    items: usize,
+    /// Who runs the server.
+    rule: Rule,
     /// The sessions without a connection, the longest first.
     detached: BTreeSet<(UnixMillis, SessionId)>,
     /// How many of these there may be: the limit, or as many as a restart has left behind.
@@ -64,6 +74,12 @@ pub(super) struct Verdict {
     pub(super) cut_off: Vec<(Place, Option<CloseReason>)>,
     /// What others hear.
     pub(super) news: Option<(Audience, Notification)>,
+    /// What else they hear.
+    pub(super) more: Vec<(Audience, Notification)>,
+    /// Connections that are closed when all that was heard, and why.
+    pub(super) put_out: Vec<(Place, CloseReason)>,
+    /// Stays that end next.
+    pub(super) ends: Vec<SessionId>,
     /// For a post that took effect: with which device it was said, and in which conversation.
     pub(super) said: Option<(SessionId, Thread)>,
 }
@@ -111,6 +127,9 @@ impl World {
             names: HashMap::new(),
             group_names: HashMap::from([(general.key(), GroupId::GENERAL)]),
             groups: BTreeMap::from([(GroupId::GENERAL, Group::new(general, None))]),
+            owned: BTreeSet::new(),
+            items: 0,
+            rule: Rule::default(),
             detached: BTreeSet::new(),
             held_max: limits.held_max as usize,
             away: HashMap::new(),
@@ -133,7 +152,9 @@ impl World {
         let tag = origin.map(|origin| origin.tag);
         let applied = match deed {
             Deed::Arrive { name, presented, fresh, address } => match origin {
-                Some(origin) => self.arrive(entry.seq, origin.place, name, (*presented, *fresh), address),
+                Some(origin) => {
+                    self.arrive((entry.seq, at), origin.place, name, (*presented, *fresh), address)
+                }
                 None => Ok(Verdict::default()),
             },
             Deed::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
@@ -143,18 +164,33 @@ impl World {
                 Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
             }
             Deed::Create { by, group } => self.create(entry.seq, tag, *by, group),
-            Deed::Join { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Join, group)),
-            Deed::Leave { by, group } => self.move_into_or_out_of(entry.seq, tag, *by, (Verb::Leave, group)),
+            Deed::Join { by, group } => {
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Join, group))
+            }
+            Deed::Leave { by, group } => {
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Leave, group))
+            }
             Deed::Post { .. } => self.post(entry.seq, at, deed),
             Deed::LogIn { name, password, fresh, address } => match origin {
-                Some(origin) => self.log_in(entry.seq, origin.place, name, (*password, *fresh), address),
+                Some(origin) => {
+                    self.log_in((entry.seq, at), origin.place, name, (*password, *fresh), address)
+                }
                 None => Ok(Verdict::default()),
             },
             Deed::Register { by, password } => self.register(entry.seq, tag, *by, password),
             Deed::ChangePassword { by, old, new, fresh } => {
                 self.change_password(entry.seq, *by, *old, (new, *fresh))
             }
-            Deed::Unregister { by, password } => self.unregister(entry.seq, *by, *password),
+            Deed::Unregister { by, password } => {
+                self.unregister(entry.seq, origin.map(|origin| origin.place), *by, *password)
+            }
+            Deed::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
+            Deed::Offer { digest } => {
+                self.offer(*digest);
+                Ok(Verdict::default())
+            }
+            Deed::Claim { by, digest } => self.claim((entry.seq, at), tag, *by, *digest),
+            Deed::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
         };
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
     }
@@ -176,19 +212,27 @@ impl World {
     /// Nothing, when it has to be applied to know.
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
         let refusal = match &proposal.deed {
-            Deed::Arrive { name, presented, .. } => self.may_arrive(name, *presented).err(),
+            Deed::Arrive { name, presented, address, .. } => {
+                self.may_arrive(name, *presented, address, proposal.at).err()
+            }
             Deed::Create { group, .. } => self.may_create(group).err(),
-            Deed::Join { by, group } => self.may_join(self.who(*by)?, group).err(),
+            Deed::Join { by, group } => self.may_join((*by, self.who(*by)?), group, proposal.at).err(),
             Deed::Leave { by, group } => self.may_leave(self.who(*by)?, group).err(),
-            Deed::Post { by, to, .. } => self.may_post(self.who(*by)?, to).err(),
-            Deed::LogIn { name, password, .. } => self.may_log_in(name, *password).err(),
+            Deed::Post { by, to, .. } => self.may_post((*by, self.who(*by)?), to, proposal.at).err(),
+            Deed::LogIn { name, password, address, .. } => {
+                self.may_log_in(name, *password, address, proposal.at).err()
+            }
             Deed::Register { by, .. } => self.may_register(self.who(*by)?).err(),
+            Deed::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),
+            Deed::Claim { by, digest } => self.may_claim(*by, *digest).err(),
+            Deed::Operate { by, act } => self.may_operate(*by, act, proposal.at).err(),
             Deed::ChangePassword { .. }
             | Deed::Unregister { .. }
             | Deed::Detach { .. }
             | Deed::Began { .. }
             | Deed::Expire { .. }
-            | Deed::Depart { .. } => None,
+            | Deed::Depart { .. }
+            | Deed::Offer { .. } => None,
         };
         // What could happen is for the log, even if it has happened before: then it comes to the same answer.
         let refusal = refusal?;
@@ -206,11 +250,19 @@ impl World {
             Deed::Join { by, group } => (by, Verb::Join, group),
             Deed::Leave { by, group } => (by, Verb::Leave, group),
             Deed::Register { by, .. } => return self.registered(*by, proposal.origin?.tag).map(Ok),
+            Deed::Moderate { by, group, .. } => (by, Verb::Moderate, group),
+            Deed::Claim { by, .. } | Deed::Operate { by, .. } => {
+                return self.known(*by, proposal.origin?.tag, Verb::Operate, GroupId::GENERAL);
+            }
             _ => return None,
         };
-        let done = &self.sessions.get(by)?.done;
         let id = *self.group_names.get(&name.key())?;
-        let seq = done.verb(proposal.origin?.tag, verb, id)?;
+        self.known(*by, proposal.origin?.tag, verb, id)
+    }
+
+    /// The first answer to this request about this group.
+    fn known(&self, by: SessionId, tag: Tag, verb: Verb, id: GroupId) -> Option<Result<Response, Refusal>> {
+        let seq = self.sessions.get(&by)?.done.verb(tag, verb, id)?;
         let group = self.groups.get(&id)?;
         Some(match seq {
             Some(seq) => Ok(group.answer(verb, seq)),
@@ -268,6 +320,15 @@ impl World {
     fn devices(&self, person: SessionId) -> impl Iterator<Item = SessionId> + '_ {
         let account = self.sessions.get(&person).and_then(|session| session.account.as_ref());
         std::iter::once(person).chain(account.into_iter().flat_map(|account| account.devices.iter().copied()))
+    }
+
+    /// The devices of a person that have a connection.
+    fn attached(&self, person: SessionId) -> Vec<SessionId> {
+        let is_attached = |device: &SessionId| {
+            let device = self.sessions.get(device);
+            device.is_some_and(|device| matches!(device.presence, Presence::Attached(_)))
+        };
+        self.devices(person).filter(is_attached).collect()
     }
 
     /// The sessions that are meant, as long as no other entry has been applied.
@@ -392,9 +453,16 @@ impl World {
 }
 
 /// Whether nothing goes wrong when a request that was refused so is granted when it comes again. One who joins, joins
-/// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then.
+/// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then. The same
+/// holds for one who locks a group, locks it again and unlocks it.
 fn is_forgettable(refusal: &Refusal) -> bool {
-    !matches!(refusal, Refusal::AlreadyMember { .. } | Refusal::NotMember { .. })
+    !matches!(
+        refusal,
+        Refusal::AlreadyMember { .. }
+            | Refusal::NotMember { .. }
+            | Refusal::AlreadySo { .. }
+            | Refusal::NoDifference
+    )
 }
 
 fn from<T>(after: Seq, id: fn(Seq) -> T) -> Bound<T> {

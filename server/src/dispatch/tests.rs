@@ -1,6 +1,6 @@
 //! What everybody hears, to the byte: the dispatch task beside a model that gives each notification to each hearer at once.
 
-use chatroom_proto::{Body, Conversation, GroupName, PostId, Request, UserName};
+use chatroom_proto::{Body, Conversation, GroupName, Moderation, PostId, Request, UserName};
 
 use crate::chat::effect::ConnectionId;
 use stage::Stage;
@@ -48,6 +48,11 @@ fn post(to: Conversation, text: &str) -> Request {
 fn meet<const N: usize>(stage: &mut Stage, name: &str, members: [ConnectionId; N]) {
     stage.asks(members[0], create(name));
     stage.turn();
+    meet_in(stage, name, members);
+}
+
+/// Some join a group.
+fn meet_in<const N: usize>(stage: &mut Stage, name: &str, members: [ConnectionId; N]) {
     members.iter().for_each(|member| stage.asks(*member, join(name)));
     stage.turn();
     members.iter().for_each(|member| drop(stage.hears(*member)));
@@ -101,4 +106,43 @@ fn one_who_goes_for_good_hears_what_was_said_before_in_all_its_groups() {
     stage.turn();
     assert_eq!(stage.hears(jim), ["ann in tea: before", "answer: goodbye", "the end"]);
     assert_eq!(stage.hears(eve), ["jim departed"]);
+}
+
+fn kick(from: &str, name: &str) -> Request {
+    let user = UserName::parse(name).expect("a name");
+    Request::Moderate { group: group(from), act: Moderation::Kick { user, reason: None } }
+}
+
+#[test]
+fn one_who_is_kicked_in_the_middle_of_a_run_hears_that_and_nothing_after_it() {
+    let (mut stage, [jim, ann, eve]) = Stage::of(["jim", "ann", "eve"]);
+    meet(&mut stage, "tea", [ann, jim, eve]);
+    stage.asks(eve, say("tea", "before"));
+    stage.asks(jim, say("tea", "mine"));
+    stage.asks(ann, kick("tea", "jim"));
+    stage.asks(eve, say("tea", "behind his back"));
+    stage.asks(ann, tell("jim", "bye"));
+    stage.turn();
+    let heard = stage.hears(jim);
+    assert_eq!(heard.len(), 4, "{heard:?}");
+    assert_eq!((heard[0].as_str(), heard[3].as_str()), ("eve in tea: before", "ann: bye"));
+    assert!(heard[1].starts_with("answer: Posted") && heard[2].starts_with("Moderated"), "{heard:?}");
+    assert_eq!(stage.hears(eve).len(), 4, "two answers, his message, and that he is out");
+}
+
+#[test]
+fn one_who_keeps_order_in_a_group_from_outside_hears_nothing_of_it() {
+    let (mut stage, [jim, ann, eve]) = Stage::of(["jim", "ann", "eve"]);
+    stage.asks(ann, create("tea"));
+    stage.turn();
+    meet_in(&mut stage, "tea", [jim, eve]);
+    stage.hears(ann);
+    stage.asks(jim, say("tea", "one"));
+    stage.asks(ann, kick("tea", "eve"));
+    stage.asks(jim, say("tea", "two"));
+    stage.asks(ann, say("General", "done"));
+    stage.turn();
+    let heard = stage.hears(ann);
+    assert!(heard.iter().all(|line| line.starts_with("answer: ")), "{heard:?}");
+    assert_eq!(stage.hears(eve).last().map(String::as_str), Some("ann in General: done"));
 }

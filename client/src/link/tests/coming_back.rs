@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Misbehaviour, Notification, PostId, Proof, Refusal, Request, Response, Seq, VersionRange,
+    CloseReason, Misbehaviour, Moderation, Notification, PostId, Proof, Refusal, Request, Response, Seq,
+    UnixMillis, VersionRange,
 };
 use tokio::time::Instant;
 
@@ -84,6 +85,34 @@ async fn in_a_new_session_the_groups_are_joined_again_before_all_else() {
     assert_eq!(events.next().await, Some(Event::NotRejoined { group: group("gone"), refusal: gone }));
     assert_eq!(events.next().await, Some(Event::Rejoined { group: group("milk"), missed: false }));
     assert_eq!(events.next().await, Some(Event::Rejoined { group: group("tea"), missed: true }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_one_was_put_out_of_is_not_joined_again() {
+    let (client, _events, mut connection, mut server) = connected(Reconnect::Forever).await;
+    for (name, seq) in [("tea", 11), ("milk", 12)] {
+        let tag = client.submit(Request::Join { group: group(name) }).await.unwrap();
+        connection.asked().await;
+        connection.answer(tag, joined(name, seq)).await;
+    }
+    for (seq, name, who) in [(13, "tea", "JIM"), (14, "milk", "Eve")] {
+        let act = Moderation::Kick { user: user(who), reason: None };
+        let (at, by, group) = (UnixMillis(0), user("Ann"), group(name));
+        connection.notify(Notification::Moderated { seq: Seq(seq), at, by, group, act }).await;
+    }
+    drop(connection);
+    let mut connection = server.accept_and_welcome(false, 30, &[("General", 0)]).await;
+    assert_eq!(connection.asked().await.1, Request::Join { group: group("milk") });
+    connection.is_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_stay_an_operator_has_ended_does_not_come_back() {
+    let (_client, mut events, mut connection, mut server) = connected(Reconnect::Forever).await;
+    connection.notify(Notification::Closing(CloseReason::Disconnected)).await;
+    drop(connection);
+    assert_eq!(events.next().await, Some(Event::Ended(Ended::Disconnected)));
+    server.is_left_alone().await;
 }
 
 #[tokio::test(start_paused = true)]

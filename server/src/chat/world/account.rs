@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UserName};
+use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserName};
 
 use super::super::effect::{Address, PasswordHash, Place, SessionId, TokenDigest};
 use super::super::session::{Account, Presence, Session};
@@ -73,32 +73,40 @@ impl World {
     }
 
     /// Whose name it is, if the password that was right still holds.
-    pub(super) fn may_log_in(&self, name: &UserName, password: Seq) -> Result<SessionId, Refusal> {
+    pub(super) fn may_log_in(
+        &self,
+        name: &UserName,
+        password: Seq,
+        address: &Address,
+        at: UnixMillis,
+    ) -> Result<SessionId, Refusal> {
         let person = self.names.get(&name.key()).and_then(|id| self.sessions.get(id));
         let account = person.and_then(|person| Some((person, person.account.as_ref()?)));
         match account {
             None => Err(Refusal::NotRegistered { name: name.clone() }),
-            Some((person, account)) if account.since == password => Ok(person.person),
+            Some((person, account)) if account.since == password => {
+                self.may_come(Some(person.person), name, address, at).map(|()| person.person)
+            }
             Some((person, _)) => Err(Refusal::WrongPassword { name: person.name.clone() }),
         }
     }
 
     pub(super) fn log_in(
         &mut self,
-        seq: Seq,
+        (seq, at): (Seq, UnixMillis),
         place: Place,
         name: &UserName,
         (password, fresh): (Seq, TokenDigest),
         address: &Address,
     ) -> Result<Verdict, Refusal> {
-        let id = self.may_log_in(name, password)?;
+        let id = self.may_log_in(name, password, address, at)?;
         self.make_room(id)?;
         let Some(person) = self.sessions.get_mut(&id) else { return Ok(Verdict::default()) };
         let name = person.name.clone();
         if let Some(account) = &mut person.account {
             account.devices.insert(SessionId(seq));
         }
-        Ok(self.begin_with(id, name, fresh, place, address))
+        Ok(self.begin_with((id, name), fresh, (place, at), address))
     }
 
     /// Room for one more device of an account.
@@ -137,17 +145,24 @@ impl World {
         Ok(Verdict { result: Some(Ok(Outcome::PasswordChanged)), cut_off, ..Verdict::default() })
     }
 
-    pub(super) fn unregister(&mut self, seq: Seq, by: SessionId, password: Seq) -> Result<Verdict, Refusal> {
+    pub(super) fn unregister(
+        &mut self,
+        seq: Seq,
+        from: Option<Place>,
+        by: SessionId,
+        password: Seq,
+    ) -> Result<Verdict, Refusal> {
         let Some(person) = self.may_use_password(by, password)? else { return Ok(Verdict::default()) };
         let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
-        let cut_off = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
-        let news = self.end(seq, by).and_then(|(_, news)| news);
+        let dropped: Vec<_> = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
+        let mut verdict = self.end(seq, by).map_or_else(Verdict::default, |ended| ended.said_over(from));
+        verdict.cut_off.extend(dropped);
         self.accounts -= 1;
         for device in BTreeSet::from([by, person]) {
-            self.forget(device);
+            verdict.more.append(&mut self.forget(seq, device));
         }
-        let response = Response::Unregistered { seq };
-        Ok(Verdict { cut_off, ..Verdict::answer(response, news) })
+        let result = Some(Ok(Outcome::Answer(Response::Unregistered { seq })));
+        Ok(Verdict { result, ..verdict })
     }
 
     /// Whose account it is, for a device that is here and has said the password which holds.
@@ -180,7 +195,8 @@ impl World {
         }
         self.away.remove(&token);
         if !is_first {
-            self.forget(id);
+            // With a device, no group passes on.
+            self.forget(self.head, id);
         }
         match before {
             Presence::Attached(place) => Some((place, Some(CloseReason::PasswordChanged))),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::super::Limits;
 use super::super::effect::{GroupId, SessionId, TokenDigest};
 use super::super::group::Group;
+use super::super::rule::Rule;
 use super::super::session::{Presence, Session};
 use super::World;
 
@@ -22,6 +23,7 @@ struct Image<'a> {
     /// Whom each name means, as the session's identity.
     named: Vec<SessionId>,
     groups: Cow<'a, BTreeMap<GroupId, Group>>,
+    rule: Cow<'a, Rule>,
 }
 
 impl Serialize for World {
@@ -35,6 +37,7 @@ impl Serialize for World {
             sessions: Cow::Borrowed(&self.sessions),
             named,
             groups: Cow::Borrowed(&self.groups),
+            rule: Cow::Borrowed(&self.rule),
         };
         image.serialize(serializer)
     }
@@ -42,14 +45,20 @@ impl Serialize for World {
 
 impl<'de> Deserialize<'de> for World {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<World, D::Error> {
-        let Image { limits, head, held_max, sessions, named, groups } = Image::deserialize(deserializer)?;
+        let Image { limits, head, held_max, sessions, named, groups, rule } =
+            Image::deserialize(deserializer)?;
         let mut world = World {
             head,
             held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
             sessions: sessions.into_owned(),
             groups: groups.into_owned(),
+            rule: rule.into_owned(),
             ..World::new(limits)
         };
+        let owners = world.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));
+        world.owned = owners.collect();
+        world.items =
+            world.groups.values().filter_map(|group| group.order.as_ref()).map(|order| order.items()).sum();
         world.group_names = world.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
         for id in named {
             if let Some(session) = world.sessions.get(&id) {
@@ -59,6 +68,13 @@ impl<'de> Deserialize<'de> for World {
         let groups: Vec<_> = world.groups.keys().copied().collect();
         groups.into_iter().for_each(|group| world.show_group(group));
         world.accounts = world.sessions.values().filter(|session| session.account.is_some()).count();
+        for session in world.sessions.values() {
+            for stake in &session.groups {
+                if let Some(group) = world.groups.get_mut(&stake.group) {
+                    group.members += 1;
+                }
+            }
+        }
         let devices: Vec<_> = world.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
         for (id, presence) in devices {
             world.seat(id, presence);

@@ -16,6 +16,18 @@ impl World {
         &self,
         name: &UserName,
         presented: Option<TokenDigest>,
+        address: &Address,
+        at: UnixMillis,
+    ) -> Result<Option<SessionId>, Refusal> {
+        let known = self.recognize(name, presented);
+        self.may_come(known.as_ref().ok().copied().flatten(), name, address, at)?;
+        known
+    }
+
+    fn recognize(
+        &self,
+        name: &UserName,
+        presented: Option<TokenDigest>,
     ) -> Result<Option<SessionId>, Refusal> {
         let holder = self.names.get(&name.key()).and_then(|id| Some((*id, self.sessions.get(id)?)));
         match holder {
@@ -43,31 +55,30 @@ impl World {
 
     pub(super) fn arrive(
         &mut self,
-        seq: Seq,
+        (seq, at): (Seq, UnixMillis),
         place: Place,
         name: &UserName,
         (presented, fresh): (Option<TokenDigest>, TokenDigest),
         address: &Address,
     ) -> Result<Verdict, Refusal> {
-        if let Some(id) = self.may_arrive(name, presented)? {
-            let is_here = self.sessions.get(&id).is_some_and(|device| device.is_here());
+        if let Some(id) = self.may_arrive(name, presented, address, at)? {
+            let is_here = self.is_device_here(id);
             let verdict = if is_here {
                 self.resume(seq, id, place, address)
             } else {
-                self.come_back(seq, id, place, address)
+                self.come_back((seq, at), id, place, address)
             };
             return Ok(verdict);
         }
-        Ok(self.begin_with(SessionId(seq), name.clone(), fresh, place, address))
+        Ok(self.begin_with((SessionId(seq), name.clone()), fresh, (place, at), address))
     }
 
     /// Somebody comes with a device that is new here.
     pub(super) fn begin_with(
         &mut self,
-        person: SessionId,
-        name: UserName,
+        (person, name): (SessionId, UserName),
         token: TokenDigest,
-        place: Place,
+        (place, at): (Place, UnixMillis),
         address: &Address,
     ) -> Verdict {
         let seq = self.head;
@@ -86,18 +97,27 @@ impl World {
         };
         let id = SessionId(seq);
         self.sessions.insert(id, Box::new(session));
-        let news = self.enter(seq, id);
+        let news = self.enter(seq, at, id);
         let admitted = Outcome::Admitted { session: id, lost: None };
         Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() }
     }
 
-    /// Puts a device that has just arrived where its owner belongs. The news, if it is the first, are for General.
-    fn enter(&mut self, seq: Seq, id: SessionId) -> Option<(Audience, Notification)> {
+    /// Puts a device that has just arrived where its owner belongs: in their groups, but not where the name that they have
+    /// again is banned; and the first one in General, too. The news, if it is the first, are for General.
+    fn enter(&mut self, seq: Seq, at: UnixMillis, id: SessionId) -> Option<(Audience, Notification)> {
         let person = self.person(id);
         let is_first = !self.devices(person).any(|other| other != id && self.is_device_here(other));
+        let session = self.sessions.get(&person)?;
+        let is_banned = |group: &GroupId| self.ban(person, session, *group, at).is_some();
+        let banned: Vec<_> = session.groups.iter().map(|stake| stake.group).filter(is_banned).collect();
+        let enters_general = is_first && !session.is_in(GroupId::GENERAL) && !is_banned(&GroupId::GENERAL);
+        for group in banned {
+            self.expel(person, group);
+        }
         let session = self.sessions.get_mut(&person)?;
-        if !session.is_in(GroupId::GENERAL) {
+        if enters_general {
             session.groups.insert(0, Stake { group: GroupId::GENERAL, since: seq });
+            self.groups.get_mut(&GroupId::GENERAL)?.members += 1;
         }
         for stake in &session.groups {
             if let Some(group) = self.groups.get_mut(&stake.group) {
@@ -108,10 +128,13 @@ impl World {
             return None;
         }
         session.arrived = seq;
-        self.names.insert(session.name.key(), person);
+        let (user, is_in_general) = (session.name.clone(), session.is_in(GroupId::GENERAL));
+        self.names.insert(user.key(), person);
         self.here.insert(seq, person);
-        let user = session.name.clone();
         self.be_looked_at(person);
+        if !is_in_general {
+            return None;
+        }
         let general = self.groups.get(&GroupId::GENERAL)?;
         let arrived = Notification::Arrived { seq, user, group: general.name.clone() };
         let audience =
@@ -138,34 +161,44 @@ impl World {
     }
 
     /// Somebody is back who had gone, with everything that is theirs.
-    fn come_back(&mut self, seq: Seq, id: SessionId, place: Place, address: &Address) -> Verdict {
+    fn come_back(
+        &mut self,
+        (seq, at): (Seq, UnixMillis),
+        id: SessionId,
+        place: Place,
+        address: &Address,
+    ) -> Verdict {
         let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
         let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
         let Presence::Away { by, worth } = before else { return Verdict::default() };
         session.address = address.clone();
         self.away.remove(&session.token);
         self.fading.remove(&(worth, by, id));
-        let news = self.enter(seq, id);
+        let news = self.enter(seq, at, id);
         let admitted = Outcome::Admitted { session: id, lost: Some(by) };
         Verdict { result: Some(Ok(admitted)), news, ..Verdict::default() }
     }
 
     pub(super) fn detach(&mut self, seq: Seq, at: UnixMillis, id: SessionId, from: Place) -> Verdict {
-        let Some(session) =
-            self.sessions.get_mut(&id).filter(|session| session.presence == Presence::Attached(from))
-        else {
+        if !self.sessions.get(&id).is_some_and(|session| session.presence == Presence::Attached(from)) {
             return Verdict::default();
-        };
-        session.presence = Presence::Detached { at, by: seq };
-        self.detached.insert((at, id));
-        self.fall_silent(id);
+        }
+        self.lose_connection(seq, at, id);
         // One more than are held: the one that has been away for longest is not waited for any more.
         if self.detached.len() > self.held_max
             && let Some(&(_, longest)) = self.detached.first()
         {
-            return Verdict { news: self.end(seq, longest).and_then(|(_, news)| news), ..Verdict::default() };
+            return self.end(seq, longest).map_or_else(Verdict::default, Ended::into_verdict);
         }
         Verdict::default()
+    }
+
+    /// Somebody who had a connection has none any more.
+    pub(super) fn lose_connection(&mut self, seq: Seq, at: UnixMillis, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.presence = Presence::Detached { at, by: seq };
+        self.detached.insert((at, id));
+        self.fall_silent(id);
     }
 
     pub(super) fn begin(&mut self, seq: Seq, at: UnixMillis, limits: Limits) -> Verdict {
@@ -196,32 +229,25 @@ impl World {
             Some(Presence::Detached { by, .. }) if by == detached => {}
             _ => return Verdict::default(),
         }
-        Verdict { news: self.end(seq, id).and_then(|(_, news)| news), ..Verdict::default() }
+        self.end(seq, id).map_or_else(Verdict::default, Ended::into_verdict)
     }
 
     pub(super) fn depart(&mut self, seq: Seq, id: SessionId, from: Option<Place>) -> Verdict {
         // One who is gone already said it twice, and is answered twice.
         let result = Some(Ok(Outcome::Answer(Response::Goodbye)));
-        let Some((presence, news)) = self.end(seq, id) else {
+        let Some(ended) = self.end(seq, id) else {
             return Verdict { result, ..Verdict::default() };
         };
-        let cut_off = match presence {
-            // It was said over a connection that the session had moved on from.
-            Presence::Attached(place) if Some(place) != from => vec![(place, None)],
-            _ => Vec::new(),
-        };
-        Verdict { result, cut_off, news, ..Verdict::default() }
+        Verdict { result, ..ended.said_over(from) }
     }
 
     /// Ends the stay of somebody's device. What is theirs is remembered. The news, if it was their last here, are for
     /// everyone who shared a group with them.
-    pub(super) fn end(
-        &mut self,
-        seq: Seq,
-        id: SessionId,
-    ) -> Option<(Presence, Option<(Audience, Notification)>)> {
+    pub(super) fn end(&mut self, seq: Seq, id: SessionId) -> Option<Ended> {
+        let owns = self.owned(id).next().is_some() || self.is_operator(id);
         let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
-        let (worth, person) = (session.worth(), session.person);
+        let worth = if owns { Worth::Ties } else { session.worth() };
+        let person = session.person;
         // Since it was lost, it has heard nothing.
         let by = if let Presence::Detached { by, .. } = session.presence { by } else { seq };
         let before = std::mem::replace(&mut session.presence, Presence::Away { by, worth });
@@ -235,13 +261,14 @@ impl World {
             self.fading.insert((worth, by, id));
         }
         self.fall_silent(id);
-        let news = self.leave_if_last(seq, person, id);
+        let departed = self.leave_if_last(seq, person, id);
+        let mut passed_on = Vec::new();
         while self.fading.len() > self.limits.remembered_max as usize
             && let Some((.., first)) = self.fading.pop_first()
         {
-            self.forget(first);
+            passed_on.append(&mut self.forget(seq, first));
         }
-        Some((before, news))
+        Some(Ended { before, departed, passed_on })
     }
 
     /// Somebody is gone when the last of their devices is.
@@ -283,10 +310,15 @@ impl World {
         }
     }
 
-    /// Forgets a device that is away, and with the last its owner, for good.
-    pub(super) fn forget(&mut self, id: SessionId) {
+    /// Forgets a device that is away, and with the last its owner, for good. The news are of the groups that were theirs.
+    pub(super) fn forget(&mut self, seq: Seq, id: SessionId) -> Vec<(Audience, Notification)> {
         self.be_overlooked(id);
-        let Some(session) = self.sessions.remove(&id) else { return };
+        let Some(session) = self.sessions.remove(&id) else { return Vec::new() };
+        for stake in &session.groups {
+            if let Some(group) = self.groups.get_mut(&stake.group) {
+                group.members = group.members.saturating_sub(1);
+            }
+        }
         self.away.remove(&session.token);
         if let Presence::Away { by, worth } = session.presence {
             self.fading.remove(&(worth, by, id));
@@ -296,7 +328,7 @@ impl World {
             if let Some(account) = person.and_then(|person| person.account.as_mut()) {
                 account.devices.remove(&id);
             }
-            return;
+            return Vec::new();
         }
         let key = session.name.key();
         if self.names.get(&key) == Some(&id) {
@@ -307,6 +339,8 @@ impl World {
                 peer.private.forget(id);
             }
         }
+        self.rule.operators.remove(&id);
+        self.pass_on(seq, id)
     }
 
     /// Somebody who is away has been written to, and is not forgotten before those who have nothing to come back to.
@@ -332,5 +366,32 @@ impl World {
         let is_outside = |member: &SessionId| !self.is_in(*member, largest);
         let and: BTreeSet<SessionId> = members.copied().filter(is_outside).collect();
         Audience::Group { group: largest, except: id, passage: Passage::Out, and: and.into_iter().collect() }
+    }
+}
+
+/// The end of a device's stay.
+pub(super) struct Ended {
+    /// Where it was connected.
+    before: Presence,
+    /// For everyone who shared a group with its owner, if it was their last.
+    departed: Option<(Audience, Notification)>,
+    /// Groups of those who were forgotten for it.
+    passed_on: Vec<(Audience, Notification)>,
+}
+
+impl Ended {
+    /// What comes of it when it was said over this connection.
+    pub(super) fn said_over(self, from: Option<Place>) -> Verdict {
+        let cut_off = match self.before {
+            // The session had moved on from there.
+            Presence::Attached(place) if Some(place) != from => vec![(place, None)],
+            _ => Vec::new(),
+        };
+        Verdict { cut_off, ..self.into_verdict() }
+    }
+
+    /// What others hear of it.
+    fn into_verdict(self) -> Verdict {
+        Verdict { news: self.departed, more: self.passed_on, ..Verdict::default() }
     }
 }

@@ -8,7 +8,7 @@ use chatroom_proto::{
 
 use super::super::effect::{Audience, Deed, GroupId, Passage, SessionId, Thread};
 use super::super::group::Group;
-use super::super::session::{Presence, Session, Stake, Verb};
+use super::super::session::{Session, Stake, Verb};
 use super::{Outcome, Verdict, World, is_forgettable};
 
 /// Where a post goes.
@@ -38,16 +38,23 @@ impl World {
             return Ok(Verdict::default());
         }
         self.may_create(name)?;
-        let group = Group::new(name.clone(), Some(self.person(by)));
+        let owner = self.person(by);
+        let group = Group::new(name.clone(), Some(owner));
         let answer = group.answer(Verb::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
+        self.owned.insert((owner, GroupId(seq)));
         self.show_group(GroupId(seq));
         self.note(by, tag, Verb::Create, GroupId(seq), Some(seq));
         Ok(Verdict::answer(answer, None))
     }
 
-    pub(super) fn may_join(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
+    pub(super) fn may_join(
+        &self,
+        (by, session): (SessionId, &Session),
+        name: &GroupName,
+        at: UnixMillis,
+    ) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
         let limit = self.limits.memberships_max;
         if session.is_in(id) {
@@ -55,7 +62,7 @@ impl World {
         } else if session.groups.len() >= limit as usize {
             Err(Refusal::TooManyMemberships { limit })
         } else {
-            Ok(id)
+            self.may_enter((by, session), id, at).map(|()| id)
         }
     }
 
@@ -67,7 +74,7 @@ impl World {
     /// Somebody joins or leaves a group.
     pub(super) fn move_into_or_out_of(
         &mut self,
-        seq: Seq,
+        (seq, at): (Seq, UnixMillis),
         tag: Option<Tag>,
         by: SessionId,
         (verb, name): (Verb, &GroupName),
@@ -76,7 +83,8 @@ impl World {
             return Ok(Verdict::default());
         };
         let joins = verb == Verb::Join;
-        let id = match if joins { self.may_join(session, name) } else { self.may_leave(session, name) } {
+        let may = if joins { self.may_join((by, session), name, at) } else { self.may_leave(session, name) };
+        let id = match may {
             Ok(id) => id,
             Err(refusal) => {
                 let group = self.group_names.get(&name.key()).copied();
@@ -87,11 +95,7 @@ impl World {
             }
         };
         let person = self.person(by);
-        let is_attached = |device: &SessionId| {
-            let device = self.sessions.get(device);
-            device.is_some_and(|device| matches!(device.presence, Presence::Attached(_)))
-        };
-        let devices: Vec<_> = self.devices(person).filter(is_attached).collect();
+        let devices = self.attached(person);
         let (Some(session), Some(group)) = (self.sessions.get_mut(&person), self.groups.get_mut(&id)) else {
             return Ok(Verdict::default());
         };
@@ -99,25 +103,38 @@ impl World {
         let (passage, and, news);
         if joins {
             session.groups.push(Stake { group: id, since: seq });
+            group.members += 1;
             devices.iter().for_each(|device| group.enter(*device));
             // The other devices are among the members now, and hear of it with them.
             (passage, and) = (Passage::In, Vec::new());
             news = Notification::Joined { seq, user, group: name };
         } else {
             session.groups.retain(|stake| stake.group != id);
+            group.members = group.members.saturating_sub(1);
             devices.iter().for_each(|device| group.quit(*device));
             (passage, and) = (Passage::Out, devices.into_iter().filter(|device| *device != by).collect());
             news = Notification::Left { seq, user, group: name };
         }
         let audience = Audience::Group { group: id, except: by, passage, and };
         let verdict = Verdict::answer(group.answer(verb, seq), Some((audience, news)));
+        if joins {
+            self.use_invitation(by, id);
+        }
         self.note(by, tag, verb, id, Some(seq));
         Ok(verdict)
     }
 
-    pub(super) fn may_post(&self, session: &Session, to: &Conversation) -> Result<Target, Refusal> {
+    pub(super) fn may_post(
+        &self,
+        (by, session): (SessionId, &Session),
+        to: &Conversation,
+        at: UnixMillis,
+    ) -> Result<Target, Refusal> {
         match to {
-            Conversation::Group(name) => self.may_leave(session, name).map(Target::Group),
+            Conversation::Group(name) => {
+                let group = self.may_leave(session, name)?;
+                self.may_speak((by, session), group, at).map(|()| Target::Group(group))
+            }
             Conversation::User(name) => match self.names.get(&name.key()) {
                 Some(&peer) if self.is_here(peer) || self.limits.keeps != Keeps::Nothing => {
                     Ok(Target::User(peer))
@@ -133,7 +150,7 @@ impl World {
             return Ok(Verdict::default());
         };
         let author = session.person;
-        let target = self.may_post(session, to)?;
+        let target = self.may_post((*by, session), to, at)?;
         let from = session.name.clone();
         let post = |prev| Post { seq, prev, at, id: *id, from, body: body.clone() };
         let thread = match target {
@@ -211,7 +228,7 @@ impl World {
         self.sessions.get(&id).is_some_and(|session| session.is_here())
     }
 
-    fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
+    pub(super) fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
         let id = self.group_names.get(&name.key());
         let found = id.and_then(|id| Some((*id, self.groups.get(id)?)));
         found.ok_or_else(|| Refusal::NoSuchGroup { group: name.clone() })
@@ -231,6 +248,8 @@ impl Group {
             Verb::Create => Response::Created { seq, group: self.name.clone() },
             Verb::Join => Response::Joined { seq, membership: self.membership() },
             Verb::Leave => Response::Left { seq, group: self.name.clone() },
+            Verb::Moderate => Response::Moderated { seq, group: self.name.clone() },
+            Verb::Operate => Response::Operated { seq },
         }
     }
 
@@ -241,6 +260,8 @@ impl Group {
             Verb::Create => Refusal::GroupExists { group },
             Verb::Join => Refusal::AlreadyMember { group },
             Verb::Leave => Refusal::NotMember { group },
+            Verb::Moderate => Refusal::AlreadySo { group },
+            Verb::Operate => Refusal::NoDifference,
         }
     }
 

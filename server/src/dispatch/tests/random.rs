@@ -1,9 +1,9 @@
 //! Histories at random: whatever people do and however the turns are cut, everybody hears what the model says.
 
-use chatroom_proto::{Keeps, Request, Seq};
+use chatroom_proto::{Code, Keeps, Moderation, Operation, Request, Seq, Topic, UserName, Whom};
 
 use super::stage::Stage;
-use super::{create, join, leave, say, tell};
+use super::{create, group, join, leave, say, tell};
 use crate::chat::Limits;
 
 /// Few enough for a debug build.
@@ -22,6 +22,8 @@ const LIMITS: Limits = Limits {
     remembered_max: 3,
     keeps: Keeps::Nothing,
 };
+/// What makes somebody an operator of the server.
+const CODE: Code = Code([7; 16]);
 /// So long is a long message, in bytes: it is shared where a short one is copied, and some of them are a turn's worth.
 const LONG: usize = 7_000;
 
@@ -47,6 +49,7 @@ fn everybody_hears_everything_as_it_happens_in_any_history() {
     for seed in 1..=HISTORIES {
         let mut dice = Dice(seed);
         let mut stage = Stage::new(&format!("history {seed}"), LIMITS);
+        stage.offers(&CODE);
         for number in 0..STEPS {
             step(&mut stage, &mut dice, number);
         }
@@ -82,7 +85,10 @@ fn request(dice: &mut Dice, number: u32) -> Request {
         0 => format!("{number} {}", "x".repeat(LONG)),
         _ => number.to_string(),
     };
-    match dice.roll(20) {
+    match dice.roll(29) {
+        26 => Request::Claim { code: CODE },
+        27 | 28 => Request::Operate { act: operation(dice) },
+        20..=25 => Request::Moderate { group: group(to), act: act(dice) },
         0 => Request::Exit,
         1 => create(to),
         2..=4 => join(to),
@@ -91,5 +97,33 @@ fn request(dice: &mut Dice, number: u32) -> Request {
         15 | 16 => tell(NAMES[dice.roll(NAMES.len())], &text),
         17 => Request::Ping,
         _ => Request::Users { after: Seq::ZERO },
+    }
+}
+
+/// Something that keeps order: mostly what takes somebody out, tells one who is not in, or keeps one silent.
+fn act(dice: &mut Dice) -> Moderation {
+    let user = UserName::parse(NAMES[dice.roll(NAMES.len())]).expect("a name");
+    match dice.roll(16) {
+        0..=5 => Moderation::Kick { user, reason: None },
+        6 => Moderation::Ban { user, seconds: None, reason: None },
+        7 => Moderation::Unban { user },
+        8 | 9 => Moderation::Mute { user, seconds: None, reason: None },
+        10 => Moderation::Unmute { user },
+        11 => Moderation::Topic { topic: Topic::parse("what it is about").ok() },
+        12 => Moderation::Lock,
+        13 => Moderation::Unlock,
+        14 => Moderation::Invite { user },
+        _ => Moderation::Op { user },
+    }
+}
+
+/// Something that an operator of the server does.
+fn operation(dice: &mut Dice) -> Operation {
+    let user = UserName::parse(NAMES[dice.roll(NAMES.len())]).expect("a name");
+    match dice.roll(8) {
+        0..=3 => Operation::Disconnect { user, reason: None },
+        4 => Operation::Ban { whom: Whom::User(user), seconds: None, reason: None },
+        5 | 6 => Operation::Unban { whom: Whom::User(user) },
+        _ => Operation::Appoint { user },
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use bytes::Buf;
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{
-    Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
+    Code, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
     VersionRange,
 };
 
@@ -84,6 +84,13 @@ impl Stage {
             tokens: BTreeMap::new(),
             done: Vec::new(),
         }
+    }
+
+    /// Whoever knows this code may run the server, as long as nobody does.
+    pub(super) fn offers(&mut self, code: &Code) {
+        self.dispatch.chat.offer(code, NOW, &mut self.dispatch.effects);
+        self.dispatch.carry_out();
+        self.proposed.extend(self.dispatch.proposals.drain(..));
     }
 
     /// The connections that were not hung up on.

@@ -1,0 +1,252 @@
+//! What stands behind a command's name.
+
+use std::num::NonZeroU32;
+
+use chatroom_proto::{
+    Body, BodyError, Code, Conversation, GroupName, Host, LineError, Moderation, Operation, Reason, Topic,
+    UserName, Whom, Words, WordsError,
+};
+
+use super::{Command, HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, find, first_word};
+
+pub(super) fn nothing(row: &'static Row, rest: &str) -> Result<(), Mistake> {
+    if rest.is_empty() { Ok(()) } else { Err(Mistake::TooMuch { row }) }
+}
+
+pub(super) fn group(row: &'static Row, rest: &str) -> Result<GroupName, Mistake> {
+    let (name, more) = first_word(rest);
+    if name.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a group" });
+    }
+    nothing(row, more)?;
+    parse_group(row, name)
+}
+
+pub(super) fn parse_group(row: &'static Row, name: &str) -> Result<GroupName, Mistake> {
+    GroupName::parse(name).map_err(|error| Mistake::BadName { row, name: name.to_owned(), error })
+}
+
+pub(super) fn parse_user(row: &'static Row, name: &str) -> Result<UserName, Mistake> {
+    UserName::parse(name).map_err(|error| Mistake::BadName { row, name: name.to_owned(), error })
+}
+
+pub(super) fn name_and_message<'a>(
+    row: &'static Row,
+    rest: &'a str,
+    whose: &'static str,
+) -> Result<(&'a str, Body), Mistake> {
+    let (name, message) = first_word(rest);
+    if name.is_empty() {
+        return Err(Mistake::Missing { row, what: whose });
+    }
+    match Body::parse(&normalize(message)) {
+        Ok(body) => Ok((name, body)),
+        Err(BodyError::Empty) => Err(Mistake::Missing { row, what: "a message" }),
+        Err(error) => Err(Mistake::BadMessage { error }),
+    }
+}
+
+pub(super) fn history(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (place, rest) = first_word(rest);
+    let (count, more) = first_word(rest);
+    let of = match place.strip_prefix('@') {
+        _ if place.is_empty() => {
+            return Err(Mistake::Missing { row, what: "the name of a group, or @ and the name of a user" });
+        }
+        Some(user) => Conversation::User(parse_user(row, user)?),
+        None => Conversation::Group(parse_group(row, place)?),
+    };
+    nothing(row, more)?;
+    if count.is_empty() {
+        return Ok(Command::History(of, HISTORY_COUNT));
+    }
+    match count.parse() {
+        Ok(number @ 1..=HISTORY_COUNT_MAX) => Ok(Command::History(of, number)),
+        _ => Err(Mistake::BadCount { row, count: count.to_owned() }),
+    }
+}
+
+pub(super) fn search(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let rest = normalize(rest).replace('\n', " ");
+    let (words, within) = match split_within(&rest) {
+        Some((words, group)) => (words, Some(group)),
+        None => (rest.as_str(), None),
+    };
+    match Words::parse(words) {
+        Ok(words) => Ok(Command::Search(words, within)),
+        Err(WordsError::Empty) => Err(Mistake::Missing { row, what: "words to look for" }),
+        Err(error) => Err(Mistake::BadWords { error }),
+    }
+}
+
+/// Takes `in GROUP` off the end of a text, if something stands before it.
+pub(super) fn split_within(text: &str) -> Option<(&str, GroupName)> {
+    let (before, group) = text.trim_end().rsplit_once(char::is_whitespace)?;
+    let (words, word) = before.trim_end().rsplit_once(char::is_whitespace)?;
+    let is_in = word.eq_ignore_ascii_case("in") && !words.trim().is_empty();
+    is_in.then(|| GroupName::parse(group).ok()).flatten().map(|group| (words, group))
+}
+
+/// A message has one kind of line end, and no tabs: what a tab looks like is the reader's terminal's affair.
+pub(super) fn normalize(message: &str) -> String {
+    message.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ")
+}
+
+pub(super) fn help(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (word, more) = first_word(rest);
+    nothing(row, more)?;
+    if word.is_empty() {
+        return Ok(Command::Help(None));
+    }
+    find(word).map(|about| Command::Help(Some(about)))
+}
+
+/// A group, a person, and what follows.
+fn group_and_user<'a>(row: &'static Row, rest: &'a str) -> Result<(GroupName, UserName, &'a str), Mistake> {
+    let (group, rest) = first_word(rest);
+    if group.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a group" });
+    }
+    let group = parse_group(row, group)?;
+    let (user, rest) = first_word(rest);
+    if user.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a user" });
+    }
+    Ok((group, parse_user(row, user)?, rest))
+}
+
+/// Something that is done to somebody in a group, and nothing more is to be said about it.
+pub(super) fn act(
+    row: &'static Row,
+    rest: &str,
+    act: fn(UserName) -> Moderation,
+) -> Result<Command, Mistake> {
+    let (group, user, more) = group_and_user(row, rest)?;
+    nothing(row, more)?;
+    Ok(Command::Moderate(group, act(user)))
+}
+
+pub(super) fn someone_and_why(
+    row: &'static Row,
+    rest: &str,
+) -> Result<(GroupName, UserName, Option<Reason>), Mistake> {
+    let (group, user, rest) = group_and_user(row, rest)?;
+    Ok((group, user, reason(rest)?))
+}
+
+pub(super) fn someone_how_long_and_why(
+    row: &'static Row,
+    rest: &str,
+) -> Result<(GroupName, UserName, Option<NonZeroU32>, Option<Reason>), Mistake> {
+    let (group, user, rest) = group_and_user(row, rest)?;
+    let (seconds, rest) = how_long(row, rest)?;
+    Ok((group, user, seconds, reason(rest)?))
+}
+
+fn reason(text: &str) -> Result<Option<Reason>, Mistake> {
+    match Reason::parse(text) {
+        Ok(reason) => Ok(Some(reason)),
+        Err(LineError::Empty) => Ok(None),
+        Err(error) => Err(Mistake::BadLine { error }),
+    }
+}
+
+/// What begins with a digit is meant to be a time: nobody is to be banned for good because of a slip.
+pub(super) fn how_long<'a>(
+    row: &'static Row,
+    rest: &'a str,
+) -> Result<(Option<NonZeroU32>, &'a str), Mistake> {
+    let (word, more) = first_word(rest);
+    if !word.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok((None, rest));
+    }
+    match duration(word) {
+        Some(seconds) => Ok((Some(seconds), more)),
+        None => Err(Mistake::BadDuration { row, duration: word.to_owned() }),
+    }
+}
+
+/// A number and a unit, in seconds.
+fn duration(word: &str) -> Option<NonZeroU32> {
+    let unit = word.chars().next_back()?;
+    let seconds: u32 = match unit.to_ascii_lowercase() {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        'w' => 7 * 24 * 60 * 60,
+        _ => return None,
+    };
+    let number: u32 = word[..word.len() - unit.len_utf8()].parse().ok()?;
+    NonZeroU32::new(number.checked_mul(seconds)?)
+}
+
+pub(super) fn topic(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (name, text) = first_word(rest);
+    if name.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a group" });
+    }
+    let group = parse_group(row, name)?;
+    let topic = match Topic::parse(text) {
+        Ok(topic) if topic.as_str() == "-" => None,
+        Ok(topic) => Some(topic),
+        Err(LineError::Empty) => {
+            return Err(Mistake::Missing { row, what: "a text, or - to have no topic any more" });
+        }
+        Err(error) => return Err(Mistake::BadLine { error }),
+    };
+    Ok(Command::Moderate(group, Moderation::Topic { topic }))
+}
+
+pub(super) fn why(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (name, rest) = first_word(rest);
+    if name.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a group" });
+    }
+    let group = parse_group(row, name)?;
+    let (user, more) = first_word(rest);
+    nothing(row, more)?;
+    let user = if user.is_empty() { None } else { Some(parse_user(row, user)?) };
+    Ok(Command::Why(group, user))
+}
+
+pub(super) fn user_or_none(row: &'static Row, rest: &str) -> Result<Option<UserName>, Mistake> {
+    let (name, more) = first_word(rest);
+    nothing(row, more)?;
+    if name.is_empty() { Ok(None) } else { parse_user(row, name).map(Some) }
+}
+
+pub(super) fn user(row: &'static Row, rest: &str) -> Result<UserName, Mistake> {
+    user_or_none(row, rest)?.ok_or(Mistake::Missing { row, what: "the name of a user" })
+}
+
+pub(super) fn user_and_why(row: &'static Row, rest: &str) -> Result<(UserName, Option<Reason>), Mistake> {
+    let (name, rest) = first_word(rest);
+    Ok((user(row, name)?, reason(rest)?))
+}
+
+pub(super) fn code(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    if rest.trim().is_empty() {
+        return Err(Mistake::Missing { row, what: "the code that the server shows to those who run it" });
+    }
+    Code::parse(rest.trim()).map(Command::Claim).map_err(|error| Mistake::BadCode { error })
+}
+
+/// An address, or a name; one that looks like an address has an `@` before it.
+pub(super) fn whom<'a>(row: &'static Row, rest: &'a str) -> Result<(Whom, &'a str), Mistake> {
+    let (word, rest) = first_word(rest);
+    if word.is_empty() {
+        return Err(Mistake::Missing { row, what: "the name of a user, or an address" });
+    }
+    let whom = match (Host::parse(word), word.strip_prefix('@')) {
+        (Ok(host), _) => Whom::Host(host),
+        (Err(_), name) => Whom::User(parse_user(row, name.unwrap_or(word))?),
+    };
+    Ok((whom, rest))
+}
+
+pub(super) fn server_ban(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+    let (whom, rest) = whom(row, rest)?;
+    let (seconds, rest) = how_long(row, rest)?;
+    Ok(Command::Operate(Operation::Ban { whom, seconds, reason: reason(rest)? }))
+}

@@ -1,0 +1,233 @@
+use chatroom_proto::{Host, Whom};
+
+use super::*;
+
+fn group_name(name: &str) -> GroupName {
+    GroupName::parse(name).unwrap()
+}
+
+fn message(line: &str) -> String {
+    match parse(line).unwrap().unwrap() {
+        Command::Public(_, body) | Command::Private(_, body) => body.as_str().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_eight_commands_and_help_are_read_in_any_case() {
+    assert_eq!(parse("create G1"), Ok(Some(Command::Create(group_name("G1")))));
+    assert_eq!(parse("  JOIN\tG1 "), Ok(Some(Command::Join(group_name("G1")))));
+    assert_eq!(parse("Leave G1"), Ok(Some(Command::Leave(group_name("G1")))));
+    assert_eq!(parse("groups"), Ok(Some(Command::Groups)));
+    assert_eq!(parse("users "), Ok(Some(Command::Users)));
+    assert_eq!(parse("exit"), Ok(Some(Command::Exit)));
+    assert_eq!(parse("help"), Ok(Some(Command::Help(None))));
+    assert_eq!(parse("help Join"), Ok(Some(Command::Help(row("join")))));
+    assert_eq!(message("public G1 Hey Michael, What's up?"), "Hey Michael, What's up?");
+    assert_eq!(message("private George sure"), "sure");
+}
+
+#[test]
+fn a_blank_line_asks_for_nothing() {
+    for line in ["", " ", "\t \n"] {
+        assert_eq!(parse(line), Ok(None));
+    }
+}
+
+#[test]
+fn a_message_is_the_rest_of_the_line_to_the_character() {
+    assert_eq!(message("public G1   two  spaces  "), "two  spaces  ");
+    assert_eq!(message("public G1 a\tb"), "a    b");
+    assert_eq!(message("public G1 one\r\ntwo\rthree\nfour"), "one\ntwo\nthree\nfour");
+    assert_eq!(message("public G1\nfirst\n  second"), "first\n  second");
+    assert_eq!(message("private علی سلام، می‌خواهم"), "سلام، می‌خواهم");
+}
+
+#[test]
+fn what_is_missing_or_too_much_is_said_with_the_row() {
+    let missing = |name, what| Err(Mistake::Missing { row: row(name).unwrap(), what });
+    assert_eq!(parse("join"), missing("join", "the name of a group"));
+    assert_eq!(parse("public"), missing("public", "the name of a group"));
+    assert_eq!(parse("public G1  "), missing("public", "a message"));
+    assert_eq!(parse("private"), missing("private", "the name of a user"));
+    let too_much = |name| Err(Mistake::TooMuch { row: row(name).unwrap() });
+    assert_eq!(parse("join a b"), too_much("join"));
+    assert_eq!(parse("exit now"), too_much("exit"));
+    assert_eq!(parse("users\nexit"), too_much("users"));
+    assert_eq!(parse("help a b"), too_much("help"));
+}
+
+#[test]
+fn a_history_is_of_a_group_or_of_a_person_and_of_any_moderate_length() {
+    let tea = || Conversation::Group(group_name("tea"));
+    let jim = Conversation::User(UserName::parse("Jim").unwrap());
+    assert_eq!(parse("history tea"), Ok(Some(Command::History(tea(), 20))));
+    assert_eq!(parse("history tea 1000"), Ok(Some(Command::History(tea(), 1_000))));
+    assert_eq!(parse("History @Jim 3"), Ok(Some(Command::History(jim, 3))));
+    for count in ["0", "1001", "-1", "all", "70000"] {
+        let row = row("history").unwrap();
+        let bad = Mistake::BadCount { row, count: count.to_owned() };
+        assert_eq!(parse(&format!("history tea {count}")), Err(bad));
+    }
+    assert!(matches!(parse("history"), Err(Mistake::Missing { .. })));
+    assert!(matches!(parse("history @"), Err(Mistake::BadName { .. })));
+    assert!(matches!(parse("history tea 3 4"), Err(Mistake::TooMuch { .. })));
+}
+
+#[test]
+fn a_search_ends_with_a_group_only_where_one_can_be_meant() {
+    let found = |line: &str| match parse(line) {
+        Ok(Some(Command::Search(words, within))) => {
+            (words.as_str().to_owned(), within.map(|group| group.to_string()))
+        }
+        other => panic!("{line}: {other:?}"),
+    };
+    let expect = |words: &str, within: Option<&str>| (words.to_owned(), within.map(str::to_owned));
+    assert_eq!(found("search green  tea"), expect("green  tea", None));
+    assert_eq!(found("search green tea in Kitchen"), expect("green tea", Some("Kitchen")));
+    assert_eq!(found("search tea IN Kitchen "), expect("tea", Some("Kitchen")));
+    assert_eq!(found("search in Kitchen"), expect("in Kitchen", None));
+    assert_eq!(found("search tea in"), expect("tea in", None));
+    let no_name = "x".repeat(33);
+    assert_eq!(found(&format!("search tea in {no_name}")), expect(&format!("tea in {no_name}"), None));
+    assert!(matches!(parse("search "), Err(Mistake::Missing { .. })));
+    let long = format!("search {}", "x".repeat(300));
+    assert_eq!(parse(&long), Err(Mistake::BadWords { error: WordsError::TooLong { bytes: 300 } }));
+}
+
+#[test]
+fn bad_names_and_messages_are_stopped_here() {
+    assert!(matches!(
+        parse(&format!("join {}", "x".repeat(33))),
+        Err(Mistake::BadName { error: NameError::TooLong { chars: 33 }, .. })
+    ));
+    assert!(matches!(
+        parse("public G1 bell\u{7}"),
+        Err(Mistake::BadMessage { error: BodyError::Control('\u{7}'), .. })
+    ));
+    assert!(matches!(
+        parse(&format!("public G1 {}", "x".repeat(8_001))),
+        Err(Mistake::BadMessage { error: BodyError::TooLong { bytes: 8_001 }, .. })
+    ));
+}
+
+#[test]
+fn an_unknown_command_comes_with_the_one_that_was_meant() {
+    let unknown = |word: &str, meant| Err(Mistake::UnknownCommand { word: word.to_owned(), meant });
+    assert_eq!(parse("jion G1"), unknown("jion", Some("join")));
+    assert_eq!(parse("PUBLC x y"), unknown("PUBLC", Some("public")));
+    assert_eq!(parse("hello everybody"), unknown("hello", None));
+    assert_eq!(parse("help user"), unknown("user", Some("users")));
+}
+
+#[test]
+fn each_command_but_help_asks_the_server() {
+    let id = PostId([7; 16]);
+    assert_eq!(Command::Exit.into_request(id), Some(Request::Exit));
+    assert_eq!(Command::Help(None).into_request(id), None);
+    let Some(Request::Private { id: sent, .. }) = parse("private Ann hi").unwrap().unwrap().into_request(id)
+    else {
+        panic!("private is a request");
+    };
+    assert_eq!(sent, id);
+}
+
+fn act(line: &str) -> Moderation {
+    match parse(line) {
+        Ok(Some(Command::Moderate(group, act))) if group.as_str() == "G1" => act,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn order_is_kept_with_a_group_a_name_and_sometimes_a_time_and_a_reason() {
+    let user = || UserName::parse("Jim").unwrap();
+    let reason = |text| Some(chatroom_proto::Reason::parse(text).unwrap());
+    let seconds = std::num::NonZeroU32::new;
+    assert_eq!(act("kick G1 Jim"), Moderation::Kick { user: user(), reason: None });
+    assert_eq!(
+        act("kick G1 Jim so much spam "),
+        Moderation::Kick { user: user(), reason: reason("so much spam") }
+    );
+    assert_eq!(act("ban G1 Jim"), Moderation::Ban { user: user(), seconds: None, reason: None });
+    for (time, count) in [("30s", 30), ("10m", 600), ("2h", 7_200), ("7D", 604_800), ("1w", 604_800)] {
+        let ban = Moderation::Ban { user: user(), seconds: seconds(count), reason: reason("spam") };
+        assert_eq!(act(&format!("ban G1 Jim {time} spam")), ban);
+    }
+    assert_eq!(
+        act("mute G1 Jim 1h"),
+        Moderation::Mute { user: user(), seconds: seconds(3_600), reason: None }
+    );
+    assert_eq!(
+        act("mute G1 Jim later"),
+        Moderation::Mute { user: user(), seconds: None, reason: reason("later") }
+    );
+    assert_eq!(act("unban G1 Jim"), Moderation::Unban { user: user() });
+    assert_eq!(act("lock G1"), Moderation::Lock);
+    assert_eq!(act("op G1 Jim"), Moderation::Op { user: user() });
+    assert!(matches!(act("topic G1 Tea and cake"), Moderation::Topic { topic: Some(_) }));
+    assert_eq!(act("topic G1 -"), Moderation::Topic { topic: None });
+}
+
+#[test]
+fn a_slip_in_a_time_bans_nobody_for_good() {
+    for time in ["10", "10min", "0m", "99999999w", "1.5h", "3rd"] {
+        let row = row("ban").unwrap();
+        let bad = Mistake::BadDuration { row, duration: time.to_owned() };
+        assert_eq!(parse(&format!("ban G1 Jim {time}")), Err(bad));
+    }
+    assert!(matches!(parse("ban G1"), Err(Mistake::Missing { what: "the name of a user", .. })));
+    assert!(matches!(parse("topic G1"), Err(Mistake::Missing { .. })));
+    assert!(matches!(parse("op G1 Jim now"), Err(Mistake::TooMuch { .. })));
+    assert!(matches!(
+        parse("kick G1 Jim a\u{1b}[2J"),
+        Err(Mistake::BadLine { error: LineError::Forbidden('\u{1b}') })
+    ));
+}
+
+#[test]
+fn why_is_about_a_group_or_about_somebody_in_it() {
+    let jim = || Some(UserName::parse("Jim").unwrap());
+    assert_eq!(parse("why G1"), Ok(Some(Command::Why(group_name("G1"), None))));
+    assert_eq!(parse("why G1 Jim"), Ok(Some(Command::Why(group_name("G1"), jim()))));
+    assert_eq!(parse("about G1"), Ok(Some(Command::About(group_name("G1")))));
+}
+
+#[test]
+fn operators_ban_an_address_or_a_name() {
+    let whom = |line: &str| match parse(line) {
+        Ok(Some(Command::Operate(Operation::Ban { whom, .. } | Operation::Unban { whom }))) => whom,
+        other => panic!("{line}: {other:?}"),
+    };
+    let name = |name| Whom::User(UserName::parse(name).unwrap());
+    let host = |text| Whom::Host(Host::parse(text).unwrap());
+    assert_eq!(whom("server-ban Jim 1h spam"), name("Jim"));
+    assert_eq!(whom("server-ban 10.0.0.1"), host("10.0.0.1"));
+    assert_eq!(whom("server-ban ::FFFF:10.0.0.1 1h"), host("10.0.0.1"));
+    assert_eq!(whom("server-ban @10.0.0.1"), name("10.0.0.1"));
+    assert_eq!(whom("server-unban 2001:db8::1"), host("2001:db8::1"));
+    assert!(matches!(parse("server-ban"), Err(Mistake::Missing { .. })));
+    assert!(matches!(parse("server-ban Jim 1hour"), Err(Mistake::BadDuration { .. })));
+    assert!(matches!(parse("disconnect Jim a\u{7}"), Err(Mistake::BadLine { .. })));
+}
+
+#[test]
+fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
+    let code = "7F3A-0000-0000-0000-0000-0000-0000-00ff";
+    assert!(matches!(parse(&format!("operator {code}")), Ok(Some(Command::Claim(_)))));
+    assert!(matches!(parse("operator 7F3A"), Err(Mistake::BadCode { .. })));
+    for line in [format!("operator {code}"), format!("  OPERATOR\t{code}"), "operator 7F3A".to_owned()] {
+        assert!(is_secret(&line), "{line}");
+    }
+    assert!(!is_secret("operators are nice") && !is_secret("public G1 operator"));
+}
+
+#[test]
+fn one_ignores_somebody_or_asks_whom() {
+    let jim = || UserName::parse("Jim").unwrap();
+    assert_eq!(parse("ignore Jim"), Ok(Some(Command::Ignore(Some(jim())))));
+    assert_eq!(parse("ignore"), Ok(Some(Command::Ignore(None))));
+    assert_eq!(parse("unignore Jim"), Ok(Some(Command::Unignore(jim()))));
+    assert!(matches!(parse("unignore"), Err(Mistake::Missing { .. })));
+    assert_eq!(Command::Ignore(None).into_request(PostId([0; 16])), None, "nobody is told");
+}

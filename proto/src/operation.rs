@@ -1,0 +1,226 @@
+//! What the operators of a server do: who they are, who may not come, and who is there.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{GroupName, Page, Peer, Reason, Seq, UnixMillis, UserName};
+#[cfg(doc)]
+use crate::{Notification, Request};
+
+/// How many bytes a [`Code`] has: nobody guesses 128 bits.
+const CODE_BYTES: usize = 16;
+
+/// How many digits stand together when a code is written.
+const CODE_DIGITS_TOGETHER: usize = 4;
+
+/// Makes who knows it an operator of the server, once. The server shows it where only those look who run it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code(pub [u8; CODE_BYTES]);
+
+/// A text is no [`Code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a code has 32 digits from 0 to F, with or without dashes")]
+pub struct CodeError;
+
+impl Code {
+    /// Reads a code as it is written, in any case, with or without dashes.
+    ///
+    /// # Errors
+    /// [`CodeError`] when it is none.
+    pub fn parse(text: &str) -> Result<Code, CodeError> {
+        let digits = text.chars().filter(|c| *c != '-').map(|c| c.to_digit(16));
+        let digits: Vec<u8> = digits
+            .map(|digit| digit.and_then(|digit| u8::try_from(digit).ok()))
+            .collect::<Option<_>>()
+            .ok_or(CodeError)?;
+        let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        let is_whole = digits.len() == 2 * CODE_BYTES;
+        bytes.try_into().ok().filter(|_| is_whole).map(Code).ok_or(CodeError)
+    }
+}
+
+/// As it is written: `7F3A-…`.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, pair) in self.0.chunks(CODE_DIGITS_TOGETHER / 2).enumerate() {
+            if number > 0 {
+                f.write_str("-")?;
+            }
+            pair.iter().try_for_each(|byte| write!(f, "{byte:02X}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Shows nothing of it.
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(..)")
+    }
+}
+
+/// A network address without a port, in the one way to write it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Host(Arc<str>);
+
+/// A text is no [`Host`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is no IP address")]
+pub struct HostError;
+
+impl Host {
+    /// Reads an IP address. One of version 4 is the same when it is written as one of version 6.
+    ///
+    /// # Errors
+    /// [`HostError`] when it is none.
+    pub fn parse(text: &str) -> Result<Host, HostError> {
+        let address: IpAddr = text.parse().map_err(|_| HostError)?;
+        Ok(Host(address.to_canonical().to_string().into()))
+    }
+
+    /// The host of an address with a port, if it is one.
+    pub fn of_peer(text: &str) -> Option<Host> {
+        let (host, _) = text.rsplit_once(':')?;
+        Host::parse(host.trim_matches(['[', ']'])).ok()
+    }
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Serialize for Host {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Host {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Host::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// Who may not come to a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Whom {
+    /// Whoever has this name.
+    User(UserName),
+    /// Whoever comes from there.
+    Host(Host),
+}
+
+/// What the operators of a server may do. Variants are appended, never moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Somebody is an operator of the server.
+    Appoint {
+        /// Who.
+        user: UserName,
+    },
+    /// Somebody is no longer an operator of the server.
+    Dismiss {
+        /// Who.
+        user: UserName,
+    },
+    /// Somebody's stay ends. They may come again.
+    Disconnect {
+        /// Who.
+        user: UserName,
+        /// Why.
+        reason: Option<Reason>,
+    },
+    /// Somebody may not come to the server, and whose stay it is ends.
+    Ban {
+        /// Who.
+        whom: Whom,
+        /// For so long; otherwise until it is undone.
+        seconds: Option<NonZeroU32>,
+        /// Why.
+        reason: Option<Reason>,
+    },
+    /// A ban is undone.
+    Unban {
+        /// Whose.
+        whom: Whom,
+    },
+}
+
+/// Somebody who is there, as operators see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visitor {
+    /// Where they come from.
+    pub address: Peer,
+    /// Their name.
+    pub name: UserName,
+    /// Their groups, in the order of joining.
+    pub groups: Page<GroupName>,
+    /// Whether they have a connection; otherwise their name is held for them.
+    pub is_connected: bool,
+}
+
+/// A ban from the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerBan {
+    /// Its place in the order.
+    pub seq: Seq,
+    /// When.
+    pub at: UnixMillis,
+    /// Who made it.
+    pub by: UserName,
+    /// For whom it holds.
+    pub whom: Whom,
+    /// Until when, if it ends by itself.
+    pub until: Option<UnixMillis>,
+    /// Why.
+    pub reason: Option<Reason>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_as_it_is_written() {
+        let code = Code(std::array::from_fn(|i| (i * 17) as u8));
+        let written = code.to_string();
+        assert_eq!(written, "0011-2233-4455-6677-8899-AABB-CCDD-EEFF");
+        assert_eq!(Code::parse(&written), Ok(code.clone()));
+        assert_eq!(Code::parse("00112233445566778899aabbccddeeff"), Ok(code.clone()));
+        for wrong in [
+            "",
+            "0011",
+            "0011-2233-4455-6677-8899-AABB-CCDD-EEF",
+            &format!("{written}0"),
+            "g".repeat(32).as_str(),
+        ] {
+            assert_eq!(Code::parse(wrong), Err(CodeError), "{wrong}");
+        }
+        assert_eq!(format!("{code:?}"), "Code(..)");
+    }
+
+    #[test]
+    fn an_address_is_the_same_however_it_is_written() {
+        let host = |text| Host::parse(text).map(|host| host.to_string());
+        assert_eq!(host("127.0.0.1"), Ok("127.0.0.1".to_owned()));
+        assert_eq!(host("::ffff:127.0.0.1"), Ok("127.0.0.1".to_owned()));
+        assert_eq!(host("2001:DB8:0::1"), Ok("2001:db8::1".to_owned()));
+        for wrong in ["", "127.0.0.1:9000", "localhost", "127.0.0.256", "1.2.3.4 "] {
+            assert_eq!(Host::parse(wrong), Err(HostError), "{wrong}");
+        }
+        assert_eq!(Host::of_peer("[::ffff:10.0.0.1]:9000"), Host::parse("10.0.0.1").ok());
+        assert_eq!(Host::of_peer("10.0.0.1:9000"), Host::parse("10.0.0.1").ok());
+        assert_eq!(Host::of_peer("somewhere:1"), None);
+    }
+}
