@@ -205,9 +205,12 @@ pub(crate) fn row(word: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name.eq_ignore_ascii_case(word))
 }
 
-/// Whether a line has a secret in it, which is to be kept nowhere.
+/// Whether a line has a secret in it, which is to be kept nowhere: a code, or the password that somebody types behind a command
+/// that asks for it.
 pub(crate) fn is_secret(line: &str) -> bool {
-    first_word(line).0.eq_ignore_ascii_case("operator")
+    let (word, rest) = first_word(line);
+    let is = |name: &&str| word.eq_ignore_ascii_case(name);
+    is(&"operator") || (!rest.is_empty() && ["register", "passwd", "unregister"].iter().any(|name| is(name)))
 }
 
 /// The first word, and what follows it and one run of white space.

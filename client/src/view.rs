@@ -296,6 +296,9 @@ impl View {
             Mistake::Missing { row, what } => {
                 format!("'{}' needs {what}. Usage: {}", row.name, usage(row))
             }
+            Mistake::TooMuch { row } if matches!(row.name, "register" | "passwd" | "unregister") => {
+                format!("Type '{}' alone: passwords are asked for then, and not shown.", row.name)
+            }
             Mistake::TooMuch { row } if row.arguments.is_empty() => {
                 format!("'{}' takes nothing after it. Usage: {}", row.name, usage(row))
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use chatroom_proto::{
-    Body, ClientFrame, CloseReason, GroupName, Hello, Notification, PostId, Proof, Refusal, Request,
-    Response, Seq, ServerFrame, Tag, UserName, VersionRange, Welcome,
+    Body, ClientFrame, CloseReason, GroupName, Hello, Notification, Password, PostId, Proof, Refusal,
+    Request, Response, Seq, ServerFrame, Tag, UserName, VersionRange, Welcome,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -54,6 +54,11 @@ pub fn public(to: &str, number: u64, text: &str) -> Request {
 /// A post to a person with an id made from `number`.
 pub fn private(to: &str, number: u64, text: &str) -> Request {
     Request::Private { to: user(to), id: post_id(number), body: body(text) }
+}
+
+/// A text that a scene knows to be a valid password.
+pub fn password(text: &str) -> Password {
+    Password::try_from(text.to_owned()).expect("a valid password")
 }
 
 /// A text that a scene knows to be a valid message.

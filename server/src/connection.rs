@@ -155,7 +155,7 @@ impl Connection {
         // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
         // up takes a while, too: nothing may wait behind it where waiting requests count for all.
         let asks = if *after_list { 0 } else { ASKS_MAX };
-        *after_list = is_list(&request);
+        *after_list = takes_a_while(&request);
         let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
         if self.outbox.try_ask(asks).ok_or(End::Closed)? {
             return self.hand_in_now(ask);
@@ -214,8 +214,9 @@ pub(crate) fn is_loopback(peer: SocketAddr) -> bool {
     peer.ip().to_canonical().is_loopback()
 }
 
-/// Whether the answer is a page.
-fn is_list(request: &Request) -> bool {
+/// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in behind it until it is there. What
+/// waits in a seat counts for all, and what it waits for comes in by the same door.
+fn takes_a_while(request: &Request) -> bool {
     matches!(
         request,
         Request::Groups { .. }
@@ -225,5 +226,8 @@ fn is_list(request: &Request) -> bool {
             | Request::Why { .. }
             | Request::Clients { .. }
             | Request::ServerBans { .. }
+            | Request::Register { .. }
+            | Request::ChangePassword { .. }
+            | Request::Unregister { .. }
     )
 }

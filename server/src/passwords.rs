@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tracing::error;
 
-use crate::chat::effect::{Check, Checked, Claim, ConnectionId, Input, PasswordHash};
+use crate::chat::effect::{Check, Checked, Claim, ConnectionId, Input, PasswordHash, SessionId};
 use crate::config::{
     HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
     TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
@@ -33,7 +33,10 @@ type Tries<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 /// Looks at passwords, for everybody.
 pub(crate) struct Passwords {
     by_address: Tries<Source>,
+    /// By strangers.
     by_name: Tries<NameKey>,
+    /// By those who are in.
+    by_person: Tries<SessionId>,
     at_once: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// What a password for an unknown name is compared with, to take as long. Made with the first that is needed.
@@ -46,6 +49,7 @@ impl Passwords {
         Passwords {
             by_address: tries(TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE),
             by_name: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE),
+            by_person: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE),
             at_once: Arc::new(Semaphore::new(HASHES_AT_ONCE_MAX)),
             waiting: Arc::new(Semaphore::new(HASHES_WAITING_MAX)),
             nobodys: Arc::default(),
@@ -56,6 +60,7 @@ impl Passwords {
     pub(crate) fn tick(&self) {
         self.by_address.retain_recent();
         self.by_name.retain_recent();
+        self.by_person.retain_recent();
     }
 
     /// Finds out what is to be found out, and hands it in.
@@ -98,9 +103,9 @@ impl Passwords {
         if source != Source::THIS_MACHINE {
             self.by_address.check_key(&source).map_err(wait)?;
         }
-        match check.claimed {
-            Some(_) => self.by_name.check_key(&check.name.key()).map_err(wait),
-            None => Ok(()),
+        match check.person {
+            Some(person) => self.by_person.check_key(&person).map_err(wait),
+            None => self.by_name.check_key(&check.name.key()).map_err(wait),
         }
     }
 }

@@ -219,6 +219,10 @@ fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
     for line in [format!("operator {code}"), format!("  OPERATOR\t{code}"), "operator 7F3A".to_owned()] {
         assert!(is_secret(&line), "{line}");
     }
+    for line in ["register hunter2", " PASSWD old new", "unregister\thunter2"] {
+        assert!(is_secret(line) && parse(line).is_err(), "{line}");
+    }
+    assert!(!is_secret("register") && !is_secret("passwd "));
     assert!(!is_secret("operators are nice") && !is_secret("public G1 operator"));
 }
 

@@ -218,19 +218,19 @@ impl<D: Dial> Link<D> {
             self.slow = None;
         }
         let is_goodbye = matches!(result, Ok(Response::Goodbye | Response::Unregistered { .. }));
-        if self.is_deaf && !is_goodbye && self.puts_off(&ask) {
-            self.unanswered.put_off(ask);
-            return None;
-        }
-        let Ask { request, door, .. } = ask;
         if let (Request::ChangePassword { new, .. }, Ok(Response::PasswordChanged { token, .. })) =
-            (&request, &result)
+            (&ask.request, &result)
         {
             // At once: whoever comes with the old one is a stranger.
             self.token = token.clone();
             self.journal.resumed(token);
             self.password = Some(new.clone());
         }
+        if self.is_deaf && !is_goodbye && self.puts_off(&ask) {
+            self.unanswered.put_off(ask);
+            return None;
+        }
+        let Ask { request, door, .. } = ask;
         self.journal.answered(&request, &result);
         let missed = result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         match door {
@@ -266,7 +266,9 @@ impl<D: Dial> Link<D> {
     /// Whether an answer is to come again later: among the events it would stand before what is let go now. (Only as
     /// long as there is room to ask something else.)
     fn puts_off(&self, ask: &Ask) -> bool {
-        matches!(ask.door, Door::Events) && self.unanswered.len() + 1 < ASKS_WAITING_MAX
+        matches!(ask.door, Door::Events)
+            && !has_password(&ask.request)
+            && self.unanswered.len() + 1 < ASKS_WAITING_MAX
     }
 
     fn handle_notification(&mut self, talk: &mut Talk, notification: Notification) -> Option<End> {
@@ -396,6 +398,11 @@ impl Talk {
 
 fn answer_to_nothing(tag: Tag) -> End {
     End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})")))
+}
+
+/// What can't be asked again: the password that it says is not the right one any more.
+fn has_password(request: &Request) -> bool {
+    matches!(request, Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. })
 }
 
 fn rejoined(request: Request, result: Result<Response, Refusal>, missed: bool) -> Option<Event> {

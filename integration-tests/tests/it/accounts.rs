@@ -1,7 +1,7 @@
 //! Names that belong to somebody, as dialogues: on the pure chat and on a real server. `jim*` is another
 //! device of jim's, `jim'` somebody who says that he is jim; somebody who knocks "with a password" says "secret".
 
-use chatroom_proto::Keeps;
+use chatroom_proto::{Keeps, Request};
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
@@ -371,4 +371,122 @@ async fn a_group_that_looks_like_another_one_is_refused() {
         ",
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_request_that_comes_in_another_stay_is_another_one() {
+    check(
+        "
+        jim comes
+        jim> register secret
+        jim< registered
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        jim returns
+        jim> register other
+        jim< refused: jim is registered
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_who_has_left_general_with_one_device_is_not_put_back_by_another() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> register secret
+        jim< registered
+        jim> create tea
+        jim< created tea
+        jim> join tea
+        jim< joined tea
+        jim> leave General
+        ann< jim left General
+        jim< left General
+        jim* knocks with a password
+        jim*< welcome, in tea
+        ann> public General hi
+        ann< posted
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_forgotten_device_has_said_is_not_said_twice() {
+    check(
+        "
+        jim comes
+        ann comes
+        jim< ann arrived in General
+        jim> register other
+        jim< registered
+        jim> passwd other secret
+        jim< password changed
+        jim* knocks with a password
+        jim*< welcome, in General
+        jim*> public General hello
+        jim< jim in General: hello
+        ann< jim in General: hello
+        jim* vanishes
+        jim> passwd secret secret
+        jim< password changed
+        jim* knocks with a password
+        jim*< welcome, in General
+        # Its client had no answer, and says it again: nobody else hears it.
+        jim*> public General hello
+        jim*< posted
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_is_remembered_whoever_comes_and_goes() {
+    let limits = Limits { remembered_max: 1, ..Limits::default() };
+    let dialogue = "
+        jim comes
+        jim> register secret
+        jim< registered
+        jim* knocks with a password
+        jim*< welcome, in General
+        jim*> exit
+        jim*< goodbye
+        jim* is hung up on
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        kim comes
+        kim> exit
+        kim< goodbye
+        kim is hung up on
+        lea comes
+        lea> exit
+        lea< goodbye
+        lea is hung up on
+        jim* returns
+        jim returns
+        ";
+    play(Pure::new(limits), dialogue).await;
+    play(Real::new(Host::start_with(Config { limits, ..Config::default() })), dialogue).await;
+}
+
+#[tokio::test]
+async fn those_who_wait_for_passwords_stop_nobody() {
+    use integration_tests::guest::{Guest, password};
+    let host = Host::start_with(Config::default());
+    let mut crowd = Vec::new();
+    for number in 0..12 {
+        let mut guest = Guest::come(host.address, &format!("guest{number}")).await;
+        guest.say(Request::Register { password: password("secret") }).await;
+        for _ in 0..254 {
+            guest.say(Request::Ping).await;
+        }
+        crowd.push(guest);
+    }
+    Guest::come(host.address, "late").await.do_(Request::Ping).await;
 }

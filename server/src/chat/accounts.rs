@@ -23,7 +23,7 @@ impl Chat {
         let (hash, since) = self.world.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
         let mut seat = Seat::new(Stage::Knocking(Box::new(knock)), channel);
         let claimed = Some(Claim { password, hash });
-        let check = Check { name: name.clone(), address: address.clone(), claimed, new: None };
+        let check = Check { name: name.clone(), person: None, address: address.clone(), claimed, new: None };
         seat.wish = Some(Box::new(Wish::LogIn { name, password: since, fresh, address }));
         self.seats.insert(connection, seat);
         out.push(Effect::Check { connection, tag, check });
@@ -61,7 +61,8 @@ impl Chat {
         };
         seat.is_reading = true;
         seat.wish = Some(Box::new(wish));
-        let check = Check { name: session.name.clone(), address: session.address.clone(), claimed, new };
+        let (name, address) = (session.name.clone(), session.address.clone());
+        let check = Check { name, person: Some(session.person), address, claimed, new };
         out.push(Effect::Check { connection, tag, check });
     }
 

@@ -206,6 +206,8 @@ impl fmt::Debug for PasswordHash {
 pub struct Check {
     /// For whose name.
     pub name: UserName,
+    /// Who asks, for one who is in already: strangers who guess at the name are not to keep its owner from changing the password.
+    pub person: Option<SessionId>,
     /// Where it comes from.
     pub address: Address,
     /// What is claimed to be the password until now; nothing when there is none.

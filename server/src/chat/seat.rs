@@ -97,9 +97,10 @@ impl Seat {
 
     /// Takes out the next request that need not wait any longer.
     pub(super) fn next_ready(&mut self) -> Option<(Tag, Turn)> {
+        let is_knocking = matches!(self.stage, Stage::Knocking(_));
         let waiting = self.waiting.as_mut()?;
         let asks = waiting.front().is_some_and(|(_, turn)| is_question(turn));
-        let blocked = self.is_reading || (self.under_way > 0 && asks);
+        let blocked = is_knocking || self.is_reading || (self.under_way > 0 && asks);
         let next = if blocked { None } else { waiting.pop_front() };
         self.waiting.take_if(|waiting| waiting.is_empty());
         next

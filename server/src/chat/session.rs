@@ -51,8 +51,8 @@ pub(crate) struct Account {
     pub(crate) password: PasswordHash,
     /// The entry that set it.
     pub(crate) since: Seq,
-    /// With which device and which request the name was registered.
-    pub(crate) registered: (SessionId, Option<Tag>),
+    /// With which device and which request the name was registered, in the same stay.
+    pub(crate) registered: Option<(SessionId, Tag)>,
     /// The devices after the first.
     pub(crate) devices: BTreeSet<SessionId>,
 }
@@ -273,6 +273,14 @@ impl Done {
     pub(crate) fn post(&self, id: PostId) -> Option<(Seq, UnixMillis)> {
         let known = self.posts.0.as_ref()?;
         known.facts.get(known.position(id)?).copied()
+    }
+
+    /// Remembers the posts of another one, too, as far as there is room.
+    pub(crate) fn take_over(&mut self, other: Done) {
+        let Some(known) = other.posts.0 else { return };
+        for (id, (seq, at)) in known.ids.into_iter().zip(known.facts) {
+            self.posted(id, seq, at);
+        }
     }
 
     /// Whether there is no post.

@@ -243,7 +243,10 @@ impl World {
     fn repeated(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
         let (by, verb, name) = match &proposal.deed {
             Deed::Post { by, to, id, .. } => {
-                let (seq, at) = self.sessions.get(by)?.done.post(*id)?;
+                let device = self.sessions.get(by)?;
+                let person = (device.person != *by).then(|| self.who(*by)).flatten();
+                let (seq, at) =
+                    device.done.post(*id).or_else(|| person.and_then(|person| person.done.post(*id)))?;
                 return Some(Ok(self.kept(to, seq, at)));
             }
             Deed::Create { by, group } => (by, Verb::Create, group),

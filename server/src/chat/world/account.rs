@@ -44,7 +44,7 @@ impl World {
     /// The first answer to a name's registration that comes again.
     pub(super) fn registered(&self, by: SessionId, tag: Tag) -> Option<Response> {
         let account = self.who(by)?.account.as_ref()?;
-        (account.registered == (by, Some(tag))).then_some(Response::Registered { seq: account.since })
+        (account.registered == Some((by, tag))).then_some(Response::Registered { seq: account.since })
     }
 
     pub(super) fn register(
@@ -62,7 +62,7 @@ impl World {
         let account = Account {
             password: password.clone(),
             since: seq,
-            registered: (by, tag),
+            registered: tag.map(|tag| (by, tag)),
             devices: BTreeSet::new(),
         };
         if let Some(person) = self.sessions.get_mut(&id) {
@@ -141,6 +141,7 @@ impl World {
         if let Some(account) = self.sessions.get_mut(&person).and_then(|person| person.account.as_mut()) {
             account.password = new.clone();
             account.since = seq;
+            account.registered = None;
         }
         Ok(Verdict { result: Some(Ok(Outcome::PasswordChanged)), cut_off, ..Verdict::default() })
     }
@@ -195,12 +196,23 @@ impl World {
         }
         self.away.remove(&token);
         if !is_first {
+            self.leave_posts(id);
             // With a device, no group passes on.
             self.forget(self.head, id);
         }
         match before {
             Presence::Attached(place) => Some((place, Some(CloseReason::PasswordChanged))),
             Presence::Detached { .. } | Presence::Away { .. } => None,
+        }
+    }
+
+    /// What a device said stays known with its owner: its client may come with the password, as another device, and say again what
+    /// it has no answer to.
+    fn leave_posts(&mut self, id: SessionId) {
+        let Some(device) = self.sessions.get_mut(&id) else { return };
+        let (person, done) = (device.person, std::mem::take(&mut device.done));
+        if let Some(person) = self.sessions.get_mut(&person) {
+            person.done.take_over(done);
         }
     }
 }

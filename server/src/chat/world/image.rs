@@ -92,6 +92,7 @@ impl World {
         else {
             return;
         };
+        let is_registered = self.who(id).is_some_and(|person| person.account.is_some());
         if has_account {
             self.be_looked_at(id);
         }
@@ -108,7 +109,7 @@ impl World {
                 if token != TokenDigest::NOBODYS {
                     self.away.insert(token, id);
                 }
-                if !has_account {
+                if !is_registered {
                     self.fading.insert((worth, by, id));
                 }
             }

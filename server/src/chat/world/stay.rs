@@ -245,6 +245,7 @@ impl World {
     /// everyone who shared a group with them.
     pub(super) fn end(&mut self, seq: Seq, id: SessionId) -> Option<Ended> {
         let owns = self.owned(id).next().is_some() || self.is_operator(id);
+        let is_registered = self.who(id)?.account.is_some();
         let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
         let worth = if owns { Worth::Ties } else { session.worth() };
         let person = session.person;
@@ -257,8 +258,12 @@ impl World {
         }
         self.away.insert(session.token, id);
         // Who has an account is remembered with it.
-        if session.account.is_none() {
+        if !is_registered {
             self.fading.insert((worth, by, id));
+        }
+        // The next stay's tags begin anew.
+        if let Some(account) = self.sessions.get_mut(&person).and_then(|person| person.account.as_mut()) {
+            account.registered = account.registered.filter(|(device, _)| *device != id);
         }
         self.fall_silent(id);
         let departed = self.leave_if_last(seq, person, id);
