@@ -210,7 +210,7 @@ pub(crate) fn row(word: &str) -> Option<&'static Row> {
 pub(crate) fn is_secret(line: &str) -> bool {
     let (word, rest) = first_word(line);
     let is = |name: &&str| word.eq_ignore_ascii_case(name);
-    is(&"operator") || (!rest.is_empty() && ["register", "passwd", "unregister"].iter().any(|name| is(name)))
+    is(&"operator") || (!rest.is_empty() && ["register", "passwd", "unregister"].iter().any(is))
 }
 
 /// The first word, and what follows it and one run of white space.
