@@ -81,17 +81,19 @@ pub(crate) struct IgnoreList {
 }
 
 impl IgnoreList {
-    /// Reads the list that belongs to a client's file; without one, nothing is kept.
-    pub(crate) fn open(state: Option<&Path>) -> (IgnoreList, Option<(String, io::Error)>) {
+    /// Reads the list that belongs to a client's file; without one, nothing is kept. Nobody ignores themselves, whoever had
+    /// the file before: what one says with another device would not be shown.
+    pub(crate) fn open(state: Option<&Path>, own: &UserName) -> (IgnoreList, Option<(String, io::Error)>) {
         let Some(state) = state else { return (IgnoreList::default(), None) };
         let mut name = state.as_os_str().to_owned();
         name.push(SUFFIX);
         let file = PathBuf::from(name);
-        let (ignored, trouble) = match read(&file) {
+        let (mut ignored, trouble) = match read(&file) {
             Ok(text) => (Ignored::parse(&text), None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Ignored::default(), None),
             Err(error) => (Ignored::default(), Some((file.display().to_string(), error))),
         };
+        ignored.remove(own);
         (IgnoreList { ignored, file: Some(file) }, trouble)
     }
 
@@ -183,17 +185,19 @@ mod tests {
     fn it_is_kept_for_the_next_run_and_for_nobody_else() {
         let directory = tempfile::TempDir::with_prefix("chatroom-ignore-").unwrap();
         let state = directory.path().join("clients/Jim");
-        let (mut list, trouble) = IgnoreList::open(Some(&state));
+        let open = |name| IgnoreList::open(Some(&state), &user(name));
+        let (mut list, trouble) = open("Jim");
         assert!(trouble.is_none());
         assert!(matches!(list.add(user("Ann")), Change::Done));
         assert!(matches!(list.add(user("ann")), Change::None));
         let file = directory.path().join("clients/Jim_ignored");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let (mut again, _) = IgnoreList::open(Some(&state));
+        let (mut again, _) = open("Jim");
         assert_eq!(again.ignored, list.ignored);
+        assert_eq!(open("ann").0.ignored, Ignored::default(), "nobody ignores themselves");
         assert!(matches!(again.remove(&user("ANN")), Change::Done));
-        assert_eq!(IgnoreList::open(Some(&state)).0.ignored, Ignored::default());
+        assert_eq!(open("Jim").0.ignored, Ignored::default());
         fs::create_dir(directory.path().join("clients/Eve_ignored")).unwrap();
-        assert!(IgnoreList::open(Some(&directory.path().join("clients/Eve"))).1.is_some());
+        assert!(IgnoreList::open(Some(&directory.path().join("clients/Eve")), &user("Eve")).1.is_some());
     }
 }

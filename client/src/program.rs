@@ -242,7 +242,7 @@ impl Stage {
                     self.tell_of_acquaintances(&known_hosts).await?;
                     match connected {
                         Ok((client, events, welcome)) => {
-                            let (ignore, unread) = IgnoreList::open(keep.as_deref());
+                            let (ignore, unread) = IgnoreList::open(keep.as_deref(), &welcome.name);
                             let unread =
                                 unread.map(|(file, why)| self.view.no_ignored(&file, &why.to_string()));
                             let warnings = self.state_warning(&client, keep).into_iter().chain(unread);

@@ -46,7 +46,11 @@ async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
     jim.press(Key::Enter);
     assert_eq!(hear_body(&mut ann).await, "half of a line");
     assert_eq!(hear_body(&mut ann).await, "another", "and the one before came once");
-    jim.wait_for("an empty line", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+    jim.wait_for("an empty line, and what was missed", |screen| {
+        screen.is_typing()
+            && screen.before_cursor.is_empty()
+            && !screen.lines_beginning("While you were away").is_empty()
+    });
     let screen = jim.screen();
     let told = ["Connection lost", "Connected again", "While you were away"];
     assert_eq!(told.map(|said| screen.lines_beginning(said).len()), [1, 1, 1], "{screen}");
