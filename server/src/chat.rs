@@ -444,11 +444,19 @@ impl Chat {
             Some(Err(refusal)) => {
                 out.push(Effect::Reply { connection, tag, result: Err(refusal) });
                 if knocking {
-                    out.push(Effect::HangUp { connection, reason: None });
+                    self.turn_away(connection, out);
                 }
             }
             None => {}
         }
+    }
+
+    /// Hangs up on one who is not let in. What it has asked meanwhile is not served.
+    fn turn_away(&mut self, connection: ConnectionId, out: &mut Vec<Effect>) {
+        if let Some(seat) = self.seats.remove(&connection) {
+            self.load = self.load.saturating_sub(seat.waiting());
+        }
+        out.push(Effect::HangUp { connection, reason: None });
     }
 
     /// Lets a connection in; and one who was recognized hears first what was said since it was lost.

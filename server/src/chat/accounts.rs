@@ -87,7 +87,7 @@ impl Chat {
             Err(refusal) => {
                 out.push(Effect::Reply { connection, tag, result: Err(refusal) });
                 if is_knocking {
-                    out.push(Effect::HangUp { connection, reason: None });
+                    self.turn_away(connection, out);
                 }
             }
         }
