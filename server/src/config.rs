@@ -46,16 +46,16 @@ pub const HASHES_AT_ONCE_MAX: usize = 1;
 pub const HASHES_WAITING_MAX: usize = 64;
 
 /// Passwords that may be tried from one address at once: a class that registers.
-pub const TRIES_AN_ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(40).unwrap();
+pub const TRIES_AN_ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(40).expect("it is more than nothing");
 
 /// And from then on, each minute.
-pub const TRIES_AN_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).unwrap();
+pub const TRIES_AN_ADDRESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("it is more than nothing");
 
 /// Passwords that may be tried for one name at once: somebody who has several.
-pub const TRIES_A_NAME_BURST: NonZeroU32 = NonZeroU32::new(10).unwrap();
+pub const TRIES_A_NAME_BURST: NonZeroU32 = NonZeroU32::new(10).expect("it is more than nothing");
 
 /// And from then on, each minute: 8,640 guesses a day, from however many addresses.
-pub const TRIES_A_NAME_PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).unwrap();
+pub const TRIES_A_NAME_PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).expect("it is more than nothing");
 
 /// How many expired sessions one tick proposes to end: a bound on what a tick costs.
 pub const EXPIRIES_A_TICK_MAX: usize = 1_024;
