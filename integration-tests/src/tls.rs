@@ -221,6 +221,17 @@ pub async fn connect(address: SocketAddr) -> TlsStream<tokio::net::TcpStream> {
     credulous().connect(name, stream).await.expect("the server speaks TLS")
 }
 
+/// A handshake of TLS with whoever listens there, from this address: whether it came to its end.
+///
+/// # Panics
+/// When nobody listens, or the address is none of this machine.
+pub async fn shake_hands_from(from: Ipv4Addr, address: SocketAddr) -> bool {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from((from, 0))).expect("an address of this machine");
+    let stream = socket.connect(address).await.expect("the server listens");
+    credulous().connect(ServerName::IpAddress(address.ip().into()), stream).await.is_ok()
+}
+
 /// Asks for no proof: for whoever measures, and not for who has something to lose.
 #[derive(Debug)]
 struct Credulous(Arc<CryptoProvider>);

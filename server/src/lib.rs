@@ -49,6 +49,7 @@ pub mod data;
 mod digest;
 mod dispatch;
 mod fanout;
+mod handshakes;
 pub mod listener;
 pub mod log;
 pub mod outbox;

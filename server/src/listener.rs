@@ -18,11 +18,11 @@ use crate::chat::effect::ConnectionId;
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
 use crate::connection::{Common, Connection, Life, is_loopback};
 use crate::dispatch::Door;
+use crate::handshakes::Handshakes;
 use crate::outbox::{self, Bounds};
 use crate::permits::Permits;
 use crate::source::Source;
-use crate::stream::Stream;
-use crate::tls::Tls;
+use crate::stream::{Offer, Stream};
 
 /// A socket that listens at this address, with a backlog that holds a storm of clients. At `[::]` it hears IPv4, too.
 ///
@@ -52,6 +52,7 @@ pub fn bind_beside(address: SocketAddr, others: &[SocketAddr]) -> io::Result<Tcp
 pub(crate) struct Listener {
     common: Arc<Common>,
     permits: Arc<Permits>,
+    handshakes: Handshakes,
     turned_away: Arc<Semaphore>,
 }
 
@@ -64,6 +65,7 @@ impl Listener {
     ) -> Listener {
         Listener {
             permits: Permits::new(&config),
+            handshakes: Handshakes::new(&config),
             common: Arc::new(Common { door, config, bounds, shutdown }),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX as usize)),
         }
@@ -141,7 +143,13 @@ impl Listener {
 
     fn stream(&self, stream: TcpStream, peer: SocketAddr) -> Stream {
         let Config { tls, allow_plaintext, .. } = &self.common.config;
-        Stream::new(stream, tls.as_ref().map(Tls::acceptor), *allow_plaintext || is_loopback(peer))
+        let offer = match tls {
+            None => Offer::Plain,
+            // Whether it wants to speak TLS is known when it has begun: whoever comes may.
+            Some(tls) if self.handshakes.may_begin(Source::of(peer.ip())) => Offer::Tls(tls.acceptor()),
+            Some(_) => Offer::Later,
+        };
+        Stream::new(stream, offer, *allow_plaintext || is_loopback(peer))
     }
 
     fn turn_away(&self, stream: TcpStream, peer: SocketAddr, reason: CloseReason) {

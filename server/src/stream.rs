@@ -51,7 +51,7 @@ pub(crate) enum Boxed {
     Accepting(Box<FallibleAccept<TcpStream>>),
     /// With TLS.
     Tls(Box<TlsStream<TcpStream>>),
-    /// The handshake has failed. The peer was told, and may take it in.
+    /// There is no handshake, or it has failed and the peer was told, and may take it in.
     Failed(TcpStream),
     /// There is nobody.
     Gone,
@@ -59,15 +59,29 @@ pub(crate) enum Boxed {
 
 pub(crate) struct Undecided {
     tcp: TcpStream,
-    /// How to speak TLS, if that is offered.
-    tls: Option<TlsAcceptor>,
+    offer: Offer,
     takes_plain: bool,
 }
 
+/// What one who begins with TLS is offered.
+pub(crate) enum Offer {
+    /// TLS.
+    Tls(TlsAcceptor),
+    /// Nothing: it is taken for plain.
+    Plain,
+    /// The end: its address has begun too many handshakes lately.
+    Later,
+}
+
+/// The client's address has begun too many handshakes.
+#[derive(Debug, thiserror::Error)]
+#[error("too many handshakes from there")]
+struct TooManyHandshakes;
+
 impl Stream {
     /// A stream that decides for TLS, if that is offered, or for plain, if that is taken.
-    pub(crate) fn new(tcp: TcpStream, tls: Option<TlsAcceptor>, takes_plain: bool) -> Stream {
-        Stream::Boxed(Box::new(Boxed::Undecided(Undecided { tcp, tls, takes_plain })))
+    pub(crate) fn new(tcp: TcpStream, offer: Offer, takes_plain: bool) -> Stream {
+        Stream::Boxed(Box::new(Boxed::Undecided(Undecided { tcp, offer, takes_plain })))
     }
 
     /// Goes on as what the first byte says. Fails when that is not taken from there; what is written goes out in plain then,
@@ -76,15 +90,20 @@ impl Stream {
         let Stream::Boxed(boxed) = self else { return Poll::Ready(Ok(())) };
         let Boxed::Undecided(Undecided { tcp, .. }) = &mut **boxed else { return Poll::Ready(Ok(())) };
         let first = ready!(poll_first(tcp, cx))?;
-        let Boxed::Undecided(Undecided { tcp, tls, takes_plain }) = mem::replace(&mut **boxed, Boxed::Gone)
+        let Boxed::Undecided(Undecided { tcp, offer, takes_plain }) = mem::replace(&mut **boxed, Boxed::Gone)
         else {
             return Poll::Ready(Ok(()));
         };
-        match (first, tls) {
-            (Some(TLS_HANDSHAKE), Some(tls)) => {
+        match (first, offer) {
+            (Some(TLS_HANDSHAKE), Offer::Tls(tls)) => {
                 let accept =
                     tls.accept_with(tcp, |session| session.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX)));
                 **boxed = Boxed::Accepting(Box::new(accept.into_fallible()));
+            }
+            // To be told so it would have to be spoken to in TLS.
+            (Some(TLS_HANDSHAKE), Offer::Later) => {
+                **boxed = Boxed::Failed(tcp);
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, TooManyHandshakes)));
             }
             (Some(_), _) if !takes_plain => {
                 *self = Stream::Plain(tcp);

@@ -1,7 +1,7 @@
 //! TLS as the server speaks it: its files, its signals, where it listens, and peers that mean it no good.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::terminal::Terminal;
-use integration_tests::tls::{Identity, elsewhere};
+use integration_tests::tls::{Identity, elsewhere, shake_hands_from};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time;
@@ -266,6 +266,25 @@ async fn what_is_said_through_tls_is_in_no_log_either() {
     let said = tokio::task::spawn_blocking(move || server.stop()).await.expect("no panic");
     assert!(said.diagnostics.contains("rustls"), "also what TLS does is in it");
     assert!(!said.diagnostics.contains("of-the-soup"), "{}", said.diagnostics);
+}
+
+#[tokio::test]
+async fn handshakes_of_one_address_are_made_as_often_as_it_may_come_and_no_more() {
+    let (far, elsewhere) = (Ipv4Addr::new(127, 0, 0, 5), Ipv4Addr::new(127, 0, 0, 6));
+    let tls = tls::Tls::open(Source::Memory).expect("a key");
+    let host = Host::start_with(Config {
+        tls: Some(tls),
+        // Sixty in a minute.
+        connections_per_address_max: 30,
+        ..Config::default()
+    });
+    let mut made = 0;
+    while made < 1_000 && shake_hands_from(far, host.address).await {
+        made += 1;
+    }
+    assert!((60..120).contains(&made), "{made} were made");
+    assert!(shake_hands_from(elsewhere, host.address).await);
+    come(host.address, "jim", &KnownHosts::in_memory()).await.0.ping().await.expect("an answer");
 }
 
 #[tokio::test]

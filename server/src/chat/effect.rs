@@ -103,7 +103,7 @@ pub struct Replay {
     pub reader: SessionId,
     /// With which of their devices: what was said with it is no news to it.
     pub device: SessionId,
-    /// Whether there are others: what was said with these is news.
+    /// Whether there may have been others: what was said with these is news.
     pub has_others: bool,
     /// Only what comes after this.
     pub after: Seq,

@@ -366,7 +366,8 @@ impl World {
         };
         let groups: Vec<_> = self.groups_of(session).filter_map(newer).collect();
         let in_private = session.private.newest() > after;
-        let (reader, has_others) = (self.person(id), self.has_others(id));
+        // Those that were there may be forgotten meanwhile.
+        let (reader, has_others) = (self.person(id), session.account.is_some());
         (in_private || !groups.is_empty()).then_some(Replay {
             reader,
             device: id,

@@ -10,11 +10,15 @@ use crate::tls::{Source, Tls};
 
 /// A client's end, and the stream at the server's.
 async fn connect(takes_plain: bool) -> (TcpStream, Stream) {
+    let tls = Tls::open(Source::Memory).unwrap();
+    connect_to(Offer::Tls(tls.acceptor()), takes_plain).await
+}
+
+async fn connect_to(offer: Offer, takes_plain: bool) -> (TcpStream, Stream) {
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let client = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
     let (server, _) = socket.accept().await.unwrap();
-    let tls = Tls::open(Source::Memory).unwrap();
-    (client, Stream::new(server, Some(tls.acceptor()), takes_plain))
+    (client, Stream::new(server, offer, takes_plain))
 }
 
 async fn all(mut client: TcpStream) -> Vec<u8> {
@@ -90,4 +94,21 @@ async fn what_only_looks_like_tls_is_never_written_to_in_plain_either() {
     drop(stream);
     const ALERT: u8 = 0x15;
     assert!(all(client).await.first().is_none_or(|&first| first == ALERT));
+}
+
+#[tokio::test]
+async fn one_who_is_to_begin_tls_later_hears_nothing_but_the_end_and_plain_is_heard() {
+    let (mut client, mut stream) = connect_to(Offer::Later, true).await;
+    client.write_all(&[TLS_HANDSHAKE]).await.unwrap();
+    let refused = stream.read_u8().await.unwrap_err();
+    assert!(refused.get_ref().is_some_and(|inner| inner.is::<TooManyHandshakes>()), "{refused:?}");
+    assert!(stream.write_all(b"plain").await.is_err());
+    assert_eq!(stream.read_u8().await.unwrap(), TLS_HANDSHAKE, "what it sent can be read away");
+    stream.shutdown().await.unwrap();
+    drop(stream);
+    assert_eq!(all(client).await, b"");
+
+    let (mut client, mut stream) = connect_to(Offer::Later, true).await;
+    client.write_all(&[0]).await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), 0);
 }
