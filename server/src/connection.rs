@@ -16,7 +16,7 @@ use tracing::debug;
 
 use crate::chat::effect::{Address, Channel, ConnectionId, Input};
 use crate::config::Config;
-use crate::dispatch::{Door, Message, Stopped};
+use crate::door::{Door, Message, Stopped};
 use crate::outbox::{Bounds, Outbox};
 use crate::secret;
 use crate::stream::PlainRefused;

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use crate::chat::effect::ConnectionId;
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
 use crate::connection::{Common, Connection, Life, is_loopback};
-use crate::dispatch::Door;
+use crate::door::Door;
 use crate::handshakes::Handshakes;
 use crate::outbox::{self, Bounds};
 use crate::permits::Permits;

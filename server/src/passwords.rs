@@ -21,7 +21,7 @@ use crate::config::{
     HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
     TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
 };
-use crate::dispatch::{Door, Message};
+use crate::door::{Door, Message};
 use crate::secret;
 use crate::source::Source;
 

@@ -8,7 +8,8 @@ use chatroom_proto::{
 use super::super::effect::{Address, Audience, GroupId, SessionId, TokenDigest};
 use super::super::rule::{OPERATORS_MAX, SERVER_BANS_MAX};
 use super::super::session::{Presence, Session, Verb};
-use super::{Verdict, World, from, is_forgettable};
+use super::reading::from;
+use super::{Verdict, World, is_forgettable};
 
 /// What a page of clients or bans may take, in bytes: it fits into a frame with the longest names.
 const PAGE_BYTES_MAX: usize = 48 * 1024;

@@ -12,7 +12,7 @@ use tokio::time;
 use super::*;
 use crate::chat::Limits;
 use crate::config::Config;
-use crate::dispatch::Lifetime;
+use crate::door::Lifetime;
 use crate::log::MemoryLog;
 use crate::outbox::Pushed;
 use crate::stream::Stream;

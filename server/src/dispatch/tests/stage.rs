@@ -17,7 +17,8 @@ use crate::chat::effect::{
 };
 use crate::chat::{Chat, Limits};
 use crate::config::{Config, RATE_MAX};
-use crate::dispatch::{Dispatch, Lifetime, Message};
+use crate::dispatch::Dispatch;
+use crate::door::{Lifetime, Message};
 use crate::log::MemoryLog;
 use crate::outbox::{Bounds, Outbox, Pieces, Taken};
 
