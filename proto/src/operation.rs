@@ -1,7 +1,7 @@
 //! What the operators of a server do: who they are, who may not come, and who is there.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -63,9 +63,13 @@ impl fmt::Debug for Code {
     }
 }
 
-/// A network address without a port, in the one way to write it.
+/// Where somebody comes from, in the one way to write it: an address of IPv4 (`192.0.2.1`), or the 64 bits of one of IPv6 that are a home's
+/// (`2001:db8:1:2::/64`), as whoever has these can choose the others at will.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Host(Arc<str>);
+
+/// The part of an address of IPv6 that is not chosen by whoever has it.
+const NETWORK_BITS: u128 = (u64::MAX as u128) << 64;
 
 /// A text is no [`Host`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,13 +77,21 @@ pub struct Host(Arc<str>);
 pub struct HostError;
 
 impl Host {
-    /// Reads an IP address. One of version 4 is the same when it is written as one of version 6.
+    /// Reads an IP address, or a host as it is written. One of version 4 is the same when it is written as one of version 6.
     ///
     /// # Errors
     /// [`HostError`] when it is none.
     pub fn parse(text: &str) -> Result<Host, HostError> {
-        let address: IpAddr = text.parse().map_err(|_| HostError)?;
-        Ok(Host(address.to_canonical().to_string().into()))
+        let (address, is_network) = text.strip_suffix("/64").map_or((text, false), |network| (network, true));
+        let address: IpAddr = address.parse().map_err(|_| HostError)?;
+        match address.to_canonical() {
+            IpAddr::V4(_) if is_network => Err(HostError),
+            IpAddr::V6(address) if !address.is_loopback() => {
+                let network = Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS);
+                Ok(Host(format!("{network}/64").into()))
+            }
+            address => Ok(Host(address.to_string().into())),
+        }
     }
 
     /// The host of an address with a port, if it is one.
@@ -88,7 +100,7 @@ impl Host {
         Host::parse(host.trim_matches(['[', ']'])).ok()
     }
 
-    /// The address as text.
+    /// The address or the network as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -215,12 +227,16 @@ mod tests {
         let host = |text| Host::parse(text).map(|host| host.to_string());
         assert_eq!(host("127.0.0.1"), Ok("127.0.0.1".to_owned()));
         assert_eq!(host("::ffff:127.0.0.1"), Ok("127.0.0.1".to_owned()));
-        assert_eq!(host("2001:DB8:0::1"), Ok("2001:db8::1".to_owned()));
+        assert_eq!(host("2001:DB8:0::1"), Ok("2001:db8::/64".to_owned()));
         for wrong in ["", "127.0.0.1:9000", "localhost", "127.0.0.256", "1.2.3.4 "] {
             assert_eq!(Host::parse(wrong), Err(HostError), "{wrong}");
         }
         assert_eq!(Host::of_peer("[::ffff:10.0.0.1]:9000"), Host::parse("10.0.0.1").ok());
         assert_eq!(Host::of_peer("10.0.0.1:9000"), Host::parse("10.0.0.1").ok());
+        assert_eq!(host("2001:db8:1:2::1"), host("2001:db8:1:2:ffff::/64"));
+        assert_eq!(host("2001:db8:1:2::1").as_deref(), Ok("2001:db8:1:2::/64"));
+        assert_ne!(host("2001:db8:1:2::1"), host("2001:db8:1:3::1"));
+        assert_eq!((host("::1").as_deref(), Host::parse("10.0.0.1/64")), (Ok("::1"), Err(HostError)));
         assert_eq!(Host::of_peer("somewhere:1"), None);
     }
 }

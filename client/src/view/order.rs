@@ -118,8 +118,8 @@ impl View {
                 format!("Only {who} of group chat '{group}' can do that. To see who that is: about {group}")
             }
             Refusal::OutOfReach { group, user } => format!(
-                "You can't do that to {user}, who keeps order in group chat '{group}', too. To see who may: about \
-                 {group}"
+                "You can't do that to {user}: they keep order in group chat '{group}', too, or somebody above you has \
+                 decided about them. To see who: about {group}, why {group} {user}"
             ),
             Refusal::NotOneself => {
                 "You can't do that to yourself. To stop being a member: leave [group-name]".to_owned()

@@ -17,6 +17,7 @@ mod links;
 mod operator;
 mod order;
 mod order_of_devices;
+mod order_of_ranks;
 mod piped;
 mod reconnect;
 mod server_operators;

@@ -17,11 +17,26 @@ pub(crate) const MARKS_MAX: usize = 500;
 /// The latest acts of one group that are remembered: months of a quiet one, and a bad day of a large one.
 pub(crate) const ACTS_MAX: usize = 200;
 
-/// All of that in all groups together: some 60 MiB at the worst, when everything has the longest names and reasons.
+/// All of that in all groups together, before each has only its fair share of what is new: some 60 MiB when everything has the longest
+/// names and reasons.
 pub(crate) const ITEMS_MAX: usize = 100_000;
 
-/// What one group may always have of it, however much the others have: nobody can use up what others need to keep order.
+/// How many operators, bans, mutes and invitations one group may always have, however much the others have: nobody can use up
+/// what others need to keep order. The acts that are remembered give way.
 pub(crate) const ITEMS_FAIR: usize = 16;
+
+/// What somebody is to a group, from little to much. Each may act against those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Rank {
+    /// Nobody in particular.
+    Guest,
+    /// An operator of the group.
+    Op,
+    /// Its owner.
+    Owner,
+    /// An operator of the server.
+    Operator,
+}
 
 /// What is kept of a group in which somebody has kept order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,7 +58,12 @@ pub(crate) struct Order {
 impl Order {
     /// How much it is.
     pub(crate) fn items(&self) -> usize {
-        self.ops.len() + self.invited.len() + self.bans.0.len() + self.mutes.0.len() + self.acts.len()
+        self.marks() + self.acts.len()
+    }
+
+    /// How much of it is for people.
+    pub(crate) fn marks(&self) -> usize {
+        self.ops.len() + self.invited.len() + self.bans.0.len() + self.mutes.0.len()
     }
 
     /// Drops what has ended by itself, and who is known no longer.
@@ -55,10 +75,10 @@ impl Order {
         self.invited.retain(&is_known);
     }
 
-    /// Remembers what was done, and forgets the oldest act when there are too many: here, or in all groups together.
+    /// Remembers what was done, and forgets the oldest acts when there are too many: here, or in all groups together.
     pub(crate) fn note(&mut self, act: Acted, is_full: bool) {
         self.acts.push_back(act);
-        if self.acts.len() > ACTS_MAX || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1) {
+        while self.acts.len() > ACTS_MAX || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1) {
             self.acts.pop_front();
         }
     }
@@ -68,7 +88,7 @@ impl Order {
         &mut self,
         act: &Moderation,
         target: Option<SessionId>,
-        by: &UserName,
+        (by, rank): (&UserName, Rank),
         at: UnixMillis,
     ) {
         let until = |seconds: &Option<NonZeroU32>| {
@@ -78,12 +98,14 @@ impl Order {
             Moderation::Kick { .. } => self.strip(target),
             Moderation::Ban { user, seconds, .. } => {
                 self.strip(target);
-                self.bans.set(user.clone(), until(seconds));
+                self.bans.set(user.clone(), until(seconds), rank);
             }
             Moderation::Unban { user } => {
                 self.bans.lift(user);
             }
-            Moderation::Mute { user, seconds, .. } => self.mutes.set(user.clone(), until(seconds)),
+            Moderation::Mute { user, seconds, .. } => {
+                self.mutes.set(user.clone(), until(seconds), rank);
+            }
             Moderation::Unmute { user } => {
                 self.mutes.lift(user);
             }
@@ -121,10 +143,13 @@ impl Order {
 pub(crate) struct Marks(BTreeMap<NameKey, Mark>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
+pub(crate) struct Mark {
     /// As it was written then.
     name: UserName,
-    until: Option<UnixMillis>,
+    /// Until when it holds, if it ends by itself.
+    pub(crate) until: Option<UnixMillis>,
+    /// What whoever made it was: it holds for those below, and may be changed by those who are no less.
+    pub(crate) by: Rank,
 }
 
 impl Mark {
@@ -134,22 +159,22 @@ impl Mark {
 }
 
 impl Marks {
-    /// Whether it holds for somebody at that time, and until when, if it ends by itself.
-    pub(crate) fn until(&self, name: &UserName, at: UnixMillis) -> Option<Option<UnixMillis>> {
+    /// What holds for a name at that time.
+    pub(crate) fn of(&self, name: &UserName, at: UnixMillis) -> Option<&Mark> {
         if self.0.is_empty() {
             return None;
         }
-        self.0.get(&name.key()).filter(|mark| mark.holds(at)).map(|mark| mark.until)
+        self.0.get(&name.key()).filter(|mark| mark.holds(at))
     }
 
     /// From now on it holds for this name.
-    pub(crate) fn set(&mut self, name: UserName, until: Option<UnixMillis>) {
-        self.0.insert(name.key(), Mark { name, until });
+    pub(crate) fn set(&mut self, name: UserName, until: Option<UnixMillis>, by: Rank) {
+        self.0.insert(name.key(), Mark { name, until, by });
     }
 
-    /// It holds no longer; gives the name as it was written when it began.
-    pub(crate) fn lift(&mut self, name: &UserName) -> Option<UserName> {
-        self.0.remove(&name.key()).map(|mark| mark.name)
+    /// It holds no longer; whether there was any.
+    pub(crate) fn lift(&mut self, name: &UserName) -> bool {
+        !self.0.is_empty() && self.0.remove(&name.key()).is_some()
     }
 
     /// Whether there is no room for one more at that time.
@@ -188,20 +213,21 @@ mod tests {
     #[test]
     fn a_mark_holds_for_a_name_in_any_case_until_its_time() {
         let mut marks = Marks::default();
-        marks.set(user("Jim"), Some(UnixMillis(10)));
-        assert_eq!(marks.until(&user("JIM"), UnixMillis(9)), Some(Some(UnixMillis(10))));
-        assert_eq!(marks.until(&user("jim"), UnixMillis(10)), None);
-        marks.set(user("jim"), None);
-        assert_eq!(marks.until(&user("jim"), UnixMillis(u64::MAX)), Some(None));
-        assert_eq!(marks.lift(&user("JIM")), Some(user("jim")));
-        assert_eq!(marks.lift(&user("jim")), None);
+        let until = |marks: &Marks, name, at| marks.of(&user(name), UnixMillis(at)).map(|mark| mark.until);
+        marks.set(user("Jim"), Some(UnixMillis(10)), Rank::Op);
+        assert_eq!(until(&marks, "JIM", 9), Some(Some(UnixMillis(10))));
+        assert_eq!(until(&marks, "jim", 10), None);
+        marks.set(user("jim"), None, Rank::Op);
+        assert_eq!(until(&marks, "jim", u64::MAX), Some(None));
+        assert!(marks.lift(&user("JIM")));
+        assert!(!marks.lift(&user("jim")));
     }
 
     #[test]
     fn what_has_ended_takes_no_room() {
         let mut marks = Marks::default();
         for number in 0..MARKS_MAX {
-            marks.set(user(&number.to_string()), Some(UnixMillis(10)));
+            marks.set(user(&number.to_string()), Some(UnixMillis(10)), Rank::Op);
         }
         assert!(marks.are_full(UnixMillis(9)) && !marks.are_full(UnixMillis(10)));
         let mut order =

@@ -59,6 +59,7 @@ impl World {
             order.ops.retain(|op| *op != heir);
             self.items = self.items.saturating_sub(before) + order.items();
         }
+        self.miss(heir);
         let to = self.sessions.get(&heir)?.name.clone();
         let and = self.attached(heir).into_iter().filter(|device| !self.is_in(*device, id)).collect();
         let audience = Audience::Group { group: id, except: from, passage: Passage::Outside, and };

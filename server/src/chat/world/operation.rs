@@ -1,8 +1,8 @@
 //! What the operators of the server do.
 
 use chatroom_proto::{
-    CloseReason, Host, Notification, Operation, Page, Peer, Refusal, Response, Seq, ServerBan, Tag,
-    UnixMillis, UserName, Visitor, Whom,
+    CloseReason, GroupName, Host, Notification, Operation, Page, Peer, Refusal, Response, Seq, ServerBan,
+    Tag, UnixMillis, UserName, Visitor, Whom,
 };
 
 use super::super::effect::{Address, Audience, GroupId, SessionId, TokenDigest};
@@ -234,30 +234,26 @@ impl World {
             return Err(Refusal::NotOperator);
         }
         let rest = self.here.range((from(after, |seq| seq), std::ops::Bound::Unbounded));
-        let all =
-            rest.flat_map(|(arrived, person)| self.visitors_of(*person).map(|visitor| (*arrived, visitor)));
-        let (clients, next) = filled(all, |visitor| {
-            let groups = visitor.groups.as_slice().iter().map(|group| group.as_str().len() + 8);
-            visitor.name.as_str().len() + visitor.address.as_str().len() + groups.sum::<usize>()
+        let all = rest.flat_map(|(arrived, person)| {
+            self.visitors_of(*person).into_iter().map(|visitor| (*arrived, visitor))
         });
+        let (clients, next) = filled(all, bytes_of);
         Ok(Response::Clients { clients, next })
     }
 
-    /// The devices of somebody that are here.
-    fn visitors_of(&self, person: SessionId) -> impl Iterator<Item = Visitor> + '_ {
+    /// The devices of somebody that are here. They fit a page together: where the groups of each would be too much, they stand with the
+    /// first.
+    fn visitors_of(&self, person: SessionId) -> Vec<Visitor> {
+        let Some(owner) = self.sessions.get(&person) else { return Vec::new() };
+        let groups: Vec<_> = self.groups_of(owner).map(|(_, group)| group.name.clone()).collect();
         let devices = self.devices(person).filter_map(|id| self.sessions.get(&id));
-        let owner = self.sessions.get(&person);
-        devices.filter(|device| device.is_here()).filter_map(move |device| Some(self.visitor(device, owner?)))
-    }
-
-    fn visitor(&self, session: &Session, owner: &Session) -> Visitor {
-        Visitor {
-            // What is no line is no address of ours.
-            address: Peer::parse(&session.address.0).unwrap_or_else(|_| unknown()),
-            name: session.name.clone(),
-            groups: Page::fill(self.groups_of(owner).map(|(_, group)| group.name.clone())),
-            is_connected: matches!(session.presence, Presence::Attached(_)),
+        let mut visitors: Vec<_> =
+            devices.filter(|device| device.is_here()).map(|device| visitor(device, &groups)).collect();
+        let bytes: usize = visitors.iter().map(|visitor| ITEM_BYTES + bytes_of(visitor)).sum();
+        if bytes > PAGE_BYTES_MAX {
+            visitors.iter_mut().skip(1).for_each(|visitor| visitor.groups = Page::fill(std::iter::empty()));
         }
+        visitors
     }
 
     /// A page of the bans from the server, for an operator.
@@ -276,6 +272,22 @@ impl World {
         });
         Ok(Response::ServerBans { bans, next })
     }
+}
+
+fn visitor(device: &Session, groups: &[GroupName]) -> Visitor {
+    Visitor {
+        // What is no line is no address of ours.
+        address: Peer::parse(&device.address.0).unwrap_or_else(|_| unknown()),
+        name: device.name.clone(),
+        groups: Page::fill(groups.iter().cloned()),
+        is_connected: matches!(device.presence, Presence::Attached(_)),
+    }
+}
+
+/// What one takes on a page, in bytes; not less.
+fn bytes_of(visitor: &Visitor) -> usize {
+    let groups = visitor.groups.as_slice().iter().map(|group| group.as_str().len() + 8);
+    visitor.name.as_str().len() + visitor.address.as_str().len() + groups.sum::<usize>()
 }
 
 fn unknown() -> Peer {

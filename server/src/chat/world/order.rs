@@ -6,22 +6,10 @@ use chatroom_proto::{
 };
 
 use super::super::effect::{Audience, GroupId, Passage, SessionId};
-use super::super::order::{ITEMS_FAIR, ITEMS_MAX, MARKS_MAX, OPS_MAX, Order};
+use super::super::group::Group;
+use super::super::order::{ITEMS_FAIR, ITEMS_MAX, MARKS_MAX, Marks, OPS_MAX, Order, Rank};
 use super::super::session::{Session, Verb};
 use super::{Verdict, World, is_forgettable};
-
-/// What somebody is to a group, from little to much. Each may act against those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
-    /// Nobody in particular.
-    Guest,
-    /// An operator of the group.
-    Op,
-    /// Its owner.
-    Owner,
-    /// An operator of the server.
-    Operator,
-}
 
 impl World {
     /// What a person is to a group.
@@ -43,6 +31,20 @@ impl World {
         self.names.get(&name.key()).map(|id| self.person(*id))
     }
 
+    /// Whom an act means: whoever has the name. To be an operator no longer is for an operator of that name, if there is one; a
+    /// stranger may have it meanwhile.
+    fn meant(&self, group: &Group, act: &Moderation) -> Option<SessionId> {
+        let user = act.user()?;
+        let has_the_name =
+            |op: &SessionId| self.sessions.get(op).is_some_and(|op| op.name.key() == user.key());
+        let ops = group
+            .order
+            .iter()
+            .filter(|_| matches!(act, Moderation::Deop { .. }))
+            .flat_map(|order| &order.ops);
+        ops.copied().find(has_the_name).or_else(|| self.named(user))
+    }
+
     /// Whether somebody is banned from a group at that time, and until when.
     pub(super) fn ban(
         &self,
@@ -51,9 +53,21 @@ impl World {
         group: GroupId,
         at: UnixMillis,
     ) -> Option<Option<UnixMillis>> {
+        self.mark(|order| &order.bans, (id, session), group, at)
+    }
+
+    /// Whether a mark on somebody's name holds for them, and until when. It never does for one who stands as high as whoever made it:
+    /// it was meant for another of that name.
+    fn mark(
+        &self,
+        which: fn(&Order) -> &Marks,
+        (id, session): (SessionId, &Session),
+        group: GroupId,
+        at: UnixMillis,
+    ) -> Option<Option<UnixMillis>> {
         let order = self.groups.get(&group)?.order.as_ref()?;
-        let until = order.bans.until(&session.name, at)?;
-        (self.rank(self.person(id), group) == Rank::Guest).then_some(until)
+        let mark = which(order).of(&session.name, at)?;
+        (self.rank(self.person(id), group) < mark.by).then_some(mark.until)
     }
 
     /// Whether somebody may come into a group.
@@ -97,9 +111,7 @@ impl World {
         group: GroupId,
         at: UnixMillis,
     ) -> Option<Option<UnixMillis>> {
-        let order = self.groups.get(&group)?.order.as_ref()?;
-        let until = order.mutes.until(&session.name, at)?;
-        (self.rank(self.person(id), group) == Rank::Guest).then_some(until)
+        self.mark(|order| &order.mutes, (id, session), group, at)
     }
 
     pub(super) fn name_of(&self, group: GroupId) -> GroupName {
@@ -117,7 +129,7 @@ impl World {
         let (id, group) = self.group(name)?;
         let me = self.person(by);
         let mine = self.rank(me, id);
-        let target = act.user().and_then(|user| self.named(user));
+        let target = self.meant(group, act);
         let resigns = matches!(act, Moderation::Deop { .. }) && target == Some(me);
         let is_owners = matches!(act, Moderation::Op { .. } | Moderation::Deop { .. }) && !resigns;
         if mine < (if is_owners { Rank::Owner } else { Rank::Op }) {
@@ -138,6 +150,13 @@ impl World {
                 return Err(Refusal::OutOfReach { group: group.name.clone(), user });
             }
         }
+        // What somebody above has decided about one who is no less than the asker, the asker included, is not theirs to change.
+        if let Some(user) = act.user()
+            && target.is_some_and(|target| self.rank(target, id) >= mine)
+            && is_decided_above(mine, group, user, act, at)
+        {
+            return Err(Refusal::OutOfReach { group: group.name.clone(), user: user.clone() });
+        }
         self.makes_a_difference(id, target, act, at).map(|()| id)
     }
 
@@ -155,8 +174,8 @@ impl World {
         let keeps_order = target.is_some_and(|target| self.rank(target, id) > Rank::Guest);
         let is_so = match act {
             Moderation::Kick { .. } => !is_in,
-            Moderation::Unban { user } => order.bans.until(user, at).is_none(),
-            Moderation::Unmute { user } => order.mutes.until(user, at).is_none(),
+            Moderation::Unban { user } => order.bans.of(user, at).is_none(),
+            Moderation::Unmute { user } => order.mutes.of(user, at).is_none(),
             Moderation::Topic { topic: None } => order.headline.is_none(),
             Moderation::Lock => order.locked_since.is_some(),
             Moderation::Unlock => order.locked_since.is_none(),
@@ -170,24 +189,26 @@ impl World {
         if is_so {
             return Err(Refusal::AlreadySo { group: self.name_of(id) });
         }
-        if let (Moderation::Invite { .. }, Some(target)) = (act, target)
+        if let (Moderation::Invite { .. } | Moderation::Op { .. }, Some(target)) = (act, target)
             && let Some(session) = self.sessions.get(&target)
             && let Some(until) = self.ban(target, session, id, at)
         {
             return Err(Refusal::Banned { group: self.name_of(id), until });
         }
+        // Of those who were forgotten since, nothing is left when somebody next keeps order.
+        let known = |person: &&SessionId| self.sessions.contains_key(person);
         let (is_full, limit) = match act {
             Moderation::Ban { user, .. } => {
-                (order.bans.until(user, at).is_none() && order.bans.are_full(at), MARKS_MAX)
+                (order.bans.of(user, at).is_none() && order.bans.are_full(at), MARKS_MAX)
             }
             Moderation::Mute { user, .. } => {
-                (order.mutes.until(user, at).is_none() && order.mutes.are_full(at), MARKS_MAX)
+                (order.mutes.of(user, at).is_none() && order.mutes.are_full(at), MARKS_MAX)
             }
-            Moderation::Invite { .. } => (order.invited.len() >= MARKS_MAX, MARKS_MAX),
-            Moderation::Op { .. } => (order.ops.len() >= OPS_MAX, OPS_MAX),
+            Moderation::Invite { .. } => (order.invited.iter().filter(known).count() >= MARKS_MAX, MARKS_MAX),
+            Moderation::Op { .. } => (order.ops.iter().filter(known).count() >= OPS_MAX, OPS_MAX),
             _ => return Ok(()),
         };
-        let is_crowded = self.items >= ITEMS_MAX && order.items() >= ITEMS_FAIR;
+        let is_crowded = self.items >= ITEMS_MAX && order.marks() >= ITEMS_FAIR;
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         if is_full || is_crowded { Err(Refusal::TooManyMarks { limit }) } else { Ok(()) }
     }
@@ -210,16 +231,20 @@ impl World {
                 self.note(by, tag, Verb::Moderate, group, None);
             }
         })?;
-        let target = act.user().and_then(|user| self.named(user));
+        let target = self.groups.get(&id).and_then(|group| self.meant(group, act));
+        // Why somebody is put out or silenced is for those who were there: nobody is to have words for whom they like.
+        let gives_a_reason = act.expels() || matches!(act, Moderation::Mute { .. });
+        let concerned = target.filter(|target| !gives_a_reason || self.is_in(*target, id));
+        let rank = self.rank(self.person(by), id);
         let name = target.and_then(|target| self.sessions.get(&target)).map(|session| session.name.clone());
         let act = name.map_or_else(|| act.clone(), |name| act.clone().naming(name));
         if act.expels() {
             target.into_iter().for_each(|target| self.expel(target, id));
         }
-        self.keep_order((seq, at), id, me.clone(), target, &act);
+        self.keep_order((seq, at), id, (me.clone(), rank), target, &act);
         self.note(by, tag, Verb::Moderate, id, Some(seq));
         let passage = if self.is_in(by, id) { Passage::Stays } else { Passage::Outside };
-        let concerned = target.into_iter().flat_map(|target| self.attached(target));
+        let concerned = concerned.into_iter().flat_map(|target| self.attached(target));
         let and = concerned.filter(|session| *session != by && !self.is_in(*session, id)).collect();
         let audience = Audience::Group { group: id, except: by, passage, and };
         let group = self.name_of(id);
@@ -245,7 +270,7 @@ impl World {
         &mut self,
         (seq, at): (Seq, UnixMillis),
         id: GroupId,
-        by: UserName,
+        (by, rank): (UserName, Rank),
         target: Option<SessionId>,
         act: &Moderation,
     ) {
@@ -255,18 +280,18 @@ impl World {
         let order = group.order.get_or_insert_default();
         let before = order.items();
         order.tidy(at, |person| sessions.contains_key(person));
-        order.take(act, target, &by, at);
+        order.take(act, target, (&by, rank), at);
         order.note(Acted { seq, at, by, act: act.clone() }, is_full);
         *items = items.saturating_sub(before) + order.items();
     }
 
-    /// One who has come in by an invitation needs it no longer.
-    pub(super) fn use_invitation(&mut self, id: SessionId, group: GroupId) {
-        let person = self.person(id);
+    /// One who has come into a group, or is back in it, needs an invitation no longer. A ban of their name that did not hold for
+    /// them, because they keep order there, has ended: no member is banned, whatever becomes of their rank.
+    pub(super) fn settle_in(&mut self, person: SessionId, group: GroupId) {
+        let Some(session) = self.sessions.get(&person) else { return };
         let Some(order) = self.groups.get_mut(&group).and_then(|group| group.order.as_mut()) else { return };
-        if order.invited.remove(&person) {
-            self.items = self.items.saturating_sub(1);
-        }
+        let ended = [order.invited.remove(&person), order.bans.lift(&session.name)];
+        self.items = self.items.saturating_sub(ended.into_iter().filter(|ended| *ended).count());
     }
 
     /// What was done to keep order in a group, if the asker may know.
@@ -303,7 +328,11 @@ impl World {
         let none = Order::default();
         let order = group.order.as_deref().unwrap_or(&none);
         let session = self.who(by);
-        let name_of = |person: &SessionId| self.sessions.get(person).map(|session| session.name.clone());
+        // Not of one whose name somebody else has meanwhile: that one would be taken for them.
+        let name_of = |person: &SessionId| {
+            let name = &self.sessions.get(person)?.name;
+            (self.names.get(&name.key()) == Some(person)).then(|| name.clone())
+        };
         let mute = session.and_then(|session| self.mute(by, session, id, at));
         Ok(Response::About(Box::new(About {
             group: group.name.clone(),
@@ -325,4 +354,15 @@ impl World {
         let headline = group.order.as_ref()?.headline.clone()?;
         Some(Notification::TopicIs { group: group.name.clone(), headline })
     }
+}
+
+/// Whether that would change a ban or a mute that was made by somebody above.
+fn is_decided_above(mine: Rank, group: &Group, user: &UserName, act: &Moderation, at: UnixMillis) -> bool {
+    let Some(order) = group.order.as_ref() else { return false };
+    let mark = match act {
+        Moderation::Ban { .. } | Moderation::Unban { .. } => order.bans.of(user, at),
+        Moderation::Mute { .. } | Moderation::Unmute { .. } => order.mutes.of(user, at),
+        _ => None,
+    };
+    mark.is_some_and(|mark| mark.by > mine)
 }

@@ -109,10 +109,15 @@ impl World {
         let is_first = !self.devices(person).any(|other| other != id && self.is_device_here(other));
         let session = self.sessions.get(&person)?;
         let is_banned = |group: &GroupId| self.ban(person, session, *group, at).is_some();
-        let banned: Vec<_> = session.groups.iter().map(|stake| stake.group).filter(is_banned).collect();
-        let enters_general = is_first && !session.is_in(GroupId::GENERAL) && !is_banned(&GroupId::GENERAL);
-        for group in banned {
-            self.expel(person, group);
+        let (banned, kept): (Vec<_>, Vec<_>) =
+            session.groups.iter().map(|stake| stake.group).partition(is_banned);
+        let enters_general = is_first
+            && !session.is_in(GroupId::GENERAL)
+            && self.may_enter((person, session), GroupId::GENERAL, at).is_ok();
+        banned.into_iter().for_each(|group| self.expel(person, group));
+        kept.into_iter().for_each(|group| self.settle_in(person, group));
+        if enters_general {
+            self.settle_in(person, GroupId::GENERAL);
         }
         let session = self.sessions.get_mut(&person)?;
         if enters_general {
@@ -348,7 +353,7 @@ impl World {
         self.pass_on(seq, id)
     }
 
-    /// Somebody who is away has been written to, and is not forgotten before those who have nothing to come back to.
+    /// Somebody who is away has been written to, or was left a group, and is not forgotten before those who have nothing to come back to.
     pub(super) fn miss(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id).filter(|session| session.account.is_none()) else {
             return;

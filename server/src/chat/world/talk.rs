@@ -118,7 +118,7 @@ impl World {
         let audience = Audience::Group { group: id, except: by, passage, and };
         let verdict = Verdict::answer(group.answer(verb, seq), Some((audience, news)));
         if joins {
-            self.use_invitation(by, id);
+            self.settle_in(person, id);
         }
         self.note(by, tag, verb, id, Some(seq));
         Ok(verdict)
