@@ -169,7 +169,7 @@ async fn a_locked_general_is_entered_by_invitation_only() {
         ann< goodbye
         ann is hung up on
         ann knocks again
-        ann< welcome, in tea
+        ann< welcome back, in tea
         "
     ))
     .await;
