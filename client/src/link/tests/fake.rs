@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    Body, ClientFrame, GroupName, Hello, Keeps, Membership, Notification, Page, Post, PostId, Refusal,
-    Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
+    Body, ClientFrame, GroupName, Hello, Keeps, Membership, Notification, Page, Password, Post, PostId,
+    Refusal, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::{Mutex, mpsc};
@@ -62,13 +62,22 @@ impl FakeServer {
         FakeServer::start_with(reconnect, None)
     }
 
+    /// The same, for a client that has a password.
+    pub(super) fn start_as(reconnect: Reconnect, password: Option<Password>) -> FakeServer {
+        FakeServer::start_for(reconnect, password, None)
+    }
+
     /// The same, for a client with a file.
     pub(super) fn start_with(reconnect: Reconnect, keep: Option<&Path>) -> FakeServer {
+        FakeServer::start_for(reconnect, None, keep)
+    }
+
+    fn start_for(reconnect: Reconnect, password: Option<Password>, keep: Option<&Path>) -> FakeServer {
         let keep = keep.map(Path::to_owned);
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
         let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
-        let client = Some(tokio::spawn(Client::over(dial, (user("Jim"), None), reconnect, keep)));
+        let client = Some(tokio::spawn(Client::over(dial, (user("Jim"), password), reconnect, keep)));
         FakeServer { pipes, client }
     }
 
