@@ -141,7 +141,6 @@ impl Stage {
             gate: Arc::clone(&gate),
             paint: view.paint,
             knows_commands: false,
-            is_secret: Arc::default(),
         };
         let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
