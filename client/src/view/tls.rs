@@ -115,6 +115,15 @@ impl View {
                  or use another one with --known-hosts.",
                 file.display()
             )],
+            Untrusted::Damaged { file, line } => {
+                let file = file.display();
+                vec![format!(
+                    "Line {line} of {file} can't be read, and it may be the one about {place}: whether this is the right \
+                     server can't be told, and nothing was sent to it. Mend the line: host, port and fingerprint, as the \
+                     others are written. Whoever runs the server can tell you its fingerprint (chatroom-server fingerprint). \
+                     If you delete the line, its server is new again."
+                )]
+            }
             Untrusted::Failed(why) => {
                 vec![format!("There is no TLS with the server at {place}: {why}. Nothing was sent to it.")]
             }
