@@ -35,6 +35,7 @@ type Answer = Result<DuplexStream, io::ErrorKind>;
 /// Waits for the test to let it connect.
 struct Pipes {
     pipes: Arc<Mutex<mpsc::Receiver<Answer>>>,
+    is_private: bool,
 }
 
 impl Dial for Pipes {
@@ -42,7 +43,7 @@ impl Dial for Pipes {
 
     async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
         match self.pipes.lock().await.recv().await {
-            Some(Ok(stream)) => Ok(Dialled { stream, is_private: true }),
+            Some(Ok(stream)) => Ok(Dialled { stream, is_private: self.is_private }),
             Some(Err(kind)) => Err(ConnectError::Unreachable(kind.into())),
             None => std::future::pending().await,
         }
@@ -64,19 +65,29 @@ impl FakeServer {
 
     /// The same, for a client that has a password.
     pub(super) fn start_as(reconnect: Reconnect, password: Option<Password>) -> FakeServer {
-        FakeServer::start_for(reconnect, password, None)
+        FakeServer::start_for(reconnect, password, None, true)
+    }
+
+    /// The same, where others can read along.
+    pub(super) fn start_in_the_open(reconnect: Reconnect) -> FakeServer {
+        FakeServer::start_for(reconnect, None, None, false)
     }
 
     /// The same, for a client with a file.
     pub(super) fn start_with(reconnect: Reconnect, keep: Option<&Path>) -> FakeServer {
-        FakeServer::start_for(reconnect, None, keep)
+        FakeServer::start_for(reconnect, None, keep, true)
     }
 
-    fn start_for(reconnect: Reconnect, password: Option<Password>, keep: Option<&Path>) -> FakeServer {
+    fn start_for(
+        reconnect: Reconnect,
+        password: Option<Password>,
+        keep: Option<&Path>,
+        is_private: bool,
+    ) -> FakeServer {
         let keep = keep.map(Path::to_owned);
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
-        let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
+        let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)), is_private };
         let client = Some(tokio::spawn(Client::over(dial, (user("Jim"), password), reconnect, keep)));
         FakeServer { pipes, client }
     }

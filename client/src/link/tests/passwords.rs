@@ -3,7 +3,7 @@
 use chatroom_proto::{Hello, Password, Proof, Refusal, Request, Response, Seq};
 
 use super::fake::{self, Connection, FakeServer, user};
-use crate::client::{Client, Reconnect};
+use crate::client::{AskError, Client, Reconnect};
 use crate::event::{Ended, Event, Events, Lost};
 
 fn password(text: &str) -> Password {
@@ -130,4 +130,16 @@ async fn one_whom_no_password_lets_in_is_told_what_the_server_said_of_the_one_th
         assert!(matches!(events.next().await, Some(Event::Lost(_))));
         assert_eq!(events.next().await, Some(Event::Ended(Ended::Refused(said))));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_can_not_say_a_password_where_others_read_along() {
+    let mut server = FakeServer::start_in_the_open(Reconnect::Forever);
+    let mut connection = server.accept_and_welcome(false, 10, &[]).await;
+    let (client, _events, _) = server.outcome().await.expect("welcome");
+    let refused = Err(AskError::Refused(Refusal::PasswordInTheOpen));
+    assert_eq!(client.register(password("secret")).await, refused);
+    assert_eq!(client.change_password(password("secret"), password("new")).await, refused);
+    assert_eq!(client.unregister(password("secret")).await, refused);
+    connection.is_quiet().await;
 }
