@@ -1,10 +1,11 @@
-//! The chat itself: lines in, requests out; events in, text out.
+//! The chat itself: lines in, requests out (`chat/typed.rs`); events in, text out (`chat/show.rs`).
 //!
 //! Everything that is shown passes through here, so it is shown in the order in which it came over the wire.
 
 mod list;
 mod past;
 mod show;
+mod typed;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -21,15 +22,12 @@ use crate::absence::Absence;
 use crate::command::{self, Command};
 use crate::completer::Wish;
 use crate::directory::Directory;
-use crate::ignore::{Change, IgnoreList};
+use crate::ignore::IgnoreList;
 use crate::lines::Typed;
 use crate::screen::{OutputGone, Screen};
 use crate::view::View;
 use list::List;
 use past::Past;
-
-/// How long the server may take to say goodbye.
-const GOODBYE_WAIT: Duration = Duration::from_secs(5);
 
 /// How long it may take when a signal ends the program.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
@@ -265,115 +263,6 @@ impl Chat {
         let _ = timeout(FAREWELL_WAIT, self.parts.client.exit()).await;
     }
 
-    async fn handle_typed(&mut self, screen: &Screen, typed: Typed) -> Result<(), OutputGone> {
-        let view = self.parts.view;
-        let line = match typed {
-            Typed::Line(line) => line,
-            Typed::Request(request) => return self.ask_in_private(screen, *request).await,
-            // Nobody asked for one.
-            Typed::Secret(_) => return Ok(()),
-            Typed::Unreadable(why) => {
-                self.has_trouble = true;
-                return screen.note(view.unreadable(why)).await;
-            }
-            Typed::End => {
-                self.leave().await;
-                return Ok(());
-            }
-        };
-        match command::parse(&line) {
-            Ok(None) => Ok(()),
-            Ok(Some(Command::Help(row))) => screen.note(view.help(row)).await,
-            Ok(Some(Command::Exit)) => {
-                self.leave().await;
-                Ok(())
-            }
-            // At an editor, these have come as requests.
-            Ok(Some(Command::Register)) if self.parts.password.is_some() => {
-                let Some(password) = self.parts.password.clone() else { return Ok(()) };
-                self.ask_in_private(screen, Request::Register { password }).await
-            }
-            Ok(Some(command)) if command.needs_password() => {
-                self.has_trouble = true;
-                screen.note(view.no_way_to_ask()).await
-            }
-            Ok(Some(Command::Ignore(None))) => screen.note(view.ignored(&self.parts.ignore.ignored)).await,
-            Ok(Some(Command::Ignore(Some(name)))) => {
-                let said = self.ignore(&name);
-                screen.note(said).await
-            }
-            Ok(Some(Command::Unignore(name))) => {
-                let change = self.parts.ignore.remove(&name);
-                self.has_trouble |= !matches!(change, Change::Done);
-                screen.note(view.hearing_again(&name, &change)).await
-            }
-            Ok(Some(command)) => {
-                self.ask(command).await;
-                Ok(())
-            }
-            Err(mistake) => {
-                self.has_trouble = true;
-                screen.note(view.mistake(&mistake)).await
-            }
-        }
-    }
-
-    /// Hears nothing more of somebody; gives what is to be said about that.
-    fn ignore(&mut self, name: &UserName) -> String {
-        let view = self.parts.view;
-        if name.key() == self.parts.name.key() {
-            self.has_trouble = true;
-            return view.ignoring_oneself();
-        }
-        let change = self.parts.ignore.add(name.clone());
-        self.has_trouble |= !matches!(change, Change::Done);
-        view.ignoring(name, &change)
-    }
-
-    async fn leave(&mut self) {
-        self.is_leaving = true;
-        if self.lost_with.is_some() {
-            return;
-        }
-        self.leave_by = Some(Instant::now() + GOODBYE_WAIT);
-        // A link that has ended says so among the events.
-        let _ = self.parts.client.submit(Request::Exit).await;
-    }
-
-    async fn ask(&mut self, command: Command) {
-        let Some(request) = command.into_request(new_post_id()) else { return };
-        self.submit(request).await;
-    }
-
-    /// Asks for something with a password in it, where nobody can read along.
-    async fn ask_in_private(&mut self, screen: &Screen, request: Request) -> Result<(), OutputGone> {
-        if !self.parts.client.is_private() {
-            self.has_trouble = true;
-            return screen.note(self.parts.view.refusal(&request, &Refusal::PasswordInTheOpen, None)).await;
-        }
-        self.submit(request).await;
-        Ok(())
-    }
-
-    async fn submit(&mut self, request: Request) {
-        let what = match request {
-            Request::Groups { .. } => Some(Wish::Groups),
-            Request::Users { .. } => Some(Wish::Users),
-            _ => None,
-        };
-        let past = Past::new(&request);
-        let is_post = is_post(&request);
-        let Ok(tag) = self.parts.client.submit(request).await else { return };
-        self.in_flight += 1;
-        self.posts_in_flight += usize::from(is_post);
-        if let Some(what) = what {
-            self.lists.insert(tag, List::new(what, true));
-        }
-        if let Some(past) = past {
-            self.pasts.insert(tag, past);
-        }
-    }
-
     async fn handle_wish(&mut self, wish: Wish) {
         if !self.is_fresh(wish) && self.lost_with.is_none() {
             // Without an answer there is less to complete, and that is all.
@@ -457,10 +346,6 @@ impl Chat {
         self.publish_at = None;
         self.parts.published.store(Arc::new(self.parts.directory.clone()));
     }
-}
-
-fn is_post(request: &Request) -> bool {
-    matches!(request, Request::Public { .. } | Request::Private { .. })
 }
 
 /// That moment; without one, never.

@@ -1,4 +1,6 @@
-//! What a program holds: a handle to ask with.
+//! What a program holds: a handle to ask with. What can be asked, each with its own answer, is in `client/asks.rs`.
+
+mod asks;
 
 use std::io;
 use std::path::PathBuf;
@@ -6,10 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chatroom_proto::{
-    Body, CloseReason, Conversation, GroupName, Membership, Page, Password, PostId, Refusal, Request,
-    Response, Said, Seq, Tag, UnixMillis, UserName, Welcome, Words,
-};
+use chatroom_proto::{CloseReason, Password, PostId, Refusal, Request, Response, Tag, UserName, Welcome};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::dial::{Dial, Net};
@@ -17,10 +16,7 @@ use crate::event::{Ended, Events};
 use crate::journal::{Journal, Keeper, Kept};
 use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Ends, Link, SUBMITTED_MAX};
 use crate::trust::{KnownHosts, Tls, Untrusted};
-
-/// The most names that [`Client::groups`] and [`Client::users`] gather: a server that never ends its list must not
-/// fill this client's memory. 100,000 of the longest names take about 15 MB.
-pub const LIST_ITEMS_MAX: usize = 100_000;
+pub use asks::{LIST_ITEMS_MAX, Past, Posted};
 
 /// Where to connect to, under which name, and what to do when the connection is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,26 +111,6 @@ pub enum AskError {
     /// The server answered something that does not fit the question.
     #[error("the server answered something else")]
     Unexpected,
-}
-
-/// A post that is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Posted {
-    /// Its place in the order.
-    pub seq: Seq,
-    /// When the server took it.
-    pub at: UnixMillis,
-    /// The one to whom it was said alone, when they are away: they are told when they come back.
-    pub away: Option<UserName>,
-}
-
-/// A part of what was said, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
-    /// The posts, and where they were said.
-    pub posts: Vec<Said>,
-    /// What to ask for the next older ones with; nothing when there are none.
-    pub next: Option<Seq>,
 }
 
 /// Asks a server, over a link that comes back by itself. Cheap to clone; clones share the link.
@@ -274,159 +250,6 @@ impl Client {
 
     fn closed(&self) -> AskError {
         AskError::Closed(self.shared.ended.get().cloned().unwrap_or(Ended::Left))
-    }
-
-    /// Makes a group, and tells how the server writes its name. Joining it is a request of its own.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn create(&self, group: GroupName) -> Result<GroupName, AskError> {
-        match self.ask(Request::Create { group }).await? {
-            Response::Created { group, .. } => Ok(group),
-            _ => Err(AskError::Unexpected),
-        }
-    }
-
-    /// Becomes a member of a group.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn join(&self, group: GroupName) -> Result<Membership, AskError> {
-        match self.ask(Request::Join { group }).await? {
-            Response::Joined { membership, .. } => Ok(membership),
-            _ => Err(AskError::Unexpected),
-        }
-    }
-
-    /// Stops being a member of a group.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn leave(&self, group: GroupName) -> Result<GroupName, AskError> {
-        match self.ask(Request::Leave { group }).await? {
-            Response::Left { group, .. } => Ok(group),
-            _ => Err(AskError::Unexpected),
-        }
-    }
-
-    /// All groups (at most [`LIST_ITEMS_MAX`]), in the order of their creation.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn groups(&self) -> Result<Vec<GroupName>, AskError> {
-        let page = |response| match response {
-            Response::Groups { groups, next } => Some((groups, next)),
-            _ => None,
-        };
-        self.gather(|after| Request::Groups { after }, page).await
-    }
-
-    /// Everybody who is there (at most [`LIST_ITEMS_MAX`]), in the order of arrival.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn users(&self) -> Result<Vec<UserName>, AskError> {
-        let page = |response| match response {
-            Response::Users { users, next } => Some((users, next)),
-            _ => None,
-        };
-        self.gather(|after| Request::Users { after }, page).await
-    }
-
-    /// Asks for one page after the other. A list that runs in a circle, or is longer than any, ends.
-    async fn gather<T>(
-        &self,
-        request: impl Fn(Seq) -> Request,
-        page: impl Fn(Response) -> Option<(Page<T>, Option<Seq>)>,
-    ) -> Result<Vec<T>, AskError> {
-        let mut all = Vec::new();
-        let mut after = Seq::ZERO;
-        loop {
-            let (items, next) = page(self.ask(request(after)).await?).ok_or(AskError::Unexpected)?;
-            all.extend(items.into_vec());
-            match next {
-                Some(next) if next > after && all.len() < LIST_ITEMS_MAX => after = next,
-                _ => return Ok(all),
-            }
-        }
-    }
-
-    /// Says something in a group.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn public(&self, group: GroupName, body: Body) -> Result<Posted, AskError> {
-        self.post(Request::Public { group, id: new_post_id(), body }).await
-    }
-
-    /// Says something to one person, who may be away.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn private(&self, to: UserName, body: Body) -> Result<Posted, AskError> {
-        self.post(Request::Private { to, id: new_post_id(), body }).await
-    }
-
-    async fn post(&self, request: Request) -> Result<Posted, AskError> {
-        match self.ask(request).await? {
-            Response::Posted { seq, at } => Ok(Posted { seq, at, away: None }),
-            Response::Kept { seq, at, to } => Ok(Posted { seq, at, away: Some(to) }),
-            _ => Err(AskError::Unexpected),
-        }
-    }
-
-    /// What was said in a conversation before this ([`Seq::ZERO`] for the newest): so many posts at the most.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn history(&self, of: Conversation, before: Seq, count: u16) -> Result<Past, AskError> {
-        self.past(Request::History { of, before, count }).await
-    }
-
-    /// What was said with all of these words in it, in one group or wherever this client may read, before this
-    /// ([`Seq::ZERO`] for the newest): so many posts at the most.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn search(
-        &self,
-        words: Words,
-        within: Option<GroupName>,
-        before: Seq,
-        count: u16,
-    ) -> Result<Past, AskError> {
-        self.past(Request::Search { words, within, before, count }).await
-    }
-
-    async fn past(&self, request: Request) -> Result<Past, AskError> {
-        match self.ask(request).await? {
-            Response::Past { posts, next } => Ok(Past { posts: posts.into_vec(), next }),
-            _ => Err(AskError::Unexpected),
-        }
-    }
-
-    /// Waits until the server answers.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn ping(&self) -> Result<(), AskError> {
-        match self.ask(Request::Ping).await? {
-            Response::Pong => Ok(()),
-            _ => Err(AskError::Unexpected),
-        }
-    }
-
-    /// Leaves for good, and waits until the server knows it. A link that is dropped without this leaves a session
-    /// behind, which the server holds for a while.
-    ///
-    /// # Errors
-    /// [`AskError`]
-    pub async fn exit(&self) -> Result<(), AskError> {
-        match self.ask(Request::Exit).await {
-            Ok(Response::Goodbye) | Err(AskError::Closed(Ended::Left)) => Ok(()),
-            Ok(_) => Err(AskError::Unexpected),
-            Err(error) => Err(error),
-        }
     }
 }
 

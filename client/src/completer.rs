@@ -3,11 +3,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use rustyline::completion::{Completer, Pair};
-use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::highlight::Highlighter;
 use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
@@ -33,8 +32,6 @@ pub(crate) struct Assistant {
     pub(crate) paint: Paint,
     /// Whether the line being typed is a command, rather than a name.
     pub(crate) knows_commands: bool,
-    /// Whether it is a password, which is not shown. Shared with what Ctrl-C does.
-    pub(crate) is_secret: Arc<AtomicBool>,
 }
 
 /// The part of a line that is being typed.
@@ -62,10 +59,6 @@ impl Position<'_> {
 }
 
 impl Assistant {
-    fn is_secret(&self) -> bool {
-        self.is_secret.load(Ordering::Relaxed)
-    }
-
     /// Asks for what this position needs. When too much is asked already, the answer to that is under way.
     fn wish(&self, completes: Completes) {
         let wishes: &[Wish] = match completes {
@@ -115,7 +108,7 @@ impl Completer for Assistant {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let position = position(&line[..pos]).filter(|_| self.knows_commands && !self.is_secret());
+        let position = position(&line[..pos]).filter(|_| self.knows_commands);
         let Some(position) = position else { return Ok((pos, Vec::new())) };
         self.wish(position.completes);
         let names = self.directory.load().complete(position.completes, position.word);
@@ -133,7 +126,7 @@ impl Hinter for Assistant {
     /// Called when a line begins and whenever it changes.
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<UsageHint> {
         self.gate.open();
-        if !self.knows_commands || self.is_secret() {
+        if !self.knows_commands {
             return None;
         }
         if let Some(position) = position(&line[..pos]) {
@@ -161,16 +154,7 @@ impl Highlighter for Assistant {
     /// The line itself stays as it is; but this is called when it is painted.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         self.gate.painted();
-        if self.is_secret() {
-            // As wide as what is there, so that the editor finds its way.
-            return Cow::Owned(line.chars().map(|_| ' ').collect());
-        }
         Cow::Borrowed(line)
-    }
-
-    /// Whether a key that is typed has to be painted by us, and is not just shown.
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
-        self.is_secret()
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {

@@ -102,7 +102,7 @@ impl Net {
         let stream = connected.map_err(|error| explain(&error, verdict.as_ref()))?;
         // Only now has the server proved that it has the key of what it showed.
         if let Some(Ok(met)) = verdict {
-            self.known.meet(&self.host, self.port, expected.known, met);
+            self.known.meet(&self.host, self.port, expected, met).map_err(ConnectError::Untrusted)?;
         }
         Ok(stream)
     }

@@ -25,11 +25,11 @@
 //! that it takes, and when that is long, [`Event::Slowed`].
 //!
 //! # The map
-//! - [`client`]: what a program holds: [`Client`], [`Options`], the typed asks.
+//! - [`client`]: what a program holds: [`Client`], [`Options`]; the typed asks (`client/asks.rs`).
 //! - [`event`]: what a program hears: [`Event`], [`Events`], why a connection was [`Lost`] and why a link [`Ended`].
 //! - [`journal`]: what outlives a killed client: the file (`journal/file.rs`) and what it says (`journal/image.rs`).
 //! - [`link`]: the task that owns the socket: one connection's life (`link/session.rs`), the handshake
-//!   (`link/handshake.rs`), what is not answered yet (`link/unanswered.rs`), what the program has not taken yet
+//!   (`link/handshake.rs`), by what this client is let in (`link/entry.rs`), what is not answered yet (`link/unanswered.rs`), what the program has not taken yet
 //!   (`link/outbox.rs`), when to try again (`link/backoff.rs`).
 //! - `dial`: the way to a server, with TLS or without. [`trust`]: which server is believed to be the one.
 //! - [`state`]: how far this client has come in each conversation: pure.

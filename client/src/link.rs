@@ -6,6 +6,7 @@
 //! the same tags, and a server that has already done it answers with the first result.
 
 mod backoff;
+mod entry;
 mod handshake;
 mod outbox;
 mod session;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Keeps, Password, Proof, RETRY_AFTER_MS_MAX, Refusal, Request, Response,
-    Seq, Tag, Token, UserName, VersionRange, Welcome,
+    Conversation, Hello, Keeps, Password, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName,
+    VersionRange, Welcome,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
@@ -29,8 +30,8 @@ use crate::dial::Dial;
 use crate::event::{Ended, Event, Lost, Told};
 use crate::journal::{Image, Journal, Place};
 use crate::state::State;
-use crate::trust::Untrusted;
 use backoff::Backoff;
+use entry::{Entered, asks_to_wait, come_in, is_worth_another_try, knock};
 use handshake::Connection;
 use outbox::Outbox;
 use unanswered::Unanswered;
@@ -67,9 +68,6 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(75);
 
 /// A program is told that the server asks to go slower when something has to wait for so long.
 pub const SLOW_AFTER: Duration = Duration::from_secs(2);
-
-/// How often the first handshake is tried, with a server that lets in so many from one address in a time.
-const KNOCKS_MAX: usize = 3;
 
 /// A connection that lived for so long was a good one: when it is lost, the backoff starts afresh.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
@@ -280,13 +278,16 @@ impl<D: Dial> Link<D> {
             }
         };
         self.outbox = outbox;
-        let connection = connected.map_err(|_| Ended::GaveUp(lost))??;
+        let Entered { connection, by } = connected.map_err(|_| Ended::GaveUp(lost))??;
         let back = self.take_up(&connection);
         self.tell(back);
+        if let Some(new) = by {
+            self.password_was_changed(new, &connection.welcome);
+        }
         Ok(connection)
     }
 
-    async fn attempts(&self, backoff: &mut Backoff) -> Result<Connection<D::Stream>, Ended> {
+    async fn attempts(&self, backoff: &mut Backoff) -> Result<Entered<D::Stream>, Ended> {
         // Until then, the name may be taken by this client itself: a welcome that was on its way when the connection
         // was cut again began a session whose token never came here.
         let mut may_be_ours = Instant::now();
@@ -296,8 +297,10 @@ impl<D: Dial> Link<D> {
             if self.events.is_closed() && self.asks.is_closed() {
                 return Err(Ended::Left);
             }
-            match come_in(&self.dial, &self.shared, self.hello_again(), self.password.as_ref()).await {
-                Ok(connection) => return Ok(connection),
+            let known = self.password.as_ref();
+            let perhaps = self.unanswered.new_passwords();
+            match come_in(&self.dial, &self.shared, self.hello_again(), known, perhaps).await {
+                Ok(entered) => return Ok(entered),
                 Err(error) => {
                     tracing::debug!(%error, "not back yet");
                     let now = Instant::now();
@@ -339,6 +342,20 @@ impl<D: Dial> Link<D> {
         Event::Back { resumed: welcome.resumed, groups, missed: back.missed }
     }
 
+    /// The server had changed the password before the connection was lost, and its answer was lost with it. To be asked again in
+    /// this new session, it would say that the old one is wrong.
+    fn password_was_changed(&mut self, new: Password, welcome: &Welcome) {
+        for Ask { tag, request, door } in self.unanswered.take_changes_to(&new) {
+            let result = Ok(Response::PasswordChanged { seq: welcome.seq, token: welcome.token.clone() });
+            match door {
+                Door::Asker(asker) => drop(asker.send(result)),
+                Door::Events => self.tell(Event::Answer { tag, request, result }),
+                Door::Rejoin | Door::Alive => {}
+            }
+        }
+        self.password = Some(new);
+    }
+
     /// Those who wait for answers learn the reason first, so it is said before they are let go.
     async fn finish(mut self, ended: Ended) {
         tracing::info!(%ended, "link ended");
@@ -349,70 +366,6 @@ impl<D: Dial> Link<D> {
         self.outbox.push(Told { event: Event::Ended(ended), place });
         while !self.outbox.is_empty() {
             self.outbox.deliver_when_it_may(&self.events).await;
-        }
-    }
-}
-
-/// Comes in, with the password if nothing else helps.
-async fn come_in<D: Dial>(
-    dial: &D,
-    shared: &Shared,
-    hello: Hello,
-    password: Option<&Password>,
-) -> Result<Connection<D::Stream>, ConnectError> {
-    let first = handshake::connect(dial, shared.next_tag(), hello.clone()).await;
-    match (first, password) {
-        (Err(ConnectError::Refused(Refusal::PasswordNeeded { .. })), Some(password)) => {
-            let proof = Proof::Password(password.clone());
-            handshake::connect(dial, shared.next_tag(), Hello { proof, ..hello }).await
-        }
-        (first, _) => first,
-    }
-}
-
-/// The first handshake. A server that asks to come later is asked again then, a few times.
-async fn knock<D: Dial>(
-    dial: &D,
-    shared: &Shared,
-    hello: Hello,
-    password: Option<&Password>,
-) -> Result<Connection<D::Stream>, ConnectError> {
-    let mut knocks = 1;
-    loop {
-        let error = match come_in(dial, shared, hello.clone(), password).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => error,
-        };
-        match asks_to_wait(&error) {
-            Some(wait) if knocks < KNOCKS_MAX => sleep(wait).await,
-            _ => return Err(error),
-        }
-        knocks += 1;
-    }
-}
-
-/// How long to wait before the next handshake, if that was why this one was refused.
-fn asks_to_wait(error: &ConnectError) -> Option<Duration> {
-    match error {
-        ConnectError::Refused(Refusal::RateLimited { retry_after_ms }) => {
-            Some(Duration::from_millis((*retry_after_ms).min(RETRY_AFTER_MS_MAX).into()))
-        }
-        _ => None,
-    }
-}
-
-/// What time may heal is worth another try.
-fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
-    match error {
-        ConnectError::Refused(Refusal::TooManyTries { .. } | Refusal::RateLimited { .. }) => Ok(()),
-        ConnectError::Refused(refusal) => Err(Ended::Refused(refusal)),
-        ConnectError::Closed(CloseReason::Misbehaved(how)) => Err(Ended::Misbehaved(how)),
-        ConnectError::Garbled(what) => Err(Ended::Garbled(what)),
-        ConnectError::Untrusted(Untrusted::Unreadable { .. } | Untrusted::Failed(_)) => Ok(()),
-        // Somebody else may be there: to try again until that is believed would be wrong.
-        ConnectError::Untrusted(untrusted) => Err(Ended::Untrusted(untrusted)),
-        ConnectError::Unreachable(_) | ConnectError::Silent | ConnectError::Cut | ConnectError::Closed(_) => {
-            Ok(())
         }
     }
 }

@@ -1,16 +1,15 @@
 //! From the command line to an exit code.
 
+mod entrance;
+
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chatroom_client::{Client, ConnectError, Ended, Events, KeepError, KnownHosts, Options, Reconnect, Tls};
-use chatroom_proto::{CloseReason, GroupName, Keeps, Membership, Password, Refusal, Seq, UserName, Welcome};
+use chatroom_client::Ended;
+use chatroom_proto::{GroupName, Refusal};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Duration, timeout};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Args;
@@ -20,15 +19,13 @@ use crate::completer::{Assistant, Wish};
 use crate::directory::Directory;
 use crate::gate::Gate;
 use crate::history;
-use crate::home;
-use crate::ignore::IgnoreList;
 use crate::lines::{self, Typed};
-use crate::prompt::{NAME_QUESTION, Prompt, Typist};
+use crate::prompt::{Prompt, Typist};
 use crate::screen::{AboveTheLine, Output, Screen};
-use crate::secret::{self, Given};
 use crate::signals::Signals;
 use crate::terminal;
 use crate::view::{Layout, Paint, Target, View};
+use entrance::Entered;
 
 /// A command from a pipe was refused, or was none.
 const REFUSED: i32 = 1;
@@ -44,12 +41,6 @@ const NAME_REFUSED: i32 = 4;
 const OTHER_PROTOCOL: i32 = 5;
 /// Added to a signal's number.
 const SIGNALLED: i32 = 128;
-
-/// How long a program in a pipe waits for a lost connection: a restart of the server. A person waits for ever.
-const PIPE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long connecting may take without a word.
-const CONNECT_QUIET: Duration = Duration::from_secs(1);
 
 /// The most wishes of the line being typed that wait: one of each kind.
 const WISHES_MAX: usize = 2;
@@ -100,17 +91,6 @@ enum Input {
     Plain(mpsc::Receiver<Typed>),
 }
 
-/// A chat that is about to begin.
-struct Entered {
-    client: Client,
-    events: Events,
-    welcome: Welcome,
-    typed: mpsc::Receiver<Typed>,
-    /// What a pipe registers its name with.
-    password: Option<Password>,
-    ignore: IgnoreList,
-}
-
 /// What the program plays on: where it shows, and what the line editor shares with it.
 struct Stage {
     screen: Screen,
@@ -141,7 +121,6 @@ impl Stage {
             gate: Arc::clone(&gate),
             paint: view.paint,
             knows_commands: false,
-            is_secret: Arc::default(),
         };
         let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
@@ -214,192 +193,6 @@ impl Stage {
         }
     }
 
-    /// Finds a name that the server takes, and connects.
-    async fn enter(&self, args: Args, mut input: Input) -> Result<Entered, Ending> {
-        let reconnect = if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
-        let known_hosts = known_hosts(&args);
-        let is_asked = args.name.is_none();
-        let given_password = self.given_password(&args).await?;
-        let (mut given, mut password) = (args.name.clone(), given_password.clone());
-        loop {
-            let text = match given.take() {
-                Some(text) => text,
-                None => self.ask_name(&mut input).await?,
-            };
-            let refused = match UserName::parse(text.trim()) {
-                Err(error) => self.view.bad_name(text.trim(), &error),
-                Ok(name) => {
-                    let (host, keep) = (args.host.clone(), state_file(&args, &name));
-                    let options = Options {
-                        reconnect,
-                        password: password.take(),
-                        keep: keep.clone(),
-                        tls: tls(&args),
-                        known_hosts: known_hosts.clone(),
-                        ..Options::new(host, args.port, name)
-                    };
-                    let connected = self.connect(options).await;
-                    self.tell_of_acquaintances(&known_hosts).await?;
-                    match connected {
-                        Ok((client, events, welcome)) => {
-                            let (ignore, unread) = IgnoreList::open(keep.as_deref(), &welcome.name);
-                            let unread =
-                                unread.map(|(file, why)| self.view.no_ignored(&file, &why.to_string()));
-                            let warnings = self.state_warning(&client, keep).into_iter().chain(unread);
-                            let entered = self
-                                .welcome((client, events, welcome), input, ignore, warnings.collect())
-                                .await?;
-                            return Ok(Entered { password: given_password, ..entered });
-                        }
-                        Err(ConnectError::Refused(
-                            refusal @ (Refusal::NameTaken { .. } | Refusal::NameLooksLike { .. }),
-                        )) => self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None),
-                        // The name is asked for its password, as long as somebody is there to know it.
-                        Err(ConnectError::Refused(
-                            refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
-                        )) if matches!(input, Input::Editor(_)) => {
-                            if matches!(refusal, Refusal::WrongPassword { .. }) {
-                                let words = self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None);
-                                self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
-                            }
-                            password = self.ask_password(&mut input).await;
-                            if password.is_some() {
-                                given = Some(text);
-                                continue;
-                            }
-                            self.view.refusal(&chatroom_proto::Request::Ping, &refusal, None)
-                        }
-                        Err(error) => {
-                            let words = self.view.connect_error(&error, &self.target);
-                            return Err(Ending::saying(connect_code(&error), words));
-                        }
-                    }
-                }
-            };
-            if !(is_asked && self.is_typed) {
-                return Err(Ending::saying(NAME_REFUSED, refused));
-            }
-            match input {
-                Input::Editor(_) => self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?,
-                // As the question, which must come after it.
-                Input::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
-            }
-        }
-    }
-
-    /// Shows the keys that were learned, whatever else came of it.
-    async fn tell_of_acquaintances(&self, known_hosts: &KnownHosts) -> Result<(), Ending> {
-        let file = known_hosts.file().map(|file| file.display().to_string());
-        for with in known_hosts.take_news() {
-            let words = self.view.acquainted(&with, file.as_deref());
-            self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
-        }
-        Ok(())
-    }
-
-    /// Connects. A person is not left wondering when that takes a while.
-    async fn connect(&self, options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
-        let words = self.view.connecting(&options.host, options.port);
-        let mut connecting = pin!(Client::connect_and_greet(options));
-        match timeout(CONNECT_QUIET, &mut connecting).await {
-            Ok(connected) => connected,
-            Err(_) => {
-                if self.is_typed {
-                    // Not above the line being typed: there is none. In one write: Ctrl-C throws away what the terminal has
-                    // not shown yet, and half a line would be left.
-                    let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
-                }
-                connecting.await
-            }
-        }
-    }
-
-    /// The password that the command line says where to find.
-    async fn given_password(&self, args: &Args) -> Result<Option<Password>, Ending> {
-        match secret::given(args.password_file.as_deref(), args.password_command.as_deref()) {
-            Ok(Given { password, warning }) => {
-                if let Some(file) = warning {
-                    let words = self.view.open_password_file(&file);
-                    self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
-                }
-                Ok(password)
-            }
-            Err((from, why)) => Err(Ending::saying(USAGE, self.view.no_password(&from, &why))),
-        }
-    }
-
-    /// Nothing when it is not given.
-    async fn ask_password(&self, input: &mut Input) -> Option<Password> {
-        let Input::Editor(typist) = input else { return None };
-        typist.ask_password();
-        match typist.typed.recv().await {
-            Some(Typed::Secret(password)) => password,
-            _ => None,
-        }
-    }
-
-    async fn ask_name(&self, input: &mut Input) -> Result<String, Ending> {
-        let typed = match input {
-            Input::Editor(typist) => {
-                typist.ask_name();
-                typist.typed.recv().await
-            }
-            Input::Plain(typed) => {
-                if self.is_typed {
-                    let _ = io::stderr().write_all(NAME_QUESTION.as_bytes());
-                }
-                typed.recv().await
-            }
-        };
-        match typed {
-            Some(Typed::Line(name)) => Ok(name),
-            Some(Typed::Unreadable(why)) => Err(Ending::saying(NAME_REFUSED, self.view.unreadable(why))),
-            Some(Typed::End | Typed::Secret(_) | Typed::Request(_)) | None if self.is_typed => {
-                Err(Ending::quiet(0))
-            }
-            Some(Typed::End | Typed::Secret(_) | Typed::Request(_)) | None => {
-                Err(Ending::saying(USAGE, self.view.no_name()))
-            }
-        }
-    }
-
-    async fn welcome(
-        &self,
-        (client, events, welcome): (Client, Events, Welcome),
-        input: Input,
-        ignore: IgnoreList,
-        warnings: Vec<String>,
-    ) -> Result<Entered, Ending> {
-        let mut text = self.view.welcome(&welcome);
-        let typed = match input {
-            Input::Editor(typist) => {
-                text = format!("{text}\n{}", self.view.orientation());
-                for Membership { group, .. } in earlier(&welcome) {
-                    text = format!("{text}\n{}", self.view.earlier(group, welcome.keeps));
-                }
-                typist.read_commands()
-            }
-            Input::Plain(typed) => typed,
-        };
-        // When nobody reads this, the chat notices it soon enough.
-        let _ = self.screen.say(text).await;
-        let sent_again = client.kept().sent_again;
-        let again = (sent_again > 0).then(|| self.view.sent_again(sent_again));
-        for note in warnings.into_iter().chain(again) {
-            let _ = self.screen.note(note).await;
-        }
-        Ok(Entered { client, events, welcome, typed, password: None, ignore })
-    }
-
-    /// What has to be said about the file for what must not be forgotten.
-    fn state_warning(&self, client: &Client, file: Option<PathBuf>) -> Option<String> {
-        let file = file?.display().to_string();
-        client.kept().trouble.as_ref().map(|trouble| match trouble {
-            KeepError::Damaged => self.view.damaged_state(&file),
-            other => self.view.no_state(&file, &other.to_string()),
-        })
-    }
-
     fn begin(&mut self, entered: Entered) -> Chat {
         let Entered { client, events, welcome, typed, password, ignore } = entered;
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
@@ -455,43 +248,10 @@ impl Stage {
     }
 }
 
-/// Groups in which something was said before one came. One who was here before knows that.
-fn earlier(welcome: &Welcome) -> impl Iterator<Item = &Membership> {
-    let offers = !welcome.resumed && welcome.keeps != Keeps::Nothing;
-    welcome.groups.as_slice().iter().filter(move |membership| offers && membership.head > Seq::ZERO)
-}
-
 /// Where to go.
 fn target(args: &Args) -> Target {
     let known_hosts = args.known_hosts.as_ref().map(|file| file.display().to_string());
     Target { host: args.host.clone(), port: args.port, name: args.name.clone(), known_hosts }
-}
-
-/// Whether to speak TLS. To accept a key is to ask for it.
-fn tls(args: &Args) -> Tls {
-    match (args.tls || args.accept_key.is_some(), args.plaintext) {
-        (true, _) => Tls::Always,
-        (false, true) => Tls::Never,
-        (false, false) => Tls::Auto,
-    }
-}
-
-/// The servers that are known. Without a home they are forgotten in the end.
-fn known_hosts(args: &Args) -> KnownHosts {
-    let file = args.known_hosts.clone().or_else(|| Some(home::directory()?.join("known_hosts")));
-    let known = file.map_or_else(KnownHosts::in_memory, KnownHosts::in_file);
-    match args.accept_key {
-        Some(key) => known.accepting(key),
-        None => known,
-    }
-}
-
-/// Where this name's state on this server is kept.
-fn state_file(args: &Args, name: &UserName) -> Option<PathBuf> {
-    if args.no_state {
-        return None;
-    }
-    args.state.clone().or_else(|| home::state_file(&args.host, args.port, &name.key()))
 }
 
 /// The line editor and its output; nothing where the terminal is not made for it.
@@ -528,18 +288,6 @@ fn start_log(args: &Args, at_editor: bool) -> io::Result<bool> {
         None => tracing::subscriber::set_global_default(log.with_writer(io::stderr).finish()),
     };
     set.map_err(io::Error::other).map(|()| true)
-}
-
-fn connect_code(error: &ConnectError) -> i32 {
-    match error {
-        ConnectError::Unreachable(_)
-        | ConnectError::Silent
-        | ConnectError::Cut
-        | ConnectError::Untrusted(_) => NO_CONNECTION,
-        ConnectError::Refused(refusal) => refused_code(refusal),
-        ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => OTHER_PROTOCOL,
-        ConnectError::Closed(_) => NO_CONNECTION,
-    }
 }
 
 fn refused_code(refusal: &Refusal) -> i32 {

@@ -3,10 +3,11 @@
 //! The editor blocks that thread until a line is finished, and nothing can call it back from there; so the thread
 //! shares nothing with the rest but bounded queues, a snapshot to complete from and the [`Gate`].
 
+mod unseen;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -29,6 +30,7 @@ use crate::lines::Typed;
 use crate::screen::Aside;
 use crate::terminal;
 use crate::view::View;
+use unseen::Unseen;
 
 /// The assignment's question.
 pub(crate) const NAME_QUESTION: &str = "Choose username: ";
@@ -60,7 +62,7 @@ pub(crate) struct Prompt {
     left: Arc<Notify>,
     view: View,
     history: Option<PathBuf>,
-    is_secret: Arc<AtomicBool>,
+    unseen: Unseen,
 }
 
 /// The other end of the thread.
@@ -82,10 +84,11 @@ impl Prompt {
             // when NO_COLOR is set, and the gate would not know when a print is on the screen.
             .color_mode(ColorMode::Forced)
             .build();
-        let (gate, is_secret) = (Arc::clone(&assistant.gate), Arc::clone(&assistant.is_secret));
+        let (gate, unseen) = (Arc::clone(&assistant.gate), Unseen::default());
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(assistant));
-        Ok(Prompt { editor, gate, aside: None, left, view, history: None, is_secret })
+        editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(unseen.clone())));
+        Ok(Prompt { editor, gate, aside: None, left, view, history: None, unseen })
     }
 
     /// A printer above the line.
@@ -137,8 +140,8 @@ impl Prompt {
             assistant.knows_commands = true;
         }
         if let Some(aside) = self.aside.clone() {
-            let is_secret = Arc::clone(&self.is_secret);
-            let clears = EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view, is_secret }));
+            let unseen = self.unseen.clone();
+            let clears = EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view, unseen }));
             self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
         }
         // Not before: a name is not asked for with the commands of earlier days.
@@ -203,12 +206,12 @@ impl Prompt {
         None
     }
 
-    /// A password, which is not shown and goes into no history.
+    /// A password, of which nothing is shown, not even how long it is, and which the editor never sees.
     fn read_secret(&mut self, question: &str) -> Option<Password> {
-        self.is_secret.store(true, Ordering::Relaxed);
+        self.unseen.begin();
         let read = self.read(question);
-        self.is_secret.store(false, Ordering::Relaxed);
-        let Some(Typed::Line(text)) = read else { return None };
+        let text = self.unseen.end();
+        let Some(Typed::Line(_)) = read else { return None };
         let password = Password::try_from(text);
         if let Err(error) = &password {
             self.note(self.view.bad_password(error));
@@ -274,12 +277,12 @@ impl Typist {
 struct ClearLine {
     aside: Aside,
     view: View,
-    is_secret: Arc<AtomicBool>,
+    unseen: Unseen,
 }
 
 impl ConditionalEventHandler for ClearLine {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
-        if self.is_secret.load(Ordering::Relaxed) {
+        if self.unseen.is_asked_for() {
             // Whoever does not want to give a password wants out of that.
             return Some(Cmd::Interrupt);
         }

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatroom_proto::{Fingerprint, FingerprintError};
 
+use file::Trouble;
+
 mod file;
 #[cfg(test)]
 mod tests;
@@ -91,6 +93,14 @@ pub enum Untrusted {
     /// There was no agreement on how to speak TLS.
     #[error("TLS failed: {0}")]
     Failed(String),
+    /// A line of the known servers can't be read, and may be the one about this server: it is not taken for a new one.
+    #[error("line {line} of {} can't be read", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from one.
+        line: usize,
+    },
 }
 
 /// A server whose key was learned.
@@ -165,34 +175,39 @@ impl KnownHosts {
         let host = host.to_lowercase();
         let met = self.learned().met.get(&(host.clone(), port)).copied();
         let known = match (met, &self.file) {
-            (None, Some(file)) => file::find(file, &host, port)
-                .map_err(|why| Untrusted::Unreadable { file: file.clone(), why: why.to_string() })?,
+            (None, Some(file)) => {
+                file::find(file, &host, port).map_err(|trouble| untrusted(trouble, file))?
+            }
             (met, _) => met,
         };
         Ok(Expected { known, accepted: self.accepted })
     }
 
-    /// Learns whom it has met.
-    pub(crate) fn meet(&self, host: &str, port: u16, before: Option<Known>, met: Met) {
-        let known = match (met, before) {
-            (Met::Vouched, Some(before)) => before,
-            (Met::Vouched, None) => Known::Authority,
-            (Met::Key(fingerprint), _) => Known::Key(fingerprint),
-        };
+    /// Learns whom it has met; or that somebody else has met another one there since it was asked what is expected.
+    pub(crate) fn meet(&self, host: &str, port: u16, expected: Expected, met: Met) -> Result<(), Untrusted> {
         let host = host.to_lowercase();
+        // Held until all is written down, so that of two who meet a server at once one is the second.
+        let mut learned = self.learned();
+        let place = (host.clone(), port);
+        let mut before = learned.met.get(&place).copied().or(expected.known);
+        let mut known = expected.given(before).known_by(met)?;
         let mut trouble = None;
         if Some(known) != before
             && let Some(file) = &self.file
         {
-            trouble = file::put(file, &host, port, before, known).err().map(|why| why.to_string());
+            match file::put(file, &host, port, |there| expected.given(there).known_by(met)) {
+                Ok(written) => (before, known) = written,
+                Err(Trouble::Io(why)) => trouble = Some(why.to_string()),
+                Err(why) => return Err(untrusted(why, file)),
+            }
         }
-        let mut learned = self.learned();
         if let Known::Key(fingerprint) = known
             && Some(known) != before
         {
-            learned.news.push(Acquaintance { host: host.clone(), port, fingerprint, before, trouble });
+            learned.news.push(Acquaintance { host, port, fingerprint, before, trouble });
         }
-        learned.met.insert((host, port), known);
+        learned.met.insert(place, known);
+        Ok(())
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
@@ -200,10 +215,20 @@ impl KnownHosts {
     }
 }
 
+/// What the trouble with a file means for the server that was looked for in it.
+fn untrusted(trouble: Trouble, file: &Path) -> Untrusted {
+    let file = file.to_owned();
+    match trouble {
+        Trouble::Io(why) => Untrusted::Unreadable { file, why: why.to_string() },
+        Trouble::Damaged(line) => Untrusted::Damaged { file, line },
+        Trouble::Untrusted(untrusted) => untrusted,
+    }
+}
+
 /// What is expected of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {
-    pub(crate) known: Option<Known>,
+    known: Option<Known>,
     accepted: Option<Fingerprint>,
 }
 
@@ -217,6 +242,19 @@ pub(crate) enum Met {
 }
 
 impl Expected {
+    /// The same, when this is what is known.
+    fn given(self, known: Option<Known>) -> Expected {
+        Expected { known, ..self }
+    }
+
+    /// By what one is known who was met.
+    fn known_by(self, met: Met) -> Result<Known, Untrusted> {
+        match met {
+            Met::Vouched => Ok(self.known.unwrap_or(Known::Authority)),
+            Met::Key(offered) => self.judge(offered, false).map(|_| Known::Key(offered)),
+        }
+    }
+
     /// Whether to trust the server that has this key, for which an authority vouches, or not. An authority's word is enough
     /// also for a server that was known by its key: it may have got a certificate since. The other way round it is what somebody
     /// in between would do.

@@ -3,6 +3,7 @@
 //! The wording of the assignment's Figure 1 is kept to the letter; the rest speaks in the same voice: what happened,
 //! and what to do about it. Each function gives one or more whole lines, without the last line end.
 
+mod commands;
 mod connection;
 mod harmless;
 mod ignore;
@@ -10,20 +11,16 @@ mod operation;
 mod order;
 mod paint;
 mod past;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod tls;
 
-use std::time::Duration;
-
-use chatroom_proto::{
-    Body, GroupName, NameError, Notification, Post, Refusal, Request, Response, UserName, VersionRange,
-    Welcome,
-};
+use chatroom_proto::{Body, GroupName, NameError, Notification, Post, Response, UserName, Welcome};
 
 use jiff::tz::TimeZone;
 
-use crate::command::{ASSIGNED, Completes, HISTORY_COUNT_MAX, Mistake, Row, Section, TABLE};
+use crate::command::{ASSIGNED, Completes, TABLE};
 pub(crate) use harmless::harmless;
 pub(crate) use paint::{Kind, Paint};
 pub(crate) use tls::Target;
@@ -174,174 +171,6 @@ impl View {
         text
     }
 
-    /// A request was refused; `meant` is what may have been meant instead of a name that is not there.
-    pub(crate) fn refusal(self, request: &Request, refusal: &Refusal, meant: Option<&str>) -> String {
-        self.trouble(match refusal {
-            Refusal::GroupExists { group } => {
-                format!("There is already a group chat with name '{group}'. To become a member: join {group}")
-            }
-            Refusal::NoSuchGroup { group } => {
-                let fix = match meant {
-                    Some(meant) => format!("Did you mean '{meant}'?"),
-                    None => format!("Type 'groups' to see what there is, or 'create {group}' to make it."),
-                };
-                format!("There is no group chat with name '{group}'. {fix}")
-            }
-            Refusal::AlreadyMember { group } => {
-                format!("You are already in group chat '{group}'. To say something: public {group} [message]")
-            }
-            Refusal::NotMember { group } if matches!(request, Request::Leave { .. }) => {
-                format!("You are not in group chat '{group}', so there is nothing to leave.")
-            }
-            Refusal::NotMember { group } => {
-                format!("You are not in group chat '{group}'; join it first: join {group}")
-            }
-            Refusal::NoSuchUser { name } => {
-                let fix = match meant {
-                    Some(meant) => format!("Did you mean '{meant}'?"),
-                    None => "Type 'users' to see who is online.".to_owned(),
-                };
-                format!("There is no user with name '{name}'. {fix}")
-            }
-            Refusal::TooManyGroups { limit } => format!(
-                "The server holds {limit} group chats, and that is all it will. Type 'groups' to see them, and \
-                 join one."
-            ),
-            Refusal::TooManyMemberships { limit } => format!(
-                "You are in {limit} group chats, and nobody can be in more. Leave one first: leave [group-name]"
-            ),
-            Refusal::NothingKept => "This server keeps nothing of what was said.".to_owned(),
-            Refusal::TookTooLong => {
-                "That took too long to find. Ask for less, or try again in a moment.".to_owned()
-            }
-            Refusal::RateLimited { retry_after_ms } => {
-                let wait = connection::seconds(Duration::from_millis((*retry_after_ms).into()));
-                format!("Too much comes from your address at the moment. Try again in {wait}.")
-            }
-            Refusal::NotAllowed { .. }
-            | Refusal::OutOfReach { .. }
-            | Refusal::NotOneself
-            | Refusal::AlreadySo { .. }
-            | Refusal::TooManyMarks { .. }
-            | Refusal::Banned { .. }
-            | Refusal::Muted { .. }
-            | Refusal::InvitationOnly { .. } => self.order_refusal(request, refusal),
-            Refusal::NotOperator
-            | Refusal::WrongCode
-            | Refusal::IsOperator { .. }
-            | Refusal::NoDifference
-            | Refusal::RegisterFirst
-            | Refusal::ServerBanned { .. } => self.operation_refusal(request, refusal),
-            Refusal::NameTaken { name } => {
-                format!(
-                    "The name '{name}' is taken. Choose another one. If that was you a moment ago: half a minute after a \
-                     connection is lost, its name is free again."
-                )
-            }
-            Refusal::NotRegistered { name } => {
-                format!("The name '{name}' is not registered, so it has no password. To make it yours: register")
-            }
-            Refusal::PasswordNeeded { name } => format!(
-                "The name '{name}' belongs to somebody who has registered it. If that is you, its password is needed \
-                 (--password-file FILE); otherwise choose another name."
-            ),
-            Refusal::WrongPassword { name } => {
-                format!("That is not the password of '{name}'. Try again, or choose another name.")
-            }
-            Refusal::PasswordInTheOpen => "A password is only taken where nobody can read along: over TLS, or on the \
-                 server's own machine. Come back with --tls. If somebody may have read it: change it."
-                .to_owned(),
-            Refusal::AlreadyRegistered { name } => {
-                format!("The name '{name}' is yours already. For another password: passwd")
-            }
-            Refusal::TooManyAccounts { limit } => {
-                format!("The server keeps {limit} registered names, and that is all it will.")
-            }
-            Refusal::TooManyDevices { limit } => format!(
-                "You are here with {limit} devices, and nobody can be with more. Leave with one of them first: exit"
-            ),
-            Refusal::TooManyTries { retry_after_ms } => format!(
-                "Too many passwords were tried. Try again in {} s.",
-                retry_after_ms.div_ceil(1_000)
-            ),
-            Refusal::NameLooksLike { name } => {
-                format!("That name looks like '{name}', which is taken. Choose one that can't be confused with it.")
-            }
-            Refusal::GroupLooksLike { group } => format!(
-                "That name looks like group chat '{group}'. Choose one that can't be confused with it, or join that \
-                 one: join {group}"
-            ),
-            Refusal::UnsupportedVersion { server } => {
-                let fix = if server.min() > VersionRange::SPOKEN.max() {
-                    "Get a newer version of this program."
-                } else {
-                    "Get an older version of this program, or update the server."
-                };
-                let (theirs, ours) = (versions(*server), versions(VersionRange::SPOKEN));
-                format!("This server speaks {theirs} of the protocol, this program {ours}. {fix}")
-            }
-        })
-    }
-
-    /// A line that is no command.
-    pub(crate) fn mistake(self, mistake: &Mistake) -> String {
-        self.trouble(match mistake {
-            Mistake::UnknownCommand { word, meant: Some(meant) } => {
-                format!("There is no command '{word}'. Did you mean '{meant}'?")
-            }
-            Mistake::UnknownCommand { word, meant: None } => format!(
-                "There is no command '{word}'. Type 'help' to see the commands. To say something: public \
-                 [group-name] [message]"
-            ),
-            Mistake::Missing { row, what } => {
-                format!("'{}' needs {what}. Usage: {}", row.name, usage(row))
-            }
-            Mistake::TooMuch { row } if matches!(row.name, "register" | "passwd" | "unregister") => {
-                format!("Type '{}' alone: passwords are asked for then, and not shown.", row.name)
-            }
-            Mistake::TooMuch { row } if row.arguments.is_empty() => {
-                format!("'{}' takes nothing after it. Usage: {}", row.name, usage(row))
-            }
-            Mistake::TooMuch { row } if row.completes.len() > 1 => {
-                format!("'{}' takes nothing more. Usage: {}", row.name, usage(row))
-            }
-            Mistake::TooMuch { row } => {
-                format!("'{}' takes one name, without spaces. Usage: {}", row.name, usage(row))
-            }
-            Mistake::BadName { row, name, error } => {
-                format!("'{name}' is no name: {}. Usage: {}", name_error(error), usage(row))
-            }
-            Mistake::BadMessage { error } if self.layout == Layout::Screen => {
-                format!("That was not sent: {error}. The up arrow brings it back.")
-            }
-            Mistake::BadMessage { error } => format!("That was not sent: {error}."),
-            Mistake::BadCount { row, count } => {
-                format!("'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: {}", usage(row))
-            }
-            Mistake::BadCode { error } => format!("That is no code: {error}."),
-            Mistake::BadLine { error } => format!("That was not sent: {error}."),
-            Mistake::BadDuration { row, duration } => format!(
-                "'{duration}' is no time: write a number and s, m, h, d or w, as in 10m. A reason can't begin with a \
-                 digit. Usage: {}",
-                usage(row)
-            ),
-            Mistake::BadWords { error } => format!("That can't be looked for: {error}."),
-        })
-    }
-
-    /// A line of input that could not even be read.
-    pub(crate) fn unreadable(self, why: &str) -> String {
-        self.trouble(format!("A line of the input was skipped: {why}."))
-    }
-
-    /// All commands, or one.
-    pub(crate) fn help(self, row: Option<&Row>) -> String {
-        match row {
-            Some(row) => format!("Usage: {}\n{}", usage(row), row.help),
-            None => Section::ALL.map(help_section).join("\n"),
-        }
-    }
-
     /// A line was typed and has no place to wait.
     pub(crate) fn too_much_typed(self) -> String {
         self.trouble(
@@ -429,34 +258,4 @@ fn name_error(error: &NameError) -> String {
 
 fn commands_were(count: usize) -> String {
     if count == 1 { "1 command was".to_owned() } else { format!("{count} commands were") }
-}
-
-/// A part of the list of all commands. The arguments of those that keep order would leave no room to say what they do.
-fn help_section(section: Section) -> String {
-    let (title, shown): (_, fn(&Row) -> String) = match section {
-        Section::Chatting => (None, usage),
-        Section::YourName => (Some("For your name ('help register' says how):"), |row| row.name.to_owned()),
-        Section::KeepingOrder => {
-            (Some("To keep order in a group chat ('help kick' says how):"), |row| row.name.to_owned())
-        }
-        Section::Operating => {
-            (Some("For operators of the server ('help clients' says how):"), |row| row.name.to_owned())
-        }
-    };
-    let rows = || TABLE.iter().filter(|row| row.section == section);
-    let width = rows().map(|row| shown(row).len()).max().unwrap_or_default();
-    let lines = rows().map(|row| format!("{:width$}  {}", shown(row), row.brief));
-    title.map(str::to_owned).into_iter().chain(lines).collect::<Vec<_>>().join("\n")
-}
-
-/// How a command is written.
-pub(crate) fn usage(row: &Row) -> String {
-    format!("{} {}", row.name, row.arguments).trim_end().to_owned()
-}
-
-fn versions(range: VersionRange) -> String {
-    match (range.min(), range.max()) {
-        (only, max) if only == max => format!("version {only}"),
-        (min, max) => format!("version {min} to {max}"),
-    }
 }

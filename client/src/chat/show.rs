@@ -3,7 +3,8 @@
 use chatroom_client::Event;
 use chatroom_proto::{Conversation, Keeps, Notification, Refusal, Request, Response, Seq, Tag};
 
-use super::{Chat, Held, Outcome, is_post};
+use super::typed::is_post;
+use super::{Chat, Held, Outcome};
 use crate::absence::Absence;
 use crate::clock;
 use crate::completer::Wish;

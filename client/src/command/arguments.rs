@@ -9,6 +9,11 @@ use chatroom_proto::{
 
 use super::{Command, HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, find, first_word};
 
+/// A command that is told nothing.
+pub(super) fn alone(row: &'static Row, rest: &str, command: Command) -> Result<Command, Mistake> {
+    nothing(row, rest).map(|()| command)
+}
+
 pub(super) fn nothing(row: &'static Row, rest: &str) -> Result<(), Mistake> {
     if rest.is_empty() { Ok(()) } else { Err(Mistake::TooMuch { row }) }
 }
@@ -134,13 +139,15 @@ pub(super) fn someone_and_why(
     Ok((group, user, reason(rest)?))
 }
 
-pub(super) fn someone_how_long_and_why(
+/// Something that is done to somebody in a group for so long, or for good; and why.
+pub(super) fn act_for_a_time(
     row: &'static Row,
     rest: &str,
-) -> Result<(GroupName, UserName, Option<NonZeroU32>, Option<Reason>), Mistake> {
+    act: fn(UserName, Option<NonZeroU32>, Option<Reason>) -> Moderation,
+) -> Result<Command, Mistake> {
     let (group, user, rest) = group_and_user(row, rest)?;
     let (seconds, rest) = how_long(row, rest)?;
-    Ok((group, user, seconds, reason(rest)?))
+    Ok(Command::Moderate(group, act(user, seconds, reason(rest)?)))
 }
 
 fn reason(text: &str) -> Result<Option<Reason>, Mistake> {

@@ -3,13 +3,16 @@
 use chatroom_proto::{Moderation, Operation};
 
 use super::arguments::{
-    act, code, group, help, history, name_and_message, nothing, parse_group, parse_user, search, server_ban,
-    someone_and_why, someone_how_long_and_why, topic, user, user_and_why, user_or_none, whom, why,
+    act, act_for_a_time, alone, code, group, help, history, name_and_message, nothing, parse_group,
+    parse_user, search, server_ban, someone_and_why, topic, user, user_and_why, user_or_none, whom, why,
 };
 use super::{Command, Completes, Row, Section};
 
 /// The first so many are the assignment's.
 pub(crate) const ASSIGNED: usize = 8;
+
+/// What those commands are told that do something to somebody in a group.
+const SOMEBODY_IN_A_GROUP: &[Completes] = &[Completes::OwnGroups, Completes::OtherUsers];
 
 /// All commands: those of the assignment in its order, then ours.
 pub(crate) const TABLE: &[Row] = &[
@@ -47,7 +50,7 @@ pub(crate) const TABLE: &[Row] = &[
         brief: "list the group chats",
         help: "Lists all group chats, the oldest first.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::Groups),
+        parse: |row, rest| alone(row, rest, Command::Groups),
     },
     Row {
         name: "users",
@@ -56,7 +59,7 @@ pub(crate) const TABLE: &[Row] = &[
         brief: "list who is online",
         help: "Lists everybody who is online, in the order in which they came.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::Users),
+        parse: |row, rest| alone(row, rest, Command::Users),
     },
     Row {
         name: "public",
@@ -91,7 +94,7 @@ pub(crate) const TABLE: &[Row] = &[
         brief: "leave the chat",
         help: "Leaves the chat. Ctrl-D on an empty line does the same.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::Exit),
+        parse: |row, rest| alone(row, rest, Command::Exit),
     },
     Row {
         name: "history",
@@ -150,7 +153,7 @@ pub(crate) const TABLE: &[Row] = &[
         help: "Makes your name your own: nobody else can come under it, and you can, from\n\
                several places at once. You are asked for a password, which is not shown.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::Register),
+        parse: |row, rest| alone(row, rest, Command::Register),
     },
     Row {
         name: "passwd",
@@ -160,7 +163,7 @@ pub(crate) const TABLE: &[Row] = &[
         help: "Changes the password of your name. Your other devices are hung up on, and need\n\
                the new one.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::ChangePassword),
+        parse: |row, rest| alone(row, rest, Command::ChangePassword),
     },
     Row {
         name: "unregister",
@@ -170,7 +173,7 @@ pub(crate) const TABLE: &[Row] = &[
         help: "Gives your name up, with everything that is yours: you leave, your devices and\n\
                memberships are forgotten, and the name is free. What you said stays.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::Unregister),
+        parse: |row, rest| alone(row, rest, Command::Unregister),
     },
     Row {
         name: "about",
@@ -208,7 +211,7 @@ pub(crate) const TABLE: &[Row] = &[
         arguments: "[group-name] [username] [reason]",
         brief: "put somebody out, who may come again",
         help: "Ends somebody's membership of a group chat. They may join again.",
-        completes: &[Completes::OwnGroups, Completes::OtherUsers],
+        completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| {
             let (group, user, reason) = someone_and_why(row, rest)?;
             Ok(Command::Moderate(group, Moderation::Kick { user, reason }))
@@ -222,10 +225,9 @@ pub(crate) const TABLE: &[Row] = &[
         help: "Ends somebody's membership of a group chat, and keeps them out: for so many\n\
                minutes, hours or days, or until you lift it with 'unban'. It holds for the\n\
                name, whoever has it.",
-        completes: &[Completes::OwnGroups, Completes::OtherUsers],
+        completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| {
-            let (group, user, seconds, reason) = someone_how_long_and_why(row, rest)?;
-            Ok(Command::Moderate(group, Moderation::Ban { user, seconds, reason }))
+            act_for_a_time(row, rest, |user, seconds, reason| Moderation::Ban { user, seconds, reason })
         },
     },
     Row {
@@ -234,7 +236,7 @@ pub(crate) const TABLE: &[Row] = &[
         arguments: "[group-name] [username]",
         brief: "let somebody in again",
         help: "Lifts somebody's ban from a group chat.",
-        completes: &[Completes::OwnGroups, Completes::OtherUsers],
+        completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| act(row, rest, |user| Moderation::Unban { user }),
     },
     Row {
@@ -245,10 +247,9 @@ pub(crate) const TABLE: &[Row] = &[
         help: "Lets somebody read what is said in a group chat and say nothing there: for so\n\
                many minutes, hours or days, or until you lift it with 'unmute'. It holds for\n\
                the name, whoever has it.",
-        completes: &[Completes::OwnGroups, Completes::OtherUsers],
+        completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| {
-            let (group, user, seconds, reason) = someone_how_long_and_why(row, rest)?;
-            Ok(Command::Moderate(group, Moderation::Mute { user, seconds, reason }))
+            act_for_a_time(row, rest, |user, seconds, reason| Moderation::Mute { user, seconds, reason })
         },
     },
     Row {
@@ -257,7 +258,7 @@ pub(crate) const TABLE: &[Row] = &[
         arguments: "[group-name] [username]",
         brief: "let somebody speak again",
         help: "Lets somebody speak again in a group chat.",
-        completes: &[Completes::OwnGroups, Completes::OtherUsers],
+        completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| act(row, rest, |user| Moderation::Unmute { user }),
     },
     Row {
@@ -284,7 +285,7 @@ pub(crate) const TABLE: &[Row] = &[
         arguments: "[group-name] [username]",
         brief: "let somebody join though it is locked",
         help: "Lets somebody join a group chat that is locked, once. They are told.",
-        completes: &[Completes::OwnGroups, Completes::OtherUsers],
+        completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| act(row, rest, |user| Moderation::Invite { user }),
     },
     Row {
@@ -294,7 +295,7 @@ pub(crate) const TABLE: &[Row] = &[
         brief: "make somebody an operator, who may do all above",
         help: "Makes somebody an operator of a group chat that is yours: they may keep order in\n\
                it as you do, but not against you or one another, and make no operators.",
-        completes: &[Completes::OwnGroups, Completes::OtherUsers],
+        completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| act(row, rest, |user| Moderation::Op { user }),
     },
     Row {
@@ -343,7 +344,7 @@ pub(crate) const TABLE: &[Row] = &[
         brief: "list everybody's address, name and groups",
         help: "Lists who is there, in the order in which they came: name, address and groups.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::Clients),
+        parse: |row, rest| alone(row, rest, Command::Clients),
     },
     Row {
         name: "disconnect",
@@ -388,6 +389,6 @@ pub(crate) const TABLE: &[Row] = &[
         brief: "list who may not come to the server",
         help: "Lists who may not come to the server, who says so, and why.",
         completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| Command::ServerBans),
+        parse: |row, rest| alone(row, rest, Command::ServerBans),
     },
 ];

@@ -79,10 +79,27 @@ fn net(port: u16, known: &KnownHosts) -> Net {
     Net::new("127.0.0.1".to_owned(), port, Tls::Always, known.clone())
 }
 
+/// Somebody has met a server with this key there.
+fn knows(known: &KnownHosts, port: u16, key: Fingerprint) {
+    let expected = known.expected("127.0.0.1", port).expect("it can be read");
+    known.meet("127.0.0.1", port, expected, Met::Key(key)).expect("nobody else was met there");
+}
+
 /// What a server gets that answers one client by TLS, after the handshake.
 fn served(socket: TcpListener, acceptor: TlsAcceptor) -> JoinHandle<Vec<u8>> {
+    served_after(socket, acceptor, || {})
+}
+
+/// The same, of a server that does something else between the client's first word and its own.
+fn served_after(
+    socket: TcpListener,
+    acceptor: TlsAcceptor,
+    meanwhile: impl FnOnce() + Send + 'static,
+) -> JoinHandle<Vec<u8>> {
     tokio::spawn(async move {
         let (stream, _) = socket.accept().await.expect("a client");
+        stream.readable().await.expect("a first word");
+        meanwhile();
         let mut heard = Vec::new();
         if let Ok(mut stream) = acceptor.accept(stream).await {
             let _ = stream.read_to_end(&mut heard).await;
@@ -121,7 +138,7 @@ async fn whoever_shows_a_stolen_certificate_without_its_key_is_not_believed() {
             let (socket, port) = listen().await;
             let known = KnownHosts::in_memory();
             if is_known {
-                known.meet("127.0.0.1", port, None, Met::Key(honest.fingerprint()));
+                knows(&known, port, honest.fingerprint());
             }
             let heard = served(socket, acceptor(&honest, &thief, version));
             known.take_news();
@@ -148,12 +165,26 @@ async fn whoever_has_the_key_is_believed_in_both_versions() {
 async fn another_key_is_refused_before_anything_is_said() {
     let (before, now, known) = (Identity::new(), Identity::new(), KnownHosts::in_memory());
     let (socket, port) = listen().await;
-    known.meet("127.0.0.1", port, None, Met::Key(before.fingerprint()));
+    knows(&known, port, before.fingerprint());
     let heard = served(socket, acceptor(&now, &now, &TLS13));
     let changed =
         Untrusted::KeyChanged { known: Known::Key(before.fingerprint()), offered: now.fingerprint() };
     assert_eq!(untrusted(net(port, &known).dial().await), changed);
     assert_eq!(heard.await.expect("no panic"), b"");
+}
+
+#[tokio::test]
+async fn a_server_that_shows_two_clients_two_keys_at_once_is_believed_by_one() {
+    let (one, other) = (Identity::new(), Identity::new());
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("known_hosts");
+    let (socket, port) = listen().await;
+    let (first, key) = (KnownHosts::in_file(&file), one.fingerprint());
+    let heard = served_after(socket, acceptor(&other, &other, &TLS13), move || knows(&first, port, key));
+    let known = KnownHosts::in_file(&file);
+    let changed = Untrusted::KeyChanged { known: Known::Key(key), offered: other.fingerprint() };
+    assert_eq!(untrusted(net(port, &known).dial().await), changed);
+    assert_eq!((heard.await.expect("no panic"), known.take_news()), (vec![], vec![]));
 }
 
 #[tokio::test]

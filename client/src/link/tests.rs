@@ -4,6 +4,7 @@ mod busy_program;
 mod coming_back;
 pub(crate) mod fake;
 mod killed;
+mod passwords;
 mod slower;
 mod told_again;
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chatroom_proto::{ClientFrame, Conversation, RETRY_AFTER_MS_MAX, Request, Tag};
+use chatroom_proto::{ClientFrame, Conversation, Password, RETRY_AFTER_MS_MAX, Request, Tag};
 use tokio::time::Instant;
 
 use super::{ASKS_WAITING_MAX, Ask, Door};
@@ -156,6 +156,23 @@ impl Unanswered {
         })
     }
 
+    /// What the password may be by now, the newest first: the server may have changed it, and its answer be lost.
+    pub(crate) fn new_passwords(&self) -> impl Iterator<Item = &Password> {
+        self.asks.iter().rev().filter_map(|waiting| new_password(&waiting.ask.request))
+    }
+
+    /// Takes out what asked for this password, and for those before it: it holds, so all that was done.
+    pub(crate) fn take_changes_to(&mut self, new: &Password) -> Vec<Ask> {
+        let is_last = |waiting: &Waiting| new_password(&waiting.ask.request) == Some(new);
+        let done = self.asks.iter().rposition(is_last).map_or(0, |place| place + 1);
+        let (done, rest) = self.asks.drain(..).enumerate().partition::<Vec<_>, _>(|(place, waiting)| {
+            *place < done && new_password(&waiting.ask.request).is_some()
+        });
+        self.asks = rest.into_iter().map(|(_, waiting)| waiting).collect();
+        self.sent = self.asks.iter().filter(|waiting| waiting.is_sent).count();
+        done.into_iter().map(|(_, waiting)| waiting.ask).collect()
+    }
+
     /// For a new connection, over which nothing was sent yet: the groups to rejoin come before all else, and those of a
     /// connection before are forgotten, as are pings. What was put off was asked before what has no answer.
     pub(crate) fn replace_rejoins(&mut self, rejoins: impl IntoIterator<Item = Ask>) {
@@ -168,6 +185,13 @@ impl Unanswered {
 
     fn place(&self, tag: Tag) -> Option<usize> {
         self.asks.iter().position(|waiting| waiting.ask.tag == tag)
+    }
+}
+
+fn new_password(request: &Request) -> Option<&Password> {
+    match request {
+        Request::ChangePassword { new, .. } => Some(new),
+        _ => None,
     }
 }
 

@@ -1,14 +1,14 @@
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use chatroom_client::trust::{Acquaintance, Known};
-use chatroom_client::{ConnectError, Ended, Lost, Untrusted};
+use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::{
-    BodyError, CloseReason, Membership, Misbehaviour, Page, PostId, Seq, Token, UnixMillis, VersionRange,
+    BodyError, CloseReason, Conversation, Membership, Misbehaviour, Page, PostId, Refusal, Request, Seq,
+    Token, UnixMillis,
 };
-use chatroom_proto::{Conversation, Fingerprint};
 
 use super::*;
-use crate::command;
+use crate::command::{self, Mistake};
 
 pub(super) fn view() -> View {
     static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::fixed(jiff::tz::offset(3)));
@@ -43,10 +43,6 @@ fn welcome() -> Welcome {
         groups: Page::fill([Membership { group: group("General"), head: Seq(0) }]),
         keeps: chatroom_proto::Keeps::Nothing,
     }
-}
-
-fn refused(refusal: &Refusal) -> String {
-    view().refusal(&Request::Join { group: group("x") }, refusal, None)
 }
 
 #[test]
@@ -94,109 +90,6 @@ fn what_shows_itself_or_is_the_links_business_is_not_said() {
     assert_eq!(view().notification(&Notification::Closing(CloseReason::Shutdown)), None);
     assert_eq!(view().ended(&Ended::Left, &target()), None);
     assert_eq!(view().missed(&[]), None);
-}
-
-#[test]
-fn every_refusal_says_what_happened_and_what_to_do() {
-    let g1 = || group("G1");
-    assert_eq!(
-        refused(&Refusal::GroupExists { group: g1() }),
-        "There is already a group chat with name 'G1'. To become a member: join G1"
-    );
-    assert_eq!(
-        refused(&Refusal::NoSuchGroup { group: group("nope") }),
-        "There is no group chat with name 'nope'. Type 'groups' to see what there is, or 'create nope' to make it."
-    );
-    assert_eq!(
-        refused(&Refusal::AlreadyMember { group: g1() }),
-        "You are already in group chat 'G1'. To say something: public G1 [message]"
-    );
-    assert_eq!(
-        refused(&Refusal::NotMember { group: g1() }),
-        "You are not in group chat 'G1'; join it first: join G1"
-    );
-    assert_eq!(
-        refused(&Refusal::NoSuchUser { name: user("Jom") }),
-        "There is no user with name 'Jom'. Type 'users' to see who is online."
-    );
-    assert_eq!(
-        refused(&Refusal::TooManyGroups { limit: 9 }),
-        "The server holds 9 group chats, and that is all it will. Type 'groups' to see them, and join one."
-    );
-    assert_eq!(
-        refused(&Refusal::TooManyMemberships { limit: 9 }),
-        "You are in 9 group chats, and nobody can be in more. Leave one first: leave [group-name]"
-    );
-    assert_eq!(
-        refused(&Refusal::NameTaken { name: user("Jim") }),
-        "The name 'Jim' is taken. Choose another one. If that was you a moment ago: half a minute after a connection \
-         is lost, its name is free again."
-    );
-    assert_eq!(
-        refused(&Refusal::NameLooksLike { name: user("Jim") }),
-        "That name looks like 'Jim', which is taken. Choose one that can't be confused with it."
-    );
-    assert_eq!(
-        refused(&Refusal::GroupLooksLike { group: g1() }),
-        "That name looks like group chat 'G1'. Choose one that can't be confused with it, or join that one: join G1"
-    );
-    assert_eq!(
-        refused(&Refusal::NotRegistered { name: user("Jim") }),
-        "The name 'Jim' is not registered, so it has no password. To make it yours: register"
-    );
-    assert_eq!(
-        refused(&Refusal::PasswordNeeded { name: user("Jim") }),
-        "The name 'Jim' belongs to somebody who has registered it. If that is you, its password is needed \
-         (--password-file FILE); otherwise choose another name."
-    );
-    assert_eq!(
-        refused(&Refusal::WrongPassword { name: user("Jim") }),
-        "That is not the password of 'Jim'. Try again, or choose another name."
-    );
-    assert_eq!(
-        refused(&Refusal::TooManyTries { retry_after_ms: 1_001 }),
-        "Too many passwords were tried. Try again in 2 s."
-    );
-    assert_eq!(
-        refused(&Refusal::AlreadyRegistered { name: user("Jim") }),
-        "The name 'Jim' is yours already. For another password: passwd"
-    );
-    assert!(refused(&Refusal::PasswordInTheOpen).contains("--tls"));
-}
-
-#[test]
-fn a_refusal_names_what_was_meant() {
-    let request = Request::Join { group: group("Generl") };
-    let refusal = Refusal::NoSuchGroup { group: group("Generl") };
-    assert_eq!(
-        view().refusal(&request, &refusal, Some("General")),
-        "There is no group chat with name 'Generl'. Did you mean 'General'?"
-    );
-    let refusal = Refusal::NoSuchUser { name: user("Jom") };
-    assert_eq!(
-        view().refusal(&request, &refusal, Some("Jim")),
-        "There is no user with name 'Jom'. Did you mean 'Jim'?"
-    );
-    let leave = Request::Leave { group: group("G1") };
-    assert_eq!(
-        view().refusal(&leave, &Refusal::NotMember { group: group("G1") }, None),
-        "You are not in group chat 'G1', so there is nothing to leave."
-    );
-}
-
-#[test]
-fn versions_that_do_not_meet_are_named() {
-    let version = |min, max| VersionRange::try_from((min, max)).unwrap();
-    assert_eq!(
-        refused(&Refusal::UnsupportedVersion { server: version(2, 3) }),
-        "This server speaks version 2 to 3 of the protocol, this program version 1. Get a newer version of this \
-         program."
-    );
-    assert_eq!(
-        refused(&Refusal::UnsupportedVersion { server: version(0, 0) }),
-        "This server speaks version 0 of the protocol, this program version 1. Get an older version of this \
-         program, or update the server."
-    );
 }
 
 #[test]
@@ -266,60 +159,8 @@ fn what_was_not_done_is_told_to_one_who_leaves() {
     );
 }
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target { host: "127.0.0.1".to_owned(), port: 9000, name: None, known_hosts: None }
-}
-
-#[test]
-fn a_changed_key_is_told_with_both_fingerprints_and_the_command_that_accepts_the_new_one() {
-    let (old, new) = (Fingerprint::of(b"old"), Fingerprint::of(b"new"));
-    let changed = Untrusted::KeyChanged { known: Known::Key(old), offered: new };
-    let at = Target {
-        host: "chat.example".to_owned(),
-        name: Some("it's".to_owned()),
-        known_hosts: Some("my hosts".to_owned()),
-        ..target()
-    };
-    let said = view().untrusted(&changed, &at);
-    let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].contains("THE SERVER AT chat.example:9000 HAS ANOTHER KEY THAN BEFORE!"), "{said}");
-    assert_eq!(lines[1..3], [format!("before: {old}"), format!("now:    {new}")]);
-    let command =
-        format!(r"chatroom --accept-key {new} --known-hosts 'my hosts' chat.example 9000 'it'\''s'");
-    assert_eq!(lines[4], command);
-    assert_eq!(view().ended(&Ended::Untrusted(changed), &at), Some(said));
-}
-
-#[test]
-fn whatever_is_not_trusted_is_told_with_what_to_do() {
-    let said = |untrusted| view().connect_error(&ConnectError::Untrusted(untrusted), &target());
-    assert!(said(Untrusted::NotTls).contains("127.0.0.1:9000 does not speak TLS"));
-    assert!(said(Untrusted::NotTls).contains("--plaintext"));
-    assert!(said(Untrusted::TlsRequired).contains("use --tls"));
-    assert!(said(Untrusted::NoProof).contains("can't prove"));
-    assert!(said(Untrusted::Failed("a\u{1b}b".to_owned())).contains("a\u{fffd}b"));
-    let unreadable = Untrusted::Unreadable { file: "known".into(), why: "line 3 is damaged".to_owned() };
-    assert!(said(unreadable).contains("known can't be read: line 3 is damaged. Mend the file"));
-    let (accepted, offered) = (Fingerprint::of(b"a"), Fingerprint::of(b"b"));
-    let not_accepted = said(Untrusted::NotAccepted { accepted, offered });
-    assert!(not_accepted.contains(&accepted.to_string()) && not_accepted.contains(&offered.to_string()));
-}
-
-#[test]
-fn a_new_server_is_told_with_its_fingerprint() {
-    let fingerprint = Fingerprint::of(b"a key");
-    let mut with = Acquaintance {
-        host: "chat.example".to_owned(),
-        port: 9000,
-        fingerprint,
-        before: None,
-        trouble: None,
-    };
-    let said = view().acquainted(&with, Some("known_hosts"));
-    let new = format!("The server at chat.example:9000 is new here. Its fingerprint is {fingerprint}");
-    assert_eq!(said.lines().next(), Some(&*new));
-    with.trouble = Some("no room".to_owned());
-    assert!(view().acquainted(&with, Some("known_hosts")).contains("can't be kept in known_hosts: no room."));
 }
 
 #[test]

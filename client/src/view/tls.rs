@@ -2,6 +2,7 @@
 
 use chatroom_client::Untrusted;
 use chatroom_client::trust::{Acquaintance, Known};
+use chatroom_proto::Fingerprint;
 
 use super::View;
 
@@ -68,30 +69,7 @@ impl View {
     pub(crate) fn untrusted(self, untrusted: &Untrusted, at: &Target) -> String {
         let place = format!("{}:{}", at.host, at.port);
         let lines = match untrusted {
-            Untrusted::KeyChanged { known, offered } => {
-                let (what, known) = match known {
-                    Known::Key(fingerprint) => {
-                        ("HAS ANOTHER KEY THAN BEFORE", format!("before: {fingerprint}"))
-                    }
-                    Known::Authority => (
-                        "IS NOT VOUCHED FOR ANY MORE",
-                        "before: an authority of this system vouched for it".to_owned(),
-                    ),
-                };
-                vec![
-                    format!(
-                        "THE SERVER AT {place} {}! Somebody may have put themselves between you and it, or its key was \
-                         changed by whoever runs it. Nothing was sent to it.",
-                        what
-                    ),
-                    known,
-                    format!("now:    {offered}"),
-                    "Ask whoever runs it for its fingerprint (chatroom-server fingerprint). Only if it is the one of now, \
-                     accept it:"
-                        .to_owned(),
-                    at.accepting(&offered.to_string()),
-                ]
-            }
+            Untrusted::KeyChanged { known, offered } => key_changed(*known, *offered, at),
             Untrusted::NotAccepted { accepted, offered } => vec![
                 format!(
                     "The server at {place} does not have the key that you accept. Nothing was sent to it."
@@ -115,6 +93,15 @@ impl View {
                  or use another one with --known-hosts.",
                 file.display()
             )],
+            Untrusted::Damaged { file, line } => {
+                let file = file.display();
+                vec![format!(
+                    "Line {line} of {file} can't be read, and it may be the one about {place}: whether this is the right \
+                     server can't be told, and nothing was sent to it. Mend the line: host, port and fingerprint, as the \
+                     others are written. Whoever runs the server can tell you its fingerprint (chatroom-server fingerprint). \
+                     If you delete the line, its server is new again."
+                )]
+            }
             Untrusted::Failed(why) => {
                 vec![format!("There is no TLS with the server at {place}: {why}. Nothing was sent to it.")]
             }
@@ -122,3 +109,28 @@ impl View {
         lines.into_iter().map(|line| self.trouble(line)).collect::<Vec<_>>().join("\n")
     }
 }
+
+/// Loud, as somebody may be in between.
+fn key_changed(known: Known, offered: Fingerprint, at: &Target) -> Vec<String> {
+    let (what, before) = match known {
+        Known::Key(fingerprint) => ("HAS ANOTHER KEY THAN BEFORE", format!("before: {fingerprint}")),
+        Known::Authority => {
+            ("IS NOT VOUCHED FOR ANY MORE", "before: an authority of this system vouched for it".to_owned())
+        }
+    };
+    vec![
+        format!(
+            "THE SERVER AT {}:{} {what}! Somebody may have put themselves between you and it, or its key was changed by \
+             whoever runs it. Nothing was sent to it.",
+            at.host, at.port
+        ),
+        before,
+        format!("now:    {offered}"),
+        "Ask whoever runs it for its fingerprint (chatroom-server fingerprint). Only if it is the one of now, accept it:"
+            .to_owned(),
+        at.accepting(&offered.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

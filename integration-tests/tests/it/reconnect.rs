@@ -1,11 +1,12 @@
 //! The client library over connections that are cut: what was sent arrives once and in order, and nobody is told of a
 //! short absence.
 
-use chatroom_client::{Client, Event, Events, Options};
-use chatroom_proto::{Notification, Request, Response, Seq};
-use integration_tests::guest::{DEADLINE, Guest, body, group, post_id, user};
+use chatroom_client::{Client, Ended, Event, Events, Options};
+use chatroom_proto::codec::encode;
+use chatroom_proto::{ClientFrame, Notification, Request, Response, Seq, ServerFrame, Tag};
+use integration_tests::guest::{DEADLINE, Guest, body, group, hello, password, post_id, user};
 use integration_tests::host::Host;
-use integration_tests::proxy::Proxy;
+use integration_tests::proxy::{Fate, Proxy, Way};
 use tokio::time;
 
 async fn come(proxy: &Proxy, name: &str) -> (Client, Events) {
@@ -92,4 +93,49 @@ async fn a_server_that_was_restarted_empty_is_joined_anew() {
     let Event::NotRejoined { group: gone, .. } = next(&mut events).await else { panic!("tea is gone") };
     assert_eq!(gone, group("tea"));
     assert_eq!(ann.users().await.expect("an answer"), [user("ann")]);
+}
+
+/// How many bytes these requests and answers take.
+fn bytes(asked: Vec<Request>, answered: Vec<Response>) -> usize {
+    let tag = Tag(0);
+    let asked = asked.into_iter().map(|request| encode(&ClientFrame { tag, request }).expect("a frame"));
+    let answered =
+        answered.into_iter().map(|response| encode(&ServerFrame::Response { tag, result: Ok(response) }));
+    asked.map(|frame| frame.len()).chain(answered.map(|frame| frame.expect("a frame").len())).sum()
+}
+
+#[tokio::test]
+async fn one_whose_line_breaks_while_the_password_is_changed_comes_back_with_the_new_one() {
+    let host = Host::start();
+    let (old, new) = (password("old"), password("new"));
+    let register = Request::Register { password: old.clone() };
+    let change = Request::ChangePassword { old: old.clone(), new: new.clone() };
+    // The line stalls behind the last byte of the change: the server does it, and its answer does not arrive.
+    let (_, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let asked = vec![Request::Hello(hello("jim")), register.clone(), change.clone()];
+    let answered = vec![Response::Welcome(welcome), Response::Registered { seq: Seq::ZERO }];
+    let mut fates = vec![Fate::Stalls { after: bytes(asked, answered), way: Way::Down }];
+    let proxy = Proxy::to(host.address, usize::MAX).await;
+    proxy.decide(move || fates.pop().unwrap_or(Fate::Lives));
+    let (jim, mut events) = come(&proxy, "jim").await;
+    jim.ask(register).await.expect("registered");
+    let mut elsewhere = Options::new(host.address.ip().to_string(), host.address.port(), user("jim"));
+    elsewhere.password = Some(old.clone());
+    let (_elsewhere, mut also_jim) = Client::connect(elsewhere).await.expect("welcome");
+
+    let tag = jim.submit(change).await.expect("a link that lives");
+    assert_eq!(next(&mut also_jim).await, Event::Ended(Ended::PasswordChanged), "the server has done it");
+    proxy.cut_now();
+    loop {
+        match next(&mut events).await {
+            Event::Ended(ended) => panic!("locked out: {ended}"),
+            Event::Answer { tag: answered, result, .. } => {
+                assert_eq!(answered, tag);
+                assert!(matches!(result, Ok(Response::PasswordChanged { .. })), "{result:?}");
+                break;
+            }
+            _ => {}
+        }
+    }
+    jim.ask(Request::ChangePassword { old: new, new: old }).await.expect("the new one holds");
 }

@@ -77,6 +77,41 @@ fn a_password_is_asked_for_twice_and_stands_nowhere() {
 }
 
 #[test]
+fn what_was_typed_as_a_password_is_not_brought_back_by_any_key_nor_told_by_the_cursor() {
+    let (server, home) = (ServerProgram::start(), Home::new());
+    let mut jim = jim_at(&server, &home);
+    jim.wait_for("the welcome", is_ready);
+    let mut ann = Piped::connect(server.port(), "Ann");
+    jim.wait_for_line("Ann joined the room 'General'");
+    jim.type_line("register");
+    let at_question =
+        |screen: &Screen| screen.is_typing() && screen.before_cursor.trim_end() == "New password:";
+    jim.wait_for("the question", at_question);
+    for (number, kills) in ['u', 'w'].into_iter().enumerate() {
+        jim.type_text(SECRET);
+        // What is said paints the line anew, behind all that was typed until then.
+        ann.say(&format!("public General how long is it? {number}"));
+        jim.wait_for_line(&format!("In group General, Ann: how long is it? {number}"));
+        jim.wait_for("the cursor where it was", at_question);
+        jim.press(Key::Control(kills));
+    }
+    for key in ['y', '_', 'r', 'a', 'k', 'y'] {
+        jim.press(Key::Control(key));
+    }
+    jim.type_line(SECRET);
+    jim.wait_for("the question", |screen| screen.is_typing() && screen.before_cursor.contains("again:"));
+    jim.paste(&format!("{SECRET}\n"));
+    jim.press(Key::Enter);
+    jim.wait_for("the name is Jim's", |screen| has_text(screen, "The name is yours now."));
+    for key in [Key::Control('y'), Key::Control('_'), Key::Up, Key::Control('y')] {
+        jim.press(key);
+    }
+    jim.type_text("!");
+    jim.wait_for("what was typed last", |screen| screen.before_cursor == "register!");
+    assert!(!contains(&jim.raw(), SECRET) && !contains(&jim.raw(), "horse"), "it was on the screen");
+}
+
+#[test]
 fn one_comes_back_without_a_password_and_from_elsewhere_with_it() {
     let (server, home, elsewhere) = (ServerProgram::start(), Home::new(), Home::new());
     let mut jim = jim_at(&server, &home);

@@ -153,6 +153,26 @@ fn a_client_that_spoke_tls_does_not_go_on_in_plain() {
 }
 
 #[test]
+fn a_server_whose_line_is_damaged_is_no_new_one_and_the_line_is_named() {
+    let (_server, at) = serve(0, &[]);
+    let home = Home::new();
+    assert!(is_welcome(&visit(&home, at, &[])));
+    let file = known_hosts(&home);
+    let text = fs::read_to_string(&file).expect("a text");
+    let port = format!(" {} ", at.port());
+    let damaged = text.replace(&port, &format!(" {}x ", at.port()));
+    let number = text.lines().position(|line| line.contains(&port)).expect("a line") + 1;
+    fs::write(&file, &damaged).expect("written");
+    let left = visit(&home, at, &[]);
+    assert_eq!(left.exit, Exit::Code(3), "{left:?}");
+    let said = format!("Line {number} of {} can't be read", file.display());
+    assert!(left.diagnostics.contains(&said) && left.diagnostics.contains("Mend the line"), "{left:?}");
+    assert_eq!(fs::read_to_string(&file).expect("a text"), damaged, "it is as it was found");
+    fs::write(&file, text).expect("written");
+    assert!(is_welcome(&visit(&home, at, &[])), "it is mended");
+}
+
+#[test]
 fn a_server_whose_key_changes_meanwhile_ends_the_client() {
     let (server, at) = serve(quiet_port(), &[]);
     let (home, host, port) = (Home::new(), at.ip().to_string(), at.port().to_string());

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    Body, ClientFrame, GroupName, Hello, Keeps, Membership, Notification, Page, Post, PostId, Refusal,
-    Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
+    Body, ClientFrame, GroupName, Hello, Keeps, Membership, Notification, Page, Password, Post, PostId,
+    Refusal, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::{Mutex, mpsc};
@@ -35,6 +35,7 @@ type Answer = Result<DuplexStream, io::ErrorKind>;
 /// Waits for the test to let it connect.
 struct Pipes {
     pipes: Arc<Mutex<mpsc::Receiver<Answer>>>,
+    is_private: bool,
 }
 
 impl Dial for Pipes {
@@ -42,7 +43,7 @@ impl Dial for Pipes {
 
     async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
         match self.pipes.lock().await.recv().await {
-            Some(Ok(stream)) => Ok(Dialled { stream, is_private: true }),
+            Some(Ok(stream)) => Ok(Dialled { stream, is_private: self.is_private }),
             Some(Err(kind)) => Err(ConnectError::Unreachable(kind.into())),
             None => std::future::pending().await,
         }
@@ -62,13 +63,32 @@ impl FakeServer {
         FakeServer::start_with(reconnect, None)
     }
 
+    /// The same, for a client that has a password.
+    pub(super) fn start_as(reconnect: Reconnect, password: Option<Password>) -> FakeServer {
+        FakeServer::start_for(reconnect, password, None, true)
+    }
+
+    /// The same, where others can read along.
+    pub(super) fn start_in_the_open(reconnect: Reconnect) -> FakeServer {
+        FakeServer::start_for(reconnect, None, None, false)
+    }
+
     /// The same, for a client with a file.
     pub(super) fn start_with(reconnect: Reconnect, keep: Option<&Path>) -> FakeServer {
+        FakeServer::start_for(reconnect, None, keep, true)
+    }
+
+    fn start_for(
+        reconnect: Reconnect,
+        password: Option<Password>,
+        keep: Option<&Path>,
+        is_private: bool,
+    ) -> FakeServer {
         let keep = keep.map(Path::to_owned);
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
-        let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)) };
-        let client = Some(tokio::spawn(Client::over(dial, (user("Jim"), None), reconnect, keep)));
+        let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)), is_private };
+        let client = Some(tokio::spawn(Client::over(dial, (user("Jim"), password), reconnect, keep)));
         FakeServer { pipes, client }
     }
 

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::fake::{Connection, FakeServer, connected, posted, public};
 use crate::client::{Client, ConnectError, Reconnect};
 use crate::event::{Event, Events, Lost};
-use crate::link::{ANSWER_DEADLINE, ASKS_WAITING_MAX, KNOCKS_MAX, SLOW_AFTER};
+use crate::link::entry::KNOCKS_MAX;
+use crate::link::{ANSWER_DEADLINE, ASKS_WAITING_MAX, SLOW_AFTER};
 
 fn slower(wait: Duration) -> Refusal {
     Refusal::RateLimited { retry_after_ms: wait.as_millis().try_into().expect("a short time") }
