@@ -151,6 +151,17 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Whether clients from other machines may come without TLS, where everybody on the way can read along.
     pub allow_plaintext: bool,
+    /// What it takes to make the hash of a password.
+    pub hash_cost: HashCost,
+}
+
+/// What it takes to make the hash of a password: for us, and for whoever has stolen the log and guesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashCost {
+    /// What OWASP recommends: 19 MiB and some 30 ms.
+    Recommended,
+    /// As little as there is, for tests: nobody guesses there.
+    Least,
 }
 
 impl Default for Config {
@@ -174,6 +185,7 @@ impl Default for Config {
             console: Console::silent(),
             tls: None,
             allow_plaintext: false,
+            hash_cost: HashCost::Recommended,
         }
     }
 }

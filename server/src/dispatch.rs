@@ -145,7 +145,7 @@ impl Dispatch {
             silence: Silence::new(config.idle_ping, config.idle_deadline),
             budgets: Budgets::new(config),
             fanout: Fanout::new(bounds),
-            passwords: Passwords::new(),
+            passwords: Passwords::new(config.hash_cost),
             ordered: VecDeque::new(),
             lifetime: lifetime.clone(),
             has_said_goodbye: false,

@@ -97,9 +97,10 @@ impl Listener {
         }
     }
 
-    /// Takes in streams as they come, until shutdown or until there are no more. They have no address.
+    /// Takes in streams as they come, until shutdown or until there are no more. They come from this
+    /// machine, and from nowhere in particular there.
     pub(crate) async fn run_on(&self, mut streams: mpsc::Receiver<DuplexStream>) {
-        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut number = 0;
         loop {
             let stream = tokio::select! {
@@ -109,7 +110,7 @@ impl Listener {
             let Some(stream) = stream else { return };
             let Ok(permit) = self.permits.take(Source::THIS_MACHINE) else { continue };
             number += 1;
-            let connection = Connection::new(ConnectionId(number), nowhere, Arc::clone(&self.common));
+            let connection = Connection::new(ConnectionId(number), here, Arc::clone(&self.common));
             tokio::spawn(Life::new(connection, stream, Some(permit)));
         }
     }

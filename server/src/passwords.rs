@@ -6,8 +6,8 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
-use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
 use chatroom_proto::{NameKey, Tag};
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
@@ -18,7 +18,7 @@ use tracing::error;
 
 use crate::chat::effect::{Check, Checked, Claim, ConnectionId, Input, PasswordHash, SessionId};
 use crate::config::{
-    HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
+    HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, HashCost, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
     TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
 };
 use crate::dispatch::{Door, Message};
@@ -41,11 +41,12 @@ pub(crate) struct Passwords {
     waiting: Arc<Semaphore>,
     /// What a password for an unknown name is compared with, to take as long. Made with the first that is needed.
     nobodys: Arc<OnceLock<Option<PasswordHash>>>,
+    cost: HashCost,
 }
 
 impl Passwords {
     /// Nobody has tried any.
-    pub(crate) fn new() -> Passwords {
+    pub(crate) fn new(cost: HashCost) -> Passwords {
         Passwords {
             by_address: tries(TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE),
             by_name: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE),
@@ -53,6 +54,7 @@ impl Passwords {
             at_once: Arc::new(Semaphore::new(HASHES_AT_ONCE_MAX)),
             waiting: Arc::new(Semaphore::new(HASHES_WAITING_MAX)),
             nobodys: Arc::default(),
+            cost,
         }
     }
 
@@ -79,10 +81,11 @@ impl Passwords {
             return;
         };
         let (at_once, nobodys) = (Arc::clone(&self.at_once), Arc::clone(&self.nobodys));
+        let cost = self.cost;
         tokio::spawn(async move {
             // It is never closed.
             let turn = at_once.acquire_owned().await.ok();
-            let found = spawn_blocking(move || look_at(&check, &nobodys)).await;
+            let found = spawn_blocking(move || look_at(&check, &nobodys, cost)).await;
             drop((turn, place));
             let checked = found.unwrap_or_else(|error| {
                 error!(%error, "a password could not be looked at");
@@ -116,11 +119,11 @@ fn tries<K: std::hash::Hash + Eq + Clone>(burst: NonZeroU32, per_minute: NonZero
 }
 
 /// Compares, and hashes.
-fn look_at(check: &Check, nobodys: &OnceLock<Option<PasswordHash>>) -> Checked {
+fn look_at(check: &Check, nobodys: &OnceLock<Option<PasswordHash>>, cost: HashCost) -> Checked {
     if let Some(Claim { password, hash }) = &check.claimed {
         let against = match hash {
             Some(hash) => Some(hash),
-            None => nobodys.get_or_init(|| hash_of("nobody's")).as_ref(),
+            None => nobodys.get_or_init(|| hash_of("nobody's", cost)).as_ref(),
         };
         let matches = against.is_some_and(|hash| {
             Argon2::default().verify_password(password.reveal().as_bytes(), hash.0.as_str()).is_ok()
@@ -131,7 +134,7 @@ fn look_at(check: &Check, nobodys: &OnceLock<Option<PasswordHash>>) -> Checked {
     }
     match &check.new {
         None => Checked::Right(None),
-        Some(new) => match hash_of(new.reveal()) {
+        Some(new) => match hash_of(new.reveal(), cost) {
             Some(hash) => Checked::Right(Some(hash)),
             None => Checked::Later { retry_after_ms: WAIT_WHEN_FULL_MS },
         },
@@ -139,8 +142,15 @@ fn look_at(check: &Check, nobodys: &OnceLock<Option<PasswordHash>>) -> Checked {
 }
 
 /// The hash of a password, with a salt of its own; nothing when there is no memory for it.
-fn hash_of(password: &str) -> Option<PasswordHash> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
+fn hash_of(password: &str, cost: HashCost) -> Option<PasswordHash> {
+    let params = match cost {
+        HashCost::Recommended => Params::DEFAULT,
+        HashCost::Least => {
+            Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, None).unwrap_or_default()
+        }
+    };
+    let hash =
+        Argon2::new(Algorithm::default(), Version::default(), params).hash_password(password.as_bytes());
     hash.map_err(|error| error!(%error, "a password could not be hashed"))
         .map(|hash: argon2::PasswordHash| PasswordHash(hash.to_string()))
         .ok()

@@ -64,9 +64,12 @@ async fn scene(mut choices: Choices<'_>) {
     let dial = Pipes(Arc::new(Mutex::new(dialled)));
     let reconnect = if choices.flag() { Reconnect::For(RECONNECT) } else { Reconnect::Never };
     let name = UserName::parse("Jim").expect("a valid name");
+    let password = choices.flag().then(|| saying::password(&mut choices));
     let program = tokio::spawn(async move {
         // Whoever is not let in has nothing to do.
-        let Ok((client, events, _)) = Client::over(dial, (name, None), reconnect, None).await else { return };
+        let Ok((client, events, _)) = Client::over(dial, (name, password), reconnect, None).await else {
+            return;
+        };
         live(client, events).await;
     });
     let mut server = Fake { line: None, asked: Vec::new() };
@@ -94,7 +97,7 @@ async fn live(client: Client, mut events: Events) {
             break;
         }
         let choices = [ask; 24];
-        let request = saying::request(&mut Choices::new(&choices)).request;
+        let request = saying::request(&mut Choices::new(&choices), None).request;
         ask = ask.wrapping_add(1);
         let is_exit = matches!(request, Request::Exit);
         if !is_exit && timeout(PATIENCE, client.submit(request)).await.is_ok_and(|asked| asked.is_err()) {

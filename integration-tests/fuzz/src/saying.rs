@@ -1,16 +1,28 @@
 //! Frames that mean something, made from choices: few names, so that they meet.
 
+use std::num::NonZeroU32;
+
 use chatroom_proto::{
-    Body, ClientFrame, CloseReason, Conversation, GroupName, Hello, Keeps, Membership, Misbehaviour,
-    Notification, Page, Post, PostId, Proof, Refusal, Request, Response, Said, Seq, Tag, Token, UnixMillis,
-    UserName, VersionRange, Welcome, Words,
+    Body, ClientFrame, Code, Conversation, GroupName, Hello, Host, Moderation, Operation, Password, PostId,
+    Proof, Reason, Request, Seq, Tag, Token, Topic, UserName, VersionRange, Whom, Words,
 };
 
 use crate::choices::Choices;
 
+mod told;
+
+pub use told::{notification, refusal, response, welcome};
+
 /// Some are one name, some look alike, and one is not what it seems.
 const NAMES: &[&str] = &["Jim", "jim", "Jіm", "علی", "علي", "می\u{200C}خواهم", "👩‍🚀", "x"];
 const GROUPS: &[&str] = &["General", "general", "Tea", "Теа", "چای", "empty"];
+
+/// Two, so that one is wrong.
+const PASSWORDS: &[&str] = &["hunter2x", "tea and milk"];
+/// Where everybody on the stage comes from, and elsewhere.
+const HOSTS: &[&str] = &["10.0.0.1", "127.0.0.1", "2001:db8::1"];
+/// What somebody writes on one line.
+const LINES: &[&str] = &["spam", "چای می\u{200C}خواهم, and what goes with it", "👩‍🚀"];
 
 /// One of a few people.
 pub fn user(choices: &mut Choices<'_>) -> UserName {
@@ -30,6 +42,60 @@ fn body(choices: &mut Choices<'_>) -> Body {
         text.pop();
     }
     Body::parse(&text).expect("a valid message")
+}
+
+/// A password, which is right when the last one was the same.
+pub fn password(choices: &mut Choices<'_>) -> Password {
+    choices.one(PASSWORDS).to_owned().try_into().expect("a valid password")
+}
+
+fn topic(choices: &mut Choices<'_>) -> Topic {
+    Topic::parse(choices.one(LINES)).expect("a line")
+}
+
+fn reason(choices: &mut Choices<'_>) -> Option<Reason> {
+    choices.flag().then(|| Reason::parse(choices.one(LINES)).expect("a line"))
+}
+
+/// For ever, or for some seconds.
+fn seconds(choices: &mut Choices<'_>) -> Option<NonZeroU32> {
+    NonZeroU32::new(choices.byte().into())
+}
+
+fn whom(choices: &mut Choices<'_>) -> Whom {
+    if choices.flag() {
+        Whom::Host(Host::parse(choices.one(HOSTS)).expect("an address"))
+    } else {
+        Whom::User(user(choices))
+    }
+}
+
+/// Something that keeps order in a group.
+fn moderation(choices: &mut Choices<'_>) -> Moderation {
+    match choices.byte() % 11 {
+        0 => Moderation::Kick { user: user(choices), reason: reason(choices) },
+        1 => Moderation::Ban { user: user(choices), seconds: seconds(choices), reason: reason(choices) },
+        2 => Moderation::Unban { user: user(choices) },
+        3 => Moderation::Mute { user: user(choices), seconds: seconds(choices), reason: reason(choices) },
+        4 => Moderation::Unmute { user: user(choices) },
+        5 => Moderation::Topic { topic: choices.flag().then(|| topic(choices)) },
+        6 => Moderation::Lock,
+        7 => Moderation::Unlock,
+        8 => Moderation::Invite { user: user(choices) },
+        9 => Moderation::Op { user: user(choices) },
+        _ => Moderation::Deop { user: user(choices) },
+    }
+}
+
+/// Something that an operator of the server does.
+fn operation(choices: &mut Choices<'_>) -> Operation {
+    match choices.byte() % 5 {
+        0 => Operation::Appoint { user: user(choices) },
+        1 => Operation::Dismiss { user: user(choices) },
+        2 => Operation::Disconnect { user: user(choices), reason: reason(choices) },
+        3 => Operation::Ban { whom: whom(choices), seconds: seconds(choices), reason: reason(choices) },
+        _ => Operation::Unban { whom: whom(choices) },
+    }
 }
 
 fn post_id(choices: &mut Choices<'_>) -> PostId {
@@ -53,7 +119,7 @@ pub fn hello(choices: &mut Choices<'_>, token: Option<&Token>) -> ClientFrame {
     let proof = match (choices.byte() % 4, token) {
         (0 | 1, Some(token)) => Proof::Resume(token.clone()),
         (2, _) => Proof::Resume(Token([choices.byte(); 32])),
-        (3, _) => Proof::Password("hunter2".to_owned().try_into().expect("a valid password")),
+        (3, _) => Proof::Password(password(choices)),
         _ => Proof::Open,
     };
     let min = u16::from(choices.byte() % 3);
@@ -69,9 +135,9 @@ pub fn hello(choices: &mut Choices<'_>, token: Option<&Token>) -> ClientFrame {
     }
 }
 
-/// Any other frame of a client's.
-pub fn request(choices: &mut Choices<'_>) -> ClientFrame {
-    let request = match choices.byte() % 13 {
+/// Any other frame of a client's. It may name `code`, which makes somebody an operator of the server.
+pub fn request(choices: &mut Choices<'_>, code: Option<&Code>) -> ClientFrame {
+    let request = match choices.byte() % 24 {
         0 => Request::Create { group: group(choices) },
         1 => Request::Join { group: group(choices) },
         2 => Request::Leave { group: group(choices) },
@@ -82,105 +148,24 @@ pub fn request(choices: &mut Choices<'_>) -> ClientFrame {
         9 => Request::Ping,
         10 => Request::Exit,
         11 => Request::History { of: conversation(choices), before: seq(choices), count: choices.number() },
-        _ => {
+        12 => {
             let words = Words::parse("سلام x").expect("valid words");
             let within = choices.flag().then(|| group(choices));
             Request::Search { words, within, before: seq(choices), count: choices.number() }
         }
+        13 => Request::Register { password: password(choices) },
+        14 => Request::ChangePassword { old: password(choices), new: password(choices) },
+        15 => Request::Unregister { password: password(choices) },
+        16 | 17 => Request::Moderate { group: group(choices), act: moderation(choices) },
+        18 => Request::Why { group: group(choices), user: choices.flag().then(|| user(choices)) },
+        19 => Request::About { group: group(choices) },
+        20 => match code {
+            Some(code) if choices.flag() => Request::Claim { code: code.clone() },
+            _ => Request::Claim { code: Code([choices.byte(); 16]) },
+        },
+        21 => Request::Operate { act: operation(choices) },
+        22 => Request::Clients { after: seq(choices) },
+        _ => Request::ServerBans { after: seq(choices) },
     };
     ClientFrame { tag: Tag(choices.byte().into()), request }
-}
-
-fn post(choices: &mut Choices<'_>) -> Post {
-    let (seq, prev, at) = (seq(choices), seq(choices), UnixMillis(choices.number().into()));
-    Post { seq, prev, at, id: post_id(choices), from: user(choices), body: body(choices) }
-}
-
-/// How many things a page that is made here has at most.
-const PAGE_ITEMS_MAX: u8 = 4;
-
-fn page<T>(choices: &mut Choices<'_>, one: fn(&mut Choices<'_>) -> T) -> Page<T> {
-    let count = choices.byte() % (PAGE_ITEMS_MAX + 1);
-    Page::fill((0..count).map(|_| one(choices)))
-}
-
-fn membership(choices: &mut Choices<'_>) -> Membership {
-    Membership { group: group(choices), head: seq(choices) }
-}
-
-/// What lets a client in.
-pub fn welcome(choices: &mut Choices<'_>) -> Welcome {
-    let keeps = choices.one(&[Keeps::Nothing, Keeps::Everything, Keeps::Days(1)]);
-    Welcome {
-        version: 1,
-        name: user(choices),
-        token: Token([choices.byte(); 32]),
-        resumed: choices.flag(),
-        grace_ms: u32::from(choices.number()),
-        seq: seq(choices),
-        groups: page(choices, membership),
-        keeps,
-    }
-}
-
-/// An answer to something.
-pub fn response(choices: &mut Choices<'_>) -> Response {
-    let said = |choices: &mut Choices<'_>| Said { place: conversation(choices), post: post(choices) };
-    match choices.byte() % 11 {
-        0 => Response::Welcome(welcome(choices)),
-        1 => Response::Created { seq: seq(choices), group: group(choices) },
-        2 => Response::Joined { seq: seq(choices), membership: membership(choices) },
-        3 => Response::Left { seq: seq(choices), group: group(choices) },
-        4 => Response::Groups { groups: page(choices, group), next: choices.flag().then(|| seq(choices)) },
-        5 => Response::Users { users: page(choices, user), next: choices.flag().then(|| seq(choices)) },
-        6 => Response::Posted { seq: seq(choices), at: UnixMillis(choices.number().into()) },
-        7 => Response::Goodbye,
-        8 => Response::Pong,
-        9 => Response::Kept { seq: seq(choices), at: UnixMillis(0), to: user(choices) },
-        _ => Response::Past { posts: page(choices, said), next: choices.flag().then(|| seq(choices)) },
-    }
-}
-
-/// A refusal of something.
-pub fn refusal(choices: &mut Choices<'_>) -> Refusal {
-    match choices.byte() % 9 {
-        0 => Refusal::NameTaken { name: user(choices) },
-        1 => Refusal::NameLooksLike { name: user(choices) },
-        2 => Refusal::NoSuchGroup { group: group(choices) },
-        3 => Refusal::AlreadyMember { group: group(choices) },
-        4 => Refusal::NotMember { group: group(choices) },
-        5 => Refusal::NoSuchUser { name: user(choices) },
-        6 => Refusal::TooManyMemberships { limit: choices.number().into() },
-        7 => Refusal::UnsupportedVersion { server: VersionRange::SPOKEN },
-        _ => Refusal::NothingKept,
-    }
-}
-
-/// Something that was not asked for.
-pub fn notification(choices: &mut Choices<'_>) -> Notification {
-    match choices.byte() % 10 {
-        0 => Notification::Ping,
-        1 => Notification::Arrived { seq: seq(choices), user: user(choices), group: group(choices) },
-        2 => Notification::Departed { seq: seq(choices), user: user(choices) },
-        3 => Notification::Joined { seq: seq(choices), user: user(choices), group: group(choices) },
-        4 => Notification::Left { seq: seq(choices), user: user(choices), group: group(choices) },
-        5 | 6 => Notification::GroupPost { post: post(choices), group: group(choices) },
-        7 => Notification::PrivatePost { post: post(choices), to: user(choices) },
-        8 => Notification::CaughtUp { seq: seq(choices) },
-        _ => Notification::Closing(close_reason(choices)),
-    }
-}
-
-fn close_reason(choices: &mut Choices<'_>) -> CloseReason {
-    choices.one(&[
-        CloseReason::Shutdown,
-        CloseReason::TooSlow,
-        CloseReason::Idle,
-        CloseReason::HandshakeTimeout,
-        CloseReason::ServerFull,
-        CloseReason::Replaced,
-        CloseReason::Misbehaved(Misbehaviour::Malformed),
-        CloseReason::Misbehaved(Misbehaviour::FrameTooLong { limit: 7 }),
-        CloseReason::Failed,
-    ])
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token,
-    UserName, VersionRange,
+    ClientFrame, CloseReason, Code, Hello, Notification, Proof, Refusal, Request, Response, Seq, ServerFrame,
+    Tag, Token, UserName, VersionRange,
 };
+use chatroom_server::config::HashCost;
 use chatroom_server::log::MemoryLog;
 use chatroom_server::{Config, Server};
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
@@ -54,14 +55,16 @@ pub fn check(runtime: &Runtime, input: &[u8]) {
 
 async fn scene(mut choices: Choices<'_>) {
     let shutdown = CancellationToken::new();
-    let config = Config { outbox_bytes_max: OUTBOX_BYTES_MAX, ..Config::default() };
+    let config =
+        Config { outbox_bytes_max: OUTBOX_BYTES_MAX, hash_cost: HashCost::Least, ..Config::default() };
     let log = Arc::new(MemoryLog::new());
     let server = Server::open(log, None, config, shutdown.clone()).await.expect("an empty log can be read");
+    let code = server.operator_code().cloned();
     let (door, streams) = mpsc::channel(1);
     let serving = tokio::spawn(server.run_on(streams));
 
     let mut peers: [Option<Peer>; PEERS_MAX] = Default::default();
-    let mut tokens = None;
+    let mut known = Known { token: None, code };
     for _ in 0..STEPS_MAX {
         if choices.is_empty() {
             break;
@@ -70,7 +73,7 @@ async fn scene(mut choices: Choices<'_>) {
         match peer {
             None => *peer = Some(Peer::new(&door).await),
             Some(there) => {
-                if there.step(&mut choices, &mut tokens).await {
+                if there.step(&mut choices, &mut known).await {
                     *peer = None;
                 }
             }
@@ -81,11 +84,19 @@ async fn scene(mut choices: Choices<'_>) {
     let stopped = timeout(DEADLINE, serving).await.expect("a server that is told to stop stops");
     stopped.expect("no panic").expect("no failure");
     for peer in peers.iter_mut().flatten() {
-        peer.listen(&mut tokens).await;
+        peer.listen(&mut known).await;
     }
 }
 
-/// Comes as a guest who does nothing wrong, and is answered.
+/// What the peers know that is secret.
+struct Known {
+    /// The newest that one of them was given.
+    token: Option<Token>,
+    /// What makes one an operator of the server.
+    code: Option<Code>,
+}
+
+/// Comes as a guest who does nothing wrong, and is answered. An operator may have banned everybody who comes from this machine.
 async fn be_honest(door: &mpsc::Sender<DuplexStream>) {
     let mut guest = Peer::new(door).await;
     let name = UserName::parse("honest").expect("a valid name");
@@ -106,14 +117,17 @@ async fn be_honest(door: &mpsc::Sender<DuplexStream>) {
                 let frame = guest.ears.next().await.expect("the server does not hang up").expect("a frame");
                 if let ServerFrame::Response { tag: answered, result } = frame {
                     assert_eq!(answered, Tag(tag));
-                    break result.expect("nothing is refused");
+                    break result;
                 }
             }
         };
         let answer = timeout(DEADLINE, answered).await.expect("an honest guest is answered");
+        if matches!(answer, Err(Refusal::ServerBanned { .. })) && tag == 1 {
+            return;
+        }
         let fits = matches!(
             (tag, &answer),
-            (1, Response::Welcome(_)) | (2, Response::Pong) | (3, Response::Users { .. })
+            (1, Ok(Response::Welcome(_))) | (2, Ok(Response::Pong)) | (3, Ok(Response::Users { .. }))
         );
         assert!(fits, "{answer:?} is no answer to request {tag}");
     }
@@ -138,7 +152,7 @@ impl Peer {
     }
 
     /// Does one thing. True when it hangs up.
-    async fn step(&mut self, choices: &mut Choices<'_>, token: &mut Option<Token>) -> bool {
+    async fn step(&mut self, choices: &mut Choices<'_>, known: &mut Known) -> bool {
         match choices.byte() % 16 {
             0 => self.say_raw(choices.some()).await,
             // A frame's length, and whatever: seeds have every kind of frame in it.
@@ -148,19 +162,19 @@ impl Peer {
                 self.say_raw(&[&length, frame].concat()).await;
             }
             3 => {
-                let frame = encode(&saying::request(choices)).expect("a short frame");
+                let frame = encode(&saying::request(choices, known.code.as_ref())).expect("a short frame");
                 let cut = usize::from(choices.byte()) % frame.len();
                 self.say_raw(&frame[..cut]).await;
             }
-            4 | 5 => self.say(&saying::hello(choices, token.as_ref())).await,
-            6..=10 => self.say(&saying::request(choices)).await,
+            4 | 5 => self.say(&saying::hello(choices, known.token.as_ref())).await,
+            6..=10 => self.say(&saying::request(choices, known.code.as_ref())).await,
             11 => {
-                let again = saying::request(choices);
+                let again = saying::request(choices, known.code.as_ref());
                 for _ in 0..choices.byte() % 32 {
                     self.say(&again).await;
                 }
             }
-            12 => self.listen(token).await,
+            12 => self.listen(known).await,
             13 => sleep(Duration::from_millis(u64::from(choices.number()) * 2)).await,
             14 => {
                 self.voice = None;
@@ -191,7 +205,7 @@ impl Peer {
     }
 
     /// Hears what there is, and checks it.
-    async fn listen(&mut self, token: &mut Option<Token>) {
+    async fn listen(&mut self, known: &mut Known) {
         while let Ok(Some(frame)) = timeout(PATIENCE, self.ears.next()).await {
             let Ok(frame) = frame else {
                 // A server that hangs up in the middle of a write leaves half a frame; anything else is no frame.
@@ -201,8 +215,10 @@ impl Peer {
             match frame {
                 ServerFrame::Response { tag, result } => {
                     self.is_answered(tag);
-                    if let Ok(Response::Welcome(welcome)) = result {
-                        *token = Some(welcome.token);
+                    match result {
+                        Ok(Response::Welcome(welcome)) => known.token = Some(welcome.token),
+                        Ok(Response::PasswordChanged { token, .. }) => known.token = Some(token),
+                        _ => {}
                     }
                 }
                 ServerFrame::Notification(Notification::Closing(CloseReason::Failed)) => {

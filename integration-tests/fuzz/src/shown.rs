@@ -52,7 +52,9 @@ pub fn check(input: &[u8]) {
                 is_notified(view, &notification, now);
                 absence.get_or_insert_with(|| Absence::new(None, &notification)).add(notification);
             }
-            Some(ServerFrame::Response { result: Ok(response), .. }) => is_answered(view, &response, now),
+            Some(ServerFrame::Response { result: Ok(response), .. }) => {
+                is_answered(view, &response, now, &mut choices);
+            }
             Some(ServerFrame::Response { result: Err(refusal), .. }) => {
                 is_refused(view, &refusal, &mut choices);
             }
@@ -95,7 +97,7 @@ fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
     }
 }
 
-fn is_answered(view: View, response: &Response, now: UnixMillis) {
+fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut Choices<'_>) {
     if let Some(text) = view.response(response) {
         is_harmless(&text);
     }
@@ -110,6 +112,26 @@ fn is_answered(view: View, response: &Response, now: UnixMillis) {
                 is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
             }
         }
+        Response::Moderated { group, .. } => {
+            let request = saying::request(choices, None).request;
+            if let Request::Moderate { act, .. } = &request {
+                is_harmless(&view.you_moderated(group, act));
+            }
+        }
+        Response::Operated { .. } => {
+            let request = saying::request(choices, None).request;
+            is_harmless(&view.you_operated(&request).unwrap_or_default());
+        }
+        Response::Acts { group, acts } => is_harmless(&view.acts(group, acts.as_slice(), now)),
+        Response::About(about) => is_harmless(&view.about(about)),
+        Response::Clients { clients, .. } => {
+            let request = saying::request(choices, None).request;
+            is_harmless(&view.clients(&request, clients.as_slice()));
+        }
+        Response::ServerBans { bans, .. } => {
+            let request = saying::request(choices, None).request;
+            is_harmless(&view.server_bans(&request, bans.as_slice(), now));
+        }
         Response::Welcome(welcome) => {
             let groups: Vec<GroupName> =
                 welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
@@ -122,7 +144,7 @@ fn is_answered(view: View, response: &Response, now: UnixMillis) {
 }
 
 fn is_refused(view: View, refusal: &Refusal, choices: &mut Choices<'_>) {
-    let request = saying::request(choices).request;
+    let request = saying::request(choices, None).request;
     let group = saying::group(choices);
     is_harmless(&view.refusal(&request, refusal, None));
     is_harmless(&view.refusal(&Request::Ping, refusal, Some(group.as_str())));
