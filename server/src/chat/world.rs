@@ -26,6 +26,8 @@ mod operation;
 mod order;
 mod stay;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use looks::Looks;
 

@@ -5,6 +5,7 @@ use chatroom_proto::{Code, Keeps, Moderation, Operation, Request, Seq, Topic, Us
 use super::stage::Stage;
 use super::{create, group, join, leave, say, tell};
 use crate::chat::Limits;
+use crate::dice::Dice;
 
 /// Few enough for a debug build.
 const HISTORIES: u64 = 200;
@@ -26,23 +27,6 @@ const LIMITS: Limits = Limits {
 const CODE: Code = Code([7; 16]);
 /// So long is a long message, in bytes: it is shared where a short one is copied, and some of them are a turn's worth.
 const LONG: usize = 7_000;
-
-/// A xorshift generator.
-struct Dice(u64);
-
-impl Dice {
-    /// One of so many.
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).expect("31 bits") % sides
-    }
-
-    fn one_of<T: Copy>(&mut self, of: &[T]) -> Option<T> {
-        (!of.is_empty()).then(|| of[self.roll(of.len())])
-    }
-}
 
 #[test]
 fn everybody_hears_everything_as_it_happens_in_any_history() {
