@@ -1,8 +1,8 @@
 //! Histories at random: whatever people do and however the turns are cut, everybody hears what the model says.
 
-use chatroom_proto::{Code, Keeps, Moderation, Operation, Request, Seq, Topic, UserName, Whom};
+use chatroom_proto::{Code, Keeps, Moderation, Operation, Proof, Request, Seq, Topic, UserName, Whom};
 
-use super::stage::Stage;
+use super::stage::{Stage, password};
 use super::{create, group, join, leave, say, tell};
 use crate::chat::Limits;
 use crate::dice::Dice;
@@ -25,6 +25,8 @@ const LIMITS: Limits = Limits {
 };
 /// What makes somebody an operator of the server.
 const CODE: Code = Code([7; 16]);
+/// Two, so that one is wrong.
+const PASSWORDS: [&str; 2] = ["tea and milk", "milk and tea"];
 /// So long is a long message, in bytes: it is shared where a short one is copied, and some of them are a turn's worth.
 const LONG: usize = 7_000;
 
@@ -45,14 +47,12 @@ fn everybody_hears_everything_as_it_happens_in_any_history() {
 fn step(stage: &mut Stage, dice: &mut Dice, number: u32) {
     let open = stage.connections();
     match dice.roll(20) {
-        // Over a connection of its own, or in the place of another one, or after it has gone.
-        0 | 1 => {
-            stage.comes(NAMES[dice.roll(NAMES.len())]);
-        }
+        0 | 1 => come(stage, dice),
         2 => {
             dice.one_of(&open).into_iter().for_each(|connection| stage.goes(connection));
         }
-        3..=12 => {
+        3 => stage.finds(dice.roll(stage.checks().max(1))),
+        4..=12 => {
             if let Some(connection) = dice.one_of(&open) {
                 stage.asks(connection, request(dice, number));
             }
@@ -63,13 +63,32 @@ fn step(stage: &mut Stage, dice: &mut Dice, number: u32) {
     }
 }
 
+/// Somebody comes, over a connection of their own, or in the place of another one, or after it has gone; with a device that was
+/// here before, or a new one.
+fn come(stage: &mut Stage, dice: &mut Dice) {
+    let name = NAMES[dice.roll(NAMES.len())];
+    match dice.roll(5) {
+        0 => stage.logs_in(name, PASSWORDS[dice.roll(PASSWORDS.len())]),
+        1 => match dice.roll(stage.tokens_of(name).len() + 1) {
+            0 => stage.comes_with(name, Proof::Open),
+            nth => stage.comes_with(name, Proof::Resume(stage.tokens_of(name)[nth - 1].clone())),
+        },
+        _ => stage.comes(name),
+    };
+}
+
 fn request(dice: &mut Dice, number: u32) -> Request {
     let to = GROUPS[dice.roll(GROUPS.len())];
     let text = match dice.roll(6) {
         0 => format!("{number} {}", "x".repeat(LONG)),
         _ => number.to_string(),
     };
-    match dice.roll(29) {
+    let mut any_password = || password(PASSWORDS[dice.roll(PASSWORDS.len())]);
+    let (old, new) = (any_password(), any_password());
+    match dice.roll(33) {
+        29 | 30 => Request::Register { password: new },
+        31 => Request::ChangePassword { old, new },
+        32 if dice.once_in(2) => Request::Unregister { password: old },
         26 => Request::Claim { code: CODE },
         27 | 28 => Request::Operate { act: operation(dice) },
         20..=25 => Request::Moderate { group: group(to), act: act(dice) },
