@@ -25,8 +25,10 @@ const LIMITS: Limits = Limits {
 };
 /// What makes somebody an operator of the server.
 const CODE: Code = Code([7; 16]);
-/// Two, so that one is wrong.
-const PASSWORDS: [&str; 2] = ["tea and milk", "milk and tea"];
+/// So many of them come with several devices.
+const NAMES_OF_SEVERAL: usize = 3;
+/// Mostly the first, and then the other one is wrong.
+const PASSWORDS: [&str; 4] = ["tea and milk", "tea and milk", "tea and milk", "milk and tea"];
 /// So long is a long message, in bytes: it is shared where a short one is copied, and some of them are a turn's worth.
 const LONG: usize = 7_000;
 
@@ -47,18 +49,18 @@ fn everybody_hears_everything_as_it_happens_in_any_history() {
 fn step(stage: &mut Stage, dice: &mut Dice, number: u32) {
     let open = stage.connections();
     match dice.roll(20) {
-        0 | 1 => come(stage, dice),
-        2 => {
+        0..=2 => come(stage, dice),
+        3 => {
             dice.one_of(&open).into_iter().for_each(|connection| stage.goes(connection));
         }
-        3 => stage.finds(dice.roll(stage.checks().max(1))),
-        4..=12 => {
+        4 => stage.finds(dice.roll(stage.checks().max(1))),
+        5..=13 => {
             if let Some(connection) = dice.one_of(&open) {
                 stage.asks(connection, request(dice, number));
             }
         }
-        13 => stage.ticks(),
-        14..=17 => stage.order(dice.roll(20)),
+        14 => stage.ticks(),
+        15..=18 => stage.order(dice.roll(20)),
         _ => stage.ends_turn(),
     }
 }
@@ -67,9 +69,9 @@ fn step(stage: &mut Stage, dice: &mut Dice, number: u32) {
 /// here before, or a new one.
 fn come(stage: &mut Stage, dice: &mut Dice) {
     let name = NAMES[dice.roll(NAMES.len())];
-    match dice.roll(5) {
-        0 => stage.logs_in(name, PASSWORDS[dice.roll(PASSWORDS.len())]),
-        1 => match dice.roll(stage.tokens_of(name).len() + 1) {
+    match dice.roll(6) {
+        0 | 1 => stage.logs_in(NAMES[dice.roll(NAMES_OF_SEVERAL)], PASSWORDS[dice.roll(PASSWORDS.len())]),
+        2 => match dice.roll(stage.tokens_of(name).len() + 1) {
             0 => stage.comes_with(name, Proof::Open),
             nth => stage.comes_with(name, Proof::Resume(stage.tokens_of(name)[nth - 1].clone())),
         },
@@ -88,7 +90,7 @@ fn request(dice: &mut Dice, number: u32) -> Request {
     match dice.roll(33) {
         29 | 30 => Request::Register { password: new },
         31 => Request::ChangePassword { old, new },
-        32 if dice.once_in(2) => Request::Unregister { password: old },
+        32 if dice.once_in(4) => Request::Unregister { password: old },
         26 => Request::Claim { code: CODE },
         27 | 28 => Request::Operate { act: operation(dice) },
         20..=25 => Request::Moderate { group: group(to), act: act(dice) },
