@@ -46,6 +46,8 @@ pub mod config;
 mod connection;
 pub mod console;
 pub mod data;
+#[cfg(test)]
+mod dice;
 mod digest;
 mod dispatch;
 mod door;

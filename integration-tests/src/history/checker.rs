@@ -21,25 +21,29 @@ pub fn check(histories: &[History], kept: Option<&[Record]>) -> Vec<Violation> {
     found
 }
 
-/// What all histories say together.
+/// What all histories say together. A reader is one device; those who come under the same name are one person.
 struct Facts<'a> {
     sent: BTreeMap<PostId, (usize, &'a Conversation)>,
     /// Where each post is, by whatever source.
     places: BTreeMap<PostId, Seq>,
     posts: BTreeMap<Seq, PostId>,
-    people: BTreeMap<NameKey, usize>,
+    /// The name that each comes under: several do under one name who are one person's devices.
+    names: Vec<NameKey>,
     stays: Vec<Stays>,
     shown: Vec<BTreeSet<PostId>>,
 }
 
 impl<'a> Facts<'a> {
     fn gather(histories: &'a [History], kept: Option<&[Record]>, found: &mut Vec<Violation>) -> Facts<'a> {
+        let names: Vec<NameKey> = histories.iter().map(|history| history.name.key()).collect();
+        let shares_name = |name: &NameKey| names.iter().filter(|other| *other == name).count() > 1;
+        let stays = histories.iter().zip(&names).map(|(history, name)| Stays::of(history, shares_name(name)));
         let mut facts = Facts {
             sent: BTreeMap::new(),
             places: BTreeMap::new(),
             posts: BTreeMap::new(),
-            people: histories.iter().enumerate().map(|(n, history)| (history.name.key(), n)).collect(),
-            stays: histories.iter().map(Stays::of).collect(),
+            stays: stays.collect(),
+            names,
             shown: vec![BTreeSet::new(); histories.len()],
         };
         let mut ids = BTreeSet::new();
@@ -103,7 +107,8 @@ impl<'a> Facts<'a> {
                         }
                         Conversation::User(name) => {
                             let since = self.stays[reader].began.last();
-                            self.people.get(&name.key()) == Some(&reader)
+                            // What one says to somebody is shown on one's own other devices, too.
+                            [name.key(), self.names[*sender].clone()].contains(&self.names[reader])
                                 && since.is_some_and(|since| since < seq)
                         }
                     }
@@ -140,7 +145,7 @@ impl Reader<'_> {
         }
         self.check_answered(found);
         self.check_said_to_be_missing(found);
-        for seq in self.stays.began.iter().skip(1) {
+        for seq in &self.stays.forgotten {
             found.push(Violation::Forgotten { reader: self.name(), seq: *seq });
         }
     }
@@ -232,13 +237,15 @@ impl Reader<'_> {
         let Some((sender, to)) = self.facts.sent.get(&id) else {
             return found.push(Violation::MadeUp { reader: self.name(), id });
         };
-        let is_from_sender = self.facts.people.get(&post.from.key()) == Some(sender);
+        let is_from_sender = self.facts.names[*sender] == post.from.key();
+        let me = self.history.name.key();
         let is_mine = match (to, &post.place) {
             (Conversation::Group(to), Conversation::Group(shown)) => {
                 to.key() == shown.key() && self.stays.may_be_in(&to.key(), seq)
             }
             (Conversation::User(to), Conversation::User(shown)) => {
-                to.key() == self.history.name.key() && shown.key() == post.from.key()
+                let is_to_me = to.key() == me && shown.key() == post.from.key();
+                is_to_me || (post.from.key() == me && shown.key() == to.key())
             }
             _ => false,
         };

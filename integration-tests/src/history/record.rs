@@ -20,6 +20,8 @@ pub struct History {
 /// One thing that happened to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// It comes by its password, as another device of the same person: what it has missed it is not sent.
+    NewDevice,
     /// It was let in.
     Welcomed {
         /// The newest event before it.
@@ -31,12 +33,14 @@ pub enum Event {
     },
     /// It is about to ask to become a member.
     Joining(GroupName),
-    /// It is a member.
+    /// It is a member, by what it did itself, or by what was done with another device of the same person.
     Joined(GroupName, Seq),
     /// It is about to ask to be one no longer.
     Leaving(GroupName),
     /// It is one no longer.
     Left(GroupName, Seq),
+    /// Somebody has put it out.
+    Expelled(GroupName, Seq),
     /// It is about to say something.
     Sent(PostId, Conversation),
     /// What it said is in safe hands: whatever becomes of it, there will be an answer.
@@ -66,7 +70,7 @@ pub struct Shown {
     pub id: PostId,
     /// Who said it.
     pub from: UserName,
-    /// Where; in private, the one who said it.
+    /// Where; in private, the other one.
     pub place: Conversation,
     /// Whether it was shown when it was said.
     pub manner: Manner,
@@ -149,6 +153,7 @@ impl Recorder {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Event::NewDevice => f.write_str("newdevice"),
             Event::Welcomed { seq, resumed, groups } => {
                 write!(f, "welcomed {seq} {}", if *resumed { "back" } else { "new" })?;
                 groups.iter().try_for_each(|group| write!(f, " {group}"))
@@ -157,6 +162,7 @@ impl fmt::Display for Event {
             Event::Joined(group, seq) => write!(f, "joined {group} {seq}"),
             Event::Leaving(group) => write!(f, "leaving {group}"),
             Event::Left(group, seq) => write!(f, "left {group} {seq}"),
+            Event::Expelled(group, seq) => write!(f, "expelled {group} {seq}"),
             Event::Sent(id, to) => write!(f, "sent {} {}", hex(*id), Place(to)),
             Event::Entrusted(id) => write!(f, "entrusted {}", hex(*id)),
             Event::Acknowledged(id, seq) => write!(f, "acknowledged {} {seq}", hex(*id)),
@@ -198,10 +204,12 @@ impl Event {
                 let groups = words.map(group).collect::<Option<_>>()?;
                 return Some(Event::Welcomed { seq, resumed, groups });
             }
+            "newdevice" => Event::NewDevice,
             "joining" => Event::Joining(group(word()?)?),
             "joined" => Event::Joined(group(word()?)?, seq(word()?)?),
             "leaving" => Event::Leaving(group(word()?)?),
             "left" => Event::Left(group(word()?)?, seq(word()?)?),
+            "expelled" => Event::Expelled(group(word()?)?, seq(word()?)?),
             "sent" => Event::Sent(id(word()?)?, place(word()?)?),
             "entrusted" => Event::Entrusted(id(word()?)?),
             "acknowledged" => Event::Acknowledged(id(word()?)?, seq(word()?)?),
@@ -253,6 +261,8 @@ mod tests {
         vec![
             Event::Welcomed { seq: Seq(3), resumed: false, groups: vec![group("General"), tea()] },
             Event::Welcomed { seq: Seq(4), resumed: true, groups: vec![] },
+            Event::NewDevice,
+            Event::Expelled(tea(), Seq(4)),
             Event::Joining(tea()),
             Event::Joined(tea(), Seq(5)),
             Event::Leaving(tea()),

@@ -2,7 +2,7 @@
 //! so there is what is certain, by which a client is owed what was said, and what is possible, beyond which it must be
 //! shown nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chatroom_proto::{GroupName, NameKey, Seq};
 
@@ -15,8 +15,14 @@ const OPEN: Seq = Seq(u64::MAX);
 #[derive(Debug, Default)]
 pub struct Stays {
     groups: HashMap<NameKey, Spans>,
-    /// Where its sessions began: one, unless a server did not know it when it came back.
+    /// Where its sessions began: one, unless it came as a new device, or a server did not know it when it came back.
     pub began: Vec<Seq>,
+    /// Where these were that a server did not know.
+    pub forgotten: Vec<Seq>,
+    /// Whether it comes as a new device.
+    is_new: bool,
+    /// Whether others come under the same name: then it may have been out and in again while it was away.
+    shares_name: bool,
     /// Up to where it has surely shown everything.
     pub rested: Seq,
 }
@@ -56,10 +62,22 @@ impl Spans {
     }
 }
 
+impl Spans {
+    /// It is out at this place; it was surely in up to another one.
+    fn end(&mut self, sure: Seq, out: Seq) {
+        self.left = self.left.max(out);
+        Spans::close(&mut self.sure, sure);
+        Spans::close(&mut self.possible, out);
+        if self.joining {
+            Spans::open(&mut self.possible, out);
+        }
+    }
+}
+
 impl Stays {
-    /// Reads them off a history.
-    pub fn of(history: &History) -> Stays {
-        let mut stays = Stays::default();
+    /// Reads them off a history. Whether others come under the same name.
+    pub fn of(history: &History, shares_name: bool) -> Stays {
+        let mut stays = Stays { shares_name, ..Stays::default() };
         let (mut seen, mut known) = (Seq::ZERO, Seq::ZERO);
         for event in &history.events {
             stays.take_in(event, seen, known);
@@ -76,6 +94,7 @@ impl Stays {
     /// effect after that.
     fn take_in(&mut self, event: &Event, seen: Seq, known: Seq) {
         match event {
+            Event::NewDevice => self.is_new = true,
             Event::Welcomed { seq, resumed, groups } => self.welcomed(*seq, *resumed, groups, seen),
             Event::Joining(group) => {
                 let spans = self.spans(group);
@@ -100,6 +119,7 @@ impl Stays {
             Event::Left(group, seq) => {
                 let spans = self.spans(group);
                 spans.left = spans.left.max(*seq);
+                spans.leaving.take_if(|asked| *asked < *seq);
                 if spans.joined < *seq {
                     spans.leaving = None;
                     Spans::close(&mut spans.possible, *seq);
@@ -110,6 +130,7 @@ impl Stays {
                     }
                 }
             }
+            Event::Expelled(group, seq) => self.spans(group).end(*seq, *seq),
             Event::Rested(seq) => self.rested = self.rested.max(*seq),
             _ => {}
         }
@@ -117,6 +138,9 @@ impl Stays {
 
     fn welcomed(&mut self, seq: Seq, resumed: bool, groups: &[GroupName], seen: Seq) {
         if !resumed {
+            if !self.began.is_empty() && !self.is_new {
+                self.forgotten.push(seq);
+            }
             self.began.push(seq);
             for spans in self.groups.values_mut() {
                 spans.leaving = None;
@@ -124,8 +148,19 @@ impl Stays {
                 Spans::close(&mut spans.possible, seq);
             }
         }
+        self.is_new = false;
+        let listed: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
+        for (_, spans) in self.groups.iter_mut().filter(|(group, _)| !listed.contains(group)) {
+            // It was put out while it was away, or what it asked for was done, and it does not know.
+            spans.end(seen, seq);
+        }
         for group in groups {
+            let shares_name = self.shares_name;
             let spans = self.spans(group);
+            spans.joined = spans.joined.max(seq);
+            if shares_name {
+                Spans::close(&mut spans.sure, seen);
+            }
             Spans::open(&mut spans.possible, if resumed { seen } else { seq });
             if spans.leaving.is_none() {
                 Spans::open(&mut spans.sure, seq);
@@ -158,9 +193,11 @@ impl Stays {
 /// The newest place that an event tells of.
 fn newest(event: &Event) -> Seq {
     match event {
-        Event::Joined(_, seq) | Event::Left(_, seq) | Event::Acknowledged(_, seq) | Event::Rested(seq) => {
-            *seq
-        }
+        Event::Joined(_, seq)
+        | Event::Left(_, seq)
+        | Event::Expelled(_, seq)
+        | Event::Acknowledged(_, seq)
+        | Event::Rested(seq) => *seq,
         Event::Welcomed { seq, resumed: false, .. } => *seq,
         Event::Showed(shown) => shown.seq,
         _ => Seq::ZERO,

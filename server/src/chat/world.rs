@@ -26,6 +26,8 @@ mod order;
 mod reading;
 mod stay;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use looks::Looks;
 

@@ -146,3 +146,61 @@ fn one_who_keeps_order_in_a_group_from_outside_hears_nothing_of_it() {
     assert!(heard.iter().all(|line| line.starts_with("answer: ")), "{heard:?}");
     assert_eq!(stage.hears(eve).last().map(String::as_str), Some("ann in General: done"));
 }
+
+/// Somebody is registered, and has two devices here from now on.
+fn comes_twice(stage: &mut Stage, name: &str, first: ConnectionId) -> ConnectionId {
+    const PASSWORD: &str = "tea and milk";
+    stage.asks(first, Request::Register { password: stage::password(PASSWORD) });
+    stage.turn();
+    let second = stage.logs_in(name, PASSWORD);
+    stage.turn();
+    [first, second].into_iter().for_each(|device| drop(stage.hears(device)));
+    second
+}
+
+#[test]
+fn what_is_said_is_heard_with_all_devices_and_with_the_one_that_says_it_not_again() {
+    let (mut stage, [jim, ann]) = Stage::of(["jim", "ann"]);
+    let other = comes_twice(&mut stage, "jim", jim);
+    stage.asks(ann, say("General", "one"));
+    stage.asks(other, say("General", "two"));
+    stage.asks(ann, tell("jim", "three"));
+    stage.asks(jim, tell("ann", "four"));
+    stage.turn();
+    let posts = |heard: Vec<String>| -> Vec<String> {
+        heard.into_iter().filter(|line| !line.starts_with("answer")).collect()
+    };
+    assert_eq!(posts(stage.hears(jim)), ["ann in General: one", "jim in General: two", "ann: three"]);
+    assert_eq!(posts(stage.hears(other)), ["ann in General: one", "ann: three", "jim: four"]);
+    assert_eq!(posts(stage.hears(ann)), ["jim in General: two", "jim: four"]);
+}
+
+#[test]
+fn one_who_leaves_in_the_middle_of_a_run_leaves_with_all_devices() {
+    let (mut stage, [jim, ann]) = Stage::of(["jim", "ann"]);
+    let other = comes_twice(&mut stage, "jim", jim);
+    meet(&mut stage, "tea", [ann, jim]);
+    stage.hears(other);
+    stage.asks(ann, say("tea", "before"));
+    stage.asks(jim, leave("tea"));
+    stage.asks(ann, say("tea", "behind his back"));
+    stage.turn();
+    assert_eq!(stage.hears(jim), ["ann in tea: before", "answer: left tea"]);
+    let heard = stage.hears(other);
+    assert_eq!((heard.len(), heard[0].as_str()), (2, "ann in tea: before"), "{heard:?}");
+    assert!(heard[1].starts_with("Left"), "{heard:?}");
+}
+
+#[test]
+fn a_device_whose_owner_changes_the_password_in_the_middle_of_a_run_hears_what_was_said_before() {
+    let (mut stage, [jim, ann]) = Stage::of(["jim", "ann"]);
+    let other = comes_twice(&mut stage, "jim", jim);
+    let (old, new) = (stage::password("tea and milk"), stage::password("milk and tea"));
+    stage.asks(jim, Request::ChangePassword { old, new });
+    stage.asks(ann, say("General", "before"));
+    stage.finds(0);
+    stage.asks(ann, say("General", "after"));
+    stage.turn();
+    assert_eq!(stage.hears(other), ["ann in General: before", "closing: PasswordChanged", "the end"]);
+    assert_eq!(stage.hears(jim).len(), 3, "both, and the answer");
+}

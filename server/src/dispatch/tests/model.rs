@@ -1,11 +1,12 @@
-//! The model: a chat of its own, and nothing is shared, put off or put together.
+//! The model: a chat of its own, and nothing is shared, put off or put together. Who is to hear a post is said here once more,
+//! in its own words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chatroom_proto::codec;
-use chatroom_proto::{Notification, ServerFrame, UnixMillis};
+use chatroom_proto::{NameKey, Notification, ServerFrame, Tag, UnixMillis, UserName};
 
-use crate::chat::effect::{ConnectionId, Effect, Entry, Input, NodeId, SessionId};
+use crate::chat::effect::{Audience, Check, ConnectionId, Deed, Effect, Entry, Input, NodeId, SessionId};
 use crate::chat::{Chat, Limits};
 
 /// Who has been told what.
@@ -13,23 +14,28 @@ pub(super) struct Model {
     pub(super) chat: Chat,
     listeners: BTreeMap<SessionId, ConnectionId>,
     lines: BTreeMap<ConnectionId, Told>,
+    /// What is to be found out about passwords.
+    pub(super) checks: VecDeque<(ConnectionId, Tag, Check)>,
 }
 
 /// What one connection was told, and whether it is told no more.
-#[derive(Default)]
 struct Told {
+    /// Whose it is, if it was let in.
+    name: NameKey,
     bytes: Vec<u8>,
     is_closed: bool,
 }
 
 impl Model {
     pub(super) fn new(node: NodeId, limits: Limits) -> Model {
-        Model { chat: Chat::new(node, limits), listeners: BTreeMap::new(), lines: BTreeMap::new() }
+        let (listeners, lines, checks) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Model { chat: Chat::new(node, limits), listeners, lines, checks }
     }
 
-    /// There is one more connection.
-    pub(super) fn connect(&mut self, connection: ConnectionId) {
-        self.lines.insert(connection, Told::default());
+    /// There is one more connection, of somebody of this name.
+    pub(super) fn connect(&mut self, connection: ConnectionId, name: &UserName) {
+        let told = Told { name: name.key(), bytes: Vec::new(), is_closed: false };
+        self.lines.insert(connection, told);
     }
 
     /// A connection is no more.
@@ -47,7 +53,39 @@ impl Model {
     pub(super) fn apply(&mut self, entry: &Entry) {
         let mut effects = Vec::new();
         self.chat.apply(entry, &mut effects);
+        if let Deed::Post { by, .. } = entry.proposal.deed {
+            effects.iter().for_each(|effect| self.is_for_the_right_ones(by, effect));
+        }
         self.carry_out(effects);
+    }
+
+    /// A post is heard, once, with all devices of the members, or of the two who talk: but not with the one that said it, unless
+    /// they talk to themselves.
+    fn is_for_the_right_ones(&self, by: SessionId, effect: &Effect) {
+        let Effect::Notify { audience, notification } = effect else { return };
+        let is_to_hear = |session: SessionId, name: &NameKey| match (audience, notification) {
+            (Audience::Group { group, .. }, Notification::GroupPost { .. }) => {
+                self.chat.world().is_in(session, *group)
+            }
+            (_, Notification::PrivatePost { post, to }) => [post.from.key(), to.key()].contains(name),
+            _ => panic!("{notification:?} is not what becomes of a post"),
+        };
+        let mut hears = BTreeSet::new();
+        for session in self.chat.world().hearers(audience).filter(|session| self.listener(*session).is_some())
+        {
+            assert!(hears.insert(session), "{session:?} hears {notification:?} twice");
+        }
+        let here =
+            self.listeners.keys().filter_map(|session| Some((*session, &self.listener(*session)?.name)));
+        let is_to_self = matches!(notification, Notification::PrivatePost { post, to } if post.from == *to);
+        let may_hear = |session| session != by || is_to_self;
+        let should = here.filter(|(session, name)| may_hear(*session) && is_to_hear(*session, name));
+        assert_eq!(hears, should.map(|(session, _)| session).collect(), "said with {by:?}: {notification:?}");
+    }
+
+    /// Who hears what is said to a session.
+    fn listener(&self, session: SessionId) -> Option<&Told> {
+        self.lines.get(self.listeners.get(&session)?).filter(|told| !told.is_closed)
     }
 
     /// What a connection was told since it was asked.
@@ -82,8 +120,9 @@ impl Model {
                     }
                     self.lines.entry(connection).and_modify(|told| told.is_closed = true);
                 }
+                Effect::Check { connection, tag, check } => self.checks.push_back((connection, tag, check)),
                 // What the real one proposes is ordered; and nothing is kept that could be read.
-                Effect::Propose(_) | Effect::Read { .. } | Effect::Check { .. } | Effect::Replay { .. } => {}
+                Effect::Propose(_) | Effect::Read { .. } | Effect::Replay { .. } => {}
             }
         }
     }

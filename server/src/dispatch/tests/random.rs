@@ -1,10 +1,11 @@
 //! Histories at random: whatever people do and however the turns are cut, everybody hears what the model says.
 
-use chatroom_proto::{Code, Keeps, Moderation, Operation, Request, Seq, Topic, UserName, Whom};
+use chatroom_proto::{Code, Keeps, Moderation, Operation, Proof, Request, Seq, Topic, UserName, Whom};
 
-use super::stage::Stage;
+use super::stage::{Stage, password};
 use super::{create, group, join, leave, say, tell};
 use crate::chat::Limits;
+use crate::dice::Dice;
 
 /// Few enough for a debug build.
 const HISTORIES: u64 = 200;
@@ -24,25 +25,12 @@ const LIMITS: Limits = Limits {
 };
 /// What makes somebody an operator of the server.
 const CODE: Code = Code([7; 16]);
+/// So many of them come with several devices.
+const NAMES_OF_SEVERAL: usize = 3;
+/// Mostly the first, and then the other one is wrong.
+const PASSWORDS: [&str; 4] = ["tea and milk", "tea and milk", "tea and milk", "milk and tea"];
 /// So long is a long message, in bytes: it is shared where a short one is copied, and some of them are a turn's worth.
 const LONG: usize = 7_000;
-
-/// A xorshift generator.
-struct Dice(u64);
-
-impl Dice {
-    /// One of so many.
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).expect("31 bits") % sides
-    }
-
-    fn one_of<T: Copy>(&mut self, of: &[T]) -> Option<T> {
-        (!of.is_empty()).then(|| of[self.roll(of.len())])
-    }
-}
 
 #[test]
 fn everybody_hears_everything_as_it_happens_in_any_history() {
@@ -61,22 +49,34 @@ fn everybody_hears_everything_as_it_happens_in_any_history() {
 fn step(stage: &mut Stage, dice: &mut Dice, number: u32) {
     let open = stage.connections();
     match dice.roll(20) {
-        // Over a connection of its own, or in the place of another one, or after it has gone.
-        0 | 1 => {
-            stage.comes(NAMES[dice.roll(NAMES.len())]);
-        }
-        2 => {
+        0..=2 => come(stage, dice),
+        3 => {
             dice.one_of(&open).into_iter().for_each(|connection| stage.goes(connection));
         }
-        3..=12 => {
+        4 => stage.finds(dice.roll(stage.checks().max(1))),
+        5..=13 => {
             if let Some(connection) = dice.one_of(&open) {
                 stage.asks(connection, request(dice, number));
             }
         }
-        13 => stage.ticks(),
-        14..=17 => stage.order(dice.roll(20)),
+        14 => stage.ticks(),
+        15..=18 => stage.order(dice.roll(20)),
         _ => stage.ends_turn(),
     }
+}
+
+/// Somebody comes, over a connection of their own, or in the place of another one, or after it has gone; with a device that was
+/// here before, or a new one.
+fn come(stage: &mut Stage, dice: &mut Dice) {
+    let name = NAMES[dice.roll(NAMES.len())];
+    match dice.roll(6) {
+        0 | 1 => stage.logs_in(NAMES[dice.roll(NAMES_OF_SEVERAL)], PASSWORDS[dice.roll(PASSWORDS.len())]),
+        2 => match dice.roll(stage.tokens_of(name).len() + 1) {
+            0 => stage.comes_with(name, Proof::Open),
+            nth => stage.comes_with(name, Proof::Resume(stage.tokens_of(name)[nth - 1].clone())),
+        },
+        _ => stage.comes(name),
+    };
 }
 
 fn request(dice: &mut Dice, number: u32) -> Request {
@@ -85,7 +85,12 @@ fn request(dice: &mut Dice, number: u32) -> Request {
         0 => format!("{number} {}", "x".repeat(LONG)),
         _ => number.to_string(),
     };
-    match dice.roll(29) {
+    let mut any_password = || password(PASSWORDS[dice.roll(PASSWORDS.len())]);
+    let (old, new) = (any_password(), any_password());
+    match dice.roll(33) {
+        29 | 30 => Request::Register { password: new },
+        31 => Request::ChangePassword { old, new },
+        32 if dice.once_in(4) => Request::Unregister { password: old },
         26 => Request::Claim { code: CODE },
         27 | 28 => Request::Operate { act: operation(dice) },
         20..=25 => Request::Moderate { group: group(to), act: act(dice) },

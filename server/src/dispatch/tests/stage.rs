@@ -7,13 +7,15 @@ use std::task::{Context, Waker};
 use bytes::Buf;
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{
-    Code, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
-    VersionRange,
+    Code, Hello, Notification, Password, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
+    UserName, VersionRange,
 };
+use tokio::runtime::{Builder, Runtime};
 
 use super::model::Model;
 use crate::chat::effect::{
-    Address, Channel, ConnectionId, Credential, Entry, Input, NodeId, Proposal, TokenDigest,
+    Address, Channel, Check, Checked, ConnectionId, Credential, Entry, Input, NodeId, PasswordHash, Proposal,
+    TokenDigest,
 };
 use crate::chat::{Chat, Limits};
 use crate::config::{Config, RATE_MAX};
@@ -38,8 +40,12 @@ pub(super) struct Stage {
     proposed: VecDeque<Proposal>,
     head: Seq,
     tag: u32,
-    /// The token of each name.
-    tokens: BTreeMap<String, Token>,
+    /// The tokens that were given to each name: one for each device, the newest last.
+    tokens: BTreeMap<String, Vec<Token>>,
+    /// How many passwords were looked at.
+    checked: u64,
+    /// Where real passwords would be looked at: it never comes to that, as nobody runs it.
+    idle: Runtime,
     /// What was done, for whoever has to find out why it went wrong.
     done: Vec<String>,
 }
@@ -83,6 +89,8 @@ impl Stage {
             head: Seq::ZERO,
             tag: 0,
             tokens: BTreeMap::new(),
+            checked: 0,
+            idle: Builder::new_current_thread().build().expect("a runtime without drivers"),
             done: Vec::new(),
         }
     }
@@ -100,42 +108,60 @@ impl Stage {
         open.map(|(connection, _)| *connection).collect()
     }
 
-    /// Somebody comes over a new connection, with the token of this name if there is one.
+    /// Somebody comes over a new connection, with the newest token of this name if there is one.
     pub(super) fn comes(&mut self, name: &str) -> ConnectionId {
+        let newest = self.tokens_of(name).last().cloned();
+        self.comes_with(name, newest.map_or(Proof::Open, Proof::Resume))
+    }
+
+    /// Somebody comes with another device.
+    pub(super) fn logs_in(&mut self, name: &str, password: &str) -> ConnectionId {
+        self.comes_with(name, Proof::Password(self::password(password)))
+    }
+
+    /// The tokens that were given to this name.
+    pub(super) fn tokens_of(&self, name: &str) -> &[Token] {
+        self.tokens.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Somebody comes over a new connection.
+    pub(super) fn comes_with(&mut self, name: &str, proof: Proof) -> ConnectionId {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        self.done.push(format!("{name} comes over {}", connection.0));
+        let manner = match &proof {
+            Proof::Open => "",
+            Proof::Resume(_) => " with a token",
+            Proof::Password(_) => " with a password",
+        };
+        self.done.push(format!("{name} comes over {}{manner}", connection.0));
         let outbox = Outbox::new(Arc::clone(&self.bounds));
         let line = Line { outbox: outbox.clone(), name: name.to_owned(), is_over: false, heard: Vec::new() };
         self.lines.insert(connection, line);
-        self.model.connect(connection);
-        let knock = self.knock(connection, name);
-        self.model.handle(knock, NOW);
-        let knock = self.knock(connection, name);
-        self.take_in(Message::Knock(knock, outbox));
+        let name = UserName::parse(name).expect("a name");
+        self.model.connect(connection, &name);
+        self.model.handle(knock(connection, name.clone(), proof.clone()), NOW);
+        self.take_in(Message::Knock(knock(connection, name, proof), outbox));
         connection
     }
 
-    fn knock(&self, connection: ConnectionId, name: &str) -> Input {
-        let known = self.tokens.get(name).cloned();
-        let mut secret = [0; 32];
-        secret[..8].copy_from_slice(&connection.0.to_be_bytes());
-        // What is no secret has no digest either.
-        let digest = |token: &Token| TokenDigest(token.0);
-        Input::Knock {
-            connection,
-            tag: Tag(0),
-            presented: known.as_ref().map(digest),
-            hello: Hello {
-                versions: VersionRange::SPOKEN,
-                name: UserName::parse(name).expect("a name"),
-                proof: known.map_or(Proof::Open, Proof::Resume),
-                seen: Seq::ZERO,
-            },
-            fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
-            address: Address(format!("connection {}", connection.0).into()),
-            channel: Channel::Loopback,
-        }
+    /// How many passwords are to be looked at.
+    pub(super) fn checks(&self) -> usize {
+        self.model.checks.len()
+    }
+
+    /// One of these is found right or wrong.
+    pub(super) fn finds(&mut self, place: usize) {
+        let Some((connection, tag, check)) = self.model.checks.remove(place) else { return };
+        self.checked += 1;
+        self.done.push(format!("the password of {} is looked at", connection.0));
+        let mut secret = [0xcc; 32];
+        secret[..8].copy_from_slice(&self.checked.to_be_bytes());
+        let input = || {
+            let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
+            Input::Checked { connection, tag, checked: checked(&check), fresh }
+        };
+        self.model.handle(input(), NOW);
+        self.take_in(Message::Input(input()));
     }
 
     /// Somebody asks for something.
@@ -165,12 +191,14 @@ impl Stage {
     }
 
     fn take_in(&mut self, message: Message) {
+        let _idle = self.idle.enter();
         self.dispatch.take_in(message, NOW);
         self.proposed.extend(self.dispatch.proposals.drain(..));
     }
 
     /// The log orders some of what was proposed, and it is applied.
     pub(super) fn order(&mut self, entries: usize) {
+        let _idle = self.idle.enter();
         for _ in 0..entries {
             let Some(proposal) = self.proposed.pop_front() else { break };
             self.head = self.head.next();
@@ -188,10 +216,11 @@ impl Stage {
         }
     }
 
-    /// Everything that was proposed is ordered and applied in one turn.
+    /// Everything that was proposed is ordered and applied in one turn, and all passwords are looked at.
     pub(super) fn turn(&mut self) {
-        while !self.proposed.is_empty() {
+        while !self.proposed.is_empty() || self.checks() > 0 {
             self.order(usize::MAX);
+            self.finds(0);
         }
         self.ends_turn();
     }
@@ -213,7 +242,11 @@ impl Stage {
                 end_of(&heard),
                 end_of(&lines(&should_be)),
             );
-            self.tokens.extend(welcome(&is).map(|token| (line.name.clone(), token)));
+            for token in tokens(&is) {
+                let known = self.tokens.entry(line.name.clone()).or_default();
+                known.retain(|other| *other != token);
+                known.push(token);
+            }
             line.heard.extend(heard);
             if line.is_over {
                 line.heard.push("the end".to_owned());
@@ -226,6 +259,37 @@ impl Stage {
         let line = self.lines.get_mut(&connection).expect("a connection");
         std::mem::take(&mut line.heard)
     }
+}
+
+/// Somebody's first words.
+fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Input {
+    let mut secret = [0; 32];
+    secret[..8].copy_from_slice(&connection.0.to_be_bytes());
+    let presented = match &proof {
+        // What is no secret has no digest either.
+        Proof::Resume(token) => Some(TokenDigest(token.0)),
+        Proof::Open | Proof::Password(_) => None,
+    };
+    Input::Knock {
+        connection,
+        tag: Tag(0),
+        presented,
+        hello: Hello { versions: VersionRange::SPOKEN, name, proof, seen: Seq::ZERO },
+        fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
+        address: Address(format!("connection {}", connection.0).into()),
+        channel: Channel::Loopback,
+    }
+}
+
+/// What comes of looking at a password. Its hash hides nothing, and takes no time.
+fn checked(check: &Check) -> Checked {
+    let hash = |password: &Password| PasswordHash(format!("of {}", password.reveal()));
+    let is_right = check.claimed.as_ref().is_none_or(|claim| claim.hash == Some(hash(&claim.password)));
+    if is_right { Checked::Right(check.new.as_ref().map(hash)) } else { Checked::Wrong }
+}
+
+pub(super) fn password(text: &str) -> Password {
+    text.to_owned().try_into().expect("a password")
 }
 
 /// Reads all that there is.
@@ -252,9 +316,11 @@ fn frames(mut bytes: &[u8]) -> impl Iterator<Item = ServerFrame> {
     })
 }
 
-fn welcome(bytes: &[u8]) -> Option<Token> {
-    frames(bytes).find_map(|frame| match frame {
+/// The tokens that a device was given.
+fn tokens(bytes: &[u8]) -> impl Iterator<Item = Token> {
+    frames(bytes).filter_map(|frame| match frame {
         ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. } => Some(welcome.token),
+        ServerFrame::Response { result: Ok(Response::PasswordChanged { token, .. }), .. } => Some(token),
         _ => None,
     })
 }
