@@ -17,9 +17,9 @@ async fn come(host: &Host, name: &str) -> (Client, Events) {
 /// How a bot's link ends.
 async fn end(mut events: Events) -> Ended {
     loop {
-        match time::timeout(DEADLINE, events.next()).await.expect("an event in time").expect("an end") {
-            Event::Ended(ended) => return ended,
-            _ => {}
+        let event = time::timeout(DEADLINE, events.next()).await.expect("an event in time");
+        if let Event::Ended(ended) = event.expect("an end") {
+            return ended;
         }
     }
 }
