@@ -88,7 +88,6 @@ fn assist(line: &str, cursor: usize, colours: bool) {
         gate: Arc::new(Gate::default()),
         paint: Paint { colours },
         knows_commands: true,
-        is_secret: Arc::default(),
     };
     let history = DefaultHistory::new();
     let context = rustyline::Context::new(&history);
