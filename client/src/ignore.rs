@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chatroom_proto::{NameKey, Notification, Post, UserName};
 
 /// The most people on the list: more than anybody meets.
-const IGNORED_MAX: usize = 1_000;
+pub(crate) const IGNORED_MAX: usize = 1_000;
 
 /// The longest file that is read, in bytes: as many of the longest names, each on its line.
 const FILE_BYTES_MAX: u64 = 1_000 * (4 * 32 + 1);
@@ -36,6 +36,10 @@ impl Ignored {
     /// Who is on it.
     pub(crate) fn names(&self) -> impl Iterator<Item = &UserName> {
         self.0.values()
+    }
+
+    fn has(&self, name: &UserName) -> bool {
+        self.0.contains_key(&name.key())
     }
 
     /// Whether this was said by somebody on it.
@@ -67,8 +71,10 @@ impl Ignored {
 pub(crate) enum Change {
     /// It is done, and kept.
     Done,
-    /// It was so already, or there are too many.
+    /// It was so already.
     None,
+    /// There are too many.
+    Full,
     /// It is done for this run, and can't be kept.
     NotKept(String, io::Error),
 }
@@ -99,7 +105,11 @@ impl IgnoreList {
 
     /// Puts somebody on the list.
     pub(crate) fn add(&mut self, name: UserName) -> Change {
-        if self.ignored.add(name) { self.keep() } else { Change::None }
+        match (self.ignored.has(&name), self.ignored.add(name)) {
+            (true, _) => Change::None,
+            (false, true) => self.keep(),
+            (false, false) => Change::Full,
+        }
     }
 
     /// Takes somebody off it.
@@ -179,6 +189,10 @@ mod tests {
         let mut many = Ignored::parse(&many);
         assert_eq!(many.names().count(), IGNORED_MAX);
         assert!(!many.add(user("one-more")));
+        let mut list = IgnoreList { ignored: many, file: None };
+        assert!(
+            matches!(list.add(user("one-more")), Change::Full) && matches!(list.add(user("0")), Change::None)
+        );
     }
 
     #[test]

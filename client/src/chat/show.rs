@@ -20,23 +20,7 @@ impl Chat {
     ) -> Result<Option<Outcome>, OutputGone> {
         let view = self.parts.view;
         match event {
-            Event::Notification(notification) => {
-                self.parts.directory.notified(&notification);
-                self.changed();
-                let text = match &notification {
-                    said if self.parts.ignore.ignored.told(said) => None,
-                    Notification::Moderated { by, group, act, .. } => {
-                        Some(view.moderated(by, group, act, Some(&self.parts.name)))
-                    }
-                    Notification::PassedOn { group, to, .. } => {
-                        Some(view.passed_on(group, to, Some(&self.parts.name)))
-                    }
-                    other => view.notification(other),
-                };
-                if let Some(text) = text {
-                    screen.say(text).await?;
-                }
-            }
+            Event::Notification(notification) => self.show_notification(screen, &notification).await?,
             Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
             Event::CaughtUp => {
                 self.show_absence(screen).await?;
@@ -83,6 +67,31 @@ impl Chat {
             }
         }
         Ok(None)
+    }
+
+    /// Something happened just now.
+    async fn show_notification(
+        &mut self,
+        screen: &Screen,
+        notification: &Notification,
+    ) -> Result<(), OutputGone> {
+        let view = self.parts.view;
+        self.parts.directory.notified(notification);
+        self.changed();
+        let text = match notification {
+            said if self.parts.ignore.ignored.told(said) => None,
+            Notification::Moderated { by, group, act, .. } => {
+                Some(view.moderated(by, group, act, Some(&self.parts.name)))
+            }
+            Notification::PassedOn { group, to, .. } => {
+                Some(view.passed_on(group, to, Some(&self.parts.name)))
+            }
+            other => view.notification(other),
+        };
+        match text {
+            Some(text) => screen.say(text).await,
+            None => Ok(()),
+        }
     }
 
     /// The connection is lost: what is not done now is counted, and since when.
@@ -157,15 +166,15 @@ impl Chat {
                     (Request::Moderate { act, .. }, Response::Moderated { group, .. }) => {
                         Some(view.you_moderated(group, act))
                     }
-                    (_, Response::Operated { .. }) => view.you_operated(&request),
+                    (_, Response::Operated { .. }) => view.you_operated(&request, &self.parts.name),
                     (_, Response::Clients { clients, .. }) => {
                         Some(view.clients(&request, clients.as_slice()))
                     }
                     (_, Response::ServerBans { bans, .. }) => {
                         Some(view.server_bans(&request, bans.as_slice(), clock::now()))
                     }
-                    (_, Response::Acts { group, acts }) => {
-                        Some(view.acts(group, acts.as_slice(), clock::now()))
+                    (Request::Why { user, .. }, Response::Acts { group, acts }) => {
+                        Some(view.acts(group, user.as_ref(), acts.as_slice(), clock::now()))
                     }
                     _ => view.response(&response),
                 };

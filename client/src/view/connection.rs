@@ -90,7 +90,8 @@ impl View {
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Disconnected => {
-                "An operator of the server has ended your stay. To come back: start this program again."
+                "An operator of the server has ended your stay. To come back, if you are not banned: start this program \
+                 again."
                     .to_owned()
             }
             Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),

@@ -3,7 +3,7 @@
 use chatroom_proto::UserName;
 
 use super::View;
-use crate::ignore::{Change, Ignored};
+use crate::ignore::{Change, IGNORED_MAX, Ignored};
 
 impl View {
     /// Everybody who is ignored.
@@ -21,7 +21,11 @@ impl View {
             Change::Done => self.system(format!(
                 "You hear nothing more of what {name} says. To hear it again: unignore {name}"
             )),
-            Change::None => self.trouble(format!("You ignore {name} already, or too many others.")),
+            Change::None => self.trouble(format!("You ignore {name} already.")),
+            Change::Full => self.trouble(format!(
+                "You ignore {IGNORED_MAX} people, and nobody can ignore more: {name} is still heard. Take somebody off first: \
+                 unignore [username]"
+            )),
             Change::NotKept(file, why) => self.trouble(format!(
                 "You hear nothing more of what {name} says until you leave; it can't be kept for longer: {file}: {why}"
             )),
@@ -32,7 +36,7 @@ impl View {
     pub(crate) fn hearing_again(self, name: &UserName, change: &Change) -> String {
         match change {
             Change::Done => self.system(format!("You hear again what {name} says.")),
-            Change::None => {
+            Change::None | Change::Full => {
                 self.trouble(format!("You don't ignore {name}. Type 'ignore' to see whom you do."))
             }
             Change::NotKept(file, why) => self.trouble(format!(
@@ -71,7 +75,8 @@ mod tests {
             view().ignoring(&jim, &Change::Done),
             "You hear nothing more of what Jim says. To hear it again: unignore Jim"
         );
-        assert!(view().ignoring(&jim, &Change::None).contains("already"));
+        assert_eq!(view().ignoring(&jim, &Change::None), "You ignore Jim already.");
+        assert!(view().ignoring(&jim, &Change::Full).contains("Jim is still heard"));
         assert!(view().ignoring(&jim, &not_kept()).ends_with("a file: permission denied"));
         assert_eq!(view().hearing_again(&jim, &Change::Done), "You hear again what Jim says.");
         assert!(view().hearing_again(&jim, &Change::None).contains("'ignore'"));

@@ -8,17 +8,24 @@ use super::order::{because, span};
 impl View {
     /// An operator of the server did something that concerns this reader.
     pub(super) fn operated(self, by: &UserName, act: &Operation) -> String {
-        self.system(sentence(&format!("{by} has"), "you", act))
+        match act {
+            Operation::Dismiss { user } if user.key() == by.key() => {
+                self.system("You are no operator of this server any more.")
+            }
+            act => self.system(sentence(&format!("{by} has"), "you", act)),
+        }
     }
 
     /// This reader did something as an operator of the server, or became one.
-    pub(crate) fn you_operated(self, request: &Request) -> Option<String> {
+    pub(crate) fn you_operated(self, request: &Request, me: &UserName) -> Option<String> {
         match request {
             Request::Claim { .. } => {
                 Some(self.system(
                     "You are an operator of this server now. What you can do is at the end of 'help'.",
                 ))
             }
+            // Who dismisses themselves is told so as anybody who is dismissed.
+            Request::Operate { act: Operation::Dismiss { user } } if me.key() == user.key() => None,
             Request::Operate { act } => Some(self.system(sentence("You have", &target(act), act))),
             _ => None,
         }
@@ -75,7 +82,7 @@ impl View {
                     .to_owned(),
             },
             Refusal::ServerBanned { until } => format!(
-                "An operator of this server has banned this name, or where you come from{}. Ask those who run it.",
+                "An operator of this server has banned this name, or the address that you come from{}. Ask those who run it.",
                 self.until(*until)
             ),
             _ => no_difference(request),
@@ -146,7 +153,7 @@ mod tests {
 
     #[test]
     fn both_sides_are_told() {
-        let said = |act| view().you_operated(&Request::Operate { act }).unwrap();
+        let said = |act| view().you_operated(&Request::Operate { act }, &user("Ann")).unwrap();
         assert_eq!(said(ban()), "You have banned 10.0.0.1 from this server for 2 hours: spam");
         assert_eq!(
             view().operated(&user("Ann"), &ban()),
@@ -155,6 +162,17 @@ mod tests {
         let disconnect = Operation::Disconnect { user: user("Jim"), reason: None };
         assert_eq!(view().operated(&user("Ann"), &disconnect), "Ann has disconnected you.");
         assert_eq!(said(disconnect), "You have disconnected Jim.");
+        let dismiss = |name| Operation::Dismiss { user: user(name) };
+        assert_eq!(said(dismiss("Jim")), "You have made Jim an operator of this server no longer.");
+    }
+
+    #[test]
+    fn one_who_dismisses_themselves_is_told_once() {
+        let (ann, act) = (user("Ann"), Operation::Dismiss { user: user("ann") });
+        assert_eq!(view().operated(&ann, &act), "You are no operator of this server any more.");
+        assert_eq!(view().you_operated(&Request::Operate { act: act.clone() }, &ann), None);
+        let refused = view().refusal(&Request::Operate { act }, &Refusal::NotOneself, None);
+        assert_eq!(refused, "You can't do that to yourself. To leave: exit");
     }
 
     #[test]
@@ -195,7 +213,7 @@ mod tests {
         assert!(said(&claim, Refusal::IsOperator { user: user("Ann") }).ends_with("dismiss Ann"));
         assert_eq!(
             said(&claim, Refusal::ServerBanned { until: None }),
-            "An operator of this server has banned this name, or where you come from. Ask those who run it."
+            "An operator of this server has banned this name, or the address that you come from. Ask those who run it."
         );
         for act in [
             Operation::Appoint { user: user("Jim") },

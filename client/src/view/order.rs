@@ -58,11 +58,18 @@ impl View {
         self.system(format!("Group chat '{group}' is {whose} now, because its owner is gone."))
     }
 
-    /// What was done to keep order in a group, the oldest first.
-    pub(crate) fn acts(self, group: &GroupName, acts: &[Acted], now: UnixMillis) -> String {
+    /// What was done to keep order in a group, to one person or at all, the oldest first.
+    pub(crate) fn acts(
+        self,
+        group: &GroupName,
+        user: Option<&UserName>,
+        acts: &[Acted],
+        now: UnixMillis,
+    ) -> String {
         if acts.is_empty() {
+            let to = user.map(|user| format!(" to {user}")).unwrap_or_default();
             return self.system(format!(
-                "Nothing that was done in group chat '{group}' to keep order is remembered."
+                "Nothing that was done{to} in group chat '{group}' to keep order is remembered."
             ));
         }
         let line = |Acted { at, by, act, .. }: &Acted| {
@@ -121,6 +128,9 @@ impl View {
                 "You can't do that to {user}: they keep order in group chat '{group}', too, or somebody above you has \
                  decided about them. To see who: about {group}, why {group} {user}"
             ),
+            Refusal::NotOneself if matches!(request, Request::Operate { .. }) => {
+                "You can't do that to yourself. To leave: exit".to_owned()
+            }
             Refusal::NotOneself => {
                 "You can't do that to yourself. To stop being a member: leave [group-name]".to_owned()
             }

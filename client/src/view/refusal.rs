@@ -89,6 +89,9 @@ fn group_refusal(request: &Request, refusal: &Refusal, meant: Option<&str>) -> S
         Refusal::NotMember { group } if matches!(request, Request::Leave { .. }) => {
             format!("You are not in group chat '{group}', so there is nothing to leave.")
         }
+        Refusal::NotMember { group } if matches!(request, Request::Why { .. }) => format!(
+            "You are not in group chat '{group}', so you can only read what was done to yourself: why {group} [your-name]"
+        ),
         Refusal::NotMember { group } => {
             format!("You are not in group chat '{group}'; join it first: join {group}")
         }

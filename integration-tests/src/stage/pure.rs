@@ -78,6 +78,13 @@ impl Pure {
         }
     }
 
+    /// What was looked up elsewhere comes in at once.
+    fn found_out(&mut self, found: Input) {
+        let mut effects = Vec::new();
+        self.chat.handle(found, self.now, &mut effects);
+        self.carry_out(effects);
+    }
+
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
@@ -98,16 +105,11 @@ impl Pure {
                 Effect::Read { connection, tag, read } => {
                     let Past { posts, next } = self.model.read(&read);
                     let result = Ok(Response::Past { posts: Page::fill(posts), next });
-                    let mut effects = Vec::new();
-                    self.chat.handle(Input::Found { connection, tag, result }, self.now, &mut effects);
-                    self.carry_out(effects);
+                    self.found_out(Input::Found { connection, tag, result });
                 }
                 Effect::Check { connection, tag, check } => {
                     self.checks += 1;
-                    let checked = passwords::checked(connection, tag, &check, self.checks);
-                    let mut effects = Vec::new();
-                    self.chat.handle(checked, self.now, &mut effects);
-                    self.carry_out(effects);
+                    self.found_out(passwords::checked(connection, tag, &check, self.checks));
                 }
                 Effect::Replay { connection, replay } => {
                     let missed = self.model.replay(&replay).notifications;

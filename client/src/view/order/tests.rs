@@ -117,11 +117,17 @@ fn what_was_done_is_listed_with_its_times_the_newest_last() {
     let acted = |seq, act| Acted { seq: Seq(seq), at: UnixMillis(seq * 1_000), by: user("Ann"), act };
     let acts = [acted(2, kick()), acted(1, Moderation::Lock)];
     assert_eq!(
-        lines().acts(&group("G1"), &acts, UnixMillis(0)),
+        lines().acts(&group("G1"), None, &acts, UnixMillis(0)),
         "[1970-01-01T00:00:01.000Z] Ann has locked group chat 'G1': only those can join who are invited.\n\
          [1970-01-01T00:00:02.000Z] Ann has put Jim out of group chat 'G1': spam"
     );
-    assert!(view().acts(&group("G1"), &[], UnixMillis(0)).starts_with("Nothing"));
+    let nothing = |user| view().acts(&group("G1"), user, &[], UnixMillis(0));
+    assert_eq!(nothing(None), "Nothing that was done in group chat 'G1' to keep order is remembered.");
+    let jim = user("Jim");
+    assert_eq!(
+        nothing(Some(&jim)),
+        "Nothing that was done to Jim in group chat 'G1' to keep order is remembered."
+    );
 }
 
 #[test]

@@ -104,6 +104,11 @@ fn a_refusal_names_what_was_meant() {
         view().refusal(&leave, &Refusal::NotMember { group: group("G1") }, None),
         "You are not in group chat 'G1', so there is nothing to leave."
     );
+    let why = Request::Why { group: group("G1"), user: None };
+    assert_eq!(
+        view().refusal(&why, &Refusal::NotMember { group: group("G1") }, None),
+        "You are not in group chat 'G1', so you can only read what was done to yourself: why G1 [your-name]"
+    );
 }
 
 #[test]
