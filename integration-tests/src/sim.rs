@@ -6,7 +6,8 @@
 //! - [`outbox`]: what waits for one connection, as the server's own does it.
 //! - `wire`: one connection, both ways, with what is on its way.
 //! - `node`: one run of the server: inputs to the chat, effects carried out.
-//! - `client`: one person: asks, hears, is killed, and goes on from its disk.
+//! - `client`: one device of a person: asks, hears, is killed, and goes on from its disk. Some people have two.
+//! - `deeds`: what people do to groups, and to each other.
 //! - `storage`, `lines`, `people`, `trouble`: when what is written is on disk, what is sent arrives, who does what, and what
 //!   goes wrong; `world`: time, and everything together.
 //!
@@ -18,6 +19,7 @@ use std::fmt;
 use crate::history::{History, Violation};
 
 mod client;
+mod deeds;
 mod lines;
 pub mod log;
 mod node;
@@ -43,16 +45,22 @@ pub enum Fault {
     ReplayDropped,
     /// Clients don't send again what was not answered.
     NotSentAgain,
+    /// What one says is not told to one's other devices.
+    OthersNotTold,
+    /// Who is put out of a group hears on what is said there.
+    OutsideTold,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 5] = [
+    pub const ALL: [Fault; 7] = [
         Fault::ReplyBeforeCommit,
         Fault::ReplayNotHeld,
         Fault::KeptTwice,
         Fault::ReplayDropped,
         Fault::NotSentAgain,
+        Fault::OthersNotTold,
+        Fault::OutsideTold,
     ];
 }
 
@@ -113,6 +121,10 @@ pub struct Tally {
     pub stalls: u64,
     /// Clients that were killed.
     pub kills: u64,
+    /// Times that a client was let in by its password, as a new device.
+    pub logins: u64,
+    /// Times that a client heard that it was put out of a group.
+    pub expelled: u64,
     /// Connections that were closed because they did not read.
     pub too_slow: u64,
     /// Posts that clients made.
@@ -133,6 +145,8 @@ impl Tally {
         self.cuts += other.cuts;
         self.stalls += other.stalls;
         self.kills += other.kills;
+        self.logins += other.logins;
+        self.expelled += other.expelled;
         self.too_slow += other.too_slow;
         self.posts += other.posts;
         self.acknowledged += other.acknowledged;

@@ -62,6 +62,8 @@ fn print_table(seeds: u64, tally: &Tally, violations: usize, failed: usize, minu
         ("cuts", tally.cuts.to_string()),
         ("stalls", tally.stalls.to_string()),
         ("clients killed", tally.kills.to_string()),
+        ("logins", tally.logins.to_string()),
+        ("put out", tally.expelled.to_string()),
         ("too slow", tally.too_slow.to_string()),
         ("posts", tally.posts.to_string()),
         ("acknowledged", tally.acknowledged.to_string()),

@@ -1,25 +1,27 @@
-//! One person of a simulation: does what the real client does where it matters. Requests have tags that go on counting,
+//! One device of a person of a simulation: does what the real client does where it matters. Requests have tags that go on counting,
 //! what is unanswered is sent again over the next connection, and what is on disk is enough to go on from after a kill: the
-//! token, how far it has come, and the posts that were not answered.
+//! token, how far it has come, the password, and the posts that were not answered.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    ClientFrame, Conversation, GroupName, Hello, Moderation, Notification, PostId, Proof, Refusal, Request,
-    Response, Seq, ServerFrame, Tag, Token, Topic, VersionRange, Welcome,
+    ClientFrame, Conversation, GroupName, Hello, Notification, Password, PostId, Proof, Refusal, Request,
+    Response, Seq, ServerFrame, Tag, Token, UserName, VersionRange, Welcome,
 };
 
 use super::{Broken, Fault, Tally};
 use crate::chance::Chance;
-use crate::guest::{body, group, post_id, user};
+use crate::guest::{body, post_id, user};
 use crate::history::record::{Event, History, Manner, Shown};
 
 /// Who takes part.
 pub(super) const PEOPLE: [&str; 5] = ["jim", "ann", "bob", "zoe", "kim"];
 
-/// The groups that are made and joined.
-const GROUPS: [&str; 3] = ["tea", "art", "sea"];
+/// Whose device each client is. Who has a second one comes with it by their password, when they have registered.
+pub(super) const DEVICES: [usize; 7] = [0, 1, 2, 3, 4, 0, 1];
+
+/// A password is one of these, and then the other.
+const PASSWORDS: [&str; 2] = ["tea and milk", "milk and tea"];
 
 /// How many requests one leaves unanswered.
 const UNANSWERED_MAX: usize = 12;
@@ -45,7 +47,9 @@ pub(super) struct Client {
     pub(super) waits_since: u64,
     /// The newest event that this connection told of.
     told: Seq,
-    groups: Vec<GroupName>,
+    pub(super) groups: Vec<GroupName>,
+    /// The newest welcome: what took effect before it is in it.
+    welcomed_at: Seq,
     pub(super) tries: u64,
     /// What it is to have shown when its last ping is answered.
     resting: Option<(Tag, Seq)>,
@@ -56,6 +60,10 @@ pub(super) struct Client {
 #[derive(Debug, Clone, Default)]
 struct Disk {
     token: Option<Token>,
+    /// Which password it believes in.
+    password: usize,
+    /// Whether it has to come by its password.
+    logs_in: bool,
     seen: Seq,
     posts: Vec<(Tag, Request)>,
     next_tag: u32,
@@ -73,10 +81,11 @@ pub(super) struct Desk<'a> {
 
 impl Client {
     pub(super) fn new(number: usize) -> Client {
+        let is_second = DEVICES[..number].contains(&DEVICES[number]);
         Client {
             number,
-            history: History::new(user(PEOPLE[number])),
-            disk: Disk::default(),
+            history: History::new(user(PEOPLE[DEVICES[number]])),
+            disk: Disk { logs_in: is_second, ..Disk::default() },
             life: 0,
             is_alive: true,
             wire: None,
@@ -88,13 +97,14 @@ impl Client {
             waits_since: 0,
             told: Seq::ZERO,
             groups: Vec::new(),
+            welcomed_at: Seq::ZERO,
             tries: 0,
             resting: None,
             has_rested: false,
         }
     }
 
-    fn record(&mut self, event: Event) {
+    pub(super) fn record(&mut self, event: Event) {
         self.history.events.push(event);
     }
 
@@ -107,8 +117,12 @@ impl Client {
     pub(super) fn hello(&mut self, wire: u64, desk: &mut Desk<'_>) {
         self.leave_wire();
         self.wire = Some(wire);
-        let proof = self.disk.token.clone().map_or(Proof::Open, Proof::Resume);
-        let name = self.history.name.clone();
+        let proof = match &self.disk.token {
+            _ if self.disk.logs_in => Proof::Password(password(self.disk.password)),
+            Some(token) => Proof::Resume(token.clone()),
+            None => Proof::Open,
+        };
+        let name = self.name().clone();
         let hello = Hello { versions: VersionRange::SPOKEN, name, proof, seen: self.disk.seen };
         let tag = self.next_tag();
         self.waits_since = desk.now;
@@ -148,6 +162,15 @@ impl Client {
         self.waits_since = now;
     }
 
+    /// Whether it is a device whose owner has never registered: it was never let in.
+    pub(super) fn is_locked_out(&self) -> bool {
+        self.disk.logs_in && self.disk.token.is_none()
+    }
+
+    pub(super) fn name(&self) -> &UserName {
+        &self.history.name
+    }
+
     /// Whether it waits for nothing.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_alive && self.is_welcome && self.is_live && self.unanswered.is_empty()
@@ -180,11 +203,13 @@ impl Client {
             }
             20..=27 => {
                 let to = PEOPLE[chance.below(PEOPLE.len() as u64) as usize];
-                if to != PEOPLE[self.number] {
+                if to != PEOPLE[DEVICES[self.number]] {
                     self.post(Conversation::User(user(to)), desk);
                 }
             }
             28..=33 => self.ask_about_groups(chance, desk),
+            39 if chance.once_in(3) => self.ask_about_the_account(chance, desk),
+            39 => self.operate(chance, desk),
             34 => self.ask(Request::Groups { after: Seq::ZERO }, desk),
             35 => self.ask(Request::Ping, desk),
             36 | 37 => {
@@ -196,32 +221,13 @@ impl Client {
         }
     }
 
-    fn ask_about_groups(&mut self, chance: &mut Chance, desk: &mut Desk<'_>) {
-        let name = group(GROUPS[chance.below(GROUPS.len() as u64) as usize]);
-        match chance.below(4) {
-            0 => self.ask(Request::Create { group: name }, desk),
-            1 if self.groups.contains(&name) => {
-                self.groups.retain(|group| *group != name);
-                self.record(Event::Leaving(name.clone()));
-                self.ask(Request::Leave { group: name }, desk);
-            }
-            _ if !self.groups.contains(&name) => {
-                self.record(Event::Joining(name.clone()));
-                self.ask(Request::Join { group: name }, desk);
-            }
-            _ => self.keep_order(name, chance, desk),
-        }
-    }
-
-    /// What changes nobody's memberships: those are this client's own affair, as far as its history goes.
-    fn keep_order(&mut self, group: GroupName, chance: &mut Chance, desk: &mut Desk<'_>) {
-        let someone = user(PEOPLE[chance.below(PEOPLE.len() as u64) as usize]);
-        let act = match chance.below(3) {
-            0 => Moderation::Topic { topic: Topic::parse("what it is about").ok() },
-            1 => Moderation::Mute { user: someone, seconds: NonZeroU32::new(1), reason: None },
-            _ => Moderation::Op { user: someone },
+    fn ask_about_the_account(&mut self, chance: &mut Chance, desk: &mut Desk<'_>) {
+        let now = self.disk.password;
+        let request = match chance.below(3) {
+            0 => Request::ChangePassword { old: password(now), new: password(1 - now) },
+            _ => Request::Register { password: password(now) },
         };
-        self.ask(Request::Moderate { group, act }, desk);
+        self.ask(request, desk);
     }
 
     fn post(&mut self, to: Conversation, desk: &mut Desk<'_>) {
@@ -239,7 +245,7 @@ impl Client {
         self.ask(request, desk);
     }
 
-    fn ask(&mut self, request: Request, desk: &mut Desk<'_>) {
+    pub(super) fn ask(&mut self, request: Request, desk: &mut Desk<'_>) {
         let tag = self.next_tag();
         if self.unanswered.is_empty() {
             self.waits_since = desk.now;
@@ -277,7 +283,10 @@ impl Client {
                 self.welcomed(welcome, desk);
                 return false;
             }
-            Err(_) if !self.is_welcome => return true,
+            Err(refusal) if !self.is_welcome => {
+                self.turned_away(&refusal);
+                return true;
+            }
             _ => {}
         }
         let Some(place) = self.unanswered.iter().position(|(asked, _)| *asked == tag) else { return true };
@@ -306,19 +315,45 @@ impl Client {
             }
             (_, Ok(Response::Joined { seq, membership })) => {
                 self.see(seq);
-                self.groups.push(membership.group.clone());
-                self.record(Event::Joined(membership.group, seq));
+                self.is_in(membership.group, seq);
             }
             (_, Ok(Response::Left { seq, group })) => {
                 self.see(seq);
-                self.groups.retain(|left| *left != group);
+                self.is_out(&group);
                 self.record(Event::Left(group, seq));
             }
             (_, Ok(Response::Created { seq, .. } | Response::Moderated { seq, .. })) => self.see(seq),
+            (_, Ok(Response::PasswordChanged { seq, token })) => {
+                self.see(seq);
+                self.disk.token = Some(token);
+                self.disk.password = 1 - self.disk.password;
+            }
+            (_, Err(Refusal::WrongPassword { .. })) => self.disk.password = 1 - self.disk.password,
             (_, Ok(Response::Goodbye)) => return true,
             _ => {}
         }
         false
+    }
+
+    /// It is not let in: what it tries next.
+    fn turned_away(&mut self, refusal: &Refusal) {
+        match refusal {
+            Refusal::PasswordNeeded { .. } => self.disk.logs_in = true,
+            Refusal::WrongPassword { .. } => self.disk.password = 1 - self.disk.password,
+            _ => {}
+        }
+    }
+
+    fn is_in(&mut self, group: GroupName, seq: Seq) {
+        // The answer to what comes again is the first one's, and may be undone since.
+        if seq > self.welcomed_at && !self.groups.contains(&group) {
+            self.groups.push(group.clone());
+        }
+        self.record(Event::Joined(group, seq));
+    }
+
+    fn is_out(&mut self, group: &GroupName) {
+        self.groups.retain(|left| left != group);
     }
 
     fn welcomed(&mut self, welcome: Welcome, desk: &mut Desk<'_>) {
@@ -327,6 +362,13 @@ impl Client {
         self.is_welcome = true;
         self.is_live = !resumed;
         self.disk.token = Some(token);
+        if std::mem::take(&mut self.disk.logs_in) {
+            desk.tally.logins += 1;
+            self.record(Event::NewDevice);
+            // Whether it took effect, it knows by the password with which it was let in.
+            self.unanswered.retain(|(_, request)| !matches!(request, Request::ChangePassword { .. }));
+        }
+        self.welcomed_at = seq;
         self.groups = groups.into_vec().into_iter().map(|membership| membership.group).collect();
         self.record(Event::Welcomed { seq, resumed, groups: self.groups.clone() });
         if !resumed {
@@ -352,10 +394,29 @@ impl Client {
                 self.in_order(post.seq, desk);
                 self.show(Shown::new(&post, Conversation::Group(group), self.manner()), desk);
             }
-            Notification::PrivatePost { post, .. } => {
+            Notification::PrivatePost { post, to } => {
                 self.in_order(post.seq, desk);
-                let place = Conversation::User(post.from.clone());
+                let other = if post.from == *self.name() { to } else { post.from.clone() };
+                let place = Conversation::User(other);
                 self.show(Shown::new(&post, place, self.manner()), desk);
+            }
+            // Another device of the same person did something.
+            Notification::Joined { seq, user, group } if user == *self.name() => {
+                self.in_order(seq, desk);
+                self.is_in(group, seq);
+            }
+            Notification::Left { seq, user, group } if user == *self.name() => {
+                self.in_order(seq, desk);
+                self.is_out(&group);
+                self.record(Event::Left(group, seq));
+            }
+            Notification::Moderated { seq, group, act, .. }
+                if act.expels() && act.user() == Some(self.name()) =>
+            {
+                self.in_order(seq, desk);
+                desk.tally.expelled += 1;
+                self.is_out(&group);
+                self.record(Event::Expelled(group, seq));
             }
             Notification::Arrived { seq, .. }
             | Notification::Departed { seq, .. }
@@ -390,4 +451,8 @@ impl Client {
         self.told = seq;
         self.see(seq);
     }
+}
+
+fn password(nth: usize) -> Password {
+    PASSWORDS[nth].to_owned().try_into().expect("a password")
 }

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    ClientFrame, CloseReason, Keeps, Notification, Page, PostId, Proof, Request, Response, Seq, ServerFrame,
-    Tag, Token, UnixMillis,
+    ClientFrame, CloseReason, GroupName, Keeps, Notification, Page, PostId, Proof, Request, Response, Seq,
+    ServerFrame, Tag, Token, UnixMillis,
 };
 use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{
-    Address, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, Read, Replay, SessionId,
-    TokenDigest,
+    Address, Audience, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, Read, Replay,
+    SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits, World};
 
 use super::Fault;
+use super::deeds::CODE;
 use super::outbox::CaughtUp;
 use super::wire::Pump;
 use super::world::{Sim, What};
@@ -36,6 +37,8 @@ pub(super) struct Node {
     pub(super) epoch: u64,
     /// Which connection hears what is said to a session.
     listeners: HashMap<SessionId, u64>,
+    /// Who was put out of which group, and hears on: a planted bug.
+    outside: Vec<(GroupName, u64)>,
     /// Whether it goes down in order: nobody is let in any more.
     pub(super) is_stopping: bool,
 }
@@ -58,8 +61,12 @@ impl Sim {
         }
         let mut effects = Vec::new();
         chat.begin(self.unix_now(), &mut effects);
+        if !chat.world().has_operators() {
+            chat.offer(&CODE, self.unix_now(), &mut effects);
+        }
         let listeners = HashMap::new();
-        self.node = Some(Node { chat, epoch: self.epoch, listeners, is_stopping: false });
+        self.node =
+            Some(Node { chat, epoch: self.epoch, listeners, outside: Vec::new(), is_stopping: false });
         self.carry_out(effects);
         self.after(1_000, What::Tick(self.epoch));
     }
@@ -178,15 +185,7 @@ impl Sim {
                 Effect::Reply { connection, tag, result } => {
                     self.put(connection.0, ServerFrame::Response { tag, result });
                 }
-                Effect::Notify { audience, notification } => {
-                    let Some(Node { chat, listeners, .. }) = &self.node else { continue };
-                    let hearers = chat.world().hearers(&audience);
-                    let wires: Vec<u64> =
-                        hearers.filter_map(|session| listeners.get(&session)).copied().collect();
-                    for id in wires {
-                        self.put(id, ServerFrame::Notification(notification.clone()));
-                    }
-                }
+                Effect::Notify { audience, notification } => self.notify(&audience, notification),
                 Effect::Tell { connection, notification } => {
                     self.put(connection.0, ServerFrame::Notification(notification));
                 }
@@ -203,6 +202,41 @@ impl Sim {
                 Effect::HangUp { connection, reason } => self.close(connection.0, reason),
             }
         }
+    }
+
+    fn notify(&mut self, audience: &Audience, notification: Notification) {
+        let Some(Node { chat, listeners, .. }) = &self.node else { return };
+        let hearers = chat.world().hearers(audience);
+        let wires: Vec<u64> = hearers.filter_map(|session| listeners.get(&session)).copied().collect();
+        for id in self.as_the_fault_has_it(wires, &notification) {
+            self.put(id, ServerFrame::Notification(notification.clone()));
+        }
+    }
+
+    /// Planted bugs: somebody hears too little, or too much.
+    fn as_the_fault_has_it(&mut self, mut wires: Vec<u64>, notification: &Notification) -> Vec<u64> {
+        let name_at = |id: &u64| Some(self.clients[self.wires.get(id)?.client].name());
+        match (self.fault, notification, &mut self.node) {
+            (
+                Some(Fault::OthersNotTold),
+                Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. },
+                _,
+            ) => wires.retain(|id| name_at(id) != Some(&post.from)),
+            (
+                Some(Fault::OutsideTold),
+                Notification::Moderated { group, act, .. },
+                Some(Node { outside, .. }),
+            ) if act.expels() => {
+                let is_out = |id: &u64| name_at(id).is_some_and(|name| act.user() == Some(name));
+                outside.extend(wires.iter().copied().filter(is_out).map(|id| (group.clone(), id)));
+            }
+            (Some(Fault::OutsideTold), Notification::GroupPost { group, .. }, Some(Node { outside, .. })) => {
+                let too_many = outside.iter().filter(|(of, _)| of == group).map(|(_, id)| *id);
+                wires.extend(too_many);
+            }
+            _ => {}
+        }
+        wires
     }
 
     fn admit(&mut self, id: u64, session: SessionId) {

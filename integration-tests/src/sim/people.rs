@@ -49,6 +49,9 @@ impl Sim {
         if !client.is_alive || client.life != life || client.wire.is_some() {
             return;
         }
+        if self.is_calm && client.is_locked_out() {
+            return;
+        }
         if self.node.as_ref().is_none_or(|node| node.is_stopping) {
             return self.dial_later(number);
         }
@@ -126,7 +129,8 @@ impl Sim {
 
     /// When nobody waits for anything, a last ping shows that everything was shown.
     pub(super) fn rest(&mut self, number: usize) {
-        let is_quiet = self.clients.iter().all(|client| client.is_quiet()) && self.log.is_quiet();
+        let is_quiet = self.clients.iter().all(|client| client.is_quiet() || client.is_locked_out())
+            && self.log.is_quiet();
         if is_quiet && self.clients[number].wire.is_some() {
             let until = self.log.on_disk().last().map_or(Seq::ZERO, |entry| entry.seq);
             self.with_client(number, |client, desk| client.rest(until, desk));

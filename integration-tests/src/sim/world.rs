@@ -7,7 +7,7 @@ use chatroom_proto::Tag;
 use chatroom_server::chat::World;
 use chatroom_server::chat::effect::Read;
 
-use super::client::{Client, PEOPLE};
+use super::client::{Client, DEVICES};
 use super::log::Log;
 use super::node::{LIMITS, Node};
 use super::wire::Wire;
@@ -120,7 +120,7 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Outcome {
     sim.play_until(TROUBLE_MS, |_| false);
     sim.calm_down();
     let end = sim.now + REST_MS_MAX;
-    sim.play_until(end, |sim| sim.clients.iter().all(|client| client.has_rested));
+    sim.play_until(end, |sim| sim.is_at_rest());
     sim.tally.millis = sim.now;
     let end = sim.now + AFTERMATH_MS;
     sim.play_until(end, |_| false);
@@ -146,7 +146,7 @@ impl Sim {
             epoch: 0,
             wires: BTreeMap::new(),
             wires_made: 0,
-            clients: (0..PEOPLE.len()).map(Client::new).collect(),
+            clients: (0..DEVICES.len()).map(Client::new).collect(),
             next_post: 0,
             garbled: 0,
             is_calm: false,
@@ -214,12 +214,16 @@ impl Sim {
         }
     }
 
+    fn is_at_rest(&self) -> bool {
+        self.clients.iter().all(|client| client.has_rested || client.is_locked_out())
+    }
+
     fn is_running(&self, epoch: u64) -> bool {
         self.node.as_ref().is_some_and(|node| node.epoch == epoch)
     }
 
     fn finish(mut self) -> Outcome {
-        let restless = self.clients.iter().filter(|client| !client.has_rested);
+        let restless = self.clients.iter().filter(|client| !client.has_rested && !client.is_locked_out());
         let restless: Vec<usize> = restless.map(|client| client.number).collect();
         if !restless.is_empty() {
             self.broken.push(Broken::NoRest(restless));

@@ -204,3 +204,19 @@ fn a_device_whose_owner_changes_the_password_in_the_middle_of_a_run_hears_what_w
     assert_eq!(stage.hears(other), ["ann in General: before", "closing: PasswordChanged", "the end"]);
     assert_eq!(stage.hears(jim).len(), 3, "both, and the answer");
 }
+
+#[test]
+fn what_comes_again_with_another_device_since_the_answer_to_a_new_password_was_lost_is_known() {
+    let (mut stage, [jim, ann]) = Stage::of(["jim", "ann"]);
+    let other = comes_twice(&mut stage, "jim", jim);
+    let (old, new) = (stage::password("tea and milk"), stage::password("milk and tea"));
+    stage.asks(other, Request::ChangePassword { old, new });
+    stage.asks(other, say("General", "once"));
+    stage.turn();
+    stage.goes(other);
+    stage.turn();
+    let another = stage.logs_in("jim", "milk and tea");
+    stage.asks(another, say("General", "once"));
+    stage.turn();
+    assert_eq!(stage.hears(ann), ["jim in General: once"]);
+}

@@ -19,7 +19,7 @@ const ITEM_BYTES: usize = 96;
 
 impl World {
     /// Whether anybody runs the server.
-    pub(crate) fn has_operators(&self) -> bool {
+    pub fn has_operators(&self) -> bool {
         !self.rule.operators.is_empty()
     }
 
