@@ -61,14 +61,18 @@ impl Directory {
         directory
     }
 
-    /// These are the groups that one is in, and no others.
-    pub(crate) fn set_own_groups(&mut self, groups: &[GroupName]) {
+    /// These are the groups that one is in, and no others. Gives the names of those that one was in.
+    pub(crate) fn set_own_groups(&mut self, groups: &[GroupName]) -> Vec<String> {
         let mine: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
         let former = self.groups.iter().filter(|(key, known)| known.mine && !mine.contains(*key));
-        for key in former.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+        let mut left = Vec::new();
+        for (key, known) in former.map(|(key, known)| (key.clone(), Arc::clone(known))).collect::<Vec<_>>() {
             set_mine(&mut self.groups, &key, false);
+            left.push(known.name.to_string());
         }
         groups.iter().for_each(|group| self.group_is(group, true));
+        left.sort_unstable();
+        left
     }
 
     /// One is in this group again.

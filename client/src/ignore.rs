@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use chatroom_proto::{NameKey, Notification, Post, UserName};
+use chatroom_proto::{Moderation, NameKey, Notification, Post, UserName};
 
 /// The most people on the list: more than anybody meets.
 pub(crate) const IGNORED_MAX: usize = 1_000;
@@ -51,6 +51,11 @@ impl Ignored {
     pub(crate) fn told(&self, notification: &Notification) -> bool {
         match notification {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => self.said(post),
+            // An invitation is nothing but somebody's words to somebody, and a topic is what they say to all.
+            Notification::Moderated {
+                by, act: Moderation::Invite { .. } | Moderation::Topic { .. }, ..
+            } => self.has(by),
+            Notification::TopicIs { headline, .. } => self.has(&headline.by),
             _ => false,
         }
     }

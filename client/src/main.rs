@@ -24,6 +24,7 @@ mod clock;
 mod command;
 mod completer;
 mod directory;
+mod fold;
 mod gate;
 mod history;
 mod home;

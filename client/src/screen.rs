@@ -10,6 +10,7 @@ use rustyline::ExternalPrinter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, timeout};
 
+use crate::fold::folded;
 use crate::gate::{Former, Gate};
 
 /// The most texts that wait to be shown: some seconds of a busy group while a search is open. With the longest
@@ -163,7 +164,7 @@ fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) -> io::Result<()> 
 impl Output {
     fn print(&mut self, text: String, is_note: bool) -> io::Result<()> {
         match self {
-            Output::AboveTheLine(above) => match above.print(text) {
+            Output::AboveTheLine(above) => match above.print(above.folded(text, is_note)) {
                 Ok(()) => Ok(()),
                 Err(unshown) => {
                     *self = Output::Streams;
@@ -193,6 +194,15 @@ impl AboveTheLine {
         AboveTheLine { printer, gate, last: String::new() }
     }
 
+    /// What somebody else may have written, so that it can't look like a line of its own. What this program says itself may be there to
+    /// be copied, and stays in one piece.
+    fn folded(&self, text: String, is_note: bool) -> String {
+        match terminal_columns() {
+            Some(columns) if !is_note => folded(&text, columns).into_owned(),
+            _ => text,
+        }
+    }
+
     /// Gives back what is not on the screen when the line editor has gone.
     fn print(&mut self, text: String) -> Result<(), String> {
         let AboveTheLine { printer, gate, last } = self;
@@ -207,6 +217,11 @@ impl AboveTheLine {
             })
         })
     }
+}
+
+/// How wide the terminal is now.
+fn terminal_columns() -> Option<usize> {
+    rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col))
 }
 
 fn write_out(text: &str) -> io::Result<()> {

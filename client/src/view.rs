@@ -26,7 +26,7 @@ pub(crate) use paint::{Kind, Paint};
 pub(crate) use tls::Target;
 
 /// What the continuation lines of a message begin with, so that nobody can forge the line of somebody else.
-const CONTINUATION: &str = "\n    ";
+pub(crate) const CONTINUATION: &str = "    ";
 
 /// The most lines of one message that are shown to people: any paste of a usual screen and a half; and nobody can scroll
 /// away what others said with a message of nothing but line ends.
@@ -110,7 +110,7 @@ impl View {
             let lines_are = if more == 1 { "line is" } else { "lines are" };
             lines.push(self.hint(format!("[{more} more {lines_are} not shown]")).into());
         }
-        lines.join(CONTINUATION)
+        lines.join(&format!("\n{CONTINUATION}"))
     }
 
     /// A request was granted. Nothing for what shows itself, and for pages of lists: see [`View::groups`] and

@@ -159,6 +159,21 @@ impl Screen {
         self.lines.iter().any(|shown| shown == line)
     }
 
+    /// The lines, each with what goes on below it: the client folds what others wrote, and indents it.
+    pub fn unfolded(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for line in &self.lines {
+            match (line.strip_prefix("    "), lines.last_mut()) {
+                (Some(more), Some(last)) => {
+                    last.push(' ');
+                    last.push_str(more);
+                }
+                _ => lines.push(line.clone()),
+            }
+        }
+        lines
+    }
+
     /// The lines that begin with this, in their order.
     pub fn lines_beginning(&self, beginning: &str) -> Vec<&str> {
         self.lines.iter().map(String::as_str).filter(|line| line.starts_with(beginning)).collect()

@@ -46,9 +46,13 @@ impl Chat {
             }
             Event::Back { resumed, groups, missed } => {
                 self.lost_with = None;
-                self.parts.directory.set_own_groups(&groups);
+                let left = self.parts.directory.set_own_groups(&groups);
                 self.changed();
                 screen.note(view.back(resumed, &missed)).await?;
+                // In a new session the link joins these again.
+                for group in left.iter().filter(|_| resumed) {
+                    screen.note(view.put_out(group)).await?;
+                }
             }
             Event::Rejoined { group, missed } => {
                 self.parts.directory.rejoined(&group);

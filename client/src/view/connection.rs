@@ -31,6 +31,14 @@ impl View {
         lines.join("\n")
     }
 
+    /// Somebody has put this one out of a group while the connection was lost.
+    pub(crate) fn put_out(self, group: &str) -> String {
+        self.trouble(format!(
+            "While you were away, you were put out of group chat '{group}'. To see who did that, and why: why {group} \
+             [your-name]"
+        ))
+    }
+
     /// Some messages did not come through. Nothing when there are none.
     pub(crate) fn missed(self, missed: &[Conversation]) -> Option<String> {
         let names: Vec<_> = missed

@@ -120,9 +120,12 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut C
         }
         Response::Operated { .. } => {
             let request = saying::request(choices, None).request;
-            is_harmless(&view.you_operated(&request).unwrap_or_default());
+            is_harmless(&view.you_operated(&request, &saying::user(choices)).unwrap_or_default());
         }
-        Response::Acts { group, acts } => is_harmless(&view.acts(group, acts.as_slice(), now)),
+        Response::Acts { group, acts } => {
+            let user = choices.flag().then(|| saying::user(choices));
+            is_harmless(&view.acts(group, user.as_ref(), acts.as_slice(), now));
+        }
         Response::About(about) => is_harmless(&view.about(about)),
         Response::Clients { clients, .. } => {
             let request = saying::request(choices, None).request;

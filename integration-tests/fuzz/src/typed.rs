@@ -48,6 +48,9 @@ fn parse(line: &str, colours: bool) {
     match command::parse(line) {
         Ok(None) => assert!(line.trim().is_empty(), "only a blank line asks for nothing"),
         Ok(Some(Command::Help(about))) => is_harmless(&view.help(about)),
+        // Whom one ignores is this side's affair, and what needs a password becomes a request with it.
+        Ok(Some(command))
+            if command.needs_password() || matches!(command, Command::Ignore(_) | Command::Unignore(_)) => {}
         Ok(Some(command)) => {
             let request = command.into_request(PostId([7; 16])).expect("all others are for the server");
             let frame = ClientFrame { tag: Tag(7), request };

@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use chatroom_proto::Notification;
-use integration_tests::guest::{Guest, public};
+use chatroom_proto::{Moderation, Notification, Request};
+use integration_tests::guest::{Guest, group, public, user};
 use integration_tests::program::{ServerProgram, quiet_port};
 use integration_tests::proxy::Proxy;
 use integration_tests::terminal::{Key, Terminal};
@@ -55,6 +55,26 @@ async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
     let told = ["Connection lost", "Connected again", "While you were away"];
     assert_eq!(told.map(|said| screen.lines_beginning(said).len()), [1, 1, 1], "{screen}");
     assert_eq!(screen.lines.len(), 3 + 3 + told.len(), "{screen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_who_is_put_out_of_a_group_while_the_line_is_dead_is_told_afterwards() {
+    let server = ServerProgram::start();
+    let proxy = Proxy::to(server.address(), usize::MAX).await;
+    let mut ann = Guest::come(server.address(), "Ann").await;
+    ann.do_(Request::Create { group: group("tea") }).await;
+    let mut jim = Terminal::sit_down_at(proxy.address.port(), "Jim");
+    jim.type_line("join tea");
+    jim.wait_for_line("You have joined in group chat 'tea' successfully!");
+    proxy.go_to((Ipv4Addr::LOCALHOST, quiet_port()).into());
+    proxy.cut_now();
+    jim.wait_for("the loss", |screen| screen.lines_beginning("Connection lost").len() == 1);
+    let act = Moderation::Kick { user: user("Jim"), reason: None };
+    ann.do_(Request::Moderate { group: group("tea"), act }).await;
+    proxy.go_to(server.address());
+    jim.wait_for("the news", |screen| {
+        screen.lines_beginning("While you were away, you were put out of group chat 'tea'.").len() == 1
+    });
 }
 
 #[tokio::test]

@@ -152,3 +152,25 @@ async fn a_message_of_very_many_lines_does_not_scroll_everything_away() {
     assert!(screen.has("    [3960 more lines are not shown]"), "{screen}");
     assert_eq!(screen.lines.len(), 3 + 40 + 1 + 1, "{screen}");
 }
+
+#[tokio::test]
+async fn nothing_in_a_message_begins_a_row_of_the_screen() {
+    let server = ServerProgram::start();
+    let mut eve = Guest::come(server.address(), "Eve").await;
+    let jim = Terminal::sit_down(&server, "Jim");
+    // As many spaces, or letters, as are left of the row.
+    let left = usize::from(Size::default().columns) - "In group General, Eve: ".len();
+    for (number, filling) in (0..).zip([" ", "x"]) {
+        say(
+            &mut eve,
+            number,
+            &format!("{}Private message from Ann: psst", filling.repeat(left).replacen(' ', ".", 1)),
+        )
+        .await;
+    }
+    let screen = jim.wait_for("both", |screen| {
+        screen.unfolded().iter().filter(|line| line.contains("psst")).count() == 2
+    });
+    assert!(screen.lines_beginning("Private").is_empty(), "{screen}");
+    assert_eq!(screen.lines_beginning("    Private").len(), 2, "{screen}");
+}
