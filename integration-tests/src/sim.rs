@@ -125,6 +125,8 @@ pub struct Tally {
     pub logins: u64,
     /// Times that a client heard that it was put out of a group.
     pub expelled: u64,
+    /// Times that an operator disconnected a client.
+    pub disconnected: u64,
     /// Connections that were closed because they did not read.
     pub too_slow: u64,
     /// Posts that clients made.
@@ -147,6 +149,7 @@ impl Tally {
         self.kills += other.kills;
         self.logins += other.logins;
         self.expelled += other.expelled;
+        self.disconnected += other.disconnected;
         self.too_slow += other.too_slow;
         self.posts += other.posts;
         self.acknowledged += other.acknowledged;

@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use chatroom_proto::{
-    ClientFrame, Conversation, GroupName, Hello, Notification, Password, PostId, Proof, Refusal, Request,
-    Response, Seq, ServerFrame, Tag, Token, UserName, VersionRange, Welcome,
+    ClientFrame, CloseReason, Conversation, GroupName, Hello, Notification, Password, PostId, Proof, Refusal,
+    Request, Response, Seq, ServerFrame, Tag, Token, UserName, VersionRange, Welcome,
 };
 
 use super::{Broken, Fault, Tally};
@@ -429,6 +429,7 @@ impl Client {
                 self.is_live = true;
                 self.in_order(seq, desk);
             }
+            Notification::Closing(CloseReason::Disconnected) => desk.tally.disconnected += 1,
             Notification::Ping | Notification::Closing(_) | Notification::TopicIs { .. } => {}
         }
     }
