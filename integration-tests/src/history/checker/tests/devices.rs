@@ -79,6 +79,13 @@ fn one_who_is_put_out_is_owed_nothing_from_there_on_and_must_be_shown_nothing() 
 }
 
 #[test]
+fn the_answer_to_a_join_that_comes_again_says_nothing_of_what_was_done_since() {
+    let desk = DESK.replace("joined tea 4\n", "killed\nwelcomed 11 back General tea\njoined tea 4\n");
+    let desk = desk.replace("showed 9 8 0b jim #tea live\n", "");
+    assert_eq!(found([&desk, PHONE, ANN]), []);
+}
+
+#[test]
 fn one_who_was_put_out_while_it_was_away_is_owed_what_it_had_seen_before() {
     let back = "welcomed 10 back General\nshowed 10 0 0c jim @jim live\n";
     let ann = ANN
