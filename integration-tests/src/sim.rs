@@ -6,7 +6,8 @@
 //! - [`outbox`]: what waits for one connection, as the server's own does it.
 //! - `wire`: one connection, both ways, with what is on its way.
 //! - `node`: one run of the server: inputs to the chat, effects carried out.
-//! - `client`: one device of a person: asks, hears, is killed, and goes on from its disk. Some people have two.
+//! - `client`: one device of a person: asks, is killed, and goes on from its disk; `client/hearing`: hears.
+//!   Some people have two.
 //! - `deeds`: what people do to groups, and to each other.
 //! - `storage`, `lines`, `people`, `trouble`: when what is written is on disk, what is sent arrives, who does what, and what
 //!   goes wrong; `world`: time, and everything together.
@@ -125,6 +126,8 @@ pub struct Tally {
     pub logins: u64,
     /// Times that a client heard that it was put out of a group.
     pub expelled: u64,
+    /// Times that an operator disconnected a client.
+    pub disconnected: u64,
     /// Connections that were closed because they did not read.
     pub too_slow: u64,
     /// Posts that clients made.
@@ -147,6 +150,7 @@ impl Tally {
         self.kills += other.kills;
         self.logins += other.logins;
         self.expelled += other.expelled;
+        self.disconnected += other.disconnected;
         self.too_slow += other.too_slow;
         self.posts += other.posts;
         self.acknowledged += other.acknowledged;

@@ -64,6 +64,7 @@ fn print_table(seeds: u64, tally: &Tally, violations: usize, failed: usize, minu
         ("clients killed", tally.kills.to_string()),
         ("logins", tally.logins.to_string()),
         ("put out", tally.expelled.to_string()),
+        ("disconnected", tally.disconnected.to_string()),
         ("too slow", tally.too_slow.to_string()),
         ("posts", tally.posts.to_string()),
         ("acknowledged", tally.acknowledged.to_string()),

@@ -26,6 +26,12 @@ pub const PEOPLE: [&str; 6] = ["jim", "ann", "bob", "zoe", "kim", "lea"];
 /// Where people talk, besides General. The last one is the one that they come to and leave.
 pub const GROUPS: [&str; 3] = ["tea", "art", "sea"];
 
+/// Every how manieth registers, when it is let in: it owns its name from then on.
+const REGISTERS_EVERY: usize = 2;
+
+/// The password of everybody who does.
+const PASSWORD: &str = "tea and milk";
+
 /// How many requests one leaves without an answer.
 const UNDER_WAY_MAX: usize = 24;
 
@@ -120,7 +126,8 @@ impl Part {
         loop {
             let (host, port) = (self.address.ip().to_string(), self.address.port());
             let keep = Some(self.directory.join(format!("{}.keep", self.name())));
-            let options = Options { keep, ..Options::new(host, port, user(self.name())) };
+            let password = Some(PASSWORD.to_owned().try_into().expect("a password"));
+            let options = Options { keep, password, ..Options::new(host, port, user(self.name())) };
             match Client::connect_and_greet(options).await {
                 Ok(connected) => return connected,
                 Err(_) => sleep(RETRY).await,
@@ -182,6 +189,9 @@ impl Life {
     async fn run(&mut self) {
         let (client, mut events, welcome) = self.part.connect().await;
         self.welcomed(&client, &welcome);
+        if self.part.number.is_multiple_of(REGISTERS_EVERY) && self.register(&client).await.is_none() {
+            return;
+        }
         let mut next_act = Instant::now();
         let mut orders = self.orders.clone();
         loop {
@@ -322,6 +332,12 @@ impl Life {
         }
         sleep(Duration::from_millis(self.chance.below(300))).await;
         Some(())
+    }
+
+    /// Makes its name its own. Who has done it before is refused.
+    async fn register(&mut self, client: &Client) -> Option<()> {
+        let password = PASSWORD.to_owned().try_into().expect("a password");
+        self.submit(client, Request::Register { password }).await
     }
 
     async fn first_joins(&mut self, client: &Client) -> Option<()> {

@@ -134,6 +134,12 @@ impl Reader<'_> {
         let mut newest = Seq::ZERO;
         let mut shown = Before::default();
         for event in &self.history.events {
+            match event {
+                Event::Sent(id, _) => drop(shown.said.insert(*id)),
+                // What it said before, it has said with another device.
+                Event::NewDevice => shown.said.clear(),
+                _ => {}
+            }
             if let Event::Showed(post) = event {
                 self.check_once_and_in_order(post, newest, &shown, found);
                 self.check_gap(post, &shown, found);
@@ -200,7 +206,7 @@ impl Reader<'_> {
 
     fn check_once_and_in_order(&self, post: &Shown, newest: Seq, shown: &Before, found: &mut Vec<Violation>) {
         let Shown { id, seq, .. } = *post;
-        let is_own = self.sender_of(id) == Some(self.reader) && !self.is_to_self(id);
+        let is_own = shown.said.contains(&id) && !self.is_to_self(id);
         if is_own || shown.ids.contains(&id) || shown.seqs.contains(&seq) {
             found.push(Violation::ShownTwice { reader: self.name(), id, seq });
         } else if seq < newest {
@@ -267,6 +273,8 @@ impl Reader<'_> {
 /// What a reader has shown so far.
 #[derive(Default)]
 struct Before {
+    /// And said with this device.
+    said: BTreeSet<PostId>,
     ids: BTreeSet<PostId>,
     seqs: BTreeSet<Seq>,
 }

@@ -23,6 +23,8 @@ pub struct Stays {
     is_new: bool,
     /// Whether others come under the same name: then it may have been out and in again while it was away.
     shares_name: bool,
+    /// The newest welcome.
+    welcomed: Seq,
     /// Up to where it has surely shown everything.
     pub rested: Seq,
 }
@@ -102,12 +104,14 @@ impl Stays {
                 Spans::open(&mut spans.possible, seen);
             }
             Event::Joined(group, seq) => {
+                // An answer that comes again is about a time before the welcome: it may have been out since, and in again.
+                let surely = self.welcomed.max(*seq);
                 let spans = self.spans(group);
                 spans.joining = false;
                 spans.joined = spans.joined.max(*seq);
                 if spans.left < *seq && spans.leaving.is_none_or(|asked| asked < *seq) {
                     spans.leaving = None;
-                    Spans::open(&mut spans.sure, *seq);
+                    Spans::open(&mut spans.sure, surely);
                     Spans::open(&mut spans.possible, *seq);
                 }
             }
@@ -148,7 +152,7 @@ impl Stays {
                 Spans::close(&mut spans.possible, seq);
             }
         }
-        self.is_new = false;
+        (self.is_new, self.welcomed) = (false, self.welcomed.max(seq));
         let listed: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
         for (_, spans) in self.groups.iter_mut().filter(|(group, _)| !listed.contains(group)) {
             // It was put out while it was away, or what it asked for was done, and it does not know.

@@ -185,7 +185,7 @@ impl Sim {
                 Effect::Reply { connection, tag, result } => {
                     self.put(connection.0, ServerFrame::Response { tag, result });
                 }
-                Effect::Notify { audience, notification } => self.notify(&audience, notification),
+                Effect::Notify { audience, notification } => self.notify(&audience, &notification),
                 Effect::Tell { connection, notification } => {
                     self.put(connection.0, ServerFrame::Notification(notification));
                 }
@@ -204,11 +204,11 @@ impl Sim {
         }
     }
 
-    fn notify(&mut self, audience: &Audience, notification: Notification) {
+    fn notify(&mut self, audience: &Audience, notification: &Notification) {
         let Some(Node { chat, listeners, .. }) = &self.node else { return };
         let hearers = chat.world().hearers(audience);
         let wires: Vec<u64> = hearers.filter_map(|session| listeners.get(&session)).copied().collect();
-        for id in self.as_the_fault_has_it(wires, &notification) {
+        for id in self.as_the_fault_has_it(wires, notification) {
             self.put(id, ServerFrame::Notification(notification.clone()));
         }
     }

@@ -11,6 +11,8 @@ use super::*;
 use crate::chance::Chance;
 use crate::guest::{body, group, post_id, user};
 
+mod devices;
+
 /// Two people in a group, a third who is not, and a private message.
 const JIM: &str = "\
 welcomed 1 new General
