@@ -113,8 +113,8 @@
 //!
 //! # Keeping order
 //! A group's owner, and those whom the owner makes its operators, keep order in it with [`Request::Moderate`]. Owners and
-//! operators are people, whatever becomes of their names; bans and mutes hold for a name, whoever has it, but never for
-//! one who may keep order there. General has no owner. When somebody is forgotten for good, their groups pass on
+//! operators are people, whatever becomes of their names; bans and mutes hold for a name, whoever has it, but only for those
+//! who stand below whoever made them: guest, operator of the group, owner, operator of the server. General has no owner. When somebody is forgotten for good, their groups pass on
 //! to the one who has been an operator for longest, or else a member for longest: [`Notification::PassedOn`]. One who joins
 //! a group that has a topic is told it behind [`Response::Joined`], one who comes into General behind [`Response::Welcome`]:
 //! [`Notification::TopicIs`].
