@@ -10,9 +10,9 @@ use std::time::Duration;
 use chatroom_proto::{Conversation, Keeps, PostId, Seq, Tag, UnixMillis, Words};
 use chatroom_server::Kept;
 use chatroom_server::archive::{Archive, ReadError};
-use chatroom_server::chat::effect::{
-    Address, ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, Query, Read, Replay,
-    SessionId, Thread, TokenDigest,
+use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
+use chatroom_server::chat::entry::{
+    Address, ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};

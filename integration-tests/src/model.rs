@@ -3,7 +3,8 @@
 
 use chatroom_proto::{Conversation, Notification, Said};
 use chatroom_server::archive::{Missed, Past};
-use chatroom_server::chat::effect::{Entry, Query, Read, Record, Replay, SessionId, Thread};
+use chatroom_server::chat::effect::{Query, Read, Record, Replay, Thread};
+use chatroom_server::chat::entry::{Entry, SessionId};
 use chatroom_server::chat::{Limits, World};
 
 /// Everything that was said, in order.

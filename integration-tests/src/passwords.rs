@@ -1,9 +1,8 @@
 //! Passwords on stages without threads: hashes that hide nothing, and take no time.
 
 use chatroom_proto::{Password, Tag, Token};
-use chatroom_server::chat::effect::{
-    Check, Checked, ConnectionId, Credential, Input, PasswordHash, TokenDigest,
-};
+use chatroom_server::chat::effect::{Check, Checked, Credential, Input};
+use chatroom_server::chat::entry::{ConnectionId, PasswordHash, TokenDigest};
 
 /// What comes of a check, as it is handed in. `number` makes the token that comes with it another one each time.
 pub fn checked(connection: ConnectionId, tag: Tag, check: &Check, number: u64) -> Input {

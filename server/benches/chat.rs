@@ -9,9 +9,8 @@ use std::cell::RefCell;
 use chatroom_proto::{
     Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
 };
-use chatroom_server::chat::effect::{
-    Address, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, TokenDigest,
-};
+use chatroom_server::chat::effect::{Channel, Credential, Effect, Input};
+use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 

@@ -16,7 +16,7 @@ use governor::state::keyed::{HashMapStateStore, ShrinkableKeyedStateStore};
 use governor::{Quota, RateLimiter};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::chat::effect::{ConnectionId, SessionId};
+use crate::chat::entry::{ConnectionId, SessionId};
 use crate::config::{
     ADDRESS_SHARE, ARRIVALS_SHARE, BODY_BYTES_A_UNIT, BUDGETS_SWEPT_AFTER, BURST_SECONDS, Config,
     REQUESTS_A_UNIT,

@@ -21,6 +21,7 @@ use crate::digest;
 mod accounts;
 mod asks;
 pub mod effect;
+pub mod entry;
 mod group;
 mod order;
 mod rule;
@@ -28,9 +29,8 @@ mod seat;
 mod session;
 mod world;
 
-use effect::{
-    ConnectionId, Deed, Effect, Entry, GroupId, Input, NodeId, Origin, Place, Proposal, ProposalId, SessionId,
-};
+use effect::{Effect, Input};
+use entry::{ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId};
 use seat::{Knock, Seat, Stage, Turn, Wish};
 use session::Presence;
 pub use world::{Client, World};

@@ -14,7 +14,8 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::chat::effect::{Address, Channel, ConnectionId, Input};
+use crate::chat::effect::{Channel, Input};
+use crate::chat::entry::{Address, ConnectionId};
 use crate::config::Config;
 use crate::door::{Door, Message, Stopped};
 use crate::outbox::{Bounds, Outbox};

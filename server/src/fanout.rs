@@ -13,7 +13,8 @@ use rustc_hash::FxHashMap;
 use tracing::error;
 
 use crate::chat::World;
-use crate::chat::effect::{Audience, ConnectionId, GroupId, Passage, SessionId};
+use crate::chat::effect::{Audience, Passage};
+use crate::chat::entry::{ConnectionId, GroupId, SessionId};
 use crate::config::{TURN_BYTES_MAX, TURN_DELIVERIES_MAX};
 use crate::outbox::{Bounds, Outbox, Pushed};
 

@@ -68,7 +68,7 @@ pub mod tls;
 pub mod tools;
 
 use archive::Archive;
-use chat::effect::NodeId;
+use chat::entry::NodeId;
 use chat::{Chat, Client, World};
 pub use config::Config;
 use dispatch::Dispatch;

@@ -14,7 +14,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::chat::effect::ConnectionId;
+use crate::chat::entry::ConnectionId;
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
 use crate::connection::{Common, Connection, Life, is_loopback};
 use crate::door::Door;

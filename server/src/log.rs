@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chatroom_proto::Seq;
 use futures_util::stream::BoxStream;
 
-use crate::chat::effect::{Entry, Proposal};
+use crate::chat::entry::{Entry, Proposal};
 
 #[cfg(test)]
 mod contract;
@@ -35,7 +35,7 @@ pub struct Base {
 ///
 /// The contract, which every log keeps:
 /// - Each entry's [`Seq`] is above the one before it. Seqs may skip.
-/// - A proposal that comes again (by its [`ProposalId`](crate::chat::effect::ProposalId)) is kept once. A node appends
+/// - A proposal that comes again (by its [`ProposalId`](crate::chat::entry::ProposalId)) is kept once. A node appends
 ///   in the order of its proposals' numbers, repeats aside.
 /// - One node's proposals are kept in the order in which it appended them.
 /// - An entry that has been given to one follower is given to all, after a restart, too, as far as the log keeps

@@ -16,7 +16,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tracing::error;
 
-use crate::chat::effect::{Check, Checked, Claim, ConnectionId, Input, PasswordHash, SessionId};
+use crate::chat::effect::{Check, Checked, Claim, Input};
+use crate::chat::entry::{ConnectionId, PasswordHash, SessionId};
 use crate::config::{
     HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, HashCost, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
     TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::Kept;
     use crate::chat::Limits;
-    use crate::chat::effect::{
+    use crate::chat::entry::{
         Address, ConnectionId, Deed, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
     };
     use crate::log::{Durability, SqliteLog};

@@ -2,7 +2,8 @@
 
 use chatroom_proto::Token;
 
-use crate::chat::effect::{Credential, TokenDigest};
+use crate::chat::effect::Credential;
+use crate::chat::entry::TokenDigest;
 use crate::digest;
 
 /// A new token.

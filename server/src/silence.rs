@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::chat::effect::ConnectionId;
+use crate::chat::entry::ConnectionId;
 
 /// The connections that were let in, by when to look after each.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::chat::effect::Address;
+use crate::chat::entry::Address;
 
 /// One address of IPv4, or 64 bits of one of IPv6: that is what one home gets, and whoever has it can choose the other 64
 /// at will. It takes 8 bytes, because every connection has one.

@@ -6,7 +6,8 @@ use chatroom_proto::{GroupName, Seq, UnixMillis, codec};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::chat::effect::{Entry, Record};
+use crate::chat::effect::Record;
+use crate::chat::entry::Entry;
 use crate::chat::{Limits, World};
 use crate::log::{LogError, LogReader};
 

@@ -10,7 +10,7 @@ use chatroom_proto::{
     Body, Conversation, GroupName, Host, Keeps, Moderation, Operation, PostId, Reason, Seq, Tag, Topic,
     UnixMillis, UserName, Whom, codec,
 };
-use chatroom_server::chat::effect::{
+use chatroom_server::chat::entry::{
     Address, ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
     TokenDigest,
 };

@@ -2,7 +2,7 @@
 //! time after that. A crash forgets what was not on disk.
 
 use chatroom_proto::Seq;
-use chatroom_server::chat::effect::{Entry, Proposal};
+use chatroom_server::chat::entry::{Entry, Proposal};
 
 use crate::chance::Chance;
 

@@ -8,10 +8,8 @@ use chatroom_proto::{
     ServerFrame, Tag, Token, UnixMillis,
 };
 use chatroom_server::archive::Past;
-use chatroom_server::chat::effect::{
-    Address, Audience, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, Read, Replay,
-    SessionId, TokenDigest,
-};
+use chatroom_server::chat::effect::{Audience, Channel, Credential, Effect, Input, Read, Replay};
+use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits, World};
 
 use super::Fault;

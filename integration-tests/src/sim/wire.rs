@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use chatroom_proto::{ClientFrame, ServerFrame};
-use chatroom_server::chat::effect::{Replay, SessionId};
+use chatroom_server::chat::effect::Replay;
+use chatroom_server::chat::entry::SessionId;
 
 use super::outbox::Outbox;
 use crate::chance::Chance;

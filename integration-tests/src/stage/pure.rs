@@ -6,10 +6,8 @@ use chatroom_proto::{
     Code, Notification, Page, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
 };
 use chatroom_server::archive::Past;
-use chatroom_server::chat::effect::{
-    Address, Channel, ConnectionId, Credential, Effect, Entry, Input, NodeId, Proposal, SessionId,
-    TokenDigest,
-};
+use chatroom_server::chat::effect::{Channel, Credential, Effect, Input};
+use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, Proposal, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
 
 use crate::model::Model;

@@ -8,9 +8,9 @@ use chatroom_proto::{
     Code, Conversation, Hello, Keeps, Moderation, Operation, Page, Password, Proof, Request, Response, Seq,
     Tag, Token, Topic, UnixMillis, VersionRange, Whom,
 };
-use chatroom_server::chat::effect::{
-    Address, Channel, ConnectionId, Credential, Deed, Effect, Entry, Input, NodeId, Origin, Place, Proposal,
-    ProposalId, SessionId, TokenDigest,
+use chatroom_server::chat::effect::{Channel, Credential, Effect, Input};
+use chatroom_server::chat::entry::{
+    Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
 use integration_tests::guest::{group, private, public, user};

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use chatroom_proto::{Conversation, Keeps, Notification, PostId, Said, Seq, Tag, UnixMillis, Words, codec};
 use chatroom_server::Kept;
 use chatroom_server::archive::{Archive, ArchiveError};
-use chatroom_server::chat::effect::{
-    Address, ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, Query, Read,
-    Replay, SessionId, Thread, TokenDigest,
+use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
+use chatroom_server::chat::entry::{
+    Address, ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId,
+    TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
 use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};

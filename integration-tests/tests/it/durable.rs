@@ -10,7 +10,7 @@ use chatroom_proto::{
     CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag,
     Welcome, Words,
 };
-use chatroom_server::chat::effect::{Deed, Entry};
+use chatroom_server::chat::entry::{Deed, Entry};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
 use chatroom_server::{Config, Server};
 use futures_util::StreamExt;

@@ -8,7 +8,8 @@ use rusqlite::{Connection, params};
 
 use super::Missed;
 use super::row::{self, number, seq};
-use crate::chat::effect::{GroupId, Record, Replay};
+use crate::chat::effect::{Record, Replay};
+use crate::chat::entry::GroupId;
 
 /// Posts in one part, the reader's own counted: some for every write to the connection, not so many that others wait long for the reader.
 const POSTS_MAX: usize = 200;

@@ -11,7 +11,8 @@ use tracing::error;
 
 use super::row::{self, COLUMNS, number, seq};
 use super::{Ask, Past, READ_DEADLINE, ReadError, file, missed, words};
-use crate::chat::effect::{Query, Read, Record, SessionId, Thread};
+use crate::chat::effect::{Query, Read, Record, Thread};
+use crate::chat::entry::SessionId;
 
 /// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
 const PAGE_BYTES_MAX: usize = 60 * 1024;

@@ -4,7 +4,8 @@ use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, Seq, UnixMilli
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, Row, params};
 
-use crate::chat::effect::{GroupId, Record, SessionId, Thread};
+use crate::chat::effect::{Record, Thread};
+use crate::chat::entry::{GroupId, SessionId};
 
 /// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee` is who it was said to
 /// alone. An index holds the rows' `seq` behind its columns, so each serves "of these, in order, from there on".

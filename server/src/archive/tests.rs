@@ -8,9 +8,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::chat::effect::{
-    Address, ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, Thread,
-    TokenDigest,
+use crate::chat::effect::Thread;
+use crate::chat::entry::{
+    Address, ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use crate::log::MemoryLog;
 

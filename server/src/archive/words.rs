@@ -7,7 +7,8 @@ use chatroom_proto::Words;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
-use crate::chat::effect::{GroupId, SessionId, Thread};
+use crate::chat::effect::Thread;
+use crate::chat::entry::{GroupId, SessionId};
 
 /// Stretches Arabic letters to fill a line, and means nothing.
 const TATWEEL: char = '\u{640}';

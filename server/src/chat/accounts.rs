@@ -5,9 +5,8 @@
 use chatroom_proto::{Password, Refusal, Request, Tag, UnixMillis, UserName};
 
 use super::Chat;
-use super::effect::{
-    Address, Channel, Check, Checked, Claim, ConnectionId, Credential, Deed, Effect, SessionId, TokenDigest,
-};
+use super::effect::{Channel, Check, Checked, Claim, Credential, Effect};
+use super::entry::{Address, ConnectionId, Deed, SessionId, TokenDigest};
 use super::seat::{Knock, Seat, Stage, Wish};
 
 impl Chat {

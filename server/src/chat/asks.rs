@@ -7,9 +7,8 @@ use chatroom_proto::{
 };
 
 use super::Chat;
-use super::effect::{
-    Address, Channel, ConnectionId, Credential, Deed, Effect, Query, Read, SessionId, TokenDigest,
-};
+use super::effect::{Channel, Credential, Effect, Query, Read};
+use super::entry::{Address, ConnectionId, Deed, SessionId, TokenDigest};
 use super::seat::{Knock, Seat, Stage, Turn};
 use crate::digest;
 

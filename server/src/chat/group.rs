@@ -4,7 +4,7 @@ use chatroom_proto::{GroupName, Seq};
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::SessionId;
+use super::entry::SessionId;
 use super::order::Order;
 
 /// One group chat.

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use chatroom_proto::{Acted, Headline, Moderation, NameKey, UnixMillis, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::effect::SessionId;
+use super::entry::SessionId;
 
 /// The operators of one group: more than a large group has people who look after it.
 pub(crate) const OPS_MAX: usize = 50;

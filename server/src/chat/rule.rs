@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chatroom_proto::{Host, NameKey, ServerBan, UnixMillis, UserName, Whom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::effect::{Address, SessionId, TokenDigest};
+use super::entry::{Address, SessionId, TokenDigest};
 
 /// The operators of a server: more than anybody can keep in mind.
 pub(crate) const OPERATORS_MAX: usize = 50;

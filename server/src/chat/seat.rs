@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use chatroom_proto::{Refusal, Request, Seq, Tag, Token, UserName};
 
-use super::effect::{Address, Channel, SessionId, TokenDigest};
+use super::effect::Channel;
+use super::entry::{Address, SessionId, TokenDigest};
 
 /// One connection's place in the chat.
 #[derive(Debug)]

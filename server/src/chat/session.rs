@@ -7,7 +7,7 @@ use chatroom_proto::{ASKS_UNANSWERED_MAX, PostId, Seq, Tag, UnixMillis, UserName
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::effect::{Address, GroupId, PasswordHash, Place, SessionId, TokenDigest};
+use super::entry::{Address, GroupId, PasswordHash, Place, SessionId, TokenDigest};
 
 /// How many of a session's latest posts are remembered, and how many of its other deeds, to recognize one that comes
 /// again: twice as many as a client may leave unanswered ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one

@@ -9,10 +9,9 @@ use chatroom_proto::{
 };
 
 use super::Limits;
-use super::effect::{
-    Address, Audience, Channel, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest,
-};
+use super::effect::{Audience, Channel};
 use super::effect::{Record, Thread};
+use super::entry::{Address, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
 use super::group::Group;
 use super::rule::Rule;
 use super::session::{Presence, Session, Verb, Worth};

@@ -2,7 +2,7 @@
 
 use chatroom_proto::{Body, Conversation, GroupName, Moderation, PostId, Request, UserName};
 
-use crate::chat::effect::ConnectionId;
+use crate::chat::entry::ConnectionId;
 use stage::Stage;
 
 mod model;

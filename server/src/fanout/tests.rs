@@ -5,9 +5,8 @@ use std::task::{Context, Poll, Waker};
 use chatroom_proto::{Body, Conversation, GroupName, PostId, Tag, UnixMillis, UserName};
 
 use super::*;
-use crate::chat::effect::{
-    Address, Deed, Effect, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest,
-};
+use crate::chat::effect::Effect;
+use crate::chat::entry::{Address, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::outbox::{Pieces, Taken};

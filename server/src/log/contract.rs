@@ -4,7 +4,7 @@ use chatroom_proto::{Body, Conversation, GroupName, PostId, Seq, UnixMillis};
 use futures_util::StreamExt;
 
 use super::{Base, Durability, Log, LogError, MemoryLog, SqliteLog};
-use crate::chat::effect::{Deed, NodeId, Proposal, ProposalId, SessionId};
+use crate::chat::entry::{Deed, NodeId, Proposal, ProposalId, SessionId};
 
 fn proposal(node: u64, number: u64) -> Proposal {
     proposal_of(node, number, 1)

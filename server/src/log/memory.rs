@@ -9,7 +9,7 @@ use futures_util::stream;
 
 use super::tail::{Next, Tail};
 use super::{Base, Batches, Log, LogError};
-use crate::chat::effect::{Entry, NodeId, Proposal};
+use crate::chat::entry::{Entry, NodeId, Proposal};
 use crate::config::{EXPIRIES_A_TICK_MAX, INPUTS_A_TURN_MAX, LOAD_MAX};
 
 /// How much of the past is kept, in entries. Whoever follows a log in memory keeps up with it: it is the node that appends,

@@ -25,7 +25,7 @@ use tracing::{debug, error};
 
 use super::tail::{Next, Tail};
 use super::{Base, Batch, Batches, Log, LogError};
-use crate::chat::effect::Proposal;
+use crate::chat::entry::Proposal;
 
 mod file;
 mod place;

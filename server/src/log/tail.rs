@@ -7,7 +7,7 @@ use chatroom_proto::{BODY_BYTES_MAX, Seq};
 use tokio::sync::Notify;
 
 use super::{Batch, LogError};
-use crate::chat::effect::{Deed, Entry};
+use crate::chat::entry::{Deed, Entry};
 use crate::config::LOAD_MAX;
 
 /// How much of the past is kept for followers that lag, in bytes: many times what one node has under way.

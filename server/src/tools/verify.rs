@@ -87,7 +87,7 @@ mod tests {
     use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, UserName};
 
     use super::*;
-    use crate::chat::effect::{GroupId, SessionId};
+    use crate::chat::entry::{GroupId, SessionId};
 
     fn record(thread: Thread, seq: u64, prev: u64) -> Record {
         let from = UserName::parse("jim").unwrap();

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use chatroom_proto::{GroupName, Post, UnixMillis};
-use chatroom_server::chat::effect::{GroupId, SessionId, Thread};
+use chatroom_server::chat::effect::Thread;
+use chatroom_server::chat::entry::{GroupId, SessionId};
 
 use super::super::record::Manner;
 use super::super::violation::Kind;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserName};
 
-use super::super::effect::{Address, PasswordHash, Place, SessionId, TokenDigest};
+use super::super::entry::{Address, PasswordHash, Place, SessionId, TokenDigest};
 use super::super::session::{Account, Presence, Session};
 use super::{Outcome, Verdict, World};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chatroom_proto::{Notification, Seq};
 
-use super::super::effect::{Audience, GroupId, Passage, SessionId};
+use super::super::effect::{Audience, Passage};
+use super::super::entry::{GroupId, SessionId};
 use super::World;
 
 impl World {

@@ -7,7 +7,7 @@ use chatroom_proto::Seq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::Limits;
-use super::super::effect::{GroupId, SessionId, TokenDigest};
+use super::super::entry::{GroupId, SessionId, TokenDigest};
 use super::super::group::Group;
 use super::super::rule::Rule;
 use super::super::session::{Presence, Session};

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use chatroom_proto::{GroupName, Refusal, Seq, Skeleton, UserName};
 
-use super::super::effect::{GroupId, SessionId};
+use super::super::entry::{GroupId, SessionId};
 use super::World;
 
 /// Whose names have which skeletons. In it are these as numbers, which take little and are enough to find the few that are

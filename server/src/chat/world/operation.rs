@@ -5,7 +5,8 @@ use chatroom_proto::{
     Tag, UnixMillis, UserName, Visitor, Whom,
 };
 
-use super::super::effect::{Address, Audience, GroupId, SessionId, TokenDigest};
+use super::super::effect::Audience;
+use super::super::entry::{Address, GroupId, SessionId, TokenDigest};
 use super::super::rule::{OPERATORS_MAX, SERVER_BANS_MAX};
 use super::super::session::{Presence, Session, Verb};
 use super::reading::from;

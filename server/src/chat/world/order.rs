@@ -5,7 +5,8 @@ use chatroom_proto::{
     UnixMillis, UserName,
 };
 
-use super::super::effect::{Audience, GroupId, Passage, SessionId};
+use super::super::effect::{Audience, Passage};
+use super::super::entry::{GroupId, SessionId};
 use super::super::group::Group;
 use super::super::order::{ITEMS_FAIR, ITEMS_MAX, MARKS_MAX, Marks, OPS_MAX, Order, Rank};
 use super::super::session::{Session, Verb};

@@ -7,7 +7,8 @@ use chatroom_proto::{
 };
 
 use super::{Client, World};
-use crate::chat::effect::{GroupId, Place, Replay, SessionId, Thread};
+use crate::chat::effect::{Replay, Thread};
+use crate::chat::entry::{GroupId, Place, SessionId};
 use crate::chat::group::Group;
 use crate::chat::session::{Presence, Session, Stake};
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMillis, UserName};
 
 use super::super::Limits;
-use super::super::effect::{Address, Audience, GroupId, Passage, Place, SessionId, TokenDigest};
+use super::super::effect::{Audience, Passage};
+use super::super::entry::{Address, GroupId, Place, SessionId, TokenDigest};
 use super::super::group::Group;
 use super::super::session::{Done, Presence, Private, Session, Stake, Worth};
 use super::{Outcome, Verdict, World};

@@ -6,7 +6,8 @@ use chatroom_proto::{
     Conversation, GroupName, Keeps, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis,
 };
 
-use super::super::effect::{Audience, Deed, GroupId, Passage, SessionId, Thread};
+use super::super::effect::{Audience, Passage, Thread};
+use super::super::entry::{Deed, GroupId, SessionId};
 use super::super::group::Group;
 use super::super::session::{Session, Stake, Verb};
 use super::{Outcome, Verdict, World, is_forgettable};

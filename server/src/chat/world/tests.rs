@@ -4,7 +4,7 @@
 use chatroom_proto::codec;
 
 use super::{Outcome, Verdict, World};
-use crate::chat::effect::{Entry, Proposal};
+use crate::chat::entry::{Entry, Proposal};
 use crate::dice::Dice;
 use random::Author;
 

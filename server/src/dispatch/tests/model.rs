@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chatroom_proto::codec;
 use chatroom_proto::{NameKey, Notification, ServerFrame, Tag, UnixMillis, UserName};
 
-use crate::chat::effect::{Audience, Check, ConnectionId, Deed, Effect, Entry, Input, NodeId, SessionId};
+use crate::chat::effect::{Audience, Check, Effect, Input};
+use crate::chat::entry::{ConnectionId, Deed, Entry, NodeId, SessionId};
 use crate::chat::{Chat, Limits};
 
 /// Who has been told what.

@@ -13,10 +13,8 @@ use chatroom_proto::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::model::Model;
-use crate::chat::effect::{
-    Address, Channel, Check, Checked, ConnectionId, Credential, Entry, Input, NodeId, PasswordHash, Proposal,
-    TokenDigest,
-};
+use crate::chat::effect::{Channel, Check, Checked, Credential, Input};
+use crate::chat::entry::{Address, ConnectionId, Entry, NodeId, PasswordHash, Proposal, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::{Config, RATE_MAX};
 use crate::dispatch::Dispatch;

@@ -14,7 +14,7 @@ use super::reader::{self, kept};
 use super::schema::{self, Found, SCHEMA};
 use super::writer::chain;
 use super::{Base, Durability, LogError, wal};
-use crate::chat::effect::Entry;
+use crate::chat::entry::Entry;
 
 /// The pages of our files, in bytes.
 pub(super) const PAGE_BYTES: usize = 4096;

@@ -10,7 +10,7 @@ use super::file::{self, storage};
 use super::place;
 use super::schema::{self, Found};
 use super::{Base, Batch, Durability, FILE_NAME, LogError};
-use crate::chat::effect::Entry;
+use crate::chat::entry::Entry;
 
 /// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
 pub struct LogReader(Connection);

@@ -11,7 +11,7 @@ use tokio::time;
 
 use super::super::contract::proposal_of;
 use super::*;
-use crate::chat::effect::Entry;
+use crate::chat::entry::Entry;
 
 mod base;
 mod wal;

@@ -9,7 +9,7 @@ use super::super::memory::Order;
 use super::super::tail::{BATCH_ENTRIES_MAX, Tail};
 use super::file::LogFile;
 use super::{Base, LogError};
-use crate::chat::effect::{Entry, Proposal};
+use crate::chat::entry::{Entry, Proposal};
 
 /// How often the thread looks for more work before it sleeps: some 100 microseconds, once after each commit.
 const LOOKS_BEFORE_SLEEP: u32 = 300;

@@ -9,7 +9,7 @@ use chatroom_proto::{
 
 use super::super::{Verdict, World};
 use crate::chat::Limits;
-use crate::chat::effect::{
+use crate::chat::entry::{
     Address, ConnectionId, Deed, Entry, GroupId, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId,
     SessionId, TokenDigest,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::World;
-use crate::chat::effect::SessionId;
+use crate::chat::entry::SessionId;
 use crate::chat::order::{ACTS_MAX, MARKS_MAX, OPS_MAX};
 use crate::chat::rule::{OPERATORS_MAX, SERVER_BANS_MAX};
 use crate::chat::session::{Presence, Session};

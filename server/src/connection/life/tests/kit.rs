@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Life;
 use crate::chat::Chat;
-use crate::chat::effect::{ConnectionId, NodeId, Proposal};
+use crate::chat::entry::{ConnectionId, NodeId, Proposal};
 use crate::config::{Config, RATE_MAX};
 use crate::connection::{Common, Connection};
 use crate::dispatch::Dispatch;

@@ -13,7 +13,7 @@ fn text(number: u64) -> String {
 /// A proposal that says this text so often that it takes about so many bytes.
 fn saying(number: u64, bytes: usize) -> Proposal {
     let mut proposal = proposal_of(1, number, 1);
-    if let crate::chat::effect::Deed::Post { body, .. } = &mut proposal.deed {
+    if let crate::chat::entry::Deed::Post { body, .. } = &mut proposal.deed {
         let text = text(number);
         *body = chatroom_proto::Body::parse(&text.repeat(bytes.div_ceil(text.len()))).unwrap();
     }
