@@ -185,6 +185,7 @@ mod operation;
 mod past;
 mod request;
 mod response;
+mod text;
 mod value;
 
 pub use fingerprint::{Fingerprint, FingerprintError};

@@ -4,10 +4,11 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::name::is_joiner;
+use crate::text;
 use crate::{GroupName, Page, Seq, UnixMillis, UserName};
 #[cfg(doc)]
 use crate::{Notification, Refusal, Request};
@@ -94,7 +95,7 @@ macro_rules! line_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+                text::read(deserializer, Self::parse)
             }
         }
     };

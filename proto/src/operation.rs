@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text;
 use crate::{GroupName, Page, Peer, Reason, Seq, UnixMillis, UserName};
 #[cfg(doc)]
 use crate::{Notification, Request};
@@ -120,7 +121,7 @@ impl Serialize for Host {
 
 impl<'de> Deserialize<'de> for Host {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Host::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        text::read(deserializer, Host::parse)
     }
 }
 

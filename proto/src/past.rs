@@ -1,7 +1,8 @@
 //! What has been said and is read back: where, by whom, and how long a server keeps it.
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::text;
 use crate::{GroupName, Post, UserName};
 #[cfg(doc)]
 use crate::{Request, Welcome};
@@ -87,6 +88,6 @@ impl Words {
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Words::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        text::read(deserializer, Words::parse)
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::text;
+
 /// The longest message, in bytes of UTF-8: two screens of text, far below the frame limit.
 pub const BODY_BYTES_MAX: usize = 8_000;
 
@@ -50,8 +52,21 @@ pub struct UnixMillis(pub u64);
 
 /// Identifies a post for ever: 16 random bytes, chosen by the client. A post that comes again with the id of one
 /// that its sender already made is that one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PostId(pub [u8; 16]);
+
+/// In one piece: these are the bytes as they stand, one after the other, because the numbers of a frame are little-endian.
+impl Serialize for PostId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        u128::from_le_bytes(self.0).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PostId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u128::deserialize(deserializer).map(|id| PostId(id.to_le_bytes()))
+    }
+}
 
 impl fmt::Debug for PostId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,8 +150,7 @@ impl Serialize for Body {
 
 impl<'de> Deserialize<'de> for Body {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Body::parse(&text).map_err(de::Error::custom)
+        text::read(deserializer, Body::parse)
     }
 }
 

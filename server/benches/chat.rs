@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use chatroom_proto::{
     Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
 };
-use chatroom_server::chat::effect::{Channel, Credential, Effect, Input};
+use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
 use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -133,7 +133,7 @@ impl Hall {
 fn knock(number: u64) -> Input {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&number.to_be_bytes());
-    Input::Knock {
+    Input::Knock(Box::new(Arrival {
         connection: ConnectionId(number),
         tag: Tag(0),
         hello: Hello {
@@ -146,5 +146,5 @@ fn knock(number: u64) -> Input {
         fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
         address: Address(format!("somewhere:{number}").into()),
         channel: Channel::Loopback,
-    }
+    }))
 }

@@ -78,7 +78,7 @@ pub(crate) struct Excess {
 /// Everybody's budgets.
 pub(crate) struct Budgets {
     clock: Hands,
-    /// Requests of whatever kind: what a connection costs that only asks for what costs nothing.
+    /// Requests that cost nothing, because they are not nothing.
     connections: Option<Limiter<ConnectionId>>,
     /// What requests cost, for who pays them.
     people: Option<Limiter<SessionId>>,
@@ -197,9 +197,9 @@ impl Budgets {
     /// The narrowest budget first: what is refused there costs nobody else anything.
     fn pay(&self, asker: &Asker, cost: u32, has_paid: bool, now: Duration) -> Result<(), Unpaid> {
         let Asker { connection, person, source } = asker;
-        let own = || {
-            charge(self.connections.as_ref(), connection, 1, now)
-                .or_else(|| charge(self.people.as_ref(), &(*person)?, cost, now))
+        let own = || match person {
+            Some(person) if cost > 0 => charge(self.people.as_ref(), person, cost, now),
+            _ => charge(self.connections.as_ref(), connection, 1, now),
         };
         if !has_paid && let Some(wait) = own() {
             return Err(Unpaid { wait, by_address: false });

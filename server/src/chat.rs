@@ -86,9 +86,7 @@ impl Chat {
     /// Takes in what a connection says, at this time.
     pub fn handle(&mut self, input: Input, now: UnixMillis, out: &mut Vec<Effect>) {
         match input {
-            Input::Knock { connection, tag, hello, presented, fresh, address, channel } => {
-                self.knock((connection, tag), hello, (presented, fresh), (address, channel), now, out);
-            }
+            Input::Knock(arrival) => self.knock(*arrival, now, out),
             Input::Ask { connection, tag, request } => {
                 self.take(connection, tag, Turn::Serve(request), now, out);
             }
@@ -98,11 +96,11 @@ impl Chat {
             Input::Found { connection, tag, result } => {
                 let Some(seat) = self.seats.get_mut(&connection) else { return };
                 seat.is_reading = false;
-                out.push(Effect::Reply { connection, tag, result });
+                out.push(Effect::Reply { connection, tag, result: *result });
                 self.advance(connection, now, out);
             }
             Input::Checked { connection, tag, checked, fresh } => {
-                self.checked((connection, tag), checked, fresh, now, out);
+                self.checked((connection, tag), checked, *fresh, now, out);
                 self.advance(connection, now, out);
             }
             Input::Gone { connection } => self.gone(connection, now, out),
@@ -254,7 +252,7 @@ impl Chat {
                 }
             }
             Some(Ok(Outcome::PasswordChanged)) => {
-                if let Some(Wish::Change { token }) = seat.wish.take().map(|wish| *wish) {
+                if let Some(Wish::Change { token }) = seat.take_wish() {
                     let response = Response::PasswordChanged { seq: self.world.head(), token };
                     out.push(Effect::Reply { connection, tag, result: Ok(response) });
                 }

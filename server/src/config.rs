@@ -83,8 +83,7 @@ pub const RATE_MAX: u32 = 1_000_000;
 /// starts. Who was silent for so long has it again.
 pub const BURST_SECONDS: u32 = 10;
 
-/// How many requests a connection may make for each unit that its person may spend, whatever they cost. Only one who asks for
-/// what costs nothing ever meets this.
+/// How many requests that cost nothing a connection may make for each unit that its person may spend.
 pub const REQUESTS_A_UNIT: u32 = 10;
 
 /// How many people's budgets an address has: a class behind one router, of whom a third talk as fast as they may.

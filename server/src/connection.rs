@@ -14,7 +14,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::chat::effect::{Channel, Input};
+use crate::chat::effect::{Arrival, Channel, Input};
 use crate::chat::entry::{Address, ConnectionId};
 use crate::config::Config;
 use crate::door::{Door, Message, Stopped};
@@ -112,7 +112,8 @@ impl Connection {
         };
         let channel = self.channel(is_tls);
         debug!(connection = %self, name = %hello.name, ?channel, "knocking");
-        let knock = Message::Knock(self.introduce(tag, hello, channel), self.outbox.clone());
+        let arrival = Box::new(self.introduce(tag, hello, channel));
+        let knock = Message::Knock(arrival, self.outbox.clone());
         self.outbox.try_ask(0).ok_or(End::Closed)?;
         let room = self.hand_in_now(knock)?;
         let Connection { address, outbox, common, .. } = self.clone();
@@ -136,13 +137,13 @@ impl Connection {
         }
     }
 
-    fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> Input {
+    fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> Arrival {
         let presented = match &hello.proof {
             Proof::Resume(token) => Some(secret::digest(token)),
             Proof::Open | Proof::Password(_) => None,
         };
         let (connection, address, fresh) = (self.id, self.address.clone(), secret::fresh());
-        Input::Knock { connection, tag, hello, presented, fresh, address, channel }
+        Arrival { connection, tag, hello, presented, fresh, address, channel }
     }
 
     /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room. The request

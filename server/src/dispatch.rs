@@ -7,7 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Response, Seq, ServerFrame, Tag, UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Request, Response, Seq, ServerFrame, Tag,
+    UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -255,19 +256,17 @@ impl Dispatch {
 
     fn take_in(&mut self, message: Message, now: UnixMillis) {
         let input = match message {
-            Message::Input(input) => input,
+            Message::Input(input) => self.receive(input),
             Message::Knock(_, outbox) if self.has_said_goodbye => {
                 return outbox.close(Some(CloseReason::Shutdown));
             }
-            Message::Knock(input, outbox) => {
-                if let Input::Knock { connection, tag, address, .. } = &input {
-                    let (source, heard) = (Source::of_peer(address), self.silence.heard());
-                    self.connections.insert(*connection, Line { outbox, source, session: None, heard });
-                    if let Err(excess) = self.budgets.arrive(source) {
-                        return self.turn_away(*connection, *tag, excess);
-                    }
+            Message::Knock(arrival, outbox) => {
+                let (source, heard) = (Source::of_peer(&arrival.address), self.silence.heard());
+                self.connections.insert(arrival.connection, Line { outbox, source, session: None, heard });
+                if let Err(excess) = self.budgets.arrive(source) {
+                    return self.turn_away(arrival.connection, arrival.tag, excess);
                 }
-                input
+                Input::Knock(arrival)
             }
             Message::Clients(answer) => {
                 // One who does not wait for the answer any more needs none.
@@ -275,35 +274,42 @@ impl Dispatch {
                 return;
             }
         };
-        let input = match input {
-            Input::Gone { connection } => {
-                self.forget(connection);
-                input
-            }
-            Input::Ask { .. } => self.have_paid(input),
-            Input::Knock { .. } | Input::Found { .. } | Input::Checked { .. } | Input::Refuse { .. } => input,
-        };
         self.chat.handle(input, now, &mut self.effects);
         self.carry_out();
     }
 
-    /// Only what is within the budgets is served. The rest is answered, too, and in its turn.
-    fn have_paid(&mut self, input: Input) -> Input {
-        let Input::Ask { connection, tag, request } = &input else { return input };
-        let (connection, tag) = (*connection, *tag);
-        let Some(line) = self.connections.get_mut(&connection) else { return input };
-        self.silence.hear(&mut line.heard);
-        let person = line.session().map(|session| self.chat.world().person(session));
-        let asker = Asker { connection, person, source: line.source };
-        let Err(Excess { retry_after_ms, floods }) = self.budgets.ask(&asker, tag, request) else {
-            return input;
+    /// Takes note of what a connection says. Only what is within the budgets is served; the rest is answered, too, and in its
+    /// turn.
+    fn receive(&mut self, input: Input) -> Input {
+        let (connection, tag, excess) = match &input {
+            Input::Gone { connection } => {
+                self.forget(*connection);
+                return input;
+            }
+            Input::Ask { connection, tag, request } => match self.pay(*connection, *tag, request) {
+                Ok(()) => return input,
+                Err(excess) => (*connection, *tag, excess),
+            },
+            Input::Knock(_) | Input::Found { .. } | Input::Checked { .. } | Input::Refuse { .. } => {
+                return input;
+            }
         };
+        let Excess { retry_after_ms, floods } = excess;
         if floods {
             debug!(connection = connection.0, "hung up on: it does not wait as it is told");
             let reason = Some(CloseReason::Misbehaved(Misbehaviour::Flooding));
             self.effects.push(Effect::HangUp { connection, reason });
         }
         Input::Refuse { connection, tag, refusal: Refusal::RateLimited { retry_after_ms } }
+    }
+
+    /// Has a connection pay for what it asks.
+    fn pay(&mut self, connection: ConnectionId, tag: Tag, request: &Request) -> Result<(), Excess> {
+        let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
+        self.silence.hear(&mut line.heard);
+        let person = line.session().map(|session| self.chat.world().person(session));
+        let asker = Asker { connection, person, source: line.source };
+        self.budgets.ask(&asker, tag, request)
     }
 
     /// Refuses one who knocks too often.
@@ -377,6 +383,7 @@ impl Dispatch {
                 // A server whose archive has stopped is about to stop.
                 Err(ReadError::TookTooLong | ReadError::Stopped) => Err(Refusal::TookTooLong),
             };
+            let result = Box::new(result);
             // A server that has stopped answers nobody.
             let _ = door.send(Message::Input(Input::Found { connection, tag, result })).await;
         });

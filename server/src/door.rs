@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::Client;
-use crate::chat::effect::Input;
+use crate::chat::effect::{Arrival, Input};
 use crate::config::INBOX_INPUTS_MAX;
 use crate::outbox::Outbox;
 
@@ -13,7 +13,7 @@ use crate::outbox::Outbox;
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A connection's first words, and where its answers go.
-    Knock(Input, Outbox),
+    Knock(Box<Arrival>, Outbox),
     /// Anything else from a connection.
     Input(Input),
     /// Who is here?

@@ -69,7 +69,7 @@ impl Passwords {
     /// Finds out what is to be found out, and hands it in.
     pub(crate) fn check(&self, connection: ConnectionId, tag: Tag, check: Check, door: Door) {
         let hand_in = move |checked| async move {
-            let input = Input::Checked { connection, tag, checked, fresh: secret::fresh() };
+            let input = Input::Checked { connection, tag, checked, fresh: Box::new(secret::fresh()) };
             // A server that has stopped answers nobody.
             let _ = door.send(Message::Input(input)).await;
         };

@@ -131,6 +131,20 @@ impl Stream {
         }
     }
 
+    /// Not part of what is done for every delivery: there it would cost, by its size alone.
+    #[inline(never)]
+    fn poll_read_boxed(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_ready(cx))?;
+        match self {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Stream::Boxed(boxed) => match &mut **boxed {
+                Boxed::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, buf),
+                Boxed::Failed(tcp) => Pin::new(tcp).poll_read(cx, buf),
+                Boxed::Undecided(_) | Boxed::Accepting(_) | Boxed::Gone => Poll::Ready(Ok(())),
+            },
+        }
+    }
+
     /// Where bytes can be written to: one who has said nothing yet is told in plain why it is hung up on, one in the middle of a
     /// handshake can't be told.
     fn writable(&mut self) -> io::Result<Pin<&mut (dyn AsyncWrite + Unpin)>> {
@@ -166,18 +180,9 @@ impl Wire for Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let stream = self.get_mut();
-        if let Stream::Plain(tcp) = stream {
-            return Pin::new(tcp).poll_read(cx, buf);
-        }
-        ready!(stream.poll_ready(cx))?;
-        match stream {
+        match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Stream::Boxed(boxed) => match &mut **boxed {
-                Boxed::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, buf),
-                Boxed::Failed(tcp) => Pin::new(tcp).poll_read(cx, buf),
-                Boxed::Undecided(_) | Boxed::Accepting(_) | Boxed::Gone => Poll::Ready(Ok(())),
-            },
+            stream => stream.poll_read_boxed(cx, buf),
         }
     }
 }

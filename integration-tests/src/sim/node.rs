@@ -8,7 +8,7 @@ use chatroom_proto::{
     ServerFrame, Tag, Token, UnixMillis,
 };
 use chatroom_server::archive::Past;
-use chatroom_server::chat::effect::{Audience, Channel, Credential, Effect, Input, Read, Replay};
+use chatroom_server::chat::effect::{Arrival, Audience, Channel, Credential, Effect, Input, Read, Replay};
 use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits, World};
 
@@ -136,7 +136,8 @@ impl Sim {
                 secret[..8].copy_from_slice(&id.to_le_bytes());
                 let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
                 let address = Address(format!("somewhere:{id}").into());
-                Input::Knock { connection, tag, hello, presented, fresh, address, channel: Channel::Loopback }
+                let channel = Channel::Loopback;
+                Input::Knock(Box::new(Arrival { connection, tag, hello, presented, fresh, address, channel }))
             }
             request => Input::Ask { connection, tag, request: self.garble(request) },
         };
@@ -276,7 +277,7 @@ impl Sim {
             return self.after(10, What::Finds(self.epoch, id, tag, read));
         }
         let Past { posts, next } = self.archive.read(&read);
-        let result = Ok(Response::Past { posts: Page::fill(posts), next });
+        let result = Box::new(Ok(Response::Past { posts: Page::fill(posts), next }));
         self.handle(Input::Found { connection: ConnectionId(id), tag, result });
     }
 

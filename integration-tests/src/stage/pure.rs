@@ -6,7 +6,7 @@ use chatroom_proto::{
     Code, Notification, Page, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
 };
 use chatroom_server::archive::Past;
-use chatroom_server::chat::effect::{Channel, Credential, Effect, Input};
+use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
 use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, Proposal, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
 
@@ -102,7 +102,7 @@ impl Pure {
                 }
                 Effect::Read { connection, tag, read } => {
                     let Past { posts, next } = self.model.read(&read);
-                    let result = Ok(Response::Past { posts: Page::fill(posts), next });
+                    let result = Box::new(Ok(Response::Past { posts: Page::fill(posts), next }));
                     self.found_out(Input::Found { connection, tag, result });
                 }
                 Effect::Check { connection, tag, check } => {
@@ -172,7 +172,8 @@ impl Stage for Pure {
         let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
         let address = Address(format!("somewhere:{}", self.knocks).into());
         let channel = Channel::Loopback;
-        self.handle(Input::Knock { connection, tag: Tag(0), hello, presented, fresh, address, channel });
+        let arrival = Arrival { connection, tag: Tag(0), hello, presented, fresh, address, channel };
+        self.handle(Input::Knock(Box::new(arrival)));
     }
 
     async fn say(&mut self, name: &str, request: Request) {

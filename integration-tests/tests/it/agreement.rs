@@ -8,7 +8,7 @@ use chatroom_proto::{
     Code, Conversation, Hello, Keeps, Moderation, Operation, Page, Password, Proof, Request, Response, Seq,
     Tag, Token, Topic, UnixMillis, VersionRange, Whom,
 };
-use chatroom_server::chat::effect::{Channel, Credential, Effect, Input};
+use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
 use chatroom_server::chat::entry::{
     Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
@@ -121,7 +121,7 @@ impl World {
         let mut fresh = [0; 32];
         fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
         let hello = Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
-        let input = Input::Knock {
+        let input = Input::Knock(Box::new(Arrival {
             connection,
             tag: Tag(0),
             hello,
@@ -129,7 +129,7 @@ impl World {
             fresh: Credential { token: Token(fresh), digest: TokenDigest(fresh) },
             address: Address("somewhere:1".into()),
             channel: Channel::Loopback,
-        };
+        }));
         self.nodes[node].connections.push(connection);
         *self.nodes[node].unanswered.entry(connection).or_default() += 1;
         self.nodes[node].chat.handle(input, self.now, effects);
@@ -246,7 +246,7 @@ impl World {
                     }
                 }
                 Effect::Read { connection, tag, .. } => {
-                    let result = Ok(Response::Past { posts: Page::fill([]), next: None });
+                    let result = Box::new(Ok(Response::Past { posts: Page::fill([]), next: None }));
                     let mut effects = Vec::new();
                     let found = Input::Found { connection, tag, result };
                     self.nodes[node].chat.handle(found, self.now, &mut effects);

@@ -23,7 +23,7 @@ use crate::log::LogError;
 /// The schema that this program writes, kept in the file's `user_version`. It is also the version of what the columns
 /// and the snapshot mean: a change of the tables, of the image of a world, of what the fold makes of an entry, or of
 /// how words are folded is a new schema. The archive is then made again.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 /// Marks a file as ours, in its `application_id`: "ChaV" in ASCII, a view of a chat.
 const APPLICATION: i64 = 0x4368_6156;

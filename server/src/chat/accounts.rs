@@ -23,7 +23,7 @@ impl Chat {
         let mut seat = Seat::new(Stage::Knocking(Box::new(knock)), channel);
         let claimed = Some(Claim { password, hash });
         let check = Check { name: name.clone(), person: None, address: address.clone(), claimed, new: None };
-        seat.wish = Some(Box::new(Wish::LogIn { name, password: since, fresh, address }));
+        seat.wishes(Wish::LogIn { name, password: since, fresh, address });
         self.seats.insert(connection, seat);
         out.push(Effect::Check { connection, tag, check });
     }
@@ -59,7 +59,7 @@ impl Chat {
             _ => return,
         };
         seat.is_reading = true;
-        seat.wish = Some(Box::new(wish));
+        seat.wishes(wish);
         let (name, address) = (session.name.clone(), session.address.clone());
         let check = Check { name, person: Some(session.person), address, claimed, new };
         out.push(Effect::Check { connection, tag, check });
@@ -76,9 +76,9 @@ impl Chat {
     ) {
         let Some(seat) = self.seats.get_mut(&connection) else { return };
         seat.is_reading = false;
-        let Some(wish) = seat.wish.take() else { return };
+        let Some(wish) = seat.take_wish() else { return };
         let is_knocking = matches!(seat.stage, Stage::Knocking(_));
-        match self.granted(connection, *wish, checked, fresh) {
+        match self.granted(connection, wish, checked, fresh) {
             Ok(deed) => {
                 let proposal = self.proposal(Some(self.origin(connection, tag)), now, deed);
                 self.send(proposal, out);
@@ -133,7 +133,7 @@ impl Chat {
             }
             (Wish::Register, Some(by), Some(password)) => Deed::Register { by, password },
             (Wish::ChangePassword { old: Some(old) }, Some(by), Some(new)) => {
-                seat.wish = Some(Box::new(Wish::Change { token: fresh.token }));
+                seat.wishes(Wish::Change { token: fresh.token });
                 Deed::ChangePassword { by, old, new, fresh: fresh.digest }
             }
             (Wish::Unregister { password: Some(password) }, Some(by), _) => Deed::Unregister { by, password },

@@ -2,27 +2,20 @@
 //! at once is, what has to be looked up is, and everything else becomes a proposal.
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Hello, Keeps, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal,
-    Request, Response, Seq, Tag, UnixMillis, VersionRange, Words,
+    CloseReason, Conversation, GroupName, Keeps, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal, Request,
+    Response, Seq, Tag, UnixMillis, VersionRange, Words,
 };
 
 use super::Chat;
-use super::effect::{Channel, Credential, Effect, Query, Read};
-use super::entry::{Address, ConnectionId, Deed, SessionId, TokenDigest};
+use super::effect::{Arrival, Effect, Query, Read};
+use super::entry::{ConnectionId, Deed, SessionId};
 use super::seat::{Knock, Seat, Stage, Turn};
 use crate::digest;
 
 impl Chat {
     /// Somebody says the first words.
-    pub(super) fn knock(
-        &mut self,
-        (connection, tag): (ConnectionId, Tag),
-        hello: Hello,
-        (presented, fresh): (Option<TokenDigest>, Credential),
-        (address, channel): (Address, Channel),
-        now: UnixMillis,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn knock(&mut self, arrival: Arrival, now: UnixMillis, out: &mut Vec<Effect>) {
+        let Arrival { connection, tag, hello, presented, fresh, address, channel } = arrival;
         let refuse = |refusal, out: &mut Vec<Effect>| {
             out.push(Effect::Reply { connection, tag, result: Err(refusal) });
             out.push(Effect::HangUp { connection, reason: None });

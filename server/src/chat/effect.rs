@@ -151,26 +151,31 @@ pub enum Checked {
     },
 }
 
-/// What the world says to the [`Chat`](super::Chat).
+/// A new connection and its first frame.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Which connection.
+    pub connection: ConnectionId,
+    /// The tag of the first frame.
+    pub tag: Tag,
+    /// What it said.
+    pub hello: Hello,
+    /// The digest of the token that it said it has, if it did.
+    pub presented: Option<TokenDigest>,
+    /// A token to give to it, should it begin a session.
+    pub fresh: Credential,
+    /// Where it comes from.
+    pub address: Address,
+    /// Who can read along.
+    pub channel: Channel,
+}
+
+/// What the world says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a second, and are moved from one
+/// hand to the next some ten times each: what is larger and comes seldom is in a box.
 #[derive(Debug)]
 pub enum Input {
     /// A new connection asks to come in: its first frame.
-    Knock {
-        /// Which connection.
-        connection: ConnectionId,
-        /// The tag of the first frame.
-        tag: Tag,
-        /// What it said.
-        hello: Hello,
-        /// The digest of the token that it said it has, if it did.
-        presented: Option<TokenDigest>,
-        /// A token to give to it, should it begin a session.
-        fresh: Credential,
-        /// Where it comes from.
-        address: Address,
-        /// Who can read along.
-        channel: Channel,
-    },
+    Knock(Box<Arrival>),
     /// A connection that has been let in asks for something.
     Ask {
         /// Which connection.
@@ -187,7 +192,7 @@ pub enum Input {
         /// The request's tag.
         tag: Tag,
         /// What was found.
-        result: Result<Response, Refusal>,
+        result: Box<Result<Response, Refusal>>,
     },
     /// What was to be found out about a password.
     Checked {
@@ -198,7 +203,7 @@ pub enum Input {
         /// What was found out.
         checked: Checked,
         /// A token to give to it, should it need another one.
-        fresh: Credential,
+        fresh: Box<Credential>,
     },
     /// A connection is no more.
     Gone {

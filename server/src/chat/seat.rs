@@ -18,12 +18,18 @@ pub(super) struct Seat {
     pub(super) is_reading: bool,
     /// Who can read along.
     pub(super) channel: Channel,
+    /// What is out of the ordinary. Mostly nothing is.
+    rare: Option<Box<Rare>>,
+}
+
+/// What a connection waits for, and what waits for it.
+#[derive(Debug, Default)]
+struct Rare {
     /// What it has said a password for.
-    pub(super) wish: Option<Box<Wish>>,
-    /// Requests that wait for these, in their order. Bounded: a connection stops reading when
-    /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered. Mostly none do.
-    #[expect(clippy::box_collection, reason = "nothing is smaller than an empty queue")]
-    waiting: Option<Box<VecDeque<(Tag, Turn)>>>,
+    wish: Option<Wish>,
+    /// Requests that wait for what is under way or looked up, in their order. Bounded: a connection stops reading when
+    /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered.
+    waiting: VecDeque<(Tag, Turn)>,
 }
 
 /// What a connection has asked for.
@@ -75,7 +81,7 @@ pub(super) enum Wish {
 impl Seat {
     /// A connection whose arrival is about to be proposed.
     pub(super) fn new(stage: Stage, channel: Channel) -> Seat {
-        Seat { stage, under_way: 0, is_reading: false, channel, wish: None, waiting: None }
+        Seat { stage, under_way: 0, is_reading: false, channel, rare: None }
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
@@ -83,28 +89,45 @@ impl Seat {
     pub(super) fn must_wait(&self, turn: &Turn) -> bool {
         let knocking = matches!(self.stage, Stage::Knocking(_));
         let blocked = self.is_reading || (self.under_way > 0 && is_question(turn));
-        knocking || blocked || self.waiting.is_some()
+        knocking || blocked || self.waiting() > 0
+    }
+
+    /// Notes what it has said a password for.
+    pub(super) fn wishes(&mut self, wish: Wish) {
+        self.rare.get_or_insert_default().wish = Some(wish);
+    }
+
+    /// Takes out what it has said a password for.
+    pub(super) fn take_wish(&mut self) -> Option<Wish> {
+        let wish = self.rare.as_mut()?.wish.take();
+        self.calm_down();
+        wish
     }
 
     /// Lets a request wait.
     pub(super) fn wait(&mut self, tag: Tag, turn: Turn) {
-        self.waiting.get_or_insert_default().push_back((tag, turn));
+        self.rare.get_or_insert_default().waiting.push_back((tag, turn));
     }
 
     /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.len())
+        self.rare.as_ref().map_or(0, |rare| rare.waiting.len())
     }
 
     /// Takes out the next request that need not wait any longer.
     pub(super) fn next_ready(&mut self) -> Option<(Tag, Turn)> {
         let is_knocking = matches!(self.stage, Stage::Knocking(_));
-        let waiting = self.waiting.as_mut()?;
+        let waiting = &mut self.rare.as_mut()?.waiting;
         let asks = waiting.front().is_some_and(|(_, turn)| is_question(turn));
         let blocked = is_knocking || self.is_reading || (self.under_way > 0 && asks);
         let next = if blocked { None } else { waiting.pop_front() };
-        self.waiting.take_if(|waiting| waiting.is_empty());
+        self.calm_down();
         next
+    }
+
+    /// Gives up what is kept for what is out of the ordinary, when nothing is any more.
+    fn calm_down(&mut self) {
+        self.rare.take_if(|rare| rare.wish.is_none() && rare.waiting.is_empty());
     }
 }
 

@@ -13,7 +13,7 @@ use chatroom_proto::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::model::Model;
-use crate::chat::effect::{Channel, Check, Checked, Credential, Input};
+use crate::chat::effect::{Arrival, Channel, Check, Checked, Credential, Input};
 use crate::chat::entry::{Address, ConnectionId, Entry, NodeId, PasswordHash, Proposal, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::{Config, RATE_MAX};
@@ -137,7 +137,7 @@ impl Stage {
         self.lines.insert(connection, line);
         let name = UserName::parse(name).expect("a name");
         self.model.connect(connection, &name);
-        self.model.handle(knock(connection, name.clone(), proof.clone()), NOW);
+        self.model.handle(Input::Knock(knock(connection, name.clone(), proof.clone())), NOW);
         self.take_in(Message::Knock(knock(connection, name, proof), outbox));
         connection
     }
@@ -155,7 +155,7 @@ impl Stage {
         let mut secret = [0xcc; 32];
         secret[..8].copy_from_slice(&self.checked.to_be_bytes());
         let input = || {
-            let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
+            let fresh = Box::new(Credential { token: Token(secret), digest: TokenDigest(secret) });
             Input::Checked { connection, tag, checked: checked(&check), fresh }
         };
         self.model.handle(input(), NOW);
@@ -260,7 +260,7 @@ impl Stage {
 }
 
 /// Somebody's first words.
-fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Input {
+fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Box<Arrival> {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&connection.0.to_be_bytes());
     let presented = match &proof {
@@ -268,7 +268,7 @@ fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Input {
         Proof::Resume(token) => Some(TokenDigest(token.0)),
         Proof::Open | Proof::Password(_) => None,
     };
-    Input::Knock {
+    Box::new(Arrival {
         connection,
         tag: Tag(0),
         presented,
@@ -276,7 +276,7 @@ fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Input {
         fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
         address: Address(format!("connection {}", connection.0).into()),
         channel: Channel::Loopback,
-    }
+    })
 }
 
 /// What comes of looking at a password. Its hash hides nothing, and takes no time.

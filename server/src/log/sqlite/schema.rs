@@ -9,7 +9,7 @@ use super::file::storage;
 
 /// The schema that this program writes, kept in the file's `user_version`. It stands for the tables, and for the layout
 /// of the entries in them.
-pub(super) const SCHEMA: i64 = 3;
+pub(super) const SCHEMA: i64 = 4;
 
 /// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
