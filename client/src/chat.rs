@@ -12,14 +12,13 @@ use std::future::pending;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use chatroom_client::client::new_post_id;
 use chatroom_client::{AskError, Client, Ended, Event, Events, Receipt};
 use chatroom_proto::{Keeps, Password, Refusal, Request, Seq, Tag, UnixMillis, UserName};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use crate::absence::Absence;
-use crate::command::{self, Command};
+
 use crate::completer::Wish;
 use crate::directory::Directory;
 use crate::ignore::IgnoreList;
@@ -238,17 +237,13 @@ impl Chat {
         let unanswered = unanswered.min(due);
         let mut unsent = due - unanswered;
         while let Ok(typed) = self.parts.typed.try_recv() {
-            if let Typed::Line(line) = typed
-                && let Ok(Some(command)) = command::parse(&line)
-                && !matches!(command, Command::Exit)
-                && let Some(request) = command.into_request(new_post_id())
-            {
-                if self.parts.client.leave_for_next_time(&request) {
+            match typed::unsent(typed) {
+                Some(request) if self.parts.client.leave_for_next_time(&request) => {
                     self.posts_in_flight += 1;
                     self.in_flight += 1;
-                } else {
-                    unsent += 1;
                 }
+                Some(_) => unsent += 1,
+                None => {}
             }
         }
         Undone { unanswered, unsent }

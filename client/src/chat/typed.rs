@@ -16,6 +16,19 @@ use crate::screen::{OutputGone, Screen};
 /// How long the server may take to say goodbye.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
 
+/// What somebody has asked for who is about to leave: that they leave is nothing to be done.
+pub(super) fn unsent(typed: Typed) -> Option<Request> {
+    match typed {
+        Typed::Request(request) => Some(*request),
+        Typed::Line(line) => match command::parse(&line) {
+            Ok(Some(Command::Exit)) => None,
+            Ok(command) => command?.into_request(new_post_id()),
+            Err(_) => None,
+        },
+        Typed::Secret(_) | Typed::Unreadable(_) | Typed::End => None,
+    }
+}
+
 impl Chat {
     pub(super) async fn handle_typed(&mut self, screen: &Screen, typed: Typed) -> Result<(), OutputGone> {
         let view = self.parts.view;
@@ -129,4 +142,27 @@ impl Chat {
 
 pub(super) fn is_post(request: &Request) -> bool {
     matches!(request, Request::Public { .. } | Request::Private { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::Password;
+
+    use super::*;
+
+    #[test]
+    fn what_was_typed_last_is_undone_unless_it_asks_for_nothing() {
+        let line = |text: &str| Typed::Line(text.to_owned());
+        let password = Password::try_from("hunter2".to_owned()).unwrap();
+        for asks in
+            [Typed::Request(Box::new(Request::Register { password })), line("users"), line("join tea")]
+        {
+            assert!(unsent(asks).is_some());
+        }
+        for asks_nothing in
+            [line("exit"), line("help"), line("ignore"), line("jion tea"), line(""), Typed::End]
+        {
+            assert!(unsent(asks_nothing).is_none());
+        }
+    }
 }

@@ -62,7 +62,7 @@ impl World {
         by: SessionId,
         digest: TokenDigest,
     ) -> Result<Verdict, Refusal> {
-        if !self.is_device_here(by) {
+        if !self.is_connected(by) {
             return Ok(Verdict::default());
         }
         self.may_claim(by, digest).inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
@@ -134,7 +134,7 @@ impl World {
         by: SessionId,
         act: &Operation,
     ) -> Result<Verdict, Refusal> {
-        let Some(me) = self.sessions.get(&by).filter(|session| session.is_here()) else {
+        let Some(me) = self.sessions.get(&by).filter(|_| self.is_connected(by)) else {
             return Ok(Verdict::default());
         };
         let me = me.name.clone();

@@ -10,6 +10,7 @@ use random::Author;
 
 mod random;
 mod sound;
+mod under_way;
 
 /// Few enough for a debug build.
 const HISTORIES: u64 = 60;

@@ -1,0 +1,61 @@
+//! What has come to the server, and is in the log behind what takes its sender out.
+
+use chatroom_proto::{Body, Conversation, GroupName, Operation, PostId, Seq, Tag, UnixMillis, UserName};
+
+use super::super::{Verdict, World};
+use super::random::LIMITS;
+use crate::chat::entry::{
+    Address, ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
+    TokenDigest,
+};
+
+const CODE: TokenDigest = TokenDigest([7; 32]);
+
+/// Lets the next entry take effect, which comes over the connection of this number.
+fn happens(world: &mut World, connection: u64, deed: Deed) -> Verdict {
+    let seq = world.head().next();
+    let place = Place { node: NodeId(1), connection: ConnectionId(connection) };
+    let number = u32::try_from(seq.0).expect("few entries");
+    let origin = Some(Origin { place, tag: Tag(number) });
+    let id = ProposalId { node: NodeId(1), number: seq.0 };
+    world.apply(&Entry { seq, proposal: Proposal { id, origin, at: UnixMillis(1), deed } })
+}
+
+fn arrive(world: &mut World, connection: u64, name: &str) -> SessionId {
+    let name = UserName::parse(name).expect("a name");
+    let fresh = TokenDigest([u8::try_from(connection).expect("few connections"); 32]);
+    let address = Address(format!("192.0.2.{connection}:1").into());
+    happens(world, connection, Deed::Arrive { name, presented: None, fresh, address });
+    SessionId(world.head())
+}
+
+#[test]
+fn what_somebody_has_under_way_when_they_are_put_out_does_not_happen() {
+    let mut world = World::new(LIMITS);
+    let (ann, bob) = (arrive(&mut world, 1, "ann"), arrive(&mut world, 2, "bob"));
+    happens(&mut world, 1, Deed::Register { by: ann, password: PasswordHash("hash".into()) });
+    happens(&mut world, 0, Deed::Offer { digest: CODE });
+    happens(&mut world, 1, Deed::Claim { by: ann, digest: CODE });
+    let post = |id| {
+        let to = Conversation::Group(GroupName::general());
+        Deed::Post { by: bob, to, id: PostId([id; 16]), body: Body::parse("buy now").expect("a body") }
+    };
+    assert!(happens(&mut world, 2, post(1)).news.is_some(), "they hear it who are there");
+    let act = Operation::Disconnect { user: UserName::parse("bob").expect("a name"), reason: None };
+    let put_out = happens(&mut world, 1, Deed::Operate { by: ann, act });
+    assert_eq!(put_out.ends, [bob]);
+
+    let tea = GroupName::parse("tea").expect("a name");
+    let under_way =
+        [post(2), Deed::Create { by: bob, group: tea }, Deed::Leave { by: bob, group: GroupName::general() }];
+    let before = world.clone();
+    for deed in under_way {
+        let Verdict { result, news, .. } = happens(&mut world, 2, deed);
+        assert!(result.is_none() && news.is_none(), "{result:?} {news:?}");
+    }
+    assert_eq!(World { head: before.head, ..world.clone() }, before);
+    // What was said before is known, and is answered again.
+    assert!(happens(&mut world, 2, post(1)).result.is_some());
+    happens(&mut world, 0, Deed::Depart { session: bob });
+    assert!(!world.is_here(bob) && world.head() > Seq::ZERO);
+}
