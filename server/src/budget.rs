@@ -105,16 +105,16 @@ struct Held {
     forgotten_at: Duration,
     /// How many requests were refused since one has waited.
     refused: u32,
-    /// Whether it has paid for itself, and only its address can't: when it comes again it does not pay twice.
-    has_paid: bool,
+    /// What it has paid for itself, when only its address can't: when it comes again it does not pay that twice.
+    paid: u32,
 }
 
 /// What can't be paid.
 struct Unpaid {
     /// Until when, at least.
     wait: Duration,
-    /// Whether it is the address's part.
-    by_address: bool,
+    /// What was paid all the same.
+    paid: u32,
 }
 
 impl Budgets {
@@ -154,7 +154,7 @@ impl Budgets {
     /// Somebody asks for something: it is paid for, or else it is not served.
     pub(crate) fn ask(&mut self, asker: &Asker, tag: Tag, request: &Request) -> Result<(), Excess> {
         let now = self.clock.now();
-        let mut has_paid = false;
+        let mut paid = 0;
         if let Some(held) = self.held.get_mut(&asker.connection) {
             let has_waited = now >= held.until && tag == held.tag;
             if !has_waited && now < held.forgotten_at {
@@ -162,17 +162,17 @@ impl Budgets {
                 let until = if now < held.until { held.until } else { held.forgotten_at };
                 return Err(excess(held.refused, until - now));
             }
-            has_paid = has_waited && held.has_paid;
+            paid = if has_waited { held.paid } else { 0 };
         }
-        let paid = self.pay(asker, cost(request), has_paid, now);
+        let paid = self.pay(asker, cost(request), paid, now);
         self.count();
-        let Err(Unpaid { wait, by_address }) = paid else {
+        let Err(Unpaid { wait, paid }) = paid else {
             self.forget(asker.connection);
             return Ok(());
         };
         let until = now + Duration::from_millis(millis(wait).into());
         let forgotten_at = until + Duration::from_millis(SENT_AGAIN_WITHIN_MS.into());
-        let held = Held { tag, until, forgotten_at, refused: 1, has_paid: by_address };
+        let held = Held { tag, until, forgotten_at, refused: 1, paid };
         self.held.insert(asker.connection, held);
         Err(excess(1, wait))
     }
@@ -194,18 +194,20 @@ impl Budgets {
         self.held.shrink_to_fit();
     }
 
-    /// The narrowest budget first: what is refused there costs nobody else anything.
-    fn pay(&self, asker: &Asker, cost: u32, has_paid: bool, now: Duration) -> Result<(), Unpaid> {
+    /// The narrowest budget first: what is refused there costs nobody else anything. Something may be paid already.
+    fn pay(&self, asker: &Asker, cost: u32, paid: u32, now: Duration) -> Result<(), Unpaid> {
         let Asker { connection, person, source } = asker;
-        let own = || match person {
-            Some(person) if cost > 0 => charge(self.people.as_ref(), person, cost, now),
+        let own = match person {
+            Some(person) if cost > 0 => charge(self.people.as_ref(), person, cost.saturating_sub(paid), now),
+            // What costs nothing. (Everybody who asks for something is somebody: they were let in.)
             _ => charge(self.connections.as_ref(), connection, 1, now),
         };
-        if !has_paid && let Some(wait) = own() {
-            return Err(Unpaid { wait, by_address: false });
+        if let Some(wait) = own {
+            return Err(Unpaid { wait, paid });
         }
         let addresses = self.addresses.as_ref().filter(|_| *source != Source::THIS_MACHINE);
-        charge(addresses, source, cost, now).map_or(Ok(()), |wait| Err(Unpaid { wait, by_address: true }))
+        let paid = paid.max(cost);
+        charge(addresses, source, cost, now).map_or(Ok(()), |wait| Err(Unpaid { wait, paid }))
     }
 
     /// Between two ticks, too, no more is kept than was asked lately, whoever asks.

@@ -84,6 +84,18 @@ fn one_who_asks_for_what_costs_nothing_is_counted_all_the_same() {
 }
 
 #[test]
+fn what_costs_nothing_takes_nothing_from_what_is_paid_for_and_the_other_way_round() {
+    let mut scene = Scene::at(10);
+    let free = 10 * REQUESTS_A_UNIT * BURST_SECONDS;
+    assert_eq!(scene.spend(asker(1), &Request::Ping).0, free);
+    scene.budgets.forget(ConnectionId(1));
+    assert_eq!(scene.spend(asker(1), &post(1)).0, 100);
+    assert_eq!(scene.spend(asker(2), &post(1)).0, 100);
+    scene.budgets.forget(ConnectionId(2));
+    assert_eq!(scene.spend(asker(2), &Request::Ping).0, free);
+}
+
+#[test]
 fn a_new_connection_does_not_fill_the_budget() {
     let mut scene = Scene::at(10);
     scene.spend(asker(1), &post(1));
@@ -172,6 +184,22 @@ fn who_waits_is_no_flood_also_where_others_take_what_it_waits_for() {
         assert!(!again.floods);
         wait = again.retry_after_ms;
     }
+}
+
+#[test]
+fn one_whose_address_can_not_pay_has_paid_for_what_it_asked_and_not_for_more() {
+    let mut scene = Scene::at(10);
+    let far = |number| Asker { source: source("192.0.2.1"), ..asker(number) };
+    (0..99).for_each(|tag| scene.ask(far(50), tag, &post(1)).unwrap());
+    (0..40).for_each(|number| {
+        scene.spend(far(number), &post(1));
+    });
+    scene.ask(far(50), 99, &post(1)).expect_err("its address has nothing left");
+    // In that time the address gets 20 units, and the person one.
+    scene.wait(100);
+    scene.ask(far(50), 99, &post(BODY_BYTES_MAX)).expect_err("that is dearer than what was paid for");
+    scene.wait(1_500);
+    scene.ask(far(50), 99, &post(BODY_BYTES_MAX)).expect("the difference was paid");
 }
 
 #[test]

@@ -127,6 +127,9 @@ impl Seat {
 
     /// Gives up what is kept for what is out of the ordinary, when nothing is any more.
     fn calm_down(&mut self) {
+        if let Some(rare) = self.rare.as_mut().filter(|rare| rare.waiting.is_empty()) {
+            rare.waiting = VecDeque::new();
+        }
         self.rare.take_if(|rare| rare.wish.is_none() && rare.waiting.is_empty());
     }
 }

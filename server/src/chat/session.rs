@@ -326,7 +326,7 @@ impl Known {
     }
 }
 
-/// A part of an id that tells most ids apart, whether they are random or counted: of those that are remembered, a new one has the
+/// A part of an id that tells most ids apart, whether they are random or counted (the last bytes first): of those that are remembered, a new one has the
 /// mark of another once in 128 times, and then the ids themselves are looked at.
 fn mark(PostId([.., a, b]): PostId) -> u16 {
     u16::from_ne_bytes([a, b])

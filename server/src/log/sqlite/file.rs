@@ -75,7 +75,7 @@ impl LogFile {
         // Before anything that writes: a file that is not ours stays as it is.
         let found = schema::identify(&db, path)?;
         if let Found::Log(schema) = found {
-            schema::migrate(schema, path)?;
+            schema::accept(&db, schema, path)?;
         }
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
         db.busy_timeout(BUSY_TIMEOUT).map_err(|source| storage(doing(), source))?;

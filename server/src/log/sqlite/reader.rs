@@ -24,7 +24,7 @@ impl LogReader {
         let path = directory.join(FILE_NAME);
         let reader = LogReader::open_file(&path)?;
         match schema::identify(&reader.0, &path)? {
-            Found::Log(schema) => schema::migrate(schema, &path)?,
+            Found::Log(schema) => schema::accept(&reader.0, schema, &path)?,
             Found::Empty => return Err(LogError::Corrupt(format!("{} is empty", path.display()))),
         }
         Ok(reader)

@@ -8,7 +8,7 @@ use super::LogError;
 use super::file::storage;
 
 /// The schema that this program writes, kept in the file's `user_version`. It stands for the tables, and for the layout
-/// of the entries in them.
+/// of what is in them: the entries, and the world in `base`.
 pub(super) const SCHEMA: i64 = 4;
 
 /// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
@@ -57,17 +57,26 @@ pub(super) fn identify(db: &Connection, path: &Path) -> Result<Found, LogError> 
     }
 }
 
-/// Brings a log of ours to the schema of this program, step by step: a step from one schema to the next will be a
-/// function that is called here, in a transaction of its own. There is none yet.
-pub(super) fn migrate(from: i64, path: &Path) -> Result<(), LogError> {
-    let path = path.display();
-    match from {
+/// The schema that had another layout of worlds, and is the same in everything else.
+const OTHER_WORLDS: i64 = 3;
+
+/// Whether a log of ours can be read as it is. Whoever writes to it then makes it one of the schema of this program. A step from
+/// one schema to the next that has to change something will be a function that is called here, in a transaction of its own;
+/// there is none yet.
+pub(super) fn accept(db: &Connection, schema: i64, path: &Path) -> Result<(), LogError> {
+    let path_shown = path.display();
+    let has_base = || {
+        let base = db.query_row("SELECT EXISTS (SELECT 1 FROM base)", [], |row| row.get::<_, bool>(0));
+        base.map_err(|source| storage(format!("can't open the log {path_shown}"), source))
+    };
+    match schema {
         SCHEMA => Ok(()),
+        OTHER_WORLDS if !has_base()? => Ok(()),
         newer if newer > SCHEMA => Err(LogError::Corrupt(format!(
-            "the log {path} was written by a newer server (schema {newer}; this one knows {SCHEMA})"
+            "the log {path_shown} was written by a newer server (schema {newer}; this one knows {SCHEMA})"
         ))),
         older => Err(LogError::Corrupt(format!(
-            "the log {path} was written before the first release (schema {older}) and can't be read by this server \
+            "the log {path_shown} was written before the first release (schema {older}) and can't be read by this server \
              (schema {SCHEMA}); start with another directory (--data)"
         ))),
     }

@@ -129,6 +129,18 @@ async fn a_log_from_before_the_first_release_is_refused_and_left_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_log_of_the_schema_before_is_gone_on_with_unless_there_is_a_world_in_it() {
+    let directory = log_with(3).await;
+    tamper(&directory, "PRAGMA user_version = 3");
+    let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
+    assert_eq!(log.head(), Seq(3));
+    drop(log);
+    tamper(&directory, "INSERT INTO base VALUES (1, 1, 0, x'00'); PRAGMA user_version = 3");
+    let opened = SqliteLog::open(directory.path(), Durability::Full);
+    assert!(matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("schema 3")), "{opened:?}");
+}
+
+#[tokio::test]
 async fn a_lock_of_another_program_is_waited_for() {
     let directory = log_with(1).await;
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
