@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use chatroom_proto::codec::{
     FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES, decode, pack,
 };
-use chatroom_proto::{ClientFrame, Request, ServerFrame};
+use chatroom_proto::{ClientFrame, Notification, Request, Response, ServerFrame};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -35,9 +35,32 @@ pub fn check(input: &[u8]) {
         stream.extend_from_slice(&length.to_be_bytes());
     }
     stream.extend_from_slice(bytes);
-    // White space around the words to look for is taken away.
-    read::<ClientFrame>(&stream, pieces, limit, |frame| matches!(frame.request, Request::Search { .. }));
-    read::<ServerFrame>(&stream, pieces, limit, |_| false);
+    read::<ClientFrame>(&stream, pieces, limit, |frame| asks_with_a_line(&frame.request));
+    read::<ServerFrame>(&stream, pieces, limit, says_a_line);
+}
+
+/// Whether there are words, a topic or a reason in it, from around which white space is taken away, or an address, which may be
+/// written in more than one way.
+fn asks_with_a_line(request: &Request) -> bool {
+    matches!(request, Request::Search { .. } | Request::Moderate { .. } | Request::Operate { .. })
+}
+
+/// The same, of what the server says.
+fn says_a_line(frame: &ServerFrame) -> bool {
+    match frame {
+        ServerFrame::Response { result: Ok(response), .. } => matches!(
+            response,
+            Response::Acts { .. }
+                | Response::About(_)
+                | Response::Clients { .. }
+                | Response::ServerBans { .. }
+        ),
+        ServerFrame::Response { .. } => false,
+        ServerFrame::Notification(notification) => matches!(
+            notification,
+            Notification::Moderated { .. } | Notification::TopicIs { .. } | Notification::Operated { .. }
+        ),
+    }
 }
 
 /// How a stream of frames ends.
