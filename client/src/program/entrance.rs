@@ -110,9 +110,11 @@ impl Stage {
                 ConnectError::Refused(
                     refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
                 ) if matches!(input, Input::Editor(_)) => {
-                    if matches!(refusal, Refusal::WrongPassword { .. }) {
-                        self.screen.note(refused(refusal)).await.map_err(|_| Ending::quiet(0))?;
-                    }
+                    let words = match refusal {
+                        Refusal::PasswordNeeded { name } => self.view.password_wanted(name),
+                        _ => refused(refusal),
+                    };
+                    self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
                     password = self.ask_password(input).await;
                     if password.is_none() {
                         return Ok(Err(refused(refusal)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
-use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request};
+use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName};
 
 use super::{Target, View};
 
@@ -141,6 +141,14 @@ impl View {
     pub(crate) fn open_password_file(self, file: &str) -> String {
         self.trouble(format!(
             "Others can read {file}, where the password is. To keep it to yourself: chmod 600 {file}"
+        ))
+    }
+
+    /// Somebody comes under a registered name, and is about to be asked for its password.
+    pub(crate) fn password_wanted(self, name: &UserName) -> String {
+        self.system(format!(
+            "The name '{name}' belongs to somebody who has registered it. If that is you, type its password: it is not shown. \
+             If it is not, press Ctrl-C and choose another name."
         ))
     }
 

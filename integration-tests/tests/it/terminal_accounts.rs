@@ -123,6 +123,9 @@ fn one_comes_back_without_a_password_and_from_elsewhere_with_it() {
     jim.wait_for("the welcome", is_ready);
 
     let mut also_jim = jim_at(&server, &elsewhere);
+    also_jim.wait_for("what it is asked for", |screen| {
+        has_text(screen, "The name 'Jim' belongs to somebody who has registered it.")
+    });
     answer(&mut also_jim, "Password:", "wrong");
     also_jim.wait_for("it is wrong", |screen| has_text(screen, "That is not the password of 'Jim'."));
     answer(&mut also_jim, "Password:", SECRET);
