@@ -18,7 +18,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use crate::absence::Absence;
-
 use crate::completer::Wish;
 use crate::directory::Directory;
 use crate::ignore::IgnoreList;

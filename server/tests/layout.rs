@@ -3,6 +3,7 @@
 //!
 //! An image of the world is kept where old entries were deleted, and beside the archive's rows.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
@@ -191,11 +192,13 @@ const NAMES: [&str; 17] = [
 /// What people do one after the other, and what it comes to.
 struct Story {
     world: World,
+    /// Over which connection each one does things.
+    places: BTreeMap<SessionId, Place>,
 }
 
 impl Story {
     fn new(remembered_max: u32) -> Story {
-        let mut story = Story { world: World::new(limits(remembered_max)) };
+        let mut story = Story { world: World::new(limits(remembered_max)), places: BTreeMap::new() };
         story.begin(remembered_max);
         story
     }
@@ -205,12 +208,13 @@ impl Story {
         self.goes_on(Deed::Began { limits: limits(remembered_max) });
     }
 
-    /// Each entry comes over a connection of its own, with a tag of its own.
+    /// Each entry has a tag of its own.
     fn goes_on(&mut self, deed: Deed) -> SessionId {
         let seq = self.world.head().next();
+        let place = author(&deed).and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
         let tag = Tag(u32::try_from(seq.0).expect("the story is short"));
         let id = ProposalId { node: NodeId(0x41), number: seq.0 };
-        let origin = Some(Origin { place: place_of(seq), tag });
+        let origin = Some(Origin { place, tag });
         let proposal = Proposal { id, origin, at: UnixMillis(0x1000 * seq.0), deed };
         self.world.fold(&Entry { seq, proposal });
         SessionId(seq)
@@ -223,7 +227,15 @@ impl Story {
         let fresh = TokenDigest(digest);
         // Whoever has it already is recognized by it.
         let presented = Some(fresh);
-        self.goes_on(Deed::Arrive { name: user(name), presented, fresh, address: Address::from(address) })
+        let arrive = Deed::Arrive { name: user(name), presented, fresh, address: Address::from(address) };
+        let came = self.goes_on(arrive);
+        self.places.insert(came, place_of(came.0));
+        came
+    }
+
+    fn comes_back(&mut self, session: SessionId, name: &str) {
+        let came = self.comes(name);
+        self.places.insert(session, place_of(came.0));
     }
 
     fn says(&mut self, by: SessionId, to: Conversation) {
@@ -233,6 +245,21 @@ impl Story {
 
     fn goes(&mut self, session: SessionId) {
         self.goes_on(Deed::Depart { session });
+    }
+}
+
+/// Who does it, of what one does over a connection.
+fn author(deed: &Deed) -> Option<SessionId> {
+    match deed {
+        Deed::Create { by, .. }
+        | Deed::Join { by, .. }
+        | Deed::Leave { by, .. }
+        | Deed::Post { by, .. }
+        | Deed::Register { by, .. }
+        | Deed::Moderate { by, .. }
+        | Deed::Claim { by, .. }
+        | Deed::Operate { by, .. } => Some(*by),
+        _ => None,
     }
 }
 
@@ -267,9 +294,8 @@ fn eventful_world() -> World {
 
     // After a restart both who are left are back.
     story.begin(9);
-    for name in ["Tom", "Kim"] {
-        story.comes(name);
-    }
+    story.comes_back(tom, "Tom");
+    story.comes_back(kim, "Kim");
     let [jim, ann, bob, eve, lea] = ["Jim", "Ann", "Bob", "Eve", "Lea"].map(|name| story.comes(name));
     story.goes_on(Deed::Create { by: jim, group: group("Tea") });
     for by in [jim, ann, ann] {

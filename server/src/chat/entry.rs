@@ -266,6 +266,30 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// Who does it, of what one can do who is here.
+    pub(crate) fn author(&self) -> Option<SessionId> {
+        match self {
+            Deed::Create { by, .. }
+            | Deed::Join { by, .. }
+            | Deed::Leave { by, .. }
+            | Deed::Post { by, .. }
+            | Deed::Register { by, .. }
+            | Deed::ChangePassword { by, .. }
+            | Deed::Unregister { by, .. }
+            | Deed::Moderate { by, .. }
+            | Deed::Claim { by, .. }
+            | Deed::Operate { by, .. } => Some(*by),
+            // Whoever goes may say so over whatever connection they had.
+            Deed::Depart { .. }
+            | Deed::Arrive { .. }
+            | Deed::LogIn { .. }
+            | Deed::Detach { .. }
+            | Deed::Began { .. }
+            | Deed::Expire { .. }
+            | Deed::Offer { .. } => None,
+        }
+    }
+
     /// Whether somebody who hears what happens now may be out of a group afterwards: they hear everything up to here before
     /// it is applied.
     pub(crate) fn may_take_out(&self) -> bool {

@@ -326,8 +326,8 @@ impl Known {
     }
 }
 
-/// A part of an id that tells most ids apart, whether they are random or counted (the last bytes first): of those that are remembered, a new one has the
-/// mark of another once in 128 times, and then the ids themselves are looked at.
+/// A part of an id that tells most ids apart, whether they are random or counted (the last bytes first): a new one has the mark
+/// of one that is remembered once in 128 times, and then the ids themselves are looked at.
 fn mark(PostId([.., a, b]): PostId) -> u16 {
     u16::from_ne_bytes([a, b])
 }

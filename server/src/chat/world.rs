@@ -69,7 +69,7 @@ pub struct World {
 /// What applying an entry came to.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// What the origin is answered; nothing, when its session is no more.
+    /// What the origin is answered; nothing, when its connection has no session any more.
     pub(super) result: Option<Result<Outcome, Refusal>>,
     /// Connections that have lost their session, and why.
     pub(super) cut_off: Vec<(Place, Option<CloseReason>)>,
@@ -150,6 +150,9 @@ impl World {
         if let Some(known) = self.repeated(&entry.proposal) {
             return Verdict { result: Some(known.map(Outcome::Answer)), ..Verdict::default() };
         }
+        if deed.author().is_some_and(|by| !self.is_heard(by, origin.map(|origin| origin.place))) {
+            return Verdict::default();
+        }
         let tag = origin.map(|origin| origin.tag);
         let applied = match deed {
             Deed::Arrive { name, presented, fresh, address } => match origin {
@@ -194,6 +197,13 @@ impl World {
             Deed::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
         };
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
+    }
+
+    /// Whether what somebody does there counts: over the connection that they have, and no other. What has come over one that was
+    /// replaced or taken from them, and stands in the log behind that, is sent again by a client that has come back, in its order.
+    fn is_heard(&self, by: SessionId, over: Option<Place>) -> bool {
+        let presence = self.sessions.get(&by).map(|session| session.presence);
+        matches!(presence, Some(Presence::Attached(place)) if over.is_none_or(|over| over == place))
     }
 
     /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post that took effect.

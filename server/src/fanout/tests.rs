@@ -45,8 +45,9 @@ impl Hall {
 
     fn apply(&mut self, deed: Deed) -> Vec<Effect> {
         let seq = self.chat.world().head().next();
-        let origin =
-            Some(Origin { place: Place { node: NODE, connection: ConnectionId(seq.0) }, tag: Tag(0) });
+        // Everybody says all over the connection with which they came.
+        let connection = ConnectionId(deed.author().map_or(seq, |by| by.0).0);
+        let origin = Some(Origin { place: Place { node: NODE, connection }, tag: Tag(0) });
         let id = ProposalId { node: NODE, number: seq.0 };
         let proposal = Proposal { id, origin, at: UnixMillis(0), deed };
         let mut effects = Vec::new();

@@ -54,7 +54,7 @@ impl World {
         by: SessionId,
         password: &PasswordHash,
     ) -> Result<Verdict, Refusal> {
-        let Some(person) = self.who(by).filter(|_| self.is_connected(by)) else {
+        let Some(person) = self.who(by) else {
             return Ok(Verdict::default());
         };
         self.may_register(person)?;
@@ -166,9 +166,9 @@ impl World {
         Ok(Verdict { result, ..verdict })
     }
 
-    /// Whose account it is, for a device that is here and has said the password which holds.
+    /// Whose account it is, for a device that has said the password which holds.
     fn may_use_password(&self, by: SessionId, password: Seq) -> Result<Option<SessionId>, Refusal> {
-        let Some(person) = self.who(by).filter(|_| self.is_connected(by)) else { return Ok(None) };
+        let Some(person) = self.who(by) else { return Ok(None) };
         let name = || person.name.clone();
         match &person.account {
             None => Err(Refusal::NotRegistered { name: name() }),

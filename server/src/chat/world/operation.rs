@@ -62,9 +62,6 @@ impl World {
         by: SessionId,
         digest: TokenDigest,
     ) -> Result<Verdict, Refusal> {
-        if !self.is_connected(by) {
-            return Ok(Verdict::default());
-        }
         self.may_claim(by, digest).inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
         self.rule.operators.insert(self.person(by), at);
         self.rule.offer = None;
@@ -134,7 +131,7 @@ impl World {
         by: SessionId,
         act: &Operation,
     ) -> Result<Verdict, Refusal> {
-        let Some(me) = self.sessions.get(&by).filter(|_| self.is_connected(by)) else {
+        let Some(me) = self.sessions.get(&by) else {
             return Ok(Verdict::default());
         };
         let me = me.name.clone();

@@ -222,7 +222,7 @@ impl World {
         by: SessionId,
         (name, act): (&GroupName, &Moderation),
     ) -> Result<Verdict, Refusal> {
-        let Some(me) = self.sessions.get(&by).filter(|_| self.is_connected(by)) else {
+        let Some(me) = self.sessions.get(&by) else {
             return Ok(Verdict::default());
         };
         let me = me.name.clone();

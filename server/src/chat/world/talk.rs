@@ -9,7 +9,7 @@ use chatroom_proto::{
 use super::super::effect::{Audience, Passage, Thread};
 use super::super::entry::{Deed, GroupId, SessionId};
 use super::super::group::Group;
-use super::super::session::{Presence, Session, Stake, Verb};
+use super::super::session::{Session, Stake, Verb};
 use super::{Outcome, Verdict, World, is_forgettable};
 
 /// Where a post goes.
@@ -35,9 +35,6 @@ impl World {
         by: SessionId,
         name: &GroupName,
     ) -> Result<Verdict, Refusal> {
-        if !self.is_connected(by) {
-            return Ok(Verdict::default());
-        }
         self.may_create(name)?;
         let owner = self.person(by);
         let group = Group::new(name.clone(), Some(owner));
@@ -80,7 +77,7 @@ impl World {
         by: SessionId,
         (verb, name): (Verb, &GroupName),
     ) -> Result<Verdict, Refusal> {
-        let Some(session) = self.who(by).filter(|_| self.is_connected(by)) else {
+        let Some(session) = self.who(by) else {
             return Ok(Verdict::default());
         };
         let joins = verb == Verb::Join;
@@ -147,7 +144,7 @@ impl World {
 
     pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, deed: &Deed) -> Result<Verdict, Refusal> {
         let Deed::Post { by, to, id, body } = deed else { return Ok(Verdict::default()) };
-        let Some(session) = self.who(*by).filter(|_| self.is_connected(*by)) else {
+        let Some(session) = self.who(*by) else {
             return Ok(Verdict::default());
         };
         let author = session.person;
@@ -227,12 +224,6 @@ impl World {
 
     pub(super) fn is_device_here(&self, id: SessionId) -> bool {
         self.sessions.get(&id).is_some_and(|session| session.is_here())
-    }
-
-    /// Whether what somebody does counts. All that one has said over a connection comes before the end of it: what comes later was
-    /// under way when somebody else has put them out.
-    pub(super) fn is_connected(&self, id: SessionId) -> bool {
-        self.sessions.get(&id).is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
     }
 
     pub(super) fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {

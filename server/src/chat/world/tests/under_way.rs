@@ -59,3 +59,26 @@ fn what_somebody_has_under_way_when_they_are_put_out_does_not_happen() {
     happens(&mut world, 0, Deed::Depart { session: bob });
     assert!(!world.is_here(bob) && world.head() > Seq::ZERO);
 }
+
+#[test]
+fn what_comes_over_a_connection_that_was_replaced_is_left_to_the_one_that_replaced_it() {
+    let mut world = World::new(LIMITS);
+    let ann = arrive(&mut world, 1, "ann");
+    let post = |id| {
+        let to = Conversation::Group(GroupName::general());
+        Deed::Post { by: ann, to, id: PostId([id; 16]), body: Body::parse("hi").expect("a body") }
+    };
+    let (name, token) = (UserName::parse("ann").expect("a name"), TokenDigest([1; 32]));
+    let back = |address: &str| Deed::Arrive {
+        name: name.clone(),
+        presented: Some(token),
+        fresh: TokenDigest([9; 32]),
+        address: Address(address.into()),
+    };
+    happens(&mut world, 2, back("192.0.2.2:1"));
+    assert!(happens(&mut world, 1, post(1)).result.is_none(), "another has the session");
+    happens(&mut world, 3, back("192.0.2.3:1"));
+    for (over, is_heard) in [(1, false), (2, false), (3, true)] {
+        assert_eq!(happens(&mut world, over, post(2)).result.is_some(), is_heard, "over {over}");
+    }
+}
