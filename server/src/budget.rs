@@ -105,7 +105,7 @@ struct Held {
     forgotten_at: Duration,
     /// How many requests were refused since one has waited.
     refused: u32,
-    /// What it has paid for itself, when only its address can't: when it comes again it does not pay that twice.
+    /// What it has paid for itself, when its address can't pay or it comes again as something dearer: it does not pay that twice.
     paid: u32,
 }
 

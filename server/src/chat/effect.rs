@@ -171,7 +171,7 @@ pub struct Arrival {
 }
 
 /// What the world says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a second, and are moved from one
-/// hand to the next some ten times each: what is larger and comes seldom is in a box.
+/// hand to the next several times each: what is larger and comes seldom is in a box.
 #[derive(Debug)]
 pub enum Input {
     /// A new connection asks to come in: its first frame.
