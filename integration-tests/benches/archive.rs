@@ -12,7 +12,7 @@ use chatroom_server::Kept;
 use chatroom_server::archive::{Archive, ReadError};
 use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
 use chatroom_server::chat::entry::{
-    Address, ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
 use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
@@ -173,7 +173,7 @@ async fn fill(log: &dyn Log, posts: u64) {
     deeds.extend((0..PEOPLE).map(|number| {
         let mut fresh = TokenDigest([0; 32]);
         fresh.0[..8].copy_from_slice(&number.to_le_bytes());
-        let address = Address("somewhere:1".into());
+        let address = "192.0.2.1:1".parse().expect("an address");
         Deed::Arrive { name: user(&format!("person{number}")), presented: None, fresh, address }
     }));
     deeds.extend((1..GROUPS).map(|number| Deed::Create { by: person(0), group: group(&group_name(number)) }));

@@ -158,15 +158,14 @@ macro_rules! name_type {
             /// Whether it is of ASCII, as far as names are compared. Two such are never mistaken for each other: those who read
             /// them know `l` from `I`, and `rn` from `m`.
             pub fn is_plain(&self) -> bool {
-                self.key().as_str().is_ascii()
+                self.0.is_ascii() || self.key().as_str().is_ascii()
             }
 
             /// Whether the two are different names that people would mistake for each other. [Plain](Self::is_plain) names
             /// never are.
             pub fn looks_like(&self, other: &Self) -> bool {
-                let (ours, theirs) = (self.key(), other.key());
-                let are_plain = ours.as_str().is_ascii() && theirs.as_str().is_ascii();
-                !are_plain && ours != theirs && skeleton::meet(&self.0, &other.0)
+                let are_plain = self.is_plain() && other.is_plain();
+                !are_plain && self.key() != other.key() && skeleton::meet(&self.0, &other.0)
             }
         }
 

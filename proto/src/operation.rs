@@ -87,18 +87,19 @@ impl Host {
         let address: IpAddr = address.parse().map_err(|_| HostError)?;
         match address.to_canonical() {
             IpAddr::V4(_) if is_network => Err(HostError),
-            IpAddr::V6(address) if !address.is_loopback() => {
-                let network = Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS);
-                Ok(Host(format!("{network}/64").into()))
-            }
-            address => Ok(Host(address.to_string().into())),
+            _ => Ok(Host::of(address)),
         }
     }
 
-    /// The host of an address with a port, if it is one.
-    pub fn of_peer(text: &str) -> Option<Host> {
-        let (host, _) = text.rsplit_once(':')?;
-        Host::parse(host.trim_matches(['[', ']'])).ok()
+    /// Where this address belongs.
+    pub fn of(address: IpAddr) -> Host {
+        match address.to_canonical() {
+            IpAddr::V6(address) if !address.is_loopback() => {
+                let network = Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS);
+                Host(format!("{network}/64").into())
+            }
+            address => Host(address.to_string().into()),
+        }
     }
 
     /// The address or the network as text.
@@ -232,12 +233,9 @@ mod tests {
         for wrong in ["", "127.0.0.1:9000", "localhost", "127.0.0.256", "1.2.3.4 "] {
             assert_eq!(Host::parse(wrong), Err(HostError), "{wrong}");
         }
-        assert_eq!(Host::of_peer("[::ffff:10.0.0.1]:9000"), Host::parse("10.0.0.1").ok());
-        assert_eq!(Host::of_peer("10.0.0.1:9000"), Host::parse("10.0.0.1").ok());
         assert_eq!(host("2001:db8:1:2::1"), host("2001:db8:1:2:ffff::/64"));
         assert_eq!(host("2001:db8:1:2::1").as_deref(), Ok("2001:db8:1:2::/64"));
         assert_ne!(host("2001:db8:1:2::1"), host("2001:db8:1:3::1"));
         assert_eq!((host("::1").as_deref(), Host::parse("10.0.0.1/64")), (Ok("::1"), Err(HostError)));
-        assert_eq!(Host::of_peer("somewhere:1"), None);
     }
 }

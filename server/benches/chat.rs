@@ -10,7 +10,7 @@ use chatroom_proto::{
     Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
 };
 use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
-use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, TokenDigest};
+use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -144,7 +144,7 @@ fn knock(number: u64) -> Input {
         },
         presented: None,
         fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
-        address: Address(format!("somewhere:{number}").into()),
+        address: "192.0.2.1:1".parse().expect("an address"),
         channel: Channel::Loopback,
     }))
 }

@@ -3,7 +3,6 @@
 //! What it does is here, piece by piece; in which order, and how it waits, is in [`life`].
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chatroom_proto::codec::FrameError;
@@ -88,9 +87,9 @@ impl From<FrameError> for End {
 
 impl Connection {
     /// A connection to this peer.
-    pub(crate) fn new(id: ConnectionId, peer: SocketAddr, common: Arc<Common>) -> Connection {
+    pub(crate) fn new(id: ConnectionId, address: Address, common: Arc<Common>) -> Connection {
         let outbox = Outbox::new(Arc::clone(&common.bounds));
-        Connection { id, address: Address(peer.to_string().into()), outbox, common }
+        Connection { id, address, outbox, common }
     }
 
     /// Ends when no first frame is waited for any longer, and says why.
@@ -122,17 +121,16 @@ impl Connection {
                 room.await?;
             }
             outbox.admitted().await.ok_or(End::Closed)?;
-            common.config.console.connected(&address.0);
+            common.config.console.connected(address.ip(), address.port());
             Ok(())
         }))
     }
 
     /// Who can read along.
     fn channel(&self, is_tls: bool) -> Channel {
-        let is_loopback = |address: &str| address.parse().is_ok_and(|peer: SocketAddr| is_loopback(peer));
         match is_tls {
             true => Channel::Tls,
-            false if is_loopback(&self.address.0) => Channel::Loopback,
+            false if self.address.ip().is_loopback() => Channel::Loopback,
             false => Channel::Plain,
         }
     }
@@ -142,7 +140,7 @@ impl Connection {
             Proof::Resume(token) => Some(secret::digest(token)),
             Proof::Open | Proof::Password(_) => None,
         };
-        let (connection, address, fresh) = (self.id, self.address.clone(), secret::fresh());
+        let (connection, address, fresh) = (self.id, self.address, secret::fresh());
         Arrival { connection, tag, hello, presented, fresh, address, channel }
     }
 
@@ -209,11 +207,6 @@ impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.address)
     }
-}
-
-/// Whether what comes from there has not left this machine.
-pub(crate) fn is_loopback(peer: SocketAddr) -> bool {
-    peer.ip().to_canonical().is_loopback()
 }
 
 /// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in behind it until it is there. What

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use chatroom_proto::Fingerprint;
@@ -31,10 +32,8 @@ impl Console {
         self.say(format_args!("Fingerprint: {fingerprint}"));
     }
 
-    /// A client was let in that comes from this address, an IP address and a port as text.
-    pub fn connected(&self, address: &str) {
-        let (ip, port) = address.rsplit_once(':').unwrap_or((address, "0"));
-        let ip = ip.trim_matches(['[', ']']);
+    /// A client was let in that comes from this address.
+    pub fn connected(&self, ip: IpAddr, port: u16) {
         self.say(format_args!("Connected with ('{ip}', {port})"));
     }
 

@@ -261,7 +261,7 @@ impl Dispatch {
                 return outbox.close(Some(CloseReason::Shutdown));
             }
             Message::Knock(arrival, outbox) => {
-                let (source, heard) = (Source::of_peer(&arrival.address), self.silence.heard());
+                let (source, heard) = (Source::of(arrival.address.ip()), self.silence.heard());
                 self.connections.insert(arrival.connection, Line { outbox, source, session: None, heard });
                 if let Err(excess) = self.budgets.arrive(source) {
                     return self.turn_away(arrival.connection, arrival.tag, excess);

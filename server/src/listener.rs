@@ -14,9 +14,9 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::chat::entry::ConnectionId;
+use crate::chat::entry::{Address, ConnectionId};
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
-use crate::connection::{Common, Connection, Life, is_loopback};
+use crate::connection::{Common, Connection, Life};
 use crate::door::Door;
 use crate::handshakes::Handshakes;
 use crate::outbox::{self, Bounds};
@@ -82,9 +82,7 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => {
                     number += 1;
-                    // A socket for both kinds of addresses writes those of IPv4 in its own way.
-                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                    self.welcome(stream, peer, ConnectionId(number));
+                    self.welcome(stream, peer.into(), ConnectionId(number));
                 }
                 // The peer was gone before we got to it: its affair.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -102,7 +100,7 @@ impl Listener {
     /// Takes in streams as they come, until shutdown or until there are no more. They come from this
     /// machine, and from nowhere in particular there.
     pub(crate) async fn run_on(&self, mut streams: mpsc::Receiver<DuplexStream>) {
-        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let here = Address::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let mut number = 0;
         loop {
             let stream = tokio::select! {
@@ -130,7 +128,7 @@ impl Listener {
         }
     }
 
-    fn welcome(&self, stream: TcpStream, peer: SocketAddr, id: ConnectionId) {
+    fn welcome(&self, stream: TcpStream, peer: Address, id: ConnectionId) {
         // Small frames shall not wait for each other; it fails on dead connections only.
         let _ = stream.set_nodelay(true);
         let permit = match self.permits.take(Source::of(peer.ip())) {
@@ -142,7 +140,7 @@ impl Listener {
         tokio::spawn(Life::new(connection, stream, Some(permit)));
     }
 
-    fn stream(&self, stream: TcpStream, peer: SocketAddr) -> Stream {
+    fn stream(&self, stream: TcpStream, peer: Address) -> Stream {
         let Config { tls, allow_plaintext, .. } = &self.common.config;
         let offer = match tls {
             None => Offer::Plain,
@@ -150,10 +148,10 @@ impl Listener {
             Some(tls) if self.handshakes.may_begin(Source::of(peer.ip())) => Offer::Tls(tls.acceptor()),
             Some(_) => Offer::Later,
         };
-        Stream::new(stream, offer, *allow_plaintext || is_loopback(peer))
+        Stream::new(stream, offer, *allow_plaintext || peer.ip().is_loopback())
     }
 
-    fn turn_away(&self, stream: TcpStream, peer: SocketAddr, reason: CloseReason) {
+    fn turn_away(&self, stream: TcpStream, peer: Address, reason: CloseReason) {
         debug!(%peer, ?reason, "turned away");
         let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
         let mut stream = self.stream(stream, peer);

@@ -103,7 +103,7 @@ impl Passwords {
             u32::try_from(not_until.wait_time_from(now).as_millis()).unwrap_or(u32::MAX).max(1)
         };
         // Everybody may be behind this machine.
-        let source = Source::of_peer(&check.address);
+        let source = Source::of(check.address.ip());
         if source != Source::THIS_MACHINE {
             self.by_address.check_key(&source).map_err(wait)?;
         }

@@ -95,7 +95,7 @@ mod tests {
     use crate::Kept;
     use crate::chat::Limits;
     use crate::chat::entry::{
-        Address, ConnectionId, Deed, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+        ConnectionId, Deed, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
     };
     use crate::log::{Durability, SqliteLog};
 
@@ -127,7 +127,7 @@ mod tests {
 
     fn arrival() -> Deed {
         let (presented, fresh) = (None, TokenDigest([7; 32]));
-        let address = Address("somewhere:1".into());
+        let address = "192.0.2.1:1".parse().unwrap();
         Deed::Arrive { name: UserName::parse("jim").unwrap(), presented, fresh, address }
     }
 

@@ -1,8 +1,6 @@
 //! Where a connection comes from, as far as limits go.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-use crate::chat::entry::Address;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// One address of IPv4, or 64 bits of one of IPv6: that is what one home gets, and whoever has it can choose the other 64
 /// at will. It takes 8 bytes, because every connection has one.
@@ -23,12 +21,6 @@ impl Source {
             IpAddr::V6(address) => Source((address.to_bits() >> 64) as u64),
         }
     }
-
-    /// Where the peer of a connection is. What is no address of the internet is on this machine.
-    pub(crate) fn of_peer(address: &Address) -> Source {
-        let peer = address.0.parse::<SocketAddr>();
-        peer.map_or(Source::THIS_MACHINE, |peer| Source::of(peer.ip()))
-    }
 }
 
 #[cfg(test)]
@@ -45,7 +37,6 @@ mod tests {
         assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:2:ffff:ffff:ffff:ffff"));
         assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
         assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
-        assert_eq!(Source::of_peer(&Address("[2001:db8::1]:9".into())), source("2001:db8::2"));
     }
 
     #[test]
@@ -54,6 +45,5 @@ mod tests {
             assert_eq!(source(own), Source::THIS_MACHINE);
         }
         assert_ne!(source("127.0.0.2"), Source::THIS_MACHINE);
-        assert_eq!(Source::of_peer(&Address("somewhere".into())), Source::THIS_MACHINE);
     }
 }

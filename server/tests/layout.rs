@@ -12,7 +12,7 @@ use chatroom_proto::{
     UnixMillis, UserName, Whom, codec,
 };
 use chatroom_server::chat::entry::{
-    Address, ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
+    ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
     TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
@@ -62,7 +62,7 @@ fn deeds() -> Vec<(&'static str, Deed)> {
         name: user("Jim"),
         presented,
         fresh: TokenDigest([0x71; 32]),
-        address: Address::from("127.0.0.1:1".to_owned()),
+        address: "127.0.0.1:1".parse().expect("an address"),
     };
     let began = |keeps| Deed::Began {
         limits: Limits {
@@ -96,7 +96,7 @@ fn deeds() -> Vec<(&'static str, Deed)> {
                 name: user("Jim"),
                 password: Seq(0xb1),
                 fresh: TokenDigest([0x71; 32]),
-                address: Address::from("127.0.0.1:1".to_owned()),
+                address: "127.0.0.1:1".parse().expect("an address"),
             },
         ),
         ("", Deed::Register { by, password: hash() }),
@@ -221,13 +221,14 @@ impl Story {
     }
 
     fn comes(&mut self, name: &str) -> SessionId {
-        let [fresh, address] = ["digest", "address"].map(|of| format!("the {of} of {name}"));
+        let fresh = format!("the digest of {name}");
         let mut digest = [0; 32];
         digest[..fresh.len()].copy_from_slice(fresh.as_bytes());
         let fresh = TokenDigest(digest);
         // Whoever has it already is recognized by it.
         let presented = Some(fresh);
-        let arrive = Deed::Arrive { name: user(name), presented, fresh, address: Address::from(address) };
+        let address = format!("192.0.2.1:{}", name.as_bytes()[0]).parse().expect("an address");
+        let arrive = Deed::Arrive { name: user(name), presented, fresh, address };
         let came = self.goes_on(arrive);
         self.places.insert(came, place_of(came.0));
         came
@@ -340,7 +341,7 @@ fn eventful_world() -> World {
     }
     story.says(jim, Conversation::User(user("Ann")));
     // One comes with another device.
-    let (fresh, address) = (TokenDigest([0x72; 32]), Address::from("elsewhere".to_owned()));
+    let (fresh, address) = (TokenDigest([0x72; 32]), "192.0.2.2:1".parse().expect("an address"));
     story.goes_on(Deed::LogIn { name: user("jim"), password: registered.0, fresh, address });
     story.goes_on(Deed::Detach { session: lea, from: place_of(lea.0) });
     story.world

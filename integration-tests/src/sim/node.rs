@@ -9,7 +9,7 @@ use chatroom_proto::{
 };
 use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{Arrival, Audience, Channel, Credential, Effect, Input, Read, Replay};
-use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, SessionId, TokenDigest};
+use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits, World};
 
 use super::Fault;
@@ -135,7 +135,7 @@ impl Sim {
                 let mut secret = [0; 32];
                 secret[..8].copy_from_slice(&id.to_le_bytes());
                 let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
-                let address = Address(format!("somewhere:{id}").into());
+                let address = "192.0.2.1:1".parse().expect("an address");
                 let channel = Channel::Loopback;
                 Input::Knock(Box::new(Arrival { connection, tag, hello, presented, fresh, address, channel }))
             }

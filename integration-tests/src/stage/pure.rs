@@ -7,7 +7,7 @@ use chatroom_proto::{
 };
 use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
-use chatroom_server::chat::entry::{Address, ConnectionId, Entry, NodeId, Proposal, SessionId, TokenDigest};
+use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, Proposal, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
 
 use crate::model::Model;
@@ -170,7 +170,7 @@ impl Stage for Pure {
         // Here a token is its own digest; nobody is watching.
         let secret = [u8::try_from(self.knocks).expect("few knocks in a dialogue"); 32];
         let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
-        let address = Address(format!("somewhere:{}", self.knocks).into());
+        let address = format!("192.0.2.1:{}", self.knocks).parse().expect("an address");
         let channel = Channel::Loopback;
         let arrival = Arrival { connection, tag: Tag(0), hello, presented, fresh, address, channel };
         self.handle(Input::Knock(Box::new(arrival)));

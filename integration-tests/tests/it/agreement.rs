@@ -10,7 +10,7 @@ use chatroom_proto::{
 };
 use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
 use chatroom_server::chat::entry::{
-    Address, ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
 use integration_tests::guest::{group, private, public, user};
@@ -127,7 +127,7 @@ impl World {
             hello,
             presented,
             fresh: Credential { token: Token(fresh), digest: TokenDigest(fresh) },
-            address: Address("somewhere:1".into()),
+            address: "192.0.2.1:1".parse().expect("an address"),
             channel: Channel::Loopback,
         }));
         self.nodes[node].connections.push(connection);
@@ -326,7 +326,7 @@ fn a_world_goes_on_from_its_image_as_if_it_had_never_been_away() {
             name: user(name),
             presented: None,
             fresh: TokenDigest([9; 32]),
-            address: Address("elsewhere:1".into()),
+            address: "192.0.2.2:1".parse().expect("an address"),
         }));
         for (number, deed) in (1..).zip(entries) {
             let place = Place { node: NodeId(7), connection: ConnectionId(number) };
@@ -349,7 +349,7 @@ fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
         name: user("jim"),
         presented,
         fresh: TokenDigest([7; 32]),
-        address: Address("somewhere:1".into()),
+        address: "192.0.2.1:1".parse().expect("an address"),
     };
     let session = SessionId(Seq(1));
     let deeds = [
@@ -387,7 +387,7 @@ fn restored(limits: Limits, deeds: Vec<(u64, Option<Place>, Deed)>) -> Chat {
 }
 
 fn jim_arrives() -> Deed {
-    let address = Address("somewhere:1".into());
+    let address = "192.0.2.1:1".parse().expect("an address");
     Deed::Arrive { name: user("jim"), presented: None, fresh: TokenDigest([7; 32]), address }
 }
 

@@ -10,8 +10,7 @@ use chatroom_server::Kept;
 use chatroom_server::archive::{Archive, ArchiveError};
 use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
 use chatroom_server::chat::entry::{
-    Address, ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId,
-    TokenDigest,
+    ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
 use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
@@ -169,7 +168,8 @@ impl History {
         self.chance.fill_bytes(&mut fresh.0);
         let presented = self.tokens.get(name).copied().filter(|_| self.number.is_multiple_of(2));
         self.tokens.insert(name, presented.unwrap_or(fresh));
-        Deed::Arrive { name: user(name), presented, fresh, address: Address("somewhere:1".into()) }
+        let address = "192.0.2.1:1".parse().expect("an address");
+        Deed::Arrive { name: user(name), presented, fresh, address }
     }
 
     /// Mostly somebody who came lately.

@@ -3,7 +3,7 @@
 //! Its table knows that Cyrillic і is drawn as Latin i, that either yeh and either kaf look alike, and that ZERO WIDTH
 //! NON-JOINER shows nothing. What it leaves to its users is done here: names differ in more than case, and marks can be hidden.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -20,7 +20,7 @@ const DOT_ABOVE: char = '\u{307}';
 /// What a name looks like, whatever it is written with: names that share one can be mistaken for each other. For comparing
 /// only; nobody could read it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Skeleton(Arc<str>);
+pub struct Skeleton(String);
 
 impl Skeleton {
     /// That of the name as it is shown, and that of its small letters where that is another one: Greek Ν looks like N
@@ -30,7 +30,7 @@ impl Skeleton {
         // Of plain letters it is the same, which is what skeletons are folded for.
         let small = if name.is_ascii() { None } else { Some(skeleton(&fold(name))) };
         let small = small.filter(|small| *small != shown);
-        [Some(shown), small].into_iter().flatten().map(|text| Skeleton(text.into()))
+        [Some(shown), small].into_iter().flatten().map(Skeleton)
     }
 }
 
@@ -46,7 +46,10 @@ static ASCII: LazyLock<[String; 128]> =
 fn skeleton(text: &str) -> String {
     // Most names are of this kind, and many may come at once.
     if text.is_ascii() {
-        return text.bytes().map(|byte| ASCII[usize::from(byte)].as_str()).collect();
+        // Room is made once: of a letter at most two are made.
+        let mut skeleton = String::with_capacity(2 * text.len());
+        text.bytes().for_each(|byte| skeleton.push_str(&ASCII[usize::from(byte)]));
+        return skeleton;
     }
     bare(text)
 }

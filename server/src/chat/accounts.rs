@@ -22,7 +22,7 @@ impl Chat {
         let (hash, since) = self.world.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
         let mut seat = Seat::new(Stage::Knocking(Box::new(knock)), channel);
         let claimed = Some(Claim { password, hash });
-        let check = Check { name: name.clone(), person: None, address: address.clone(), claimed, new: None };
+        let check = Check { name: name.clone(), person: None, address, claimed, new: None };
         seat.wishes(Wish::LogIn { name, password: since, fresh, address });
         self.seats.insert(connection, seat);
         out.push(Effect::Check { connection, tag, check });
@@ -60,7 +60,7 @@ impl Chat {
         };
         seat.is_reading = true;
         seat.wishes(wish);
-        let (name, address) = (session.name.clone(), session.address.clone());
+        let (name, address) = (session.name.clone(), session.address);
         let check = Check { name, person: Some(session.person), address, claimed, new };
         out.push(Effect::Check { connection, tag, check });
     }

@@ -28,7 +28,7 @@ impl Chat {
             Proof::Resume(token) => Some(token),
             Proof::Password(_) if !channel.is_private() => return refuse(Refusal::PasswordInTheOpen, out),
             Proof::Password(password) => {
-                if let Err(refusal) = self.world.may_knock(&hello.name, &address, now) {
+                if let Err(refusal) = self.world.may_knock(&hello.name, address, now) {
                     return refuse(refusal, out);
                 }
                 let knock = Knock { version, old: None, fresh: fresh.token, seen: hello.seen };

@@ -35,7 +35,7 @@ pub(crate) struct Session {
     /// Where it is connected, or since when it is not.
     pub(crate) presence: Presence,
     /// Its groups in the order of joining.
-    pub(crate) groups: Vec<Stake>,
+    pub(crate) groups: Box<[Stake]>,
     /// Its private conversations.
     pub(crate) private: Private,
     /// What it did lately.
@@ -156,6 +156,14 @@ impl Session {
     /// Whether it goes on: with a connection, or held for one that was lost.
     pub(crate) fn is_here(&self) -> bool {
         !matches!(self.presence, Presence::Away { .. })
+    }
+
+    /// Joins and leaves. Many are in one group and stay there: what they are in takes what it takes, and no more.
+    pub(crate) fn regroup(&mut self, change: impl FnOnce(&mut Vec<Stake>)) {
+        let mut groups = std::mem::take(&mut self.groups).into_vec();
+        groups.reserve_exact(1);
+        change(&mut groups);
+        self.groups = groups.into_boxed_slice();
     }
 
     /// Whether it is a member.

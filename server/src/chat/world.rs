@@ -157,7 +157,7 @@ impl World {
         let applied = match deed {
             Deed::Arrive { name, presented, fresh, address } => match origin {
                 Some(origin) => {
-                    self.arrive((entry.seq, at), origin.place, name, (*presented, *fresh), address)
+                    self.arrive((entry.seq, at), origin.place, name, (*presented, *fresh), *address)
                 }
                 None => Ok(Verdict::default()),
             },
@@ -177,7 +177,7 @@ impl World {
             Deed::Post { .. } => self.post(entry.seq, at, deed),
             Deed::LogIn { name, password, fresh, address } => match origin {
                 Some(origin) => {
-                    self.log_in((entry.seq, at), origin.place, name, (*password, *fresh), address)
+                    self.log_in((entry.seq, at), origin.place, name, (*password, *fresh), *address)
                 }
                 None => Ok(Verdict::default()),
             },
@@ -224,14 +224,14 @@ impl World {
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
         let refusal = match &proposal.deed {
             Deed::Arrive { name, presented, address, .. } => {
-                self.may_arrive(name, *presented, address, proposal.at).err()
+                self.may_arrive(name, *presented, *address, proposal.at).err()
             }
             Deed::Create { group, .. } => self.may_create(group).err(),
             Deed::Join { by, group } => self.may_join((*by, self.who(*by)?), group, proposal.at).err(),
             Deed::Leave { by, group } => self.may_leave(self.who(*by)?, group).err(),
             Deed::Post { by, to, .. } => self.may_post((*by, self.who(*by)?), to, proposal.at).err(),
             Deed::LogIn { name, password, address, .. } => {
-                self.may_log_in(name, *password, address, proposal.at).err()
+                self.may_log_in(name, *password, *address, proposal.at).err()
             }
             Deed::Register { by, .. } => self.may_register(self.who(*by)?).err(),
             Deed::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),

@@ -6,7 +6,7 @@ use chatroom_proto::{Body, Conversation, GroupName, PostId, Tag, UnixMillis, Use
 
 use super::*;
 use crate::chat::effect::Effect;
-use crate::chat::entry::{Address, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest};
+use crate::chat::entry::{Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::outbox::{Pieces, Taken};
@@ -34,7 +34,7 @@ impl Hall {
                 name: UserName::parse(&format!("member{number}")).unwrap(),
                 presented: None,
                 fresh: TokenDigest([0; 32]),
-                address: Address("somewhere".into()),
+                address: "192.0.2.1:1".parse().unwrap(),
             });
             let (session, outbox) = (SessionId(hall.chat.world().head()), Outbox::new(Arc::clone(&bounds)));
             hall.fanout.admit(hall.chat.world(), ConnectionId(number), session, outbox.clone());

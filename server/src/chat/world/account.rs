@@ -77,7 +77,7 @@ impl World {
         &self,
         name: &UserName,
         password: Seq,
-        address: &Address,
+        address: Address,
         at: UnixMillis,
     ) -> Result<SessionId, Refusal> {
         let person = self.names.get(&name.key()).and_then(|id| self.sessions.get(id));
@@ -97,7 +97,7 @@ impl World {
         place: Place,
         name: &UserName,
         (password, fresh): (Seq, TokenDigest),
-        address: &Address,
+        address: Address,
     ) -> Result<Verdict, Refusal> {
         let id = self.may_log_in(name, password, address, at)?;
         self.make_room(id)?;

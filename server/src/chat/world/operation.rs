@@ -177,7 +177,7 @@ impl World {
             | Operation::Disconnect { user, .. } => user,
             Operation::Ban { whom: Whom::User(user), .. } => user,
             Operation::Ban { whom: Whom::Host(host), .. } => {
-                let is_from = |session: &Session| Host::of_peer(&session.address.0).as_ref() == Some(host);
+                let is_from = |session: &Session| Host::of(session.address.ip()) == *host;
                 let people = self.here.values().filter(|person| !self.is_operator(**person));
                 let devices = people.flat_map(|person| self.devices(*person));
                 let is_there = |id: &SessionId| {
@@ -205,7 +205,7 @@ impl World {
         &self,
         known: Option<SessionId>,
         name: &UserName,
-        address: &Address,
+        address: Address,
         at: UnixMillis,
     ) -> Result<(), Refusal> {
         match self.rule.bans.holds_for(name, address, at) {
@@ -220,7 +220,7 @@ impl World {
     pub(in super::super) fn may_knock(
         &self,
         name: &UserName,
-        address: &Address,
+        address: Address,
         at: UnixMillis,
     ) -> Result<(), Refusal> {
         self.may_come(self.named(name), name, address, at)
@@ -274,8 +274,7 @@ impl World {
 
 fn visitor(device: &Session, groups: &[GroupName]) -> Visitor {
     Visitor {
-        // What is no line is no address of ours.
-        address: Peer::parse(&device.address.0).unwrap_or_else(|_| unknown()),
+        address: Peer::parse(&device.address.to_string()).expect("an address is a line"),
         name: device.name.clone(),
         groups: Page::fill(groups.iter().cloned()),
         is_connected: matches!(device.presence, Presence::Attached(_)),
@@ -286,10 +285,6 @@ fn visitor(device: &Session, groups: &[GroupName]) -> Visitor {
 fn bytes_of(visitor: &Visitor) -> usize {
     let groups = visitor.groups.as_slice().iter().map(|group| group.as_str().len() + 8);
     visitor.name.as_str().len() + visitor.address.as_str().len() + groups.sum::<usize>()
-}
-
-fn unknown() -> Peer {
-    Peer::parse("an unknown address").expect("a line of letters")
 }
 
 /// As many as fit a page, and where the next one begins. Those who have one place stay together: what is no page with all of

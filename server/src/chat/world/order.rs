@@ -259,7 +259,7 @@ impl World {
         let Some(session) = self.sessions.get_mut(&person).filter(|session| session.is_in(group)) else {
             return;
         };
-        session.groups.retain(|stake| stake.group != group);
+        session.regroup(|groups| groups.retain(|stake| stake.group != group));
         if let Some(group) = self.groups.get_mut(&group) {
             devices.into_iter().for_each(|device| group.quit(device));
             group.members = group.members.saturating_sub(1);

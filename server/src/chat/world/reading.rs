@@ -107,7 +107,7 @@ impl World {
                 Presence::Detached { .. } | Presence::Away { .. } => None,
             };
             let client = Client {
-                address: session.address.clone(),
+                address: session.address,
                 name: person.name.clone(),
                 groups: self.groups_of(person).map(|(_, group)| group.name.clone()).collect(),
                 is_connected: place.is_some(),

@@ -17,7 +17,7 @@ impl World {
         &self,
         name: &UserName,
         presented: Option<TokenDigest>,
-        address: &Address,
+        address: Address,
         at: UnixMillis,
     ) -> Result<Option<SessionId>, Refusal> {
         let known = self.recognize(name, presented);
@@ -60,7 +60,7 @@ impl World {
         place: Place,
         name: &UserName,
         (presented, fresh): (Option<TokenDigest>, TokenDigest),
-        address: &Address,
+        address: Address,
     ) -> Result<Verdict, Refusal> {
         if let Some(id) = self.may_arrive(name, presented, address, at)? {
             let is_here = self.is_device_here(id);
@@ -80,18 +80,17 @@ impl World {
         (person, name): (SessionId, UserName),
         token: TokenDigest,
         (place, at): (Place, UnixMillis),
-        address: &Address,
+        address: Address,
     ) -> Verdict {
         let seq = self.head;
         let session = Session {
             person,
             name,
             token,
-            address: address.clone(),
+            address,
             arrived: seq,
             presence: Presence::Attached(place),
-            // Many are in one group and stay there.
-            groups: Vec::with_capacity(1),
+            groups: Box::default(),
             private: Private::default(),
             done: Done::default(),
             account: None,
@@ -122,7 +121,7 @@ impl World {
         }
         let session = self.sessions.get_mut(&person)?;
         if enters_general {
-            session.groups.insert(0, Stake { group: GroupId::GENERAL, since: seq });
+            session.regroup(|groups| groups.insert(0, Stake { group: GroupId::GENERAL, since: seq }));
             self.groups.get_mut(&GroupId::GENERAL)?.members += 1;
         }
         for stake in &session.groups {
@@ -149,10 +148,10 @@ impl World {
     }
 
     /// Somebody goes on over another connection; nobody is told.
-    fn resume(&mut self, seq: Seq, id: SessionId, place: Place, address: &Address) -> Verdict {
+    fn resume(&mut self, seq: Seq, id: SessionId, place: Place, address: Address) -> Verdict {
         let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
         let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
-        session.address = address.clone();
+        session.address = address;
         let (lost, cut_off) = match before {
             Presence::Attached(other) => (seq, vec![(other, Some(CloseReason::Replaced))]),
             Presence::Detached { at, by } => {
@@ -172,12 +171,12 @@ impl World {
         (seq, at): (Seq, UnixMillis),
         id: SessionId,
         place: Place,
-        address: &Address,
+        address: Address,
     ) -> Verdict {
         let Some(session) = self.sessions.get_mut(&id) else { return Verdict::default() };
         let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
         let Presence::Away { by, worth } = before else { return Verdict::default() };
-        session.address = address.clone();
+        session.address = address;
         self.away.remove(&session.token);
         self.fading.remove(&(worth, by, id));
         let news = self.enter(seq, at, id);

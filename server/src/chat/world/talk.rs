@@ -100,14 +100,14 @@ impl World {
         let (user, name) = (session.name.clone(), group.name.clone());
         let (passage, and, news);
         if joins {
-            session.groups.push(Stake { group: id, since: seq });
+            session.regroup(|groups| groups.push(Stake { group: id, since: seq }));
             group.members += 1;
             devices.iter().for_each(|device| group.enter(*device));
             // The other devices are among the members now, and hear of it with them.
             (passage, and) = (Passage::In, Vec::new());
             news = Notification::Joined { seq, user, group: name };
         } else {
-            session.groups.retain(|stake| stake.group != id);
+            session.regroup(|groups| groups.retain(|stake| stake.group != id));
             group.members = group.members.saturating_sub(1);
             devices.iter().for_each(|device| group.quit(*device));
             (passage, and) = (Passage::Out, devices.into_iter().filter(|device| *device != by).collect());

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::model::Model;
 use crate::chat::effect::{Arrival, Channel, Check, Checked, Credential, Input};
-use crate::chat::entry::{Address, ConnectionId, Entry, NodeId, PasswordHash, Proposal, TokenDigest};
+use crate::chat::entry::{ConnectionId, Entry, NodeId, PasswordHash, Proposal, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::{Config, RATE_MAX};
 use crate::dispatch::Dispatch;
@@ -274,7 +274,7 @@ fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Box<Arrival>
         presented,
         hello: Hello { versions: VersionRange::SPOKEN, name, proof, seen: Seq::ZERO },
         fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
-        address: Address(format!("connection {}", connection.0).into()),
+        address: format!("10.0.0.1:{}", connection.0).parse().unwrap(),
         channel: Channel::Loopback,
     })
 }

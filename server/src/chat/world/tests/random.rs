@@ -32,7 +32,7 @@ const SMALLER: Limits =
 /// Few, so that people meet; some are the same, and some look the same.
 const NAMES: [&str; 6] = ["jim", "Jim", "Jіm", "ann", "bob", "zoe"];
 const GROUPS: [&str; 6] = ["General", "tea", "Tea", "Теа", "art", "sea"];
-const ADDRESSES: [&str; 3] = ["10.0.0.1:1", "10.0.0.2:2", "nowhere"];
+const ADDRESSES: [&str; 3] = ["10.0.0.1:1", "10.0.0.2:2", "[2001:db8::1]:1"];
 
 /// So few that many come again.
 const POSTS: usize = 30;
@@ -279,7 +279,7 @@ impl Author {
     }
 
     fn address(&mut self) -> Address {
-        Address(ADDRESSES[self.dice.roll(ADDRESSES.len())].into())
+        ADDRESSES[self.dice.roll(ADDRESSES.len())].parse().expect("an address")
     }
 
     /// A token that nobody has.

@@ -5,7 +5,7 @@ use chatroom_proto::{Body, Conversation, GroupName, Operation, PostId, Seq, Tag,
 use super::super::{Verdict, World};
 use super::random::LIMITS;
 use crate::chat::entry::{
-    Address, ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
+    ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
     TokenDigest,
 };
 
@@ -24,7 +24,7 @@ fn happens(world: &mut World, connection: u64, deed: Deed) -> Verdict {
 fn arrive(world: &mut World, connection: u64, name: &str) -> SessionId {
     let name = UserName::parse(name).expect("a name");
     let fresh = TokenDigest([u8::try_from(connection).expect("few connections"); 32]);
-    let address = Address(format!("192.0.2.{connection}:1").into());
+    let address = format!("192.0.2.{connection}:1").parse().expect("an address");
     happens(world, connection, Deed::Arrive { name, presented: None, fresh, address });
     SessionId(world.head())
 }
@@ -73,7 +73,7 @@ fn what_comes_over_a_connection_that_was_replaced_is_left_to_the_one_that_replac
         name: name.clone(),
         presented: Some(token),
         fresh: TokenDigest([9; 32]),
-        address: Address(address.into()),
+        address: address.parse().expect("an address"),
     };
     happens(&mut world, 2, back("192.0.2.2:1"));
     assert!(happens(&mut world, 1, post(1)).result.is_none(), "another has the session");

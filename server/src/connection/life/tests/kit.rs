@@ -55,7 +55,7 @@ impl Host {
     }
 
     pub(super) fn connection(&self, number: u64) -> Connection {
-        Connection::new(ConnectionId(number), PEER, Arc::clone(&self.common))
+        Connection::new(ConnectionId(number), PEER.into(), Arc::clone(&self.common))
     }
 
     /// The client's end of a connection, through a pipe of so many bytes, and the task that lives at the other end.
