@@ -45,7 +45,10 @@ const LINES_WAITING_MAX: usize = 1_024;
 enum Want {
     Name,
     Password,
-    Commands,
+    Commands {
+        /// Whether passwords are asked for where one is needed. On a line on which they are not said, nobody need type them.
+        with_passwords: bool,
+    },
 }
 
 /// The question for a password that is known.
@@ -120,13 +123,10 @@ impl Prompt {
 
     fn run(&mut self, wanted: &Receiver<Want>, lines: &mpsc::Sender<Typed>) {
         while let Ok(want) = wanted.recv() {
-            if want == Want::Commands {
-                self.read_commands(lines);
-                return;
-            }
             let typed = match want {
+                Want::Commands { with_passwords } => return self.read_commands(lines, with_passwords),
                 Want::Password => Typed::Secret(self.read_secret(PASSWORD_QUESTION)),
-                Want::Name | Want::Commands => self.read(NAME_QUESTION).unwrap_or(Typed::End),
+                Want::Name => self.read(NAME_QUESTION).unwrap_or(Typed::End),
             };
             if lines.blocking_send(typed).is_err() {
                 return;
@@ -135,7 +135,7 @@ impl Prompt {
     }
 
     /// Reads one line after the other, until the one that leaves.
-    fn read_commands(&mut self, lines: &mpsc::Sender<Typed>) {
+    fn read_commands(&mut self, lines: &mpsc::Sender<Typed>, with_passwords: bool) {
         if let Some(assistant) = self.editor.helper_mut() {
             assistant.knows_commands = true;
         }
@@ -158,10 +158,12 @@ impl Prompt {
                 self.remember(line);
                 match command::parse(line) {
                     Ok(Some(Command::Exit)) => leaves = true,
-                    Ok(Some(command)) if command.needs_password() => match self.with_passwords(&command) {
-                        Some(request) => typed = Typed::Request(Box::new(request)),
-                        None => continue,
-                    },
+                    Ok(Some(command)) if with_passwords && command.needs_password() => {
+                        match self.with_passwords(&command) {
+                            Some(request) => typed = Typed::Request(Box::new(request)),
+                            None => continue,
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -266,9 +268,9 @@ impl Typist {
         let _ = self.wants.try_send(Want::Password);
     }
 
-    /// From now on, lines are commands.
-    pub(crate) fn read_commands(self) -> mpsc::Receiver<Typed> {
-        let _ = self.wants.try_send(Want::Commands);
+    /// From now on, lines are commands. Those that need passwords come as requests with them, or as they are.
+    pub(crate) fn read_commands(self, with_passwords: bool) -> mpsc::Receiver<Typed> {
+        let _ = self.wants.try_send(Want::Commands { with_passwords });
         self.typed
     }
 }

@@ -53,14 +53,17 @@ impl Chat {
                 self.leave().await;
                 Ok(())
             }
-            // At an editor, these have come as requests.
             Ok(Some(Command::Register)) if self.parts.password.is_some() => {
                 let Some(password) = self.parts.password.clone() else { return Ok(()) };
                 self.ask_in_private(screen, Request::Register { password }).await
             }
+            // At an editor, these have come as requests, where they can be sent.
             Ok(Some(command)) if command.needs_password() => {
                 self.has_trouble = true;
-                screen.note(view.no_way_to_ask()).await
+                let in_the_open = || view.refusal(&Request::Ping, &Refusal::PasswordInTheOpen, None);
+                screen
+                    .note(if self.parts.client.is_private() { view.no_way_to_ask() } else { in_the_open() })
+                    .await
             }
             Ok(Some(Command::Ignore(None))) => screen.note(view.ignored(&self.parts.ignore.ignored)).await,
             Ok(Some(Command::Ignore(Some(name)))) => {

@@ -41,9 +41,16 @@ pub(crate) async fn connect<D: Dial>(
     let (read, write) = split(stream);
     let mut reader = FrameReader::new(read, FRAME_BYTES_MAX);
     let mut writer = FrameWriter::new(write);
-    let welcome = timeout(HANDSHAKE_DEADLINE, greet(&mut reader, &mut writer, tag, hello))
+    let welcomed = timeout(HANDSHAKE_DEADLINE, greet(&mut reader, &mut writer, tag, hello))
         .await
-        .map_err(|_| ConnectError::Silent)??;
+        .map_err(|_| ConnectError::Silent)?;
+    let welcome = welcomed.map_err(|error| match error {
+        // Nobody need type what is not said here.
+        ConnectError::Refused(Refusal::PasswordNeeded { .. }) if !is_private => {
+            ConnectError::Refused(Refusal::PasswordInTheOpen)
+        }
+        error => error,
+    })?;
     Ok(Connection { reader, writer, welcome, is_private })
 }
 

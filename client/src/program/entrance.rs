@@ -107,6 +107,9 @@ impl Stage {
                 ConnectError::Refused(
                     refusal @ (Refusal::NameTaken { .. } | Refusal::NameLooksLike { .. }),
                 ) => return Ok(Err(refused(refusal))),
+                ConnectError::Refused(Refusal::PasswordInTheOpen) => {
+                    return Ok(Err(self.view.password_unsaid(&name)));
+                }
                 ConnectError::Refused(
                     refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
                 ) if matches!(input, Input::Editor(_)) => {
@@ -221,7 +224,7 @@ impl Stage {
                 for Membership { group, .. } in earlier(&welcome) {
                     text = format!("{text}\n{}", self.view.earlier(group, welcome.keeps));
                 }
-                typist.read_commands()
+                typist.read_commands(client.is_private())
             }
             Input::Plain(typed) => typed,
         };

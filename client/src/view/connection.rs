@@ -152,6 +152,14 @@ impl View {
         ))
     }
 
+    /// Somebody comes under a registered name, over a line on which no password is said.
+    pub(crate) fn password_unsaid(self, name: &UserName) -> String {
+        self.trouble(format!(
+            "The name '{name}' belongs to somebody who has registered it. If that is you, come back with --tls: its password is only \
+             said where nobody can read along. If it is not, choose another name."
+        ))
+    }
+
     /// It takes a while to connect.
     pub(crate) fn connecting(self, host: &str, port: u16) -> String {
         self.system(format!("Connecting to {host}:{port}..."))

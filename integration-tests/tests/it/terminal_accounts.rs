@@ -1,6 +1,7 @@
 //! Registered names, as people meet them: passwords that are asked for and never shown.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::screen::Screen;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::tls::elsewhere;
 
 const SECRET: &str = "correct horse";
 
@@ -165,6 +167,32 @@ fn one_who_does_not_know_the_password_can_go_and_can_take_another_name() {
     stranger.press(Key::Control('c'));
     answer(&mut stranger, "Choose username:", "Kim");
     stranger.wait_for("the welcome", is_ready);
+}
+
+#[test]
+fn no_password_is_asked_for_where_others_could_read_along() {
+    let Some(elsewhere) = elsewhere() else { return };
+    let listen = SocketAddr::new(elsewhere, 0).to_string();
+    let (server, home) =
+        (ServerProgram::start_with(&["--listen", &listen, "--allow-plaintext"]), Home::new());
+    let mut jim = jim_at(&server, &home);
+    jim.wait_for("the welcome", is_ready);
+    register(&mut jim);
+    let (host, port) = (elsewhere.to_string(), server.addresses()[1].port().to_string());
+    let mut stranger = Terminal::chatroom(&["--plaintext", &host, &port], &Home::new());
+    answer(&mut stranger, "Choose username:", "jim");
+    stranger.wait_for("what is to be done", |screen| {
+        has_text(screen, "its password is only said where nobody can read along")
+    });
+    answer(&mut stranger, "Choose username:", "Kim");
+    stranger.wait_for("the welcome", is_ready);
+    for (command, told) in [("register", 1), ("passwd", 2), ("unregister", 3)] {
+        stranger.type_line(command);
+        stranger.wait_for("why not", |screen| {
+            let text = screen.lines.join(" ");
+            screen.is_typing() && text.matches("A password is only taken where").count() == told
+        });
+    }
 }
 
 #[test]
