@@ -10,7 +10,7 @@ use rustyline::ExternalPrinter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, timeout};
 
-use crate::fold::folded;
+use crate::fold::{Fold, folded};
 use crate::gate::{Former, Gate};
 
 /// The most texts that wait to be shown: some seconds of a busy group while a search is open. With the longest
@@ -194,12 +194,12 @@ impl AboveTheLine {
         AboveTheLine { printer, gate, last: String::new() }
     }
 
-    /// What somebody else may have written, so that it can't look like a line of its own. What this program says itself may be there to
-    /// be copied, and stays in one piece.
+    /// What somebody else may have written, so that it can't look like a line of its own; what this program says itself, between words.
     fn folded(&self, text: String, is_note: bool) -> String {
+        let fold = if is_note { Fold::BetweenWords } else { Fold::Everywhere };
         match terminal_columns() {
-            Some(columns) if !is_note => folded(&text, columns).into_owned(),
-            _ => text,
+            Some(columns) => folded(&text, columns, fold).into_owned(),
+            None => text,
         }
     }
 

@@ -159,7 +159,7 @@ impl Screen {
         self.lines.iter().any(|shown| shown == line)
     }
 
-    /// The lines, each with what goes on below it: the client folds what others wrote, and indents it.
+    /// The lines, each with what goes on below it: the client folds what is too long, and indents it.
     pub fn unfolded(&self) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for line in &self.lines {

@@ -211,7 +211,7 @@ impl Story {
     /// Each entry has a tag of its own.
     fn goes_on(&mut self, deed: Deed) -> SessionId {
         let seq = self.world.head().next();
-        let place = author(&deed).and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
+        let place = deed.author().and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
         let tag = Tag(u32::try_from(seq.0).expect("the story is short"));
         let id = ProposalId { node: NodeId(0x41), number: seq.0 };
         let origin = Some(Origin { place, tag });
@@ -246,21 +246,6 @@ impl Story {
 
     fn goes(&mut self, session: SessionId) {
         self.goes_on(Deed::Depart { session });
-    }
-}
-
-/// Who does it, of what one does over a connection.
-fn author(deed: &Deed) -> Option<SessionId> {
-    match deed {
-        Deed::Create { by, .. }
-        | Deed::Join { by, .. }
-        | Deed::Leave { by, .. }
-        | Deed::Post { by, .. }
-        | Deed::Register { by, .. }
-        | Deed::Moderate { by, .. }
-        | Deed::Claim { by, .. }
-        | Deed::Operate { by, .. } => Some(*by),
-        _ => None,
     }
 }
 

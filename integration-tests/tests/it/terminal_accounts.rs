@@ -24,7 +24,7 @@ fn is_ready(screen: &Screen) -> bool {
 
 /// Whether this is on the screen, wherever its lines were broken.
 fn has_text(screen: &Screen, text: &str) -> bool {
-    screen.lines.join(" ").contains(text)
+    screen.unfolded().join(" ").contains(text)
 }
 
 /// Waits for a question, and answers it.
@@ -189,7 +189,7 @@ fn no_password_is_asked_for_where_others_could_read_along() {
     for (command, told) in [("register", 1), ("passwd", 2), ("unregister", 3)] {
         stranger.type_line(command);
         stranger.wait_for("why not", |screen| {
-            let text = screen.lines.join(" ");
+            let text = screen.unfolded().join(" ");
             screen.is_typing() && text.matches("A password is only taken where").count() == told
         });
     }

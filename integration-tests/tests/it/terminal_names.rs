@@ -34,11 +34,12 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
     wait_for_question(&jim, 3);
     jim.type_line("Jim");
     let screen = jim.wait_for("the welcome", |screen| screen.has("You joined the room 'General'"));
-    assert_eq!(screen.lines[0], "Choose username: ANN");
-    assert!(screen.lines[1].starts_with("The name 'Ann' is taken"), "{screen}");
-    assert_eq!(screen.lines[2], "Choose username: two words");
-    assert!(screen.lines[3].starts_with("'two words' can't be your name"), "{screen}");
-    assert_eq!(screen.lines[4..6], ["Choose username: Jim", "Connected to the server!"]);
+    let lines = screen.unfolded();
+    assert_eq!(lines[0], "Choose username: ANN");
+    assert!(lines[1].starts_with("The name 'Ann' is taken"), "{screen}");
+    assert_eq!(lines[2], "Choose username: two words");
+    assert!(lines[3].starts_with("'two words' can't be your name"), "{screen}");
+    assert_eq!(lines[4..6], ["Choose username: Jim", "Connected to the server!"]);
 }
 
 #[tokio::test]

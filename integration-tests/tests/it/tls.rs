@@ -247,7 +247,7 @@ fn at_a_terminal_the_fingerprint_comes_before_the_welcome() {
     let port = server.port().to_string();
     let jim = Terminal::chatroom(&["--tls", "127.0.0.1", &port, "Jim"], &Home::new());
     let screen = jim.wait_for_line("Connected to the server!");
-    let text = screen.lines.join("");
+    let text = screen.unfolded().join("\n");
     let (new, welcome) =
         (text.find("is new here. Its fingerprint is SHA256:"), text.find("Connected to the server!"));
     assert!(new.is_some() && new < welcome, "{:?}", screen.lines);

@@ -303,7 +303,7 @@ pub enum Deed {
 
 impl Deed {
     /// Who does it, of what one can do who is here.
-    pub(crate) fn author(&self) -> Option<SessionId> {
+    pub fn author(&self) -> Option<SessionId> {
         match self {
             Deed::Create { by, .. }
             | Deed::Join { by, .. }
