@@ -88,6 +88,12 @@ pub enum ConnectError {
     /// The server said no.
     #[error("the server refused: {0:?}")]
     Refused(Refusal),
+    /// The name needs its password, which is not said over this line: others can read along.
+    #[error("the name {name:?} needs its password, which is not said where others can read along")]
+    PasswordUnsaid {
+        /// The registered name.
+        name: UserName,
+    },
     /// The server hung up and said why.
     #[error("the server hung up: {0:?}")]
     Closed(CloseReason),

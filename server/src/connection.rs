@@ -45,6 +45,8 @@ pub(crate) struct Common {
 pub(crate) struct Connection {
     id: ConnectionId,
     address: Address,
+    /// Whether the request before was for a list. It stands here, and in the life of the connection it would take 8 bytes.
+    after_list: bool,
     outbox: Outbox,
     common: Arc<Common>,
 }
@@ -89,7 +91,7 @@ impl Connection {
     /// A connection to this peer.
     pub(crate) fn new(id: ConnectionId, address: Address, common: Arc<Common>) -> Connection {
         let outbox = Outbox::new(Arc::clone(&common.bounds));
-        Connection { id, address, outbox, common }
+        Connection { id, address, after_list: false, outbox, common }
     }
 
     /// Ends when no first frame is waited for any longer, and says why.
@@ -144,18 +146,13 @@ impl Connection {
         Arrival { connection, tag, hello, presented, fresh, address, channel }
     }
 
-    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room. The request
-    /// before may have been for a list.
-    fn hand_in(
-        &self,
-        frame: ClientFrame,
-        after_list: &mut bool,
-    ) -> Result<Option<Rare<Result<(), End>>>, End> {
+    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room.
+    fn hand_in(&mut self, frame: ClientFrame) -> Result<Option<Rare<Result<(), End>>>, End> {
         let ClientFrame { tag, request } = frame;
         // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
         // up takes a while, too: nothing may wait behind it where waiting requests count for all.
-        let asks = if *after_list { 0 } else { ASKS_MAX };
-        *after_list = takes_a_while(&request);
+        let asks = if self.after_list { 0 } else { ASKS_MAX };
+        self.after_list = takes_a_while(&request);
         let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
         if self.outbox.try_ask(asks).ok_or(End::Closed)? {
             return self.hand_in_now(ask);

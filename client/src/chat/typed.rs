@@ -1,7 +1,7 @@
 //! Lines in, requests out.
 
 use chatroom_client::client::new_post_id;
-use chatroom_proto::{Refusal, Request, UserName};
+use chatroom_proto::{Request, UserName};
 use tokio::time::{Duration, Instant};
 
 use super::Chat;
@@ -57,13 +57,11 @@ impl Chat {
                 let Some(password) = self.parts.password.clone() else { return Ok(()) };
                 self.ask_in_private(screen, Request::Register { password }).await
             }
-            // At an editor, these have come as requests, where they can be sent.
+            // At an editor, what is said in private has come as a request, with its passwords.
             Ok(Some(command)) if command.needs_password() => {
                 self.has_trouble = true;
-                let in_the_open = || view.refusal(&Request::Ping, &Refusal::PasswordInTheOpen, None);
-                screen
-                    .note(if self.parts.client.is_private() { view.no_way_to_ask() } else { in_the_open() })
-                    .await
+                let is_private = self.parts.client.is_private();
+                screen.note(if is_private { view.no_way_to_ask() } else { view.no_password_here() }).await
             }
             Ok(Some(Command::Ignore(None))) => screen.note(view.ignored(&self.parts.ignore.ignored)).await,
             Ok(Some(Command::Ignore(Some(name)))) => {
@@ -117,7 +115,7 @@ impl Chat {
     async fn ask_in_private(&mut self, screen: &Screen, request: Request) -> Result<(), OutputGone> {
         if !self.parts.client.is_private() {
             self.has_trouble = true;
-            return screen.note(self.parts.view.refusal(&request, &Refusal::PasswordInTheOpen, None)).await;
+            return screen.note(self.parts.view.no_password_here()).await;
         }
         self.submit(request).await;
         Ok(())

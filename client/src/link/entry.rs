@@ -88,6 +88,7 @@ pub(super) fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
     match error {
         ConnectError::Refused(Refusal::TooManyTries { .. } | Refusal::RateLimited { .. }) => Ok(()),
         ConnectError::Refused(refusal) => Err(Ended::Refused(refusal)),
+        ConnectError::PasswordUnsaid { name } => Err(Ended::Refused(Refusal::PasswordNeeded { name })),
         ConnectError::Closed(CloseReason::Misbehaved(how)) => Err(Ended::Misbehaved(how)),
         ConnectError::Garbled(what) => Err(Ended::Garbled(what)),
         ConnectError::Untrusted(Untrusted::Unreadable { .. } | Untrusted::Failed(_)) => Ok(()),

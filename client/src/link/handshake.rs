@@ -36,7 +36,7 @@ pub(crate) async fn connect<D: Dial>(
     let Dialled { stream, is_private } = dial.dial().await?;
     if matches!(hello.proof, Proof::Password(_)) && !is_private {
         // Not a byte of it.
-        return Err(ConnectError::Refused(Refusal::PasswordInTheOpen));
+        return Err(ConnectError::PasswordUnsaid { name: hello.name });
     }
     let (read, write) = split(stream);
     let mut reader = FrameReader::new(read, FRAME_BYTES_MAX);
@@ -46,8 +46,8 @@ pub(crate) async fn connect<D: Dial>(
         .map_err(|_| ConnectError::Silent)?;
     let welcome = welcomed.map_err(|error| match error {
         // Nobody need type what is not said here.
-        ConnectError::Refused(Refusal::PasswordNeeded { .. }) if !is_private => {
-            ConnectError::Refused(Refusal::PasswordInTheOpen)
+        ConnectError::Refused(Refusal::PasswordNeeded { name }) if !is_private => {
+            ConnectError::PasswordUnsaid { name }
         }
         error => error,
     })?;
@@ -132,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_not_said_where_others_can_read_along() {
         let (error, heard) = say_password(false).await;
-        assert!(matches!(error, Some(ConnectError::Refused(Refusal::PasswordInTheOpen))), "{error:?}");
+        assert!(matches!(error, Some(ConnectError::PasswordUnsaid { .. })), "{error:?}");
         assert_eq!(heard, []);
         let (error, heard) = say_password(true).await;
         assert!(matches!(error, Some(ConnectError::Cut)), "{error:?}");

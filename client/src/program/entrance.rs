@@ -107,8 +107,8 @@ impl Stage {
                 ConnectError::Refused(
                     refusal @ (Refusal::NameTaken { .. } | Refusal::NameLooksLike { .. }),
                 ) => return Ok(Err(refused(refusal))),
-                ConnectError::Refused(Refusal::PasswordInTheOpen) => {
-                    return Ok(Err(self.view.password_unsaid(&name)));
+                ConnectError::PasswordUnsaid { .. } => {
+                    return Ok(Err(self.view.connect_error(&error, &self.target)));
                 }
                 ConnectError::Refused(
                     refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
@@ -288,6 +288,7 @@ fn connect_code(error: &ConnectError) -> i32 {
         | ConnectError::Cut
         | ConnectError::Untrusted(_) => NO_CONNECTION,
         ConnectError::Refused(refusal) => refused_code(refusal),
+        ConnectError::PasswordUnsaid { .. } => NAME_REFUSED,
         ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => OTHER_PROTOCOL,
         ConnectError::Closed(_) => NO_CONNECTION,
     }

@@ -152,12 +152,11 @@ impl View {
         ))
     }
 
-    /// Somebody comes under a registered name, over a line on which no password is said.
-    pub(crate) fn password_unsaid(self, name: &UserName) -> String {
-        self.trouble(format!(
-            "The name '{name}' belongs to somebody who has registered it. If that is you, come back with --tls: its password is only \
-             said where nobody can read along. If it is not, choose another name."
-        ))
+    /// A command needs a password, and it is not asked for where others can read along.
+    pub(crate) fn no_password_here(self) -> String {
+        self.trouble(
+            "Others can read along on the way to this server, so no password is asked for and none is said. Come back with --tls.",
+        )
     }
 
     /// It takes a while to connect.
@@ -179,6 +178,10 @@ impl View {
                 format!("The server at {host}:{port} hung up at once. Is it a chatroom-server?")
             }
             ConnectError::Refused(refusal) => return self.refusal(&Request::Ping, refusal, None),
+            ConnectError::PasswordUnsaid { name } => format!(
+                "The name '{name}' belongs to somebody who has registered it. If that is you, come back with --tls: others can \
+                 read along on the way to this server, so no password is asked for. If it is not, choose another name."
+            ),
             ConnectError::Closed(CloseReason::Misbehaved(how)) => misbehaved_text(*how),
             ConnectError::Closed(reason) => {
                 format!("The server at {host}:{port} hung up: {}. Try again later.", reason_text(*reason))

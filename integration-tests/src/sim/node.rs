@@ -135,7 +135,7 @@ impl Sim {
                 let mut secret = [0; 32];
                 secret[..8].copy_from_slice(&id.to_le_bytes());
                 let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
-                let address = "192.0.2.1:1".parse().expect("an address");
+                let address = format!("192.0.2.1:{}", id % 65_536).parse().expect("an address");
                 let channel = Channel::Loopback;
                 Input::Knock(Box::new(Arrival { connection, tag, hello, presented, fresh, address, channel }))
             }

@@ -182,7 +182,7 @@ fn no_password_is_asked_for_where_others_could_read_along() {
     let mut stranger = Terminal::chatroom(&["--plaintext", &host, &port], &Home::new());
     answer(&mut stranger, "Choose username:", "jim");
     stranger.wait_for("what is to be done", |screen| {
-        has_text(screen, "its password is only said where nobody can read along")
+        has_text(screen, "so no password is asked for. If it is not, choose another name.")
     });
     answer(&mut stranger, "Choose username:", "Kim");
     stranger.wait_for("the welcome", is_ready);
@@ -190,7 +190,7 @@ fn no_password_is_asked_for_where_others_could_read_along() {
         stranger.type_line(command);
         stranger.wait_for("why not", |screen| {
             let text = screen.unfolded().join(" ");
-            screen.is_typing() && text.matches("A password is only taken where").count() == told
+            screen.is_typing() && text.matches("no password is asked for and none is said").count() == told
         });
     }
 }

@@ -46,7 +46,7 @@ static ASCII: LazyLock<[String; 128]> =
 fn skeleton(text: &str) -> String {
     // Most names are of this kind, and many may come at once.
     if text.is_ascii() {
-        // Room is made once: of a letter at most two are made.
+        // Room is made once, for nearly all names: of a letter at most two are made.
         let mut skeleton = String::with_capacity(2 * text.len());
         text.bytes().for_each(|byte| skeleton.push_str(&ASCII[usize::from(byte)]));
         return skeleton;

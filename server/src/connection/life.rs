@@ -37,8 +37,6 @@ pub(crate) struct Life<S> {
     reader: FrameReader<S, ClientFrame>,
     /// What is out of the ordinary; nothing, while requests are handed in as they come, and frames are written as they come.
     busy: Option<Box<Busy>>,
-    /// Whether the request before was for a list.
-    after_list: bool,
     /// Given back when it ends.
     _permit: Option<Permit>,
 }
@@ -97,7 +95,6 @@ impl<S: Wire> Life<S> {
             connection,
             reader: FrameReader::new(stream, HELLO_FRAME_BYTES_MAX),
             busy: Some(Box::new(Busy { reading, writing: Writing::Free })),
-            after_list: false,
             _permit: permit,
         }
     }
@@ -211,7 +208,7 @@ impl<S: Wire> Life<S> {
 
     fn take_in(&mut self, frame: Option<Result<ClientFrame, FrameError>>) -> Result<(), End> {
         let frame = frame.ok_or(End::Gone)??;
-        if let Some(later) = self.connection.hand_in(frame, &mut self.after_list)? {
+        if let Some(later) = self.connection.hand_in(frame)? {
             self.busy().reading = Reading::Waits(later);
         }
         Ok(())

@@ -3,7 +3,7 @@
 use chatroom_proto::{Hello, Password, Proof, Refusal, Request, Response, Seq};
 
 use super::fake::{self, Connection, FakeServer, user};
-use crate::client::{AskError, Client, Reconnect};
+use crate::client::{AskError, Client, ConnectError, Reconnect};
 use crate::event::{Ended, Event, Events, Lost};
 
 fn password(text: &str) -> Password {
@@ -142,4 +142,20 @@ async fn a_program_can_not_say_a_password_where_others_read_along() {
     assert_eq!(client.change_password(password("secret"), password("new")).await, refused);
     assert_eq!(client.unregister(password("secret")).await, refused);
     connection.is_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_name_has_become_somebodys_is_told_so_where_others_read_along() {
+    let mut server = FakeServer::start_in_the_open(Reconnect::Forever);
+    refuse(&mut server, needed()).await;
+    let unsaid = server.outcome().await.err();
+    assert!(matches!(unsaid, Some(ConnectError::PasswordUnsaid { name }) if name == user("Jim")));
+
+    let mut server = FakeServer::start_in_the_open(Reconnect::Forever);
+    let connection = server.accept_and_welcome(false, 10, &[]).await;
+    let (_client, mut events, _) = server.outcome().await.expect("welcome");
+    drop(connection);
+    refuse(&mut server, needed()).await;
+    assert!(matches!(events.next().await, Some(Event::Lost(_))));
+    assert_eq!(events.next().await, Some(Event::Ended(Ended::Refused(needed()))));
 }

@@ -22,7 +22,7 @@ mod kit;
 
 /// What the task of a connection takes beside its stream while it is silent, in bytes. With the stream, 32 bytes in the
 /// server, and tokio's part that is an allocation of 256, and with a little more it were one of 384.
-const LIFE_BYTES_MAX: usize = 128;
+const LIFE_BYTES_MAX: usize = 120;
 
 /// Whatever is under way fits.
 const PIPE_BYTES: usize = 1 << 16;
