@@ -34,6 +34,7 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
     wait_for_question(&jim, 3);
     jim.type_line("Jim");
     let screen = jim.wait_for("the welcome", |screen| screen.has("You joined the room 'General'"));
+    assert!(screen.lines[2].starts_with("    "), "folded, and not broken where the row ends: {screen}");
     let lines = screen.unfolded();
     assert_eq!(lines[0], "Choose username: ANN");
     assert!(lines[1].starts_with("The name 'Ann' is taken"), "{screen}");
