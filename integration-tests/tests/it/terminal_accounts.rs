@@ -8,6 +8,7 @@ use std::path::Path;
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
+use integration_tests::proxy::Proxy;
 use integration_tests::screen::Screen;
 use integration_tests::terminal::{Key, Terminal};
 use integration_tests::tls::elsewhere;
@@ -193,6 +194,30 @@ fn no_password_is_asked_for_where_others_could_read_along() {
             screen.is_typing() && text.matches("no password is asked for and none is said").count() == told
         });
     }
+}
+
+// Neither side can see a forwarder: to the client it is the server's own machine, to the server a stranger's. A thread for it:
+// this one waits for the screen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_password_that_a_forwarder_has_carried_in_the_open_is_not_taken_and_its_owner_is_told() {
+    let Some(elsewhere) = elsewhere() else { return };
+    let listen = SocketAddr::new(elsewhere, 0).to_string();
+    let server = ServerProgram::start_with(&["--listen", &listen, "--allow-plaintext"]);
+    let proxy = Proxy::to(server.addresses()[1], usize::MAX).await;
+    let mut jim = jim_at(&server, &Home::new());
+    jim.wait_for("the welcome", is_ready);
+    register(&mut jim);
+
+    let (port, home) = (proxy.address.port().to_string(), Home::new());
+    let mut also_jim = Terminal::chatroom(&["127.0.0.1", &port, "Jim"], &home);
+    answer(&mut also_jim, "Password:", SECRET);
+    also_jim.wait_for("what is to be done", |screen| {
+        has_text(screen, "Come back with --tls. If somebody may have read it: change it.")
+    });
+
+    let mut over_tls = Terminal::chatroom(&["--tls", "127.0.0.1", &port, "Jim"], &home);
+    answer(&mut over_tls, "Password:", SECRET);
+    over_tls.wait_for("the welcome", is_ready);
 }
 
 #[test]
