@@ -50,7 +50,8 @@ pub trait Log: Send + Sync + 'static {
     /// [`LogError`] when the log takes nothing any more.
     fn append(&self, proposals: Vec<Proposal>) -> Result<(), LogError>;
 
-    /// All entries after this place, in order, as they come, for ever.
+    /// All entries after this place, in order, as they come, for ever. As long as the stream is held, the log keeps what it has
+    /// not given, within a bound.
     fn follow(&self, after: Seq) -> Batches;
 
     /// The newest entry so far. A node serves nobody before it has applied everything up to here.

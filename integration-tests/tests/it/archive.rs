@@ -343,6 +343,8 @@ async fn it_goes_on_where_it_was_stopped_and_the_world_is_as_it_was() {
 async fn one_that_was_killed_goes_on_from_what_it_had_committed() {
     let (directory, elsewhere) = (directory(), directory());
     let mut history = History::new(Arc::new(MemoryLog::new()), 20);
+    // One that has read nothing yet: the log keeps all of it.
+    let _past = history.log.follow(Seq::ZERO);
     let Kept { archive, .. } = open(directory.path(), &history.log);
     history.happen(200).await;
     history.check(&archive).await;
@@ -366,6 +368,8 @@ async fn one_that_was_lost_or_damaged_is_made_again() {
     let directory = directory();
     let path = directory.path().join("archive.sqlite");
     let mut history = History::new(Arc::new(MemoryLog::new()), 30);
+    // One that has read nothing yet: the log keeps all of it.
+    let _past = history.log.follow(Seq::ZERO);
     let harms: [&dyn Fn(); 4] = [
         &|| fs::remove_file(&path).expect("removed"),
         &|| fs::write(&path, "this is no database, and never was one").expect("written"),

@@ -12,7 +12,7 @@ use crate::chat::effect::Thread;
 use crate::chat::entry::{
     ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
-use crate::log::MemoryLog;
+use crate::log::{Batches, MemoryLog};
 
 /// Who says everything here: the first entry of the log is their arrival.
 const JIM: SessionId = SessionId(Seq(1));
@@ -33,11 +33,15 @@ fn replay_for(reader: SessionId) -> Replay {
 struct Scene {
     directory: TempDir,
     log: Arc<dyn Log>,
+    /// Has read nothing: the log keeps all of it.
+    _past: Batches,
 }
 
 impl Scene {
     fn new() -> Scene {
-        let scene = Scene { directory: tempfile::tempdir().unwrap(), log: Arc::new(MemoryLog::new()) };
+        let log: Arc<dyn Log> = Arc::new(MemoryLog::new());
+        let past = log.follow(Seq::ZERO);
+        let scene = Scene { directory: tempfile::tempdir().unwrap(), log, _past: past };
         let fresh = TokenDigest([1; 32]);
         let name = UserName::parse("jim").unwrap();
         let address = "192.0.2.1:1".parse().unwrap();

@@ -58,6 +58,8 @@ async fn a_follower_waits_for_what_comes(log: &dyn Log) {
 
 async fn one_nodes_order_is_kept(log: &dyn Log) {
     let numbers: Vec<(u64, u64)> = (1..=2_000).map(|number| (1, number)).collect();
+    // One that has read nothing yet: all of it is kept.
+    let _past = log.follow(Seq::ZERO);
     for &(node, number) in &numbers {
         log.append(vec![proposal(node, number)]).unwrap();
     }

@@ -10,11 +10,10 @@ use futures_util::stream;
 use super::tail::{Next, Tail};
 use super::{Base, Batches, Log, LogError};
 use crate::chat::entry::{Entry, NodeId, Proposal};
-use crate::config::{EXPIRIES_A_TICK_MAX, INPUTS_A_TURN_MAX, LOAD_MAX};
 
-/// How much of the past is kept, in entries. Whoever follows a log in memory keeps up with it: it is the node that appends,
-/// and has at most [`LOAD_MAX`] under way, one turn's more, and what the clock proposes.
-const ENTRIES_KEPT_MAX: usize = LOAD_MAX + INPUTS_A_TURN_MAX + EXPIRIES_A_TICK_MAX;
+/// How many entries are kept that everybody who follows has read. The node itself follows twice: up to where it begins, and from
+/// there on, behind what it proposes in between.
+const ENTRIES_KEPT_MAX: usize = 256;
 
 /// A log that lives as long as its handles. Followers that lag by more than a bound get [`LogError::Forgotten`].
 #[derive(Debug, Clone)]
@@ -71,17 +70,13 @@ impl Log for MemoryLog {
     }
 
     fn follow(&self, after: Seq) -> Batches {
-        let start = (Arc::clone(&self.tail), after);
-        stream::unfold(start, |(tail, after)| async move {
-            let (next, reached) = match tail.next(after).await {
-                Ok(Next::Batch(batch)) => {
-                    let reached = batch.last().map_or(after, |entry| entry.seq);
-                    (Ok(batch), reached)
-                }
-                Ok(Next::Forgotten { oldest }) => (Err(LogError::Forgotten { oldest }), after),
-                Err(error) => (Err(error), after),
+        stream::unfold(self.tail.follow(after), |mut cursor| async move {
+            let next = match cursor.next().await {
+                Ok(Next::Batch(batch)) => Ok(batch),
+                Ok(Next::Forgotten { oldest }) => Err(LogError::Forgotten { oldest }),
+                Err(error) => Err(error),
             };
-            Some((next, (tail, reached)))
+            Some((next, cursor))
         })
         .boxed()
     }

@@ -23,7 +23,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use super::tail::{Next, Tail};
+use super::tail::{Cursor, Next, Tail};
 use super::{Base, Batch, Batches, Log, LogError};
 use crate::chat::entry::Proposal;
 
@@ -97,7 +97,8 @@ impl SqliteLog {
         place::sync(directory).map_err(storage(format!("can't sync {}", directory.display())))?;
         let head = file.head()?;
         debug!(path = %path.display(), %head, "the log is open");
-        let tail = Tail::after(head, usize::MAX);
+        // What everybody has read is in the file.
+        let tail = Tail::after(head, 0);
         let (work, waiting) = mpsc::channel(TURNS_WAITING_MAX);
         let writer = Writer::start(file, waiting, Arc::clone(&tail), Arc::clone(&lock))
             .map_err(storage("can't start the log's thread".to_owned()))?;
@@ -141,7 +142,7 @@ impl Log for SqliteLog {
     }
 
     fn follow(&self, after: Seq) -> Batches {
-        let start = Follower { path: self.path.clone(), tail: Arc::clone(&self.tail), reader: None, after };
+        let start = Follower { path: self.path.clone(), cursor: self.tail.follow(after), reader: None };
         stream::unfold(start, |mut follower| async move {
             let next = follower.next().await;
             Some((next, follower))
@@ -188,37 +189,33 @@ impl Drop for SqliteLog {
 /// Reads on from a place: rows first, and then the tail.
 struct Follower {
     path: PathBuf,
-    tail: Arc<Tail>,
+    cursor: Cursor,
     /// Open while rows are being read.
     reader: Option<LogReader>,
-    after: Seq,
 }
 
 impl Follower {
     async fn next(&mut self) -> Result<Batch, LogError> {
-        let batch = loop {
-            match self.tail.next(self.after).await? {
+        loop {
+            match self.cursor.next().await? {
                 Next::Batch(batch) => {
                     self.reader = None;
-                    break batch;
+                    return Ok(batch);
                 }
                 Next::Forgotten { .. } => {
                     let batch = self.read_row().await?;
-                    if !batch.is_empty() {
-                        break batch;
+                    if let Some(last) = batch.last() {
+                        self.cursor.has_read(last.seq);
+                        return Ok(batch);
                     }
                 }
             }
-        };
-        if let Some(last) = batch.last() {
-            self.after = last.seq;
         }
-        Ok(batch)
     }
 
     /// Reads the next row on a thread where waiting for a disk is allowed.
     async fn read_row(&mut self) -> Result<Batch, LogError> {
-        let (path, after, reader) = (self.path.clone(), self.after, self.reader.take());
+        let (path, after, reader) = (self.path.clone(), self.cursor.after(), self.reader.take());
         let read = move || {
             let mut reader = match reader {
                 Some(reader) => reader,

@@ -1,4 +1,5 @@
-//! The newest part of a log, in memory: what followers read that keep up.
+//! The newest part of a log, in memory: what followers read that keep up. What all of them have read is kept no longer than
+//! the log asks for.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use super::{Batch, LogError};
 use crate::chat::entry::{Deed, Entry};
 use crate::config::LOAD_MAX;
 
-/// How much of the past is kept for followers that lag, in bytes: many times what one node has under way.
+/// How much is kept for followers that lag, in bytes: many times what one node has under way.
 pub(super) const BYTES_KEPT_MAX: usize = 32 * 1024 * 1024;
 
 /// What an entry takes besides its message, in bytes; an estimate.
@@ -33,10 +34,23 @@ pub(super) struct Tail {
 #[derive(Debug)]
 struct Kept {
     entries: VecDeque<Arc<Entry>>,
-    entries_max: usize,
+    /// How many are kept that everybody has read.
+    read_kept_max: usize,
     head: Seq,
     bytes: usize,
+    /// How far each of those who follow has come. They are few: a node, and what it keeps.
+    cursors: Vec<(u64, Seq)>,
+    /// How many have ever followed.
+    followed: u64,
     failed: Option<Arc<str>>,
+}
+
+/// One who follows, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    tail: Arc<Tail>,
+    number: u64,
+    after: Seq,
 }
 
 /// What a follower gets.
@@ -52,11 +66,28 @@ pub(super) enum Next {
 }
 
 impl Tail {
-    /// The tail of a log whose newest entry is `head`; it keeps so many entries at the most, and so many bytes as
-    /// [`BYTES_KEPT_MAX`] says.
-    pub(super) fn after(head: Seq, entries_max: usize) -> Arc<Tail> {
-        let kept = Kept { entries: VecDeque::new(), entries_max, head, bytes: 0, failed: None };
+    /// The tail of a log whose newest entry is `head`. For those who lag it keeps as many bytes as [`BYTES_KEPT_MAX`] says;
+    /// of what nobody who follows has yet to read, so many entries at the most.
+    pub(super) fn after(head: Seq, read_kept_max: usize) -> Arc<Tail> {
+        let kept = Kept {
+            entries: VecDeque::new(),
+            read_kept_max,
+            head,
+            bytes: 0,
+            cursors: Vec::new(),
+            followed: 0,
+            failed: None,
+        };
         Arc::new(Tail { kept: Mutex::new(kept), grown: Notify::new() })
+    }
+
+    /// Reads from this place on.
+    pub(super) fn follow(self: &Arc<Tail>, after: Seq) -> Cursor {
+        let mut kept = self.kept();
+        kept.followed += 1;
+        let number = kept.followed;
+        kept.cursors.push((number, after));
+        Cursor { tail: Arc::clone(self), number, after }
     }
 
     /// The newest entry.
@@ -66,12 +97,13 @@ impl Tail {
 
     /// Takes in entries, which come after all that are here, and forgets the oldest when there are too many.
     pub(super) fn extend(&self, entries: impl IntoIterator<Item = Entry>) {
-        {
+        let _forgotten = {
             let mut kept = self.kept();
             for entry in entries {
                 kept.push(Arc::new(entry));
             }
-        }
+            kept.trim()
+        };
         self.grown.notify_waiters();
     }
 
@@ -91,34 +123,63 @@ impl Tail {
         self.grown.notify_waiters();
     }
 
-    /// What comes after this place, as soon as there is something.
-    pub(super) async fn next(&self, after: Seq) -> Result<Next, LogError> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing in a critical section can panic half-way through a change.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cursor {
+    /// How far this one has come.
+    pub(super) fn after(&self) -> Seq {
+        self.after
+    }
+
+    /// This one has read up to here by another way.
+    pub(super) fn has_read(&mut self, until: Seq) {
+        let _forgotten = self.tail.kept().has_read(self.number, until);
+        self.after = until;
+    }
+
+    /// What comes next, as soon as there is something. It counts as read.
+    pub(super) async fn next(&mut self) -> Result<Next, LogError> {
+        let tail = Arc::clone(&self.tail);
         loop {
             // Mostly there is something, and then there is no need to listen.
-            if let Some(next) = self.look(after)? {
+            if let Some(next) = self.look()? {
                 return Ok(next);
             }
-            let grown = self.grown.notified();
+            let grown = tail.grown.notified();
             tokio::pin!(grown);
             // Listen before looking, so that an entry that comes in between is not slept through.
             grown.as_mut().enable();
-            if let Some(next) = self.look(after)? {
+            if let Some(next) = self.look()? {
                 return Ok(next);
             }
             grown.await;
         }
     }
 
-    fn look(&self, after: Seq) -> Result<Option<Next>, LogError> {
-        Ok(match self.kept().after(after)? {
-            Next::Batch(batch) if batch.is_empty() => None,
-            next => Some(next),
-        })
+    fn look(&mut self) -> Result<Option<Next>, LogError> {
+        let mut kept = self.tail.kept();
+        let next = kept.after(self.after)?;
+        let Next::Batch(batch) = &next else { return Ok(Some(next)) };
+        let Some(last) = batch.last() else { return Ok(None) };
+        self.after = last.seq;
+        let forgotten = kept.has_read(self.number, self.after);
+        drop(kept);
+        drop(forgotten);
+        Ok(Some(next))
     }
+}
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Nothing in a critical section can panic half-way through a change.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        let _forgotten = {
+            let mut kept = self.tail.kept();
+            kept.cursors.retain(|(number, _)| *number != self.number);
+            kept.trim()
+        };
     }
 }
 
@@ -127,11 +188,29 @@ impl Kept {
         self.head = entry.seq;
         self.bytes += cost(&entry);
         self.entries.push_back(entry);
-        while (self.bytes > BYTES_KEPT_MAX || self.entries.len() > self.entries_max)
-            && let Some(oldest) = self.entries.pop_front()
-        {
-            self.bytes -= cost(&oldest);
+    }
+
+    fn has_read(&mut self, number: u64, until: Seq) -> Vec<Arc<Entry>> {
+        if let Some((_, after)) = self.cursors.iter_mut().find(|(other, _)| *other == number) {
+            *after = until;
         }
+        self.trim()
+    }
+
+    /// Forgets the oldest: those that nobody waits for, and those for which there is no room. To let go of them takes a while,
+    /// in which nobody else should have to wait: that is for the caller to do.
+    #[must_use]
+    fn trim(&mut self) -> Vec<Arc<Entry>> {
+        let read = self.cursors.iter().map(|(_, after)| *after).min().unwrap_or(self.head);
+        let mut count = 0;
+        while let Some(oldest) = self.entries.get(count)
+            && (self.bytes > BYTES_KEPT_MAX
+                || (self.entries.len() - count > self.read_kept_max && oldest.seq <= read))
+        {
+            self.bytes -= cost(oldest);
+            count += 1;
+        }
+        self.entries.drain(..count).collect()
     }
 
     fn forget(&mut self, until: Seq) {
@@ -180,9 +259,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_kept_is_bounded_in_bytes_too() {
         let tail = Tail::after(Seq::ZERO, usize::MAX);
+        let mut lagging = tail.follow(Seq::ZERO);
         let fitting = (BYTES_KEPT_MAX / (8_000 + ENTRY_BYTES)) as u64;
         tail.extend((1..=fitting + 10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8_000) }));
-        let lagging = tail.next(Seq::ZERO).await.unwrap();
+        let lagging = lagging.next().await.unwrap();
         assert!(matches!(lagging, Next::Forgotten { oldest } if oldest == Seq(11)), "{lagging:?}");
     }
 
@@ -192,10 +272,29 @@ mod tests {
         let seqs = [11, 12, 13, 20, 21, 30];
         tail.extend(seqs.map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8) }));
         for after in 10..30 {
-            let Next::Batch(batch) = tail.next(Seq(after)).await.unwrap() else { panic!("it is here") };
+            let Next::Batch(batch) = tail.follow(Seq(after)).next().await.unwrap() else {
+                panic!("it is here")
+            };
             let given: Vec<u64> = batch.iter().map(|entry| entry.seq.0).collect();
             let newer: Vec<u64> = seqs.into_iter().filter(|seq| *seq > after).collect();
             assert_eq!(given, newer, "after {after}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_everybody_has_read_is_not_kept() {
+        let tail = Tail::after(Seq::ZERO, 3);
+        let (mut quick, slow) = (tail.follow(Seq::ZERO), tail.follow(Seq(4)));
+        tail.extend((1..=10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8) }));
+        assert_eq!(tail.oldest(), Seq(1), "nobody has read it");
+        let Next::Batch(batch) = quick.next().await.unwrap() else { panic!("it is here") };
+        assert_eq!((batch.len(), tail.oldest()), (10, Seq(5)), "the slow one has yet to read from there");
+        drop(slow);
+        assert_eq!(tail.oldest(), Seq(8), "nobody waits any more: three are kept");
+        let mut late = tail.follow(Seq(6));
+        assert!(matches!(late.next().await.unwrap(), Next::Forgotten { oldest } if oldest == Seq(8)));
+        late.has_read(Seq(8));
+        let Next::Batch(batch) = late.next().await.unwrap() else { panic!("it is here") };
+        assert_eq!(batch.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [Seq(9), Seq(10)]);
     }
 }

@@ -19,15 +19,16 @@ use crate::chat::entry::Entry;
 /// The pages of our files, in bytes.
 pub(super) const PAGE_BYTES: usize = 4096;
 
-/// Settings of every connection, with the values that were measured to serve this pattern of writes.
-/// Without spilling, the pages of one transaction are written in their order, which the check of the write-ahead log
-/// relies on; a transaction has a few MiB. What is deleted is overwritten.
+/// Settings of every connection, with the values that were measured to serve this pattern of writes. What was written is not read
+/// again, so that the cache needs no more than the way to the end. Without spilling, the pages of one transaction are
+/// written in their order, which the check of the write-ahead log relies on; a transaction has a few MiB, for which the cache grows.
+/// What is deleted is overwritten.
 const SETTINGS: &str = "
     PRAGMA page_size = 4096;
     PRAGMA secure_delete = ON;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;
-    PRAGMA cache_size = -65536;
+    PRAGMA cache_size = -1024;
     PRAGMA cache_spill = OFF;
     PRAGMA temp_store = MEMORY;
     PRAGMA foreign_keys = ON;
