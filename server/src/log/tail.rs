@@ -37,6 +37,8 @@ struct Kept {
     /// How many are kept that everybody has read.
     read_kept_max: usize,
     head: Seq,
+    /// The newest that is kept no longer.
+    forgotten: Seq,
     bytes: usize,
     /// How far each of those who follow has come. They are few: a node, and what it keeps.
     cursors: Vec<(u64, Seq)>,
@@ -73,6 +75,7 @@ impl Tail {
             entries: VecDeque::new(),
             read_kept_max,
             head,
+            forgotten: head,
             bytes: 0,
             cursors: Vec::new(),
             followed: 0,
@@ -208,6 +211,7 @@ impl Kept {
                 || (self.entries.len() - count > self.read_kept_max && oldest.seq <= read))
         {
             self.bytes -= cost(oldest);
+            self.forgotten = oldest.seq;
             count += 1;
         }
         self.entries.drain(..count).collect()
@@ -216,6 +220,7 @@ impl Kept {
     fn forget(&mut self, until: Seq) {
         while let Some(oldest) = self.entries.pop_front_if(|oldest| oldest.seq <= until) {
             self.bytes -= cost(&oldest);
+            self.forgotten = oldest.seq;
         }
     }
 
@@ -224,9 +229,9 @@ impl Kept {
     }
 
     fn after(&self, after: Seq) -> Result<Next, LogError> {
-        let oldest = self.oldest();
-        if oldest > after.next() {
-            return Ok(Next::Forgotten { oldest });
+        // Not by the next place: that one may have been skipped.
+        if after < self.forgotten {
+            return Ok(Next::Forgotten { oldest: self.oldest() });
         }
         // There are at most as many newer ones as there are places. Nearly always it is just that many: then nothing is
         // looked at that is not new.
@@ -278,6 +283,17 @@ mod tests {
             let given: Vec<u64> = batch.iter().map(|entry| entry.seq.0).collect();
             let newer: Vec<u64> = seqs.into_iter().filter(|seq| *seq > after).collect();
             assert_eq!(given, newer, "after {after}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_place_that_was_skipped_is_nothing_that_was_forgotten() {
+        let tail = Tail::after(Seq(10), 0);
+        let mut cursor = tail.follow(Seq(10));
+        for seq in [11, 20] {
+            tail.extend([Entry { seq: Seq(seq), proposal: proposal_of(1, seq, 8) }]);
+            let Next::Batch(batch) = cursor.next().await.unwrap() else { panic!("{seq} is here") };
+            assert_eq!(batch.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [Seq(seq)]);
         }
     }
 
