@@ -11,8 +11,8 @@ use super::tail::{Next, Tail};
 use super::{Base, Batches, Log, LogError};
 use crate::chat::entry::{Entry, NodeId, Proposal};
 
-/// How many entries are kept that everybody who follows has read. The node itself follows twice: up to where it begins, and from
-/// there on, behind what it proposes in between.
+/// How many entries are kept that everybody who follows has read, for one who begins to follow later. The node itself is such a one:
+/// it follows up to where it begins, proposes that it has begun and a code (2 entries), and follows on from there.
 const ENTRIES_KEPT_MAX: usize = 256;
 
 /// A log that lives as long as its handles. Followers that lag by more than a bound get [`LogError::Forgotten`].

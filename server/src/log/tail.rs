@@ -68,8 +68,8 @@ pub(super) enum Next {
 }
 
 impl Tail {
-    /// The tail of a log whose newest entry is `head`. For those who lag it keeps as many bytes as [`BYTES_KEPT_MAX`] says;
-    /// of what nobody who follows has yet to read, so many entries at the most.
+    /// The tail of a log whose newest entry is `head`. What somebody who follows has yet to read is kept, up to
+    /// [`BYTES_KEPT_MAX`]; of what all of them have read, the newest entries, so many at the most.
     pub(super) fn after(head: Seq, read_kept_max: usize) -> Arc<Tail> {
         let kept = Kept {
             entries: VecDeque::new(),
