@@ -34,7 +34,7 @@
 //! - `dial`: the way to a server, with TLS or without. [`trust`]: which server is believed to be the one.
 //! - [`state`]: how far this client has come in each conversation: pure.
 //!
-//! The program's own modules are listed in `main.rs`.
+//! [`app`] is the program `chatroom`; its modules are listed there. The rest of the library does not know it.
 //!
 //! # The bounds
 //! At most [`link::ASKS_WAITING_MAX`] requests are unanswered and [`link::ASKS_QUEUED_MAX`] more are queued; beyond
@@ -53,6 +53,7 @@
 //!
 //! A file has at most [`journal::POSTS_KEPT_MAX`] posts without an answer in it.
 
+pub mod app;
 pub mod client;
 pub mod dial;
 pub mod event;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use chatroom_proto::{Conversation, Keeps, PostId, Seq, Tag, UnixMillis, Words};
 use chatroom_server::Kept;
-use chatroom_server::archive::{Archive, ReadError};
 use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
 use chatroom_server::chat::entry::{
     ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
-use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
+use chatroom_server::storage::archive::{Archive, ReadError};
+use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
 use integration_tests::guest::{body, group, user};
 use proptest::prelude::Rng;

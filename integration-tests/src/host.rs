@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chatroom_proto::{Code, Keeps};
-use chatroom_server::archive::Archive;
 use chatroom_server::config::RATE_MAX;
-use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
-use chatroom_server::{Config, Kept, Monitor, ServeError, Server, listener};
+use chatroom_server::net::listener;
+use chatroom_server::storage::archive::Archive;
+use chatroom_server::storage::log::{Durability, Log, MemoryLog, SqliteLog};
+use chatroom_server::{Config, Kept, Monitor, ServeError, Server};
 use futures_util::FutureExt;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

@@ -2,10 +2,10 @@
 //! and the real one must find the same.
 
 use chatroom_proto::{Conversation, Notification, Said};
-use chatroom_server::archive::{Missed, Past};
 use chatroom_server::chat::effect::{Query, Read, Record, Replay, Thread};
 use chatroom_server::chat::entry::{Entry, SessionId};
 use chatroom_server::chat::{Limits, World};
+use chatroom_server::storage::archive::{Missed, Past};
 
 /// Everything that was said, in order.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use chatroom_server::config::Config;
-use chatroom_server::outbox::{Bounds, Outbox, Pushed};
+use chatroom_server::dispatch::outbox::{Bounds, Outbox, Pushed};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 
 /// Outboxes that get the same.

@@ -13,47 +13,25 @@ use chatroom_proto::{
 };
 
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
 
-use crate::config::EXPIRIES_A_TICK_MAX;
-use crate::digest;
+use limits::EXPIRIES_A_TICK_MAX;
 
-mod accounts;
-mod asks;
+mod auth;
+mod conn_state;
+pub(crate) mod digest;
 pub mod effect;
 pub mod entry;
-mod group;
-mod order;
-mod rule;
-mod seat;
-mod session;
-mod world;
+mod limits;
+mod requests;
+mod state;
 
+use conn_state::{Knock, Seat, Stage, Turn, Wish};
 use effect::{Effect, Input};
 use entry::{ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId};
-use seat::{Knock, Seat, Stage, Turn, Wish};
-use session::Presence;
-pub use world::{Client, World};
-use world::{Outcome, Verdict};
-
-/// What the domain bounds. The same on all nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Groups in all.
-    pub groups_max: u32,
-    /// Groups that one person is in.
-    pub memberships_max: u32,
-    /// How long a session without a connection is held, in milliseconds.
-    pub grace_ms: u32,
-    /// Sessions without a connection that are held at the same time. With one more, the one that has been away for
-    /// longest ends.
-    pub held_max: u32,
-    /// People who have gone and are remembered, with their groups and what is said to them. With one more, one is forgotten:
-    /// who has been away for longest, and those first who left nothing behind.
-    pub remembered_max: u32,
-    /// How long what is said is kept.
-    pub keeps: Keeps,
-}
+pub use limits::Limits;
+use state::session::Presence;
+pub use state::{Client, World};
+use state::{Outcome, Verdict};
 
 /// The domain of one node.
 #[derive(Debug)]

@@ -3,12 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chatroom_proto::Keeps;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, LENGTH_BYTES};
 
 use crate::chat::Limits;
 use crate::console::Console;
-use crate::tls::Tls;
+use crate::net::tls::Tls;
 
 /// What may wait in the outbox before its connection is read no further, in bytes: one who doesn't read the answers
 /// shall not ask on.
@@ -56,9 +55,6 @@ pub const TRIES_A_NAME_BURST: NonZeroU32 = NonZeroU32::new(10).expect("it is mor
 
 /// And from then on, each minute: 8,640 guesses a day, from however many addresses.
 pub const TRIES_A_NAME_PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).expect("it is more than nothing");
-
-/// How many expired sessions one tick proposes to end: a bound on what a tick costs.
-pub const EXPIRIES_A_TICK_MAX: usize = 1_024;
 
 /// How often sessions are checked for the end of their grace.
 pub const TICK: Duration = Duration::from_secs(1);
@@ -185,24 +181,6 @@ impl Default for Config {
             tls: None,
             allow_plaintext: false,
             hash_cost: HashCost::Recommended,
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            // A group without members costs some 300 bytes: 30 MiB at the worst.
-            groups_max: 100_000,
-            // Fits into one `Welcome`, and into anybody's head.
-            memberships_max: 100,
-            // Long enough for a train's tunnel or a client's restart, short enough that a name is not held in vain.
-            grace_ms: 30_000,
-            // Everybody behind one router that restarts. One costs about a KiB, and up to 32 if it did much.
-            held_max: 10_000,
-            // A town's worth. One costs about a KiB, and up to 32 if it did much just before it went.
-            remembered_max: 10_000,
-            keeps: Keeps::Nothing,
         }
     }
 }

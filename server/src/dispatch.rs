@@ -16,21 +16,28 @@ use tokio::sync::mpsc;
 use tokio::time::{self, MissedTickBehavior};
 use tracing::{debug, info};
 
-use crate::archive::{Archive, Past, ReadError};
-use crate::budget::{Asker, Budgets, Excess};
 use crate::chat::Chat;
 use crate::chat::effect::{Effect, Input, Read, Replay};
 use crate::chat::entry::{ConnectionId, Deed, Entry, Proposal, SessionId};
+use crate::client_network::Source;
 use crate::clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
-use crate::door::{Door, Lifetime, Message};
-use crate::fanout::Fanout;
-use crate::log::{Log, LogError};
-use crate::outbox::{Bounds, Outbox};
-use crate::passwords::Passwords;
-use crate::replay;
-use crate::silence::{Heard, Silence, Verdict};
-use crate::source::Source;
+use crate::dispatch::fanout::Fanout;
+use crate::dispatch::handle::{Door, Lifetime, Message};
+use crate::dispatch::idle::{Heard, Silence, Verdict};
+use crate::dispatch::outbox::{Bounds, Outbox};
+use crate::dispatch::passwords::Passwords;
+use crate::dispatch::rate_limit::{Asker, Budgets, Excess};
+use crate::storage::archive::{Archive, Past, ReadError};
+use crate::storage::log::{Log, LogError};
+
+mod fanout;
+pub(crate) mod handle;
+mod idle;
+pub mod outbox;
+mod passwords;
+mod rate_limit;
+mod replay;
 
 /// The task's state.
 pub(crate) struct Dispatch {

@@ -10,8 +10,6 @@
 //! which it does not hold. The inputs in `corpus` are those that showed something new; `cargo test` plays all of them.
 //!
 //! [`choices`] reads decisions from bytes, [`saying`] makes frames of them.
-//!
-//! The client's program is not a library: the modules of it that are looked at are compiled into this one.
 
 pub mod choices;
 pub mod codec;
@@ -20,22 +18,6 @@ pub mod saying;
 pub mod server;
 pub mod shown;
 pub mod typed;
-
-/// Where these modules are at home.
-#[allow(dead_code, reason = "only a part of the program is here")]
-#[path = "../../../client/src"]
-mod program {
-    pub(crate) mod absence;
-    pub(crate) mod command;
-    pub(crate) mod completer;
-    pub(crate) mod directory;
-    pub(crate) mod gate;
-    pub(crate) mod ignore;
-    pub(crate) mod view;
-}
-
-// They call each other by `crate::`.
-use program::{absence, command, completer, directory, gate, ignore, view};
 
 /// The program that looks for an input for which a target panics. What one input makes it allocate is bounded, too.
 #[cfg(feature = "libfuzzer")]

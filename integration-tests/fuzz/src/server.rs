@@ -14,7 +14,7 @@ use chatroom_proto::{
     Tag, Token, UserName, VersionRange,
 };
 use chatroom_server::config::HashCost;
-use chatroom_server::log::MemoryLog;
+use chatroom_server::storage::log::MemoryLog;
 use chatroom_server::{Config, Server};
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::runtime::Runtime;

@@ -12,10 +12,10 @@ use chatroom_proto::{
 };
 use jiff::tz::{Offset, TimeZone};
 
-use crate::absence::Absence;
 use crate::choices::Choices;
 use crate::saying;
-use crate::view::{Layout, Paint, Target, View};
+use chatroom_client::app::absence::Absence;
+use chatroom_client::app::view::{Layout, Paint, Target, View};
 
 /// How much a server says at the most.
 const FRAMES_MAX: usize = 16;

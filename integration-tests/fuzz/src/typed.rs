@@ -16,12 +16,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::choices::Choices;
-use crate::command::{self, Command};
-use crate::completer::Assistant;
-use crate::directory::Directory;
-use crate::gate::Gate;
 use crate::shown::is_harmless;
-use crate::view::{Layout, Paint, View};
+use chatroom_client::app::command::{self, Command};
+use chatroom_client::app::completer::Assistant;
+use chatroom_client::app::directory::Directory;
+use chatroom_client::app::gate::Gate;
+use chatroom_client::app::view::{Layout, Paint, View};
 
 /// Names that the terminal has heard of, beside words of the line.
 const NAMES: &[&str] = &["General", "Tea", "tea-house", "Jim", "علی", "می\u{200C}خواهم", "👩‍🚀", "Ünlü"];

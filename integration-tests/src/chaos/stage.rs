@@ -7,7 +7,7 @@ use chatroom_proto::{Seq, codec};
 use chatroom_server::chat::World;
 use chatroom_server::chat::effect::Record;
 use chatroom_server::config::Config;
-use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
+use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
 use tempfile::TempDir;
 use tokio::sync::watch;

@@ -7,10 +7,10 @@ use chatroom_proto::{
     ClientFrame, CloseReason, GroupName, Keeps, Notification, Page, PostId, Proof, Request, Response, Seq,
     ServerFrame, Tag, Token, UnixMillis,
 };
-use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{Arrival, Audience, Channel, Credential, Effect, Input, Read, Replay};
 use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits, World};
+use chatroom_server::storage::archive::Past;
 
 use super::Fault;
 use super::deeds::CODE;

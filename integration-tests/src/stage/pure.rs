@@ -5,10 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use chatroom_proto::{
     Code, Notification, Page, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
 };
-use chatroom_server::archive::Past;
 use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
 use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, Proposal, SessionId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
+use chatroom_server::storage::archive::Past;
 
 use crate::model::Model;
 use crate::passwords;

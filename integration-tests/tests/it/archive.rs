@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use chatroom_proto::{Conversation, Keeps, Notification, PostId, Said, Seq, Tag, UnixMillis, Words, codec};
 use chatroom_server::Kept;
-use chatroom_server::archive::{Archive, ArchiveError};
 use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
 use chatroom_server::chat::entry::{
     ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Limits, World};
-use chatroom_server::log::{Durability, Log, MemoryLog, SqliteLog};
+use chatroom_server::storage::archive::{Archive, ArchiveError};
+use chatroom_server::storage::log::{Durability, Log, MemoryLog, SqliteLog};
 use futures_util::StreamExt;
 use integration_tests::guest::{body, group, user};
 use integration_tests::model::Model;

@@ -11,7 +11,7 @@ use chatroom_proto::{
     Welcome, Words,
 };
 use chatroom_server::chat::entry::{Deed, Entry};
-use chatroom_server::log::{Durability, Log, LogError, SqliteLog};
+use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use chatroom_server::{Config, Server};
 use futures_util::StreamExt;
 use integration_tests::guest::{DEADLINE, Guest, group, hello, post_id, public, user};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chatroom_client::{Client, Events, KnownHosts, Options, Tls};
 use chatroom_proto::Request;
 use chatroom_server::Config;
-use chatroom_server::tls::{self, Source};
+use chatroom_server::net::tls::{self, Source};
 use integration_tests::guest::{DEADLINE, Guest, body, group, user};
 use integration_tests::host::Host;
 use integration_tests::piped::Piped;

@@ -4,7 +4,7 @@ use std::fs;
 
 use chatroom_proto::{Request, Response, Seq, codec};
 use chatroom_server::chat::{Limits, World};
-use chatroom_server::log::{Base, Durability, Log, LogReader, SqliteLog};
+use chatroom_server::storage::log::{Base, Durability, Log, LogReader, SqliteLog};
 use integration_tests::guest::{Guest, group, post_id, private, public};
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};

@@ -10,7 +10,7 @@ use chatroom_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
+use super::limits::Limits;
 
 /// One run of one server process. A restarted server is another node, so that nothing of the old run is taken for
 /// its own.

@@ -18,9 +18,9 @@ use crate::chat::entry::{ConnectionId, Entry, NodeId, PasswordHash, Proposal, To
 use crate::chat::{Chat, Limits};
 use crate::config::{Config, RATE_MAX};
 use crate::dispatch::Dispatch;
-use crate::door::{Lifetime, Message};
-use crate::log::MemoryLog;
-use crate::outbox::{Bounds, Outbox, Pieces, Taken};
+use crate::dispatch::handle::{Lifetime, Message};
+use crate::dispatch::outbox::{Bounds, Outbox, Pieces, Taken};
+use crate::storage::log::MemoryLog;
 
 const NODE: NodeId = NodeId(1);
 const NOW: UnixMillis = UnixMillis(1);

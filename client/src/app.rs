@@ -1,0 +1,58 @@
+//! The program `chatroom`: a person's chat at a terminal, or a program's through a pipe.
+//!
+//! # The map
+//! - `args`: the command line.
+//! - `program`: from the command line to an exit code: name, connection, chat, goodbye.
+//! - `chat_loop`: turns lines into requests, and events into text.
+//! - [`absence`]: what was said while the person was away, collected until all of it is here.
+//! - [`command`]: the commands, as a table.
+//! - [`view`]: all sentences; what others say, made harmless; when it was said; colours.
+//! - [`directory`]: who and what is there, for Tab and for "did you mean".
+//! - `prompt`, [`completer`], `history`: the line being typed. `lines`: the same from a pipe.
+//! - `screen`, `fold`, [`gate`]: printing above that line, and never into it.
+//! - `terminal`, `signals`: leaving the terminal as it was found.
+//! - [`ignore`]: whom this person does not want to hear.
+//! - `home`: where files are kept between runs. `clock`: what time it is here.
+//!
+//! Three threads: the first one runs the async tasks and never blocks; `prompt` (or `lines`) waits for input; `screen`
+//! waits for output. Between them are bounded queues.
+
+pub mod absence;
+mod args;
+mod chat_loop;
+mod clock;
+pub mod command;
+pub mod completer;
+pub mod directory;
+mod fold;
+pub mod gate;
+mod history;
+mod home;
+pub mod ignore;
+mod lines;
+mod program;
+mod prompt;
+mod screen;
+mod secret;
+mod signals;
+mod terminal;
+pub mod view;
+
+use clap::Parser;
+
+/// Runs the program: reads the command line, chats, and leaves the terminal as it was found. Returns the exit code.
+///
+/// The thread that waits for input can't be told to end, so the process should end with this.
+pub fn run() -> i32 {
+    let args = args::Args::parse();
+    terminal::remember();
+    let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(program::run(args)),
+        Err(error) => {
+            eprintln!("chatroom: {error}");
+            program::NO_CONNECTION
+        }
+    };
+    terminal::restore(false);
+    code
+}

@@ -1,0 +1,250 @@
+//! What becomes of events on the screen.
+
+use crate::Event;
+use chatroom_proto::{Conversation, Keeps, Notification, Refusal, Request, Response, Seq, Tag};
+
+use super::typed::is_post;
+use super::{Chat, Held, Outcome};
+use crate::app::absence::Absence;
+use crate::app::clock;
+use crate::app::completer::Wish;
+use crate::app::screen::{OutputGone, Screen};
+use crate::app::view::Layout;
+
+impl Chat {
+    /// Shows one event; tells when it was the last.
+    pub(super) async fn show_event(
+        &mut self,
+        screen: &Screen,
+        event: Event,
+    ) -> Result<Option<Outcome>, OutputGone> {
+        let view = self.parts.view;
+        match event {
+            Event::Notification(notification) => self.show_notification(screen, &notification).await?,
+            Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
+            Event::CaughtUp => {
+                self.show_absence(screen).await?;
+                self.away_since = None;
+            }
+            Event::Answer { ref tag, .. } if self.lists.contains_key(tag) => {
+                if let Some(list) = self.take_page(event).await {
+                    self.in_flight -= 1;
+                    self.take_in(&list);
+                    screen.say(list.text(view)).await?;
+                }
+            }
+            Event::Answer { tag, result: Ok(page), .. } if self.pasts.contains_key(&tag) => {
+                self.show_page(screen, tag, page).await?;
+            }
+            Event::Answer { tag, request, result } => {
+                self.pasts.remove(&tag);
+                self.show_answer(screen, request, result).await?;
+            }
+            Event::Lost(lost) => {
+                self.be_away();
+                screen.note(view.lost(&lost)).await?;
+            }
+            Event::Back { resumed, groups, missed } => {
+                self.lost_with = None;
+                let left = self.parts.directory.set_own_groups(&groups);
+                self.changed();
+                screen.note(view.back(resumed, &missed)).await?;
+                // In a new session the link joins these again.
+                for group in left.iter().filter(|_| resumed) {
+                    screen.note(view.put_out(group)).await?;
+                }
+            }
+            Event::Rejoined { group, missed } => {
+                self.parts.directory.rejoined(&group);
+                self.changed();
+                let missed = missed.then_some(Conversation::Group(group));
+                self.note_missed(screen, missed.as_slice()).await?;
+            }
+            Event::NotRejoined { group, refusal } => {
+                screen.note(view.not_rejoined(&group, &refusal)).await?;
+            }
+            Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
+            Event::Slowed { wait, waiting } => screen.note(view.slowed(wait, waiting)).await?,
+            Event::Ended(ended) => {
+                self.show_absence(screen).await?;
+                return Ok(Some(Outcome::Ended(ended)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Something happened just now.
+    async fn show_notification(
+        &mut self,
+        screen: &Screen,
+        notification: &Notification,
+    ) -> Result<(), OutputGone> {
+        let view = self.parts.view;
+        self.parts.directory.notified(notification);
+        self.changed();
+        let text = match notification {
+            said if self.parts.ignore.ignored.told(said) => None,
+            Notification::Moderated { by, group, act, .. } => {
+                Some(view.moderated(by, group, act, Some(&self.parts.name)))
+            }
+            Notification::PassedOn { group, to, .. } => {
+                Some(view.passed_on(group, to, Some(&self.parts.name)))
+            }
+            other => view.notification(other),
+        };
+        match text {
+            Some(text) => screen.say(text).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The connection is lost: what is not done now is counted, and since when.
+    fn be_away(&mut self) {
+        let due = self.due_now();
+        self.lost_with.get_or_insert(due);
+        self.away_since.get_or_insert_with(clock::now);
+    }
+
+    /// A person gets what was missed at once, with a word about it; a program as it comes.
+    async fn show_replayed(&mut self, screen: &Screen, said: Notification) -> Result<(), OutputGone> {
+        self.parts.directory.notified(&said);
+        self.changed();
+        if self.parts.ignore.ignored.told(&said) {
+            return Ok(());
+        }
+        let view = self.parts.view;
+        if view.layout == Layout::Screen {
+            let since = self.away_since;
+            self.absence.get_or_insert_with(|| Absence::new(since, &said)).add(said);
+            return Ok(());
+        }
+        match view.replayed(&said, clock::now()) {
+            Some(text) => screen.say(text).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn show_absence(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        match self.absence.take() {
+            Some(absence) => screen.say(self.parts.view.absence(&absence, clock::now())).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes one page of what is read back, and asks for the next, or shows it when it is all.
+    async fn show_page(&mut self, screen: &Screen, tag: Tag, page: Response) -> Result<(), OutputGone> {
+        let Some(mut past) = self.pasts.remove(&tag) else { return Ok(()) };
+        if let Some(next) = past.add(page)
+            && let Ok(tag) = self.parts.client.submit(next).await
+        {
+            self.pasts.insert(tag, past);
+            return Ok(());
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let text = past.text(self.parts.view, &self.parts.ignore.ignored, clock::now());
+        screen.say(text).await
+    }
+
+    async fn note_missed(&self, screen: &Screen, missed: &[Conversation]) -> Result<(), OutputGone> {
+        match self.parts.view.missed(missed) {
+            Some(text) => screen.note(text).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn show_answer(
+        &mut self,
+        screen: &Screen,
+        request: Request,
+        result: Result<Response, Refusal>,
+    ) -> Result<(), OutputGone> {
+        self.posts_in_flight = self.posts_in_flight.saturating_sub(usize::from(is_post(&request)));
+        match result {
+            Ok(Response::Goodbye) => Ok(()),
+            Ok(response) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.parts.directory.answered(&request, &response);
+                self.changed();
+                let view = self.parts.view;
+                let text = match (&request, &response) {
+                    (Request::Moderate { act, .. }, Response::Moderated { group, .. }) => {
+                        Some(view.you_moderated(group, act))
+                    }
+                    (_, Response::Operated { .. }) => view.you_operated(&request, &self.parts.name),
+                    (_, Response::Clients { clients, .. }) => {
+                        Some(view.clients(&request, clients.as_slice()))
+                    }
+                    (_, Response::ServerBans { bans, .. }) => {
+                        Some(view.server_bans(&request, bans.as_slice(), clock::now()))
+                    }
+                    (Request::Why { user, .. }, Response::Acts { group, acts }) => {
+                        Some(view.acts(group, user.as_ref(), acts.as_slice(), clock::now()))
+                    }
+                    _ => view.response(&response),
+                };
+                if let Some(text) = text {
+                    screen.say(text).await?;
+                }
+                self.ask_on(&request, &response).await;
+                self.offer_earlier(screen, &response).await
+            }
+            Err(refusal) => {
+                let list = match refusal {
+                    Refusal::NoSuchGroup { .. } => Some(Wish::Groups),
+                    Refusal::NoSuchUser { .. } => Some(Wish::Users),
+                    _ => None,
+                };
+                let waits = match list {
+                    Some(list) if !self.is_fresh(list) => self.fetch(list).await.is_ok(),
+                    _ => false,
+                };
+                let list = list.unwrap_or(Wish::Groups);
+                self.held = Some(Held { request, refusal, list });
+                if waits { Ok(()) } else { self.release(screen).await }
+            }
+        }
+    }
+
+    /// Asks for the next page of a list that is shown page by page. One that runs in a circle ends.
+    async fn ask_on(&mut self, request: &Request, response: &Response) {
+        let next = match (request, response) {
+            (Request::Clients { after }, Response::Clients { next: Some(next), .. }) if next > after => {
+                Request::Clients { after: *next }
+            }
+            (Request::ServerBans { after }, Response::ServerBans { next: Some(next), .. })
+                if next > after =>
+            {
+                Request::ServerBans { after: *next }
+            }
+            _ => return,
+        };
+        if self.parts.client.submit(next).await.is_ok() {
+            self.in_flight += 1;
+        }
+    }
+
+    /// One who has come into a group is told how to read what was said there before they came to the server.
+    async fn offer_earlier(&self, screen: &Screen, response: &Response) -> Result<(), OutputGone> {
+        let Response::Joined { membership, .. } = response else { return Ok(()) };
+        let is_earlier = membership.head > Seq::ZERO && membership.head <= self.parts.arrived;
+        let view = self.parts.view;
+        if view.layout != Layout::Screen || self.parts.keeps == Keeps::Nothing || !is_earlier {
+            return Ok(());
+        }
+        screen.note(view.earlier(&membership.group, self.parts.keeps)).await
+    }
+
+    /// Shows the refusal that is held.
+    pub(super) async fn release(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        let Some(Held { request, refusal, .. }) = self.held.take() else { return Ok(()) };
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.has_trouble = true;
+        let directory = &self.parts.directory;
+        let meant = match &refusal {
+            Refusal::NoSuchGroup { group } => directory.group_like(group),
+            Refusal::NoSuchUser { name } => directory.user_like(name),
+            _ => None,
+        };
+        screen.say(self.parts.view.refusal(&request, &refusal, meant)).await
+    }
+}

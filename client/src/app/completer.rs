@@ -1,0 +1,242 @@
+//! What the line editor asks about the line being typed: completions, hints, colours. It runs on the editor's thread
+//! and looks at a snapshot; it never waits for anything.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustyline::completion::{Completer, Pair};
+use rustyline::highlight::Highlighter;
+use rustyline::hint::{Hint, Hinter};
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Context, Helper};
+use tokio::sync::mpsc;
+
+use crate::app::command::{Completes, Row, first_word, row};
+use crate::app::directory::Directory;
+use crate::app::gate::Gate;
+use crate::app::view::{Kind, Paint};
+
+/// What the line being typed will need to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// The groups.
+    Groups,
+    /// Who is online.
+    Users,
+}
+
+/// Helps the line editor.
+pub struct Assistant {
+    /// Who and what is there: a snapshot that the chat loop publishes.
+    pub directory: Arc<ArcSwap<Directory>>,
+    /// Where it asks for a newer list.
+    pub wishes: mpsc::Sender<Wish>,
+    /// Closed while nothing may be printed above the line.
+    pub gate: Arc<Gate>,
+    /// In which colours hints are shown.
+    pub paint: Paint,
+    /// Whether the line being typed is a command, rather than a name.
+    pub knows_commands: bool,
+}
+
+/// The part of a line that is being typed.
+#[derive(Debug, PartialEq, Eq)]
+struct Position<'a> {
+    /// Where the word begins.
+    start: usize,
+    word: &'a str,
+    completes: Completes,
+    /// The command that it belongs to, and its how manieth word behind it this is; nothing when it is the command.
+    place: Option<(&'static Row, usize)>,
+}
+
+impl Position<'_> {
+    /// Whether nothing follows when this name is put here.
+    fn is_last(&self, name: &str) -> bool {
+        match self.place {
+            Some((row, number)) => {
+                let goes_on = ["message", "text"].iter().any(|more| row.arguments.contains(more));
+                !goes_on && number + 1 >= row.completes.len()
+            }
+            None => row(name).is_some_and(|row| row.arguments.is_empty()),
+        }
+    }
+}
+
+impl Assistant {
+    /// Asks for what this position needs. When too much is asked already, the answer to that is under way.
+    fn wish(&self, completes: Completes) {
+        let wishes: &[Wish] = match completes {
+            Completes::OtherGroups | Completes::OwnGroups | Completes::AllGroups => &[Wish::Groups],
+            Completes::OtherUsers | Completes::AllUsers => &[Wish::Users],
+            Completes::Conversations => &[Wish::Groups, Wish::Users],
+            Completes::Commands => &[],
+        };
+        for wish in wishes {
+            let _ = self.wishes.try_send(*wish);
+        }
+    }
+}
+
+/// Where in a command the cursor is; nothing where nothing can be completed.
+fn position(before_cursor: &str) -> Option<Position<'_>> {
+    let line = before_cursor.trim_start();
+    let Some((name, rest)) = line.split_once(char::is_whitespace) else {
+        let start = before_cursor.len() - line.len();
+        return Some(Position { start, word: line, completes: Completes::Commands, place: None });
+    };
+    let row = row(name)?;
+    // All words before this one are complete.
+    let word = rest.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let number = rest[..rest.len() - word.len()].split_whitespace().count();
+    let completes = *row.completes.get(number)?;
+    let start = before_cursor.len() - word.len();
+    Some(Position { start, word, completes, place: Some((row, number)) })
+}
+
+/// What is still to be typed after this, as the command's usage says it.
+fn hint(line: &str) -> Option<String> {
+    let (name, rest) = first_word(line);
+    let row = row(name)?;
+    let arguments: Vec<_> = row.arguments.split_inclusive(']').map(str::trim).collect();
+    let typed = line.trim_start();
+    if rest.is_empty() {
+        let gap = if typed.ends_with(char::is_whitespace) { "" } else { " " };
+        return (!arguments.is_empty()).then(|| format!("{gap}{}", arguments.join(" ")));
+    }
+    // Some arguments are there; what comes after them is shown once a space says that they are complete.
+    let more = arguments.get(rest.split_whitespace().count()..).filter(|more| !more.is_empty())?;
+    typed.ends_with(char::is_whitespace).then(|| more.join(" "))
+}
+
+impl Completer for Assistant {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let position = position(&line[..pos]).filter(|_| self.knows_commands);
+        let Some(position) = position else { return Ok((pos, Vec::new())) };
+        self.wish(position.completes);
+        let names = self.directory.load().complete(position.completes, position.word);
+        let pairs = names.into_iter().map(|name| {
+            let replacement = if position.is_last(&name) { name.clone() } else { format!("{name} ") };
+            Pair { display: name, replacement }
+        });
+        Ok((position.start, pairs.collect()))
+    }
+}
+
+impl Hinter for Assistant {
+    type Hint = UsageHint;
+
+    /// Called when a line begins and whenever it changes.
+    fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<UsageHint> {
+        self.gate.open();
+        if !self.knows_commands {
+            return None;
+        }
+        if let Some(position) = position(&line[..pos]) {
+            self.wish(position.completes);
+        }
+        // Without colours a hint could not be told from what was typed.
+        (self.paint.colours && pos == line.len()).then(|| hint(line)).flatten().map(UsageHint)
+    }
+}
+
+/// A hint that says what to type, and is not taken over by the right arrow.
+pub struct UsageHint(String);
+
+impl Hint for UsageHint {
+    fn display(&self) -> &str {
+        &self.0
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Highlighter for Assistant {
+    /// The line itself stays as it is; but this is called when it is painted.
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        self.gate.painted();
+        Cow::Borrowed(line)
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(self.paint.paint(Kind::Hint, hint))
+    }
+}
+
+impl Validator for Assistant {
+    /// Every line is complete; but this is called when Enter is pressed, before the terminal leaves raw mode.
+    fn validate(&self, _: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        self.gate.close();
+        Ok(ValidationResult::Valid(None))
+    }
+}
+
+impl Helper for Assistant {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: &str) -> Option<(usize, &str, Completes)> {
+        position(line).map(|position| (position.start, position.word, position.completes))
+    }
+
+    #[test]
+    fn the_first_word_is_a_command_and_the_second_what_the_command_wants() {
+        assert_eq!(at(""), Some((0, "", Completes::Commands)));
+        assert_eq!(at(" jo"), Some((1, "jo", Completes::Commands)));
+        assert_eq!(at("join "), Some((5, "", Completes::OtherGroups)));
+        assert_eq!(at("LEAVE  Ge"), Some((7, "Ge", Completes::OwnGroups)));
+        assert_eq!(at("private علی"), Some((8, "علی", Completes::OtherUsers)));
+        assert_eq!(at("help pu"), Some((5, "pu", Completes::Commands)));
+        assert_eq!(at("kick tea  Ji"), Some((10, "Ji", Completes::OtherUsers)));
+        assert_eq!(at("kick tea "), Some((9, "", Completes::OtherUsers)));
+        assert_eq!(at("history @J"), Some((8, "@J", Completes::Conversations)));
+    }
+
+    #[test]
+    fn messages_and_unknown_commands_are_not_completed() {
+        assert_eq!(at("public General he"), None);
+        assert_eq!(at("public General "), None);
+        assert_eq!(at("create "), None);
+        assert_eq!(at("kick tea Jim sp"), None);
+        assert_eq!(at("what "), None);
+    }
+
+    #[test]
+    fn a_space_follows_where_something_must() {
+        let is_last = |line, name| position(line).unwrap().is_last(name);
+        assert!(!is_last("j", "join"));
+        assert!(is_last("u", "users"));
+        assert!(is_last("join G", "G1"));
+        assert!(!is_last("public G", "G1"));
+        assert!(!is_last("private J", "Jim"));
+        assert!(is_last("help j", "join"));
+        assert!(!is_last("op t", "tea") && is_last("op tea J", "Jim"));
+        assert!(!is_last("topic t", "tea"));
+    }
+
+    #[test]
+    fn the_hint_is_what_is_still_to_be_typed() {
+        assert_eq!(hint("public").as_deref(), Some(" [group-name] [message]"));
+        assert_eq!(hint("public ").as_deref(), Some("[group-name] [message]"));
+        assert_eq!(hint("public G1"), None);
+        assert_eq!(hint("public G1 ").as_deref(), Some("[message]"));
+        assert_eq!(hint("public G1 h"), None);
+        assert_eq!(hint("public G1 h "), None);
+        assert_eq!(hint("join ").as_deref(), Some("[group-name]"));
+        assert_eq!(hint("join G1 "), None);
+        assert_eq!(hint("users"), None);
+        assert_eq!(hint("history ").as_deref(), Some("[group-name|@username] [count]"));
+        assert_eq!(hint("history G1 ").as_deref(), Some("[count]"));
+        assert_eq!(hint("search tea ").as_deref(), Some("[in group-name]"));
+        assert_eq!(hint("kick tea ").as_deref(), Some("[username] [reason]"));
+        assert_eq!(hint("kick tea Jim ").as_deref(), Some("[reason]"));
+        assert_eq!(hint("pub"), None);
+    }
+}

@@ -1,0 +1,409 @@
+//! Who and what is there, as far as this terminal has heard: for Tab and for "did you mean". Pure.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::client::LIST_ITEMS_MAX;
+use chatroom_proto::{GroupName, NameKey, Notification, Request, Response, UserName};
+use tokio::time::{Duration, Instant};
+
+use crate::app::command::{Completes, TABLE};
+
+/// A list that was fetched so recently need not be fetched again.
+pub const FRESH: Duration = Duration::from_secs(1);
+
+/// The most names that are offered at once: with the longest names two columns of a usual screen. (More, and the
+/// line editor would ask whether to show them, and print nothing until that is answered.)
+pub const OFFERED_MAX: usize = 40;
+
+/// What is known of the names on the server. A clone is a snapshot for the line editor's thread, and copies no names: it
+/// shares them until one comes or goes. Who speaks does not, and is known to all snapshots at once.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    me: Option<NameKey>,
+    groups: Arc<Names>,
+    users: Arc<Names>,
+    /// Counts what happens, to tell who was active last.
+    happened: u64,
+    groups_listed: Option<Instant>,
+    users_listed: Option<Instant>,
+}
+
+type Names = HashMap<NameKey, Arc<Known>>;
+
+#[derive(Debug)]
+struct Known {
+    name: Arc<str>,
+    /// When it was last active, or else zero.
+    active: AtomicU64,
+    /// Its place in the server's list.
+    place: usize,
+    /// For a group: whether one is in it.
+    mine: bool,
+}
+
+impl Known {
+    fn new(name: &str, active: u64, place: usize, mine: bool) -> Arc<Known> {
+        Arc::new(Known { name: name.into(), active: AtomicU64::new(active), place, mine })
+    }
+
+    fn active(&self) -> u64 {
+        self.active.load(Ordering::Relaxed)
+    }
+}
+
+impl Directory {
+    /// What a person knows who has just come in, and is in these groups.
+    pub fn new(me: &UserName, groups: &[GroupName]) -> Directory {
+        let mut directory = Directory { me: Some(me.key()), ..Directory::default() };
+        directory.set_own_groups(groups);
+        directory
+    }
+
+    /// These are the groups that one is in, and no others. Gives the names of those that one was in.
+    pub fn set_own_groups(&mut self, groups: &[GroupName]) -> Vec<String> {
+        let mine: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
+        let former = self.groups.iter().filter(|(key, known)| known.mine && !mine.contains(*key));
+        let mut left = Vec::new();
+        for (key, known) in former.map(|(key, known)| (key.clone(), Arc::clone(known))).collect::<Vec<_>>() {
+            set_mine(&mut self.groups, &key, false);
+            left.push(known.name.to_string());
+        }
+        groups.iter().for_each(|group| self.group_is(group, true));
+        left.sort_unstable();
+        left
+    }
+
+    /// One is in this group again.
+    pub fn rejoined(&mut self, group: &GroupName) {
+        self.group_is(group, true);
+    }
+
+    /// Learns from what the server says unasked.
+    pub fn notified(&mut self, notification: &Notification) {
+        match notification {
+            Notification::Arrived { user, .. } => self.user_was_active(user),
+            Notification::Joined { user, group, .. } | Notification::Left { user, group, .. } => {
+                self.user_was_active(user);
+                self.group_was_active(group);
+            }
+            Notification::GroupPost { post, group } => {
+                self.user_was_active(&post.from);
+                self.group_was_active(group);
+            }
+            Notification::PrivatePost { post, .. } => self.user_was_active(&post.from),
+            Notification::Departed { user, .. } => {
+                if self.users.contains_key(&user.key()) {
+                    Arc::make_mut(&mut self.users).remove(&user.key());
+                }
+            }
+            Notification::Moderated { by, group, act, .. } => {
+                self.user_was_active(by);
+                let is_me = act.user().is_some_and(|user| self.me.as_ref() == Some(&user.key()));
+                if is_me && act.expels() {
+                    self.group_is(group, false);
+                } else {
+                    self.group_was_active(group);
+                }
+            }
+            Notification::TopicIs { .. }
+            | Notification::PassedOn { .. }
+            | Notification::Operated { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => {}
+        }
+    }
+
+    /// Learns from the answer to a request.
+    pub fn answered(&mut self, request: &Request, response: &Response) {
+        match (request, response) {
+            (_, Response::Created { group, .. }) => self.group_is(group, false),
+            (_, Response::Joined { membership, .. }) => self.group_is(&membership.group, true),
+            (_, Response::Left { group, .. }) => self.group_is(group, false),
+            (Request::Public { group, .. }, Response::Posted { .. }) => self.group_was_active(group),
+            (Request::Private { to, .. }, Response::Posted { .. }) => self.user_was_active(to),
+            // Not one who is away: that would seem to be here.
+            _ => {}
+        }
+    }
+
+    /// The server's whole list of groups.
+    pub fn list_groups(&mut self, groups: &[GroupName], now: Instant) {
+        self.groups_listed = Some(now);
+        let mut names = listed(groups.iter().map(|name| (name.key(), name.as_str())), &self.groups);
+        for (key, known) in self.groups.iter().filter(|(_, known)| known.mine) {
+            names.insert(key.clone(), Arc::clone(known));
+        }
+        self.groups = Arc::new(names);
+    }
+
+    /// The server's whole list of people.
+    pub fn list_users(&mut self, users: &[UserName], now: Instant) {
+        self.users_listed = Some(now);
+        self.users = Arc::new(listed(users.iter().map(|name| (name.key(), name.as_str())), &self.users));
+    }
+
+    /// Whether the list of groups is fresh at this time.
+    pub fn knows_groups(&self, now: Instant) -> bool {
+        self.groups_listed.is_some_and(|then| now.duration_since(then) < FRESH)
+    }
+
+    /// Whether the list of users is fresh at this time.
+    pub fn knows_users(&self, now: Instant) -> bool {
+        self.users_listed.is_some_and(|then| now.duration_since(then) < FRESH)
+    }
+
+    /// What may stand where `start` is being typed, the most recently active first.
+    pub fn complete(&self, what: Completes, start: &str) -> Vec<String> {
+        match what {
+            Completes::Commands => {
+                let start = start.to_lowercase();
+                let names = TABLE.iter().map(|row| row.name.to_owned());
+                names.filter(|name| name.starts_with(&start)).collect()
+            }
+            Completes::OtherGroups => offer(self.groups.values().filter(|known| !known.mine), start),
+            Completes::OwnGroups => offer(self.groups.values().filter(|known| known.mine), start),
+            Completes::AllGroups => offer(self.groups.values(), start),
+            Completes::AllUsers => offer(self.users.values(), start),
+            Completes::OtherUsers => {
+                let others = self.users.iter().filter(|(key, _)| self.me.as_ref() != Some(key));
+                offer(others.map(|(_, known)| known), start)
+            }
+            Completes::Conversations => {
+                let mut names = Vec::new();
+                if !start.starts_with('@') {
+                    names = self.complete(Completes::OwnGroups, start);
+                }
+                if let Some(start) = start.strip_prefix('@').or(start.is_empty().then_some("")) {
+                    let users = self.complete(Completes::OtherUsers, start);
+                    names.extend(users.into_iter().map(|name| format!("@{name}")));
+                }
+                names.truncate(OFFERED_MAX);
+                names
+            }
+        }
+    }
+
+    /// The group that may have been meant.
+    pub fn group_like(&self, name: &GroupName) -> Option<&str> {
+        closest(name.as_str(), self.groups.values().map(|known| &*known.name))
+    }
+
+    /// The person who may have been meant.
+    pub fn user_like(&self, name: &UserName) -> Option<&str> {
+        let others = self.users.iter().filter(|(key, _)| self.me.as_ref() != Some(key));
+        closest(name.as_str(), others.map(|(_, known)| &*known.name))
+    }
+
+    fn group_is(&mut self, group: &GroupName, mine: bool) {
+        self.group_was_active(group);
+        set_mine(&mut self.groups, &group.key(), mine);
+    }
+
+    fn group_was_active(&mut self, group: &GroupName) {
+        self.happened += 1;
+        touch(&mut self.groups, group.key(), group.as_str(), self.happened);
+    }
+
+    fn user_was_active(&mut self, user: &UserName) {
+        self.happened += 1;
+        touch(&mut self.users, user.key(), user.as_str(), self.happened);
+    }
+}
+
+/// As many names are kept as a list may have.
+fn touch(names: &mut Arc<Names>, key: NameKey, name: &str, happened: u64) {
+    let place = names.len();
+    if let Some(known) = names.get(&key) {
+        known.active.store(happened, Ordering::Relaxed);
+    } else if place < LIST_ITEMS_MAX {
+        Arc::make_mut(names).insert(key, Known::new(name, happened, place, false));
+    }
+}
+
+fn set_mine(names: &mut Arc<Names>, key: &NameKey, mine: bool) {
+    if let Some(known) = names.get(key)
+        && known.mine != mine
+    {
+        let known = Known::new(&known.name, known.active(), known.place, mine);
+        Arc::make_mut(names).insert(key.clone(), known);
+    }
+}
+
+/// A list, with what was known of those on it before.
+fn listed<'a>(list: impl Iterator<Item = (NameKey, &'a str)>, former: &Names) -> Names {
+    list.enumerate()
+        .map(|(place, (key, name))| {
+            let before = former.get(&key);
+            let active = before.map_or(0, |known| known.active());
+            let mine = before.is_some_and(|known| known.mine);
+            (key, Known::new(name, active, place, mine))
+        })
+        .collect()
+}
+
+fn offer<'a>(names: impl Iterator<Item = &'a Arc<Known>>, start: &str) -> Vec<String> {
+    let start = start.to_lowercase();
+    // Each is asked once when it was active: that may change meanwhile.
+    let mut known: Vec<_> = names
+        .filter(|known| known.name.to_lowercase().starts_with(&start))
+        .map(|known| (Reverse(known.active()), known.place, &*known.name))
+        .collect();
+    known.sort_unstable();
+    let mut names: Vec<&str> = known.into_iter().map(|(.., name)| name).collect();
+    if let Some(first) = names.first().copied()
+        && names.len() > OFFERED_MAX
+    {
+        // The line editor types what all of them have in common: those that are left out must have it, too.
+        let unlike = names.iter().copied().min_by_key(|name| common_prefix(first, name)).unwrap_or(first);
+        names.truncate(OFFERED_MAX);
+        names[OFFERED_MAX - 1] = unlike;
+    }
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn common_prefix(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
+}
+
+/// The one that may have been meant: a third of the letters wrong at most, swapped neighbours counting as one.
+pub fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let length = word.chars().count();
+    let wrong_max = (length / 3).max(1);
+    names
+        .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))
+        .filter(|(wrong, _)| *wrong <= wrong_max && *wrong < length)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::{Body, PostId, Seq, UnixMillis};
+
+    use super::*;
+
+    fn group(name: &str) -> GroupName {
+        GroupName::parse(name).unwrap()
+    }
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn directory() -> Directory {
+        let mut directory = Directory::new(&user("Jim"), &[group("General")]);
+        let now = Instant::now();
+        directory.list_groups(&["General", "tea", "Tee", "coffee"].map(group), now);
+        directory.list_users(&["Jim", "George", "Michael", "gina"].map(user), now);
+        directory
+    }
+
+    fn says(directory: &mut Directory, name: &str, place: &str) {
+        let request =
+            Request::Public { group: group(place), id: PostId([0; 16]), body: Body::parse("hi").unwrap() };
+        directory.answered(&request, &Response::Posted { seq: Seq(1), at: UnixMillis(0) });
+        directory.notified(&Notification::Joined { seq: Seq(1), user: user(name), group: group(place) });
+    }
+
+    #[test]
+    fn each_position_completes_what_makes_sense_there() {
+        let directory = directory();
+        assert_eq!(directory.complete(Completes::OwnGroups, ""), ["General"]);
+        assert_eq!(directory.complete(Completes::OtherGroups, "T"), ["tea", "Tee"]);
+        assert_eq!(directory.complete(Completes::OtherUsers, ""), ["George", "Michael", "gina"]);
+        assert_eq!(directory.complete(Completes::OtherUsers, "G"), ["George", "gina"]);
+        assert_eq!(directory.complete(Completes::OtherUsers, "ji"), [] as [&str; 0]);
+        assert_eq!(directory.complete(Completes::Commands, "p"), ["public", "private", "passwd"]);
+        assert_eq!(directory.complete(Completes::Conversations, "@G"), ["@George", "@gina"]);
+        assert_eq!(directory.complete(Completes::Conversations, "g"), ["General"]);
+        let all = ["General", "@George", "@Michael", "@gina"];
+        assert_eq!(directory.complete(Completes::Conversations, ""), all);
+    }
+
+    #[test]
+    fn the_most_recently_active_come_first() {
+        let mut directory = directory();
+        says(&mut directory, "gina", "coffee");
+        says(&mut directory, "Michael", "tea");
+        assert_eq!(directory.complete(Completes::OtherUsers, ""), ["Michael", "gina", "George"]);
+        assert_eq!(directory.complete(Completes::OtherGroups, ""), ["tea", "coffee", "Tee"]);
+    }
+
+    #[test]
+    fn a_snapshot_copies_no_names_and_a_busy_group_copies_none_either() {
+        let mut directory = directory();
+        let snapshot = directory.clone();
+        says(&mut directory, "gina", "coffee");
+        says(&mut directory, "Michael", "tea");
+        directory.set_own_groups(&[group("General")]);
+        directory.notified(&Notification::Departed { seq: Seq(1), user: user("nobody") });
+        assert!(Arc::ptr_eq(&snapshot.users, &directory.users));
+        assert!(Arc::ptr_eq(&snapshot.groups, &directory.groups));
+        assert_eq!(snapshot.complete(Completes::OtherUsers, ""), ["Michael", "gina", "George"]);
+    }
+
+    #[test]
+    fn what_comes_and_goes_after_a_snapshot_is_not_in_it() {
+        let mut directory = directory();
+        let snapshot = directory.clone();
+        says(&mut directory, "Zoe", "tea");
+        directory.notified(&Notification::Departed { seq: Seq(3), user: user("gina") });
+        directory.set_own_groups(&[group("tea")]);
+        assert_eq!(snapshot.complete(Completes::OtherUsers, ""), ["George", "Michael", "gina"]);
+        assert_eq!(snapshot.complete(Completes::OwnGroups, ""), ["General"]);
+        assert_eq!(directory.complete(Completes::OtherUsers, ""), ["Zoe", "George", "Michael"]);
+        assert_eq!(directory.complete(Completes::OwnGroups, ""), ["tea"]);
+    }
+
+    #[test]
+    fn of_too_many_a_few_are_offered_that_have_no_more_in_common_than_all() {
+        let mut directory = Directory::new(&user("Jim"), &[]);
+        let mut names: Vec<_> = (0..90).map(|n| user(&format!("user0{n}"))).collect();
+        names.push(user("ursula"));
+        directory.list_users(&names, Instant::now());
+        let offered = directory.complete(Completes::OtherUsers, "u");
+        assert_eq!(offered.len(), OFFERED_MAX);
+        assert_eq!((offered[0].as_str(), offered[OFFERED_MAX - 1].as_str()), ("user00", "ursula"));
+    }
+
+    #[test]
+    fn joining_leaving_and_departing_move_names() {
+        let mut directory = directory();
+        let membership = chatroom_proto::Membership { group: group("tea"), head: Seq::ZERO };
+        let joined = Response::Joined { seq: Seq(1), membership };
+        directory.answered(&Request::Join { group: group("tea") }, &joined);
+        assert_eq!(directory.complete(Completes::OwnGroups, "t"), ["tea"]);
+        let left = Response::Left { seq: Seq(2), group: group("tea") };
+        directory.answered(&Request::Leave { group: group("tea") }, &left);
+        assert!(directory.complete(Completes::OwnGroups, "t").is_empty());
+        directory.notified(&Notification::Departed { seq: Seq(3), user: user("gina") });
+        assert_eq!(directory.complete(Completes::OtherUsers, "g"), ["George"]);
+    }
+
+    #[test]
+    fn what_was_meant_is_found_among_the_near_ones_only() {
+        let directory = directory();
+        assert_eq!(directory.group_like(&group("Generl")), Some("General"));
+        assert_eq!(directory.group_like(&group("nope")), None);
+        assert_eq!(directory.user_like(&user("Geroge")), Some("George"));
+        assert_eq!(directory.user_like(&user("mihcael")), Some("Michael"));
+        assert_eq!(directory.user_like(&user("Jin")), None, "oneself is not meant");
+        assert_eq!(closest("G2", ["G1", "x"].into_iter()), Some("G1"));
+        assert_eq!(closest("y", ["x"].into_iter()), None);
+    }
+
+    #[test]
+    fn a_list_is_fresh_for_a_moment() {
+        let mut directory = Directory::default();
+        let now = Instant::now();
+        assert!(!directory.knows_users(now));
+        directory.list_users(&[], now);
+        assert!(directory.knows_users(now));
+        assert!(!directory.knows_users(now + FRESH));
+    }
+}

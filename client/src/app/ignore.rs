@@ -1,0 +1,223 @@
+//! Whom this person does not want to hear: a list that only this side knows, kept between runs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use chatroom_proto::{Moderation, NameKey, Notification, Post, UserName};
+
+/// The most people on the list: more than anybody meets.
+pub const IGNORED_MAX: usize = 1_000;
+
+/// The longest file that is read, in bytes: as many of the longest names, each on its line.
+const FILE_BYTES_MAX: u64 = 1_000 * (4 * 32 + 1);
+
+/// What the file's name ends in; no name of a person does, as a file.
+const SUFFIX: &str = "_ignored";
+
+/// Whom one ignores. Pure.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ignored(BTreeMap<NameKey, UserName>);
+
+impl Ignored {
+    /// Reads a list, one name a line. What is no name is left out.
+    fn parse(text: &str) -> Ignored {
+        let names = text.lines().filter_map(|line| UserName::parse(line).ok()).take(IGNORED_MAX);
+        Ignored(names.map(|name| (name.key(), name)).collect())
+    }
+
+    /// The list as [`Ignored::parse`] reads it.
+    fn text(&self) -> String {
+        self.0.values().map(|name| format!("{name}\n")).collect()
+    }
+
+    /// Who is on it.
+    pub fn names(&self) -> impl Iterator<Item = &UserName> {
+        self.0.values()
+    }
+
+    fn has(&self, name: &UserName) -> bool {
+        self.0.contains_key(&name.key())
+    }
+
+    /// Whether this was said by somebody on it.
+    pub fn said(&self, post: &Post) -> bool {
+        !self.0.is_empty() && self.0.contains_key(&post.from.key())
+    }
+
+    /// Whether this tells what somebody on it said.
+    pub fn told(&self, notification: &Notification) -> bool {
+        match notification {
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => self.said(post),
+            // An invitation is nothing but somebody's words to somebody, and a topic is what they say to all.
+            Notification::Moderated {
+                by, act: Moderation::Invite { .. } | Moderation::Topic { .. }, ..
+            } => self.has(by),
+            Notification::TopicIs { headline, .. } => self.has(&headline.by),
+            _ => false,
+        }
+    }
+
+    /// Puts somebody on it. Whether that was to be done, and there was room for it.
+    fn add(&mut self, name: UserName) -> bool {
+        let has_room = self.0.len() < IGNORED_MAX && !self.0.contains_key(&name.key());
+        has_room && self.0.insert(name.key(), name).is_none()
+    }
+
+    fn remove(&mut self, name: &UserName) -> bool {
+        self.0.remove(&name.key()).is_some()
+    }
+}
+
+/// What came of a change.
+#[derive(Debug)]
+pub enum Change {
+    /// It is done, and kept.
+    Done,
+    /// It was so already.
+    None,
+    /// There are too many.
+    Full,
+    /// It is done for this run, and can't be kept.
+    NotKept(String, io::Error),
+}
+
+/// The list, and where it is kept.
+#[derive(Debug, Default)]
+pub struct IgnoreList {
+    /// Whose messages are not shown.
+    pub ignored: Ignored,
+    file: Option<PathBuf>,
+}
+
+impl IgnoreList {
+    /// Reads the list that belongs to a client's file; without one, nothing is kept. Nobody ignores themselves, whoever had
+    /// the file before: what one says with another device would not be shown.
+    pub fn open(state: Option<&Path>, own: &UserName) -> (IgnoreList, Option<(String, io::Error)>) {
+        let Some(state) = state else { return (IgnoreList::default(), None) };
+        let mut name = state.as_os_str().to_owned();
+        name.push(SUFFIX);
+        let file = PathBuf::from(name);
+        let (mut ignored, trouble) = match read(&file) {
+            Ok(text) => (Ignored::parse(&text), None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Ignored::default(), None),
+            Err(error) => (Ignored::default(), Some((file.display().to_string(), error))),
+        };
+        ignored.remove(own);
+        (IgnoreList { ignored, file: Some(file) }, trouble)
+    }
+
+    /// Puts somebody on the list.
+    pub fn add(&mut self, name: UserName) -> Change {
+        match (self.ignored.has(&name), self.ignored.add(name)) {
+            (true, _) => Change::None,
+            (false, true) => self.keep(),
+            (false, false) => Change::Full,
+        }
+    }
+
+    /// Takes somebody off it.
+    pub fn remove(&mut self, name: &UserName) -> Change {
+        if self.ignored.remove(name) { self.keep() } else { Change::None }
+    }
+
+    fn keep(&self) -> Change {
+        let Some(file) = &self.file else { return Change::Done };
+        match write(file, &self.ignored.text()) {
+            Ok(()) => Change::Done,
+            Err(error) => Change::NotKept(file.display().to_string(), error),
+        }
+    }
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    if fs::metadata(file)?.len() > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long to be such a list"));
+    }
+    fs::read_to_string(file)
+}
+
+/// In the place of the one before at once, for nobody else's eyes.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    let mut name = file.as_os_str().to_owned();
+    name.push("~");
+    let fresh = PathBuf::from(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?.write_all(text.as_bytes())?;
+    fs::rename(&fresh, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use chatroom_proto::{Body, PostId, Seq, UnixMillis};
+
+    use super::*;
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn post(from: &str) -> Post {
+        let body = Body::parse("hi").unwrap();
+        Post { seq: Seq(2), prev: Seq(1), at: UnixMillis(0), id: PostId([0; 16]), from: user(from), body }
+    }
+
+    #[test]
+    fn somebody_is_ignored_in_any_case_until_taken_off() {
+        let mut ignored = Ignored::default();
+        assert!(!ignored.said(&post("Jim")));
+        assert!(ignored.add(user("jim")) && !ignored.add(user("JIM")));
+        assert!(ignored.said(&post("Jim")) && !ignored.said(&post("Ann")));
+        assert!(ignored.told(&Notification::PrivatePost { post: post("Jim"), to: user("Ann") }));
+        assert!(!ignored.told(&Notification::Departed { seq: Seq(1), user: user("Jim") }));
+        assert!(ignored.remove(&user("Jim")) && !ignored.remove(&user("Jim")));
+    }
+
+    #[test]
+    fn a_list_is_read_as_it_was_written_and_what_is_no_name_is_left_out() {
+        let mut ignored = Ignored::default();
+        for name in ["Jim", "علی", "🦀"] {
+            ignored.add(user(name));
+        }
+        assert_eq!(Ignored::parse(&ignored.text()), ignored);
+        assert_eq!(
+            Ignored::parse("two words\n\nJim\n\u{1b}[2J\n").names().collect::<Vec<_>>(),
+            [&user("Jim")]
+        );
+        let many: String = (0..2_000).map(|number| format!("{number}\n")).collect();
+        let mut many = Ignored::parse(&many);
+        assert_eq!(many.names().count(), IGNORED_MAX);
+        assert!(!many.add(user("one-more")));
+        let mut list = IgnoreList { ignored: many, file: None };
+        assert!(
+            matches!(list.add(user("one-more")), Change::Full) && matches!(list.add(user("0")), Change::None)
+        );
+    }
+
+    #[test]
+    fn it_is_kept_for_the_next_run_and_for_nobody_else() {
+        let directory = tempfile::TempDir::with_prefix("chatroom-ignore-").unwrap();
+        let state = directory.path().join("clients/Jim");
+        let open = |name| IgnoreList::open(Some(&state), &user(name));
+        let (mut list, trouble) = open("Jim");
+        assert!(trouble.is_none());
+        assert!(matches!(list.add(user("Ann")), Change::Done));
+        assert!(matches!(list.add(user("ann")), Change::None));
+        let file = directory.path().join("clients/Jim_ignored");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let (mut again, _) = open("Jim");
+        assert_eq!(again.ignored, list.ignored);
+        assert_eq!(open("ann").0.ignored, Ignored::default(), "nobody ignores themselves");
+        assert!(matches!(again.remove(&user("ANN")), Change::Done));
+        assert_eq!(open("Jim").0.ignored, Ignored::default());
+        fs::create_dir(directory.path().join("clients/Eve_ignored")).unwrap();
+        assert!(IgnoreList::open(Some(&directory.path().join("clients/Eve")), &user("Eve")).1.is_some());
+    }
+}

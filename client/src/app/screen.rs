@@ -1,0 +1,231 @@
+//! What is shown, and the thread that shows it. Writing may block for as long as the terminal, the line editor or the
+//! reader of a pipe likes, so nothing but this thread ever waits for it.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::thread;
+
+use crate::Receipt;
+use rustyline::ExternalPrinter;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, timeout};
+
+use crate::app::fold::{Fold, folded};
+use crate::app::gate::{Former, Gate};
+
+/// The most texts that wait to be shown: some seconds of a busy group while a search is open. With the longest
+/// messages these are 33 MB. When it is full, the program stops taking events; see the crate's bounds.
+const PRINT_QUEUE_MAX: usize = 4_096;
+
+/// The most texts that go into one print: enough to make the price of a print negligible, few enough to be quick.
+const PRINT_BATCH_MAX: usize = 512;
+
+/// How long the end of the program waits for what is still to be shown.
+const FINISH_WAIT: Duration = Duration::from_secs(1);
+
+/// What the thread is to do.
+enum Order {
+    /// Show a text of whole lines.
+    Show {
+        text: String,
+        /// Whether this program says it itself, rather than the server.
+        is_note: bool,
+    },
+    /// What came before this is shown: say so.
+    Sign(Receipt),
+    /// Show what came before this, and end. (The queue does not end by itself: the prompt's thread holds a door to it.)
+    Finish,
+}
+
+/// Where texts go.
+pub(crate) enum Output {
+    /// Above the line being typed.
+    AboveTheLine(AboveTheLine),
+    /// What the server said to standard output, the rest to standard error.
+    Streams,
+}
+
+/// The line editor's printer, and what it was given last.
+pub(crate) struct AboveTheLine {
+    printer: Box<dyn ExternalPrinter + Send>,
+    gate: Arc<Gate>,
+    last: String,
+}
+
+/// What is shown goes nowhere any more; [`Screen::finish`] tells why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutputGone;
+
+/// Shows texts, in order.
+pub(crate) struct Screen {
+    queue: mpsc::Sender<Order>,
+    finished: oneshot::Receiver<io::Result<()>>,
+}
+
+/// A door to the screen for one who can't wait.
+#[derive(Clone)]
+pub(crate) struct Aside(mpsc::Sender<Order>);
+
+impl Screen {
+    /// Starts the thread.
+    pub(crate) fn start(output: Output) -> io::Result<Screen> {
+        let (queue, shown) = mpsc::channel(PRINT_QUEUE_MAX);
+        let (finish, finished) = oneshot::channel();
+        thread::Builder::new().name("screen".to_owned()).spawn(move || {
+            // Nobody waits for the end: that is fine, too.
+            let _ = finish.send(show(output, shown));
+        })?;
+        Ok(Screen { queue, finished })
+    }
+
+    /// Shows what the server said. Waits while too much is waiting already.
+    pub(crate) async fn say(&self, text: String) -> Result<(), OutputGone> {
+        self.queue.send(Order::Show { text, is_note: false }).await.map_err(|_| OutputGone)
+    }
+
+    /// Shows what this program has to say itself.
+    pub(crate) async fn note(&self, text: String) -> Result<(), OutputGone> {
+        self.queue.send(Order::Show { text, is_note: true }).await.map_err(|_| OutputGone)
+    }
+
+    /// Signs this as soon as everything is shown that was handed in before. Waits while too much is waiting already.
+    pub(crate) async fn sign(&self, receipt: Receipt) -> Result<(), OutputGone> {
+        self.queue.send(Order::Sign(receipt)).await.map_err(|_| OutputGone)
+    }
+
+    /// Lets another thread show something, or drop it when too much is waiting.
+    pub(crate) fn aside(&self) -> Aside {
+        Aside(self.queue.clone())
+    }
+
+    /// Waits until what is shown goes nowhere any more.
+    pub(crate) async fn gone(&self) {
+        self.queue.closed().await;
+    }
+
+    /// Waits, but not for long, until everything is shown.
+    ///
+    /// # Errors
+    /// Why it can't be shown. A reader that is gone is no error: it has read what it wanted.
+    pub(crate) async fn finish(self) -> io::Result<()> {
+        let finish = async {
+            // A thread that has ended already has nothing more to show.
+            let _ = self.queue.send(Order::Finish).await;
+            self.finished.await
+        };
+        match timeout(FINISH_WAIT, finish).await {
+            Ok(Ok(Err(error))) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Aside {
+    pub(crate) fn note(&self, text: String) {
+        // Too much is waiting: this is the least of it.
+        let _ = self.0.try_send(Order::Show { text, is_note: true });
+    }
+}
+
+/// Shows what comes: what is waiting, in one print.
+fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) -> io::Result<()> {
+    let mut next = queue.blocking_recv();
+    loop {
+        let (mut text, is_note, mut receipt) = match next.take() {
+            Some(Order::Show { text, is_note }) => (text + "\n", is_note, None),
+            Some(Order::Sign(receipt)) => (String::new(), false, Some(receipt)),
+            Some(Order::Finish) | None => return output.finish(),
+        };
+        for _ in 1..PRINT_BATCH_MAX {
+            match queue.try_recv() {
+                Ok(Order::Show { text: more, is_note: same }) if same == is_note => {
+                    text.push_str(&more);
+                    text.push('\n');
+                }
+                // The newest stands for all.
+                Ok(Order::Sign(newer)) => receipt = Some(newer),
+                Ok(other) => {
+                    next = Some(other);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        if !text.is_empty() {
+            output.print(text, is_note)?;
+        }
+        if let Some(receipt) = receipt {
+            receipt.sign();
+        }
+        next = next.or_else(|| queue.blocking_recv());
+    }
+}
+
+impl Output {
+    fn print(&mut self, text: String, is_note: bool) -> io::Result<()> {
+        match self {
+            Output::AboveTheLine(above) => match above.print(above.folded(text, is_note)) {
+                Ok(()) => Ok(()),
+                Err(unshown) => {
+                    *self = Output::Streams;
+                    self.print(unshown, false)
+                }
+            },
+            Output::Streams if is_note => {
+                // Without a standard error there is still a chat.
+                let _ = io::stderr().lock().write_all(text.as_bytes());
+                Ok(())
+            }
+            Output::Streams => write_out(&text),
+        }
+    }
+
+    /// What was handed over to the line editor shall be on the screen.
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Output::AboveTheLine(above) if !above.gate.settle() => write_out(&above.last),
+            Output::AboveTheLine(_) | Output::Streams => Ok(()),
+        }
+    }
+}
+
+impl AboveTheLine {
+    pub(crate) fn new(printer: Box<dyn ExternalPrinter + Send>, gate: Arc<Gate>) -> AboveTheLine {
+        AboveTheLine { printer, gate, last: String::new() }
+    }
+
+    /// What somebody else may have written, so that it can't look like a line of its own; what this program says itself, between words.
+    fn folded(&self, text: String, is_note: bool) -> String {
+        let fold = if is_note { Fold::BetweenWords } else { Fold::Everywhere };
+        match terminal_columns() {
+            Some(columns) => folded(&text, columns, fold).into_owned(),
+            None => text,
+        }
+    }
+
+    /// Gives back what is not on the screen when the line editor has gone.
+    fn print(&mut self, text: String) -> Result<(), String> {
+        let AboveTheLine { printer, gate, last } = self;
+        gate.print(|before| {
+            let former = std::mem::replace(last, text);
+            if before == Former::Lost {
+                last.insert_str(0, &former);
+            }
+            printer.print(last.clone()).map_err(|_| match before {
+                Former::HandedOver => former + last,
+                Former::Shown | Former::Lost => std::mem::take(last),
+            })
+        })
+    }
+}
+
+/// How wide the terminal is now.
+fn terminal_columns() -> Option<usize> {
+    rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col))
+}
+
+fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

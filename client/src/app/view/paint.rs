@@ -1,0 +1,43 @@
+//! Colours: few and quiet, and none at all when they are not wanted. The text is the same either way.
+
+use anstyle::{AnsiColor, Style};
+
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A person or a group at the head of a message.
+    Name,
+    /// The head of a private message.
+    Private,
+    /// What is about the chat and not said by anybody.
+    System,
+    /// Something that was refused or went wrong.
+    Trouble,
+    /// What could be typed next.
+    Hint,
+}
+
+/// Paints, or does not.
+#[derive(Debug, Clone, Copy)]
+pub struct Paint {
+    /// Whether to use colours at all.
+    pub colours: bool,
+}
+
+impl Paint {
+    /// The text, painted. Pieces do not nest.
+    pub fn paint(self, kind: Kind, text: impl AsRef<str>) -> String {
+        let text = text.as_ref();
+        if !self.colours {
+            return text.to_owned();
+        }
+        let style = match kind {
+            Kind::Name => Style::new().bold(),
+            Kind::Private => Style::new().fg_color(Some(AnsiColor::Magenta.into())),
+            Kind::System => Style::new().fg_color(Some(AnsiColor::Cyan.into())),
+            Kind::Trouble => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+            Kind::Hint => Style::new().dimmed(),
+        };
+        format!("{style}{text}{style:#}")
+    }
+}

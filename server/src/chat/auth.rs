@@ -1,0 +1,145 @@
+//! What needs a password: to come in under a registered name, to register one, to change the password, to give the account
+//! up. Whether a password is right takes long to find out, on purpose, so it is an [`Effect::Check`] whose answer comes in as an
+//! input; until then the connection's other requests wait.
+
+use chatroom_proto::{Password, Refusal, Request, Tag, UnixMillis, UserName};
+
+use super::Chat;
+use super::conn_state::{Knock, Seat, Stage, Wish};
+use super::effect::{Channel, Check, Checked, Claim, Credential, Effect};
+use super::entry::{Address, ConnectionId, Deed, SessionId, TokenDigest};
+
+impl Chat {
+    /// Somebody says the password of a name. That nobody has registered it takes as long to find out as that the password
+    /// is wrong.
+    pub(super) fn knock_with_password(
+        &mut self,
+        (connection, tag): (ConnectionId, Tag),
+        (knock, channel): (Knock, Channel),
+        (name, password, fresh, address): (UserName, Password, TokenDigest, Address),
+        out: &mut Vec<Effect>,
+    ) {
+        let (hash, since) = self.world.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
+        let mut seat = Seat::new(Stage::Knocking(Box::new(knock)), channel);
+        let claimed = Some(Claim { password, hash });
+        let check = Check { name: name.clone(), person: None, address, claimed, new: None };
+        seat.wishes(Wish::LogIn { name, password: since, fresh, address });
+        self.seats.insert(connection, seat);
+        out.push(Effect::Check { connection, tag, check });
+    }
+
+    /// Somebody who is here asks for what needs a password.
+    pub(super) fn ask_with_password(
+        &mut self,
+        (connection, tag): (ConnectionId, Tag),
+        by: SessionId,
+        request: Request,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(seat) = self.seats.get_mut(&connection) else { return };
+        let Some(session) = self.world.session(by) else { return };
+        let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
+        if !seat.channel.is_private() {
+            return reply(Err(Refusal::PasswordInTheOpen));
+        }
+        let (hash, since) =
+            self.world.password(&session.name).map(|(hash, since)| (hash.clone(), since)).unzip();
+        let claim = |password| Some(Claim { password, hash: hash.clone() });
+        let (wish, claimed, new) = match request {
+            Request::Register { password } => {
+                if let Some(result) = self.world.may_be_registered(by, tag) {
+                    return reply(result);
+                }
+                (Wish::Register, None, Some(password))
+            }
+            Request::ChangePassword { old, new } => {
+                (Wish::ChangePassword { old: since }, claim(old), Some(new))
+            }
+            Request::Unregister { password } => (Wish::Unregister { password: since }, claim(password), None),
+            _ => return,
+        };
+        seat.is_reading = true;
+        seat.wishes(wish);
+        let (name, address) = (session.name.clone(), session.address);
+        let check = Check { name, person: Some(session.person), address, claimed, new };
+        out.push(Effect::Check { connection, tag, check });
+    }
+
+    /// It was found out whether a password is right.
+    pub(super) fn checked(
+        &mut self,
+        (connection, tag): (ConnectionId, Tag),
+        checked: Checked,
+        fresh: Credential,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(seat) = self.seats.get_mut(&connection) else { return };
+        seat.is_reading = false;
+        let Some(wish) = seat.take_wish() else { return };
+        let is_knocking = matches!(seat.stage, Stage::Knocking(_));
+        match self.granted(connection, wish, checked, fresh) {
+            Ok(deed) => {
+                let proposal = self.proposal(Some(self.origin(connection, tag)), now, deed);
+                self.send(proposal, out);
+            }
+            Err(refusal) => {
+                out.push(Effect::Reply { connection, tag, result: Err(refusal) });
+                if is_knocking {
+                    self.turn_away(connection, out);
+                }
+            }
+        }
+    }
+
+    /// The deed that a wish comes to.
+    fn granted(
+        &mut self,
+        connection: ConnectionId,
+        wish: Wish,
+        checked: Checked,
+        fresh: Credential,
+    ) -> Result<Deed, Refusal> {
+        let seat = self.seats.get_mut(&connection);
+        let by = seat.as_ref().and_then(|seat| match seat.stage {
+            Stage::In(by) => Some(by),
+            Stage::Knocking(_) => None,
+        });
+        let name = match &wish {
+            Wish::LogIn { name, .. } => Some(name.clone()),
+            _ => by.and_then(|by| self.world.session(by)).map(|session| session.name.clone()),
+        };
+        let (Some(seat), Some(name)) = (seat, name) else { return Err(Refusal::TookTooLong) };
+        let hash = match checked {
+            Checked::Right(hash) => hash,
+            Checked::Later { retry_after_ms } => return Err(Refusal::TooManyTries { retry_after_ms }),
+            Checked::Wrong => {
+                let is_registered = match &wish {
+                    Wish::LogIn { password: since, .. }
+                    | Wish::ChangePassword { old: since }
+                    | Wish::Unregister { password: since } => since.is_some(),
+                    Wish::Register | Wish::Change { .. } => true,
+                };
+                return Err(if is_registered {
+                    Refusal::WrongPassword { name }
+                } else {
+                    Refusal::NotRegistered { name }
+                });
+            }
+        };
+        let deed = match (wish, by, hash) {
+            (Wish::LogIn { name, password: Some(password), fresh, address }, None, _) => {
+                Deed::LogIn { name, password, fresh, address }
+            }
+            (Wish::Register, Some(by), Some(password)) => Deed::Register { by, password },
+            (Wish::ChangePassword { old: Some(old) }, Some(by), Some(new)) => {
+                seat.wishes(Wish::Change { token: fresh.token });
+                Deed::ChangePassword { by, old, new, fresh: fresh.digest }
+            }
+            (Wish::Unregister { password: Some(password) }, Some(by), _) => Deed::Unregister { by, password },
+            // What matches needs an account, and a new password a hash: this does not come.
+            _ => return Err(Refusal::NotRegistered { name }),
+        };
+        Ok(deed)
+    }
+}

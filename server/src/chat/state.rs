@@ -1,0 +1,389 @@
+//! The world: what all nodes agree on, a fold over the log. Whatever happens here is decided by the entries alone,
+//! so two worlds that have applied the same entries are equal.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chatroom_proto::{
+    CloseReason, Conversation, GroupName, NameKey, Notification, Refusal, Response, Seq, Tag, UnixMillis,
+    UserName,
+};
+
+use super::effect::{Audience, Channel};
+use super::effect::{Record, Thread};
+use super::entry::{Address, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
+use super::limits::Limits;
+use group::Group;
+use server_admin::Rule;
+use session::{Presence, Session, Verb, Worth};
+
+mod accounts;
+mod administration;
+mod confusables;
+mod group;
+mod messaging;
+mod moderation;
+mod moderation_state;
+mod presence;
+mod queries;
+mod server_admin;
+pub(in crate::chat) mod session;
+mod snapshot;
+mod succession;
+#[cfg(test)]
+mod tests;
+
+use confusables::Looks;
+
+/// Everybody and every group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct World {
+    limits: Limits,
+    /// The newest entry that was applied.
+    head: Seq,
+    /// Every device of everybody who is here or remembered, by its first arrival.
+    sessions: BTreeMap<SessionId, Box<Session>>,
+    /// Who is here, by their latest arrival; with several devices, by that of the first of these.
+    here: BTreeMap<Seq, SessionId>,
+    /// Who has a name; when nobody has it, who had it last.
+    names: HashMap<NameKey, SessionId>,
+    /// By creation.
+    groups: BTreeMap<GroupId, Group>,
+    group_names: HashMap<NameKey, GroupId>,
+    /// Those who are here or registered.
+    looks: Looks<SessionId>,
+    group_looks: Looks<GroupId>,
+    /// Whose each group is.
+    owned: BTreeSet<(SessionId, GroupId)>,
+    /// How much is kept to keep order, in all groups.
+    items: usize,
+    /// Who runs the server.
+    rule: Rule,
+    /// The sessions without a connection, the longest first.
+    detached: BTreeSet<(UnixMillis, SessionId)>,
+    /// How many of these there may be: the limit, or as many as a restart has left behind.
+    held_max: usize,
+    /// Who is remembered, by the token that brings them back.
+    away: HashMap<TokenDigest, SessionId>,
+    /// The same, the first to be forgotten first: those who have left nothing behind, and then by their departure.
+    fading: BTreeSet<(Worth, Seq, SessionId)>,
+    /// How many names are registered.
+    accounts: usize,
+}
+
+/// What applying an entry came to.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// What the origin is answered; nothing, when its connection has no session any more.
+    pub(super) result: Option<Result<Outcome, Refusal>>,
+    /// Connections that have lost their session, and why.
+    pub(super) cut_off: Vec<(Place, Option<CloseReason>)>,
+    /// What others hear.
+    pub(super) news: Option<(Audience, Notification)>,
+    /// What else they hear.
+    pub(super) more: Vec<(Audience, Notification)>,
+    /// Connections that are closed when all that was heard, and why.
+    pub(super) put_out: Vec<(Place, CloseReason)>,
+    /// Stays that end next.
+    pub(super) ends: Vec<SessionId>,
+    /// For a post that took effect: with which device it was said, and in which conversation.
+    pub(super) said: Option<(SessionId, Thread)>,
+}
+
+/// What a deed that took effect is answered with.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The connection goes with this session.
+    Admitted {
+        /// Which.
+        session: SessionId,
+        /// For one who was recognized: where it was lost. Everything up to there was sent to it.
+        lost: Option<Seq>,
+    },
+    /// The account has another password, and the device another token.
+    PasswordChanged,
+    /// A finished answer.
+    Answer(Response),
+}
+
+/// A client as the server keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Where it comes from.
+    pub address: Address,
+    /// Its name.
+    pub name: UserName,
+    /// Its groups, in the order of joining.
+    pub groups: Vec<GroupName>,
+    /// Whether it has a connection; otherwise its session is held for it.
+    pub is_connected: bool,
+    /// Who can read along on its connection, if it has one to this node.
+    pub channel: Option<Channel>,
+}
+
+impl World {
+    /// A world with nobody in it and the group General.
+    pub fn new(limits: Limits) -> World {
+        let general = GroupName::general();
+        let mut world = World {
+            limits,
+            head: Seq::ZERO,
+            sessions: BTreeMap::new(),
+            here: BTreeMap::new(),
+            names: HashMap::new(),
+            group_names: HashMap::from([(general.key(), GroupId::GENERAL)]),
+            groups: BTreeMap::from([(GroupId::GENERAL, Group::new(general, None))]),
+            owned: BTreeSet::new(),
+            items: 0,
+            rule: Rule::default(),
+            detached: BTreeSet::new(),
+            held_max: limits.held_max as usize,
+            away: HashMap::new(),
+            fading: BTreeSet::new(),
+            looks: Looks::new(),
+            group_looks: Looks::new(),
+            accounts: 0,
+        };
+        world.show_group(GroupId::GENERAL);
+        world
+    }
+
+    /// Lets an entry take effect, or not, as everything before it demands.
+    pub(super) fn apply(&mut self, entry: &Entry) -> Verdict {
+        self.head = entry.seq;
+        let Proposal { origin, at, ref deed, .. } = entry.proposal;
+        if let Some(known) = self.repeated(&entry.proposal) {
+            return Verdict { result: Some(known.map(Outcome::Answer)), ..Verdict::default() };
+        }
+        if deed.author().is_some_and(|by| !self.is_heard(by, origin.map(|origin| origin.place))) {
+            return Verdict::default();
+        }
+        let tag = origin.map(|origin| origin.tag);
+        let applied = match deed {
+            Deed::Arrive { name, presented, fresh, address } => match origin {
+                Some(origin) => {
+                    self.arrive((entry.seq, at), origin.place, name, (*presented, *fresh), *address)
+                }
+                None => Ok(Verdict::default()),
+            },
+            Deed::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
+            Deed::Began { limits } => Ok(self.begin(entry.seq, at, *limits)),
+            Deed::Expire { session, detached } => Ok(self.expire(entry.seq, *session, *detached)),
+            Deed::Depart { session } => {
+                Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
+            }
+            Deed::Create { by, group } => self.create(entry.seq, tag, *by, group),
+            Deed::Join { by, group } => {
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Join, group))
+            }
+            Deed::Leave { by, group } => {
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Leave, group))
+            }
+            Deed::Post { .. } => self.post(entry.seq, at, deed),
+            Deed::LogIn { name, password, fresh, address } => match origin {
+                Some(origin) => {
+                    self.log_in((entry.seq, at), origin.place, name, (*password, *fresh), *address)
+                }
+                None => Ok(Verdict::default()),
+            },
+            Deed::Register { by, password } => self.register(entry.seq, tag, *by, password),
+            Deed::ChangePassword { by, old, new, fresh } => {
+                self.change_password(entry.seq, *by, *old, (new, *fresh))
+            }
+            Deed::Unregister { by, password } => {
+                self.unregister(entry.seq, origin.map(|origin| origin.place), *by, *password)
+            }
+            Deed::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
+            Deed::Offer { digest } => {
+                self.offer(*digest);
+                Ok(Verdict::default())
+            }
+            Deed::Claim { by, digest } => self.claim((entry.seq, at), tag, *by, *digest),
+            Deed::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
+        };
+        applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
+    }
+
+    /// Whether what somebody does there counts: over the connection that they have, and no other. What has come over one that was
+    /// replaced or taken from them, and stands in the log behind that, is sent again by a client that has come back, in its order.
+    fn is_heard(&self, by: SessionId, over: Option<Place>) -> bool {
+        let presence = self.sessions.get(&by).map(|session| session.presence);
+        matches!(presence, Some(Presence::Attached(place)) if over.is_none_or(|over| over == place))
+    }
+
+    /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post that took effect.
+    pub fn fold(&mut self, entry: &Entry) -> Option<Record> {
+        let Verdict { news, said, .. } = self.apply(entry);
+        let (device, thread) = said?;
+        let by = self.person(device);
+        let (to, post) = match news?.1 {
+            Notification::GroupPost { post, group } => (Conversation::Group(group), post),
+            Notification::PrivatePost { post, to } => (Conversation::User(to), post),
+            _ => return None,
+        };
+        Some(Record { thread, by, device, to, post })
+    }
+
+    /// What a proposal would be answered if nothing came before it: a refusal, or the first answer to a repeat.
+    /// Nothing, when it has to be applied to know.
+    pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
+        let refusal = match &proposal.deed {
+            Deed::Arrive { name, presented, address, .. } => {
+                self.may_arrive(name, *presented, *address, proposal.at).err()
+            }
+            Deed::Create { group, .. } => self.may_create(group).err(),
+            Deed::Join { by, group } => self.may_join((*by, self.who(*by)?), group, proposal.at).err(),
+            Deed::Leave { by, group } => self.may_leave(self.who(*by)?, group).err(),
+            Deed::Post { by, to, .. } => self.may_post((*by, self.who(*by)?), to, proposal.at).err(),
+            Deed::LogIn { name, password, address, .. } => {
+                self.may_log_in(name, *password, *address, proposal.at).err()
+            }
+            Deed::Register { by, .. } => self.may_register(self.who(*by)?).err(),
+            Deed::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),
+            Deed::Claim { by, digest } => self.may_claim(*by, *digest).err(),
+            Deed::Operate { by, act } => self.may_operate(*by, act, proposal.at).err(),
+            Deed::ChangePassword { .. }
+            | Deed::Unregister { .. }
+            | Deed::Detach { .. }
+            | Deed::Began { .. }
+            | Deed::Expire { .. }
+            | Deed::Depart { .. }
+            | Deed::Offer { .. } => None,
+        };
+        // What could happen is for the log, even if it has happened before: then it comes to the same answer.
+        let refusal = refusal?;
+        self.repeated(proposal).or_else(|| is_forgettable(&refusal).then_some(Err(refusal)))
+    }
+
+    /// The first answer to a request that comes again.
+    fn repeated(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
+        let (by, verb, name) = match &proposal.deed {
+            Deed::Post { by, to, id, .. } => {
+                let device = self.sessions.get(by)?;
+                // A client that has lost the answer to its new password comes as another device, and says again what it said
+                // with the one before.
+                let others = || self.devices(device.person).filter(|other| other != by);
+                let with = |other| self.sessions.get(&other)?.done.post(*id);
+                let (seq, at) = device.done.post(*id).or_else(|| others().find_map(with))?;
+                return Some(Ok(self.kept(to, seq, at)));
+            }
+            Deed::Create { by, group } => (by, Verb::Create, group),
+            Deed::Join { by, group } => (by, Verb::Join, group),
+            Deed::Leave { by, group } => (by, Verb::Leave, group),
+            Deed::Register { by, .. } => return self.registered(*by, proposal.origin?.tag).map(Ok),
+            Deed::Moderate { by, group, .. } => (by, Verb::Moderate, group),
+            Deed::Claim { by, .. } | Deed::Operate { by, .. } => {
+                return self.known(*by, proposal.origin?.tag, Verb::Operate, GroupId::GENERAL);
+            }
+            _ => return None,
+        };
+        let id = *self.group_names.get(&name.key())?;
+        self.known(*by, proposal.origin?.tag, verb, id)
+    }
+
+    /// The first answer to this request about this group.
+    fn known(&self, by: SessionId, tag: Tag, verb: Verb, id: GroupId) -> Option<Result<Response, Refusal>> {
+        let seq = self.sessions.get(&by)?.done.verb(tag, verb, id)?;
+        let group = self.groups.get(&id)?;
+        Some(match seq {
+            Some(seq) => Ok(group.answer(verb, seq)),
+            None => Err(group.refusal(verb)),
+        })
+    }
+
+    /// Notes what a session did to a group, or that it was refused, to know it when it comes again.
+    fn note(&mut self, by: SessionId, tag: Option<Tag>, verb: Verb, group: GroupId, seq: Option<Seq>) {
+        if let (Some(session), Some(tag)) = (self.sessions.get_mut(&by), tag) {
+            session.done.did(tag, verb, group, seq);
+        }
+    }
+
+    /// The newest entry that was applied.
+    pub fn head(&self) -> Seq {
+        self.head
+    }
+
+    /// The groups' names, in the order of creation.
+    pub fn group_names(&self) -> impl Iterator<Item = &GroupName> {
+        self.groups.values().map(|group| &group.name)
+    }
+
+    /// The members of a group that have a connection, in no order.
+    pub fn present(&self, group: GroupId) -> &[SessionId] {
+        self.groups.get(&group).map_or(&[], Group::present)
+    }
+
+    /// Whether somebody is a member.
+    pub fn is_in(&self, session: SessionId, group: GroupId) -> bool {
+        self.who(session).is_some_and(|person| person.is_in(group))
+    }
+
+    /// Whose device this is.
+    pub fn person(&self, session: SessionId) -> SessionId {
+        self.sessions.get(&session).map_or(session, |session| session.person)
+    }
+
+    /// Whether there are other devices of the same person.
+    pub fn has_others(&self, session: SessionId) -> bool {
+        let account = self.who(session).and_then(|person| person.account.as_ref());
+        account.is_some_and(|account| !account.devices.is_empty())
+    }
+
+    /// What all devices of a person have in common.
+    fn who(&self, session: SessionId) -> Option<&Session> {
+        let device = self.sessions.get(&session)?;
+        // Mostly it is the only one.
+        let person = if device.person == session { device } else { self.sessions.get(&device.person)? };
+        Some(person)
+    }
+
+    /// All devices of a person.
+    fn devices(&self, person: SessionId) -> impl Iterator<Item = SessionId> + '_ {
+        let account = self.sessions.get(&person).and_then(|session| session.account.as_ref());
+        std::iter::once(person).chain(account.into_iter().flat_map(|account| account.devices.iter().copied()))
+    }
+
+    /// The devices of a person that have a connection.
+    fn attached(&self, person: SessionId) -> Vec<SessionId> {
+        let is_attached = |device: &SessionId| {
+            let device = self.sessions.get(device);
+            device.is_some_and(|device| matches!(device.presence, Presence::Attached(_)))
+        };
+        self.devices(person).filter(is_attached).collect()
+    }
+
+    /// The sessions that are meant, as long as no other entry has been applied.
+    pub fn hearers<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = SessionId> + 'a {
+        let (present, and, except) = match audience {
+            Audience::Nobody => (&[][..], &[][..], None),
+            Audience::One(session) => (std::slice::from_ref(session), &[][..], None),
+            Audience::Some(sessions) => (sessions.as_slice(), &[][..], None),
+            Audience::Group { group, except, and, .. } => {
+                (self.present(*group), and.as_slice(), Some(except))
+            }
+        };
+        present.iter().chain(and).filter(move |&session| Some(session) != except).copied()
+    }
+
+    /// One session.
+    pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id).map(Box::as_ref)
+    }
+
+    /// What holds now.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+/// Whether nothing goes wrong when a request that was refused so is granted when it comes again. One who joins, joins
+/// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then. The same
+/// holds for one who locks a group, locks it again and unlocks it.
+fn is_forgettable(refusal: &Refusal) -> bool {
+    !matches!(
+        refusal,
+        Refusal::AlreadyMember { .. }
+            | Refusal::NotMember { .. }
+            | Refusal::AlreadySo { .. }
+            | Refusal::NoDifference
+    )
+}

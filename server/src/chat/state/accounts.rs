@@ -1,0 +1,218 @@
+//! Accounts: names that are somebody's own, and the devices that they come with.
+
+use std::collections::BTreeSet;
+
+use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserName};
+
+use super::{Outcome, Verdict, World};
+use crate::chat::entry::{Address, PasswordHash, Place, SessionId, TokenDigest};
+use crate::chat::state::session::{Account, Presence, Session};
+
+/// Accounts in all. One costs about a KiB, and is kept for ever: 100 MiB at the worst.
+const ACCOUNTS_MAX: u32 = 100_000;
+
+/// Devices of one account. When there is one more, the one that has been away for longest is forgotten.
+const DEVICES_MAX: u32 = 16;
+
+impl World {
+    /// What a password for this name has to match, and the entry that set it.
+    pub(in super::super) fn password(&self, name: &UserName) -> Option<(&PasswordHash, Seq)> {
+        let account = self.sessions.get(self.names.get(&name.key())?)?.account.as_ref()?;
+        Some((&account.password, account.since))
+    }
+
+    pub(super) fn may_register(&self, person: &Session) -> Result<(), Refusal> {
+        if person.account.is_some() {
+            Err(Refusal::AlreadyRegistered { name: person.name.clone() })
+        } else if self.accounts >= ACCOUNTS_MAX as usize {
+            Err(Refusal::TooManyAccounts { limit: ACCOUNTS_MAX })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What somebody who wants to register would be answered; nothing, when they may.
+    pub(in super::super) fn may_be_registered(
+        &self,
+        by: SessionId,
+        tag: Tag,
+    ) -> Option<Result<Response, Refusal>> {
+        let again = self.registered(by, tag).map(Ok);
+        again.or_else(|| self.may_register(self.who(by)?).err().map(Err))
+    }
+
+    /// The first answer to a name's registration that comes again.
+    pub(super) fn registered(&self, by: SessionId, tag: Tag) -> Option<Response> {
+        let account = self.who(by)?.account.as_ref()?;
+        (account.registered == Some((by, tag))).then_some(Response::Registered { seq: account.since })
+    }
+
+    pub(super) fn register(
+        &mut self,
+        seq: Seq,
+        tag: Option<Tag>,
+        by: SessionId,
+        password: &PasswordHash,
+    ) -> Result<Verdict, Refusal> {
+        let Some(person) = self.who(by) else {
+            return Ok(Verdict::default());
+        };
+        self.may_register(person)?;
+        let id = person.person;
+        let account = Account {
+            password: password.clone(),
+            since: seq,
+            registered: tag.map(|tag| (by, tag)),
+            devices: BTreeSet::new(),
+        };
+        if let Some(person) = self.sessions.get_mut(&id) {
+            person.account = Some(Box::new(account));
+            self.accounts += 1;
+        }
+        Ok(Verdict::answer(Response::Registered { seq }, None))
+    }
+
+    /// Whose name it is, if the password that was right still holds.
+    pub(super) fn may_log_in(
+        &self,
+        name: &UserName,
+        password: Seq,
+        address: Address,
+        at: UnixMillis,
+    ) -> Result<SessionId, Refusal> {
+        let person = self.names.get(&name.key()).and_then(|id| self.sessions.get(id));
+        let account = person.and_then(|person| Some((person, person.account.as_ref()?)));
+        match account {
+            None => Err(Refusal::NotRegistered { name: name.clone() }),
+            Some((person, account)) if account.since == password => {
+                self.may_come(Some(person.person), name, address, at).map(|()| person.person)
+            }
+            Some((person, _)) => Err(Refusal::WrongPassword { name: person.name.clone() }),
+        }
+    }
+
+    pub(super) fn log_in(
+        &mut self,
+        (seq, at): (Seq, UnixMillis),
+        place: Place,
+        name: &UserName,
+        (password, fresh): (Seq, TokenDigest),
+        address: Address,
+    ) -> Result<Verdict, Refusal> {
+        let id = self.may_log_in(name, password, address, at)?;
+        self.make_room(id)?;
+        let Some(person) = self.sessions.get_mut(&id) else { return Ok(Verdict::default()) };
+        let name = person.name.clone();
+        if let Some(account) = &mut person.account {
+            account.devices.insert(SessionId(seq));
+        }
+        Ok(self.begin_with((id, name), fresh, (place, at), address))
+    }
+
+    /// Room for one more device of an account.
+    fn make_room(&mut self, person: SessionId) -> Result<(), Refusal> {
+        if self.devices(person).count() < DEVICES_MAX as usize {
+            return Ok(());
+        }
+        let away_since = |id: SessionId| match self.sessions.get(&id)?.presence {
+            Presence::Away { by, .. } => Some((by, id)),
+            Presence::Attached(_) | Presence::Detached { .. } => None,
+        };
+        // The first stays: it is the person.
+        let longest = self.devices(person).skip(1).filter_map(away_since).min();
+        let (_, longest) = longest.ok_or(Refusal::TooManyDevices { limit: DEVICES_MAX })?;
+        self.drop_device(longest);
+        Ok(())
+    }
+
+    pub(super) fn change_password(
+        &mut self,
+        seq: Seq,
+        by: SessionId,
+        old: Seq,
+        (new, fresh): (&PasswordHash, TokenDigest),
+    ) -> Result<Verdict, Refusal> {
+        let Some(person) = self.may_use_password(by, old)? else { return Ok(Verdict::default()) };
+        let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
+        let cut_off = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
+        if let Some(device) = self.sessions.get_mut(&by) {
+            device.token = fresh;
+        }
+        if let Some(account) = self.sessions.get_mut(&person).and_then(|person| person.account.as_mut()) {
+            account.password = new.clone();
+            account.since = seq;
+            account.registered = None;
+        }
+        Ok(Verdict { result: Some(Ok(Outcome::PasswordChanged)), cut_off, ..Verdict::default() })
+    }
+
+    pub(super) fn unregister(
+        &mut self,
+        seq: Seq,
+        from: Option<Place>,
+        by: SessionId,
+        password: Seq,
+    ) -> Result<Verdict, Refusal> {
+        let Some(person) = self.may_use_password(by, password)? else { return Ok(Verdict::default()) };
+        let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
+        let dropped: Vec<_> = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
+        let mut verdict = self.end(seq, by).map_or_else(Verdict::default, |ended| ended.said_over(from));
+        verdict.cut_off.extend(dropped);
+        self.accounts -= 1;
+        for device in BTreeSet::from([by, person]) {
+            verdict.more.append(&mut self.forget(seq, device));
+        }
+        let result = Some(Ok(Outcome::Answer(Response::Unregistered { seq })));
+        Ok(Verdict { result, ..verdict })
+    }
+
+    /// Whose account it is, for a device that has said the password which holds.
+    fn may_use_password(&self, by: SessionId, password: Seq) -> Result<Option<SessionId>, Refusal> {
+        let Some(person) = self.who(by) else { return Ok(None) };
+        let name = || person.name.clone();
+        match &person.account {
+            None => Err(Refusal::NotRegistered { name: name() }),
+            Some(account) if account.since != password => Err(Refusal::WrongPassword { name: name() }),
+            Some(_) => Ok(Some(person.person)),
+        }
+    }
+
+    /// Takes a device from its owner, who goes on with others. The connection that it had.
+    fn drop_device(&mut self, id: SessionId) -> Option<(Place, Option<CloseReason>)> {
+        self.fall_silent(id);
+        let device = self.sessions.get_mut(&id)?;
+        let before = device.presence;
+        let token = std::mem::replace(&mut device.token, TokenDigest::NOBODYS);
+        let is_first = device.person == id;
+        if is_first && device.is_here() {
+            let worth = device.worth();
+            device.presence = Presence::Away { by: self.head, worth };
+            device.done.forget_verbs();
+        }
+        match before {
+            Presence::Attached(_) => {}
+            Presence::Detached { at, .. } => drop(self.detached.remove(&(at, id))),
+            Presence::Away { by, worth } => drop(self.fading.remove(&(worth, by, id))),
+        }
+        self.away.remove(&token);
+        if !is_first {
+            self.leave_posts(id);
+            // With a device, no group passes on.
+            self.forget(self.head, id);
+        }
+        match before {
+            Presence::Attached(place) => Some((place, Some(CloseReason::PasswordChanged))),
+            Presence::Detached { .. } | Presence::Away { .. } => None,
+        }
+    }
+
+    /// What a device said stays known with its owner: its client may come with the password, as another device, and say again what
+    /// it has no answer to.
+    fn leave_posts(&mut self, id: SessionId) {
+        let Some(device) = self.sessions.get_mut(&id) else { return };
+        let (person, done) = (device.person, std::mem::take(&mut device.done));
+        if let Some(person) = self.sessions.get_mut(&person) {
+            person.done.take_over(done);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! How order is kept in one group: its operators, who is banned, muted or invited, its topic, and what was done lately.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU32;
+
+use chatroom_proto::{Acted, Headline, Moderation, NameKey, UnixMillis, UserName};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::chat::entry::SessionId;
+
+/// The operators of one group: more than a large group has people who look after it.
+pub(crate) const OPS_MAX: usize = 50;
+
+/// Bans, mutes and invitations of one group, of each kind. A kind takes some 100 KiB then.
+pub(crate) const MARKS_MAX: usize = 500;
+
+/// The latest acts of one group that are remembered: months of a quiet one, and a bad day of a large one.
+pub(crate) const ACTS_MAX: usize = 200;
+
+/// All of that in all groups together, before each has only its fair share of what is new: some 60 MiB when everything has the longest
+/// names and reasons.
+pub(crate) const ITEMS_MAX: usize = 100_000;
+
+/// How many operators, bans, mutes and invitations one group may always have, however much the others have: nobody can use up
+/// what others need to keep order. The acts that are remembered give way.
+pub(crate) const ITEMS_FAIR: usize = 16;
+
+/// What somebody is to a group, from little to much. Each may act against those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Rank {
+    /// Nobody in particular.
+    Guest,
+    /// An operator of the group.
+    Op,
+    /// Its owner.
+    Owner,
+    /// An operator of the server.
+    Operator,
+}
+
+/// What is kept of a group in which somebody has kept order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// What the group is about.
+    pub(crate) headline: Option<Headline>,
+    /// Since when it is locked.
+    pub(crate) locked_since: Option<UnixMillis>,
+    /// The one who is it for longest first. People who were forgotten since may be among them.
+    pub(crate) ops: Vec<SessionId>,
+    /// The same holds here.
+    pub(crate) invited: BTreeSet<SessionId>,
+    pub(crate) bans: Marks,
+    pub(crate) mutes: Marks,
+    /// The newest last.
+    acts: VecDeque<Acted>,
+}
+
+impl Order {
+    /// How much it is.
+    pub(crate) fn items(&self) -> usize {
+        self.marks() + self.acts.len()
+    }
+
+    /// How much of it is for people.
+    pub(crate) fn marks(&self) -> usize {
+        self.ops.len() + self.invited.len() + self.bans.0.len() + self.mutes.0.len()
+    }
+
+    /// Drops what has ended by itself, and who is known no longer.
+    pub(crate) fn tidy(&mut self, at: UnixMillis, is_known: impl Fn(&SessionId) -> bool) {
+        for marks in [&mut self.bans, &mut self.mutes] {
+            marks.0.retain(|_, mark| mark.holds(at));
+        }
+        self.ops.retain(&is_known);
+        self.invited.retain(&is_known);
+    }
+
+    /// Remembers what was done, and forgets the oldest acts when there are too many: here, or in all groups together.
+    pub(crate) fn note(&mut self, act: Acted, is_full: bool) {
+        self.acts.push_back(act);
+        while self.acts.len() > ACTS_MAX || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1) {
+            self.acts.pop_front();
+        }
+    }
+
+    /// Does what may be done.
+    pub(crate) fn take(
+        &mut self,
+        act: &Moderation,
+        target: Option<SessionId>,
+        (by, rank): (&UserName, Rank),
+        at: UnixMillis,
+    ) {
+        let until = |seconds: &Option<NonZeroU32>| {
+            seconds.map(|seconds| UnixMillis(at.0.saturating_add(u64::from(seconds.get()) * 1_000)))
+        };
+        match act {
+            Moderation::Kick { .. } => self.strip(target),
+            Moderation::Ban { user, seconds, .. } => {
+                self.strip(target);
+                self.bans.set(user.clone(), until(seconds), rank);
+            }
+            Moderation::Unban { user } => {
+                self.bans.lift(user);
+            }
+            Moderation::Mute { user, seconds, .. } => {
+                self.mutes.set(user.clone(), until(seconds), rank);
+            }
+            Moderation::Unmute { user } => {
+                self.mutes.lift(user);
+            }
+            Moderation::Topic { topic } => {
+                self.headline = topic.clone().map(|topic| Headline { topic, by: by.clone(), at });
+            }
+            Moderation::Lock => self.locked_since = Some(at),
+            Moderation::Unlock => {
+                self.locked_since = None;
+                self.invited.clear();
+            }
+            Moderation::Invite { .. } => self.invited.extend(target),
+            Moderation::Op { .. } => {
+                self.ops.extend(target);
+                self.invited.retain(|person| Some(*person) != target);
+            }
+            Moderation::Deop { .. } => self.ops.retain(|op| Some(*op) != target),
+        }
+    }
+
+    /// One who is out is no operator any more, and is not invited.
+    fn strip(&mut self, target: Option<SessionId>) {
+        self.ops.retain(|op| Some(*op) != target);
+        self.invited.retain(|person| Some(*person) != target);
+    }
+
+    /// What was done, the newest first.
+    pub(crate) fn acts(&self) -> impl Iterator<Item = &Acted> {
+        self.acts.iter().rev()
+    }
+}
+
+/// Names for which something holds, for a while or until it is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Marks(BTreeMap<NameKey, Mark>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// As it was written then.
+    name: UserName,
+    /// Until when it holds, if it ends by itself.
+    pub(crate) until: Option<UnixMillis>,
+    /// What whoever made it was: it holds for those below, and may be changed by those who are no less.
+    pub(crate) by: Rank,
+}
+
+impl Mark {
+    fn holds(&self, at: UnixMillis) -> bool {
+        self.until.is_none_or(|until| until > at)
+    }
+}
+
+impl Marks {
+    /// What holds for a name at that time.
+    pub(crate) fn of(&self, name: &UserName, at: UnixMillis) -> Option<&Mark> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&name.key()).filter(|mark| mark.holds(at))
+    }
+
+    /// From now on it holds for this name.
+    pub(crate) fn set(&mut self, name: UserName, until: Option<UnixMillis>, by: Rank) {
+        self.0.insert(name.key(), Mark { name, until, by });
+    }
+
+    /// It holds no longer; whether there was any.
+    pub(crate) fn lift(&mut self, name: &UserName) -> bool {
+        !self.0.is_empty() && self.0.remove(&name.key()).is_some()
+    }
+
+    /// Whether there is no room for one more at that time.
+    pub(crate) fn are_full(&self, at: UnixMillis) -> bool {
+        self.0.len() >= MARKS_MAX && self.0.values().filter(|mark| mark.holds(at)).count() >= MARKS_MAX
+    }
+}
+
+impl Serialize for Marks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.values())
+    }
+}
+
+impl<'de> Deserialize<'de> for Marks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Marks, D::Error> {
+        let marks: Vec<Mark> = Vec::deserialize(deserializer)?;
+        Ok(Marks(marks.into_iter().map(|mark| (mark.name.key(), mark)).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::Seq;
+
+    use super::*;
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn act(number: u64) -> Acted {
+        Acted { seq: Seq(number), at: UnixMillis(0), by: user("ann"), act: Moderation::Lock }
+    }
+
+    #[test]
+    fn a_mark_holds_for_a_name_in_any_case_until_its_time() {
+        let mut marks = Marks::default();
+        let until = |marks: &Marks, name, at| marks.of(&user(name), UnixMillis(at)).map(|mark| mark.until);
+        marks.set(user("Jim"), Some(UnixMillis(10)), Rank::Op);
+        assert_eq!(until(&marks, "JIM", 9), Some(Some(UnixMillis(10))));
+        assert_eq!(until(&marks, "jim", 10), None);
+        marks.set(user("jim"), None, Rank::Op);
+        assert_eq!(until(&marks, "jim", u64::MAX), Some(None));
+        assert!(marks.lift(&user("JIM")));
+        assert!(!marks.lift(&user("jim")));
+    }
+
+    #[test]
+    fn what_has_ended_takes_no_room() {
+        let mut marks = Marks::default();
+        for number in 0..MARKS_MAX {
+            marks.set(user(&number.to_string()), Some(UnixMillis(10)), Rank::Op);
+        }
+        assert!(marks.are_full(UnixMillis(9)) && !marks.are_full(UnixMillis(10)));
+        let mut order =
+            Order { bans: marks, ops: vec![SessionId(Seq(1)), SessionId(Seq(2))], ..Order::default() };
+        order.tidy(UnixMillis(10), |id| *id == SessionId(Seq(2)));
+        assert_eq!((order.items(), order.ops), (1, vec![SessionId(Seq(2))]));
+    }
+
+    #[test]
+    fn the_oldest_acts_are_forgotten_and_sooner_when_all_groups_together_have_too_many() {
+        let mut order = Order::default();
+        for number in 0..300 {
+            order.note(act(number), false);
+        }
+        assert_eq!(order.acts().count(), ACTS_MAX);
+        assert_eq!(order.acts().next().unwrap().seq, Seq(299));
+        let mut order = Order::default();
+        for number in 0..300 {
+            order.note(act(number), true);
+        }
+        assert_eq!(order.acts().count(), ITEMS_FAIR);
+    }
+}

@@ -1,0 +1,150 @@
+//! Who runs the server: its operators, how one becomes the first of them, and who may not come.
+
+use std::collections::BTreeMap;
+
+use chatroom_proto::{Host, NameKey, ServerBan, UnixMillis, UserName, Whom};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::chat::entry::{Address, SessionId, TokenDigest};
+
+/// The operators of a server: more than anybody can keep in mind.
+pub(crate) const OPERATORS_MAX: usize = 50;
+
+/// Bans from the server: some 300 KiB with the longest names and reasons.
+pub(crate) const SERVER_BANS_MAX: usize = 1_000;
+
+/// What is kept of who runs the server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    /// The operators, since when each is it.
+    pub(crate) operators: BTreeMap<SessionId, UnixMillis>,
+    /// Recognizes the code that makes somebody the first of them.
+    pub(crate) offer: Option<TokenDigest>,
+    pub(crate) bans: Bans,
+}
+
+/// Whom a ban holds for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Name(NameKey),
+    Host(Host),
+}
+
+impl Key {
+    fn of(whom: &Whom) -> Key {
+        match whom {
+            Whom::User(user) => Key::Name(user.key()),
+            Whom::Host(host) => Key::Host(host.clone()),
+        }
+    }
+}
+
+/// Bans from the server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Bans(BTreeMap<Key, ServerBan>);
+
+impl Bans {
+    /// The ban that holds for somebody of this name who comes from there.
+    pub(crate) fn holds_for(&self, name: &UserName, address: Address, at: UnixMillis) -> Option<&ServerBan> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let keys = [Key::Name(name.key()), Key::Host(Host::of(address.ip()))];
+        keys.into_iter().find_map(|key| self.0.get(&key).filter(|ban| holds(ban, at)))
+    }
+
+    /// The ban of exactly this name or address.
+    pub(crate) fn of(&self, whom: &Whom, at: UnixMillis) -> Option<&ServerBan> {
+        self.0.get(&Key::of(whom)).filter(|ban| holds(ban, at))
+    }
+
+    /// Puts a ban in the place of the one before; what has ended by itself is dropped.
+    pub(crate) fn set(&mut self, ban: ServerBan) {
+        self.0.retain(|_, other| holds(other, ban.at));
+        self.0.insert(Key::of(&ban.whom), ban);
+    }
+
+    /// Undoes a ban.
+    pub(crate) fn lift(&mut self, whom: &Whom) {
+        self.0.remove(&Key::of(whom));
+    }
+
+    /// Whether there is no room for one more at that time.
+    pub(crate) fn are_full(&self, at: UnixMillis) -> bool {
+        self.0.len() >= SERVER_BANS_MAX
+            && self.0.values().filter(|ban| holds(ban, at)).count() >= SERVER_BANS_MAX
+    }
+
+    /// Those that hold at that time, the oldest first.
+    pub(crate) fn in_order(&self, at: UnixMillis) -> Vec<&ServerBan> {
+        let mut bans: Vec<_> = self.0.values().filter(|ban| holds(ban, at)).collect();
+        bans.sort_unstable_by_key(|ban| ban.seq);
+        bans
+    }
+}
+
+fn holds(ban: &ServerBan, at: UnixMillis) -> bool {
+    ban.until.is_none_or(|until| until > at)
+}
+
+impl Serialize for Bans {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.values())
+    }
+}
+
+impl<'de> Deserialize<'de> for Bans {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bans, D::Error> {
+        let bans: Vec<ServerBan> = Vec::deserialize(deserializer)?;
+        Ok(Bans(bans.into_iter().map(|ban| (Key::of(&ban.whom), ban)).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::Seq;
+
+    use super::*;
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn ban(seq: u64, whom: Whom, until: Option<u64>) -> ServerBan {
+        let until = until.map(UnixMillis);
+        ServerBan { seq: Seq(seq), at: UnixMillis(seq), by: user("ann"), whom, until, reason: None }
+    }
+
+    fn address(text: &str) -> Address {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_ban_holds_for_a_name_from_anywhere_and_for_an_address_with_any_port_and_name() {
+        let mut bans = Bans::default();
+        bans.set(ban(1, Whom::User(user("Jim")), None));
+        bans.set(ban(2, Whom::Host(Host::parse("10.0.0.1").unwrap()), Some(100)));
+        let holds = |name, from: &str, at| {
+            bans.holds_for(&user(name), address(from), UnixMillis(at)).map(|ban| ban.seq.0)
+        };
+        assert_eq!(holds("JIM", "10.0.0.9:1", 5), Some(1));
+        assert_eq!(holds("eve", "10.0.0.1:7", 5), Some(2));
+        assert_eq!(holds("eve", "[::ffff:10.0.0.1]:7", 5), Some(2));
+        assert_eq!(holds("eve", "10.0.0.1:7", 100), None);
+        assert_eq!(holds("eve", "10.0.0.10:1", 5), None);
+    }
+
+    #[test]
+    fn what_has_ended_is_dropped_and_takes_no_room() {
+        let mut bans = Bans::default();
+        for number in 0..SERVER_BANS_MAX as u64 {
+            bans.set(ban(0, Whom::User(user(&number.to_string())), Some(10)));
+        }
+        assert!(bans.are_full(UnixMillis(9)) && !bans.are_full(UnixMillis(10)));
+        bans.set(ban(10, Whom::User(user("jim")), None));
+        assert_eq!(bans.in_order(UnixMillis(10)).len(), 1);
+        assert_eq!(bans.0.len(), 1);
+        bans.lift(&Whom::User(user("JIM")));
+        assert!(bans.of(&Whom::User(user("jim")), UnixMillis(10)).is_none());
+    }
+}

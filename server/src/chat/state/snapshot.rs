@@ -1,0 +1,118 @@
+//! The image of a world: what has to be kept of it, from which the rest follows.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chatroom_proto::Seq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::World;
+use crate::chat::entry::{GroupId, SessionId, TokenDigest};
+use crate::chat::limits::Limits;
+use crate::chat::state::group::Group;
+use crate::chat::state::server_admin::Rule;
+use crate::chat::state::session::{Presence, Session};
+
+/// What is kept. The names that nobody has now are kept by who had them last.
+#[derive(Serialize, Deserialize)]
+struct Image<'a> {
+    limits: Limits,
+    head: Seq,
+    held_max: u64,
+    sessions: Cow<'a, BTreeMap<SessionId, Box<Session>>>,
+    /// Whom each name means, as the session's identity.
+    named: Vec<SessionId>,
+    groups: Cow<'a, BTreeMap<GroupId, Group>>,
+    rule: Cow<'a, Rule>,
+}
+
+impl Serialize for World {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut named: Vec<SessionId> = self.names.values().copied().collect();
+        named.sort_unstable();
+        let image = Image {
+            limits: self.limits,
+            head: self.head,
+            held_max: self.held_max as u64,
+            sessions: Cow::Borrowed(&self.sessions),
+            named,
+            groups: Cow::Borrowed(&self.groups),
+            rule: Cow::Borrowed(&self.rule),
+        };
+        image.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for World {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<World, D::Error> {
+        let Image { limits, head, held_max, sessions, named, groups, rule } =
+            Image::deserialize(deserializer)?;
+        let mut world = World {
+            head,
+            held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
+            sessions: sessions.into_owned(),
+            groups: groups.into_owned(),
+            rule: rule.into_owned(),
+            ..World::new(limits)
+        };
+        let owners = world.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));
+        world.owned = owners.collect();
+        world.items =
+            world.groups.values().filter_map(|group| group.order.as_ref()).map(|order| order.items()).sum();
+        world.group_names = world.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
+        for id in named {
+            if let Some(session) = world.sessions.get(&id) {
+                world.names.insert(session.name.key(), id);
+            }
+        }
+        let groups: Vec<_> = world.groups.keys().copied().collect();
+        groups.into_iter().for_each(|group| world.show_group(group));
+        world.accounts = world.sessions.values().filter(|session| session.account.is_some()).count();
+        for session in world.sessions.values() {
+            for stake in &session.groups {
+                if let Some(group) = world.groups.get_mut(&stake.group) {
+                    group.members += 1;
+                }
+            }
+        }
+        let devices: Vec<_> = world.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
+        for (id, presence) in devices {
+            world.seat(id, presence);
+        }
+        Ok(world)
+    }
+}
+
+impl World {
+    /// Puts a device where it belongs.
+    fn seat(&mut self, id: SessionId, presence: Presence) {
+        let person = self.person(id);
+        let Some((token, has_account)) =
+            self.sessions.get(&id).map(|session| (session.token, session.account.is_some()))
+        else {
+            return;
+        };
+        let is_registered = self.who(id).is_some_and(|person| person.account.is_some());
+        if has_account {
+            self.be_looked_at(id);
+        }
+        if !matches!(presence, Presence::Away { .. })
+            && let Some(person_session) = self.sessions.get(&person)
+        {
+            self.here.insert(person_session.arrived, person);
+            self.be_looked_at(person);
+        }
+        match presence {
+            Presence::Attached(_) => self.be_heard(id),
+            Presence::Detached { at, .. } => drop(self.detached.insert((at, id))),
+            Presence::Away { by, worth } => {
+                if token != TokenDigest::NOBODYS {
+                    self.away.insert(token, id);
+                }
+                if !is_registered {
+                    self.fading.insert((worth, by, id));
+                }
+            }
+        }
+    }
+}

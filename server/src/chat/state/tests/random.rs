@@ -1,0 +1,295 @@
+//! What may stand in a log, at random: mostly what could happen in the world as it is, and sometimes what could not.
+
+use std::num::NonZeroU32;
+
+use chatroom_proto::{
+    Body, Conversation, GroupName, Host, Keeps, Moderation, Operation, PostId, Seq, Tag, Topic, UnixMillis,
+    UserName, Whom,
+};
+
+use super::super::{Verdict, World};
+use crate::chat::Limits;
+use crate::chat::entry::{
+    Address, ConnectionId, Deed, Entry, GroupId, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId,
+    SessionId, TokenDigest,
+};
+use crate::chat::state::session::Presence;
+use crate::dice::Dice;
+
+/// So little that each limit is met.
+pub(super) const LIMITS: Limits = Limits {
+    groups_max: 4,
+    memberships_max: 3,
+    grace_ms: 1_000,
+    held_max: 3,
+    remembered_max: 4,
+    keeps: Keeps::Everything,
+};
+/// What holds after some restarts.
+const SMALLER: Limits =
+    Limits { groups_max: 2, held_max: 1, remembered_max: 2, keeps: Keeps::Nothing, ..LIMITS };
+
+/// Few, so that people meet; some are the same, and some look the same.
+const NAMES: [&str; 6] = ["jim", "Jim", "Jіm", "ann", "bob", "zoe"];
+const GROUPS: [&str; 6] = ["General", "tea", "Tea", "Теа", "art", "sea"];
+const ADDRESSES: [&str; 3] = ["10.0.0.1:1", "10.0.0.2:2", "[2001:db8::1]:1"];
+
+/// So few that many come again.
+const POSTS: usize = 30;
+const TAGS: usize = 40;
+
+/// What the log has recognizes this code.
+const CODE: TokenDigest = TokenDigest([0xc0; 32]);
+
+/// Writes a log.
+pub(super) struct Author {
+    dice: Dice,
+    head: Seq,
+    at: UnixMillis,
+    /// Stays that a server has said it will end.
+    ends: Vec<SessionId>,
+}
+
+impl Author {
+    pub(super) fn new(seed: u64) -> Author {
+        Author { dice: Dice(seed), head: Seq::ZERO, at: UnixMillis(1), ends: Vec::new() }
+    }
+
+    /// How many stays are about to end, with those of the newest entry.
+    pub(super) fn ends_pending(&self, verdict: &Verdict) -> usize {
+        self.ends.len() + verdict.ends.len()
+    }
+
+    /// What came of an entry.
+    pub(super) fn hear(&mut self, entry: &Entry, verdict: Verdict) {
+        if let Deed::Depart { session } = &entry.proposal.deed {
+            self.ends.retain(|ends| ends != session);
+        }
+        self.ends.extend(verdict.ends);
+    }
+
+    /// The next entry.
+    pub(super) fn next(&mut self, world: &World) -> Entry {
+        // Places may be left out.
+        self.head = Seq(self.head.0 + 1 + self.dice.roll(2) as u64);
+        self.at.0 += self.dice.roll(800) as u64;
+        let (by, deed) = self.deed(world);
+        let place = match by.and_then(|by| world.session(by)).map(|session| session.presence) {
+            Some(Presence::Attached(place)) if !self.dice.once_in(10) => place,
+            _ => Place { node: NodeId(1), connection: ConnectionId(self.head.0) },
+        };
+        let is_servers = matches!(
+            deed,
+            Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Offer { .. }
+        );
+        let tag = Tag(u32::try_from(self.dice.roll(TAGS)).expect("few"));
+        let origin = (!is_servers).then_some(Origin { place, tag });
+        let id = ProposalId { node: NodeId(1), number: self.head.0 };
+        Entry { seq: self.head, proposal: Proposal { id, origin, at: self.at, deed } }
+    }
+
+    /// Something, and who does it.
+    fn deed(&mut self, world: &World) -> (Option<SessionId>, Deed) {
+        let by = self.device(world);
+        let deed = match self.dice.roll(40) {
+            0..=5 => return (None, self.arrival(world)),
+            6..=8 => return (None, self.log_in(world)),
+            9 | 10 => self.detachment(world, by),
+            11 => self.expiry(world, by),
+            12 => Deed::Depart { session: self.ends.first().copied().unwrap_or(by) },
+            13 if self.dice.once_in(3) => Deed::Depart { session: by },
+            14 if self.dice.once_in(3) => {
+                self.ends.clear();
+                Deed::Began { limits: self.dice.one_of(&[LIMITS, SMALLER]).expect("two") }
+            }
+            15 | 16 => Deed::Create { by, group: self.group() },
+            17..=20 => Deed::Join { by, group: self.group() },
+            21 | 22 => Deed::Leave { by, group: self.group() },
+            23..=26 => self.post(by),
+            27 | 28 => Deed::Register { by, password: self.hash() },
+            29 => self.password_change(world, by),
+            30 if self.dice.once_in(2) => Deed::Unregister { by, password: self.password_of(world, by) },
+            31 => Deed::Offer { digest: CODE },
+            32 => Deed::Claim { by, digest: self.dice.one_of(&[CODE, self.token()]).expect("two") },
+            33 | 34 => {
+                let by = self.operator(world).unwrap_or(by);
+                return (Some(by), Deed::Operate { by, act: self.operation() });
+            }
+            _ => {
+                let (by, group) = match self.keeper(world) {
+                    Some((by, group)) => (by, world.name_of(group)),
+                    None => (by, self.group()),
+                };
+                return (Some(by), Deed::Moderate { by, group, act: self.moderation() });
+            }
+        };
+        (Some(by), deed)
+    }
+
+    /// Somebody's device: mostly one with a connection.
+    fn device(&mut self, world: &World) -> SessionId {
+        let is_attached = |id: &&SessionId| {
+            world.session(**id).is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
+        };
+        let attached: Vec<_> = world.sessions.keys().filter(is_attached).copied().collect();
+        let all: Vec<_> = world.sessions.keys().copied().collect();
+        let likely = if self.dice.once_in(8) { all } else { attached };
+        // Or one that is not there, and perhaps was.
+        self.dice.one_of(&likely).unwrap_or(SessionId(Seq(1 + self.dice.roll(30) as u64)))
+    }
+
+    /// Mostly somebody who may operate the server.
+    fn operator(&mut self, world: &World) -> Option<SessionId> {
+        let operators = world.rule.operators.keys().flat_map(|person| world.attached(*person));
+        let operators: Vec<_> = operators.collect();
+        self.dice.one_of(&operators).filter(|_| !self.dice.once_in(5))
+    }
+
+    /// Mostly somebody who may keep order in a group.
+    fn keeper(&mut self, world: &World) -> Option<(SessionId, GroupId)> {
+        let ops = world.groups.iter().flat_map(|(group, kept)| {
+            let ops = kept.order.iter().flat_map(|order| &order.ops);
+            ops.map(|op| (*op, *group)).collect::<Vec<_>>()
+        });
+        let operators = world.rule.operators.keys().map(|person| (*person, GroupId::GENERAL));
+        let keepers = world.owned.iter().copied().chain(ops).chain(operators);
+        let devices = keepers.flat_map(|(person, group)| {
+            world.attached(person).into_iter().map(move |device| (device, group))
+        });
+        let devices: Vec<_> = devices.collect();
+        self.dice.one_of(&devices).filter(|_| !self.dice.once_in(5))
+    }
+
+    fn arrival(&mut self, world: &World) -> Deed {
+        let mut name = self.user();
+        // No token has this digest.
+        let can_come = world.sessions.values().filter(|session| session.token != TokenDigest::NOBODYS);
+        let sessions: Vec<_> = can_come.map(|session| (&session.name, session.token)).collect();
+        let presented = match self.dice.one_of(&sessions).filter(|_| !self.dice.once_in(3)) {
+            // Mostly under the name that goes with the token.
+            Some((whose, token)) => {
+                if !self.dice.once_in(6) {
+                    name = whose.clone();
+                }
+                Some(token)
+            }
+            None => None,
+        };
+        Deed::Arrive { name, presented, fresh: self.token(), address: self.address() }
+    }
+
+    fn log_in(&mut self, world: &World) -> Deed {
+        let registered = world
+            .sessions
+            .values()
+            .filter_map(|session| Some((&session.name, session.account.as_ref()?.since)));
+        let registered: Vec<_> = registered.collect();
+        let (name, password) = match self.dice.one_of(&registered) {
+            Some((name, since)) => (name.clone(), self.mostly(since)),
+            None => (self.user(), self.head),
+        };
+        Deed::LogIn { name, password, fresh: self.token(), address: self.address() }
+    }
+
+    fn detachment(&mut self, world: &World, session: SessionId) -> Deed {
+        let from = match world.session(session).map(|session| session.presence) {
+            Some(Presence::Attached(place)) if !self.dice.once_in(6) => place,
+            _ => Place { node: NodeId(1), connection: ConnectionId(1 + self.dice.roll(30) as u64) },
+        };
+        Deed::Detach { session, from }
+    }
+
+    fn expiry(&mut self, world: &World, otherwise: SessionId) -> Deed {
+        let detached: Vec<_> = world.detached.iter().map(|(_, id)| *id).collect();
+        let session = self.dice.one_of(&detached).unwrap_or(otherwise);
+        let detached = match world.session(session).map(|session| session.presence) {
+            Some(Presence::Detached { by, .. }) => self.mostly(by),
+            _ => self.head,
+        };
+        Deed::Expire { session, detached }
+    }
+
+    fn post(&mut self, by: SessionId) -> Deed {
+        let to = match self.dice.roll(2) {
+            0 => Conversation::Group(self.group()),
+            _ => Conversation::User(self.user()),
+        };
+        let id = PostId([u8::try_from(self.dice.roll(POSTS)).expect("few"); 16]);
+        Deed::Post { by, to, id, body: Body::parse("hi").expect("a message") }
+    }
+
+    fn password_change(&mut self, world: &World, by: SessionId) -> Deed {
+        let old = self.password_of(world, by);
+        Deed::ChangePassword { by, old, new: self.hash(), fresh: self.token() }
+    }
+
+    /// The entry that set somebody's password, mostly.
+    fn password_of(&mut self, world: &World, by: SessionId) -> Seq {
+        let account = world.who(by).and_then(|person| person.account.as_ref());
+        let since = account.map_or(self.head, |account| account.since);
+        self.mostly(since)
+    }
+
+    fn operation(&mut self) -> Operation {
+        let user = self.user();
+        let seconds = NonZeroU32::new(u32::try_from(self.dice.roll(3)).expect("few"));
+        let whom = match self.dice.roll(3) {
+            0 => Whom::Host(Host::parse("10.0.0.1").expect("an address")),
+            _ => Whom::User(user.clone()),
+        };
+        match self.dice.roll(8) {
+            0 | 1 => Operation::Appoint { user },
+            2 => Operation::Dismiss { user },
+            3 | 4 => Operation::Disconnect { user, reason: None },
+            5 | 6 => Operation::Ban { whom, seconds, reason: None },
+            _ => Operation::Unban { whom },
+        }
+    }
+
+    fn moderation(&mut self) -> Moderation {
+        let user = self.user();
+        let seconds = NonZeroU32::new(u32::try_from(self.dice.roll(3)).expect("few"));
+        match self.dice.roll(13) {
+            0 | 1 => Moderation::Kick { user, reason: None },
+            2 => Moderation::Ban { user, seconds, reason: None },
+            3 => Moderation::Unban { user },
+            4 => Moderation::Mute { user, seconds, reason: None },
+            5 => Moderation::Unmute { user },
+            6 => Moderation::Topic {
+                topic: Topic::parse("what it is about").ok().filter(|_| self.dice.once_in(2)),
+            },
+            7 => Moderation::Lock,
+            8 => Moderation::Unlock,
+            9 => Moderation::Invite { user },
+            10 | 11 => Moderation::Op { user },
+            _ => Moderation::Deop { user },
+        }
+    }
+
+    fn mostly(&mut self, seq: Seq) -> Seq {
+        if self.dice.once_in(8) { Seq(1 + self.dice.roll(30) as u64) } else { seq }
+    }
+
+    fn user(&mut self) -> UserName {
+        UserName::parse(NAMES[self.dice.roll(NAMES.len())]).expect("a name")
+    }
+
+    fn group(&mut self) -> GroupName {
+        GroupName::parse(GROUPS[self.dice.roll(GROUPS.len())]).expect("a name")
+    }
+
+    fn address(&mut self) -> Address {
+        ADDRESSES[self.dice.roll(ADDRESSES.len())].parse().expect("an address")
+    }
+
+    /// A token that nobody has.
+    fn token(&self) -> TokenDigest {
+        let mut digest = [0xaa; 32];
+        digest[..8].copy_from_slice(&self.head.0.to_be_bytes());
+        TokenDigest(digest)
+    }
+
+    fn hash(&self) -> PasswordHash {
+        PasswordHash(format!("set by {}", self.head))
+    }
+}

@@ -1,0 +1,74 @@
+//! The program `chatroom-server`: its command line, serving, and what an operator does with a log beside serving it.
+//!
+//! - `arguments`: the command line and the environment.
+//! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what stops it.
+//! - `verify`, `export`: read the log, also while a server writes it; `log_reading` is what both share.
+//!
+//! Only this room names a concrete log.
+
+use std::io::BufWriter;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use clap::Parser;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+use crate::net::tls::{self, Source};
+
+mod arguments;
+mod export;
+mod log_reading;
+mod serve;
+mod signals;
+mod verify;
+
+use arguments::{Arguments, Tool};
+
+/// Lines that may wait for a standard output or error that is slow; more are dropped. The server never waits for them.
+const LINES_WAITING_MAX: usize = 16_384;
+
+/// Runs the program: reads the command line, does what it asks for, and says what went wrong on standard error.
+pub async fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (diagnostics, _diagnostics_guard) = lossy(std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(arguments.log.clone())
+        .with_writer(diagnostics)
+        .with_ansi(
+            std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
+        )
+        .init();
+    let done = match &arguments.tool {
+        Some(tool) => use_tool(tool, &arguments),
+        None => serve::serve(arguments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chatroom-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
+    match tool {
+        Tool::Verify => println!("{}", verify::verify(&arguments.data_dir()?)?),
+        Tool::Export { group } => {
+            export::export(&arguments.data_dir()?, group, &mut BufWriter::new(std::io::stdout().lock()))?;
+        }
+        Tool::Fingerprint => {
+            let source = arguments.tls_source()?;
+            ensure!(
+                !matches!(source, Source::Memory),
+                "with --in-memory the key is a new one at every start"
+            );
+            println!("{}", tls::fingerprint_at(&source)?);
+        }
+    }
+    Ok(())
+}
+
+fn lossy(output: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_WAITING_MAX).finish(output)
+}

@@ -1,0 +1,57 @@
+//! What was said in a group, as lines of JSON.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use chatroom_proto::{Conversation, GroupName};
+use serde::Serialize;
+
+use super::log_reading::{ToolError, read_through, time};
+use crate::chat::effect::Record;
+use crate::storage::log::LogReader;
+
+/// One post. Fields are appended, never renamed: programs read them.
+#[derive(Serialize)]
+struct Line<'a> {
+    group: &'a str,
+    seq: u64,
+    time: String,
+    from: &'a str,
+    body: &'a str,
+    id: String,
+}
+
+/// Writes every post of a group that the log in this directory has, one a line, the oldest first. One who reads no further
+/// is no error.
+///
+/// # Errors
+/// [`ToolError`]; among them that there is no such group.
+pub(super) fn export(directory: &Path, group: &GroupName, out: &mut impl Write) -> Result<(), ToolError> {
+    match write_all(directory, group, out) {
+        Err(ToolError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        ended => ended,
+    }
+}
+
+fn write_all(directory: &Path, group: &GroupName, out: &mut impl Write) -> Result<(), ToolError> {
+    let mut log = LogReader::open(directory)?;
+    let wanted = group.key();
+    let world = read_through(&mut log, |_, record| match record {
+        Some(Record { to: Conversation::Group(name), post, .. }) if name.key() == wanted => {
+            let line = Line {
+                group: name.as_str(),
+                seq: post.seq.0,
+                time: time(post.at),
+                from: post.from.as_str(),
+                body: post.body.as_str(),
+                id: format!("{:032x}", u128::from_be_bytes(post.id.0)),
+            };
+            serde_json::to_writer(&mut *out, &line).map_err(|error| ToolError::Output(error.into()))?;
+            out.write_all(b"\n").map_err(ToolError::Output)
+        }
+        _ => Ok(()),
+    })?;
+    out.flush().map_err(ToolError::Output)?;
+    let is_known = world.group_names().any(|name| name.key() == wanted);
+    if is_known { Ok(()) } else { Err(ToolError::NoSuchGroup(group.clone())) }
+}

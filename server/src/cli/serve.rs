@@ -1,0 +1,139 @@
+//! `chatroom-server` without a subcommand: opens what it needs, and serves until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chatroom_proto::Keeps;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::arguments::Arguments;
+use super::{lossy, signals};
+use crate::config::{self, Config};
+use crate::console::Console;
+use crate::net::listener;
+use crate::net::tls::Tls;
+use crate::server::Server;
+use crate::storage::archive::{Archive, ArchiveError, Kept};
+use crate::storage::log::{Durability, Log, MemoryLog, SqliteLog};
+
+pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { listen, connections_max, groups_max, .. } = &arguments;
+    let (output, _output_guard) = lossy(std::io::stdout());
+    let mut config = Config { console: Console::new(output), ..Config::default() };
+    config.limits.groups_max = *groups_max;
+    config.connections_per_address_max = arguments.connections_per_address_max;
+    config.rate = arguments.rate;
+    config.limits.keeps = match (arguments.in_memory, arguments.keep_days) {
+        (true, _) => Keeps::Nothing,
+        (false, 0) => Keeps::Everything,
+        (false, days) => Keeps::Days(days),
+    };
+    config.connections_max = allowed_connections(*connections_max)?;
+    let sockets = bind(listen).await?;
+    let addresses: Result<Vec<_>, _> = sockets.iter().map(TcpListener::local_addr).collect();
+    let addresses = addresses.context("can't tell where the server listens")?;
+    let (console, connections_max) = (config.console.clone(), config.connections_max);
+
+    let shutdown = CancellationToken::new();
+    signals::stop_on_signals(&shutdown)?;
+    let (log, kept) = open_log(&arguments)?;
+    // Behind the log, which sees to it that no other server uses the directory.
+    let tls = Tls::open(arguments.tls_source()?).context("can't set up TLS")?;
+    let fingerprint = tls.fingerprint()?;
+    signals::on_hangup(tls.clone(), &shutdown)?;
+    (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
+    let server = Server::open(log, kept, config, shutdown.clone()).await.context("can't restore the chat")?;
+    if shutdown.is_cancelled() {
+        info!("stopped before anybody was served");
+        return Ok(());
+    }
+    signals::report_clients_on_signal(server.monitor())?;
+    for address in &addresses {
+        info!(%address, connections_max, groups_max, "listening");
+    }
+    info!(%fingerprint, "clients on other machines recognize this server by its key");
+    if let Some(code) = server.operator_code() {
+        // Not a diagnostic: it is for the person who starts the server, whatever the filter says, and for no file of them.
+        eprintln!("To become an operator of this server, type in the client: operator {code}");
+    }
+    console.listening();
+    if !addresses.iter().all(|address| address.ip().is_loopback()) {
+        console.fingerprint(fingerprint);
+        warn_of_the_network(&arguments);
+    }
+    server.run(sockets).await?;
+    info!("stopped");
+    Ok(())
+}
+
+/// What is to be known of a server that others can reach.
+fn warn_of_the_network(arguments: &Arguments) {
+    if arguments.allow_plaintext {
+        warn!("clients on other machines may come without TLS: everybody on the way can read along");
+    }
+    if arguments.in_memory && arguments.tls_cert.is_none() {
+        warn!(
+            "the key is a new one at every start, and clients refuse a server whose key has changed: give one with \
+             --tls-cert and --tls-key, or keep one with --data"
+        );
+    }
+}
+
+/// The log that was asked for, and what it has kept.
+fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Kept>)> {
+    if arguments.in_memory {
+        return Ok((Arc::new(MemoryLog::new()), None));
+    }
+    let directory = arguments.data_dir()?;
+    info!(directory = %directory.display(), durability = ?arguments.durability, "keeping everything");
+    let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
+    let kept = open_archive(&directory, &log, arguments.durability)?;
+    Ok((log, Some(kept)))
+}
+
+/// The archive of a log. Without full durability, a power failure may cost the log its last moment, which the archive has
+/// seen: that is what was asked for.
+fn open_archive(directory: &Path, log: &Arc<dyn Log>, durability: Durability) -> Result<Kept, ArchiveError> {
+    match Archive::open(directory, Arc::clone(log)) {
+        Err(ArchiveError::Ahead { archive, log: head, .. }) if durability == Durability::Normal => {
+            warn!(%archive, log = %head, "the log has lost its last moment; the archive is made again");
+            Archive::remove(directory)?;
+            Archive::open(directory, Arc::clone(log))
+        }
+        opened => opened,
+    }
+}
+
+/// Sockets that listen at all of these.
+async fn bind(listen: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    let cannot = |listen: &str| {
+        format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
+    };
+    let mut addresses = Vec::new();
+    for listen in listen {
+        addresses.push(resolve(listen).await.with_context(|| cannot(listen))?);
+    }
+    let bound = |(listen, &address): (&String, &SocketAddr)| {
+        listener::bind_beside(address, &addresses).with_context(|| cannot(listen))
+    };
+    listen.iter().zip(&addresses).map(bound).collect()
+}
+
+async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
+    let mut addresses = tokio::net::lookup_host(listen).await.context("it needs an address and a port")?;
+    addresses.next().context("that name has no address")
+}
+
+/// As many as were asked for, within what file descriptors allow.
+fn allowed_connections(wanted: Option<u32>) -> anyhow::Result<usize> {
+    let possible = config::connections_max().context("can't raise the limit on file descriptors")?;
+    let Some(wanted) = wanted.map(|wanted| wanted as usize) else { return Ok(possible) };
+    if wanted > possible {
+        warn!(wanted, possible, "the limit on file descriptors allows fewer connections than were asked for");
+    }
+    Ok(wanted.min(possible))
+}

@@ -1,0 +1,129 @@
+//! Whether a log is whole.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use chatroom_proto::{Seq, UnixMillis};
+
+use super::log_reading::{ToolError, read_through, time};
+use crate::chat::effect::{Record, Thread};
+use crate::storage::log::LogReader;
+
+/// What a log has that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// How many entries.
+    pub entries: u64,
+    /// How many of these are posts that took effect.
+    pub posts: u64,
+    /// How many groups there are.
+    pub groups: usize,
+    /// When the first and the last of the entries were proposed.
+    pub times: Option<(UnixMillis, UnixMillis)>,
+    /// The last entry that was deleted.
+    pub forgotten: Option<Seq>,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary { entries, posts, groups, times, forgotten } = self;
+        write!(f, "the log is whole: {entries} entries, {posts} posts, {groups} groups")?;
+        if let Some((first, last)) = times {
+            write!(f, ", from {} to {}", time(*first), time(*last))?;
+        }
+        forgotten.map_or(Ok(()), |until| write!(f, "; everything up to {until} was deleted"))
+    }
+}
+
+/// Reads the whole log in this directory: checksums, order and gaps, and that every post says truly which post of its
+/// conversation it follows.
+///
+/// # Errors
+/// [`ToolError`] says what is wrong, and where.
+pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
+    let mut log = LogReader::open_checked(directory)?;
+    let forgotten = log.base()?.map(|base| base.seq);
+    let mut links = Links { begins: forgotten.unwrap_or(Seq::ZERO), newest: HashMap::new() };
+    let (mut entries, mut posts, mut times) = (0, 0, None);
+    let world = read_through(&mut log, |entry, record| {
+        let at = entry.proposal.at;
+        entries += 1;
+        times = Some((times.map_or(at, |(first, _)| first), at));
+        record.map_or(Ok(()), |record| {
+            posts += 1;
+            links.follow(&record)
+        })
+    })?;
+    Ok(Summary { entries, posts, groups: world.group_names().count(), times, forgotten })
+}
+
+/// The newest post of every conversation.
+struct Links {
+    /// Up to here everything was deleted.
+    begins: Seq,
+    newest: HashMap<Thread, Seq>,
+}
+
+impl Links {
+    fn follow(&mut self, Record { thread, post, .. }: &Record) -> Result<(), ToolError> {
+        let before = self.newest.insert(*thread, post.seq);
+        let is_true = match before {
+            Some(before) => post.prev == before,
+            None => post.prev <= self.begins,
+        };
+        // Of two people who talk to very many others, the chat forgets that they have talked.
+        let has_forgotten = matches!(thread, Thread::Pair(..)) && post.prev == Seq::ZERO;
+        if is_true || has_forgotten {
+            return Ok(());
+        }
+        let follows = before.unwrap_or(self.begins);
+        Err(ToolError::Link { at: post.seq, says: post.prev, follows })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, UserName};
+
+    use super::*;
+    use crate::chat::entry::{GroupId, SessionId};
+
+    fn record(thread: Thread, seq: u64, prev: u64) -> Record {
+        let from = UserName::parse("jim").unwrap();
+        let body = Body::parse("x").unwrap();
+        let post =
+            Post { seq: Seq(seq), prev: Seq(prev), at: UnixMillis(0), id: PostId([0; 16]), from, body };
+        let to = Conversation::Group(GroupName::general());
+        let by = SessionId(Seq(1));
+        Record { thread, by, device: by, to, post }
+    }
+
+    /// Where the first lie is, if there is one.
+    fn lie(begins: u64, posts: &[(Thread, u64, u64)]) -> Option<u64> {
+        let mut links = Links { begins: Seq(begins), newest: HashMap::new() };
+        posts.iter().find_map(|&(thread, seq, prev)| match links.follow(&record(thread, seq, prev)) {
+            Ok(()) => None,
+            Err(ToolError::Link { at, .. }) => Some(at.0),
+            Err(other) => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_post_that_does_not_follow_the_one_before_it_in_its_conversation_is_noticed() {
+        let (general, tea) = (Thread::Group(GroupId::GENERAL), Thread::Group(GroupId(Seq(3))));
+        let pair = Thread::between(SessionId(Seq(2)), SessionId(Seq(1)));
+        assert_eq!(lie(0, &[(general, 4, 0), (tea, 5, 0), (general, 6, 4), (tea, 7, 5)]), None);
+        assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 4), (general, 9, 4)]), Some(9));
+        assert_eq!(lie(0, &[(general, 4, 3)]), Some(4), "there was none before the first");
+        assert_eq!(lie(10, &[(general, 14, 3), (general, 15, 14)]), None, "it was deleted");
+        assert_eq!(lie(10, &[(general, 14, 11)]), Some(14), "that one was not");
+        assert_eq!(
+            lie(0, &[(pair, 4, 0), (pair, 6, 0)]),
+            None,
+            "people may have talked longer ago than is known"
+        );
+        assert_eq!(lie(0, &[(pair, 4, 0), (pair, 6, 5)]), Some(6));
+        assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 0)]), Some(6), "groups are not forgotten");
+    }
+}

@@ -1,0 +1,259 @@
+//! The fan-out: who of those that are connected here hears what.
+//!
+//! What is said in one group without anything of another group in between is a *run*: it is encoded once, one frame
+//! behind the other, and every member gets all of it as one piece, which all of them share. Those who did something in it, or
+//! have just come, get theirs apart: a cursor says how far into the run each of them has heard. So everybody hears
+//! everything in the order of the log, and a burst costs one piece for each member and not one for each message.
+
+use std::sync::Arc;
+
+use chatroom_proto::codec::{self, FrameError};
+use chatroom_proto::{Notification, ServerFrame};
+use rustc_hash::FxHashMap;
+use tracing::error;
+
+use crate::chat::World;
+use crate::chat::effect::{Audience, Passage};
+use crate::chat::entry::{ConnectionId, GroupId, SessionId};
+use crate::config::{TURN_BYTES_MAX, TURN_DELIVERIES_MAX};
+use crate::dispatch::outbox::{Bounds, Outbox, Pushed};
+
+/// Puts what is said into the outboxes of those who hear it.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    bounds: Arc<Bounds>,
+    /// Which connection hears what is said to a session. The keys are given by the log, not chosen by anybody.
+    listeners: FxHashMap<SessionId, (ConnectionId, Outbox)>,
+    run: Run,
+    /// What got frames since the last wake.
+    touched: Vec<Outbox>,
+    turn: Turn,
+    /// The frame that one connection is about to get.
+    scratch: Vec<u8>,
+}
+
+/// What was said in one group, and is in nobody's outbox yet.
+#[derive(Debug, Default)]
+struct Run {
+    group: Option<GroupId>,
+    frames: Vec<u8>,
+    /// How much of it those members have heard, or need not hear, who don't get all of it at once.
+    cursors: FxHashMap<SessionId, usize>,
+}
+
+/// How much was done since the last wake, which bounds how long connections wait for theirs.
+#[derive(Debug, Default)]
+struct Turn {
+    /// Bytes that were encoded: more were not put into any outbox.
+    bytes: usize,
+    /// Pieces that were put into outboxes, or will be when the run ends.
+    deliveries: usize,
+}
+
+impl Fanout {
+    /// A fan-out to nobody. Its runs count in these bounds.
+    pub(crate) fn new(bounds: Arc<Bounds>) -> Fanout {
+        Fanout {
+            bounds,
+            listeners: FxHashMap::default(),
+            run: Run::default(),
+            touched: Vec::new(),
+            turn: Turn::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// From now on a connection hears what is said to a session.
+    pub(crate) fn admit(
+        &mut self,
+        world: &World,
+        connection: ConnectionId,
+        session: SessionId,
+        outbox: Outbox,
+    ) {
+        self.listeners.insert(session, (connection, outbox));
+        if self.run.group.is_some_and(|group| world.is_in(session, group)) {
+            self.run.cursors.insert(session, self.run.frames.len());
+        }
+    }
+
+    /// A connection is no more; a session that has moved on to another one is still heard there.
+    pub(crate) fn forget(&mut self, connection: ConnectionId, session: SessionId) {
+        if self.listeners.get(&session).is_some_and(|(listener, _)| *listener == connection) {
+            self.listeners.remove(&session);
+        }
+    }
+
+    /// Tells everyone who is meant and is connected here.
+    pub(crate) fn notify(&mut self, world: &World, audience: &Audience, notification: Notification) {
+        let frame = ServerFrame::Notification(notification);
+        match audience {
+            Audience::Nobody => {}
+            Audience::One(session) => self.tell(world, *session, &frame),
+            Audience::Some(sessions) => {
+                sessions.iter().for_each(|session| self.tell(world, *session, &frame));
+            }
+            Audience::Group { group, except, passage, and } => {
+                let present = world.present(*group);
+                // With a run that goes on, the one who knows may still have to hear the rest of it.
+                if self.run.group == Some(*group) || present.iter().chain(and).any(|hears| hears != except) {
+                    self.go_on(world, *group);
+                    if matches!(passage, Passage::Stays | Passage::Out) {
+                        self.catch_up(*except);
+                    }
+                    self.say(&frame, (*except, *passage), and, present.len());
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, world: &World, session: SessionId, frame: &ServerFrame) {
+        if let Some((_, outbox)) = self.listeners.get(&session) {
+            let outbox = outbox.clone();
+            self.send(world, Some(session), &outbox, frame);
+        }
+    }
+
+    /// Tells one connection something, behind all that its session was told before. Whether the frame could be encoded.
+    pub(crate) fn send(
+        &mut self,
+        world: &World,
+        session: Option<SessionId>,
+        outbox: &Outbox,
+        frame: &ServerFrame,
+    ) -> bool {
+        match session {
+            Some(session) if self.run.cursors.contains_key(&session) => self.catch_up(session),
+            // It may be in the group, or not.
+            Some(_) => self.flush(world),
+            None => {}
+        }
+        self.scratch.clear();
+        if !encode_into(frame, &mut self.scratch) {
+            return false;
+        }
+        self.turn.bytes += self.scratch.len();
+        self.turn.deliveries += 1;
+        let pushed = match frame {
+            ServerFrame::Response { .. } => outbox.answer(&self.scratch),
+            ServerFrame::Notification(_) => outbox.push(&self.scratch),
+        };
+        touch(&mut self.touched, outbox, pushed);
+        true
+    }
+
+    /// Begins a run of this group, unless it goes on.
+    fn go_on(&mut self, world: &World, group: GroupId) {
+        if self.run.group != Some(group) {
+            self.flush(world);
+            self.run.group = Some(group);
+        }
+    }
+
+    /// Puts one more frame into the run, which is no news to one.
+    fn say(
+        &mut self,
+        frame: &ServerFrame,
+        (except, passage): (SessionId, Passage),
+        and: &[SessionId],
+        present: usize,
+    ) {
+        let Run { frames, cursors, .. } = &mut self.run;
+        let (start, is_first) = (frames.len(), frames.is_empty());
+        if !encode_into(frame, frames) {
+            return;
+        }
+        match passage {
+            Passage::In | Passage::Stays => {
+                cursors.insert(except, frames.len());
+            }
+            // Who has a cursor is a member.
+            Passage::Out => {
+                cursors.remove(&except);
+            }
+            Passage::Outside => {}
+        }
+        let others = and.iter().filter(|session| **session != except);
+        for (_, outbox) in others.filter_map(|session| self.listeners.get(session)) {
+            touch(&mut self.touched, outbox, outbox.push(&frames[start..]));
+        }
+        self.turn.bytes += frames.len() - start;
+        self.turn.deliveries += and.len() + if is_first { present } else { 0 };
+    }
+
+    /// Gives one member what it has not heard of the run yet.
+    fn catch_up(&mut self, session: SessionId) {
+        let Run { frames, cursors, .. } = &mut self.run;
+        if frames.is_empty() {
+            return;
+        }
+        let heard = cursors.insert(session, frames.len()).unwrap_or(0);
+        if let Some((_, outbox)) = self.listeners.get(&session)
+            && heard < frames.len()
+        {
+            touch(&mut self.touched, outbox, outbox.push(&frames[heard..]));
+        }
+    }
+
+    /// Gives everybody what they have not heard of the run yet. Due before anybody leaves its group unheard, and at the end
+    /// of each turn.
+    pub(crate) fn flush(&mut self, world: &World) {
+        let Run { group, frames, cursors } = &mut self.run;
+        if let Some(group) = group.take()
+            && !frames.is_empty()
+        {
+            let frames = self.bounds.shared(std::mem::take(frames));
+            for session in world.present(group) {
+                let Some((_, outbox)) = self.listeners.get(session) else { continue };
+                let pushed = match cursors.get(session) {
+                    None => outbox.share(&frames),
+                    Some(heard) if *heard == frames.len() => continue,
+                    // A small part is copied: it is not to keep all the rest in memory.
+                    Some(heard) if *heard > frames.len() / 2 => outbox.push(&frames[*heard..]),
+                    Some(heard) => outbox.share(&frames.slice(heard..)),
+                };
+                touch(&mut self.touched, outbox, pushed);
+            }
+        }
+        cursors.clear();
+    }
+
+    /// Whether it is time to let the connections write.
+    pub(crate) fn has_done_enough(&self) -> bool {
+        self.turn.bytes >= TURN_BYTES_MAX || self.turn.deliveries >= TURN_DELIVERIES_MAX
+    }
+
+    /// Ends the turn: gives everybody what is theirs, and wakes each connection that got something, once.
+    pub(crate) fn end_turn(&mut self, world: &World) {
+        self.flush(world);
+        for outbox in self.touched.drain(..) {
+            outbox.wake();
+        }
+        self.turn = Turn::default();
+    }
+}
+
+/// Notes that an outbox has to be woken.
+fn touch(touched: &mut Vec<Outbox>, outbox: &Outbox, pushed: Pushed) {
+    if pushed == Pushed::First {
+        touched.push(outbox.clone());
+    }
+}
+
+/// Encodes what the server itself has made. Its types are bounded so that every frame fits; one that does not is a bug
+/// of ours, which must cost no more than the frame.
+fn encode_into(frame: &ServerFrame, bytes: &mut Vec<u8>) -> bool {
+    codec::encode_into(frame, bytes).map_err(|error| not_encoded(frame, &error)).is_ok()
+}
+
+fn not_encoded(frame: &ServerFrame, error: &FrameError) {
+    let kind = match frame {
+        ServerFrame::Response { .. } => "response",
+        ServerFrame::Notification(Notification::Closing(_)) => "closing",
+        ServerFrame::Notification(_) => "notification",
+    };
+    error!(%error, kind, "a frame could not be encoded");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! How what many hear gets into their outboxes. What each of them hears is in the dispatch task's scenes.
+
+use std::task::{Context, Poll, Waker};
+
+use chatroom_proto::{Body, Conversation, GroupName, PostId, Tag, UnixMillis, UserName};
+
+use super::*;
+use crate::chat::effect::Effect;
+use crate::chat::entry::{Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest};
+use crate::chat::{Chat, Limits};
+use crate::config::Config;
+use crate::dispatch::outbox::{Pieces, Taken};
+
+const NODE: NodeId = NodeId(1);
+
+/// Runs of posts like this are shared, and not copied together.
+const LONG: usize = 8_000;
+
+/// A group in which everybody has read everything.
+struct Hall {
+    chat: Chat,
+    fanout: Fanout,
+    members: Vec<(SessionId, Outbox)>,
+}
+
+impl Hall {
+    /// The outboxes of so many members are bounded as the configuration says.
+    fn of(members: u64, config: &Config) -> Hall {
+        let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
+        let fanout = Fanout::new(Arc::clone(&bounds));
+        let mut hall = Hall { chat: Chat::new(NODE, Limits::default()), fanout, members: Vec::new() };
+        for number in 0..members {
+            hall.apply(Deed::Arrive {
+                name: UserName::parse(&format!("member{number}")).unwrap(),
+                presented: None,
+                fresh: TokenDigest([0; 32]),
+                address: "192.0.2.1:1".parse().unwrap(),
+            });
+            let (session, outbox) = (SessionId(hall.chat.world().head()), Outbox::new(Arc::clone(&bounds)));
+            hall.fanout.admit(hall.chat.world(), ConnectionId(number), session, outbox.clone());
+            hall.members.push((session, outbox));
+        }
+        hall
+    }
+
+    fn apply(&mut self, deed: Deed) -> Vec<Effect> {
+        let seq = self.chat.world().head().next();
+        // Everybody says all over the connection with which they came.
+        let connection = ConnectionId(deed.author().map_or(seq, |by| by.0).0);
+        let origin = Some(Origin { place: Place { node: NODE, connection }, tag: Tag(0) });
+        let id = ProposalId { node: NODE, number: seq.0 };
+        let proposal = Proposal { id, origin, at: UnixMillis(0), deed };
+        let mut effects = Vec::new();
+        self.chat.apply(&Entry { seq, proposal }, &mut effects);
+        effects
+    }
+
+    /// One member says something of this length, in bytes.
+    fn post(&mut self, by: usize, length: usize) {
+        let id = PostId(u128::from(self.chat.world().head().0).to_be_bytes());
+        let body = Body::parse(&"x".repeat(length)).unwrap();
+        let to = Conversation::Group(GroupName::general());
+        for effect in self.apply(Deed::Post { by: self.members[by].0, to, id, body }) {
+            if let Effect::Notify { audience, notification } = effect {
+                self.fanout.notify(self.chat.world(), &audience, notification);
+            }
+        }
+    }
+
+    /// The first member says as much as one turn takes.
+    fn burst(&mut self, length: usize) {
+        while !self.fanout.has_done_enough() {
+            self.post(0, length);
+        }
+        self.end_turn();
+    }
+
+    fn end_turn(&mut self) {
+        self.fanout.end_turn(self.chat.world());
+    }
+
+    /// What waits for one member, who reads it.
+    fn read(&self, member: usize) -> Pieces {
+        let (mut context, mut pieces) = (Context::from_waker(Waker::noop()), Pieces::default());
+        let taken = self.members[member].1.poll_take(&mut context, &mut pieces);
+        assert_ne!(taken, Poll::Ready(Taken::Last), "member {member} is hung up on");
+        // Whoever asks for more has written what it took.
+        assert!(self.members[member].1.poll_take(&mut context, &mut Pieces::default()).is_pending());
+        pieces
+    }
+
+    fn all_read(&self) {
+        for member in 0..self.members.len() {
+            self.read(member);
+        }
+    }
+}
+
+#[test]
+fn a_run_is_one_piece_that_all_its_hearers_share() {
+    let mut hall = Hall::of(3, &Config::default());
+    for _ in 0..3 {
+        hall.post(0, LONG);
+    }
+    hall.end_turn();
+    let (one, other) = (hall.read(1), hall.read(2));
+    let (one, other) = (one.as_one().expect("one piece"), other.as_one().expect("one piece"));
+    assert!(one.len() > 3 * LONG, "all of it");
+    assert_eq!(one.as_ptr_range(), other.as_ptr_range());
+    assert!(hall.read(0).is_empty(), "it is no news to the one who said it");
+}
+
+#[test]
+fn one_who_has_heard_little_of_a_run_shares_the_rest_and_of_a_small_rest_gets_a_copy() {
+    let mut hall = Hall::of(4, &Config::default());
+    // Whoever says something has heard everything up to there.
+    for by in [0, 1, 0, 0, 2, 0] {
+        hall.post(by, LONG);
+    }
+    for (member, heard) in [(1, 1), (2, 4)] {
+        assert_eq!(hall.read(member).len() / LONG, heard);
+    }
+    hall.end_turn();
+    let [much, little, all] = [1, 2, 3].map(|member| hall.read(member));
+    let [much, little, all] = [&much, &little, &all].map(|pieces| pieces.as_one().expect("one piece"));
+    assert_eq!([much, little, all].map(|rest| rest.len() / LONG), [4, 1, 6]);
+    assert!(all.ends_with(much) && all.ends_with(little));
+    assert_eq!(much.as_ptr_range().end, all.as_ptr_range().end, "shared");
+    assert!(!all.as_ptr_range().contains(&little.as_ptr()), "it does not keep all the rest in memory");
+}
+
+#[test]
+fn a_burst_in_a_large_hall_closes_nobody_who_has_read_everything() {
+    const MEMBERS: u64 = 3_000;
+    const TURNS: usize = 2;
+    // As it comes, and when others have left nothing for anybody.
+    for config in [Config::default(), Config { outboxes_bytes_max: 0, ..Config::default() }] {
+        let mut hall = Hall::of(MEMBERS, &config);
+        for length in [100, LONG].repeat(TURNS) {
+            hall.burst(length);
+            hall.all_read();
+        }
+    }
+}
+
+#[test]
+fn what_a_hall_has_not_read_counts_once_for_all_of_it() {
+    const MEMBERS: u64 = 100;
+    // Each of them has more waiting than is fair, and all of them have less than there is.
+    const TURNS: usize = 5;
+    let config = Config { outboxes_bytes_max: 1024 * 1024, ..Config::default() };
+    let mut hall = Hall::of(MEMBERS, &config);
+    for _ in 0..TURNS {
+        hall.burst(LONG);
+    }
+    hall.all_read();
+}

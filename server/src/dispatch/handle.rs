@@ -1,0 +1,68 @@
+//! The way to the dispatch task, and what goes through it.
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::Client;
+use crate::chat::effect::{Arrival, Input};
+use crate::config::INBOX_INPUTS_MAX;
+use crate::dispatch::outbox::Outbox;
+
+/// What connections and the server's owner say to the dispatch task.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A connection's first words, and where its answers go.
+    Knock(Box<Arrival>, Outbox),
+    /// Anything else from a connection.
+    Input(Input),
+    /// Who is here?
+    Clients(oneshot::Sender<Vec<Client>>),
+}
+
+/// How a server comes to its end. Not messages: these must get through when the inbox is full and nothing is taken in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lifetime {
+    /// The server goes down: everyone is told, and nobody is let in any more.
+    pub(crate) shutdown: CancellationToken,
+    /// Nobody is left: the dispatch task ends.
+    pub(crate) end: CancellationToken,
+}
+
+/// The way to the dispatch task. Cloned for every connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Door(mpsc::Sender<Message>);
+
+/// The dispatch task has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server has stopped")]
+pub(crate) struct Stopped;
+
+impl Door {
+    /// A door, and the inbox behind it.
+    pub(crate) fn new() -> (Door, mpsc::Receiver<Message>) {
+        let (door, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
+        (Door(door), inbox)
+    }
+
+    /// Hands something in; waits while the inbox is full.
+    pub(crate) async fn send(&self, message: Message) -> Result<(), Stopped> {
+        self.0.send(message).await.map_err(|_| Stopped)
+    }
+
+    /// Hands something in, or gives it back when the inbox is full.
+    pub(crate) fn try_send(&self, message: Message) -> Result<Option<Message>, Stopped> {
+        match self.0.try_send(message) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(message)) => Ok(Some(message)),
+            Err(TrySendError::Closed(_)) => Err(Stopped),
+        }
+    }
+
+    /// Who is here, in the order of arrival.
+    pub(crate) async fn clients(&self) -> Result<Vec<Client>, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::Clients(answer)).await?;
+        answered.await.map_err(|_| Stopped)
+    }
+}

@@ -1,0 +1,225 @@
+//! One connection's life: the handshake, requests in, the outbox out, and the deadlines of all that.
+//!
+//! What it does is here, piece by piece; in which order, and how it waits, is in [`life`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use chatroom_proto::codec::FrameError;
+use chatroom_proto::{
+    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag,
+};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::chat::effect::{Arrival, Channel, Input};
+use crate::chat::entry::{Address, ConnectionId};
+use crate::config::Config;
+use crate::dispatch::handle::{Door, Message, Stopped};
+use crate::dispatch::outbox::{Bounds, Outbox};
+use crate::net::stream::PlainRefused;
+use crate::token;
+
+mod life;
+
+pub(crate) use life::Life;
+use life::Rare;
+
+/// How many requests may be unanswered when one more is handed in.
+const ASKS_MAX: u16 = {
+    assert!(ASKS_UNANSWERED_MAX <= u16::MAX as u32);
+    (ASKS_UNANSWERED_MAX - 1) as u16
+};
+
+/// What all connections share.
+pub(crate) struct Common {
+    pub(crate) door: Door,
+    pub(crate) config: Config,
+    pub(crate) bounds: Arc<Bounds>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// What one connection is and knows.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    id: ConnectionId,
+    address: Address,
+    /// Whether the request before was for a list. It stands here, and in the life of the connection it would take 8 bytes.
+    after_list: bool,
+    outbox: Outbox,
+    common: Arc<Common>,
+}
+
+/// Why reading has ended.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// The peer closed its side, or the connection failed. It may still want the answers to what it sent.
+    Gone,
+    /// We close it, and say why.
+    Close(CloseReason),
+    /// The outbox was closed already.
+    Closed,
+}
+
+impl From<Stopped> for End {
+    fn from(_: Stopped) -> End {
+        End::Close(CloseReason::Shutdown)
+    }
+}
+
+impl From<FrameError> for End {
+    fn from(error: FrameError) -> End {
+        let misbehaviour = match error {
+            FrameError::TooLong { limit } => {
+                Misbehaviour::FrameTooLong { limit: u32::try_from(limit).unwrap_or(u32::MAX) }
+            }
+            FrameError::Malformed(_) => Misbehaviour::Malformed,
+            FrameError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<PlainRefused>()) => {
+                return End::Close(CloseReason::TlsRequired);
+            }
+            FrameError::Io(error) => {
+                debug!(%error, "can't be read from");
+                return End::Gone;
+            }
+        };
+        End::Close(CloseReason::Misbehaved(misbehaviour))
+    }
+}
+
+impl Connection {
+    /// A connection to this peer.
+    pub(crate) fn new(id: ConnectionId, address: Address, common: Arc<Common>) -> Connection {
+        let outbox = Outbox::new(Arc::clone(&common.bounds));
+        Connection { id, address, after_list: false, outbox, common }
+    }
+
+    /// Ends when no first frame is waited for any longer, and says why.
+    fn no_hello(&self) -> Rare<End> {
+        let common = Arc::clone(&self.common);
+        Box::pin(async move {
+            tokio::select! {
+                () = time::sleep(common.config.handshake_deadline) => End::Close(CloseReason::HandshakeTimeout),
+                () = common.shutdown.cancelled() => End::Close(CloseReason::Shutdown),
+            }
+        })
+    }
+
+    /// Asks for the client of the first frame to be let in, and ends when it was.
+    fn knock(&self, frame: ClientFrame, is_tls: bool) -> Result<Rare<Result<(), End>>, End> {
+        let ClientFrame { tag, request } = frame;
+        let Request::Hello(hello) = request else {
+            return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected)));
+        };
+        let channel = self.channel(is_tls);
+        debug!(connection = %self, name = %hello.name, ?channel, "knocking");
+        let arrival = Box::new(self.introduce(tag, hello, channel));
+        let knock = Message::Knock(arrival, self.outbox.clone());
+        self.outbox.try_ask(0).ok_or(End::Closed)?;
+        let room = self.hand_in_now(knock)?;
+        let Connection { address, outbox, common, .. } = self.clone();
+        Ok(Box::pin(async move {
+            if let Some(room) = room {
+                room.await?;
+            }
+            outbox.admitted().await.ok_or(End::Closed)?;
+            common.config.console.connected(address.ip(), address.port());
+            Ok(())
+        }))
+    }
+
+    /// Who can read along.
+    fn channel(&self, is_tls: bool) -> Channel {
+        match is_tls {
+            true => Channel::Tls,
+            false if self.address.ip().is_loopback() => Channel::Loopback,
+            false => Channel::Plain,
+        }
+    }
+
+    fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> Arrival {
+        let presented = match &hello.proof {
+            Proof::Resume(token) => Some(token::digest(token)),
+            Proof::Open | Proof::Password(_) => None,
+        };
+        let (connection, address, fresh) = (self.id, self.address, token::fresh());
+        Arrival { connection, tag, hello, presented, fresh, address, channel }
+    }
+
+    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room.
+    fn hand_in(&mut self, frame: ClientFrame) -> Result<Option<Rare<Result<(), End>>>, End> {
+        let ClientFrame { tag, request } = frame;
+        // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
+        // up takes a while, too: nothing may wait behind it where waiting requests count for all.
+        let asks = if self.after_list { 0 } else { ASKS_MAX };
+        self.after_list = takes_a_while(&request);
+        let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
+        if self.outbox.try_ask(asks).ok_or(End::Closed)? {
+            return self.hand_in_now(ask);
+        }
+        let (outbox, common) = (self.outbox.clone(), Arc::clone(&self.common));
+        Ok(Some(Box::pin(async move {
+            outbox.ask(asks).await.ok_or(End::Closed)?;
+            Ok(common.door.send(ask).await?)
+        })))
+    }
+
+    /// Hands something in, or says for what to wait: until there is room.
+    fn hand_in_now(&self, message: Message) -> Result<Option<Rare<Result<(), End>>>, End> {
+        let no_room = self.common.door.try_send(message)?;
+        let common = Arc::clone(&self.common);
+        Ok(no_room
+            .map(|message| -> Rare<_> { Box::pin(async move { Ok(common.door.send(message).await?) }) }))
+    }
+
+    /// Ends when the peer has all answers.
+    fn all_answered(&self) -> Rare<Result<(), End>> {
+        let outbox = self.outbox.clone();
+        Box::pin(async move {
+            outbox.all_answered().await;
+            Err(End::Closed)
+        })
+    }
+
+    /// Takes nothing in any more, and has the peer told why, unless it knows.
+    fn close(&self, end: End) {
+        debug!(connection = %self, ?end, "closing");
+        self.outbox.close(match end {
+            End::Close(reason) => Some(reason),
+            End::Gone | End::Closed => None,
+        });
+    }
+
+    /// Lets the dispatch task know that it is no more.
+    fn leave(&self) -> Rare<()> {
+        let (common, gone) = (Arc::clone(&self.common), Message::Input(Input::Gone { connection: self.id }));
+        Box::pin(async move {
+            // When the dispatch task has stopped, there is nobody left to tell.
+            let _ = common.door.send(gone).await;
+        })
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {}", self.id.0, self.address)
+    }
+}
+
+/// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in behind it until it is there. What
+/// waits in a seat counts for all, and what it waits for comes in by the same door.
+fn takes_a_while(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Groups { .. }
+            | Request::Users { .. }
+            | Request::History { .. }
+            | Request::Search { .. }
+            | Request::Why { .. }
+            | Request::Clients { .. }
+            | Request::ServerBans { .. }
+            | Request::Register { .. }
+            | Request::ChangePassword { .. }
+            | Request::Unregister { .. }
+    )
+}

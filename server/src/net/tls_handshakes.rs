@@ -1,0 +1,73 @@
+//! Handshakes of TLS: how many an address may begin in a time, before it has said a word. Each costs the server more than it costs
+//! whoever begins it.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use governor::clock::DefaultClock;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::client_network::Source;
+use crate::config::{ARRIVALS_SHARE, BUDGETS_SWEPT_AFTER, Config};
+
+/// What is left of everybody's share.
+pub(crate) struct Handshakes {
+    /// Nothing where there is no limit. The keys are chosen by peers.
+    each: Option<RateLimiter<Source, HashMapStateStore<Source>, DefaultClock>>,
+    /// How many were begun.
+    begun: AtomicUsize,
+}
+
+impl Handshakes {
+    /// As many as the configuration says: as many as may say hello.
+    pub(crate) fn new(config: &Config) -> Handshakes {
+        let most = config.connections_per_address_max.saturating_mul(ARRIVALS_SHARE);
+        let each = NonZeroU32::new(most).map(|most| {
+            RateLimiter::new(Quota::per_minute(most), HashMapStateStore::default(), DefaultClock::default())
+        });
+        Handshakes { each, begun: AtomicUsize::new(0) }
+    }
+
+    /// Whether one from there may begin; if so, it counts.
+    pub(crate) fn may_begin(&self, source: Source) -> bool {
+        let Some(each) = self.each.as_ref().filter(|_| source != Source::THIS_MACHINE) else { return true };
+        let may = each.check_key(&source).is_ok();
+        // Whoever has their whole share again is as one who never came.
+        if self.begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(BUDGETS_SWEPT_AFTER) {
+            each.retain_recent();
+            each.shrink_to_fit();
+        }
+        may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(address: &str) -> Source {
+        Source::of(address.parse().unwrap())
+    }
+
+    fn handshakes(connections_per_address_max: u32) -> Handshakes {
+        Handshakes::new(&Config { connections_per_address_max, ..Config::default() })
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_takes_nothing_from_others() {
+        // One comes back in a second at the earliest.
+        let handshakes = handshakes(30);
+        let far = source("192.0.2.1");
+        let begun = (0..1_000).take_while(|_| handshakes.may_begin(far)).count();
+        assert!((60..70).contains(&begun), "{begun}");
+        assert!(handshakes.may_begin(source("192.0.2.2")));
+        assert!((0..1_000).all(|_| handshakes.may_begin(Source::THIS_MACHINE)));
+    }
+
+    #[test]
+    fn no_limit_is_no_limit() {
+        let handshakes = handshakes(0);
+        assert!((0..10_000).all(|_| handshakes.may_begin(source("192.0.2.1"))));
+    }
+}

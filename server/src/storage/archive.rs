@@ -1,0 +1,273 @@
+//! The archive: what can be read back. A view of the log, which a thread of its own writes behind it; others read.
+//!
+//! It follows the log as any node does, so it may be lost: it is made again. A read waits until the view has come as far
+//! as the read asks for, which takes milliseconds, or as long as it takes after a loss.
+//!
+//! - this file: the handle, which waits for the view and asks the readers.
+//! - `file`: `archive.sqlite`, its schema, and what becomes of one that can't be used.
+//! - `writer`: the thread that follows the log. It folds a world of its own, as only the fold knows what took effect.
+//! - `row`: a post as a row.
+//! - `snapshot`: the world as it was at some place, so that a restart need not fold the whole log.
+//! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same word.
+//! - `forgetting`: what is deleted, really.
+//! - `wishes`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
+//! - `reader`, `missed`: the threads that read; a part of what somebody missed.
+//! - `thread`: a thread that is waited for, but not for ever.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatroom_proto::{Notification, Said, Seq, UnixMillis, codec};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time;
+
+use crate::chat::effect::{Query, Read, Replay};
+use crate::chat::{Limits, World};
+use crate::storage::log::{Base, Log, LogError};
+
+mod file;
+mod forgetting;
+mod index;
+mod missed;
+mod reader;
+mod row;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod wishes;
+mod words;
+mod writer;
+
+pub use file::ArchiveError;
+use reader::Reader;
+use thread::Thread;
+use wishes::Wishes;
+use writer::{Command, Progress, Writer};
+
+const FILE_NAME: &str = "archive.sqlite";
+
+/// How long a read may take, the wait for the view included. Somebody sits before a screen.
+pub const READ_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Reads that wait for a reader; more make their askers wait.
+const READS_WAITING_MAX: usize = 256;
+
+/// Commands that wait for the writer: there is one who gives any, once a day.
+const COMMANDS_WAITING_MAX: usize = 8;
+
+/// Reads what was said. Cheap to clone. When the last one goes, the archive writes down how far it has come, and ends.
+#[derive(Debug, Clone)]
+pub struct Archive(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Gone only while this is dropped, like the two that follow.
+    asks: Option<mpsc::Sender<Ask>>,
+    /// A thread of their own, so that a long search delays nobody who wants to read on.
+    searches: Option<mpsc::Sender<Ask>>,
+    commands: Option<mpsc::Sender<Command>>,
+    progress: watch::Receiver<Progress>,
+    wishes: Arc<Wishes>,
+    readers: Vec<Thread>,
+    writer: Option<Thread>,
+}
+
+/// What a reader is asked, and where the answer goes.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Read(Read, oneshot::Sender<Result<Past, ReadError>>),
+    Replay(Replay, oneshot::Sender<Result<Missed, ReadError>>),
+    FirstSince(UnixMillis, oneshot::Sender<Result<Option<Seq>, ReadError>>),
+}
+
+/// What a read has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The posts, the newest first: as many as were asked for, as far as they fit into one frame.
+    pub posts: Vec<Said>,
+    /// Where older ones begin; nothing when there are none.
+    pub next: Option<Seq>,
+}
+
+/// A part of what a client missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// What it was not told, in order.
+    pub notifications: Vec<Notification>,
+    /// Everything up to here is in this part or before it: where the next part begins, or the end.
+    pub reached: Seq,
+}
+
+/// Why nothing was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It took longer than a read may take.
+    #[error("it took too long")]
+    TookTooLong,
+    /// The archive has stopped.
+    #[error("the archive has stopped")]
+    Stopped,
+}
+
+/// What was there before a server began.
+#[derive(Debug)]
+pub struct Kept {
+    /// What can be read back of the log.
+    pub archive: Archive,
+    /// What the log had come to at some place; the entries behind it are in the log.
+    pub world: World,
+}
+
+impl Archive {
+    /// Opens the archive in the directory of this log, or makes it. One that can't be read, or is of an older server, is
+    /// made again. To be called within a runtime, which has to live longer than the archive.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] says what an operator has to decide.
+    pub fn open(directory: &Path, log: Arc<dyn Log>) -> Result<Kept, ArchiveError> {
+        let path = directory.join(FILE_NAME);
+        let opened = file::open(&path)?;
+        if opened.state.head > log.head() {
+            return Err(ArchiveError::Ahead { path, archive: opened.state.head, log: log.head() });
+        }
+        let oldest = oldest_world(&*log)?;
+        let world = opened.world.filter(|world| world.head() >= oldest.head()).unwrap_or(oldest);
+        let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let wishes = Arc::new(Wishes::default());
+        let told = (waiting, Arc::clone(&wishes));
+        let (writer, progress) =
+            Writer::new((opened.db, opened.state), log, world.clone(), told, Handle::current());
+        let (asks, reader) = start_reader(&path, "archive-reader")?;
+        let (searches, searcher) = start_reader(&path, "archive-search")?;
+        let writer = Thread::start("archive", move || writer.run(&path))
+            .map_err(|source| file::storage("can't start the archive's thread", source))?;
+        let archive = Archive(Arc::new(Inner {
+            asks: Some(asks),
+            searches: Some(searches),
+            commands: Some(commands),
+            progress,
+            wishes,
+            readers: vec![reader, searcher],
+            writer: Some(writer),
+        }));
+        Ok(Kept { archive, world })
+    }
+
+    /// Removes the archive in this directory, which nobody uses: the next one that is opened there is made again.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Storage`]
+    pub fn remove(directory: &Path) -> Result<(), ArchiveError> {
+        file::remove(&directory.join(FILE_NAME))
+    }
+
+    /// Looks something up.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn read(&self, read: Read) -> Result<Past, ReadError> {
+        let (is_search, head) = (matches!(read.query, Query::Search { .. }), read.head);
+        let found = async {
+            // Here and not in the reader, who serves others meanwhile.
+            self.reached(|progress| if is_search { progress.indexed } else { progress.rows }, head).await?;
+            let reader = if is_search { &self.0.searches } else { &self.0.asks };
+            ask(reader, |answer| Ask::Read(read, answer)).await
+        };
+        time::timeout(READ_DEADLINE, found).await.unwrap_or(Err(ReadError::TookTooLong))
+    }
+
+    /// The first part of what somebody missed. It ends at `replay.until`, or earlier, where the next part begins.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn replay(&self, replay: Replay) -> Result<Missed, ReadError> {
+        self.reached(|progress| progress.rows, replay.until).await?;
+        ask(&self.0.asks, |answer| Ask::Replay(replay, answer)).await
+    }
+
+    /// The first post, in the order of the log, that was said at this time or later; nothing when there is none up to
+    /// `head`. Clocks go back sometimes: posts after it may be older.
+    ///
+    /// # Errors
+    /// [`ReadError::Stopped`]; this takes as long as it takes.
+    pub async fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Result<Option<Seq>, ReadError> {
+        self.reached(|progress| progress.rows, head).await?;
+        ask(&self.0.searches, |answer| Ask::FirstSince(at, answer)).await
+    }
+
+    /// Deletes every post up to this place, also from the search index and from the free space of the files. Returns
+    /// when that is done. What a restart interrupts is done after it.
+    ///
+    /// # Errors
+    /// [`ReadError::Stopped`]
+    pub async fn forget(&self, until: Seq) -> Result<(), ReadError> {
+        let (done, is_done) = oneshot::channel();
+        let commands = self.0.commands.as_ref().ok_or(ReadError::Stopped)?;
+        commands.send(Command::Forget(until, done)).await.map_err(|_| ReadError::Stopped)?;
+        is_done.await.map_err(|_| ReadError::Stopped)
+    }
+
+    /// Ends when the archive has stopped by itself: it can't read the log or write its file.
+    pub async fn failed(&self) {
+        let mut progress = self.0.progress.clone();
+        while progress.changed().await.is_ok() {}
+    }
+
+    /// Waits until the view has come so far. A writer that has ended comes no further.
+    async fn reached(&self, part: impl Fn(&Progress) -> Seq, head: Seq) -> Result<(), ReadError> {
+        if part(&self.0.progress.borrow()) >= head {
+            return Ok(());
+        }
+        let _wish = self.0.wishes.wish();
+        let mut progress = self.0.progress.clone();
+        let reached = progress.wait_for(|progress| part(progress) >= head).await;
+        reached.map(|_| ()).map_err(|_| ReadError::Stopped)
+    }
+}
+
+async fn ask<T>(
+    reader: &Option<mpsc::Sender<Ask>>,
+    ask: impl FnOnce(oneshot::Sender<Result<T, ReadError>>) -> Ask,
+) -> Result<T, ReadError> {
+    let (answer, answered) = oneshot::channel();
+    let reader = reader.as_ref().ok_or(ReadError::Stopped)?;
+    reader.send(ask(answer)).await.map_err(|_| ReadError::Stopped)?;
+    answered.await.map_err(|_| ReadError::Stopped)?
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A closed channel is what tells a thread to end. The writer comes last: whoever closes the file last tidies it,
+        // and those who only read can't.
+        (self.asks, self.searches) = (None, None);
+        self.readers.drain(..).for_each(Thread::wait);
+        self.commands = None;
+        if let Some(writer) = self.writer.take() {
+            writer.wait();
+        }
+    }
+}
+
+/// The world before the oldest entry that a log still has.
+///
+/// # Errors
+/// [`LogError`] when the log's base can't be read.
+pub(crate) fn oldest_world(log: &dyn Log) -> Result<World, LogError> {
+    let Some(Base { seq, world }) = log.base()? else { return Ok(World::new(Limits::default())) };
+    match codec::decode::<World>(&world) {
+        Ok(world) if world.head() == seq => Ok(world),
+        _ => Err(LogError::Corrupt(format!("the log is damaged: its base at {seq} can't be read"))),
+    }
+}
+
+fn start_reader(path: &Path, name: &'static str) -> Result<(mpsc::Sender<Ask>, Thread), ArchiveError> {
+    let (asks, waiting) = mpsc::channel(READS_WAITING_MAX);
+    let reader = Reader::open(path)
+        .map_err(|source| file::storage(&format!("can't read the archive {}", path.display()), source))?;
+    let thread = Thread::start(name, move || reader.run(waiting))
+        .map_err(|source| file::storage("can't start the archive's reader", source))?;
+    Ok((asks, thread))
+}

@@ -1,0 +1,283 @@
+//! The file `archive.sqlite`: its schema, its settings, and what becomes of one that can't be used.
+//!
+//! It is a view, so one that is damaged or of an older server is removed and made again from the log. One that is not
+//! ours stays as it is.
+
+use std::error::Error;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chatroom_proto::Seq;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tracing::{error, warn};
+
+use super::index;
+use super::row::{self, seq};
+use super::snapshot::{self, SnapshotError};
+use crate::chat::World;
+use crate::storage::log::LogError;
+
+/// The schema that this program writes, kept in the file's `user_version`. It is also the version of what the columns
+/// and the snapshot mean: a change of the tables, of the image of a world, of what the fold makes of an entry, or of
+/// how words are folded is a new schema. The archive is then made again.
+const SCHEMA: i64 = 3;
+
+/// Marks a file as ours, in its `application_id`: "ChaV" in ASCII, a view of a chat.
+const APPLICATION: i64 = 0x4368_6156;
+
+/// How long a write waits for the lock of another program, as long as one of the log does. The server ends after that: what was
+/// said could not be read back.
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(60);
+
+/// Settings of the connection that writes. What a power failure takes is in the log. `secure_delete` overwrites what is
+/// deleted with zeros: a post that was deleted is in no free page.
+const SETTINGS: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA secure_delete = ON;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -32768;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA trusted_schema = OFF;
+";
+
+/// Settings of those that read.
+const READER_SETTINGS: &str = "
+    PRAGMA cache_size = -8192;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA busy_timeout = 5000;
+";
+
+/// How far the rows, the index and the deleting have come.
+const CREATE: &str = "
+    CREATE TABLE state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        head INTEGER NOT NULL,
+        indexed INTEGER NOT NULL,
+        forgotten INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO state VALUES (1, 0, 0, 0);
+";
+
+/// How far an archive has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    /// Every post up to this entry has its row.
+    pub(super) head: Seq,
+    /// Every row up to here is in the index.
+    pub(super) indexed: Seq,
+    /// Everything up to here is to be deleted.
+    pub(super) forgotten: Seq,
+}
+
+/// What is behind an open archive.
+pub(super) struct Opened {
+    pub(super) db: Connection,
+    pub(super) state: State,
+    /// The newest snapshot.
+    pub(super) world: Option<World>,
+}
+
+/// Why there is no archive.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The file can't be used.
+    #[error("{doing}")]
+    Storage {
+        /// What was to be done, as a sentence that an operator understands.
+        doing: String,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The file was written by something else, or by a newer server.
+    #[error("{0}")]
+    NotOurs(String),
+    /// The log does not say what it begins with.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log ends before what the archive has seen of it.
+    #[error(
+        "the log has lost its end: it has entries up to {log}, and the archive {} has seen up to {archive}. An older \
+         copy of the log may have been put in its place. To go on without what is lost, remove the archive; it is made \
+         again from the log",
+        path.display()
+    )]
+    Ahead {
+        /// Which archive.
+        path: PathBuf,
+        /// How far the archive has come.
+        archive: Seq,
+        /// Where the log ends.
+        log: Seq,
+    },
+}
+
+/// Why a file can't be opened.
+enum Unusable {
+    /// It is to be made again.
+    Damaged(Box<dyn Error + Send + Sync>),
+    /// Somebody has to decide.
+    Refused(ArchiveError),
+}
+
+/// Opens the archive, or makes it; again, when it can't be used.
+pub(super) fn open(path: &Path) -> Result<Opened, ArchiveError> {
+    let marker = marker(path);
+    let opened = if marker.exists() {
+        Err(Unusable::Damaged("it was found damaged while it was in use".into()))
+    } else {
+        try_open(path)
+    };
+    let why = match opened {
+        Ok(opened) => return Ok(opened),
+        Err(Unusable::Refused(error)) => return Err(error),
+        Err(Unusable::Damaged(why)) => why,
+    };
+    warn!(path = %path.display(), %why, "the archive can't be used; it is made again from the log");
+    remove(path)?;
+    try_open(path).map_err(|unusable| match unusable {
+        Unusable::Refused(error) => error,
+        Unusable::Damaged(source) => {
+            ArchiveError::Storage { doing: format!("can't make the archive {}", path.display()), source }
+        }
+    })
+}
+
+/// A connection that reads an archive which is open.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.execute_batch(READER_SETTINGS)?;
+    Ok(db)
+}
+
+/// Lets the next start make the archive again, if this error says that it is damaged.
+pub(super) fn note_damage(path: &Path, error: &rusqlite::Error) {
+    if !is_damage(error) {
+        return;
+    }
+    error!(path = %path.display(), %error, "the archive is damaged; it is made again at the next start");
+    if let Err(error) = File::create(marker(path)) {
+        error!(%error, "can't note that the archive is damaged: remove it before the next start");
+    }
+}
+
+/// A file beside the archive that says that it is damaged.
+fn marker(path: &Path) -> PathBuf {
+    path.with_extension("damaged")
+}
+
+fn try_open(path: &Path) -> Result<Opened, Unusable> {
+    let cannot =
+        |source| Unusable::Refused(storage(&format!("can't open the archive {}", path.display()), source));
+    if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
+        // What SQLite has written beside a file that is gone must not become a part of the new one.
+        remove(path).map_err(Unusable::Refused)?;
+    }
+    // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600).open(path).map_err(cannot)?;
+    let failed = |error| unusable(path, error);
+    let mut db = Connection::open(path).map_err(failed)?;
+    let is_new = identify(&db, path)?;
+    db.busy_timeout(BUSY_WAIT).and_then(|()| db.execute_batch(SETTINGS)).map_err(failed)?;
+    if is_new {
+        create(&mut db).map_err(failed)?;
+    }
+    let state = state(&db).map_err(failed)?;
+    let world = snapshot::read(&db).map_err(|error| match error {
+        SnapshotError::File(error) => failed(error),
+        error => Unusable::Damaged(error.into()),
+    })?;
+    if world.as_ref().is_some_and(|world| world.head() > state.head) {
+        return Err(Unusable::Damaged("its snapshot is newer than its rows".into()));
+    }
+    Ok(Opened { db, state, world })
+}
+
+/// Whether a file is empty (`true`) or an archive of this schema (`false`).
+fn identify(db: &Connection, path: &Path) -> Result<bool, Unusable> {
+    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
+    let read = || {
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
+    };
+    let refused = |why: String| Err(Unusable::Refused(ArchiveError::NotOurs(why)));
+    match read().map_err(|error| unusable(path, error))? {
+        (0, 0, 0) => Ok(true),
+        (APPLICATION, SCHEMA, _) => Ok(false),
+        (APPLICATION, newer, _) if newer > SCHEMA => refused(format!(
+            "the archive {} was written by a newer server (schema {newer}; this one knows {SCHEMA})",
+            path.display()
+        )),
+        (APPLICATION, older, _) => {
+            Err(Unusable::Damaged(format!("it is of the older schema {older}").into()))
+        }
+        _ => refused(format!("can't open the archive {}: it is not one of this program", path.display())),
+    }
+}
+
+fn create(db: &mut Connection) -> rusqlite::Result<()> {
+    let change = db.transaction()?;
+    for part in [CREATE, row::CREATE, snapshot::CREATE, index::CREATE] {
+        change.execute_batch(part)?;
+    }
+    change
+        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
+    change.commit()
+}
+
+/// How far it has come. Looks at the other tables, too, whether they are there.
+fn state(db: &Connection) -> rusqlite::Result<State> {
+    db.prepare(&format!("SELECT {} FROM posts, words", row::COLUMNS))?;
+    db.query_row("SELECT head, indexed, forgotten FROM state", [], |row| {
+        Ok(State { head: seq(row.get(0)?), indexed: seq(row.get(1)?), forgotten: seq(row.get(2)?) })
+    })
+}
+
+fn unusable(path: &Path, error: rusqlite::Error) -> Unusable {
+    if is_damage(&error) {
+        return Unusable::Damaged(error.into());
+    }
+    Unusable::Refused(storage(&format!("can't open the archive {}", path.display()), error))
+}
+
+/// Whether it is the file that is wrong, and not the disk, the rights or another program.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        // The unknown one is SQLite's general error: a table that is not there.
+        Some(code) => {
+            matches!(code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown)
+        }
+        // Values that are not what was written.
+        None => true,
+    }
+}
+
+/// Removes the file, and everything that belongs to it.
+pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    for file in [path.to_owned(), beside("-wal"), beside("-shm"), marker(path)] {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(storage(&format!("can't remove {}", file.display()), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn storage(doing: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> ArchiveError {
+    ArchiveError::Storage { doing: doing.to_owned(), source: source.into() }
+}

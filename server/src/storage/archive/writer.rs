@@ -1,0 +1,347 @@
+//! The thread that writes: it follows the log, and does its chores when it has caught up.
+//!
+//! It commits when it has caught up, so that what was said can be read at once, and in large transactions while it has
+//! not. Whoever waits for a place learns of it after the commit. The index comes behind the rows, and deleting behind
+//! both: neither delays the rows by more than one step.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatroom_proto::Seq;
+use futures_util::StreamExt;
+use rusqlite::Connection;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time;
+use tracing::{debug, error};
+
+use super::file::{self, State};
+use super::forgetting::{self, Forgetting};
+use super::index;
+use super::row::{self, number, seq};
+use super::snapshot::{self, WriteError};
+use super::wishes::Wishes;
+use crate::chat::World;
+use crate::storage::log::{Batch, Batches, Log, LogError};
+
+/// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a read which waits for
+/// one of them waits for some hundred milliseconds.
+const ENTRIES_A_COMMIT_MAX: usize = 16_384;
+
+/// Entries between two snapshots. A restart folds so many at the most; at 700,000 a second that is no time.
+const SNAPSHOT_EVERY_ENTRIES: usize = 100_000;
+
+/// Posts that one step adds to the index: some ten milliseconds, which is what a read of new posts may have to wait.
+const POSTS_A_STEP: usize = 2_000;
+
+/// How long the log has to rest before the view follows it, when nobody waits for that. A busy log needs the processor and
+/// the disk for its commits, which somebody does wait for.
+const REST: Duration = Duration::from_millis(20);
+
+/// How far the view may fall behind a log that does not rest, in entries: what it catches up with in some two seconds, well
+/// within [`READ_DEADLINE`](super::READ_DEADLINE).
+const ENTRIES_BEHIND_MAX: u64 = 250_000;
+
+/// How much the rest of the machine goes before: 0 is as much as itself, 19 is the last.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// How far the view has come, for those who wait for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    /// The rows.
+    pub(super) rows: Seq,
+    /// The index.
+    pub(super) indexed: Seq,
+}
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Delete everything up to this place, and say when that is done.
+    Forget(Seq, oneshot::Sender<()>),
+}
+
+/// Follows the log.
+pub(super) struct Writer {
+    db: Connection,
+    log: Arc<dyn Log>,
+    runtime: Handle,
+    batches: Batches,
+    /// What the log has given and was not taken in.
+    held: Option<Batch>,
+    commands: mpsc::Receiver<Command>,
+    wishes: Arc<Wishes>,
+    progress: watch::Sender<Progress>,
+    world: World,
+    state: State,
+    /// The newest post. The index has nothing to do behind it.
+    newest: Seq,
+    forgetting: Forgetting,
+    /// Entries that were taken in and are not committed.
+    uncommitted: usize,
+    entries_since_snapshot: usize,
+}
+
+/// Why the writer ended that was not told to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("it can't read the log: {0}")]
+    Log(#[from] LogError),
+    #[error("it can't write its file: {0}")]
+    File(#[from] rusqlite::Error),
+    #[error("it can't write a snapshot: {0}")]
+    Snapshot(#[from] WriteError),
+}
+
+/// What there is to do next.
+enum Next {
+    Entries(Option<Result<Batch, LogError>>),
+    Command(Command),
+    Chore,
+    End,
+}
+
+impl Writer {
+    /// One that goes on with this file, and folds on from this world, which may be behind the file.
+    pub(super) fn new(
+        (db, state): (Connection, State),
+        log: Arc<dyn Log>,
+        world: World,
+        (commands, wishes): (mpsc::Receiver<Command>, Arc<Wishes>),
+        runtime: Handle,
+    ) -> (Writer, watch::Receiver<Progress>) {
+        let (progress, watched) = watch::channel(Progress { rows: state.head, indexed: state.indexed });
+        let writer = Writer {
+            db,
+            batches: log.follow(world.head()),
+            held: None,
+            log,
+            runtime,
+            commands,
+            wishes,
+            progress,
+            world,
+            state,
+            // Until the first step of the index has looked.
+            newest: state.head,
+            forgetting: Forgetting::up_to(state.forgotten),
+            uncommitted: 0,
+            entries_since_snapshot: 0,
+        };
+        (writer, watched)
+    }
+
+    /// Works until all handles of the archive are gone. `path` is that of the file.
+    pub(super) fn run(mut self, path: &Path) {
+        give_way();
+        if let Err(failure) = self.work() {
+            error!(%failure, "the archive has stopped: nothing new can be read back before a restart");
+            if let Failure::File(error) | Failure::Snapshot(WriteError::File(error)) = &failure {
+                file::note_damage(path, error);
+            }
+        }
+    }
+
+    fn work(&mut self) -> Result<(), Failure> {
+        loop {
+            match self.next()? {
+                Next::Entries(Some(batch)) => self.take_in(&batch?)?,
+                // A log never ends; this one has.
+                Next::Entries(None) => return self.finish(),
+                Next::Command(Command::Forget(until, done)) => self.forget(until, done)?,
+                Next::Chore => self.do_chore()?,
+                Next::End => return self.finish(),
+            }
+        }
+    }
+
+    /// Commands come first, then the log, and then the chores.
+    fn next(&mut self) -> Result<Next, Failure> {
+        let has_caught_up = self.held.is_none() && self.log.head() <= self.world.head();
+        if has_caught_up {
+            self.commit()?;
+        }
+        if has_caught_up && self.has_chores() {
+            return Ok(match self.commands.try_recv() {
+                Ok(command) => Next::Command(command),
+                Err(mpsc::error::TryRecvError::Empty) => Next::Chore,
+                Err(mpsc::error::TryRecvError::Disconnected) => Next::End,
+            });
+        }
+        if has_caught_up {
+            match self.wait_for_news() {
+                Next::Entries(Some(Ok(batch))) => self.held = Some(batch),
+                other => return Ok(other),
+            }
+        }
+        if self.uncommitted == 0
+            && let Some(told) = self.wait_for_rest()
+        {
+            return Ok(told);
+        }
+        match self.held.take() {
+            Some(batch) => Ok(Next::Entries(Some(Ok(batch)))),
+            None => Ok(self.wait_for_news()),
+        }
+    }
+
+    fn wait_for_news(&mut self) -> Next {
+        let (commands, batches) = (&mut self.commands, &mut self.batches);
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                command = commands.recv() => command.map_or(Next::End, Next::Command),
+                batch = batches.next() => Next::Entries(batch),
+            }
+        })
+    }
+
+    /// Waits until it is time to follow: the log rests, or somebody waits for the view, or it is far behind. What it is told
+    /// meanwhile comes first.
+    fn wait_for_rest(&mut self) -> Option<Next> {
+        loop {
+            let head = self.log.head();
+            let behind = head.0.saturating_sub(self.world.head().0);
+            if behind == 0 || behind > ENTRIES_BEHIND_MAX || self.wishes.are_there() {
+                return None;
+            }
+            let (commands, wishes) = (&mut self.commands, &self.wishes);
+            let told = self.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    command = commands.recv() => Some(command.map_or(Next::End, Next::Command)),
+                    () = wishes.come() => None,
+                    () = time::sleep(REST) => None,
+                }
+            });
+            if told.is_some() || self.log.head() == head {
+                return told;
+            }
+        }
+    }
+
+    /// Folds entries. A post that is behind the rows gets one; what is before that was written by an earlier run.
+    fn take_in(&mut self, batch: &Batch) -> Result<(), Failure> {
+        self.begin()?;
+        let mut insert = row::inserting(&self.db)?;
+        for entry in batch {
+            let record = self.world.fold(entry);
+            if entry.seq <= self.state.head {
+                continue;
+            }
+            self.state.head = entry.seq;
+            if let Some(record) = record.filter(|record| record.post.seq > self.state.forgotten) {
+                row::insert(&mut insert, &record)?;
+                self.newest = record.post.seq;
+            }
+        }
+        drop(insert);
+        self.uncommitted += batch.len();
+        self.entries_since_snapshot += batch.len();
+        if self.uncommitted >= ENTRIES_A_COMMIT_MAX { self.commit() } else { Ok(()) }
+    }
+
+    fn begin(&self) -> Result<(), Failure> {
+        if self.db.is_autocommit() {
+            self.db.execute_batch("BEGIN IMMEDIATE")?;
+        }
+        Ok(())
+    }
+
+    /// Commits what was taken in, and says so.
+    fn commit(&mut self) -> Result<(), Failure> {
+        if self.db.is_autocommit() {
+            return Ok(());
+        }
+        if self.entries_since_snapshot >= SNAPSHOT_EVERY_ENTRIES {
+            self.take_snapshot()?;
+        }
+        self.save()?;
+        self.uncommitted = 0;
+        Ok(())
+    }
+
+    fn take_snapshot(&mut self) -> Result<(), Failure> {
+        snapshot::write(&self.db, &self.world)?;
+        self.entries_since_snapshot = 0;
+        debug!(seq = %self.world.head(), "a snapshot of the world");
+        Ok(())
+    }
+
+    /// Ends a transaction.
+    fn save(&self) -> Result<(), Failure> {
+        let State { head, indexed, forgotten } = self.state;
+        self.db.prepare_cached("UPDATE state SET head = ?, indexed = ?, forgotten = ?")?.execute((
+            number(head),
+            number(indexed),
+            number(forgotten),
+        ))?;
+        self.db.execute_batch("COMMIT")?;
+        // Nothing that the index could have is behind the newest post.
+        let indexed = if indexed >= self.newest { head } else { indexed };
+        self.progress.send_replace(Progress { rows: head, indexed });
+        Ok(())
+    }
+
+    fn has_chores(&self) -> bool {
+        self.forgetting.is_under_way() || self.state.indexed < self.newest
+    }
+
+    fn do_chore(&mut self) -> Result<(), Failure> {
+        if self.forgetting.is_under_way() {
+            return Ok(self.forgetting.step(&mut self.db, self.state)?);
+        }
+        self.begin()?;
+        self.index_some()?;
+        self.save()
+    }
+
+    /// Adds the next posts to the index.
+    fn index_some(&mut self) -> Result<(), Failure> {
+        let select = "SELECT seq, low, high, body FROM posts WHERE seq > ? ORDER BY seq LIMIT ?";
+        let mut select = self.db.prepare_cached(select)?;
+        let mut rows = select.query((number(self.state.indexed), POSTS_A_STEP as i64))?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let post = row.get(0)?;
+            let thread = row::thread(row.get(1)?, row.get(2)?);
+            index::add(&self.db, post, thread, row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
+            self.state.indexed = seq(post);
+            count += 1;
+        }
+        if count < POSTS_A_STEP {
+            self.state.indexed = self.newest.max(self.state.indexed);
+        }
+        Ok(())
+    }
+
+    /// What is to be forgotten is on the disk before anything is deleted: a restart goes on with it.
+    fn forget(&mut self, until: Seq, done: oneshot::Sender<()>) -> Result<(), Failure> {
+        self.begin()?;
+        self.state.forgotten = self.state.forgotten.max(until);
+        self.commit()?;
+        self.forgetting.begin(self.state.forgotten, done);
+        Ok(())
+    }
+
+    /// The last commit. With it, the next start folds nothing again.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.begin()?;
+        if self.entries_since_snapshot > 0 {
+            self.take_snapshot()?;
+        }
+        self.commit()?;
+        // Without this, the file would be tidied by whoever closes it last, or not at all.
+        Ok(forgetting::checkpoint(&self.db).map(|_| ())?)
+    }
+}
+
+/// Lets everything else go before, where the system can do that for one thread.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        debug!(%error, "the archive runs with the priority of the server");
+    }
+}
