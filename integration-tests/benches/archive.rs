@@ -11,9 +11,9 @@ use chatroom_proto::{Conversation, Keeps, PostId, Seq, Tag, UnixMillis, Words};
 use chatroom_server::Kept;
 use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
 use chatroom_server::chat::entry::{
-    ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Command, ConnectionId, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
-use chatroom_server::chat::{Limits, World};
+use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ReadError};
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
@@ -114,9 +114,9 @@ async fn after_a_kill(log: &Arc<SqliteLog>, path: &Path) {
         std::fs::copy(path.join(name), killed.path().join(name)).expect("a copy");
     }
     let began = Instant::now();
-    let Kept { archive, mut world } = Archive::open(killed.path(), log.clone()).expect("an archive");
-    let behind = log.head().0 - world.head().0;
-    fold(&**log, &mut world).await;
+    let Kept { archive, mut state } = Archive::open(killed.path(), log.clone()).expect("an archive");
+    let behind = log.head().0 - state.head().0;
+    fold(&**log, &mut state).await;
     row(&format!("start after a kill, {behind} entries behind the snapshot"), began.elapsed());
     drop(archive);
 }
@@ -127,9 +127,9 @@ async fn restart(archive: Archive, log: &Arc<SqliteLog>, path: &Path) {
     row("stop: the last commit and the snapshot", began.elapsed());
     println!("| size of the archive | {} MiB |", mib(&path.join("archive.sqlite")));
     let began = Instant::now();
-    let Kept { archive, world } = Archive::open(path, log.clone()).expect("an archive");
+    let Kept { archive, state } = Archive::open(path, log.clone()).expect("an archive");
     row("start from a snapshot of the newest entry", began.elapsed());
-    drop(world);
+    drop(state);
     let began = Instant::now();
     archive.forget(Seq(FORGOTTEN)).await.expect("forgotten");
     let time = began.elapsed();
@@ -143,11 +143,11 @@ async fn found(archive: &Archive, words: &str, groups: &[GroupId], head: Seq) ->
     archive.read(read).await.map(|past| past.posts.len())
 }
 
-async fn fold(log: &dyn Log, world: &mut World) {
-    let mut batches = log.follow(world.head());
-    while world.head() < log.head() {
+async fn fold(log: &dyn Log, state: &mut ChatState) {
+    let mut batches = log.follow(state.head());
+    while state.head() < log.head() {
         for entry in batches.next().await.expect("a log never ends").expect("the log goes on") {
-            world.fold(&entry);
+            state.fold(&entry);
         }
     }
 }
@@ -169,30 +169,32 @@ async fn fill(log: &dyn Log, posts: u64) {
     let limits = Limits { keeps: Keeps::Everything, ..Limits::default() };
     let mut chance = chance(1);
     let mut number = 0;
-    let mut deeds: Vec<Deed> = vec![Deed::Began { limits }];
-    deeds.extend((0..PEOPLE).map(|number| {
+    let mut commands: Vec<Command> = vec![Command::Began { limits }];
+    commands.extend((0..PEOPLE).map(|number| {
         let mut fresh = TokenDigest([0; 32]);
         fresh.0[..8].copy_from_slice(&number.to_le_bytes());
         let address = "192.0.2.1:1".parse().expect("an address");
-        Deed::Arrive { name: user(&format!("person{number}")), presented: None, fresh, address }
+        Command::Arrive { name: user(&format!("person{number}")), presented: None, fresh, address }
     }));
-    deeds.extend((1..GROUPS).map(|number| Deed::Create { by: person(0), group: group(&group_name(number)) }));
+    commands.extend(
+        (1..GROUPS).map(|number| Command::Create { by: person(0), group: group(&group_name(number)) }),
+    );
     for person_number in 0..PEOPLE {
-        let join = |number| Deed::Join { by: person(person_number), group: group(&group_name(number)) };
-        deeds.extend((1..GROUPS).map(join));
+        let join = |number| Command::Join { by: person(person_number), group: group(&group_name(number)) };
+        commands.extend((1..GROUPS).map(join));
     }
-    for deed in deeds {
-        append(log, &mut number, deed).await;
+    for command in commands {
+        append(log, &mut number, command).await;
     }
     for _ in 0..posts {
-        let deed = any_post(&mut chance);
-        append(log, &mut number, deed).await;
+        let command = any_post(&mut chance);
+        append(log, &mut number, command).await;
     }
     let mut end = log.follow(Seq(number - 1));
     end.next().await.expect("a log never ends").expect("the log goes on");
 }
 
-fn any_post(chance: &mut TestRng) -> Deed {
+fn any_post(chance: &mut TestRng) -> Command {
     let to = match chance.next_u64() % 10 {
         0 | 1 => Conversation::User(user(&format!("person{}", chance.next_u64() % PEOPLE))),
         2..=4 => Conversation::Group(group("General")),
@@ -200,7 +202,7 @@ fn any_post(chance: &mut TestRng) -> Deed {
     };
     let words: Vec<String> = (0..4 + chance.next_u64() % 12).map(|_| any_word(chance)).collect();
     let id = PostId((u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64())).to_be_bytes());
-    Deed::Post { by: person(chance.next_u64() % PEOPLE), to, id, body: body(&words.join(" ")) }
+    Command::Post { by: person(chance.next_u64() % PEOPLE), to, id, body: body(&words.join(" ")) }
 }
 
 /// Half of all words are among a few, as in any language.
@@ -209,12 +211,12 @@ fn any_word(chance: &mut TestRng) -> String {
     format!("w{}", ((WORDS as f64).powf(share) - 1.0) as u64)
 }
 
-async fn append(log: &dyn Log, number: &mut u64, deed: Deed) {
+async fn append(log: &dyn Log, number: &mut u64, command: Command) {
     *number += 1;
     let node = NodeId(1);
     let origin = Origin { place: Place { node, connection: ConnectionId(1) }, tag: Tag(0) };
     let id = ProposalId { node, number: *number };
-    let mut proposal = Proposal { id, origin: Some(origin), at: UnixMillis(*number), deed };
+    let mut proposal = Proposal { id, origin: Some(origin), at: UnixMillis(*number), command };
     loop {
         match log.append(vec![proposal.clone()]) {
             Ok(()) => return,

@@ -4,25 +4,25 @@
 use chatroom_proto::{Conversation, Notification, Said};
 use chatroom_server::chat::effect::{Query, Read, Record, Replay, Thread};
 use chatroom_server::chat::entry::{Entry, SessionId};
-use chatroom_server::chat::{Limits, World};
+use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Missed, Past};
 
 /// Everything that was said, in order.
 #[derive(Debug)]
 pub struct Model {
-    world: World,
+    state: ChatState,
     records: Vec<Record>,
 }
 
 impl Model {
     /// A model of an empty log.
     pub fn new(limits: Limits) -> Model {
-        Model { world: World::new(limits), records: Vec::new() }
+        Model { state: ChatState::new(limits), records: Vec::new() }
     }
 
     /// Takes in the next entry.
     pub fn follow(&mut self, entry: &Entry) {
-        self.records.extend(self.world.fold(entry));
+        self.records.extend(self.state.fold(entry));
     }
 
     /// Everything that was said.

@@ -81,7 +81,7 @@ struct Deeds {
 pub struct Proxy {
     /// Where clients connect to.
     pub address: SocketAddr,
-    deeds: Arc<Deeds>,
+    commands: Arc<Deeds>,
     fates: Arc<Mutex<Fates>>,
     plan: watch::Sender<Plan>,
     running: JoinHandle<()>,
@@ -97,11 +97,11 @@ impl Proxy {
     pub async fn to(server: SocketAddr, bytes_until_cut: usize) -> Proxy {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = socket.local_addr().expect("a socket that listens has an address");
-        let deeds = Arc::new(Deeds::default());
+        let commands = Arc::new(Deeds::default());
         let fates: Arc<Mutex<Fates>> = Arc::new(Mutex::new(later_and_later(bytes_until_cut)));
         let (plan, plans) = watch::channel(Plan { server, epoch: 0, releases: 0 });
-        let running = tokio::spawn(accept(socket, plans, Arc::clone(&fates), Arc::clone(&deeds)));
-        Proxy { address, deeds, fates, plan, running }
+        let running = tokio::spawn(accept(socket, plans, Arc::clone(&fates), Arc::clone(&commands)));
+        Proxy { address, commands, fates, plan, running }
     }
 
     /// Lets the next connection live for so many bytes, the one after it for twice as many, and so on.
@@ -131,12 +131,12 @@ impl Proxy {
 
     /// How many connections were cut so far.
     pub fn cuts(&self) -> usize {
-        self.deeds.cuts.load(Ordering::SeqCst)
+        self.commands.cuts.load(Ordering::SeqCst)
     }
 
     /// How many connections have stalled so far.
     pub fn stalls(&self) -> usize {
-        self.deeds.stalls.load(Ordering::SeqCst)
+        self.commands.stalls.load(Ordering::SeqCst)
     }
 }
 
@@ -158,18 +158,23 @@ async fn accept(
     socket: TcpListener,
     mut plans: watch::Receiver<Plan>,
     fates: Arc<Mutex<Fates>>,
-    deeds: Arc<Deeds>,
+    commands: Arc<Deeds>,
 ) {
     while let Ok((client, _)) = socket.accept().await {
         let plan = *plans.borrow_and_update();
         let fate = fates.lock().unwrap_or_else(PoisonError::into_inner)();
-        let line =
-            Line { fate, plan, plans: plans.clone(), left: fate.bytes().into(), deeds: Arc::clone(&deeds) };
+        let line = Line {
+            fate,
+            plan,
+            plans: plans.clone(),
+            left: fate.bytes().into(),
+            commands: Arc::clone(&commands),
+        };
         tokio::spawn(async move {
             if let Ok(server) = TcpStream::connect(plan.server).await
                 && line.carry(client, server).await
             {
-                line.deeds.cuts.fetch_add(1, Ordering::SeqCst);
+                line.commands.cuts.fetch_add(1, Ordering::SeqCst);
             }
         });
     }
@@ -182,7 +187,7 @@ struct Line {
     plans: watch::Receiver<Plan>,
     /// How many bytes it carries until its fate is met.
     left: AtomicUsize,
-    deeds: Arc<Deeds>,
+    commands: Arc<Deeds>,
 }
 
 impl Line {
@@ -230,7 +235,7 @@ impl Line {
         let take = |left: usize| Some(left.saturating_sub(bytes));
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).unwrap_or_default();
         if (1..=bytes).contains(&left) && matches!(self.fate, Fate::Stalls { .. }) {
-            self.deeds.stalls.fetch_add(1, Ordering::SeqCst);
+            self.commands.stalls.fetch_add(1, Ordering::SeqCst);
         }
         left.min(bytes)
     }

@@ -8,9 +8,9 @@
 //! - `node`: one run of the server: inputs to the chat, effects carried out.
 //! - `client`: one device of a person: asks, is killed, and goes on from its disk; `client/hearing`: hears.
 //!   Some people have two.
-//! - `deeds`: what people do to groups, and to each other.
+//! - `commands`: what people do to groups, and to each other.
 //! - `storage`, `lines`, `people`, `trouble`: when what is written is on disk, what is sent arrives, who does what, and what
-//!   goes wrong; `world`: time, and everything together.
+//!   goes wrong; `state`: time, and everything together.
 //!
 //! In the end everybody comes back and comes to rest, and the histories are checked. A [`Fault`] is a bug that is put in to
 //! see that it is found.
@@ -20,18 +20,18 @@ use std::fmt;
 use crate::history::{History, Violation};
 
 mod client;
-mod deeds;
+mod commands;
 mod lines;
 pub mod log;
 mod node;
 pub mod outbox;
 mod people;
+mod state;
 mod storage;
 mod trouble;
 mod wire;
-mod world;
 
-pub use world::run;
+pub use state::run;
 
 /// A bug that is put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What the domain costs, without a log, an outbox or a socket: `cargo bench -p chatroom-server --bench chat`.
 //!
 //! A post of 100 bytes: `Chat::handle` makes a proposal of it, `Chat::apply` lets it take effect in a group of 1, 100
-//! and 10,000 members, and so does `World::fold` where nobody is there to hear of it. To drop what comes of them is
+//! and 10,000 members, and so does `ChatState::fold` where nobody is there to hear of it. To drop what comes of them is
 //! not a part of the figures.
 
 use std::cell::RefCell;
@@ -58,9 +58,9 @@ fn fold(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fold");
     for members in MEMBERS {
         let mut hall = Hall::of(members);
-        let mut world = hall.chat.world().clone();
+        let mut state = hall.chat.state().clone();
         group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
-            bencher.iter_batched_ref(|| hall.post(), |entry| world.fold(entry), TOGETHER);
+            bencher.iter_batched_ref(|| hall.post(), |entry| state.fold(entry), TOGETHER);
         });
     }
 }

@@ -4,9 +4,9 @@
 //! Shared state changes in one place only, [`Chat::apply`], after the log has ordered what is to happen.
 //! [`Chat::handle`] answers questions and what can be refused at once, and turns everything else into proposals.
 //!
-//! The [`World`] is what all nodes agree on. Around it stand this node's own seats, one for each connection, which
-//! keep the answers of a connection in the order of its requests: a request that needs to know what a deed before it
-//! came to waits until that deed was applied.
+//! The [`ChatState`] is what all nodes agree on. Around it stand this node's own seats, one for each connection, which
+//! keep the answers of a connection in the order of its requests: a request that needs to know what a command before it
+//! came to waits until that command was applied.
 
 use chatroom_proto::{
     Code, GroupName, Keeps, Notification, Refusal, Response, Seq, Tag, Token, UnixMillis, Welcome,
@@ -27,19 +27,19 @@ mod state;
 
 use conn_state::{Knock, Seat, Stage, Turn, Wish};
 use effect::{Effect, Input};
-use entry::{ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId};
+use entry::{Command, ConnectionId, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId};
 pub use limits::Limits;
 use state::session::Presence;
-pub use state::{Client, World};
+pub use state::{ChatState, Client};
 use state::{Outcome, Verdict};
 
 /// The domain of one node.
 #[derive(Debug)]
 pub struct Chat {
     node: NodeId,
-    /// What this node wants to hold, from when it begins. What does hold is the world's.
+    /// What this node wants to hold, from when it begins. What does hold is the state's.
     limits: Limits,
-    world: World,
+    state: ChatState,
     /// The keys are counted by this node, not chosen by anybody.
     seats: FxHashMap<ConnectionId, Seat>,
     /// The newest proposal's number.
@@ -53,12 +53,12 @@ pub struct Chat {
 impl Chat {
     /// A chat with nobody in it, on this node.
     pub fn new(node: NodeId, limits: Limits) -> Chat {
-        Chat::on(World::new(limits), node, limits)
+        Chat::on(ChatState::new(limits), node, limits)
     }
 
-    /// A chat that goes on from this world: what the log has come to so far.
-    pub fn on(world: World, node: NodeId, limits: Limits) -> Chat {
-        Chat { node, limits, world, seats: FxHashMap::default(), proposed: 0, load: 0, expiring: 0 }
+    /// A chat that goes on from this state: what the log has come to so far.
+    pub fn on(state: ChatState, node: NodeId, limits: Limits) -> Chat {
+        Chat { node, limits, state, seats: FxHashMap::default(), proposed: 0, load: 0, expiring: 0 }
     }
 
     /// Takes in what a connection says, at this time.
@@ -87,14 +87,14 @@ impl Chat {
 
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
-        let Verdict { result, cut_off, news, more, put_out, ends, .. } = self.world.apply(entry);
+        let Verdict { result, cut_off, news, more, put_out, ends, .. } = self.state.apply(entry);
         for (place, reason) in cut_off.into_iter().filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
         let Proposal { id, origin, at, .. } = entry.proposal;
         if id.node == self.node {
             self.load = self.load.saturating_sub(1);
-            if matches!(entry.proposal.deed, Deed::Expire { .. }) {
+            if matches!(entry.proposal.command, Command::Expire { .. }) {
                 self.expiring = self.expiring.saturating_sub(1);
             }
         }
@@ -108,7 +108,7 @@ impl Chat {
         }
         let is_ours = id.node == self.node;
         for session in ends.into_iter().filter(|_| is_ours) {
-            self.propose(None, at, Deed::Depart { session }, out);
+            self.propose(None, at, Command::Depart { session }, out);
         }
         if let Some(origin) = origin.filter(|origin| origin.place.node == self.node) {
             self.settle(origin, result, at, out);
@@ -118,17 +118,17 @@ impl Chat {
 
     /// Lets an entry from before this node began take effect, which nobody is there to hear of.
     pub fn restore(&mut self, entry: &Entry) {
-        self.world.fold(entry);
+        self.state.fold(entry);
     }
 
     /// The log is restored, and this node begins.
     pub fn begin(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
-        self.propose(None, now, Deed::Began { limits: self.limits }, out);
+        self.propose(None, now, Command::Began { limits: self.limits }, out);
     }
 
     /// From now on, and as long as there is no operator, whoever knows this becomes one.
     pub fn offer(&mut self, code: &Code, now: UnixMillis, out: &mut Vec<Effect>) {
-        self.propose(None, now, Deed::Offer { digest: digest::of(&code.0) }, out);
+        self.propose(None, now, Command::Offer { digest: digest::of(&code.0) }, out);
     }
 
     /// Ends the sessions that were not resumed within the grace time. Called about once a second.
@@ -137,12 +137,12 @@ impl Chat {
             // A log that is slow is not to get the same proposals again and again.
             return;
         }
-        let grace = u64::from(self.world.limits().grace_ms);
+        let grace = u64::from(self.state.limits().grace_ms);
         let Some(until) = now.0.checked_sub(grace) else { return };
-        let due: Vec<_> = self.world.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
+        let due: Vec<_> = self.state.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
         self.expiring = due.len();
         for (session, detached) in due {
-            self.propose(None, now, Deed::Expire { session, detached }, out);
+            self.propose(None, now, Command::Expire { session, detached }, out);
         }
     }
 
@@ -153,13 +153,13 @@ impl Chat {
     }
 
     /// What all nodes agree on.
-    pub fn world(&self) -> &World {
-        &self.world
+    pub fn state(&self) -> &ChatState {
+        &self.state
     }
 
     /// Every client's address, name and groups, in the order of arrival.
     pub fn clients(&self) -> impl Iterator<Item = Client> + '_ {
-        self.world.clients().map(|(mut client, place)| {
+        self.state.clients().map(|(mut client, place)| {
             let here = place.filter(|place| place.node == self.node);
             client.channel =
                 here.and_then(|place| self.seats.get(&place.connection)).map(|seat| seat.channel);
@@ -184,8 +184,8 @@ impl Chat {
         out: &mut Vec<Effect>,
     ) {
         let from = Place { node: self.node, connection };
-        if self.world.session(session).is_some_and(|session| session.presence == Presence::Attached(from)) {
-            self.propose(None, now, Deed::Detach { session, from }, out);
+        if self.state.session(session).is_some_and(|session| session.presence == Presence::Attached(from)) {
+            self.propose(None, now, Command::Detach { session, from }, out);
         }
     }
 
@@ -205,7 +205,7 @@ impl Chat {
                     self.let_go(session, connection, now, out);
                 }
                 Some(Ok(Outcome::Admitted { session, lost: None })) => {
-                    self.propose(None, now, Deed::Depart { session }, out);
+                    self.propose(None, now, Command::Depart { session }, out);
                 }
                 _ => {}
             }
@@ -220,7 +220,7 @@ impl Chat {
             Some(Ok(Outcome::Answer(response))) => {
                 let goodbye = matches!(response, Response::Goodbye | Response::Unregistered { .. });
                 let topic = match &response {
-                    Response::Joined { membership, .. } => self.world.topic_of(&membership.group),
+                    Response::Joined { membership, .. } => self.state.topic_of(&membership.group),
                     _ => None,
                 };
                 out.push(Effect::Reply { connection, tag, result: Ok(response) });
@@ -231,7 +231,7 @@ impl Chat {
             }
             Some(Ok(Outcome::PasswordChanged)) => {
                 if let Some(Wish::Change { token }) = seat.take_wish() {
-                    let response = Response::PasswordChanged { seq: self.world.head(), token };
+                    let response = Response::PasswordChanged { seq: self.state.head(), token };
                     out.push(Effect::Reply { connection, tag, result: Ok(response) });
                 }
             }
@@ -262,12 +262,12 @@ impl Chat {
         lost: Option<Seq>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(session) = self.world.session(id) else { return };
+        let Some(session) = self.state.session(id) else { return };
         let Some(seat) = self.seats.get_mut(&connection) else { return };
         let Stage::Knocking(knock) = std::mem::replace(&mut seat.stage, Stage::In(id)) else { return };
         let Knock { version, old, fresh, seen } = *knock;
-        let head = self.world.head();
-        let Limits { grace_ms, keeps, .. } = self.world.limits();
+        let head = self.state.head();
+        let Limits { grace_ms, keeps, .. } = self.state.limits();
         let token: Token = old.filter(|_| lost.is_some()).unwrap_or(fresh);
         let welcome = Welcome {
             version,
@@ -276,25 +276,25 @@ impl Chat {
             resumed: lost.is_some(),
             grace_ms,
             seq: head,
-            groups: self.world.memberships(id),
+            groups: self.state.memberships(id),
             keeps,
         };
         out.push(Effect::Admit { connection, session: id });
-        let is_in_general = self.world.is_in(id, GroupId::GENERAL);
+        let is_in_general = self.state.is_in(id, GroupId::GENERAL);
         out.push(Effect::Reply { connection, tag, result: Ok(Response::Welcome(welcome)) });
         if lost.is_none() && is_in_general {
-            let topic = self.world.topic_of(&GroupName::general());
+            let topic = self.state.topic_of(&GroupName::general());
             out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
         }
         let Some(lost) = lost.filter(|_| keeps != Keeps::Nothing) else { return };
         let after = if seen == Seq::ZERO { lost } else { seen };
-        out.push(match self.world.missed(id, after) {
+        out.push(match self.state.missed(id, after) {
             Some(replay) => Effect::Replay { connection, replay },
             None => Effect::Tell { connection, notification: Notification::CaughtUp { seq: head } },
         });
     }
 
-    /// Serves the requests that waited for a deed which is now applied, up to the next that must wait.
+    /// Serves the requests that waited for a command which is now applied, up to the next that must wait.
     fn advance(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
         while let Some((tag, turn)) = self.seats.get_mut(&connection).and_then(Seat::next_ready) {
             self.load = self.load.saturating_sub(1);
@@ -306,13 +306,13 @@ impl Chat {
         Origin { place: Place { node: self.node, connection }, tag }
     }
 
-    fn proposal(&mut self, origin: Option<Origin>, at: UnixMillis, deed: Deed) -> Proposal {
+    fn proposal(&mut self, origin: Option<Origin>, at: UnixMillis, command: Command) -> Proposal {
         self.proposed += 1;
-        Proposal { id: ProposalId { node: self.node, number: self.proposed }, origin, at, deed }
+        Proposal { id: ProposalId { node: self.node, number: self.proposed }, origin, at, command }
     }
 
-    fn propose(&mut self, origin: Option<Origin>, at: UnixMillis, deed: Deed, out: &mut Vec<Effect>) {
-        let proposal = self.proposal(origin, at, deed);
+    fn propose(&mut self, origin: Option<Origin>, at: UnixMillis, command: Command, out: &mut Vec<Effect>) {
+        let proposal = self.proposal(origin, at, command);
         self.send(proposal, out);
     }
 

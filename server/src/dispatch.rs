@@ -18,7 +18,7 @@ use tracing::{debug, info};
 
 use crate::chat::Chat;
 use crate::chat::effect::{Effect, Input, Read, Replay};
-use crate::chat::entry::{ConnectionId, Deed, Entry, Proposal, SessionId};
+use crate::chat::entry::{Command, ConnectionId, Entry, Proposal, SessionId};
 use crate::client_network::Source;
 use crate::clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
@@ -118,9 +118,9 @@ impl Dispatch {
     /// [`LogError`] when the log can't be read.
     pub(crate) async fn restore(&mut self, code: &Code) -> Result<bool, LogError> {
         let head = self.log.head();
-        let mut entries = self.log.follow(self.chat.world().head());
+        let mut entries = self.log.follow(self.chat.state().head());
         let shutdown = self.lifetime.shutdown.clone();
-        while self.chat.world().head() < head {
+        while self.chat.state().head() < head {
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(false),
@@ -135,7 +135,7 @@ impl Dispatch {
         }
         let now = clock::now();
         self.chat.begin(now, &mut self.effects);
-        let is_offered = !self.chat.world().has_operators();
+        let is_offered = !self.chat.state().has_operators();
         if is_offered {
             self.chat.offer(code, now, &mut self.effects);
         }
@@ -152,7 +152,7 @@ impl Dispatch {
     }
 
     async fn turn_until_done(&mut self) -> Result<(), LogError> {
-        let mut entries = self.log.follow(self.chat.world().head());
+        let mut entries = self.log.follow(self.chat.state().head());
         let mut messages = Vec::with_capacity(INPUTS_A_TURN_MAX);
         let mut ticks = time::interval(self.silence.precision().min(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -189,7 +189,7 @@ impl Dispatch {
             }
             self.append()?;
             let has_done_enough = self.fanout.has_done_enough();
-            self.fanout.end_turn(self.chat.world());
+            self.fanout.end_turn(self.chat.state());
             if has_done_enough {
                 // Those who were woken write what they have got, before there is more.
                 tokio::task::yield_now().await;
@@ -217,7 +217,7 @@ impl Dispatch {
                 Verdict::Goes => {}
                 Verdict::Ask => {
                     let ping = ServerFrame::Notification(Notification::Ping);
-                    self.fanout.send(self.chat.world(), session, outbox, &ping);
+                    self.fanout.send(self.chat.state(), session, outbox, &ping);
                 }
                 Verdict::Ends => outbox.close(Some(CloseReason::Idle)),
             }
@@ -240,23 +240,23 @@ impl Dispatch {
         while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
-            let deed = &entry.proposal.deed;
-            if self.moves_several(deed) || deed.may_take_out() {
+            let command = &entry.proposal.command;
+            if self.moves_several(command) || command.may_take_out() {
                 // Whoever goes out of a group hears everything before that.
-                self.fanout.flush(self.chat.world());
+                self.fanout.flush(self.chat.state());
             }
             self.chat.apply(&entry, &mut self.effects);
-            // At once, entry by entry: an effect's audience is in the world as it is now.
+            // At once, entry by entry: an effect's audience is in the state as it is now.
             self.carry_out();
         }
     }
 
     /// Whether somebody goes out of several groups at once, or several devices into or out of one. They hear everything before
     /// that, or nothing.
-    fn moves_several(&self, deed: &Deed) -> bool {
-        match deed {
-            Deed::Depart { .. } | Deed::ChangePassword { .. } | Deed::Unregister { .. } => true,
-            Deed::Join { by, .. } | Deed::Leave { by, .. } => self.chat.world().has_others(*by),
+    fn moves_several(&self, command: &Command) -> bool {
+        match command {
+            Command::Depart { .. } | Command::ChangePassword { .. } | Command::Unregister { .. } => true,
+            Command::Join { by, .. } | Command::Leave { by, .. } => self.chat.state().has_others(*by),
             _ => false,
         }
     }
@@ -314,7 +314,7 @@ impl Dispatch {
     fn pay(&mut self, connection: ConnectionId, tag: Tag, request: &Request) -> Result<(), Excess> {
         let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
         self.silence.hear(&mut line.heard);
-        let person = line.session().map(|session| self.chat.world().person(session));
+        let person = line.session().map(|session| self.chat.state().person(session));
         let asker = Asker { connection, person, source: line.source };
         self.budgets.ask(&asker, tag, request)
     }
@@ -346,7 +346,7 @@ impl Dispatch {
                     self.say(connection, &ServerFrame::Response { tag, result });
                 }
                 Effect::Notify { audience, notification } => {
-                    self.fanout.notify(self.chat.world(), &audience, notification);
+                    self.fanout.notify(self.chat.state(), &audience, notification);
                 }
                 Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
                 Effect::Check { connection, tag, check } => {
@@ -359,7 +359,7 @@ impl Dispatch {
                 Effect::HangUp { connection, reason } => {
                     if let Some(line) = self.connections.get(&connection) {
                         // What is closed takes nothing in any more.
-                        self.fanout.flush(self.chat.world());
+                        self.fanout.flush(self.chat.state());
                         line.outbox.close(reason);
                     }
                 }
@@ -372,7 +372,7 @@ impl Dispatch {
         if let Some(line) = self.connections.get_mut(&connection) {
             line.session = NonZeroU64::new(session.0.0);
             line.outbox.admit();
-            self.fanout.admit(self.chat.world(), connection, session, line.outbox.clone());
+            self.fanout.admit(self.chat.state(), connection, session, line.outbox.clone());
             self.silence.begin(connection, &mut line.heard);
         }
     }
@@ -410,7 +410,7 @@ impl Dispatch {
     /// Says something to one connection.
     fn say(&mut self, connection: ConnectionId, frame: &ServerFrame) {
         let Some(line) = self.connections.get(&connection) else { return };
-        if !self.fanout.send(self.chat.world(), line.session(), &line.outbox, frame) {
+        if !self.fanout.send(self.chat.state(), line.session(), &line.outbox, frame) {
             line.outbox.close(Some(CloseReason::Failed));
         }
     }

@@ -7,7 +7,7 @@
 //! - `connection`: one socket's life. Frames in, outbox out, handshake and deadlines.
 //! - `dispatch`: the one task that owns the [`Chat`]. Requests and log entries in, effects carried out.
 //! - `budget`: how much each connection, person and address may ask for in a time; `source` is what counts as one address.
-//! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns deeds into proposals.
+//! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns commands into proposals.
 //! - [`log`]: orders the proposals, and gives everyone the same entries in the same order; in memory, or on disk.
 //! - [`chat`] again: applies each entry, and says who is to hear what.
 //! - [`archive`]: what can be read back: history, search, what a client missed. A view that follows the log.
@@ -22,7 +22,7 @@
 //!
 //! What always holds:
 //!
-//! - Shared state changes in one place, `Chat::apply`, after the log has ordered the entry. A reply to a deed is an
+//! - Shared state changes in one place, `Chat::apply`, after the log has ordered the entry. A reply to a command is an
 //!   effect of that.
 //! - The dispatch task waits for its inbox and the log, for nothing else. Nothing waits for a slow peer.
 //! - What a connection is sent comes in the order of the log, and its replies in the order of its requests.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::entry::NodeId;
-use crate::chat::{Chat, Client, World};
+use crate::chat::{Chat, ChatState, Client};
 use crate::config::Config;
 use crate::dispatch::Dispatch;
 use crate::dispatch::handle::{Door, Lifetime};
@@ -75,18 +75,18 @@ impl Server {
     ) -> Result<Server, LogError> {
         let mut node = [0; 8];
         getrandom::fill(&mut node).expect("the system has random bytes");
-        let (archive, world) = match kept {
-            Some(Kept { archive, world }) => (Some(archive), world),
+        let (archive, state) = match kept {
+            Some(Kept { archive, state }) => (Some(archive), state),
             None => {
                 config.limits.keeps = Keeps::Nothing;
-                (None, World::new(config.limits))
+                (None, ChatState::new(config.limits))
             }
         };
         let retention = match config.limits.keeps {
             Keeps::Days(days) => Some((Arc::clone(&log), days)),
             Keeps::Nothing | Keeps::Everything => None,
         };
-        let chat = Chat::on(world, NodeId(u64::from_le_bytes(node)), config.limits);
+        let chat = Chat::on(state, NodeId(u64::from_le_bytes(node)), config.limits);
         let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
         let (mut dispatch, door) =

@@ -1,7 +1,7 @@
 //! The bytes of everything that the log keeps on disk, as layout.txt has them: whoever changes what logs are made of
 //! learns of it here. Nothing rewrites that file but a person who means it.
 //!
-//! An image of the world is kept where old entries were deleted, and beside the archive's rows.
+//! An image of the state is kept where old entries were deleted, and beside the archive's rows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,26 +12,26 @@ use chatroom_proto::{
     UnixMillis, UserName, Whom, codec,
 };
 use chatroom_server::chat::entry::{
-    ConnectionId, Deed, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
+    Command, ConnectionId, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
     TokenDigest,
 };
-use chatroom_server::chat::{Limits, World};
+use chatroom_server::chat::{ChatState, Limits};
 
 const LAYOUT: &str = include_str!("layout.txt");
 
 /// One example of every kind of thing in an entry, by its name.
 fn entries() -> Vec<(String, Entry)> {
-    let deeds = deeds().into_iter().map(|(arm, deed)| {
-        let name = format!("{}{arm}", name_of(&deed));
-        (name, entry(Some(origin()), deed))
+    let commands = commands().into_iter().map(|(arm, command)| {
+        let name = format!("{}{arm}", name_of(&command));
+        (name, entry(Some(origin()), command))
     });
     let nobody = ("Detach of nobody's asking".to_owned(), entry(None, detach()));
-    deeds.chain([nobody]).collect()
+    commands.chain([nobody]).collect()
 }
 
-fn entry(origin: Option<Origin>, deed: Deed) -> Entry {
+fn entry(origin: Option<Origin>, command: Command) -> Entry {
     let id = ProposalId { node: NodeId(0x0102_0304_0506_0708), number: 0x11 };
-    Entry { seq: Seq(0x21), proposal: Proposal { id, origin, at: UnixMillis(0x31), deed } }
+    Entry { seq: Seq(0x21), proposal: Proposal { id, origin, at: UnixMillis(0x31), command } }
 }
 
 fn hash() -> PasswordHash {
@@ -50,21 +50,21 @@ fn origin() -> Origin {
     Origin { place: place(), tag: Tag(0x51) }
 }
 
-fn detach() -> Deed {
-    Deed::Detach { session: SessionId(Seq(0x61)), from: place() }
+fn detach() -> Command {
+    Command::Detach { session: SessionId(Seq(0x61)), from: place() }
 }
 
-/// Every deed, and every kind of each field that has kinds.
-fn deeds() -> Vec<(&'static str, Deed)> {
+/// Every command, and every kind of each field that has kinds.
+fn commands() -> Vec<(&'static str, Command)> {
     let by = SessionId(Seq(0x61));
     let group = || GroupName::parse("Tea").expect("a name");
-    let arrive = |presented| Deed::Arrive {
+    let arrive = |presented| Command::Arrive {
         name: user("Jim"),
         presented,
         fresh: TokenDigest([0x71; 32]),
         address: "127.0.0.1:1".parse().expect("an address"),
     };
-    let began = |keeps| Deed::Began {
+    let began = |keeps| Command::Began {
         limits: Limits {
             groups_max: 0x81,
             memberships_max: 0x82,
@@ -75,39 +75,39 @@ fn deeds() -> Vec<(&'static str, Deed)> {
         },
     };
     let post =
-        |to| Deed::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").expect("a message") };
-    let deeds = vec![
+        |to| Command::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").expect("a message") };
+    let commands = vec![
         (" of a stranger", arrive(None)),
         (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
         ("", detach()),
         (" to keep nothing", began(Keeps::Nothing)),
         (" to keep for days", began(Keeps::Days(0x86))),
         (" to keep everything", began(Keeps::Everything)),
-        ("", Deed::Expire { session: by, detached: Seq(0xa1) }),
-        ("", Deed::Depart { session: by }),
-        ("", Deed::Create { by, group: group() }),
-        ("", Deed::Join { by, group: group() }),
-        ("", Deed::Leave { by, group: group() }),
+        ("", Command::Expire { session: by, detached: Seq(0xa1) }),
+        ("", Command::Depart { session: by }),
+        ("", Command::Create { by, group: group() }),
+        ("", Command::Join { by, group: group() }),
+        ("", Command::Leave { by, group: group() }),
         (" in a group", post(Conversation::Group(group()))),
         (" to somebody", post(Conversation::User(user("Ann")))),
         (
             "",
-            Deed::LogIn {
+            Command::LogIn {
                 name: user("Jim"),
                 password: Seq(0xb1),
                 fresh: TokenDigest([0x71; 32]),
                 address: "127.0.0.1:1".parse().expect("an address"),
             },
         ),
-        ("", Deed::Register { by, password: hash() }),
-        ("", Deed::ChangePassword { by, old: Seq(0xb1), new: hash(), fresh: TokenDigest([0x71; 32]) }),
-        ("", Deed::Unregister { by, password: Seq(0xb1) }),
+        ("", Command::Register { by, password: hash() }),
+        ("", Command::ChangePassword { by, old: Seq(0xb1), new: hash(), fresh: TokenDigest([0x71; 32]) }),
+        ("", Command::Unregister { by, password: Seq(0xb1) }),
     ];
-    let acts = acts().map(|(arm, act)| (arm, Deed::Moderate { by, group: group(), act }));
+    let acts = acts().map(|(arm, act)| (arm, Command::Moderate { by, group: group(), act }));
     let digest = TokenDigest([0xc1; 32]);
-    let codes = [("", Deed::Offer { digest }), ("", Deed::Claim { by, digest })];
-    let operations = operations().map(|(arm, act)| (arm, Deed::Operate { by, act }));
-    deeds.into_iter().chain(acts).chain(codes).chain(operations).collect()
+    let codes = [("", Command::Offer { digest }), ("", Command::Claim { by, digest })];
+    let operations = operations().map(|(arm, act)| (arm, Command::Operate { by, act }));
+    commands.into_iter().chain(acts).chain(codes).chain(operations).collect()
 }
 
 /// Every act of moderation, and every kind of each field that has kinds.
@@ -146,26 +146,26 @@ fn operations() -> [(&'static str, Operation); 6] {
     ]
 }
 
-/// Who adds a deed is told here by the compiler to add it to [`NAMES`], too.
-fn name_of(deed: &Deed) -> &'static str {
-    match deed {
-        Deed::Arrive { .. } => "Arrive",
-        Deed::Detach { .. } => "Detach",
-        Deed::Began { .. } => "Began",
-        Deed::Expire { .. } => "Expire",
-        Deed::Depart { .. } => "Depart",
-        Deed::Create { .. } => "Create",
-        Deed::Join { .. } => "Join",
-        Deed::Leave { .. } => "Leave",
-        Deed::Post { .. } => "Post",
-        Deed::LogIn { .. } => "LogIn",
-        Deed::Register { .. } => "Register",
-        Deed::ChangePassword { .. } => "ChangePassword",
-        Deed::Unregister { .. } => "Unregister",
-        Deed::Moderate { .. } => "Moderate",
-        Deed::Offer { .. } => "Offer",
-        Deed::Claim { .. } => "Claim",
-        Deed::Operate { .. } => "Operate",
+/// Who adds a command is told here by the compiler to add it to [`NAMES`], too.
+fn name_of(command: &Command) -> &'static str {
+    match command {
+        Command::Arrive { .. } => "Arrive",
+        Command::Detach { .. } => "Detach",
+        Command::Began { .. } => "Began",
+        Command::Expire { .. } => "Expire",
+        Command::Depart { .. } => "Depart",
+        Command::Create { .. } => "Create",
+        Command::Join { .. } => "Join",
+        Command::Leave { .. } => "Leave",
+        Command::Post { .. } => "Post",
+        Command::LogIn { .. } => "LogIn",
+        Command::Register { .. } => "Register",
+        Command::ChangePassword { .. } => "ChangePassword",
+        Command::Unregister { .. } => "Unregister",
+        Command::Moderate { .. } => "Moderate",
+        Command::Offer { .. } => "Offer",
+        Command::Claim { .. } => "Claim",
+        Command::Operate { .. } => "Operate",
     }
 }
 
@@ -191,32 +191,32 @@ const NAMES: [&str; 17] = [
 
 /// What people do one after the other, and what it comes to.
 struct Story {
-    world: World,
+    state: ChatState,
     /// Over which connection each one does things.
     places: BTreeMap<SessionId, Place>,
 }
 
 impl Story {
     fn new(remembered_max: u32) -> Story {
-        let mut story = Story { world: World::new(limits(remembered_max)), places: BTreeMap::new() };
+        let mut story = Story { state: ChatState::new(limits(remembered_max)), places: BTreeMap::new() };
         story.begin(remembered_max);
         story
     }
 
     /// A server begins: nobody has a connection.
     fn begin(&mut self, remembered_max: u32) {
-        self.goes_on(Deed::Began { limits: limits(remembered_max) });
+        self.goes_on(Command::Began { limits: limits(remembered_max) });
     }
 
     /// Each entry has a tag of its own.
-    fn goes_on(&mut self, deed: Deed) -> SessionId {
-        let seq = self.world.head().next();
-        let place = deed.author().and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
+    fn goes_on(&mut self, command: Command) -> SessionId {
+        let seq = self.state.head().next();
+        let place = command.author().and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
         let tag = Tag(u32::try_from(seq.0).expect("the story is short"));
         let id = ProposalId { node: NodeId(0x41), number: seq.0 };
         let origin = Some(Origin { place, tag });
-        let proposal = Proposal { id, origin, at: UnixMillis(0x1000 * seq.0), deed };
-        self.world.fold(&Entry { seq, proposal });
+        let proposal = Proposal { id, origin, at: UnixMillis(0x1000 * seq.0), command };
+        self.state.fold(&Entry { seq, proposal });
         SessionId(seq)
     }
 
@@ -228,7 +228,7 @@ impl Story {
         // Whoever has it already is recognized by it.
         let presented = Some(fresh);
         let address = format!("192.0.2.1:{}", name.as_bytes()[0]).parse().expect("an address");
-        let arrive = Deed::Arrive { name: user(name), presented, fresh, address };
+        let arrive = Command::Arrive { name: user(name), presented, fresh, address };
         let came = self.goes_on(arrive);
         self.places.insert(came, place_of(came.0));
         came
@@ -240,12 +240,12 @@ impl Story {
     }
 
     fn says(&mut self, by: SessionId, to: Conversation) {
-        let id = PostId((u128::from(self.world.head().0) << 64 | 0x91).to_be_bytes());
-        self.goes_on(Deed::Post { by, to, id, body: Body::parse("hi").expect("a message") });
+        let id = PostId((u128::from(self.state.head().0) << 64 | 0x91).to_be_bytes());
+        self.goes_on(Command::Post { by, to, id, body: Body::parse("hi").expect("a message") });
     }
 
     fn goes(&mut self, session: SessionId) {
-        self.goes_on(Deed::Depart { session });
+        self.goes_on(Command::Depart { session });
     }
 }
 
@@ -259,23 +259,23 @@ fn place_of(entry: Seq) -> Place {
 }
 
 /// Somebody listens.
-fn quiet_world() -> World {
+fn quiet_state() -> ChatState {
     let mut story = Story::new(9);
     story.comes("Kim");
-    story.goes_on(Deed::Offer { digest: TokenDigest([0xc1; 32]) });
-    story.world
+    story.goes_on(Command::Offer { digest: TokenDigest([0xc1; 32]) });
+    story.state
 }
 
 /// Everything that can be known of somebody is known of one of these.
-fn eventful_world() -> World {
+fn eventful_state() -> ChatState {
     let group = |name| GroupName::parse(name).expect("a name");
     let mut story = Story::new(1);
     let [sam, tom, kim] = ["Sam", "Tom", "Kim"].map(|name| story.comes(name));
     // A conversation with one who is forgotten.
     story.says(sam, Conversation::User(user("Kim")));
     story.goes(sam);
-    story.goes_on(Deed::Create { by: tom, group: group("Cake") });
-    story.goes_on(Deed::Join { by: tom, group: group("Cake") });
+    story.goes_on(Command::Create { by: tom, group: group("Cake") });
+    story.goes_on(Command::Join { by: tom, group: group("Cake") });
     story.goes(tom);
 
     // After a restart both who are left are back.
@@ -283,18 +283,18 @@ fn eventful_world() -> World {
     story.comes_back(tom, "Tom");
     story.comes_back(kim, "Kim");
     let [jim, ann, bob, eve, lea] = ["Jim", "Ann", "Bob", "Eve", "Lea"].map(|name| story.comes(name));
-    story.goes_on(Deed::Create { by: jim, group: group("Tea") });
+    story.goes_on(Command::Create { by: jim, group: group("Tea") });
     for by in [jim, ann, ann] {
-        story.goes_on(Deed::Join { by, group: group("Tea") });
+        story.goes_on(Command::Join { by, group: group("Tea") });
     }
     story.says(jim, Conversation::Group(group("Tea")));
     story.says(ann, Conversation::User(user("Jim")));
     story.says(jim, Conversation::User(user("Ann")));
-    story.goes_on(Deed::Leave { by: ann, group: group("Tea") });
+    story.goes_on(Command::Leave { by: ann, group: group("Tea") });
     story.says(bob, Conversation::Group(GroupName::general()));
     story.says(kim, Conversation::Group(GroupName::general()));
 
-    let moderate = |act| Deed::Moderate { by: jim, group: group("Tea"), act };
+    let moderate = |act| Command::Moderate { by: jim, group: group("Tea"), act };
     let topic = Some(Topic::parse("Tea").expect("a topic"));
     for act in [
         Moderation::Topic { topic },
@@ -308,16 +308,16 @@ fn eventful_world() -> World {
     }
 
     // Some run the server, whose names are their own.
-    let [registered, _] = [jim, kim].map(|by| story.goes_on(Deed::Register { by, password: hash() }));
-    story.goes_on(Deed::Offer { digest: TokenDigest([0xc1; 32]) });
-    story.goes_on(Deed::Claim { by: jim, digest: TokenDigest([0xc1; 32]) });
+    let [registered, _] = [jim, kim].map(|by| story.goes_on(Command::Register { by, password: hash() }));
+    story.goes_on(Command::Offer { digest: TokenDigest([0xc1; 32]) });
+    story.goes_on(Command::Claim { by: jim, digest: TokenDigest([0xc1; 32]) });
     let host = Whom::Host(Host::parse("10.0.0.1").expect("an address"));
     for act in [
         Operation::Appoint { user: user("Kim") },
         Operation::Ban { whom: host, seconds: None, reason: None },
         Operation::Ban { whom: Whom::User(user("Moe")), seconds: NonZeroU32::new(0xb1), reason: None },
     ] {
-        story.goes_on(Deed::Operate { by: jim, act });
+        story.goes_on(Command::Operate { by: jim, act });
     }
 
     // One goes with ties, one with words, and one with nothing. One is written to behind her back, and one is lost.
@@ -327,13 +327,13 @@ fn eventful_world() -> World {
     story.says(jim, Conversation::User(user("Ann")));
     // One comes with another device.
     let (fresh, address) = (TokenDigest([0x72; 32]), "192.0.2.2:1".parse().expect("an address"));
-    story.goes_on(Deed::LogIn { name: user("jim"), password: registered.0, fresh, address });
-    story.goes_on(Deed::Detach { session: lea, from: place_of(lea.0) });
-    story.world
+    story.goes_on(Command::LogIn { name: user("jim"), password: registered.0, fresh, address });
+    story.goes_on(Command::Detach { session: lea, from: place_of(lea.0) });
+    story.state
 }
 
-fn worlds() -> [(&'static str, World); 2] {
-    [("The image of a quiet world", quiet_world()), ("The image of an eventful world", eventful_world())]
+fn states() -> [(&'static str, ChatState); 2] {
+    [("The image of a quiet world", quiet_state()), ("The image of an eventful world", eventful_state())]
 }
 
 fn line(name: &str, bytes: &[u8]) -> String {
@@ -351,12 +351,12 @@ fn lines() -> Vec<String> {
         .collect();
     let batch = [entry(None, detach()), entry(None, detach())];
     lines.push(line("A batch of two", &codec::pack(&&batch[..]).expect("a batch can be encoded")));
-    lines.extend(worlds().iter().map(|(name, world)| line(name, &image(world))));
+    lines.extend(states().iter().map(|(name, state)| line(name, &image(state))));
     lines
 }
 
-fn image(world: &World) -> Vec<u8> {
-    codec::pack(world).expect("a world can be encoded")
+fn image(state: &ChatState) -> Vec<u8> {
+    codec::pack(state).expect("a world can be encoded")
 }
 
 /// The bytes that the file has under this name.
@@ -389,18 +389,18 @@ fn the_bytes_that_logs_have_mean_what_they_meant() {
 }
 
 #[test]
-fn an_image_is_read_as_the_world_that_it_was_and_written_as_it_was_read() {
-    for (name, world) in worlds() {
+fn an_image_is_read_as_the_state_that_it_was_and_written_as_it_was_read() {
+    for (name, state) in states() {
         let bytes = golden(name);
-        let decoded: World = codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(decoded, world, "{name}");
+        let decoded: ChatState = codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(decoded, state, "{name}");
         assert_eq!(image(&decoded), bytes, "{name}");
     }
 }
 
 #[test]
-fn no_deed_is_without_its_bytes() {
-    let deeds = deeds();
-    let missing = NAMES.iter().filter(|name| !deeds.iter().any(|(_, deed)| name_of(deed) == **name));
+fn no_command_is_without_its_bytes() {
+    let commands = commands();
+    let missing = NAMES.iter().filter(|name| !commands.iter().any(|(_, command)| name_of(command) == **name));
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
 }

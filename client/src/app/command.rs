@@ -18,7 +18,7 @@ pub const HISTORY_COUNT_MAX: u16 = 1_000;
 
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum TypedCommand {
     /// Make a group.
     Create(GroupName),
     /// Become a member of a group.
@@ -67,40 +67,40 @@ pub enum Command {
     Help(Option<&'static Row>),
 }
 
-impl Command {
+impl TypedCommand {
     /// Whether passwords have to be asked for.
     pub fn needs_password(&self) -> bool {
-        matches!(self, Command::Register | Command::ChangePassword | Command::Unregister)
+        matches!(self, TypedCommand::Register | TypedCommand::ChangePassword | TypedCommand::Unregister)
     }
 
     /// What to ask the server; nothing when it is none of its business. `id` becomes a post's identity.
     pub fn into_request(self, id: PostId) -> Option<Request> {
         Some(match self {
-            Command::Create(group) => Request::Create { group },
-            Command::Join(group) => Request::Join { group },
-            Command::Leave(group) => Request::Leave { group },
-            Command::Groups => Request::Groups { after: Seq::ZERO },
-            Command::Users => Request::Users { after: Seq::ZERO },
-            Command::Public(group, body) => Request::Public { group, id, body },
-            Command::Private(to, body) => Request::Private { to, id, body },
-            Command::History(of, count) => Request::History { of, before: Seq::ZERO, count },
-            Command::Search(words, within) => {
+            TypedCommand::Create(group) => Request::Create { group },
+            TypedCommand::Join(group) => Request::Join { group },
+            TypedCommand::Leave(group) => Request::Leave { group },
+            TypedCommand::Groups => Request::Groups { after: Seq::ZERO },
+            TypedCommand::Users => Request::Users { after: Seq::ZERO },
+            TypedCommand::Public(group, body) => Request::Public { group, id, body },
+            TypedCommand::Private(to, body) => Request::Private { to, id, body },
+            TypedCommand::History(of, count) => Request::History { of, before: Seq::ZERO, count },
+            TypedCommand::Search(words, within) => {
                 Request::Search { words, within, before: Seq::ZERO, count: HISTORY_COUNT }
             }
-            Command::Moderate(group, act) => Request::Moderate { group, act },
-            Command::Why(group, user) => Request::Why { group, user },
-            Command::About(group) => Request::About { group },
-            Command::Exit => Request::Exit,
-            Command::Claim(code) => Request::Claim { code },
-            Command::Operate(act) => Request::Operate { act },
-            Command::Clients => Request::Clients { after: Seq::ZERO },
-            Command::ServerBans => Request::ServerBans { after: Seq::ZERO },
-            Command::Register
-            | Command::ChangePassword
-            | Command::Unregister
-            | Command::Help(_)
-            | Command::Ignore(_)
-            | Command::Unignore(_) => return None,
+            TypedCommand::Moderate(group, act) => Request::Moderate { group, act },
+            TypedCommand::Why(group, user) => Request::Why { group, user },
+            TypedCommand::About(group) => Request::About { group },
+            TypedCommand::Exit => Request::Exit,
+            TypedCommand::Claim(code) => Request::Claim { code },
+            TypedCommand::Operate(act) => Request::Operate { act },
+            TypedCommand::Clients => Request::Clients { after: Seq::ZERO },
+            TypedCommand::ServerBans => Request::ServerBans { after: Seq::ZERO },
+            TypedCommand::Register
+            | TypedCommand::ChangePassword
+            | TypedCommand::Unregister
+            | TypedCommand::Help(_)
+            | TypedCommand::Ignore(_)
+            | TypedCommand::Unignore(_) => return None,
         })
     }
 }
@@ -120,7 +120,7 @@ pub struct Row {
     pub help: &'static str,
     /// What Tab completes after the command's name, word by word.
     pub completes: &'static [Completes],
-    parse: fn(&'static Row, &str) -> Result<Command, Mistake>,
+    parse: fn(&'static Row, &str) -> Result<TypedCommand, Mistake>,
 }
 
 /// What a command is for.
@@ -237,7 +237,7 @@ pub enum Mistake {
 }
 
 /// Reads a line; nothing when it is blank.
-pub fn parse(line: &str) -> Result<Option<Command>, Mistake> {
+pub fn parse(line: &str) -> Result<Option<TypedCommand>, Mistake> {
     let (word, rest) = first_word(line);
     if word.is_empty() {
         return Ok(None);

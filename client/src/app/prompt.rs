@@ -21,7 +21,7 @@ use rustyline::{
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
-use crate::app::command::{self, Command};
+use crate::app::command::{self, TypedCommand};
 use crate::app::completer::Assistant;
 use crate::app::directory::OFFERED_MAX;
 use crate::app::gate::Gate;
@@ -157,7 +157,7 @@ impl Prompt {
             if let Typed::Line(line) = &typed {
                 self.remember(line);
                 match command::parse(line) {
-                    Ok(Some(Command::Exit)) => leaves = true,
+                    Ok(Some(TypedCommand::Exit)) => leaves = true,
                     Ok(Some(command)) if with_passwords && command.needs_password() => {
                         match self.with_passwords(&command) {
                             Some(request) => typed = Typed::Request(Box::new(request)),
@@ -186,14 +186,16 @@ impl Prompt {
     }
 
     /// Asks for the passwords that a command needs; nothing when they are not given.
-    fn with_passwords(&mut self, command: &Command) -> Option<Request> {
+    fn with_passwords(&mut self, command: &TypedCommand) -> Option<Request> {
         Some(match command {
-            Command::Register => Request::Register { password: self.read_new()? },
-            Command::ChangePassword => {
+            TypedCommand::Register => Request::Register { password: self.read_new()? },
+            TypedCommand::ChangePassword => {
                 let old = self.read_secret(OLD_PASSWORD_QUESTION)?;
                 Request::ChangePassword { old, new: self.read_new()? }
             }
-            Command::Unregister => Request::Unregister { password: self.read_secret(PASSWORD_QUESTION)? },
+            TypedCommand::Unregister => {
+                Request::Unregister { password: self.read_secret(PASSWORD_QUESTION)? }
+            }
             _ => return None,
         })
     }

@@ -120,7 +120,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// A fresh one, alone in the world.
+    /// A fresh one, alone in the state.
     pub(crate) fn start(self) -> Box<dyn Subject> {
         match self {
             Kind::Chatroom => Box::new(Chatroom::start()),

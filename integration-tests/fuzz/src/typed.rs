@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::choices::Choices;
 use crate::shown::is_harmless;
-use chatroom_client::app::command::{self, Command};
+use chatroom_client::app::command::{self, TypedCommand};
 use chatroom_client::app::completer::Assistant;
 use chatroom_client::app::directory::Directory;
 use chatroom_client::app::gate::Gate;
@@ -47,10 +47,11 @@ fn parse(line: &str, colours: bool) {
     let view = View { layout: Layout::Screen, paint: Paint { colours }, zone: crate::shown::zone() };
     match command::parse(line) {
         Ok(None) => assert!(line.trim().is_empty(), "only a blank line asks for nothing"),
-        Ok(Some(Command::Help(about))) => is_harmless(&view.help(about)),
+        Ok(Some(TypedCommand::Help(about))) => is_harmless(&view.help(about)),
         // Whom one ignores is this side's affair, and what needs a password becomes a request with it.
         Ok(Some(command))
-            if command.needs_password() || matches!(command, Command::Ignore(_) | Command::Unignore(_)) => {}
+            if command.needs_password()
+                || matches!(command, TypedCommand::Ignore(_) | TypedCommand::Unignore(_)) => {}
         Ok(Some(command)) => {
             let request = command.into_request(PostId([7; 16])).expect("all others are for the server");
             let frame = ClientFrame { tag: Tag(7), request };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chatroom_proto::{Seq, codec};
-use chatroom_server::chat::World;
+use chatroom_server::chat::ChatState;
 use chatroom_server::chat::effect::Record;
 use chatroom_server::config::Config;
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
@@ -286,15 +286,15 @@ async fn kept(data: &Path) -> Result<Vec<Record>, LogError> {
     let log = SqliteLog::open(data, Durability::Full)?;
     let head = log.head();
     // What a base stands for is what happened before the first post that is kept.
-    let mut world = match log.base()? {
-        Some(base) => codec::decode(&base.world).expect("a base is a world"),
-        None => World::new(Config::default().limits),
+    let mut state = match log.base()? {
+        Some(base) => codec::decode(&base.state).expect("a base is a world"),
+        None => ChatState::new(Config::default().limits),
     };
     let mut records = Vec::new();
-    let mut batches = log.follow(world.head());
-    while world.head() < head {
+    let mut batches = log.follow(state.head());
+    while state.head() < head {
         let batch = timeout(DEADLINE, batches.next()).await.ok().flatten().expect("a log never ends")?;
-        records.extend(batch.iter().filter_map(|entry| world.fold(entry)));
+        records.extend(batch.iter().filter_map(|entry| state.fold(entry)));
     }
     Ok(records)
 }

@@ -1,6 +1,6 @@
 //! What is on its way between clients and the server, and arrives.
 
-use super::world::{Sim, What};
+use super::state::{Sim, What};
 
 impl Sim {
     pub(super) fn arrive_up(&mut self, id: u64) {

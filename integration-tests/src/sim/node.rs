@@ -9,14 +9,14 @@ use chatroom_proto::{
 };
 use chatroom_server::chat::effect::{Arrival, Audience, Channel, Credential, Effect, Input, Read, Replay};
 use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, SessionId, TokenDigest};
-use chatroom_server::chat::{Chat, Limits, World};
+use chatroom_server::chat::{Chat, ChatState, Limits};
 use chatroom_server::storage::archive::Past;
 
 use super::Fault;
-use super::deeds::CODE;
+use super::commands::CODE;
 use super::outbox::CaughtUp;
+use super::state::{Sim, What};
 use super::wire::Pump;
-use super::world::{Sim, What};
 use crate::passwords;
 
 /// Short times, and more room than anybody needs: nobody is forgotten.
@@ -47,19 +47,19 @@ impl Sim {
         self.epoch += 1;
         let entries = self.log.restore().to_vec();
         let known = self.chance.below(entries.len() as u64 + 1) as usize;
-        let mut world = World::new(LIMITS);
+        let mut state = ChatState::new(LIMITS);
         for entry in &entries[..known] {
-            world.fold(entry);
+            state.fold(entry);
         }
-        let image = codec::pack(&world).expect("a world can be packed");
-        let world = codec::decode::<World>(&image).expect("what was packed can be unpacked");
-        let mut chat = Chat::on(world, NodeId(self.epoch), LIMITS);
+        let image = codec::pack(&state).expect("a world can be packed");
+        let state = codec::decode::<ChatState>(&image).expect("what was packed can be unpacked");
+        let mut chat = Chat::on(state, NodeId(self.epoch), LIMITS);
         for entry in &entries[known..] {
             chat.restore(entry);
         }
         let mut effects = Vec::new();
         chat.begin(self.unix_now(), &mut effects);
-        if !chat.world().has_operators() {
+        if !chat.state().has_operators() {
             chat.offer(&CODE, self.unix_now(), &mut effects);
         }
         let listeners = HashMap::new();
@@ -205,7 +205,7 @@ impl Sim {
 
     fn notify(&mut self, audience: &Audience, notification: &Notification) {
         let Some(Node { chat, listeners, .. }) = &self.node else { return };
-        let hearers = chat.world().hearers(audience);
+        let hearers = chat.state().hearers(audience);
         let wires: Vec<u64> = hearers.filter_map(|session| listeners.get(&session)).copied().collect();
         for id in self.as_the_fault_has_it(wires, notification) {
             self.put(id, ServerFrame::Notification(notification.clone()));

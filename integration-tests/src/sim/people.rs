@@ -3,8 +3,8 @@
 use chatroom_proto::{ClientFrame, Seq};
 
 use super::client::{Client, Desk};
+use super::state::{Sim, What};
 use super::wire::Wire;
-use super::world::{Sim, What};
 
 /// How long a client waits for an answer before it gives its connection up, in virtual milliseconds.
 const ANSWER_MS_MAX: u64 = 4_000;

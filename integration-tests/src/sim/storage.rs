@@ -1,7 +1,7 @@
 //! The log and the archive in time: when entries are on disk, when the server is told, when they can be read back.
 
 use super::Fault;
-use super::world::{Sim, What};
+use super::state::{Sim, What};
 
 impl Sim {
     pub(super) fn expect_sync(&mut self) {

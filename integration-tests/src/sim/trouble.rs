@@ -1,6 +1,6 @@
 //! What goes wrong, and how it ends.
 
-use super::world::{Sim, What};
+use super::state::{Sim, What};
 
 impl Sim {
     pub(super) fn make_trouble(&mut self) {

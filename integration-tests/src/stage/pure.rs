@@ -119,7 +119,7 @@ impl Pure {
                     }
                 }
                 Effect::Notify { audience, notification } => {
-                    for session in self.chat.world().hearers(&audience) {
+                    for session in self.chat.state().hearers(&audience) {
                         let line = self.lines.values_mut().find(|line| line.session == Some(session));
                         if let Some(line) = line {
                             line.hear(ServerFrame::Notification(notification.clone()));

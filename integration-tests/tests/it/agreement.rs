@@ -10,7 +10,7 @@ use chatroom_proto::{
 };
 use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
 use chatroom_server::chat::entry::{
-    ConnectionId, Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Command, ConnectionId, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
 use integration_tests::guest::{group, private, public, user};
@@ -47,7 +47,7 @@ struct Node {
 }
 
 /// Two nodes, the log between them, and chance.
-struct World {
+struct ChatState {
     nodes: [Node; 2],
     log: Vec<Entry>,
     now: UnixMillis,
@@ -57,8 +57,8 @@ struct World {
     chance: TestRng,
 }
 
-impl World {
-    fn new(seed: u64) -> World {
+impl ChatState {
+    fn new(seed: u64) -> ChatState {
         let node = |n| Node {
             chat: Chat::new(NodeId(n), LIMITS),
             read: 0,
@@ -69,7 +69,7 @@ impl World {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let chance = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        World {
+        ChatState {
             nodes: [node(1), node(2)],
             log: Vec::new(),
             now: UnixMillis(10_000),
@@ -241,7 +241,7 @@ impl World {
                 Effect::Notify { audience, notification } => {
                     let seq = integration_tests::guest::seq_of(&notification);
                     let Node { chat, heard, .. } = &mut self.nodes[node];
-                    for session in chat.world().hearers(&audience) {
+                    for session in chat.state().hearers(&audience) {
                         heard.entry(session).or_default().extend(seq);
                     }
                 }
@@ -284,19 +284,19 @@ impl World {
 #[test]
 fn two_nodes_that_have_read_the_same_log_are_equal() {
     for seed in 0..100 {
-        let mut world = World::new(seed);
-        world.offer();
+        let mut state = ChatState::new(seed);
+        state.offer();
         for _ in 0..400 {
-            world.step();
+            state.step();
         }
-        world.settle();
-        let [one, other] = &world.nodes;
-        assert_eq!(one.chat.world(), other.chat.world(), "seed {seed}");
+        state.settle();
+        let [one, other] = &state.nodes;
+        assert_eq!(one.chat.state(), other.chat.state(), "seed {seed}");
         assert_eq!(one.heard, other.heard, "seed {seed}: both nodes tell everybody the same");
         for (session, seqs) in &one.heard {
             assert!(seqs.is_sorted_by(|a, b| a < b), "seed {seed}: {session:?} hears in order");
         }
-        for node in &world.nodes {
+        for node in &state.nodes {
             assert_eq!(node.chat.load(), 0, "seed {seed}: nothing is left under way");
             for connection in &node.connections {
                 assert_eq!(
@@ -309,30 +309,31 @@ fn two_nodes_that_have_read_the_same_log_are_equal() {
 }
 
 #[test]
-fn a_world_goes_on_from_its_image_as_if_it_had_never_been_away() {
+fn a_state_goes_on_from_its_image_as_if_it_had_never_been_away() {
     for seed in 0..50 {
-        let mut world = World::new(seed);
-        world.offer();
+        let mut state = ChatState::new(seed);
+        state.offer();
         for _ in 0..400 {
-            world.step();
+            state.step();
         }
-        world.settle();
-        let mut whole = world.nodes[0].chat.world().clone();
+        state.settle();
+        let mut whole = state.nodes[0].chat.state().clone();
         let packed = codec::pack(&whole).expect("a world has an encoding");
-        let mut image: chatroom_server::chat::World = codec::decode(&packed).expect("and is read from it");
+        let mut image: chatroom_server::chat::ChatState =
+            codec::decode(&packed).expect("and is read from it");
         // A restart begins with this entry; what follows meets the same people, groups and names in both.
-        let mut entries = vec![Deed::Began { limits: LIMITS }];
-        entries.extend(["jim", "ann", "bob", "zoe"].map(|name| Deed::Arrive {
+        let mut entries = vec![Command::Began { limits: LIMITS }];
+        entries.extend(["jim", "ann", "bob", "zoe"].map(|name| Command::Arrive {
             name: user(name),
             presented: None,
             fresh: TokenDigest([9; 32]),
             address: "192.0.2.2:1".parse().expect("an address"),
         }));
-        for (number, deed) in (1..).zip(entries) {
+        for (number, command) in (1..).zip(entries) {
             let place = Place { node: NodeId(7), connection: ConnectionId(number) };
             let origin = Some(Origin { place, tag: Tag(0) });
             let id = ProposalId { node: NodeId(7), number };
-            let proposal = Proposal { id, origin, at: UnixMillis(world.now.0 + number), deed };
+            let proposal = Proposal { id, origin, at: UnixMillis(state.now.0 + number), command };
             let entry = Entry { seq: Seq(whole.head().0 + 1), proposal };
             whole.fold(&entry);
             image.fold(&entry);
@@ -345,61 +346,61 @@ fn a_world_goes_on_from_its_image_as_if_it_had_never_been_away() {
 fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
     let node = NodeId(1);
     let place = |number| Place { node, connection: ConnectionId(number) };
-    let arrive = |presented| Deed::Arrive {
+    let arrive = |presented| Command::Arrive {
         name: user("jim"),
         presented,
         fresh: TokenDigest([7; 32]),
         address: "192.0.2.1:1".parse().expect("an address"),
     };
     let session = SessionId(Seq(1));
-    let deeds = [
+    let commands = [
         (Some(place(1)), arrive(None)),
-        (None, Deed::Detach { session, from: place(1) }),
+        (None, Command::Detach { session, from: place(1) }),
         (Some(place(2)), arrive(Some(TokenDigest([7; 32])))),
-        (None, Deed::Detach { session, from: place(2) }),
+        (None, Command::Detach { session, from: place(2) }),
         // Another node saw the first absence only, and found it too long.
-        (None, Deed::Expire { session, detached: Seq(2) }),
-        (None, Deed::Expire { session, detached: Seq(4) }),
+        (None, Command::Expire { session, detached: Seq(2) }),
+        (None, Command::Expire { session, detached: Seq(4) }),
     ];
     let mut chat = Chat::new(NodeId(2), LIMITS);
     let mut here = Vec::new();
-    for (number, (place, deed)) in (1..).zip(deeds) {
+    for (number, (place, command)) in (1..).zip(commands) {
         let origin = place.map(|place| Origin { place, tag: Tag(0) });
-        let proposal = Proposal { id: ProposalId { node, number }, origin, at: UnixMillis(number), deed };
+        let proposal = Proposal { id: ProposalId { node, number }, origin, at: UnixMillis(number), command };
         chat.apply(&Entry { seq: Seq(number), proposal }, &mut Vec::new());
         here.push(chat.clients().count());
     }
     assert_eq!(here, [1, 1, 1, 1, 1, 0]);
 }
 
-/// What a chat with these limits holds after the deeds, at these times, that a log has kept.
-fn restored(limits: Limits, deeds: Vec<(u64, Option<Place>, Deed)>) -> Chat {
+/// What a chat with these limits holds after the commands, at these times, that a log has kept.
+fn restored(limits: Limits, commands: Vec<(u64, Option<Place>, Command)>) -> Chat {
     let mut chat = Chat::new(NodeId(9), limits);
-    for (number, (at, place, deed)) in (1..).zip(deeds) {
+    for (number, (at, place, command)) in (1..).zip(commands) {
         let origin = place.map(|place| Origin { place, tag: Tag(number as u32) });
         let id = ProposalId { node: NodeId(1), number };
         chat.restore(&Entry {
             seq: Seq(number),
-            proposal: Proposal { id, origin, at: UnixMillis(at), deed },
+            proposal: Proposal { id, origin, at: UnixMillis(at), command },
         });
     }
     chat
 }
 
-fn jim_arrives() -> Deed {
+fn jim_arrives() -> Command {
     let address = "192.0.2.1:1".parse().expect("an address");
-    Deed::Arrive { name: user("jim"), presented: None, fresh: TokenDigest([7; 32]), address }
+    Command::Arrive { name: user("jim"), presented: None, fresh: TokenDigest([7; 32]), address }
 }
 
 #[test]
 fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() {
     let place = Place { node: NodeId(1), connection: ConnectionId(1) };
-    let deeds = vec![
+    let commands = vec![
         (1_000, Some(place), jim_arrives()),
-        (2_000, None, Deed::Detach { session: SessionId(Seq(1)), from: place }),
-        (1_000_000, None, Deed::Began { limits: LIMITS }),
+        (2_000, None, Command::Detach { session: SessionId(Seq(1)), from: place }),
+        (1_000_000, None, Command::Began { limits: LIMITS }),
     ];
-    let mut chat = restored(LIMITS, deeds);
+    let mut chat = restored(LIMITS, commands);
     let expiries = |chat: &mut Chat, now| {
         let mut effects = Vec::new();
         chat.tick(UnixMillis(now), &mut effects);
@@ -412,13 +413,13 @@ fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() 
 #[test]
 fn what_was_granted_stays_granted_when_the_server_is_started_with_smaller_limits() {
     let place = Place { node: NodeId(1), connection: ConnectionId(1) };
-    let create = |name| Deed::Create { by: SessionId(Seq(2)), group: group(name) };
-    let deeds = vec![
-        (0, None, Deed::Began { limits: LIMITS }),
+    let create = |name| Command::Create { by: SessionId(Seq(2)), group: group(name) };
+    let commands = vec![
+        (0, None, Command::Began { limits: LIMITS }),
         (1, Some(place), jim_arrives()),
         (2, Some(place), create("tea")),
         (3, Some(place), create("art")),
     ];
     let smaller = Limits { groups_max: 2, ..LIMITS };
-    assert_eq!(restored(smaller, deeds.clone()).world(), restored(LIMITS, deeds).world());
+    assert_eq!(restored(smaller, commands.clone()).state(), restored(LIMITS, commands).state());
 }

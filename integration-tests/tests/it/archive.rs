@@ -9,9 +9,10 @@ use chatroom_proto::{Conversation, Keeps, Notification, PostId, Said, Seq, Tag, 
 use chatroom_server::Kept;
 use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
 use chatroom_server::chat::entry::{
-    ConnectionId, Deed, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Command, ConnectionId, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId,
+    TokenDigest,
 };
-use chatroom_server::chat::{Limits, World};
+use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ArchiveError};
 use chatroom_server::storage::log::{Durability, Log, MemoryLog, SqliteLog};
 use futures_util::StreamExt;
@@ -48,7 +49,7 @@ struct History {
     /// Where the log ends: it numbers its entries from 1.
     end: Seq,
     model: Model,
-    world: World,
+    state: ChatState,
     sessions: Vec<SessionId>,
     groups: Vec<GroupId>,
     /// What each name was given last.
@@ -66,7 +67,7 @@ impl History {
             number: 0,
             end: Seq::ZERO,
             model: Model::new(Limits::default()),
-            world: World::new(Limits::default()),
+            state: ChatState::new(Limits::default()),
             sessions: Vec::new(),
             groups: vec![GroupId::GENERAL],
             tokens: HashMap::new(),
@@ -88,31 +89,31 @@ impl History {
     }
 
     fn head(&self) -> Seq {
-        self.world.head()
+        self.state.head()
     }
 
-    fn append(&mut self, deed: Deed) {
+    fn append(&mut self, command: Command) {
         self.number += 1;
         let node = NodeId(self.node);
         let place = Place { node, connection: ConnectionId(self.number) };
         let tag = Tag(u32::try_from(self.number).expect("few deeds"));
         let at = UnixMillis(self.end.0 * 10);
         let id = ProposalId { node, number: self.number };
-        let proposal = Proposal { id, origin: Some(Origin { place, tag }), at, deed };
+        let proposal = Proposal { id, origin: Some(Origin { place, tag }), at, command };
         self.log.append(vec![proposal]).expect("the log goes on");
         self.end = self.end.next();
     }
 
     /// So many things happen.
-    async fn happen(&mut self, deeds: usize) {
+    async fn happen(&mut self, commands: usize) {
         if self.head() == Seq::ZERO {
-            self.append(Deed::Began { limits: LIMITS });
+            self.append(Command::Began { limits: LIMITS });
             self.read_log().await;
         }
-        for _ in 0..deeds {
-            let deed = self.any_deed();
-            self.append(deed);
-            // The deeds after an arrival or a creation may be about who or what is new.
+        for _ in 0..commands {
+            let command = self.any_command();
+            self.append(command);
+            // The commands after an arrival or a creation may be about who or what is new.
             if self.below(10) == 0 {
                 self.read_log().await;
             }
@@ -132,23 +133,23 @@ impl History {
 
     fn fold(&mut self, entry: &Entry) {
         self.model.follow(entry);
-        self.world.fold(entry);
-        match entry.proposal.deed {
-            Deed::Arrive { .. } => self.sessions.push(SessionId(entry.seq)),
-            Deed::Create { .. } => self.groups.push(GroupId(entry.seq)),
+        self.state.fold(entry);
+        match entry.proposal.command {
+            Command::Arrive { .. } => self.sessions.push(SessionId(entry.seq)),
+            Command::Create { .. } => self.groups.push(GroupId(entry.seq)),
             _ => {}
         }
     }
 
-    fn any_deed(&mut self) -> Deed {
+    fn any_command(&mut self) -> Command {
         let by = self.any_session();
         let name = self.any(&GROUPS);
         match self.below(40) {
             0..=2 => self.any_arrival(),
-            3 => Deed::Depart { session: by },
-            4 | 5 => Deed::Create { by, group: group(name) },
-            6..=9 => Deed::Join { by, group: group(name) },
-            10 => Deed::Leave { by, group: group(name) },
+            3 => Command::Depart { session: by },
+            4 | 5 => Command::Create { by, group: group(name) },
+            6..=9 => Command::Join { by, group: group(name) },
+            10 => Command::Leave { by, group: group(name) },
             kind => {
                 let to = if kind < 20 {
                     Conversation::User(user(self.any(&NAMES)))
@@ -156,20 +157,20 @@ impl History {
                     Conversation::Group(group(if kind < 30 { "General" } else { name }))
                 };
                 let id = PostId(u128::from(self.chance.next_u64()).to_le_bytes());
-                Deed::Post { by, to, id, body: body(&self.any_text()) }
+                Command::Post { by, to, id, body: body(&self.any_text()) }
             }
         }
     }
 
     /// Somebody comes, or comes back as who they were.
-    fn any_arrival(&mut self) -> Deed {
+    fn any_arrival(&mut self) -> Command {
         let name = self.any(&NAMES);
         let mut fresh = TokenDigest([0; 32]);
         self.chance.fill_bytes(&mut fresh.0);
         let presented = self.tokens.get(name).copied().filter(|_| self.number.is_multiple_of(2));
         self.tokens.insert(name, presented.unwrap_or(fresh));
         let address = "192.0.2.1:1".parse().expect("an address");
-        Deed::Arrive { name: user(name), presented, fresh, address }
+        Command::Arrive { name: user(name), presented, fresh, address }
     }
 
     /// Mostly somebody who came lately.
@@ -313,22 +314,22 @@ async fn it_finds_what_the_model_finds() {
         let directory = directory();
         let mut history = History::new(Arc::new(MemoryLog::new()), seed);
         let Kept { archive, .. } = open(directory.path(), &history.log);
-        for deeds in [1, 30, 600, 300] {
-            history.happen(deeds).await;
+        for commands in [1, 30, 600, 300] {
+            history.happen(commands).await;
             history.check(&archive).await;
         }
     }
 }
 
 #[tokio::test]
-async fn it_goes_on_where_it_was_stopped_and_the_world_is_as_it_was() {
+async fn it_goes_on_where_it_was_stopped_and_the_state_is_as_it_was() {
     for seed in 10..12 {
         let directory = directory();
         let mut history = History::new(on_disk(directory.path()), seed);
         for _ in 0..3 {
-            let Kept { archive, world } = open(directory.path(), &history.log);
-            // What is kept of a world says all about it but in which order those who are there are told.
-            let [found, left] = [&world, &history.world].map(|world| codec::pack(world).expect("an image"));
+            let Kept { archive, state } = open(directory.path(), &history.log);
+            // What is kept of a state says all about it but in which order those who are there are told.
+            let [found, left] = [&state, &history.state].map(|state| codec::pack(state).expect("an image"));
             assert!(found == left, "seed {seed}: it was stopped when it had read everything");
             history.happen(400).await;
             history.check(&archive).await;
@@ -358,8 +359,8 @@ async fn one_that_was_killed_goes_on_from_what_it_had_committed() {
         fs::copy(directory.path().join(name), elsewhere.path().join(name)).expect("a file of the archive");
     }
     history.happen(300).await;
-    let Kept { archive, world } = open(elsewhere.path(), &history.log);
-    assert_eq!(world.head(), snapshot);
+    let Kept { archive, state } = open(elsewhere.path(), &history.log);
+    assert_eq!(state.head(), snapshot);
     history.check(&archive).await;
 }
 
@@ -387,8 +388,8 @@ async fn one_that_was_lost_or_damaged_is_made_again() {
         drop(archive);
         harm();
     }
-    let Kept { archive, world } = open(directory.path(), &history.log);
-    assert_eq!(world.head(), Seq::ZERO);
+    let Kept { archive, state } = open(directory.path(), &history.log);
+    assert_eq!(state.head(), Seq::ZERO);
     history.check(&archive).await;
 }
 

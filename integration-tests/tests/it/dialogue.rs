@@ -401,7 +401,7 @@ async fn groups_and_memberships_are_bounded() {
 }
 
 #[tokio::test]
-async fn names_of_the_world_work() {
+async fn names_of_the_state_work() {
     check(
         "
         علی comes

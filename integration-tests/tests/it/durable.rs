@@ -10,7 +10,7 @@ use chatroom_proto::{
     CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag,
     Welcome, Words,
 };
-use chatroom_server::chat::entry::{Deed, Entry};
+use chatroom_server::chat::entry::{Command, Entry};
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use chatroom_server::{Config, Server};
 use futures_util::StreamExt;
@@ -58,8 +58,8 @@ async fn kept(directory: &Path) -> Result<Vec<Entry>, LogError> {
 
 /// The posts among these, with their places.
 fn posts(entries: &[Entry]) -> Vec<(PostId, Seq)> {
-    let post = |entry: &Entry| match &entry.proposal.deed {
-        Deed::Post { id, .. } => Some((*id, entry.seq)),
+    let post = |entry: &Entry| match &entry.proposal.command {
+        Command::Post { id, .. } => Some((*id, entry.seq)),
         _ => None,
     };
     entries.iter().filter_map(post).collect()

@@ -1,4 +1,4 @@
-//! Text of the world is typed and shown as it is; text that means harm is shown harmlessly.
+//! Text of the state is typed and shown as it is; text that means harm is shown harmlessly.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ async fn hear_body(guest: &mut Guest) -> String {
 }
 
 #[tokio::test]
-async fn text_of_the_world_is_typed_and_received_to_the_character() {
+async fn text_of_the_state_is_typed_and_received_to_the_character() {
     let server = ServerProgram::start();
     let mut ali = Guest::come(server.address(), "\u{639}\u{644}\u{6cc}").await;
     let mut jim = Terminal::sit_down(&server, "Jim");

@@ -148,7 +148,7 @@ const CHAT_NEVER: &[&str] = &[
     "crate::clock",
 ];
 
-/// It knows entries and the world that they make, and the trait of logs.
+/// It knows entries and the state that they make, and the trait of logs.
 const ARCHIVE_NEVER: &[&str] = &[
     "chat::Chat",
     "Chat",

@@ -3,7 +3,7 @@
 use std::fs;
 
 use chatroom_proto::{Request, Response, Seq, codec};
-use chatroom_server::chat::{Limits, World};
+use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::log::{Base, Durability, Log, LogReader, SqliteLog};
 use integration_tests::guest::{Guest, group, post_id, private, public};
 use integration_tests::process::Exit;
@@ -160,13 +160,13 @@ async fn what_a_log_has_come_to_is_there_when_what_led_to_it_is_deleted() {
     tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
     let directory = home.path().join("state/chatroom-server");
     let mut reader = LogReader::open_checked(&directory).expect("a log");
-    let mut world = World::new(Limits::default());
-    while world.head() < reader.head().expect("a head") {
-        for entry in reader.after(world.head()).expect("a batch") {
-            world.fold(&entry);
+    let mut state = ChatState::new(Limits::default());
+    while state.head() < reader.head().expect("a head") {
+        for entry in reader.after(state.head()).expect("a batch") {
+            state.fold(&entry);
         }
     }
-    let base = Base { seq: world.head(), world: codec::pack(&world).expect("an image") };
+    let base = Base { seq: state.head(), state: codec::pack(&state).expect("an image") };
     let log = SqliteLog::open(&directory, Durability::Full).expect("a log");
     log.forget(base).expect("the end of a batch");
     drop((log, reader));
@@ -179,7 +179,7 @@ async fn what_a_log_has_come_to_is_there_when_what_led_to_it_is_deleted() {
     assert_eq!(said.exit, Exit::Code(0), "{}", said.diagnostics);
     assert!(said.output.contains(" 1 posts, 2 groups, from 20"), "{}", said.output);
     assert!(
-        said.output.ends_with(&format!("; everything up to {} was deleted\n", world.head())),
+        said.output.ends_with(&format!("; everything up to {} was deleted\n", state.head())),
         "{}",
         said.output
     );

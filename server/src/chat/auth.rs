@@ -7,7 +7,7 @@ use chatroom_proto::{Password, Refusal, Request, Tag, UnixMillis, UserName};
 use super::Chat;
 use super::conn_state::{Knock, Seat, Stage, Wish};
 use super::effect::{Channel, Check, Checked, Claim, Credential, Effect};
-use super::entry::{Address, ConnectionId, Deed, SessionId, TokenDigest};
+use super::entry::{Address, Command, ConnectionId, SessionId, TokenDigest};
 
 impl Chat {
     /// Somebody says the password of a name. That nobody has registered it takes as long to find out as that the password
@@ -19,7 +19,7 @@ impl Chat {
         (name, password, fresh, address): (UserName, Password, TokenDigest, Address),
         out: &mut Vec<Effect>,
     ) {
-        let (hash, since) = self.world.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
+        let (hash, since) = self.state.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
         let mut seat = Seat::new(Stage::Knocking(Box::new(knock)), channel);
         let claimed = Some(Claim { password, hash });
         let check = Check { name: name.clone(), person: None, address, claimed, new: None };
@@ -37,17 +37,17 @@ impl Chat {
         out: &mut Vec<Effect>,
     ) {
         let Some(seat) = self.seats.get_mut(&connection) else { return };
-        let Some(session) = self.world.session(by) else { return };
+        let Some(session) = self.state.session(by) else { return };
         let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
         if !seat.channel.is_private() {
             return reply(Err(Refusal::PasswordInTheOpen));
         }
         let (hash, since) =
-            self.world.password(&session.name).map(|(hash, since)| (hash.clone(), since)).unzip();
+            self.state.password(&session.name).map(|(hash, since)| (hash.clone(), since)).unzip();
         let claim = |password| Some(Claim { password, hash: hash.clone() });
         let (wish, claimed, new) = match request {
             Request::Register { password } => {
-                if let Some(result) = self.world.may_be_registered(by, tag) {
+                if let Some(result) = self.state.may_be_registered(by, tag) {
                     return reply(result);
                 }
                 (Wish::Register, None, Some(password))
@@ -79,8 +79,8 @@ impl Chat {
         let Some(wish) = seat.take_wish() else { return };
         let is_knocking = matches!(seat.stage, Stage::Knocking(_));
         match self.granted(connection, wish, checked, fresh) {
-            Ok(deed) => {
-                let proposal = self.proposal(Some(self.origin(connection, tag)), now, deed);
+            Ok(command) => {
+                let proposal = self.proposal(Some(self.origin(connection, tag)), now, command);
                 self.send(proposal, out);
             }
             Err(refusal) => {
@@ -92,14 +92,14 @@ impl Chat {
         }
     }
 
-    /// The deed that a wish comes to.
+    /// The command that a wish comes to.
     fn granted(
         &mut self,
         connection: ConnectionId,
         wish: Wish,
         checked: Checked,
         fresh: Credential,
-    ) -> Result<Deed, Refusal> {
+    ) -> Result<Command, Refusal> {
         let seat = self.seats.get_mut(&connection);
         let by = seat.as_ref().and_then(|seat| match seat.stage {
             Stage::In(by) => Some(by),
@@ -107,7 +107,7 @@ impl Chat {
         });
         let name = match &wish {
             Wish::LogIn { name, .. } => Some(name.clone()),
-            _ => by.and_then(|by| self.world.session(by)).map(|session| session.name.clone()),
+            _ => by.and_then(|by| self.state.session(by)).map(|session| session.name.clone()),
         };
         let (Some(seat), Some(name)) = (seat, name) else { return Err(Refusal::TookTooLong) };
         let hash = match checked {
@@ -127,19 +127,21 @@ impl Chat {
                 });
             }
         };
-        let deed = match (wish, by, hash) {
+        let command = match (wish, by, hash) {
             (Wish::LogIn { name, password: Some(password), fresh, address }, None, _) => {
-                Deed::LogIn { name, password, fresh, address }
+                Command::LogIn { name, password, fresh, address }
             }
-            (Wish::Register, Some(by), Some(password)) => Deed::Register { by, password },
+            (Wish::Register, Some(by), Some(password)) => Command::Register { by, password },
             (Wish::ChangePassword { old: Some(old) }, Some(by), Some(new)) => {
                 seat.wishes(Wish::Change { token: fresh.token });
-                Deed::ChangePassword { by, old, new, fresh: fresh.digest }
+                Command::ChangePassword { by, old, new, fresh: fresh.digest }
             }
-            (Wish::Unregister { password: Some(password) }, Some(by), _) => Deed::Unregister { by, password },
+            (Wish::Unregister { password: Some(password) }, Some(by), _) => {
+                Command::Unregister { by, password }
+            }
             // What matches needs an account, and a new password a hash: this does not come.
             _ => return Err(Refusal::NotRegistered { name }),
         };
-        Ok(deed)
+        Ok(command)
     }
 }

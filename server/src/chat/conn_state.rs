@@ -85,7 +85,7 @@ impl Seat {
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
-    /// deeds under way may change.
+    /// commands under way may change.
     pub(super) fn must_wait(&self, turn: &Turn) -> bool {
         let knocking = matches!(self.stage, Stage::Knocking(_));
         let blocked = self.is_reading || (self.under_way > 0 && is_question(turn));

@@ -170,7 +170,7 @@ pub struct Arrival {
     pub channel: Channel,
 }
 
-/// What the world says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a second, and are moved from one
+/// What the state says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a second, and are moved from one
 /// hand to the next several times each: what is larger and comes seldom is in a box.
 #[derive(Debug)]
 pub enum Input {
@@ -303,8 +303,8 @@ pub enum Passage {
     Outside,
 }
 
-/// Who hears a notification. What it names is in the [`World`](super::World) that has just applied the entry, see
-/// [`World::hearers`](super::World::hearers); no list is copied.
+/// Who hears a notification. What it names is in the [`ChatState`](super::ChatState) that has just applied the entry, see
+/// [`ChatState::hearers`](super::ChatState::hearers); no list is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
     /// One session.

@@ -1,4 +1,4 @@
-//! What the log keeps: entries, the proposals that they were, and the deeds in these, with the names of everybody in them.
+//! What the log keeps: entries, the proposals that they were, and the commands in these, with the names of everybody in them.
 
 // Addresses, and no sockets: these are in `std::net`.
 use core::net::{AddrParseError, IpAddr, SocketAddr};
@@ -140,7 +140,7 @@ pub struct Proposal {
     /// When it was proposed.
     pub at: UnixMillis,
     /// What is to happen.
-    pub deed: Deed,
+    pub command: Command,
 }
 
 /// A node numbers its proposals from 1, and appends them in that order.
@@ -165,7 +165,7 @@ pub struct Entry {
 /// What can happen to the shared state. Variants are appended, never moved, and their fields never change: logs on disk
 /// hold them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Deed {
+pub enum Command {
     /// Somebody comes: to go on with a session, if the name is held and the token is right; with a new session, if
     /// the name is free.
     Arrive {
@@ -195,7 +195,7 @@ pub enum Deed {
     Expire {
         /// Which.
         session: SessionId,
-        /// The [`Deed::Detach`] since which it waits: a session that was back in between is not meant.
+        /// The [`Command::Detach`] since which it waits: a session that was back in between is not meant.
         detached: Seq,
     },
     /// Somebody goes for good.
@@ -301,28 +301,28 @@ pub enum Deed {
     },
 }
 
-impl Deed {
+impl Command {
     /// Who does it, of what one can do who is here.
     pub fn author(&self) -> Option<SessionId> {
         match self {
-            Deed::Create { by, .. }
-            | Deed::Join { by, .. }
-            | Deed::Leave { by, .. }
-            | Deed::Post { by, .. }
-            | Deed::Register { by, .. }
-            | Deed::ChangePassword { by, .. }
-            | Deed::Unregister { by, .. }
-            | Deed::Moderate { by, .. }
-            | Deed::Claim { by, .. }
-            | Deed::Operate { by, .. } => Some(*by),
+            Command::Create { by, .. }
+            | Command::Join { by, .. }
+            | Command::Leave { by, .. }
+            | Command::Post { by, .. }
+            | Command::Register { by, .. }
+            | Command::ChangePassword { by, .. }
+            | Command::Unregister { by, .. }
+            | Command::Moderate { by, .. }
+            | Command::Claim { by, .. }
+            | Command::Operate { by, .. } => Some(*by),
             // Whoever goes may say so over whatever connection they had.
-            Deed::Depart { .. }
-            | Deed::Arrive { .. }
-            | Deed::LogIn { .. }
-            | Deed::Detach { .. }
-            | Deed::Began { .. }
-            | Deed::Expire { .. }
-            | Deed::Offer { .. } => None,
+            Command::Depart { .. }
+            | Command::Arrive { .. }
+            | Command::LogIn { .. }
+            | Command::Detach { .. }
+            | Command::Began { .. }
+            | Command::Expire { .. }
+            | Command::Offer { .. } => None,
         }
     }
 
@@ -330,9 +330,9 @@ impl Deed {
     /// it is applied.
     pub(crate) fn may_take_out(&self) -> bool {
         match self {
-            Deed::Depart { .. } => true,
-            Deed::Moderate { act, .. } => act.expels(),
-            Deed::Operate { act, .. } => {
+            Command::Depart { .. } => true,
+            Command::Moderate { act, .. } => act.expels(),
+            Command::Operate { act, .. } => {
                 matches!(act, Operation::Disconnect { .. } | Operation::Ban { .. })
             }
             _ => false,

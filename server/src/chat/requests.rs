@@ -9,7 +9,7 @@ use chatroom_proto::{
 use super::Chat;
 use super::conn_state::{Knock, Seat, Stage, Turn};
 use super::effect::{Arrival, Effect, Query, Read};
-use super::entry::{ConnectionId, Deed, SessionId};
+use super::entry::{Command, ConnectionId, SessionId};
 use crate::chat::digest;
 
 impl Chat {
@@ -28,7 +28,7 @@ impl Chat {
             Proof::Resume(token) => Some(token),
             Proof::Password(_) if !channel.is_private() => return refuse(Refusal::PasswordInTheOpen, out),
             Proof::Password(password) => {
-                if let Err(refusal) = self.world.may_knock(&hello.name, address, now) {
+                if let Err(refusal) = self.state.may_knock(&hello.name, address, now) {
                     return refuse(refusal, out);
                 }
                 let knock = Knock { version, old: None, fresh: fresh.token, seen: hello.seen };
@@ -36,9 +36,9 @@ impl Chat {
                 return self.knock_with_password((connection, tag), (knock, channel), by, out);
             }
         };
-        let arrive = Deed::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
+        let arrive = Command::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
         let proposal = self.proposal(Some(self.origin(connection, tag)), now, arrive);
-        if let Some(Err(refusal)) = self.world.foresee(&proposal) {
+        if let Some(Err(refusal)) = self.state.foresee(&proposal) {
             return refuse(refusal, out);
         }
         let knock = Knock { version, old, fresh: fresh.token, seen: hello.seen };
@@ -92,18 +92,18 @@ impl Chat {
         let Stage::In(by) = seat.stage else { return };
         let idle = seat.under_way == 0;
         let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
-        let deed = match request {
+        let command = match request {
             Request::Hello(_) => {
                 let reason = Some(CloseReason::Misbehaved(Misbehaviour::HelloAgain));
                 return out.push(Effect::HangUp { connection, reason });
             }
             Request::Ping => return reply(Ok(Response::Pong)),
             Request::Groups { after } => {
-                let (groups, next) = self.world.groups(after);
+                let (groups, next) = self.state.groups(after);
                 return reply(Ok(Response::Groups { groups, next }));
             }
             Request::Users { after } => {
-                let (users, next) = self.world.users(after);
+                let (users, next) = self.state.users(after);
                 return reply(Ok(Response::Users { users, next }));
             }
             Request::History { of, before, count } => {
@@ -117,25 +117,25 @@ impl Chat {
             Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. } => {
                 return self.ask_with_password((connection, tag), by, request, out);
             }
-            Request::Why { group, user } => return reply(self.world.acts(by, &group, user.as_ref())),
-            Request::About { group } => return reply(self.world.about(by, &group, now)),
-            Request::Clients { after } => return reply(self.world.visitors(by, after)),
-            Request::ServerBans { after } => return reply(self.world.server_bans(by, after, now)),
-            Request::Claim { code } => Deed::Claim { by, digest: digest::of(&code.0) },
-            Request::Operate { act } => Deed::Operate { by, act },
-            Request::Exit => Deed::Depart { session: by },
-            Request::Create { group } => Deed::Create { by, group },
-            Request::Join { group } => Deed::Join { by, group },
-            Request::Leave { group } => Deed::Leave { by, group },
+            Request::Why { group, user } => return reply(self.state.acts(by, &group, user.as_ref())),
+            Request::About { group } => return reply(self.state.about(by, &group, now)),
+            Request::Clients { after } => return reply(self.state.visitors(by, after)),
+            Request::ServerBans { after } => return reply(self.state.server_bans(by, after, now)),
+            Request::Claim { code } => Command::Claim { by, digest: digest::of(&code.0) },
+            Request::Operate { act } => Command::Operate { by, act },
+            Request::Exit => Command::Depart { session: by },
+            Request::Create { group } => Command::Create { by, group },
+            Request::Join { group } => Command::Join { by, group },
+            Request::Leave { group } => Command::Leave { by, group },
             Request::Public { group, id, body } => {
-                Deed::Post { by, to: Conversation::Group(group), id, body }
+                Command::Post { by, to: Conversation::Group(group), id, body }
             }
-            Request::Private { to, id, body } => Deed::Post { by, to: Conversation::User(to), id, body },
-            Request::Moderate { group, act } => Deed::Moderate { by, group, act },
+            Request::Private { to, id, body } => Command::Post { by, to: Conversation::User(to), id, body },
+            Request::Moderate { group, act } => Command::Moderate { by, group, act },
         };
-        let proposal = self.proposal(Some(self.origin(connection, tag)), now, deed);
-        // With deeds under way nobody knows yet what this one will meet; the log decides.
-        if idle && let Some(result) = self.world.foresee(&proposal) {
+        let proposal = self.proposal(Some(self.origin(connection, tag)), now, command);
+        // With commands under way nobody knows yet what this one will meet; the log decides.
+        if idle && let Some(result) = self.state.foresee(&proposal) {
             return reply(result);
         }
         self.send(proposal, out);
@@ -143,7 +143,7 @@ impl Chat {
 
     /// What to look up of one conversation, if the asker may.
     fn history(&self, by: SessionId, of: &Conversation, before: Seq, count: u16) -> Result<Read, Refusal> {
-        let thread = self.world.thread(by, of)?;
+        let thread = self.state.thread(by, of)?;
         self.read(by, Query::History(thread), before, count)
     }
 
@@ -156,18 +156,18 @@ impl Chat {
         before: Seq,
         count: u16,
     ) -> Result<Read, Refusal> {
-        let (groups, in_private) = self.world.readable(by, within)?;
+        let (groups, in_private) = self.state.readable(by, within)?;
         self.read(by, Query::Search { words, groups, in_private }, before, count)
     }
 
     fn read(&self, by: SessionId, query: Query, before: Seq, count: u16) -> Result<Read, Refusal> {
-        let reader = self.world.person(by);
-        if self.world.limits().keeps == Keeps::Nothing {
+        let reader = self.state.person(by);
+        if self.state.limits().keeps == Keeps::Nothing {
             return Err(Refusal::NothingKept);
         }
         let count = usize::from(count).clamp(1, PAGE_ITEMS_MAX);
         let before = if before == Seq::ZERO { Seq(u64::MAX) } else { before };
-        Ok(Read { reader, query, before, count, head: self.world.head() })
+        Ok(Read { reader, query, before, count, head: self.state.head() })
     }
 
     fn look_up(

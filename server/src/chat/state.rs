@@ -1,5 +1,5 @@
-//! The world: what all nodes agree on, a fold over the log. Whatever happens here is decided by the entries alone,
-//! so two worlds that have applied the same entries are equal.
+//! The state: what all nodes agree on, a fold over the log. Whatever happens here is decided by the entries alone,
+//! so two states that have applied the same entries are equal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use chatroom_proto::{
 
 use super::effect::{Audience, Channel};
 use super::effect::{Record, Thread};
-use super::entry::{Address, Deed, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
+use super::entry::{Address, Command, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
 use super::limits::Limits;
 use group::Group;
 use server_admin::Rule;
@@ -36,7 +36,7 @@ use confusables::Looks;
 
 /// Everybody and every group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct World {
+pub struct ChatState {
     limits: Limits,
     /// The newest entry that was applied.
     head: Seq,
@@ -89,7 +89,7 @@ pub(super) struct Verdict {
     pub(super) said: Option<(SessionId, Thread)>,
 }
 
-/// What a deed that took effect is answered with.
+/// What a command that took effect is answered with.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The connection goes with this session.
@@ -120,11 +120,11 @@ pub struct Client {
     pub channel: Option<Channel>,
 }
 
-impl World {
-    /// A world with nobody in it and the group General.
-    pub fn new(limits: Limits) -> World {
+impl ChatState {
+    /// A state with nobody in it and the group General.
+    pub fn new(limits: Limits) -> ChatState {
         let general = GroupName::general();
-        let mut world = World {
+        let mut state = ChatState {
             limits,
             head: Seq::ZERO,
             sessions: BTreeMap::new(),
@@ -143,62 +143,62 @@ impl World {
             group_looks: Looks::new(),
             accounts: 0,
         };
-        world.show_group(GroupId::GENERAL);
-        world
+        state.show_group(GroupId::GENERAL);
+        state
     }
 
     /// Lets an entry take effect, or not, as everything before it demands.
     pub(super) fn apply(&mut self, entry: &Entry) -> Verdict {
         self.head = entry.seq;
-        let Proposal { origin, at, ref deed, .. } = entry.proposal;
+        let Proposal { origin, at, ref command, .. } = entry.proposal;
         if let Some(known) = self.repeated(&entry.proposal) {
             return Verdict { result: Some(known.map(Outcome::Answer)), ..Verdict::default() };
         }
-        if deed.author().is_some_and(|by| !self.is_heard(by, origin.map(|origin| origin.place))) {
+        if command.author().is_some_and(|by| !self.is_heard(by, origin.map(|origin| origin.place))) {
             return Verdict::default();
         }
         let tag = origin.map(|origin| origin.tag);
-        let applied = match deed {
-            Deed::Arrive { name, presented, fresh, address } => match origin {
+        let applied = match command {
+            Command::Arrive { name, presented, fresh, address } => match origin {
                 Some(origin) => {
                     self.arrive((entry.seq, at), origin.place, name, (*presented, *fresh), *address)
                 }
                 None => Ok(Verdict::default()),
             },
-            Deed::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
-            Deed::Began { limits } => Ok(self.begin(entry.seq, at, *limits)),
-            Deed::Expire { session, detached } => Ok(self.expire(entry.seq, *session, *detached)),
-            Deed::Depart { session } => {
+            Command::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
+            Command::Began { limits } => Ok(self.begin(entry.seq, at, *limits)),
+            Command::Expire { session, detached } => Ok(self.expire(entry.seq, *session, *detached)),
+            Command::Depart { session } => {
                 Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
             }
-            Deed::Create { by, group } => self.create(entry.seq, tag, *by, group),
-            Deed::Join { by, group } => {
+            Command::Create { by, group } => self.create(entry.seq, tag, *by, group),
+            Command::Join { by, group } => {
                 self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Join, group))
             }
-            Deed::Leave { by, group } => {
+            Command::Leave { by, group } => {
                 self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Leave, group))
             }
-            Deed::Post { .. } => self.post(entry.seq, at, deed),
-            Deed::LogIn { name, password, fresh, address } => match origin {
+            Command::Post { .. } => self.post(entry.seq, at, command),
+            Command::LogIn { name, password, fresh, address } => match origin {
                 Some(origin) => {
                     self.log_in((entry.seq, at), origin.place, name, (*password, *fresh), *address)
                 }
                 None => Ok(Verdict::default()),
             },
-            Deed::Register { by, password } => self.register(entry.seq, tag, *by, password),
-            Deed::ChangePassword { by, old, new, fresh } => {
+            Command::Register { by, password } => self.register(entry.seq, tag, *by, password),
+            Command::ChangePassword { by, old, new, fresh } => {
                 self.change_password(entry.seq, *by, *old, (new, *fresh))
             }
-            Deed::Unregister { by, password } => {
+            Command::Unregister { by, password } => {
                 self.unregister(entry.seq, origin.map(|origin| origin.place), *by, *password)
             }
-            Deed::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
-            Deed::Offer { digest } => {
+            Command::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
+            Command::Offer { digest } => {
                 self.offer(*digest);
                 Ok(Verdict::default())
             }
-            Deed::Claim { by, digest } => self.claim((entry.seq, at), tag, *by, *digest),
-            Deed::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
+            Command::Claim { by, digest } => self.claim((entry.seq, at), tag, *by, *digest),
+            Command::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
         };
         applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
     }
@@ -226,28 +226,28 @@ impl World {
     /// What a proposal would be answered if nothing came before it: a refusal, or the first answer to a repeat.
     /// Nothing, when it has to be applied to know.
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
-        let refusal = match &proposal.deed {
-            Deed::Arrive { name, presented, address, .. } => {
+        let refusal = match &proposal.command {
+            Command::Arrive { name, presented, address, .. } => {
                 self.may_arrive(name, *presented, *address, proposal.at).err()
             }
-            Deed::Create { group, .. } => self.may_create(group).err(),
-            Deed::Join { by, group } => self.may_join((*by, self.who(*by)?), group, proposal.at).err(),
-            Deed::Leave { by, group } => self.may_leave(self.who(*by)?, group).err(),
-            Deed::Post { by, to, .. } => self.may_post((*by, self.who(*by)?), to, proposal.at).err(),
-            Deed::LogIn { name, password, address, .. } => {
+            Command::Create { group, .. } => self.may_create(group).err(),
+            Command::Join { by, group } => self.may_join((*by, self.who(*by)?), group, proposal.at).err(),
+            Command::Leave { by, group } => self.may_leave(self.who(*by)?, group).err(),
+            Command::Post { by, to, .. } => self.may_post((*by, self.who(*by)?), to, proposal.at).err(),
+            Command::LogIn { name, password, address, .. } => {
                 self.may_log_in(name, *password, *address, proposal.at).err()
             }
-            Deed::Register { by, .. } => self.may_register(self.who(*by)?).err(),
-            Deed::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),
-            Deed::Claim { by, digest } => self.may_claim(*by, *digest).err(),
-            Deed::Operate { by, act } => self.may_operate(*by, act, proposal.at).err(),
-            Deed::ChangePassword { .. }
-            | Deed::Unregister { .. }
-            | Deed::Detach { .. }
-            | Deed::Began { .. }
-            | Deed::Expire { .. }
-            | Deed::Depart { .. }
-            | Deed::Offer { .. } => None,
+            Command::Register { by, .. } => self.may_register(self.who(*by)?).err(),
+            Command::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),
+            Command::Claim { by, digest } => self.may_claim(*by, *digest).err(),
+            Command::Operate { by, act } => self.may_operate(*by, act, proposal.at).err(),
+            Command::ChangePassword { .. }
+            | Command::Unregister { .. }
+            | Command::Detach { .. }
+            | Command::Began { .. }
+            | Command::Expire { .. }
+            | Command::Depart { .. }
+            | Command::Offer { .. } => None,
         };
         // What could happen is for the log, even if it has happened before: then it comes to the same answer.
         let refusal = refusal?;
@@ -256,8 +256,8 @@ impl World {
 
     /// The first answer to a request that comes again.
     fn repeated(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
-        let (by, verb, name) = match &proposal.deed {
-            Deed::Post { by, to, id, .. } => {
+        let (by, verb, name) = match &proposal.command {
+            Command::Post { by, to, id, .. } => {
                 let device = self.sessions.get(by)?;
                 // A client that has lost the answer to its new password comes as another device, and says again what it said
                 // with the one before.
@@ -266,12 +266,12 @@ impl World {
                 let (seq, at) = device.done.post(*id).or_else(|| others().find_map(with))?;
                 return Some(Ok(self.kept(to, seq, at)));
             }
-            Deed::Create { by, group } => (by, Verb::Create, group),
-            Deed::Join { by, group } => (by, Verb::Join, group),
-            Deed::Leave { by, group } => (by, Verb::Leave, group),
-            Deed::Register { by, .. } => return self.registered(*by, proposal.origin?.tag).map(Ok),
-            Deed::Moderate { by, group, .. } => (by, Verb::Moderate, group),
-            Deed::Claim { by, .. } | Deed::Operate { by, .. } => {
+            Command::Create { by, group } => (by, Verb::Create, group),
+            Command::Join { by, group } => (by, Verb::Join, group),
+            Command::Leave { by, group } => (by, Verb::Leave, group),
+            Command::Register { by, .. } => return self.registered(*by, proposal.origin?.tag).map(Ok),
+            Command::Moderate { by, group, .. } => (by, Verb::Moderate, group),
+            Command::Claim { by, .. } | Command::Operate { by, .. } => {
                 return self.known(*by, proposal.origin?.tag, Verb::Operate, GroupId::GENERAL);
             }
             _ => return None,

@@ -36,7 +36,7 @@ pub(super) fn export(directory: &Path, group: &GroupName, out: &mut impl Write) 
 fn write_all(directory: &Path, group: &GroupName, out: &mut impl Write) -> Result<(), ToolError> {
     let mut log = LogReader::open(directory)?;
     let wanted = group.key();
-    let world = read_through(&mut log, |_, record| match record {
+    let state = read_through(&mut log, |_, record| match record {
         Some(Record { to: Conversation::Group(name), post, .. }) if name.key() == wanted => {
             let line = Line {
                 group: name.as_str(),
@@ -52,6 +52,6 @@ fn write_all(directory: &Path, group: &GroupName, out: &mut impl Write) -> Resul
         _ => Ok(()),
     })?;
     out.flush().map_err(ToolError::Output)?;
-    let is_known = world.group_names().any(|name| name.key() == wanted);
+    let is_known = state.group_names().any(|name| name.key() == wanted);
     if is_known { Ok(()) } else { Err(ToolError::NoSuchGroup(group.clone())) }
 }

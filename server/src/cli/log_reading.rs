@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::chat::effect::Record;
 use crate::chat::entry::Entry;
-use crate::chat::{Limits, World};
+use crate::chat::{ChatState, Limits};
 use crate::storage::log::{LogError, LogReader};
 
 /// Why a tool did not do what it was asked for.
@@ -49,20 +49,20 @@ pub(super) enum ToolError {
 pub(super) fn read_through(
     log: &mut LogReader,
     mut each: impl FnMut(&Entry, Option<Record>) -> Result<(), ToolError>,
-) -> Result<World, ToolError> {
-    let mut world = match log.base()? {
+) -> Result<ChatState, ToolError> {
+    let mut state = match log.base()? {
         Some(base) => {
-            codec::decode(&base.world).map_err(|source| ToolError::Base { at: base.seq, source })?
+            codec::decode(&base.state).map_err(|source| ToolError::Base { at: base.seq, source })?
         }
-        None => World::new(Limits::default()),
+        None => ChatState::new(Limits::default()),
     };
     loop {
-        let batch = log.after(world.head())?;
+        let batch = log.after(state.head())?;
         if batch.is_empty() {
-            return Ok(world);
+            return Ok(state);
         }
         for entry in batch {
-            let record = world.fold(&entry);
+            let record = state.fold(&entry);
             each(&entry, record)?;
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
     let forgotten = log.base()?.map(|base| base.seq);
     let mut links = Links { begins: forgotten.unwrap_or(Seq::ZERO), newest: HashMap::new() };
     let (mut entries, mut posts, mut times) = (0, 0, None);
-    let world = read_through(&mut log, |entry, record| {
+    let state = read_through(&mut log, |entry, record| {
         let at = entry.proposal.at;
         entries += 1;
         times = Some((times.map_or(at, |(first, _)| first), at));
@@ -55,7 +55,7 @@ pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
             links.follow(&record)
         })
     })?;
-    Ok(Summary { entries, posts, groups: world.group_names().count(), times, forgotten })
+    Ok(Summary { entries, posts, groups: state.group_names().count(), times, forgotten })
 }
 
 /// The newest post of every conversation.

@@ -12,7 +12,7 @@ use chatroom_proto::{Notification, ServerFrame};
 use rustc_hash::FxHashMap;
 use tracing::error;
 
-use crate::chat::World;
+use crate::chat::ChatState;
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{ConnectionId, GroupId, SessionId};
 use crate::config::{TURN_BYTES_MAX, TURN_DELIVERIES_MAX};
@@ -66,13 +66,13 @@ impl Fanout {
     /// From now on a connection hears what is said to a session.
     pub(crate) fn admit(
         &mut self,
-        world: &World,
+        state: &ChatState,
         connection: ConnectionId,
         session: SessionId,
         outbox: Outbox,
     ) {
         self.listeners.insert(session, (connection, outbox));
-        if self.run.group.is_some_and(|group| world.is_in(session, group)) {
+        if self.run.group.is_some_and(|group| state.is_in(session, group)) {
             self.run.cursors.insert(session, self.run.frames.len());
         }
     }
@@ -85,19 +85,19 @@ impl Fanout {
     }
 
     /// Tells everyone who is meant and is connected here.
-    pub(crate) fn notify(&mut self, world: &World, audience: &Audience, notification: Notification) {
+    pub(crate) fn notify(&mut self, state: &ChatState, audience: &Audience, notification: Notification) {
         let frame = ServerFrame::Notification(notification);
         match audience {
             Audience::Nobody => {}
-            Audience::One(session) => self.tell(world, *session, &frame),
+            Audience::One(session) => self.tell(state, *session, &frame),
             Audience::Some(sessions) => {
-                sessions.iter().for_each(|session| self.tell(world, *session, &frame));
+                sessions.iter().for_each(|session| self.tell(state, *session, &frame));
             }
             Audience::Group { group, except, passage, and } => {
-                let present = world.present(*group);
+                let present = state.present(*group);
                 // With a run that goes on, the one who knows may still have to hear the rest of it.
                 if self.run.group == Some(*group) || present.iter().chain(and).any(|hears| hears != except) {
-                    self.go_on(world, *group);
+                    self.go_on(state, *group);
                     if matches!(passage, Passage::Stays | Passage::Out) {
                         self.catch_up(*except);
                     }
@@ -107,17 +107,17 @@ impl Fanout {
         }
     }
 
-    fn tell(&mut self, world: &World, session: SessionId, frame: &ServerFrame) {
+    fn tell(&mut self, state: &ChatState, session: SessionId, frame: &ServerFrame) {
         if let Some((_, outbox)) = self.listeners.get(&session) {
             let outbox = outbox.clone();
-            self.send(world, Some(session), &outbox, frame);
+            self.send(state, Some(session), &outbox, frame);
         }
     }
 
     /// Tells one connection something, behind all that its session was told before. Whether the frame could be encoded.
     pub(crate) fn send(
         &mut self,
-        world: &World,
+        state: &ChatState,
         session: Option<SessionId>,
         outbox: &Outbox,
         frame: &ServerFrame,
@@ -125,7 +125,7 @@ impl Fanout {
         match session {
             Some(session) if self.run.cursors.contains_key(&session) => self.catch_up(session),
             // It may be in the group, or not.
-            Some(_) => self.flush(world),
+            Some(_) => self.flush(state),
             None => {}
         }
         self.scratch.clear();
@@ -143,9 +143,9 @@ impl Fanout {
     }
 
     /// Begins a run of this group, unless it goes on.
-    fn go_on(&mut self, world: &World, group: GroupId) {
+    fn go_on(&mut self, state: &ChatState, group: GroupId) {
         if self.run.group != Some(group) {
-            self.flush(world);
+            self.flush(state);
             self.run.group = Some(group);
         }
     }
@@ -197,13 +197,13 @@ impl Fanout {
 
     /// Gives everybody what they have not heard of the run yet. Due before anybody leaves its group unheard, and at the end
     /// of each turn.
-    pub(crate) fn flush(&mut self, world: &World) {
+    pub(crate) fn flush(&mut self, state: &ChatState) {
         let Run { group, frames, cursors } = &mut self.run;
         if let Some(group) = group.take()
             && !frames.is_empty()
         {
             let frames = self.bounds.shared(std::mem::take(frames));
-            for session in world.present(group) {
+            for session in state.present(group) {
                 let Some((_, outbox)) = self.listeners.get(session) else { continue };
                 let pushed = match cursors.get(session) {
                     None => outbox.share(&frames),
@@ -224,8 +224,8 @@ impl Fanout {
     }
 
     /// Ends the turn: gives everybody what is theirs, and wakes each connection that got something, once.
-    pub(crate) fn end_turn(&mut self, world: &World) {
-        self.flush(world);
+    pub(crate) fn end_turn(&mut self, state: &ChatState) {
+        self.flush(state);
         for outbox in self.touched.drain(..) {
             outbox.wake();
         }

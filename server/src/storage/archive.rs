@@ -5,9 +5,9 @@
 //!
 //! - this file: the handle, which waits for the view and asks the readers.
 //! - `file`: `archive.sqlite`, its schema, and what becomes of one that can't be used.
-//! - `writer`: the thread that follows the log. It folds a world of its own, as only the fold knows what took effect.
+//! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows what took effect.
 //! - `row`: a post as a row.
-//! - `snapshot`: the world as it was at some place, so that a restart need not fold the whole log.
+//! - `snapshot`: the state as it was at some place, so that a restart need not fold the whole log.
 //! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same word.
 //! - `forgetting`: what is deleted, really.
 //! - `wishes`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
 use crate::chat::effect::{Query, Read, Replay};
-use crate::chat::{Limits, World};
+use crate::chat::{ChatState, Limits};
 use crate::storage::log::{Base, Log, LogError};
 
 mod file;
@@ -45,7 +45,7 @@ pub use file::ArchiveError;
 use reader::Reader;
 use thread::Thread;
 use wishes::Wishes;
-use writer::{Command, Progress, Writer};
+use writer::{Progress, Writer, WriterCommand};
 
 const FILE_NAME: &str = "archive.sqlite";
 
@@ -68,7 +68,7 @@ struct Inner {
     asks: Option<mpsc::Sender<Ask>>,
     /// A thread of their own, so that a long search delays nobody who wants to read on.
     searches: Option<mpsc::Sender<Ask>>,
-    commands: Option<mpsc::Sender<Command>>,
+    commands: Option<mpsc::Sender<WriterCommand>>,
     progress: watch::Receiver<Progress>,
     wishes: Arc<Wishes>,
     readers: Vec<Thread>,
@@ -118,7 +118,7 @@ pub struct Kept {
     /// What can be read back of the log.
     pub archive: Archive,
     /// What the log had come to at some place; the entries behind it are in the log.
-    pub world: World,
+    pub state: ChatState,
 }
 
 impl Archive {
@@ -130,16 +130,16 @@ impl Archive {
     pub fn open(directory: &Path, log: Arc<dyn Log>) -> Result<Kept, ArchiveError> {
         let path = directory.join(FILE_NAME);
         let opened = file::open(&path)?;
-        if opened.state.head > log.head() {
-            return Err(ArchiveError::Ahead { path, archive: opened.state.head, log: log.head() });
+        if opened.position.head > log.head() {
+            return Err(ArchiveError::Ahead { path, archive: opened.position.head, log: log.head() });
         }
-        let oldest = oldest_world(&*log)?;
-        let world = opened.world.filter(|world| world.head() >= oldest.head()).unwrap_or(oldest);
+        let oldest = oldest_state(&*log)?;
+        let state = opened.state.filter(|state| state.head() >= oldest.head()).unwrap_or(oldest);
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
         let wishes = Arc::new(Wishes::default());
         let told = (waiting, Arc::clone(&wishes));
         let (writer, progress) =
-            Writer::new((opened.db, opened.state), log, world.clone(), told, Handle::current());
+            Writer::new((opened.db, opened.position), log, state.clone(), told, Handle::current());
         let (asks, reader) = start_reader(&path, "archive-reader")?;
         let (searches, searcher) = start_reader(&path, "archive-search")?;
         let writer = Thread::start("archive", move || writer.run(&path))
@@ -153,7 +153,7 @@ impl Archive {
             readers: vec![reader, searcher],
             writer: Some(writer),
         }));
-        Ok(Kept { archive, world })
+        Ok(Kept { archive, state })
     }
 
     /// Removes the archive in this directory, which nobody uses: the next one that is opened there is made again.
@@ -206,7 +206,7 @@ impl Archive {
     pub async fn forget(&self, until: Seq) -> Result<(), ReadError> {
         let (done, is_done) = oneshot::channel();
         let commands = self.0.commands.as_ref().ok_or(ReadError::Stopped)?;
-        commands.send(Command::Forget(until, done)).await.map_err(|_| ReadError::Stopped)?;
+        commands.send(WriterCommand::Forget(until, done)).await.map_err(|_| ReadError::Stopped)?;
         is_done.await.map_err(|_| ReadError::Stopped)
     }
 
@@ -251,14 +251,14 @@ impl Drop for Inner {
     }
 }
 
-/// The world before the oldest entry that a log still has.
+/// The state before the oldest entry that a log still has.
 ///
 /// # Errors
 /// [`LogError`] when the log's base can't be read.
-pub(crate) fn oldest_world(log: &dyn Log) -> Result<World, LogError> {
-    let Some(Base { seq, world }) = log.base()? else { return Ok(World::new(Limits::default())) };
-    match codec::decode::<World>(&world) {
-        Ok(world) if world.head() == seq => Ok(world),
+pub(crate) fn oldest_state(log: &dyn Log) -> Result<ChatState, LogError> {
+    let Some(Base { seq, state }) = log.base()? else { return Ok(ChatState::new(Limits::default())) };
+    match codec::decode::<ChatState>(&state) {
+        Ok(state) if state.head() == seq => Ok(state),
         _ => Err(LogError::Corrupt(format!("the log is damaged: its base at {seq} can't be read"))),
     }
 }

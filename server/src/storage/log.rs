@@ -28,7 +28,7 @@ pub struct Base {
     /// The last entry that it stands for.
     pub seq: Seq,
     /// What the one who made it has to know to go on from there.
-    pub world: Vec<u8>,
+    pub state: Vec<u8>,
 }
 
 /// Orders proposals, and gives everyone who follows it the same entries in the same order.

@@ -1,5 +1,5 @@
 //! What is older than the server keeps is deleted: from the archive and its search index, and from the log, where an image
-//! of the world takes the place of everything that led to it.
+//! of the state takes the place of everything that led to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::{self, MissedTickBehavior};
 use tracing::{error, info};
 
 use crate::clock;
-use crate::storage::archive::{Archive, ReadError, oldest_world};
+use crate::storage::archive::{Archive, ReadError, oldest_state};
 use crate::storage::log::{Base, Log, LogError};
 
 /// How often what is too old is looked for. What is promised is days: an hour more does no harm.
@@ -55,19 +55,19 @@ async fn forget(log: Arc<dyn Log>, archive: &Archive, before: UnixMillis) -> Res
 
 /// What the log has come to at the last end of a batch up to `until`. Nothing when it has no batch up to there.
 async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<Base>, LogError> {
-    let mut world = oldest_world(log)?;
-    let Some(end) = log.batch_end(until)?.filter(|end| *end > world.head()) else { return Ok(None) };
-    let mut batches = log.follow(world.head());
-    while world.head() < end
+    let mut state = oldest_state(log)?;
+    let Some(end) = log.batch_end(until)?.filter(|end| *end > state.head()) else { return Ok(None) };
+    let mut batches = log.follow(state.head());
+    while state.head() < end
         && let Some(batch) = batches.next().await
     {
         for entry in batch?.iter().filter(|entry| entry.seq <= end) {
-            world.fold(entry);
+            state.fold(entry);
         }
     }
     let doing = "can't write down what the log has come to".to_owned();
-    let packed = codec::pack(&world).map_err(|source| LogError::Storage { doing, source: source.into() })?;
-    Ok(Some(Base { seq: world.head(), world: packed }))
+    let packed = codec::pack(&state).map_err(|source| LogError::Storage { doing, source: source.into() })?;
+    Ok(Some(Base { seq: state.head(), state: packed }))
 }
 
 /// Why nothing was deleted.
@@ -95,7 +95,7 @@ mod tests {
     use crate::Kept;
     use crate::chat::Limits;
     use crate::chat::entry::{
-        ConnectionId, Deed, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+        Command, ConnectionId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
     };
     use crate::storage::log::{Durability, SqliteLog};
 
@@ -105,30 +105,30 @@ mod tests {
         (log, kept)
     }
 
-    /// Appends deeds at these times, one batch each.
-    async fn live(log: &dyn Log, deeds: Vec<(u64, Deed)>) {
+    /// Appends commands at these times, one batch each.
+    async fn live(log: &dyn Log, commands: Vec<(u64, Command)>) {
         let mut entries = log.follow(log.head());
-        for (at, deed) in deeds {
+        for (at, command) in commands {
             let number = log.head().0 + 1;
             let place = Place { node: NodeId(1), connection: ConnectionId(1) };
             let origin = Some(Origin { place, tag: Tag(0) });
             let id = ProposalId { node: NodeId(1), number };
-            log.append(vec![Proposal { id, origin, at: UnixMillis(at), deed }]).unwrap();
+            log.append(vec![Proposal { id, origin, at: UnixMillis(at), command }]).unwrap();
             entries.next().await.unwrap().unwrap();
         }
     }
 
-    fn post(text: &str) -> Deed {
+    fn post(text: &str) -> Command {
         let to = Conversation::Group(GroupName::general());
         // Ids are remembered for longer than what they stand for.
         let id = PostId([u8::try_from(text.len()).unwrap(); 16]);
-        Deed::Post { by: SessionId(Seq(1)), to, id, body: Body::parse(text).unwrap() }
+        Command::Post { by: SessionId(Seq(1)), to, id, body: Body::parse(text).unwrap() }
     }
 
-    fn arrival() -> Deed {
+    fn arrival() -> Command {
         let (presented, fresh) = (None, TokenDigest([7; 32]));
         let address = "192.0.2.1:1".parse().unwrap();
-        Deed::Arrive { name: UserName::parse("jim").unwrap(), presented, fresh, address }
+        Command::Arrive { name: UserName::parse("jim").unwrap(), presented, fresh, address }
     }
 
     /// What is anywhere in the files of this directory.
@@ -144,33 +144,35 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (log, kept) = open(directory.path());
         let limits = Limits::default();
-        let deeds = vec![
-            (1_000, Deed::Began { limits }),
+        let commands = vec![
+            (1_000, Command::Began { limits }),
             (1_000, arrival()),
             (2_000, post("an-old-secret")),
             (3_000, post("another-old-one")),
             (9_000, post("a-young-one")),
         ];
         // The arrival is the second entry; the posts are by its session.
-        let deeds = deeds.into_iter().map(|(at, deed)| match deed {
-            Deed::Post { to, id, body, .. } => (at, Deed::Post { by: SessionId(Seq(2)), to, id, body }),
-            deed => (at, deed),
+        let commands = commands.into_iter().map(|(at, command)| match command {
+            Command::Post { to, id, body, .. } => (at, Command::Post { by: SessionId(Seq(2)), to, id, body }),
+            command => (at, command),
         });
-        live(&*log, deeds.collect()).await;
+        live(&*log, commands.collect()).await;
         assert_eq!(forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap(), Some(Seq(4)));
         // What comes behind it in the log knows that the base is kept.
-        let Deed::Post { to, id, body, .. } = post("another-young-one") else { unreachable!("it is a post") };
-        live(&*log, vec![(9_500, Deed::Post { by: SessionId(Seq(2)), to, id, body })]).await;
+        let Command::Post { to, id, body, .. } = post("another-young-one") else {
+            unreachable!("it is a post")
+        };
+        live(&*log, vec![(9_500, Command::Post { by: SessionId(Seq(2)), to, id, body })]).await;
         let again = forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
         assert_eq!(again, None, "there is nothing left to delete");
         drop((log, kept));
 
         let (log, kept) = open(directory.path());
         assert_eq!(log.base().unwrap().map(|base| base.seq), Some(Seq(4)));
-        let mut world = oldest_world(&*log).unwrap();
-        let mut entries = log.follow(world.head());
+        let mut state = oldest_state(&*log).unwrap();
+        let mut entries = log.follow(state.head());
         for entry in entries.next().await.unwrap().unwrap() {
-            let record = world.fold(&entry).expect("the session is known from the base");
+            let record = state.fold(&entry).expect("the session is known from the base");
             assert_eq!((record.post.body.as_str(), record.post.prev), ("a-young-one", Seq(4)));
         }
         drop((entries, log, kept));
@@ -186,8 +188,8 @@ mod tests {
         let (log, kept) = open(directory.path());
         let by = SessionId(Seq(1));
         let say = |text| match post(text) {
-            Deed::Post { to, id, body, .. } => Deed::Post { by, to, id, body },
-            deed => deed,
+            Command::Post { to, id, body, .. } => Command::Post { by, to, id, body },
+            command => command,
         };
         live(&*log, vec![(1_000, arrival()), (2_000, say("old")), (9_000, say("young"))]).await;
         forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
@@ -198,6 +200,6 @@ mod tests {
         let (log, kept) = open(directory.path());
         let first = kept.archive.first_at_or_after(UnixMillis(0), log.head()).await.unwrap();
         assert_eq!(first, Some(Seq(3)));
-        assert_eq!(kept.world.head(), Seq(2));
+        assert_eq!(kept.state.head(), Seq(2));
     }
 }

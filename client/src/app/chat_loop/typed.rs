@@ -7,7 +7,7 @@ use tokio::time::{Duration, Instant};
 use super::Chat;
 use super::list::List;
 use super::past::Past;
-use crate::app::command::{self, Command};
+use crate::app::command::{self, TypedCommand};
 use crate::app::completer::Wish;
 use crate::app::ignore::Change;
 use crate::app::lines::Typed;
@@ -21,7 +21,7 @@ pub(super) fn unsent(typed: Typed) -> Option<Request> {
     match typed {
         Typed::Request(request) => Some(*request),
         Typed::Line(line) => match command::parse(&line) {
-            Ok(Some(Command::Exit)) => None,
+            Ok(Some(TypedCommand::Exit)) => None,
             Ok(command) => command?.into_request(new_post_id()),
             Err(_) => None,
         },
@@ -48,12 +48,12 @@ impl Chat {
         };
         match command::parse(&line) {
             Ok(None) => Ok(()),
-            Ok(Some(Command::Help(row))) => screen.note(view.help(row)).await,
-            Ok(Some(Command::Exit)) => {
+            Ok(Some(TypedCommand::Help(row))) => screen.note(view.help(row)).await,
+            Ok(Some(TypedCommand::Exit)) => {
                 self.leave().await;
                 Ok(())
             }
-            Ok(Some(Command::Register)) if self.parts.password.is_some() => {
+            Ok(Some(TypedCommand::Register)) if self.parts.password.is_some() => {
                 let Some(password) = self.parts.password.clone() else { return Ok(()) };
                 self.ask_in_private(screen, Request::Register { password }).await
             }
@@ -63,12 +63,14 @@ impl Chat {
                 let is_private = self.parts.client.is_private();
                 screen.note(if is_private { view.no_way_to_ask() } else { view.no_password_here() }).await
             }
-            Ok(Some(Command::Ignore(None))) => screen.note(view.ignored(&self.parts.ignore.ignored)).await,
-            Ok(Some(Command::Ignore(Some(name)))) => {
+            Ok(Some(TypedCommand::Ignore(None))) => {
+                screen.note(view.ignored(&self.parts.ignore.ignored)).await
+            }
+            Ok(Some(TypedCommand::Ignore(Some(name)))) => {
                 let said = self.ignore(&name);
                 screen.note(said).await
             }
-            Ok(Some(Command::Unignore(name))) => {
+            Ok(Some(TypedCommand::Unignore(name))) => {
                 let change = self.parts.ignore.remove(&name);
                 self.has_trouble |= !matches!(change, Change::Done);
                 screen.note(view.hearing_again(&name, &change)).await
@@ -106,7 +108,7 @@ impl Chat {
         let _ = self.parts.client.submit(Request::Exit).await;
     }
 
-    async fn ask(&mut self, command: Command) {
+    async fn ask(&mut self, command: TypedCommand) {
         let Some(request) = command.into_request(new_post_id()) else { return };
         self.submit(request).await;
     }

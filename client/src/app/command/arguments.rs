@@ -7,10 +7,10 @@ use chatroom_proto::{
     UserName, Whom, Words, WordsError,
 };
 
-use super::{Command, HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, find, first_word};
+use super::{HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, TypedCommand, find, first_word};
 
 /// A command that is told nothing.
-pub(super) fn alone(row: &'static Row, rest: &str, command: Command) -> Result<Command, Mistake> {
+pub(super) fn alone(row: &'static Row, rest: &str, command: TypedCommand) -> Result<TypedCommand, Mistake> {
     nothing(row, rest).map(|()| command)
 }
 
@@ -51,7 +51,7 @@ pub(super) fn name_and_message<'a>(
     }
 }
 
-pub(super) fn history(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+pub(super) fn history(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (place, rest) = first_word(rest);
     let (count, more) = first_word(rest);
     let of = match place.strip_prefix('@') {
@@ -63,22 +63,22 @@ pub(super) fn history(row: &'static Row, rest: &str) -> Result<Command, Mistake>
     };
     nothing(row, more)?;
     if count.is_empty() {
-        return Ok(Command::History(of, HISTORY_COUNT));
+        return Ok(TypedCommand::History(of, HISTORY_COUNT));
     }
     match count.parse() {
-        Ok(number @ 1..=HISTORY_COUNT_MAX) => Ok(Command::History(of, number)),
+        Ok(number @ 1..=HISTORY_COUNT_MAX) => Ok(TypedCommand::History(of, number)),
         _ => Err(Mistake::BadCount { row, count: count.to_owned() }),
     }
 }
 
-pub(super) fn search(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+pub(super) fn search(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let rest = normalize(rest).replace('\n', " ");
     let (words, within) = match split_within(&rest) {
         Some((words, group)) => (words, Some(group)),
         None => (rest.as_str(), None),
     };
     match Words::parse(words) {
-        Ok(words) => Ok(Command::Search(words, within)),
+        Ok(words) => Ok(TypedCommand::Search(words, within)),
         Err(WordsError::Empty) => Err(Mistake::Missing { row, what: "words to look for" }),
         Err(error) => Err(Mistake::BadWords { error }),
     }
@@ -97,13 +97,13 @@ pub(super) fn normalize(message: &str) -> String {
     message.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ")
 }
 
-pub(super) fn help(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+pub(super) fn help(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (word, more) = first_word(rest);
     nothing(row, more)?;
     if word.is_empty() {
-        return Ok(Command::Help(None));
+        return Ok(TypedCommand::Help(None));
     }
-    find(word).map(|about| Command::Help(Some(about)))
+    find(word).map(|about| TypedCommand::Help(Some(about)))
 }
 
 /// A group, a person, and what follows.
@@ -125,10 +125,10 @@ pub(super) fn act(
     row: &'static Row,
     rest: &str,
     act: fn(UserName) -> Moderation,
-) -> Result<Command, Mistake> {
+) -> Result<TypedCommand, Mistake> {
     let (group, user, more) = group_and_user(row, rest)?;
     nothing(row, more)?;
-    Ok(Command::Moderate(group, act(user)))
+    Ok(TypedCommand::Moderate(group, act(user)))
 }
 
 pub(super) fn someone_and_why(
@@ -144,10 +144,10 @@ pub(super) fn act_for_a_time(
     row: &'static Row,
     rest: &str,
     act: fn(UserName, Option<NonZeroU32>, Option<Reason>) -> Moderation,
-) -> Result<Command, Mistake> {
+) -> Result<TypedCommand, Mistake> {
     let (group, user, rest) = group_and_user(row, rest)?;
     let (seconds, rest) = how_long(row, rest)?;
-    Ok(Command::Moderate(group, act(user, seconds, reason(rest)?)))
+    Ok(TypedCommand::Moderate(group, act(user, seconds, reason(rest)?)))
 }
 
 fn reason(text: &str) -> Result<Option<Reason>, Mistake> {
@@ -188,7 +188,7 @@ fn duration(word: &str) -> Option<NonZeroU32> {
     NonZeroU32::new(number.checked_mul(seconds)?)
 }
 
-pub(super) fn topic(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+pub(super) fn topic(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (name, text) = first_word(rest);
     if name.is_empty() {
         return Err(Mistake::Missing { row, what: "the name of a group" });
@@ -202,10 +202,10 @@ pub(super) fn topic(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
         }
         Err(error) => return Err(Mistake::BadLine { error }),
     };
-    Ok(Command::Moderate(group, Moderation::Topic { topic }))
+    Ok(TypedCommand::Moderate(group, Moderation::Topic { topic }))
 }
 
-pub(super) fn why(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+pub(super) fn why(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (name, rest) = first_word(rest);
     if name.is_empty() {
         return Err(Mistake::Missing { row, what: "the name of a group" });
@@ -214,7 +214,7 @@ pub(super) fn why(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
     let (user, more) = first_word(rest);
     nothing(row, more)?;
     let user = if user.is_empty() { None } else { Some(parse_user(row, user)?) };
-    Ok(Command::Why(group, user))
+    Ok(TypedCommand::Why(group, user))
 }
 
 pub(super) fn user_or_none(row: &'static Row, rest: &str) -> Result<Option<UserName>, Mistake> {
@@ -232,11 +232,11 @@ pub(super) fn user_and_why(row: &'static Row, rest: &str) -> Result<(UserName, O
     Ok((user(row, name)?, reason(rest)?))
 }
 
-pub(super) fn code(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+pub(super) fn code(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     if rest.trim().is_empty() {
         return Err(Mistake::Missing { row, what: "the code that the server shows to those who run it" });
     }
-    Code::parse(rest.trim()).map(Command::Claim).map_err(|error| Mistake::BadCode { error })
+    Code::parse(rest.trim()).map(TypedCommand::Claim).map_err(|error| Mistake::BadCode { error })
 }
 
 /// An address, or a name; one that looks like an address has an `@` before it.
@@ -252,8 +252,8 @@ pub(super) fn whom<'a>(row: &'static Row, rest: &'a str) -> Result<(Whom, &'a st
     Ok((whom, rest))
 }
 
-pub(super) fn server_ban(row: &'static Row, rest: &str) -> Result<Command, Mistake> {
+pub(super) fn server_ban(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (whom, rest) = whom(row, rest)?;
     let (seconds, rest) = how_long(row, rest)?;
-    Ok(Command::Operate(Operation::Ban { whom, seconds, reason: reason(rest)? }))
+    Ok(TypedCommand::Operate(Operation::Ban { whom, seconds, reason: reason(rest)? }))
 }

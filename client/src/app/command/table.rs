@@ -6,7 +6,7 @@ use super::arguments::{
     act, act_for_a_time, alone, code, group, help, history, name_and_message, nothing, parse_group,
     parse_user, search, server_ban, someone_and_why, topic, user, user_and_why, user_or_none, whom, why,
 };
-use super::{Command, Completes, Row, Section};
+use super::{Completes, Row, Section, TypedCommand};
 
 /// The first so many are the assignment's.
 pub const ASSIGNED: usize = 8;
@@ -23,7 +23,7 @@ pub const TABLE: &[Row] = &[
         brief: "make a new group chat",
         help: "Makes a new group chat. It is yours, but you are not in it yet: join it next.",
         completes: &[],
-        parse: |row, rest| group(row, rest).map(Command::Create),
+        parse: |row, rest| group(row, rest).map(TypedCommand::Create),
     },
     Row {
         name: "join",
@@ -32,7 +32,7 @@ pub const TABLE: &[Row] = &[
         brief: "become a member of a group chat",
         help: "Makes you a member of a group chat: you read what is said there, and can speak.",
         completes: &[Completes::OtherGroups],
-        parse: |row, rest| group(row, rest).map(Command::Join),
+        parse: |row, rest| group(row, rest).map(TypedCommand::Join),
     },
     Row {
         name: "leave",
@@ -41,7 +41,7 @@ pub const TABLE: &[Row] = &[
         brief: "stop being a member of a group chat",
         help: "Ends your membership of a group chat. The group stays; you can join it again.",
         completes: &[Completes::OwnGroups],
-        parse: |row, rest| group(row, rest).map(Command::Leave),
+        parse: |row, rest| group(row, rest).map(TypedCommand::Leave),
     },
     Row {
         name: "groups",
@@ -50,7 +50,7 @@ pub const TABLE: &[Row] = &[
         brief: "list the group chats",
         help: "Lists all group chats, the oldest first.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::Groups),
+        parse: |row, rest| alone(row, rest, TypedCommand::Groups),
     },
     Row {
         name: "users",
@@ -59,7 +59,7 @@ pub const TABLE: &[Row] = &[
         brief: "list who is online",
         help: "Lists everybody who is online, in the order in which they came.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::Users),
+        parse: |row, rest| alone(row, rest, TypedCommand::Users),
     },
     Row {
         name: "public",
@@ -71,7 +71,7 @@ pub const TABLE: &[Row] = &[
         completes: &[Completes::OwnGroups],
         parse: |row, rest| {
             let (group, body) = name_and_message(row, rest, "the name of a group")?;
-            Ok(Command::Public(parse_group(row, group)?, body))
+            Ok(TypedCommand::Public(parse_group(row, group)?, body))
         },
     },
     Row {
@@ -84,7 +84,7 @@ pub const TABLE: &[Row] = &[
         completes: &[Completes::OtherUsers],
         parse: |row, rest| {
             let (user, body) = name_and_message(row, rest, "the name of a user")?;
-            Ok(Command::Private(parse_user(row, user)?, body))
+            Ok(TypedCommand::Private(parse_user(row, user)?, body))
         },
     },
     Row {
@@ -94,7 +94,7 @@ pub const TABLE: &[Row] = &[
         brief: "leave the chat",
         help: "Leaves the chat. Ctrl-D on an empty line does the same.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::Exit),
+        parse: |row, rest| alone(row, rest, TypedCommand::Exit),
     },
     Row {
         name: "history",
@@ -125,7 +125,7 @@ pub const TABLE: &[Row] = &[
         help: "Shows you nothing more of what somebody says, to all or to you alone, until you\n\
                'unignore' them. Nobody is told. Without a name, lists whom you ignore.",
         completes: &[Completes::OtherUsers],
-        parse: |row, rest| Ok(Command::Ignore(user_or_none(row, rest)?)),
+        parse: |row, rest| Ok(TypedCommand::Ignore(user_or_none(row, rest)?)),
     },
     Row {
         name: "unignore",
@@ -134,7 +134,7 @@ pub const TABLE: &[Row] = &[
         brief: "hear what somebody says again",
         help: "Shows you again what somebody says whom you ignored.",
         completes: &[Completes::AllUsers],
-        parse: |row, rest| user(row, rest).map(Command::Unignore),
+        parse: |row, rest| user(row, rest).map(TypedCommand::Unignore),
     },
     Row {
         name: "help",
@@ -153,7 +153,7 @@ pub const TABLE: &[Row] = &[
         help: "Makes your name your own: nobody else can come under it, and you can, from\n\
                several places at once. You are asked for a password, which is not shown.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::Register),
+        parse: |row, rest| alone(row, rest, TypedCommand::Register),
     },
     Row {
         name: "passwd",
@@ -163,7 +163,7 @@ pub const TABLE: &[Row] = &[
         help: "Changes the password of your name. Your other devices are hung up on, and need\n\
                the new one.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::ChangePassword),
+        parse: |row, rest| alone(row, rest, TypedCommand::ChangePassword),
     },
     Row {
         name: "unregister",
@@ -173,7 +173,7 @@ pub const TABLE: &[Row] = &[
         help: "Gives your name up, with everything that is yours: you leave, your devices and\n\
                memberships are forgotten, and the name is free. What you said stays.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::Unregister),
+        parse: |row, rest| alone(row, rest, TypedCommand::Unregister),
     },
     Row {
         name: "about",
@@ -183,7 +183,7 @@ pub const TABLE: &[Row] = &[
         help: "Says whose a group chat is, who its operators are, what it is about, whether\n\
                everybody may join it, and whether you may speak in it.",
         completes: &[Completes::AllGroups],
-        parse: |row, rest| group(row, rest).map(Command::About),
+        parse: |row, rest| group(row, rest).map(TypedCommand::About),
     },
     Row {
         name: "why",
@@ -214,7 +214,7 @@ pub const TABLE: &[Row] = &[
         completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| {
             let (group, user, reason) = someone_and_why(row, rest)?;
-            Ok(Command::Moderate(group, Moderation::Kick { user, reason }))
+            Ok(TypedCommand::Moderate(group, Moderation::Kick { user, reason }))
         },
     },
     Row {
@@ -268,7 +268,7 @@ pub const TABLE: &[Row] = &[
         brief: "let only those join who are invited",
         help: "Lets only those join a group chat whom you invite. Who is in it stays in it.",
         completes: &[Completes::OwnGroups],
-        parse: |row, rest| Ok(Command::Moderate(group(row, rest)?, Moderation::Lock)),
+        parse: |row, rest| Ok(TypedCommand::Moderate(group(row, rest)?, Moderation::Lock)),
     },
     Row {
         name: "unlock",
@@ -277,7 +277,7 @@ pub const TABLE: &[Row] = &[
         brief: "let everybody join",
         help: "Lets everybody join a group chat that was locked.",
         completes: &[Completes::OwnGroups],
-        parse: |row, rest| Ok(Command::Moderate(group(row, rest)?, Moderation::Unlock)),
+        parse: |row, rest| Ok(TypedCommand::Moderate(group(row, rest)?, Moderation::Unlock)),
     },
     Row {
         name: "invite",
@@ -326,7 +326,7 @@ pub const TABLE: &[Row] = &[
         help: "Makes somebody an operator of the server: they may keep order in every group\n\
                chat, and do all that is listed here.",
         completes: &[Completes::OtherUsers],
-        parse: |row, rest| Ok(Command::Operate(Operation::Appoint { user: user(row, rest)? })),
+        parse: |row, rest| Ok(TypedCommand::Operate(Operation::Appoint { user: user(row, rest)? })),
     },
     Row {
         name: "dismiss",
@@ -335,7 +335,7 @@ pub const TABLE: &[Row] = &[
         brief: "make somebody an operator of the server no longer",
         help: "Makes somebody an operator of the server no longer; also yourself.",
         completes: &[Completes::AllUsers],
-        parse: |row, rest| Ok(Command::Operate(Operation::Dismiss { user: user(row, rest)? })),
+        parse: |row, rest| Ok(TypedCommand::Operate(Operation::Dismiss { user: user(row, rest)? })),
     },
     Row {
         name: "clients",
@@ -344,7 +344,7 @@ pub const TABLE: &[Row] = &[
         brief: "list everybody's address, name and groups",
         help: "Lists who is there, in the order in which they came: name, address and groups.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::Clients),
+        parse: |row, rest| alone(row, rest, TypedCommand::Clients),
     },
     Row {
         name: "disconnect",
@@ -355,7 +355,7 @@ pub const TABLE: &[Row] = &[
         completes: &[Completes::OtherUsers],
         parse: |row, rest| {
             let (user, reason) = user_and_why(row, rest)?;
-            Ok(Command::Operate(Operation::Disconnect { user, reason }))
+            Ok(TypedCommand::Operate(Operation::Disconnect { user, reason }))
         },
     },
     Row {
@@ -379,7 +379,7 @@ pub const TABLE: &[Row] = &[
         parse: |row, rest| {
             let (whom, more) = whom(row, rest)?;
             nothing(row, more)?;
-            Ok(Command::Operate(Operation::Unban { whom }))
+            Ok(TypedCommand::Operate(Operation::Unban { whom }))
         },
     },
     Row {
@@ -389,6 +389,6 @@ pub const TABLE: &[Row] = &[
         brief: "list who may not come to the server",
         help: "Lists who may not come to the server, who says so, and why.",
         completes: &[],
-        parse: |row, rest| alone(row, rest, Command::ServerBans),
+        parse: |row, rest| alone(row, rest, TypedCommand::ServerBans),
     },
 ];

@@ -8,21 +8,21 @@ fn group_name(name: &str) -> GroupName {
 
 fn message(line: &str) -> String {
     match parse(line).unwrap().unwrap() {
-        Command::Public(_, body) | Command::Private(_, body) => body.as_str().to_owned(),
+        TypedCommand::Public(_, body) | TypedCommand::Private(_, body) => body.as_str().to_owned(),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn the_eight_commands_and_help_are_read_in_any_case() {
-    assert_eq!(parse("create G1"), Ok(Some(Command::Create(group_name("G1")))));
-    assert_eq!(parse("  JOIN\tG1 "), Ok(Some(Command::Join(group_name("G1")))));
-    assert_eq!(parse("Leave G1"), Ok(Some(Command::Leave(group_name("G1")))));
-    assert_eq!(parse("groups"), Ok(Some(Command::Groups)));
-    assert_eq!(parse("users "), Ok(Some(Command::Users)));
-    assert_eq!(parse("exit"), Ok(Some(Command::Exit)));
-    assert_eq!(parse("help"), Ok(Some(Command::Help(None))));
-    assert_eq!(parse("help Join"), Ok(Some(Command::Help(row("join")))));
+    assert_eq!(parse("create G1"), Ok(Some(TypedCommand::Create(group_name("G1")))));
+    assert_eq!(parse("  JOIN\tG1 "), Ok(Some(TypedCommand::Join(group_name("G1")))));
+    assert_eq!(parse("Leave G1"), Ok(Some(TypedCommand::Leave(group_name("G1")))));
+    assert_eq!(parse("groups"), Ok(Some(TypedCommand::Groups)));
+    assert_eq!(parse("users "), Ok(Some(TypedCommand::Users)));
+    assert_eq!(parse("exit"), Ok(Some(TypedCommand::Exit)));
+    assert_eq!(parse("help"), Ok(Some(TypedCommand::Help(None))));
+    assert_eq!(parse("help Join"), Ok(Some(TypedCommand::Help(row("join")))));
     assert_eq!(message("public G1 Hey Michael, What's up?"), "Hey Michael, What's up?");
     assert_eq!(message("private George sure"), "sure");
 }
@@ -61,9 +61,9 @@ fn what_is_missing_or_too_much_is_said_with_the_row() {
 fn a_history_is_of_a_group_or_of_a_person_and_of_any_moderate_length() {
     let tea = || Conversation::Group(group_name("tea"));
     let jim = Conversation::User(UserName::parse("Jim").unwrap());
-    assert_eq!(parse("history tea"), Ok(Some(Command::History(tea(), 20))));
-    assert_eq!(parse("history tea 1000"), Ok(Some(Command::History(tea(), 1_000))));
-    assert_eq!(parse("History @Jim 3"), Ok(Some(Command::History(jim, 3))));
+    assert_eq!(parse("history tea"), Ok(Some(TypedCommand::History(tea(), 20))));
+    assert_eq!(parse("history tea 1000"), Ok(Some(TypedCommand::History(tea(), 1_000))));
+    assert_eq!(parse("History @Jim 3"), Ok(Some(TypedCommand::History(jim, 3))));
     for count in ["0", "1001", "-1", "all", "70000"] {
         let row = row("history").unwrap();
         let bad = Mistake::BadCount { row, count: count.to_owned() };
@@ -77,7 +77,7 @@ fn a_history_is_of_a_group_or_of_a_person_and_of_any_moderate_length() {
 #[test]
 fn a_search_ends_with_a_group_only_where_one_can_be_meant() {
     let found = |line: &str| match parse(line) {
-        Ok(Some(Command::Search(words, within))) => {
+        Ok(Some(TypedCommand::Search(words, within))) => {
             (words.as_str().to_owned(), within.map(|group| group.to_string()))
         }
         other => panic!("{line}: {other:?}"),
@@ -123,8 +123,8 @@ fn an_unknown_command_comes_with_the_one_that_was_meant() {
 #[test]
 fn each_command_but_help_asks_the_server() {
     let id = PostId([7; 16]);
-    assert_eq!(Command::Exit.into_request(id), Some(Request::Exit));
-    assert_eq!(Command::Help(None).into_request(id), None);
+    assert_eq!(TypedCommand::Exit.into_request(id), Some(Request::Exit));
+    assert_eq!(TypedCommand::Help(None).into_request(id), None);
     let Some(Request::Private { id: sent, .. }) = parse("private Ann hi").unwrap().unwrap().into_request(id)
     else {
         panic!("private is a request");
@@ -134,7 +134,7 @@ fn each_command_but_help_asks_the_server() {
 
 fn act(line: &str) -> Moderation {
     match parse(line) {
-        Ok(Some(Command::Moderate(group, act))) if group.as_str() == "G1" => act,
+        Ok(Some(TypedCommand::Moderate(group, act))) if group.as_str() == "G1" => act,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -188,15 +188,15 @@ fn a_slip_in_a_time_bans_nobody_for_good() {
 #[test]
 fn why_is_about_a_group_or_about_somebody_in_it() {
     let jim = || Some(UserName::parse("Jim").unwrap());
-    assert_eq!(parse("why G1"), Ok(Some(Command::Why(group_name("G1"), None))));
-    assert_eq!(parse("why G1 Jim"), Ok(Some(Command::Why(group_name("G1"), jim()))));
-    assert_eq!(parse("about G1"), Ok(Some(Command::About(group_name("G1")))));
+    assert_eq!(parse("why G1"), Ok(Some(TypedCommand::Why(group_name("G1"), None))));
+    assert_eq!(parse("why G1 Jim"), Ok(Some(TypedCommand::Why(group_name("G1"), jim()))));
+    assert_eq!(parse("about G1"), Ok(Some(TypedCommand::About(group_name("G1")))));
 }
 
 #[test]
 fn operators_ban_an_address_or_a_name() {
     let whom = |line: &str| match parse(line) {
-        Ok(Some(Command::Operate(Operation::Ban { whom, .. } | Operation::Unban { whom }))) => whom,
+        Ok(Some(TypedCommand::Operate(Operation::Ban { whom, .. } | Operation::Unban { whom }))) => whom,
         other => panic!("{line}: {other:?}"),
     };
     let name = |name| Whom::User(UserName::parse(name).unwrap());
@@ -214,7 +214,7 @@ fn operators_ban_an_address_or_a_name() {
 #[test]
 fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
     let code = "7F3A-0000-0000-0000-0000-0000-0000-00ff";
-    assert!(matches!(parse(&format!("operator {code}")), Ok(Some(Command::Claim(_)))));
+    assert!(matches!(parse(&format!("operator {code}")), Ok(Some(TypedCommand::Claim(_)))));
     assert!(matches!(parse("operator 7F3A"), Err(Mistake::BadCode { .. })));
     for line in [format!("operator {code}"), format!("  OPERATOR\t{code}"), "operator 7F3A".to_owned()] {
         assert!(is_secret(&line), "{line}");
@@ -229,9 +229,9 @@ fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
 #[test]
 fn one_ignores_somebody_or_asks_whom() {
     let jim = || UserName::parse("Jim").unwrap();
-    assert_eq!(parse("ignore Jim"), Ok(Some(Command::Ignore(Some(jim())))));
-    assert_eq!(parse("ignore"), Ok(Some(Command::Ignore(None))));
-    assert_eq!(parse("unignore Jim"), Ok(Some(Command::Unignore(jim()))));
+    assert_eq!(parse("ignore Jim"), Ok(Some(TypedCommand::Ignore(Some(jim())))));
+    assert_eq!(parse("ignore"), Ok(Some(TypedCommand::Ignore(None))));
+    assert_eq!(parse("unignore Jim"), Ok(Some(TypedCommand::Unignore(jim()))));
     assert!(matches!(parse("unignore"), Err(Mistake::Missing { .. })));
-    assert_eq!(Command::Ignore(None).into_request(PostId([0; 16])), None, "nobody is told");
+    assert_eq!(TypedCommand::Ignore(None).into_request(PostId([0; 16])), None, "nobody is told");
 }

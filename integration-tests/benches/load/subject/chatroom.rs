@@ -116,7 +116,7 @@ fn hall(room: u32) -> String {
 }
 
 /// Answers come in the order of the requests, so nobody here needs tags to tell them apart. But by its tag a server knows a
-/// repeat, unless it is a post: no two deeds of one person have the same.
+/// repeat, unless it is a post: no two commands of one person have the same.
 fn ask(requests: &[(u32, Request)]) -> Ask {
     let mut bytes = Vec::new();
     requests.iter().for_each(|(tag, request)| say(*tag, request.clone(), &mut bytes));

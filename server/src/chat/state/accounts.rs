@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserName};
 
-use super::{Outcome, Verdict, World};
+use super::{ChatState, Outcome, Verdict};
 use crate::chat::entry::{Address, PasswordHash, Place, SessionId, TokenDigest};
 use crate::chat::state::session::{Account, Presence, Session};
 
@@ -14,7 +14,7 @@ const ACCOUNTS_MAX: u32 = 100_000;
 /// Devices of one account. When there is one more, the one that has been away for longest is forgotten.
 const DEVICES_MAX: u32 = 16;
 
-impl World {
+impl ChatState {
     /// What a password for this name has to match, and the entry that set it.
     pub(in super::super) fn password(&self, name: &UserName) -> Option<(&PasswordHash, Seq)> {
         let account = self.sessions.get(self.names.get(&name.key())?)?.account.as_ref()?;

@@ -6,7 +6,7 @@ use chatroom_proto::{
 };
 
 use super::queries::from;
-use super::{Verdict, World, is_forgettable};
+use super::{ChatState, Verdict, is_forgettable};
 use crate::chat::effect::Audience;
 use crate::chat::entry::{Address, GroupId, SessionId, TokenDigest};
 use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
@@ -18,7 +18,7 @@ const PAGE_BYTES_MAX: usize = 48 * 1024;
 /// What an item of such a page takes besides its texts, in bytes; not less.
 const ITEM_BYTES: usize = 96;
 
-impl World {
+impl ChatState {
     /// Whether anybody runs the server.
     pub fn has_operators(&self) -> bool {
         !self.rule.operators.is_empty()

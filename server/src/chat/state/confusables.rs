@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use chatroom_proto::{GroupName, Refusal, Seq, Skeleton, UserName};
 
-use super::World;
+use super::ChatState;
 use crate::chat::entry::{GroupId, SessionId};
 
 /// Whose names have which skeletons. In it are these as numbers, which take little and are enough to find the few that are
@@ -65,7 +65,7 @@ fn number(skeleton: &Skeleton) -> u64 {
     hasher.finish()
 }
 
-impl World {
+impl ChatState {
     /// Nobody who is here, or is registered, can be mistaken for this.
     pub(super) fn looks_like_nobody(&self, name: &UserName) -> Result<(), Refusal> {
         let all = SessionId(Seq::ZERO)..=SessionId(Seq(u64::MAX));

@@ -6,9 +6,9 @@ use chatroom_proto::{
     Conversation, GroupName, Keeps, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis,
 };
 
-use super::{Outcome, Verdict, World, is_forgettable};
+use super::{ChatState, Outcome, Verdict, is_forgettable};
 use crate::chat::effect::{Audience, Passage, Thread};
-use crate::chat::entry::{Deed, GroupId, SessionId};
+use crate::chat::entry::{Command, GroupId, SessionId};
 use crate::chat::state::group::Group;
 use crate::chat::state::session::{Session, Stake, Verb};
 
@@ -18,7 +18,7 @@ pub(super) enum Target {
     User(SessionId),
 }
 
-impl World {
+impl ChatState {
     pub(super) fn may_create(&self, name: &GroupName) -> Result<(), Refusal> {
         if let Ok((_, group)) = self.group(name) {
             return Err(Refusal::GroupExists { group: group.name.clone() });
@@ -142,8 +142,8 @@ impl World {
         }
     }
 
-    pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, deed: &Deed) -> Result<Verdict, Refusal> {
-        let Deed::Post { by, to, id, body } = deed else { return Ok(Verdict::default()) };
+    pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, command: &Command) -> Result<Verdict, Refusal> {
+        let Command::Post { by, to, id, body } = command else { return Ok(Verdict::default()) };
         let Some(session) = self.who(*by) else {
             return Ok(Verdict::default());
         };

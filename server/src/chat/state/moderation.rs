@@ -5,14 +5,14 @@ use chatroom_proto::{
     UnixMillis, UserName,
 };
 
-use super::{Verdict, World, is_forgettable};
+use super::{ChatState, Verdict, is_forgettable};
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{GroupId, SessionId};
 use crate::chat::state::group::Group;
 use crate::chat::state::moderation_state::{ITEMS_FAIR, ITEMS_MAX, MARKS_MAX, Marks, OPS_MAX, Order, Rank};
 use crate::chat::state::session::{Session, Verb};
 
-impl World {
+impl ChatState {
     /// What a person is to a group.
     pub(super) fn rank(&self, person: SessionId, id: GroupId) -> Rank {
         let Some(group) = self.groups.get(&id) else { return Rank::Guest };
@@ -276,7 +276,7 @@ impl World {
         act: &Moderation,
     ) {
         let is_full = self.items >= ITEMS_MAX;
-        let World { groups, sessions, items, .. } = self;
+        let ChatState { groups, sessions, items, .. } = self;
         let Some(group) = groups.get_mut(&id) else { return };
         let order = group.order.get_or_insert_default();
         let before = order.items();

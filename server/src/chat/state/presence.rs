@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMillis, UserName};
 
-use super::{Outcome, Verdict, World};
+use super::{ChatState, Outcome, Verdict};
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{Address, GroupId, Place, SessionId, TokenDigest};
 use crate::chat::limits::Limits;
 use crate::chat::state::group::Group;
 use crate::chat::state::session::{Done, Presence, Private, Session, Stake, Worth};
 
-impl World {
+impl ChatState {
     /// Who it is that comes: somebody who is known, or a stranger; or that the name is taken.
     pub(super) fn may_arrive(
         &self,

@@ -1,4 +1,4 @@
-//! What is looked up in the world: pages of what there is, who reads what, and what somebody missed.
+//! What is looked up in the state: pages of what there is, who reads what, and what somebody missed.
 
 use std::ops::Bound;
 
@@ -6,13 +6,13 @@ use chatroom_proto::{
     Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Seq, UnixMillis, UserName,
 };
 
-use super::{Client, World};
+use super::{ChatState, Client};
 use crate::chat::effect::{Replay, Thread};
 use crate::chat::entry::{GroupId, Place, SessionId};
 use crate::chat::state::group::Group;
 use crate::chat::state::session::{Presence, Session, Stake};
 
-impl World {
+impl ChatState {
     /// What a client that was recognized is to hear again, which has seen everything up to `after`. Nothing when that is
     /// nothing.
     pub(in crate::chat) fn missed(&self, id: SessionId, after: Seq) -> Option<Replay> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::chat::entry::{Address, GroupId, PasswordHash, Place, SessionId, TokenDigest};
 
-/// How many of a session's latest posts are remembered, and how many of its other deeds, to recognize one that comes
+/// How many of a session's latest posts are remembered, and how many of its other commands, to recognize one that comes
 /// again: twice as many as a client may leave unanswered ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one
 /// that got no answer is always among them, whatever else the client did when it came back.
 const DEEDS_REMEMBERED_MAX: usize = 2 * ASKS_UNANSWERED_MAX as usize;
@@ -198,7 +198,7 @@ pub(crate) enum Worth {
     Ties,
 }
 
-/// A session's latest deeds that took effect, newest last: what a repeat is answered from.
+/// A session's latest commands that took effect, newest last: what a repeat is answered from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Done {
     posts: Posts,
@@ -237,7 +237,7 @@ impl<'de> Deserialize<'de> for Posts {
     }
 }
 
-/// A deed about a group, known by its request's tag.
+/// A command about a group, known by its request's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Deeded {
     tag: Tag,
@@ -300,9 +300,9 @@ impl Done {
 
     /// What came of this request to do this to this group, if it was here: when it took effect, or that it was refused.
     pub(crate) fn verb(&self, tag: Tag, verb: Verb, group: GroupId) -> Option<Option<Seq>> {
-        let same = |deed: &&Deeded| (deed.tag, deed.verb, deed.group) == (tag, verb, group);
-        let deed = self.verbs.iter().rev().find(same)?;
-        Some((deed.seq != Seq::ZERO).then_some(deed.seq))
+        let same = |command: &&Deeded| (command.tag, command.verb, command.group) == (tag, verb, group);
+        let command = self.verbs.iter().rev().find(same)?;
+        Some((command.seq != Seq::ZERO).then_some(command.seq))
     }
 
     /// The next stay's tags begin anew. The posts stay known.

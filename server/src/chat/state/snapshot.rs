@@ -1,4 +1,4 @@
-//! The image of a world: what has to be kept of it, from which the rest follows.
+//! The image of a state: what has to be kept of it, from which the rest follows.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chatroom_proto::Seq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::World;
+use super::ChatState;
 use crate::chat::entry::{GroupId, SessionId, TokenDigest};
 use crate::chat::limits::Limits;
 use crate::chat::state::group::Group;
@@ -26,7 +26,7 @@ struct Image<'a> {
     rule: Cow<'a, Rule>,
 }
 
-impl Serialize for World {
+impl Serialize for ChatState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut named: Vec<SessionId> = self.names.values().copied().collect();
         named.sort_unstable();
@@ -43,47 +43,47 @@ impl Serialize for World {
     }
 }
 
-impl<'de> Deserialize<'de> for World {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<World, D::Error> {
+impl<'de> Deserialize<'de> for ChatState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ChatState, D::Error> {
         let Image { limits, head, held_max, sessions, named, groups, rule } =
             Image::deserialize(deserializer)?;
-        let mut world = World {
+        let mut state = ChatState {
             head,
             held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
             sessions: sessions.into_owned(),
             groups: groups.into_owned(),
             rule: rule.into_owned(),
-            ..World::new(limits)
+            ..ChatState::new(limits)
         };
-        let owners = world.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));
-        world.owned = owners.collect();
-        world.items =
-            world.groups.values().filter_map(|group| group.order.as_ref()).map(|order| order.items()).sum();
-        world.group_names = world.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
+        let owners = state.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));
+        state.owned = owners.collect();
+        state.items =
+            state.groups.values().filter_map(|group| group.order.as_ref()).map(|order| order.items()).sum();
+        state.group_names = state.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
         for id in named {
-            if let Some(session) = world.sessions.get(&id) {
-                world.names.insert(session.name.key(), id);
+            if let Some(session) = state.sessions.get(&id) {
+                state.names.insert(session.name.key(), id);
             }
         }
-        let groups: Vec<_> = world.groups.keys().copied().collect();
-        groups.into_iter().for_each(|group| world.show_group(group));
-        world.accounts = world.sessions.values().filter(|session| session.account.is_some()).count();
-        for session in world.sessions.values() {
+        let groups: Vec<_> = state.groups.keys().copied().collect();
+        groups.into_iter().for_each(|group| state.show_group(group));
+        state.accounts = state.sessions.values().filter(|session| session.account.is_some()).count();
+        for session in state.sessions.values() {
             for stake in &session.groups {
-                if let Some(group) = world.groups.get_mut(&stake.group) {
+                if let Some(group) = state.groups.get_mut(&stake.group) {
                     group.members += 1;
                 }
             }
         }
-        let devices: Vec<_> = world.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
+        let devices: Vec<_> = state.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
         for (id, presence) in devices {
-            world.seat(id, presence);
+            state.seat(id, presence);
         }
-        Ok(world)
+        Ok(state)
     }
 }
 
-impl World {
+impl ChatState {
     /// Puts a device where it belongs.
     fn seat(&mut self, id: SessionId, presence: Presence) {
         let person = self.person(id);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chatroom_proto::{Notification, Seq};
 
-use super::World;
+use super::ChatState;
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{GroupId, SessionId};
 
-impl World {
+impl ChatState {
     /// The groups that a person owns.
     pub(super) fn owned(&self, person: SessionId) -> impl Iterator<Item = GroupId> + '_ {
         let groups = (person, GroupId(Seq::ZERO))..=(person, GroupId(Seq(u64::MAX)));

@@ -1,9 +1,9 @@
-//! Worlds at random: whatever the log says, in whatever order, the world is sound, it goes on from its image as if nothing
+//! Worlds at random: whatever the log says, in whatever order, the state is sound, it goes on from its image as if nothing
 //! had happened, what is refused changes nothing, and what is foreseen comes true.
 
 use chatroom_proto::codec;
 
-use super::{Outcome, Verdict, World};
+use super::{ChatState, Outcome, Verdict};
 use crate::chat::entry::{Entry, Proposal};
 use crate::dice::Dice;
 use random::Author;
@@ -15,12 +15,12 @@ mod under_way;
 /// Few enough for a debug build.
 const HISTORIES: u64 = 60;
 const STEPS: usize = 200;
-/// How often, in entries, everything is compared, which takes longer than everything else; and the other world begins anew.
+/// How often, in entries, everything is compared, which takes longer than everything else; and the other state begins anew.
 const COMPARED_ONCE_IN: usize = 3;
 const RESTORED_ONCE_IN: usize = 50;
 
 #[test]
-fn a_world_is_sound_and_goes_on_from_its_image_whatever_happens() {
+fn a_state_is_sound_and_goes_on_from_its_image_whatever_happens() {
     for seed in 1..=HISTORIES {
         let mut history = History::new(seed);
         for _ in 0..STEPS {
@@ -29,31 +29,31 @@ fn a_world_is_sound_and_goes_on_from_its_image_whatever_happens() {
     }
 }
 
-/// A world, another one that went on from an image of it, and what happened to them.
+/// A state, another one that went on from an image of it, and what happened to them.
 struct History {
     seed: u64,
     author: Author,
     dice: Dice,
-    world: World,
-    restored: World,
+    state: ChatState,
+    restored: ChatState,
     done: Vec<String>,
 }
 
 impl History {
     fn new(seed: u64) -> History {
-        let world = World::new(random::LIMITS);
+        let state = ChatState::new(random::LIMITS);
         let (author, dice) = (Author::new(seed), Dice(!seed));
-        History { seed, author, dice, restored: world.clone(), world, done: Vec::new() }
+        History { seed, author, dice, restored: state.clone(), state, done: Vec::new() }
     }
 
     fn step(&mut self) {
-        let entry = self.author.next(&self.world);
-        let Proposal { origin, at, deed, .. } = &entry.proposal;
+        let entry = self.author.next(&self.state);
+        let Proposal { origin, at, command, .. } = &entry.proposal;
         let over = origin.map(|origin| (origin.place.connection.0, origin.tag.0));
-        self.done.push(format!("{} at {}, over {over:?}: {deed:?}", entry.seq, at.0));
-        let before = self.world.clone();
+        self.done.push(format!("{} at {}, over {over:?}: {command:?}", entry.seq, at.0));
+        let before = self.state.clone();
         let foreseen = before.foresee(&entry.proposal);
-        let verdict = self.world.apply(&entry);
+        let verdict = self.state.apply(&entry);
         let again = self.restored.apply(&entry);
         self.same(
             &format!("{verdict:?}"),
@@ -68,7 +68,7 @@ impl History {
                 "something else was foreseen",
             );
         }
-        if let Err(why) = sound::look_at(&self.world, &before, self.author.ends_pending(&verdict)) {
+        if let Err(why) = sound::look_at(&self.state, &before, self.author.ends_pending(&verdict)) {
             panic!("history {}: {why}, after\n{}", self.seed, self.end());
         }
         if self.dice.once_in(COMPARED_ONCE_IN) {
@@ -79,27 +79,27 @@ impl History {
     }
 
     /// What is refused leaves nothing behind but, at times, that it was.
-    fn is_as_before_if_refused(&self, mut before: World, entry: &Entry, verdict: &Verdict) {
+    fn is_as_before_if_refused(&self, mut before: ChatState, entry: &Entry, verdict: &Verdict) {
         let Some(Err(refusal)) = &verdict.result else { return };
         if super::is_forgettable(refusal) {
             before.head = entry.seq;
-            self.alike(&before, &self.world, "what was refused has changed something");
+            self.alike(&before, &self.state, "what was refused has changed something");
         }
     }
 
-    /// The indexes are what follows from the rest; and from now on, sometimes, the other world is one that was just read.
+    /// The indexes are what follows from the rest; and from now on, sometimes, the other state is one that was just read.
     fn is_its_image(&mut self) {
-        let packed = codec::pack(&self.world).expect("a world has an encoding");
-        let image: World = codec::decode(&packed).expect("and is read from it");
-        self.alike(&self.world, &image, "the image is of another world");
-        self.alike(&self.world, &self.restored, "the restored world has become another one");
+        let packed = codec::pack(&self.state).expect("a world has an encoding");
+        let image: ChatState = codec::decode(&packed).expect("and is read from it");
+        self.alike(&self.state, &image, "the image is of another world");
+        self.alike(&self.state, &self.restored, "the restored world has become another one");
         if self.dice.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
             self.done.push("the other world is restored".to_owned());
             self.restored = image;
         }
     }
 
-    fn alike(&self, one: &World, other: &World, otherwise: &str) {
+    fn alike(&self, one: &ChatState, other: &ChatState, otherwise: &str) {
         let (one, other) = (in_order(one.clone()), in_order(other.clone()));
         if one != other {
             self.same(&print(&one), &print(&other), otherwise);
@@ -124,25 +124,25 @@ impl History {
 }
 
 /// The lists that are in no order in one.
-fn in_order(mut world: World) -> World {
-    for group in world.groups.values_mut() {
+fn in_order(mut state: ChatState) -> ChatState {
+    for group in state.groups.values_mut() {
         let mut present = group.present().to_vec();
         present.sort_unstable();
         group.desert();
         present.into_iter().for_each(|session| group.enter(session));
     }
-    world
+    state
 }
 
-/// All of a world, a line for each thing, without the indexes that nobody could read.
-fn print(world: &World) -> String {
+/// All of a state, a line for each thing, without the indexes that nobody could read.
+fn print(state: &ChatState) -> String {
     let sorted = |mut lines: Vec<String>| {
         lines.sort_unstable();
         lines
     };
-    let names = sorted(world.names.iter().map(|name| format!("{name:?}")).collect());
-    let away = sorted(world.away.iter().map(|away| format!("{away:?}")).collect());
-    let World { sessions, here, groups, detached, fading, owned, rule, .. } = world;
-    let counts = (world.limits, world.head, world.items, world.held_max, world.accounts);
+    let names = sorted(state.names.iter().map(|name| format!("{name:?}")).collect());
+    let away = sorted(state.away.iter().map(|away| format!("{away:?}")).collect());
+    let ChatState { sessions, here, groups, detached, fading, owned, rule, .. } = state;
+    let counts = (state.limits, state.head, state.items, state.held_max, state.accounts);
     format!("{:#?}", (counts, sessions, here, names, away, groups, detached, fading, owned, rule))
 }

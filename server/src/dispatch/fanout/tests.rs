@@ -6,7 +6,7 @@ use chatroom_proto::{Body, Conversation, GroupName, PostId, Tag, UnixMillis, Use
 
 use super::*;
 use crate::chat::effect::Effect;
-use crate::chat::entry::{Deed, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest};
+use crate::chat::entry::{Command, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::dispatch::outbox::{Pieces, Taken};
@@ -30,26 +30,26 @@ impl Hall {
         let fanout = Fanout::new(Arc::clone(&bounds));
         let mut hall = Hall { chat: Chat::new(NODE, Limits::default()), fanout, members: Vec::new() };
         for number in 0..members {
-            hall.apply(Deed::Arrive {
+            hall.apply(Command::Arrive {
                 name: UserName::parse(&format!("member{number}")).unwrap(),
                 presented: None,
                 fresh: TokenDigest([0; 32]),
                 address: "192.0.2.1:1".parse().unwrap(),
             });
-            let (session, outbox) = (SessionId(hall.chat.world().head()), Outbox::new(Arc::clone(&bounds)));
-            hall.fanout.admit(hall.chat.world(), ConnectionId(number), session, outbox.clone());
+            let (session, outbox) = (SessionId(hall.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
+            hall.fanout.admit(hall.chat.state(), ConnectionId(number), session, outbox.clone());
             hall.members.push((session, outbox));
         }
         hall
     }
 
-    fn apply(&mut self, deed: Deed) -> Vec<Effect> {
-        let seq = self.chat.world().head().next();
+    fn apply(&mut self, command: Command) -> Vec<Effect> {
+        let seq = self.chat.state().head().next();
         // Everybody says all over the connection with which they came.
-        let connection = ConnectionId(deed.author().map_or(seq, |by| by.0).0);
+        let connection = ConnectionId(command.author().map_or(seq, |by| by.0).0);
         let origin = Some(Origin { place: Place { node: NODE, connection }, tag: Tag(0) });
         let id = ProposalId { node: NODE, number: seq.0 };
-        let proposal = Proposal { id, origin, at: UnixMillis(0), deed };
+        let proposal = Proposal { id, origin, at: UnixMillis(0), command };
         let mut effects = Vec::new();
         self.chat.apply(&Entry { seq, proposal }, &mut effects);
         effects
@@ -57,12 +57,12 @@ impl Hall {
 
     /// One member says something of this length, in bytes.
     fn post(&mut self, by: usize, length: usize) {
-        let id = PostId(u128::from(self.chat.world().head().0).to_be_bytes());
+        let id = PostId(u128::from(self.chat.state().head().0).to_be_bytes());
         let body = Body::parse(&"x".repeat(length)).unwrap();
         let to = Conversation::Group(GroupName::general());
-        for effect in self.apply(Deed::Post { by: self.members[by].0, to, id, body }) {
+        for effect in self.apply(Command::Post { by: self.members[by].0, to, id, body }) {
             if let Effect::Notify { audience, notification } = effect {
-                self.fanout.notify(self.chat.world(), &audience, notification);
+                self.fanout.notify(self.chat.state(), &audience, notification);
             }
         }
     }
@@ -76,7 +76,7 @@ impl Hall {
     }
 
     fn end_turn(&mut self) {
-        self.fanout.end_turn(self.chat.world());
+        self.fanout.end_turn(self.chat.state());
     }
 
     /// What waits for one member, who reads it.

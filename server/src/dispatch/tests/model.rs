@@ -7,7 +7,7 @@ use chatroom_proto::codec;
 use chatroom_proto::{NameKey, Notification, ServerFrame, Tag, UnixMillis, UserName};
 
 use crate::chat::effect::{Audience, Check, Effect, Input};
-use crate::chat::entry::{ConnectionId, Deed, Entry, NodeId, SessionId};
+use crate::chat::entry::{Command, ConnectionId, Entry, NodeId, SessionId};
 use crate::chat::{Chat, Limits};
 
 /// Who has been told what.
@@ -54,7 +54,7 @@ impl Model {
     pub(super) fn apply(&mut self, entry: &Entry) {
         let mut effects = Vec::new();
         self.chat.apply(entry, &mut effects);
-        if let Deed::Post { by, .. } = entry.proposal.deed {
+        if let Command::Post { by, .. } = entry.proposal.command {
             effects.iter().for_each(|effect| self.is_for_the_right_ones(by, effect));
         }
         self.carry_out(effects);
@@ -66,13 +66,13 @@ impl Model {
         let Effect::Notify { audience, notification } = effect else { return };
         let is_to_hear = |session: SessionId, name: &NameKey| match (audience, notification) {
             (Audience::Group { group, .. }, Notification::GroupPost { .. }) => {
-                self.chat.world().is_in(session, *group)
+                self.chat.state().is_in(session, *group)
             }
             (_, Notification::PrivatePost { post, to }) => [post.from.key(), to.key()].contains(name),
             _ => panic!("{notification:?} is not what becomes of a post"),
         };
         let mut hears = BTreeSet::new();
-        for session in self.chat.world().hearers(audience).filter(|session| self.listener(*session).is_some())
+        for session in self.chat.state().hearers(audience).filter(|session| self.listener(*session).is_some())
         {
             assert!(hears.insert(session), "{session:?} hears {notification:?} twice");
         }
@@ -108,7 +108,7 @@ impl Model {
                 }
                 Effect::Notify { audience, notification } => {
                     let frame = ServerFrame::Notification(notification);
-                    let hearers: Vec<SessionId> = self.chat.world().hearers(&audience).collect();
+                    let hearers: Vec<SessionId> = self.chat.state().hearers(&audience).collect();
                     for session in hearers {
                         if let Some(&connection) = self.listeners.get(&session) {
                             self.tell(connection, &frame);

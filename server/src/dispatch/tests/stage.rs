@@ -200,7 +200,7 @@ impl Stage {
         for _ in 0..entries {
             let Some(proposal) = self.proposed.pop_front() else { break };
             self.head = self.head.next();
-            self.done.push(format!("{}: {}", self.head.0, short(&format!("{:?}", proposal.deed))));
+            self.done.push(format!("{}: {}", self.head.0, short(&format!("{:?}", proposal.command))));
             let entry = Entry { seq: self.head, proposal };
             self.model.apply(&entry);
             self.dispatch.ordered.push_back(Arc::new(entry));
@@ -209,7 +209,7 @@ impl Stage {
             self.dispatch.apply();
             self.proposed.extend(self.dispatch.proposals.drain(..));
             if self.dispatch.fanout.has_done_enough() {
-                self.dispatch.fanout.end_turn(self.dispatch.chat.world());
+                self.dispatch.fanout.end_turn(self.dispatch.chat.state());
             }
         }
     }
@@ -226,8 +226,8 @@ impl Stage {
     /// The turn ends, and everybody reads what there is, which is what the model has told them.
     pub(super) fn ends_turn(&mut self) {
         self.done.push("the turn ends".to_owned());
-        self.dispatch.fanout.end_turn(self.dispatch.chat.world());
-        assert_eq!(self.dispatch.chat.world(), self.model.chat.world(), "they are about the same");
+        self.dispatch.fanout.end_turn(self.dispatch.chat.state());
+        assert_eq!(self.dispatch.chat.state(), self.model.chat.state(), "they are about the same");
         for (connection, line) in &mut self.lines {
             let (is, should_be) = (read(line), self.model.take(*connection));
             let heard = lines(&is);

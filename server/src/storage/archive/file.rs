@@ -17,11 +17,11 @@ use tracing::{error, warn};
 use super::index;
 use super::row::{self, seq};
 use super::snapshot::{self, SnapshotError};
-use crate::chat::World;
+use crate::chat::ChatState;
 use crate::storage::log::LogError;
 
 /// The schema that this program writes, kept in the file's `user_version`. It is also the version of what the columns
-/// and the snapshot mean: a change of the tables, of the image of a world, of what the fold makes of an entry, or of
+/// and the snapshot mean: a change of the tables, of the image of a state, of what the fold makes of an entry, or of
 /// how words are folded is a new schema. The archive is then made again.
 const SCHEMA: i64 = 3;
 
@@ -66,7 +66,7 @@ const CREATE: &str = "
 
 /// How far an archive has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct ArchivePosition {
     /// Every post up to this entry has its row.
     pub(super) head: Seq,
     /// Every row up to here is in the index.
@@ -78,9 +78,9 @@ pub(super) struct State {
 /// What is behind an open archive.
 pub(super) struct Opened {
     pub(super) db: Connection,
-    pub(super) state: State,
+    pub(super) position: ArchivePosition,
     /// The newest snapshot.
-    pub(super) world: Option<World>,
+    pub(super) state: Option<ChatState>,
 }
 
 /// Why there is no archive.
@@ -190,15 +190,15 @@ fn try_open(path: &Path) -> Result<Opened, Unusable> {
     if is_new {
         create(&mut db).map_err(failed)?;
     }
-    let state = state(&db).map_err(failed)?;
-    let world = snapshot::read(&db).map_err(|error| match error {
+    let position = position(&db).map_err(failed)?;
+    let state = snapshot::read(&db).map_err(|error| match error {
         SnapshotError::File(error) => failed(error),
         error => Unusable::Damaged(error.into()),
     })?;
-    if world.as_ref().is_some_and(|world| world.head() > state.head) {
+    if state.as_ref().is_some_and(|state| state.head() > position.head) {
         return Err(Unusable::Damaged("its snapshot is newer than its rows".into()));
     }
-    Ok(Opened { db, state, world })
+    Ok(Opened { db, position, state })
 }
 
 /// Whether a file is empty (`true`) or an archive of this schema (`false`).
@@ -234,10 +234,10 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// How far it has come. Looks at the other tables, too, whether they are there.
-fn state(db: &Connection) -> rusqlite::Result<State> {
+fn position(db: &Connection) -> rusqlite::Result<ArchivePosition> {
     db.prepare(&format!("SELECT {} FROM posts, words", row::COLUMNS))?;
     db.query_row("SELECT head, indexed, forgotten FROM state", [], |row| {
-        Ok(State { head: seq(row.get(0)?), indexed: seq(row.get(1)?), forgotten: seq(row.get(2)?) })
+        Ok(ArchivePosition { head: seq(row.get(0)?), indexed: seq(row.get(1)?), forgotten: seq(row.get(2)?) })
     })
 }
 

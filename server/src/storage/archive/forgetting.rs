@@ -14,7 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
-use super::file::{BUSY_WAIT, State};
+use super::file::{ArchivePosition, BUSY_WAIT};
 use super::index;
 use super::row::{self, number, seq};
 
@@ -50,7 +50,7 @@ impl Forgetting {
     }
 
     /// Deletes some posts; when none are left, cuts off what the write-ahead log has of them.
-    pub(super) fn step(&mut self, db: &mut Connection, state: State) -> rusqlite::Result<()> {
+    pub(super) fn step(&mut self, db: &mut Connection, state: ArchivePosition) -> rusqlite::Result<()> {
         if delete_some(db, self.until, state)? == POSTS_A_STEP {
             return Ok(());
         }
@@ -69,7 +69,7 @@ impl Forgetting {
 }
 
 /// Deletes the oldest posts, and says how many there were.
-fn delete_some(db: &mut Connection, until: Seq, state: State) -> rusqlite::Result<usize> {
+fn delete_some(db: &mut Connection, until: Seq, state: ArchivePosition) -> rusqlite::Result<usize> {
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut count, mut last) = (0, None);
     {

@@ -1,9 +1,9 @@
-//! The world as it was at some place, so that a restart folds only what came after it.
+//! The state as it was at some place, so that a restart folds only what came after it.
 
 use chatroom_proto::codec::{self, FrameError};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::chat::World;
+use crate::chat::ChatState;
 
 use super::row::number;
 
@@ -26,16 +26,16 @@ pub(super) enum SnapshotError {
     /// It is not as it was written.
     #[error("the checksum of the snapshot is wrong")]
     Checksum,
-    /// It is as it was written, and no world, or one of another place.
+    /// It is as it was written, and no state, or one of another place.
     #[error("the snapshot is no world")]
     NoWorld,
 }
 
 /// Takes the place of the snapshot before.
-pub(super) fn write(db: &Connection, world: &World) -> Result<(), WriteError> {
-    let bytes = codec::pack(world)?;
+pub(super) fn write(db: &Connection, state: &ChatState) -> Result<(), WriteError> {
+    let bytes = codec::pack(state)?;
     let insert = "INSERT OR REPLACE INTO snapshots (one, seq, crc, bytes) VALUES (1, ?, ?, ?)";
-    db.prepare_cached(insert)?.execute((number(world.head()), crc32fast::hash(&bytes), bytes))?;
+    db.prepare_cached(insert)?.execute((number(state.head()), crc32fast::hash(&bytes), bytes))?;
     Ok(())
 }
 
@@ -45,13 +45,13 @@ pub(super) enum WriteError {
     /// The file does not take it.
     #[error(transparent)]
     File(#[from] rusqlite::Error),
-    /// A world that can't be encoded.
+    /// A state that can't be encoded.
     #[error(transparent)]
     World(#[from] FrameError),
 }
 
 /// The newest snapshot, if there is one.
-pub(super) fn read(db: &Connection) -> Result<Option<World>, SnapshotError> {
+pub(super) fn read(db: &Connection) -> Result<Option<ChatState>, SnapshotError> {
     let select = "SELECT seq, crc, bytes FROM snapshots";
     let columns =
         |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
@@ -61,6 +61,6 @@ pub(super) fn read(db: &Connection) -> Result<Option<World>, SnapshotError> {
     if crc32fast::hash(&bytes) != crc {
         return Err(SnapshotError::Checksum);
     }
-    let world: World = codec::decode(&bytes).map_err(|_| SnapshotError::NoWorld)?;
-    if number(world.head()) == seq { Ok(Some(world)) } else { Err(SnapshotError::NoWorld) }
+    let state: ChatState = codec::decode(&bytes).map_err(|_| SnapshotError::NoWorld)?;
+    if number(state.head()) == seq { Ok(Some(state)) } else { Err(SnapshotError::NoWorld) }
 }

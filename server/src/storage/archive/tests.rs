@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::chat::effect::Thread;
 use crate::chat::entry::{
-    ConnectionId, Deed, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Command, ConnectionId, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
 };
 use crate::storage::log::{Batches, MemoryLog};
 
@@ -45,17 +45,17 @@ impl Scene {
         let fresh = TokenDigest([1; 32]);
         let name = UserName::parse("jim").unwrap();
         let address = "192.0.2.1:1".parse().unwrap();
-        scene.append(Deed::Arrive { name, presented: None, fresh, address });
+        scene.append(Command::Arrive { name, presented: None, fresh, address });
         scene
     }
 
-    fn append(&self, deed: Deed) {
+    fn append(&self, command: Command) {
         let number = self.log.head().0 + 1;
         let place = Place { node: NodeId(1), connection: ConnectionId(1) };
         let tag = Tag(u32::try_from(number).unwrap());
         let id = ProposalId { node: NodeId(1), number };
         let at = UnixMillis(number * 1_000);
-        self.log.append(vec![Proposal { id, origin: Some(Origin { place, tag }), at, deed }]).unwrap();
+        self.log.append(vec![Proposal { id, origin: Some(Origin { place, tag }), at, command }]).unwrap();
     }
 
     fn say(&self, text: &str) {
@@ -65,7 +65,7 @@ impl Scene {
 
     fn say_to(&self, to: Conversation, text: &str) {
         let id = PostId(u128::from(self.log.head().0).to_be_bytes());
-        self.append(Deed::Post { by: JIM, to, id, body: Body::parse(text).unwrap() });
+        self.append(Command::Post { by: JIM, to, id, body: Body::parse(text).unwrap() });
     }
 
     fn open(&self) -> Result<Kept, ArchiveError> {
@@ -174,7 +174,7 @@ async fn the_file_is_for_nobody_elses_eyes() {
 async fn an_archive_that_can_not_be_used_is_made_again() {
     let older = after_harm(|scene| scene.tamper("PRAGMA user_version = 0")).await;
     let snapshot = after_harm(|scene| scene.tamper("UPDATE snapshots SET bytes = x'00'")).await;
-    let no_world = after_harm(|scene| {
+    let no_state = after_harm(|scene| {
         let crc = crc32fast::hash(&[7]);
         scene.tamper(&format!("UPDATE snapshots SET bytes = x'07', crc = {crc}"));
     })
@@ -188,7 +188,7 @@ async fn an_archive_that_can_not_be_used_is_made_again() {
         fs::write(scene.path(), &bytes[..bytes.len() / 2]).unwrap();
     })
     .await;
-    for texts in [older, snapshot, no_world, table, index, state, header, cut] {
+    for texts in [older, snapshot, no_state, table, index, state, header, cut] {
         assert_eq!(texts, ["two", "one"]);
     }
 }
@@ -201,7 +201,7 @@ async fn a_snapshot_that_does_not_match_its_checksum_is_not_believed() {
     scene.texts(&archive).await.unwrap();
     drop(archive);
     scene.tamper("UPDATE snapshots SET crc = (crc + 1) % 4294967296");
-    assert_eq!(scene.open().unwrap().world.head(), Seq::ZERO);
+    assert_eq!(scene.open().unwrap().state.head(), Seq::ZERO);
 }
 
 #[tokio::test]
@@ -403,8 +403,8 @@ async fn an_archive_that_can_not_follow_its_log_says_so_to_those_who_wait() {
 async fn the_last_handle_ends_it_and_leaves_a_snapshot() {
     let scene = Scene::new();
     scene.say("one");
-    let Kept { archive, world } = scene.open().unwrap();
-    assert_eq!(world.head(), Seq::ZERO);
+    let Kept { archive, state } = scene.open().unwrap();
+    assert_eq!(state.head(), Seq::ZERO);
     let other = archive.clone();
     drop(archive);
     scene.say("two");
@@ -414,8 +414,8 @@ async fn the_last_handle_ends_it_and_leaves_a_snapshot() {
     let names: Vec<_> =
         fs::read_dir(scene.directory.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(names, ["archive.sqlite"], "nothing is left beside it");
-    let Kept { archive: _archive, world } = scene.open().unwrap();
-    assert_eq!(world.head(), scene.log.head());
+    let Kept { archive: _archive, state } = scene.open().unwrap();
+    assert_eq!(state.head(), scene.log.head());
 }
 
 #[tokio::test]
@@ -438,19 +438,19 @@ async fn a_page_ends_where_a_frame_is_full() {
 
 /// Whoever changes what this says has to raise the schema: the bytes in old files mean something else then.
 #[test]
-fn the_image_of_a_world_is_what_this_schema_says() {
+fn the_image_of_a_state_is_what_this_schema_says() {
     let limits = Limits { keeps: Keeps::Everything, ..Limits::default() };
-    let mut world = World::new(limits);
+    let mut state = ChatState::new(limits);
     let scene = Scene::new();
-    scene.append(Deed::Create { by: JIM, group: GroupName::parse("tea").unwrap() });
-    scene.append(Deed::Join { by: JIM, group: GroupName::parse("tea").unwrap() });
+    scene.append(Command::Create { by: JIM, group: GroupName::parse("tea").unwrap() });
+    scene.append(Command::Join { by: JIM, group: GroupName::parse("tea").unwrap() });
     scene.say_to(Conversation::User(UserName::parse("jim").unwrap()), "a note");
-    scene.append(Deed::Depart { session: JIM });
+    scene.append(Command::Depart { session: JIM });
     let mut entries = scene.log.follow(Seq::ZERO);
     let entries = futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut entries));
     for entry in entries.unwrap().unwrap().unwrap() {
-        world.fold(&entry);
+        state.fold(&entry);
     }
-    let bytes = codec::pack(&world).unwrap();
+    let bytes = codec::pack(&state).unwrap();
     assert_eq!((bytes.len(), crc32fast::hash(&bytes)), (390, 3_415_331_365));
 }

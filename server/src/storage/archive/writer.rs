@@ -16,13 +16,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 use tracing::{debug, error};
 
-use super::file::{self, State};
+use super::file::{self, ArchivePosition};
 use super::forgetting::{self, Forgetting};
 use super::index;
 use super::row::{self, number, seq};
 use super::snapshot::{self, WriteError};
 use super::wishes::Wishes;
-use crate::chat::World;
+use crate::chat::ChatState;
 use crate::storage::log::{Batch, Batches, Log, LogError};
 
 /// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a read which waits for
@@ -58,7 +58,7 @@ pub(super) struct Progress {
 
 /// What the writer is told.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum WriterCommand {
     /// Delete everything up to this place, and say when that is done.
     Forget(Seq, oneshot::Sender<()>),
 }
@@ -71,11 +71,11 @@ pub(super) struct Writer {
     batches: Batches,
     /// What the log has given and was not taken in.
     held: Option<Batch>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<WriterCommand>,
     wishes: Arc<Wishes>,
     progress: watch::Sender<Progress>,
-    world: World,
-    state: State,
+    state: ChatState,
+    position: ArchivePosition,
     /// The newest post. The index has nothing to do behind it.
     newest: Seq,
     forgetting: Forgetting,
@@ -98,35 +98,35 @@ pub(super) enum Failure {
 /// What there is to do next.
 enum Next {
     Entries(Option<Result<Batch, LogError>>),
-    Command(Command),
+    Command(WriterCommand),
     Chore,
     End,
 }
 
 impl Writer {
-    /// One that goes on with this file, and folds on from this world, which may be behind the file.
+    /// One that goes on with this file, and folds on from this state, which may be behind the file.
     pub(super) fn new(
-        (db, state): (Connection, State),
+        (db, position): (Connection, ArchivePosition),
         log: Arc<dyn Log>,
-        world: World,
-        (commands, wishes): (mpsc::Receiver<Command>, Arc<Wishes>),
+        state: ChatState,
+        (commands, wishes): (mpsc::Receiver<WriterCommand>, Arc<Wishes>),
         runtime: Handle,
     ) -> (Writer, watch::Receiver<Progress>) {
-        let (progress, watched) = watch::channel(Progress { rows: state.head, indexed: state.indexed });
+        let (progress, watched) = watch::channel(Progress { rows: position.head, indexed: position.indexed });
         let writer = Writer {
             db,
-            batches: log.follow(world.head()),
+            batches: log.follow(state.head()),
             held: None,
             log,
             runtime,
             commands,
             wishes,
             progress,
-            world,
             state,
+            position,
             // Until the first step of the index has looked.
-            newest: state.head,
-            forgetting: Forgetting::up_to(state.forgotten),
+            newest: position.head,
+            forgetting: Forgetting::up_to(position.forgotten),
             uncommitted: 0,
             entries_since_snapshot: 0,
         };
@@ -150,7 +150,7 @@ impl Writer {
                 Next::Entries(Some(batch)) => self.take_in(&batch?)?,
                 // A log never ends; this one has.
                 Next::Entries(None) => return self.finish(),
-                Next::Command(Command::Forget(until, done)) => self.forget(until, done)?,
+                Next::Command(WriterCommand::Forget(until, done)) => self.forget(until, done)?,
                 Next::Chore => self.do_chore()?,
                 Next::End => return self.finish(),
             }
@@ -159,7 +159,7 @@ impl Writer {
 
     /// Commands come first, then the log, and then the chores.
     fn next(&mut self) -> Result<Next, Failure> {
-        let has_caught_up = self.held.is_none() && self.log.head() <= self.world.head();
+        let has_caught_up = self.held.is_none() && self.log.head() <= self.state.head();
         if has_caught_up {
             self.commit()?;
         }
@@ -203,7 +203,7 @@ impl Writer {
     fn wait_for_rest(&mut self) -> Option<Next> {
         loop {
             let head = self.log.head();
-            let behind = head.0.saturating_sub(self.world.head().0);
+            let behind = head.0.saturating_sub(self.state.head().0);
             if behind == 0 || behind > ENTRIES_BEHIND_MAX || self.wishes.are_there() {
                 return None;
             }
@@ -227,12 +227,12 @@ impl Writer {
         self.begin()?;
         let mut insert = row::inserting(&self.db)?;
         for entry in batch {
-            let record = self.world.fold(entry);
-            if entry.seq <= self.state.head {
+            let record = self.state.fold(entry);
+            if entry.seq <= self.position.head {
                 continue;
             }
-            self.state.head = entry.seq;
-            if let Some(record) = record.filter(|record| record.post.seq > self.state.forgotten) {
+            self.position.head = entry.seq;
+            if let Some(record) = record.filter(|record| record.post.seq > self.position.forgotten) {
                 row::insert(&mut insert, &record)?;
                 self.newest = record.post.seq;
             }
@@ -264,15 +264,15 @@ impl Writer {
     }
 
     fn take_snapshot(&mut self) -> Result<(), Failure> {
-        snapshot::write(&self.db, &self.world)?;
+        snapshot::write(&self.db, &self.state)?;
         self.entries_since_snapshot = 0;
-        debug!(seq = %self.world.head(), "a snapshot of the world");
+        debug!(seq = %self.state.head(), "a snapshot of the world");
         Ok(())
     }
 
     /// Ends a transaction.
     fn save(&self) -> Result<(), Failure> {
-        let State { head, indexed, forgotten } = self.state;
+        let ArchivePosition { head, indexed, forgotten } = self.position;
         self.db.prepare_cached("UPDATE state SET head = ?, indexed = ?, forgotten = ?")?.execute((
             number(head),
             number(indexed),
@@ -286,12 +286,12 @@ impl Writer {
     }
 
     fn has_chores(&self) -> bool {
-        self.forgetting.is_under_way() || self.state.indexed < self.newest
+        self.forgetting.is_under_way() || self.position.indexed < self.newest
     }
 
     fn do_chore(&mut self) -> Result<(), Failure> {
         if self.forgetting.is_under_way() {
-            return Ok(self.forgetting.step(&mut self.db, self.state)?);
+            return Ok(self.forgetting.step(&mut self.db, self.position)?);
         }
         self.begin()?;
         self.index_some()?;
@@ -302,17 +302,17 @@ impl Writer {
     fn index_some(&mut self) -> Result<(), Failure> {
         let select = "SELECT seq, low, high, body FROM posts WHERE seq > ? ORDER BY seq LIMIT ?";
         let mut select = self.db.prepare_cached(select)?;
-        let mut rows = select.query((number(self.state.indexed), POSTS_A_STEP as i64))?;
+        let mut rows = select.query((number(self.position.indexed), POSTS_A_STEP as i64))?;
         let mut count = 0;
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
             let thread = row::thread(row.get(1)?, row.get(2)?);
             index::add(&self.db, post, thread, row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
-            self.state.indexed = seq(post);
+            self.position.indexed = seq(post);
             count += 1;
         }
         if count < POSTS_A_STEP {
-            self.state.indexed = self.newest.max(self.state.indexed);
+            self.position.indexed = self.newest.max(self.position.indexed);
         }
         Ok(())
     }
@@ -320,9 +320,9 @@ impl Writer {
     /// What is to be forgotten is on the disk before anything is deleted: a restart goes on with it.
     fn forget(&mut self, until: Seq, done: oneshot::Sender<()>) -> Result<(), Failure> {
         self.begin()?;
-        self.state.forgotten = self.state.forgotten.max(until);
+        self.position.forgotten = self.position.forgotten.max(until);
         self.commit()?;
-        self.forgetting.begin(self.state.forgotten, done);
+        self.forgetting.begin(self.position.forgotten, done);
         Ok(())
     }
 

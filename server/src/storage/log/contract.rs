@@ -4,7 +4,7 @@ use chatroom_proto::{Body, Conversation, GroupName, PostId, Seq, UnixMillis};
 use futures_util::StreamExt;
 
 use super::{Base, Durability, Log, LogError, MemoryLog, SqliteLog};
-use crate::chat::entry::{Deed, NodeId, Proposal, ProposalId, SessionId};
+use crate::chat::entry::{Command, NodeId, Proposal, ProposalId, SessionId};
 
 fn proposal(node: u64, number: u64) -> Proposal {
     proposal_of(node, number, 1)
@@ -13,8 +13,8 @@ fn proposal(node: u64, number: u64) -> Proposal {
 pub(super) fn proposal_of(node: u64, number: u64, bytes: usize) -> Proposal {
     let body = Body::parse(&"x".repeat(bytes)).unwrap();
     let to = Conversation::Group(GroupName::general());
-    let deed = Deed::Post { by: SessionId(Seq(1)), to, id: PostId([0; 16]), body };
-    Proposal { id: ProposalId { node: NodeId(node), number }, origin: None, at: UnixMillis(0), deed }
+    let command = Command::Post { by: SessionId(Seq(1)), to, id: PostId([0; 16]), body };
+    Proposal { id: ProposalId { node: NodeId(node), number }, origin: None, at: UnixMillis(0), command }
 }
 
 /// The proposals behind so many entries that a follower gets, which must rise in `Seq`.
@@ -68,7 +68,7 @@ async fn one_nodes_order_is_kept(log: &dyn Log) {
 
 /// A base at this place.
 fn base(seq: u64) -> Base {
-    Base { seq: Seq(seq), world: b"what it has come to".to_vec() }
+    Base { seq: Seq(seq), state: b"what it has come to".to_vec() }
 }
 
 async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {

@@ -8,7 +8,7 @@ use chatroom_proto::{BODY_BYTES_MAX, Seq};
 use tokio::sync::Notify;
 
 use super::{Batch, LogError};
-use crate::chat::entry::{Deed, Entry};
+use crate::chat::entry::{Command, Entry};
 use crate::config::LOAD_MAX;
 
 /// How much is kept for followers that lag, in bytes: many times what one node has under way.
@@ -250,8 +250,8 @@ impl Kept {
 }
 
 fn cost(entry: &Entry) -> usize {
-    match &entry.proposal.deed {
-        Deed::Post { body, .. } => ENTRY_BYTES + body.as_str().len(),
+    match &entry.proposal.command {
+        Command::Post { body, .. } => ENTRY_BYTES + body.as_str().len(),
         _ => ENTRY_BYTES,
     }
 }

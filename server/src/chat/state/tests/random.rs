@@ -1,4 +1,4 @@
-//! What may stand in a log, at random: mostly what could happen in the world as it is, and sometimes what could not.
+//! What may stand in a log, at random: mostly what could happen in the state as it is, and sometimes what could not.
 
 use std::num::NonZeroU32;
 
@@ -7,11 +7,11 @@ use chatroom_proto::{
     UserName, Whom,
 };
 
-use super::super::{Verdict, World};
+use super::super::{ChatState, Verdict};
 use crate::chat::Limits;
 use crate::chat::entry::{
-    Address, ConnectionId, Deed, Entry, GroupId, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId,
-    SessionId, TokenDigest,
+    Address, Command, ConnectionId, Entry, GroupId, NodeId, Origin, PasswordHash, Place, Proposal,
+    ProposalId, SessionId, TokenDigest,
 };
 use crate::chat::state::session::Presence;
 use crate::dice::Dice;
@@ -62,108 +62,108 @@ impl Author {
 
     /// What came of an entry.
     pub(super) fn hear(&mut self, entry: &Entry, verdict: Verdict) {
-        if let Deed::Depart { session } = &entry.proposal.deed {
+        if let Command::Depart { session } = &entry.proposal.command {
             self.ends.retain(|ends| ends != session);
         }
         self.ends.extend(verdict.ends);
     }
 
     /// The next entry.
-    pub(super) fn next(&mut self, world: &World) -> Entry {
+    pub(super) fn next(&mut self, state: &ChatState) -> Entry {
         // Places may be left out.
         self.head = Seq(self.head.0 + 1 + self.dice.roll(2) as u64);
         self.at.0 += self.dice.roll(800) as u64;
-        let (by, deed) = self.deed(world);
-        let place = match by.and_then(|by| world.session(by)).map(|session| session.presence) {
+        let (by, command) = self.command(state);
+        let place = match by.and_then(|by| state.session(by)).map(|session| session.presence) {
             Some(Presence::Attached(place)) if !self.dice.once_in(10) => place,
             _ => Place { node: NodeId(1), connection: ConnectionId(self.head.0) },
         };
         let is_servers = matches!(
-            deed,
-            Deed::Detach { .. } | Deed::Began { .. } | Deed::Expire { .. } | Deed::Offer { .. }
+            command,
+            Command::Detach { .. } | Command::Began { .. } | Command::Expire { .. } | Command::Offer { .. }
         );
         let tag = Tag(u32::try_from(self.dice.roll(TAGS)).expect("few"));
         let origin = (!is_servers).then_some(Origin { place, tag });
         let id = ProposalId { node: NodeId(1), number: self.head.0 };
-        Entry { seq: self.head, proposal: Proposal { id, origin, at: self.at, deed } }
+        Entry { seq: self.head, proposal: Proposal { id, origin, at: self.at, command } }
     }
 
     /// Something, and who does it.
-    fn deed(&mut self, world: &World) -> (Option<SessionId>, Deed) {
-        let by = self.device(world);
-        let deed = match self.dice.roll(40) {
-            0..=5 => return (None, self.arrival(world)),
-            6..=8 => return (None, self.log_in(world)),
-            9 | 10 => self.detachment(world, by),
-            11 => self.expiry(world, by),
-            12 => Deed::Depart { session: self.ends.first().copied().unwrap_or(by) },
-            13 if self.dice.once_in(3) => Deed::Depart { session: by },
+    fn command(&mut self, state: &ChatState) -> (Option<SessionId>, Command) {
+        let by = self.device(state);
+        let command = match self.dice.roll(40) {
+            0..=5 => return (None, self.arrival(state)),
+            6..=8 => return (None, self.log_in(state)),
+            9 | 10 => self.detachment(state, by),
+            11 => self.expiry(state, by),
+            12 => Command::Depart { session: self.ends.first().copied().unwrap_or(by) },
+            13 if self.dice.once_in(3) => Command::Depart { session: by },
             14 if self.dice.once_in(3) => {
                 self.ends.clear();
-                Deed::Began { limits: self.dice.one_of(&[LIMITS, SMALLER]).expect("two") }
+                Command::Began { limits: self.dice.one_of(&[LIMITS, SMALLER]).expect("two") }
             }
-            15 | 16 => Deed::Create { by, group: self.group() },
-            17..=20 => Deed::Join { by, group: self.group() },
-            21 | 22 => Deed::Leave { by, group: self.group() },
+            15 | 16 => Command::Create { by, group: self.group() },
+            17..=20 => Command::Join { by, group: self.group() },
+            21 | 22 => Command::Leave { by, group: self.group() },
             23..=26 => self.post(by),
-            27 | 28 => Deed::Register { by, password: self.hash() },
-            29 => self.password_change(world, by),
-            30 if self.dice.once_in(2) => Deed::Unregister { by, password: self.password_of(world, by) },
-            31 => Deed::Offer { digest: CODE },
-            32 => Deed::Claim { by, digest: self.dice.one_of(&[CODE, self.token()]).expect("two") },
+            27 | 28 => Command::Register { by, password: self.hash() },
+            29 => self.password_change(state, by),
+            30 if self.dice.once_in(2) => Command::Unregister { by, password: self.password_of(state, by) },
+            31 => Command::Offer { digest: CODE },
+            32 => Command::Claim { by, digest: self.dice.one_of(&[CODE, self.token()]).expect("two") },
             33 | 34 => {
-                let by = self.operator(world).unwrap_or(by);
-                return (Some(by), Deed::Operate { by, act: self.operation() });
+                let by = self.operator(state).unwrap_or(by);
+                return (Some(by), Command::Operate { by, act: self.operation() });
             }
             _ => {
-                let (by, group) = match self.keeper(world) {
-                    Some((by, group)) => (by, world.name_of(group)),
+                let (by, group) = match self.keeper(state) {
+                    Some((by, group)) => (by, state.name_of(group)),
                     None => (by, self.group()),
                 };
-                return (Some(by), Deed::Moderate { by, group, act: self.moderation() });
+                return (Some(by), Command::Moderate { by, group, act: self.moderation() });
             }
         };
-        (Some(by), deed)
+        (Some(by), command)
     }
 
     /// Somebody's device: mostly one with a connection.
-    fn device(&mut self, world: &World) -> SessionId {
+    fn device(&mut self, state: &ChatState) -> SessionId {
         let is_attached = |id: &&SessionId| {
-            world.session(**id).is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
+            state.session(**id).is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
         };
-        let attached: Vec<_> = world.sessions.keys().filter(is_attached).copied().collect();
-        let all: Vec<_> = world.sessions.keys().copied().collect();
+        let attached: Vec<_> = state.sessions.keys().filter(is_attached).copied().collect();
+        let all: Vec<_> = state.sessions.keys().copied().collect();
         let likely = if self.dice.once_in(8) { all } else { attached };
         // Or one that is not there, and perhaps was.
         self.dice.one_of(&likely).unwrap_or(SessionId(Seq(1 + self.dice.roll(30) as u64)))
     }
 
     /// Mostly somebody who may operate the server.
-    fn operator(&mut self, world: &World) -> Option<SessionId> {
-        let operators = world.rule.operators.keys().flat_map(|person| world.attached(*person));
+    fn operator(&mut self, state: &ChatState) -> Option<SessionId> {
+        let operators = state.rule.operators.keys().flat_map(|person| state.attached(*person));
         let operators: Vec<_> = operators.collect();
         self.dice.one_of(&operators).filter(|_| !self.dice.once_in(5))
     }
 
     /// Mostly somebody who may keep order in a group.
-    fn keeper(&mut self, world: &World) -> Option<(SessionId, GroupId)> {
-        let ops = world.groups.iter().flat_map(|(group, kept)| {
+    fn keeper(&mut self, state: &ChatState) -> Option<(SessionId, GroupId)> {
+        let ops = state.groups.iter().flat_map(|(group, kept)| {
             let ops = kept.order.iter().flat_map(|order| &order.ops);
             ops.map(|op| (*op, *group)).collect::<Vec<_>>()
         });
-        let operators = world.rule.operators.keys().map(|person| (*person, GroupId::GENERAL));
-        let keepers = world.owned.iter().copied().chain(ops).chain(operators);
+        let operators = state.rule.operators.keys().map(|person| (*person, GroupId::GENERAL));
+        let keepers = state.owned.iter().copied().chain(ops).chain(operators);
         let devices = keepers.flat_map(|(person, group)| {
-            world.attached(person).into_iter().map(move |device| (device, group))
+            state.attached(person).into_iter().map(move |device| (device, group))
         });
         let devices: Vec<_> = devices.collect();
         self.dice.one_of(&devices).filter(|_| !self.dice.once_in(5))
     }
 
-    fn arrival(&mut self, world: &World) -> Deed {
+    fn arrival(&mut self, state: &ChatState) -> Command {
         let mut name = self.user();
         // No token has this digest.
-        let can_come = world.sessions.values().filter(|session| session.token != TokenDigest::NOBODYS);
+        let can_come = state.sessions.values().filter(|session| session.token != TokenDigest::NOBODYS);
         let sessions: Vec<_> = can_come.map(|session| (&session.name, session.token)).collect();
         let presented = match self.dice.one_of(&sessions).filter(|_| !self.dice.once_in(3)) {
             // Mostly under the name that goes with the token.
@@ -175,11 +175,11 @@ impl Author {
             }
             None => None,
         };
-        Deed::Arrive { name, presented, fresh: self.token(), address: self.address() }
+        Command::Arrive { name, presented, fresh: self.token(), address: self.address() }
     }
 
-    fn log_in(&mut self, world: &World) -> Deed {
-        let registered = world
+    fn log_in(&mut self, state: &ChatState) -> Command {
+        let registered = state
             .sessions
             .values()
             .filter_map(|session| Some((&session.name, session.account.as_ref()?.since)));
@@ -188,44 +188,44 @@ impl Author {
             Some((name, since)) => (name.clone(), self.mostly(since)),
             None => (self.user(), self.head),
         };
-        Deed::LogIn { name, password, fresh: self.token(), address: self.address() }
+        Command::LogIn { name, password, fresh: self.token(), address: self.address() }
     }
 
-    fn detachment(&mut self, world: &World, session: SessionId) -> Deed {
-        let from = match world.session(session).map(|session| session.presence) {
+    fn detachment(&mut self, state: &ChatState, session: SessionId) -> Command {
+        let from = match state.session(session).map(|session| session.presence) {
             Some(Presence::Attached(place)) if !self.dice.once_in(6) => place,
             _ => Place { node: NodeId(1), connection: ConnectionId(1 + self.dice.roll(30) as u64) },
         };
-        Deed::Detach { session, from }
+        Command::Detach { session, from }
     }
 
-    fn expiry(&mut self, world: &World, otherwise: SessionId) -> Deed {
-        let detached: Vec<_> = world.detached.iter().map(|(_, id)| *id).collect();
+    fn expiry(&mut self, state: &ChatState, otherwise: SessionId) -> Command {
+        let detached: Vec<_> = state.detached.iter().map(|(_, id)| *id).collect();
         let session = self.dice.one_of(&detached).unwrap_or(otherwise);
-        let detached = match world.session(session).map(|session| session.presence) {
+        let detached = match state.session(session).map(|session| session.presence) {
             Some(Presence::Detached { by, .. }) => self.mostly(by),
             _ => self.head,
         };
-        Deed::Expire { session, detached }
+        Command::Expire { session, detached }
     }
 
-    fn post(&mut self, by: SessionId) -> Deed {
+    fn post(&mut self, by: SessionId) -> Command {
         let to = match self.dice.roll(2) {
             0 => Conversation::Group(self.group()),
             _ => Conversation::User(self.user()),
         };
         let id = PostId([u8::try_from(self.dice.roll(POSTS)).expect("few"); 16]);
-        Deed::Post { by, to, id, body: Body::parse("hi").expect("a message") }
+        Command::Post { by, to, id, body: Body::parse("hi").expect("a message") }
     }
 
-    fn password_change(&mut self, world: &World, by: SessionId) -> Deed {
-        let old = self.password_of(world, by);
-        Deed::ChangePassword { by, old, new: self.hash(), fresh: self.token() }
+    fn password_change(&mut self, state: &ChatState, by: SessionId) -> Command {
+        let old = self.password_of(state, by);
+        Command::ChangePassword { by, old, new: self.hash(), fresh: self.token() }
     }
 
     /// The entry that set somebody's password, mostly.
-    fn password_of(&mut self, world: &World, by: SessionId) -> Seq {
-        let account = world.who(by).and_then(|person| person.account.as_ref());
+    fn password_of(&mut self, state: &ChatState, by: SessionId) -> Seq {
+        let account = state.who(by).and_then(|person| person.account.as_ref());
         let since = account.map_or(self.head, |account| account.since);
         self.mostly(since)
     }

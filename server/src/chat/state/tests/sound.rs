@@ -1,8 +1,8 @@
-//! What holds in every world, beside that its indexes follow from the rest: its image says that.
+//! What holds in every state, beside that its indexes follow from the rest: its image says that.
 
 use std::collections::BTreeSet;
 
-use super::super::World;
+use super::super::ChatState;
 use crate::chat::entry::SessionId;
 use crate::chat::state::moderation_state::{ACTS_MAX, MARKS_MAX, OPS_MAX};
 use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
@@ -11,16 +11,16 @@ use crate::chat::state::session::{Presence, Session};
 /// Devices of one account, at the most.
 const DEVICES_MAX: usize = 16;
 
-/// Looks at everything. `before` is the world one entry earlier: what it had too much of, since the limits were larger once,
+/// Looks at everything. `before` is the state one entry earlier: what it had too much of, since the limits were larger once,
 /// it may still have. So many stays are about to end, and may be held until then.
-pub(super) fn look_at(world: &World, before: &World, ends_pending: usize) -> Result<(), String> {
-    for (id, session) in &world.sessions {
-        look_at_device(world, *id, session).map_err(|why| format!("{id:?} {why}"))?;
+pub(super) fn look_at(state: &ChatState, before: &ChatState, ends_pending: usize) -> Result<(), String> {
+    for (id, session) in &state.sessions {
+        look_at_device(state, *id, session).map_err(|why| format!("{id:?} {why}"))?;
     }
-    look_at_names(world)?;
-    look_at_groups(world, before)?;
-    let rule = &world.rule;
-    let is_person = |id: &SessionId| world.sessions.get(id).is_some_and(|person| person.account.is_some());
+    look_at_names(state)?;
+    look_at_groups(state, before)?;
+    let rule = &state.rule;
+    let is_person = |id: &SessionId| state.sessions.get(id).is_some_and(|person| person.account.is_some());
     holds(rule.operators.keys().all(is_person), "an operator is nobody, or not registered")?;
     holds(rule.operators.is_empty() || rule.offer.is_none(), "a code is good, and there is an operator")?;
     holds(rule.operators.len() <= OPERATORS_MAX, "there are too many operators")?;
@@ -28,14 +28,14 @@ pub(super) fn look_at(world: &World, before: &World, ends_pending: usize) -> Res
         rule.bans.in_order(chatroom_proto::UnixMillis(0)).len() <= SERVER_BANS_MAX,
         "there are too many bans",
     )?;
-    let held_max = (world.held_max + ends_pending).max(before.detached.len());
-    holds(world.detached.len() <= held_max, "too many are held")?;
-    let remembered_max = (world.limits.remembered_max as usize).max(before.fading.len());
-    holds(world.fading.len() <= remembered_max, "too many are remembered")
+    let held_max = (state.held_max + ends_pending).max(before.detached.len());
+    holds(state.detached.len() <= held_max, "too many are held")?;
+    let remembered_max = (state.limits.remembered_max as usize).max(before.fading.len());
+    holds(state.fading.len() <= remembered_max, "too many are remembered")
 }
 
-fn look_at_device(world: &World, id: SessionId, session: &Session) -> Result<(), String> {
-    let person = world.sessions.get(&session.person).ok_or("is nobody's")?;
+fn look_at_device(state: &ChatState, id: SessionId, session: &Session) -> Result<(), String> {
+    let person = state.sessions.get(&session.person).ok_or("is nobody's")?;
     holds(person.person == session.person, "is the device of a device")?;
     if session.person != id {
         let account = person.account.as_ref().ok_or("is a second device, and there is no account")?;
@@ -46,48 +46,48 @@ fn look_at_device(world: &World, id: SessionId, session: &Session) -> Result<(),
     }
     if let Some(account) = &session.account {
         let is_mine = |device: &SessionId| {
-            *device != id && world.sessions.get(device).is_some_and(|device| device.person == id)
+            *device != id && state.sessions.get(device).is_some_and(|device| device.person == id)
         };
         holds(account.devices.iter().all(is_mine), "has a device that is another one's")?;
         holds(account.devices.len() < DEVICES_MAX, "has too many devices")?;
     }
     let groups: BTreeSet<_> = session.groups.iter().map(|stake| stake.group).collect();
     holds(groups.len() == session.groups.len(), "is in a group twice")?;
-    holds(groups.iter().all(|group| world.groups.contains_key(group)), "is in a group that is not there")?;
+    holds(groups.iter().all(|group| state.groups.contains_key(group)), "is in a group that is not there")?;
     let knows = |peer: SessionId| {
-        let peer = world.sessions.get(&peer);
+        let peer = state.sessions.get(&peer);
         peer.is_some_and(|peer| peer.private.with(id).is_some())
     };
     holds(session.private.peers().all(knows), "talks with somebody who does not know")
 }
 
-fn look_at_names(world: &World) -> Result<(), String> {
-    for (key, id) in &world.names {
-        let person = world.sessions.get(id).ok_or("a name is nobody's")?;
+fn look_at_names(state: &ChatState) -> Result<(), String> {
+    for (key, id) in &state.names {
+        let person = state.sessions.get(id).ok_or("a name is nobody's")?;
         holds(person.person == *id && person.name.key() == *key, "a name is another one's")?;
     }
-    for (id, person) in world.sessions.iter().filter(|(id, session)| session.person == **id) {
-        let needs_name = person.account.is_some() || world.is_here(*id);
-        let has_name = world.names.get(&person.name.key()) == Some(id);
+    for (id, person) in state.sessions.iter().filter(|(id, session)| session.person == **id) {
+        let needs_name = person.account.is_some() || state.is_here(*id);
+        let has_name = state.names.get(&person.name.key()) == Some(id);
         holds(has_name || !needs_name, "somebody who is here or registered has no name")?;
-        let is_listed = world.here.get(&person.arrived) == Some(id);
-        holds(is_listed == world.is_here(*id), "who is here is not listed, or who is listed not here")?;
+        let is_listed = state.here.get(&person.arrived) == Some(id);
+        holds(is_listed == state.is_here(*id), "who is here is not listed, or who is listed not here")?;
     }
     Ok(())
 }
 
-fn look_at_groups(world: &World, before: &World) -> Result<(), String> {
-    let groups_max = (world.limits.groups_max as usize).max(before.groups.len());
-    holds(world.groups.len() <= groups_max, "there are too many groups")?;
-    for (id, group) in &world.groups {
+fn look_at_groups(state: &ChatState, before: &ChatState) -> Result<(), String> {
+    let groups_max = (state.limits.groups_max as usize).max(before.groups.len());
+    holds(state.groups.len() <= groups_max, "there are too many groups")?;
+    for (id, group) in &state.groups {
         let present: BTreeSet<_> = group.present().iter().copied().collect();
         holds(present.len() == group.present().len(), "somebody is present twice")?;
         let attached =
-            world.sessions.iter().filter(|(_, session)| matches!(session.presence, Presence::Attached(_)));
+            state.sessions.iter().filter(|(_, session)| matches!(session.presence, Presence::Attached(_)));
         let members: BTreeSet<_> =
-            attached.map(|(device, _)| *device).filter(|device| world.is_in(*device, *id)).collect();
+            attached.map(|(device, _)| *device).filter(|device| state.is_in(*device, *id)).collect();
         holds(present == members, "those who hear what is said are not the members with a connection")?;
-        let is_person = |id: &SessionId| world.sessions.get(id).is_some_and(|owner| owner.person == *id);
+        let is_person = |id: &SessionId| state.sessions.get(id).is_some_and(|owner| owner.person == *id);
         holds(group.owner.as_ref().is_none_or(is_person), "a group is nobody's")?;
         if let Some(order) = &group.order {
             holds(order.ops.len() <= OPS_MAX && order.invited.len() <= MARKS_MAX, "too many have a say")?;

@@ -242,7 +242,7 @@ async fn what_is_asked_all_at_once_is_answered_in_order() {
     }
 }
 
-/// Questions, deeds, and lists.
+/// Questions, commands, and lists.
 fn any_of(n: u32) -> Request {
     match n % 7 {
         0 => Request::Users { after: Seq::ZERO },

@@ -124,14 +124,14 @@ impl LogFile {
     /// Keeps what everything up to the end of some batch has come to. The rows up to there are nobody's from now on, and
     /// are deleted by [`LogFile::tidy`].
     pub(super) fn set_base(&mut self, base: &Base) -> Result<(), LogError> {
-        let crc = crc32fast::hash(&base.world);
+        let crc = crc32fast::hash(&base.state);
         let set = |db: &mut Connection| {
             let change = db.transaction()?;
             let older = "SELECT 1 FROM base WHERE seq >= ?";
             let is_new = change.query_row(older, [kept(base.seq)], |_| Ok(())).optional()?.is_none();
             if is_new {
                 let replace = "INSERT OR REPLACE INTO base (one, seq, crc, world) VALUES (1, ?, ?, ?)";
-                change.execute(replace, params![kept(base.seq), crc, base.world])?;
+                change.execute(replace, params![kept(base.seq), crc, base.state])?;
             }
             change.commit()?;
             Ok(is_new)

@@ -58,8 +58,8 @@ impl LogReader {
         let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
         let read = self.0.query_row("SELECT seq, crc, world FROM base", [], columns).optional();
         match read.map_err(cant_read)? {
-            Some((at, crc, world)) if crc32fast::hash(&world) == crc => {
-                Ok(Some(Base { seq: seq(at), world }))
+            Some((at, crc, state)) if crc32fast::hash(&state) == crc => {
+                Ok(Some(Base { seq: seq(at), state }))
             }
             Some((at, ..)) => Err(LogError::Corrupt(format!(
                 "the log is damaged: the checksum of what it has come to at {at} is wrong"

@@ -8,14 +8,14 @@ use super::LogError;
 use super::file::storage;
 
 /// The schema that this program writes, kept in the file's `user_version`. It stands for the tables, and for the layout
-/// of what is in them: the entries, and the world in `base`.
+/// of what is in them: the entries, and the state in `base`.
 pub(super) const SCHEMA: i64 = 4;
 
 /// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
 
 /// A row of `batches` is a batch. `last` orders the rows; `crc` is the CRC-32 of `entries`. The one row of `base`, if it
-/// is there, stands for everything up to `seq`; `crc` is the CRC-32 of `world`.
+/// is there, stands for everything up to `seq`; `crc` is the CRC-32 of `state`.
 const CREATE: &str = "
     CREATE TABLE batches (
         last INTEGER PRIMARY KEY,
@@ -57,7 +57,7 @@ pub(super) fn identify(db: &Connection, path: &Path) -> Result<Found, LogError> 
     }
 }
 
-/// The schema that had another layout of worlds, and is the same in everything else.
+/// The schema that had another layout of states, and is the same in everything else.
 const OTHER_WORLDS: i64 = 3;
 
 /// Whether a log of ours can be read as it is. Whoever writes to it then makes it one of the schema of this program. A step from

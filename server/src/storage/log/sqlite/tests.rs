@@ -129,7 +129,7 @@ async fn a_log_from_before_the_first_release_is_refused_and_left_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_log_of_the_schema_before_is_gone_on_with_unless_there_is_a_world_in_it() {
+async fn a_log_of_the_schema_before_is_gone_on_with_unless_there_is_a_state_in_it() {
     let directory = log_with(3).await;
     tamper(&directory, "PRAGMA user_version = 3");
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();

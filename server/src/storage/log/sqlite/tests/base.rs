@@ -13,7 +13,7 @@ fn text(number: u64) -> String {
 /// A proposal that says this text so often that it takes about so many bytes.
 fn saying(number: u64, bytes: usize) -> Proposal {
     let mut proposal = proposal_of(1, number, 1);
-    if let crate::chat::entry::Deed::Post { body, .. } = &mut proposal.deed {
+    if let crate::chat::entry::Command::Post { body, .. } = &mut proposal.command {
         let text = text(number);
         *body = chatroom_proto::Body::parse(&text.repeat(bytes.div_ceil(text.len()))).unwrap();
     }
@@ -32,7 +32,7 @@ fn filled(directory: &Path, rows: u64) -> LogFile {
 }
 
 fn base(seq: u64) -> Base {
-    Base { seq: Seq(seq), world: b"what it has come to".to_vec() }
+    Base { seq: Seq(seq), state: b"what it has come to".to_vec() }
 }
 
 /// The numbers of the texts that are in any file of the directory.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use chatroom_proto::Tag;
-use chatroom_server::chat::World;
+use chatroom_server::chat::ChatState;
 use chatroom_server::chat::effect::Read;
 
 use super::client::{Client, DEVICES};
@@ -252,11 +252,11 @@ impl Sim {
         if node.chat.load() != 0 {
             self.broken.push(Broken::LoadLeft(node.chat.load()));
         }
-        let mut world = World::new(LIMITS);
+        let mut state = ChatState::new(LIMITS);
         for entry in self.log.on_disk() {
-            world.fold(entry);
+            state.fold(entry);
         }
-        if world != *node.chat.world() {
+        if state != *node.chat.state() {
             self.broken.push(Broken::WorldsDiffer);
         }
     }
