@@ -17,7 +17,6 @@
 //! Three threads: the first one runs the async tasks and never blocks; `prompt` (or `lines`) waits for input; `screen`
 //! waits for output. Between them are bounded queues.
 
-pub mod absence;
 mod args;
 mod chat_loop;
 mod clock;
@@ -30,6 +29,7 @@ mod history;
 mod home;
 pub mod ignore;
 mod lines;
+pub mod missed_summary;
 mod program;
 mod prompt;
 mod screen;

@@ -13,10 +13,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::dial::{Dial, Net};
 use crate::event::{Ended, Events};
-use crate::journal::{Journal, Keeper, Kept};
-use crate::link::{ASKS_QUEUED_MAX, Ask, Door, EVENTS_MAX, Ends, Link, SUBMITTED_MAX};
-use crate::trust::{KnownHosts, Tls, Untrusted};
-pub use asks::{LIST_ITEMS_MAX, Past, Posted};
+use crate::journal::{Journal, JournalHandle, KeptState};
+use crate::link::{ASKS_QUEUED_MAX, EVENTS_MAX, Ends, Link, LinkRequest, ReplyTo, SUBMITTED_MAX};
+use crate::trust::{KnownHosts, TlsMode, Untrusted};
+pub use asks::{HistoryPage, LIST_ITEMS_MAX, Posted};
 
 /// Where to connect to, under which name, and what to do when the connection is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Options {
     /// The name's password, should it need one: when the server does not know this client, or not any more.
     pub password: Option<Password>,
     /// Whether to speak TLS.
-    pub tls: Tls,
+    pub tls: TlsMode,
     /// The servers that are known: by these this one is recognized, when it speaks TLS.
     pub known_hosts: KnownHosts,
 }
@@ -56,7 +56,7 @@ impl Options {
             reconnect: Reconnect::Forever,
             keep: None,
             password: None,
-            tls: Tls::Auto,
+            tls: TlsMode::Auto,
             known_hosts: KnownHosts::in_memory(),
         }
     }
@@ -122,10 +122,10 @@ pub enum AskError {
 /// Asks a server, over a link that comes back by itself. Cheap to clone; clones share the link.
 #[derive(Debug, Clone)]
 pub struct Client {
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<LinkRequest>,
     shared: Arc<Shared>,
-    keeper: Arc<Keeper>,
-    kept: Arc<Kept>,
+    keeper: Arc<JournalHandle>,
+    kept: Arc<KeptState>,
     is_private: bool,
 }
 
@@ -183,7 +183,7 @@ impl Client {
     ) -> Result<(Client, Events, Welcome), ConnectError> {
         let shared = Arc::new(Shared::new());
         let (journal, image, kept) = Journal::open(keep.as_deref(), &name);
-        let keeper = Keeper::new(journal);
+        let keeper = JournalHandle::new(journal);
         let (asks, asked) = mpsc::channel(ASKS_QUEUED_MAX);
         let (happens, events) = mpsc::channel(EVENTS_MAX);
         let ends =
@@ -212,7 +212,7 @@ impl Client {
     }
 
     /// What came of [`Options::keep`].
-    pub fn kept(&self) -> &Kept {
+    pub fn kept(&self) -> &KeptState {
         &self.kept
     }
 
@@ -224,7 +224,7 @@ impl Client {
     /// [`AskError::Refused`] or [`AskError::Closed`].
     pub async fn ask(&self, request: Request) -> Result<Response, AskError> {
         let (door, answer) = oneshot::channel();
-        self.send(request, Door::Asker(door)).await?;
+        self.send(request, ReplyTo::Asker(door)).await?;
         match answer.await {
             Ok(result) => result.map_err(AskError::Refused),
             Err(_) => Err(self.closed()),
@@ -239,18 +239,18 @@ impl Client {
     /// [`AskError::Closed`].
     pub async fn submit(&self, request: Request) -> Result<Tag, AskError> {
         let permit = self.shared.submits.acquire().await.map_err(|_| self.closed())?;
-        let tag = self.send(request, Door::Events).await?;
+        let tag = self.send(request, ReplyTo::Events).await?;
         // The events give it back when the answer is taken.
         permit.forget();
         Ok(tag)
     }
 
-    async fn send(&self, request: Request, door: Door) -> Result<Tag, AskError> {
+    async fn send(&self, request: Request, door: ReplyTo) -> Result<Tag, AskError> {
         let permit = self.asks.reserve().await.map_err(|_| self.closed())?;
         let tag = self.shared.next_tag();
         // Not when it is sent: until then it may wait for a connection for as long as the client lives.
         self.keeper.asked(&request);
-        permit.send(Ask { tag, request, door });
+        permit.send(LinkRequest { tag, request, door });
         Ok(tag)
     }
 

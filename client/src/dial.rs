@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{self, ClientConfig};
 
 use crate::client::ConnectError;
 use crate::link::{CONNECT_DEADLINE, HANDSHAKE_DEADLINE};
-use crate::trust::{KnownHosts, Tls, Untrusted};
+use crate::trust::{KnownHosts, TlsMode, Untrusted};
 use verifier::{Authorities, Verifier};
 
 mod verifier;
@@ -49,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Bytes for S {}
 pub(crate) struct Net {
     host: String,
     port: u16,
-    tls: Tls,
+    tls: TlsMode,
     known: KnownHosts,
     authorities: OnceCell<Authorities>,
     /// Once TLS was spoken, nothing else is.
@@ -59,7 +59,7 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    pub(crate) fn new(host: String, port: u16, tls: Tls, known: KnownHosts) -> Net {
+    pub(crate) fn new(host: String, port: u16, tls: TlsMode, known: KnownHosts) -> Net {
         Net {
             host,
             port,
@@ -82,9 +82,9 @@ impl Net {
 
     fn speaks_tls(&self, is_here: bool) -> bool {
         match self.tls {
-            Tls::Always => true,
-            Tls::Never => false,
-            Tls::Auto => !is_here || self.has_spoken_tls.load(Ordering::Relaxed),
+            TlsMode::Always => true,
+            TlsMode::Never => false,
+            TlsMode::Auto => !is_here || self.has_spoken_tls.load(Ordering::Relaxed),
         }
     }
 
@@ -151,7 +151,7 @@ fn config(verifier: Arc<Verifier>) -> Result<ClientConfig, rustls::Error> {
 }
 
 /// Why there is no TLS, after what was thought of the server if it came to that.
-fn explain(error: &io::Error, verdict: Option<&verifier::Verdict>) -> ConnectError {
+fn explain(error: &io::Error, verdict: Option<&verifier::Judgement>) -> ConnectError {
     if let Some(Err(untrusted)) = verdict {
         return ConnectError::Untrusted(untrusted.clone());
     }

@@ -14,7 +14,7 @@ use futures_util::Stream;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::Shared;
-use crate::journal::{Keeper, Place};
+use crate::journal::{Cursor, JournalHandle};
 use crate::link::SUBMITTED_MAX;
 use crate::trust::Untrusted;
 
@@ -140,17 +140,17 @@ pub enum Ended {
 
 /// An event on its way to the program, and how far the client has come with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct QueuedEvent {
     pub(crate) event: Event,
-    pub(crate) place: Place,
+    pub(crate) place: Cursor,
 }
 
 /// How far a program has come with its events; see [`Events::receipt`]. Those of one run are to be signed in their order; a later one
 /// stands for all before it.
 #[derive(Debug)]
 pub struct Receipt {
-    keeper: Arc<Keeper>,
-    place: Place,
+    keeper: Arc<JournalHandle>,
+    place: Cursor,
 }
 
 impl Receipt {
@@ -163,16 +163,20 @@ impl Receipt {
 /// The stream of [`Event`]s of one link. Read it or drop it: see [the crate's bounds](crate#the-bounds).
 #[derive(Debug)]
 pub struct Events {
-    events: mpsc::Receiver<Told>,
+    events: mpsc::Receiver<QueuedEvent>,
     shared: Arc<Shared>,
-    keeper: Arc<Keeper>,
+    keeper: Arc<JournalHandle>,
     /// How far the client has come with the event that the program has now.
-    taken: Option<Place>,
+    taken: Option<Cursor>,
     is_over: bool,
 }
 
 impl Events {
-    pub(crate) fn new(events: mpsc::Receiver<Told>, shared: Arc<Shared>, keeper: Arc<Keeper>) -> Events {
+    pub(crate) fn new(
+        events: mpsc::Receiver<QueuedEvent>,
+        shared: Arc<Shared>,
+        keeper: Arc<JournalHandle>,
+    ) -> Events {
         Events { events, shared, keeper, taken: None, is_over: false }
     }
 
@@ -195,7 +199,7 @@ impl Events {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         self.hand_over();
-        let Some(Told { event, place }) = ready!(self.events.poll_recv(context)) else {
+        let Some(QueuedEvent { event, place }) = ready!(self.events.poll_recv(context)) else {
             return Poll::Ready(None);
         };
         self.taken = Some(place);

@@ -1,7 +1,7 @@
 //! What a client must not forget when it is killed: a file with its token, how far it has come, and the posts that have no
 //! answer yet.
 //!
-//! Records are appended as things happen, and folded into an `Image` when the file is opened again. A post is in the file
+//! Records are appended as things happen, and folded into an `JournalState` when the file is opened again. A post is in the file
 //! before it is sent, and until its answer is here; an event counts as seen once the program has asked for the next one. So
 //! a client that was killed comes back as itself, hears what it missed, and sends again what may not have arrived: the
 //! server keeps each post once.
@@ -10,7 +10,7 @@
 //! server that is asked for what it has told already tells it again.
 
 mod file;
-mod image;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +23,8 @@ use std::time::SystemTime;
 use chatroom_proto::{Conversation, GroupName, Refusal, Request, Response, Seq, Token, UserName, Welcome};
 
 use file::JournalFile;
-pub(crate) use image::Image;
-use image::{Record, post_id};
+pub(crate) use state::JournalState;
+use state::{JournalRecord, post_id};
 
 /// The most posts without an answer that are kept. As many answers may be under way at all
 /// ([`SUBMITTED_MAX`](crate::link::SUBMITTED_MAX)); of posts beyond that only the memory knows.
@@ -52,7 +52,7 @@ pub enum KeepError {
 
 /// What came of [`Options::keep`](crate::Options::keep).
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct KeptState {
     /// What is wrong with the file. Unless it is [`KeepError::Damaged`], the client goes on without it.
     pub trouble: Option<KeepError>,
     /// So many posts of an earlier run had no answer, and are sent again.
@@ -63,7 +63,7 @@ pub struct Kept {
 
 /// How far a client had come in which session: sessions are counted within one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Place {
+pub(crate) struct Cursor {
     pub(crate) session: u32,
     pub(crate) seen: Seq,
 }
@@ -84,11 +84,11 @@ struct Open {
 /// The program's hold on a journal. When the last one is gone the file is free for the next client, however long the link
 /// takes to end.
 #[derive(Debug)]
-pub(crate) struct Keeper(Arc<Journal>);
+pub(crate) struct JournalHandle(Arc<Journal>);
 
-impl Keeper {
-    pub(crate) fn new(journal: Journal) -> Arc<Keeper> {
-        Arc::new(Keeper(Arc::new(journal)))
+impl JournalHandle {
+    pub(crate) fn new(journal: Journal) -> Arc<JournalHandle> {
+        Arc::new(JournalHandle(Arc::new(journal)))
     }
 
     pub(crate) fn share(&self) -> Arc<Journal> {
@@ -96,7 +96,7 @@ impl Keeper {
     }
 }
 
-impl Deref for Keeper {
+impl Deref for JournalHandle {
     type Target = Journal;
 
     fn deref(&self) -> &Journal {
@@ -104,7 +104,7 @@ impl Deref for Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for JournalHandle {
     fn drop(&mut self) {
         *self.0.lock() = None;
     }
@@ -113,7 +113,7 @@ impl Drop for Keeper {
 impl Journal {
     /// Opens the file for a client of that name, and tells what was in it. A file that can't be used is told, and then
     /// nothing is kept.
-    pub(crate) fn open(file: Option<&Path>, name: &UserName) -> (Journal, Image, Kept) {
+    pub(crate) fn open(file: Option<&Path>, name: &UserName) -> (Journal, JournalState, KeptState) {
         let Some(path) = file else { return Default::default() };
         match JournalFile::open(path, name) {
             Ok(opened) => {
@@ -122,14 +122,14 @@ impl Journal {
                 if trouble.is_some() {
                     tracing::warn!(file = %path.display(), "a part of the journal is damaged");
                 }
-                let kept = Kept { trouble, sent_again: image.posts.len(), last_used: opened.last_used };
+                let kept = KeptState { trouble, sent_again: image.posts.len(), last_used: opened.last_used };
                 let open = Mutex::new(Some(Open { file: opened.file, session: 0 }));
                 (Journal { open }, image, kept)
             }
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "the journal is not used");
-                let kept = Kept { trouble: Some(error), ..Kept::default() };
-                (Journal::default(), Image::default(), kept)
+                let kept = KeptState { trouble: Some(error), ..KeptState::default() };
+                (Journal::default(), JournalState::default(), kept)
             }
         }
     }
@@ -144,9 +144,10 @@ impl Journal {
         self.write(|open| {
             open.session = session;
             let (name, token) = (name.clone(), welcome.token.clone());
-            let mut records = vec![Record::Began { name, token, seen: welcome.seq }];
+            let mut records = vec![JournalRecord::Began { name, token, seen: welcome.seq }];
             for membership in welcome.groups.as_slice() {
-                records.push(Record::At(Conversation::Group(membership.group.clone()), membership.head));
+                records
+                    .push(JournalRecord::At(Conversation::Group(membership.group.clone()), membership.head));
             }
             records
         });
@@ -154,14 +155,14 @@ impl Journal {
 
     /// The session goes on.
     pub(crate) fn resumed(&self, token: &Token) {
-        self.write(|_| vec![Record::Resumed { token: token.clone() }]);
+        self.write(|_| vec![JournalRecord::Resumed { token: token.clone() }]);
     }
 
     /// The program has done what it does with everything up to here.
-    pub(crate) fn handed(&self, place: Place) {
+    pub(crate) fn handed(&self, place: Cursor) {
         self.write(|open| {
             let is_news = open.session == place.session && open.file.image().seen() != Some(place.seen);
-            if is_news { vec![Record::Seen(place.seen)] } else { Vec::new() }
+            if is_news { vec![JournalRecord::Seen(place.seen)] } else { Vec::new() }
         });
     }
 
@@ -173,7 +174,7 @@ impl Journal {
         let mut has_room = true;
         let is_written = self.write(|open| {
             has_room = open.file.image().posts.len() < POSTS_KEPT_MAX;
-            if has_room { vec![Record::Asked(request.clone())] } else { Vec::new() }
+            if has_room { vec![JournalRecord::Asked(request.clone())] } else { Vec::new() }
         });
         if !has_room {
             tracing::warn!("too many posts without an answer: this one is not kept");
@@ -183,18 +184,18 @@ impl Journal {
 
     /// Something was answered.
     pub(crate) fn answered(&self, request: &Request, result: &Result<Response, Refusal>) {
-        let answered = post_id(request).map(Record::Answered);
+        let answered = post_id(request).map(JournalRecord::Answered);
         let at = match (request, result) {
             (Request::Public { group, .. }, Ok(Response::Posted { seq, .. })) => {
-                Some(Record::At(Conversation::Group(group.clone()), *seq))
+                Some(JournalRecord::At(Conversation::Group(group.clone()), *seq))
             }
             (Request::Private { to, .. }, Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. })) => {
-                Some(Record::At(Conversation::User(to.clone()), *seq))
+                Some(JournalRecord::At(Conversation::User(to.clone()), *seq))
             }
             (_, Ok(Response::Joined { seq, membership })) => {
-                Some(Record::At(Conversation::Group(membership.group.clone()), *seq))
+                Some(JournalRecord::At(Conversation::Group(membership.group.clone()), *seq))
             }
-            (_, Ok(Response::Left { group, .. })) => Some(Record::Left(group.clone())),
+            (_, Ok(Response::Left { group, .. })) => Some(JournalRecord::Left(group.clone())),
             _ => None,
         };
         if answered.is_some() || at.is_some() {
@@ -204,12 +205,12 @@ impl Journal {
 
     /// Somebody has put the client out of a group.
     pub(crate) fn expelled(&self, group: &GroupName) {
-        self.write(|_| vec![Record::Left(group.clone())]);
+        self.write(|_| vec![JournalRecord::Left(group.clone())]);
     }
 
     /// Appends what is to be appended. Of a file that can't be written any more only who the client is stays: stale posts in it
     /// would be sent again when no server knows them for repeats.
-    fn write(&self, records: impl FnOnce(&mut Open) -> Vec<Record>) -> bool {
+    fn write(&self, records: impl FnOnce(&mut Open) -> Vec<JournalRecord>) -> bool {
         let mut guard = self.lock();
         let Some(open) = guard.as_mut() else { return false };
         let records = records(open);

@@ -1,25 +1,25 @@
 //! The link: one task that owns the connection to a server, and remakes it when it is lost.
 //!
-//! Everything that happens goes one way: a [`Client`](crate::Client) puts an `Ask` into a bounded queue, the link
-//! gives it to the connection and keeps it in `Unanswered`; the answer finds it there, and goes out through its
-//! `Door`. A connection that is lost takes nothing with it: what is unanswered is sent again over the next one, with
+//! Everything that happens goes one way: a [`Client`](crate::Client) puts an `LinkRequest` into a bounded queue, the link
+//! gives it to the connection and keeps it in `InFlight`; the answer finds it there, and goes out through its
+//! `ReplyTo`. A connection that is lost takes nothing with it: what is unanswered is sent again over the next one, with
 //! the same tags, and a server that has already done it answers with the first result.
 
+mod active_connection;
 mod backoff;
 mod entry;
+mod event_queue;
 mod handshake;
-mod outbox;
-mod session;
+mod in_flight;
 #[cfg(test)]
 pub(crate) mod tests;
-mod unanswered;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    Conversation, Hello, Keeps, Password, Proof, Refusal, Request, Response, Seq, Tag, Token, UserName,
+    Conversation, Hello, Password, Proof, Refusal, Request, Response, Retention, Seq, Tag, Token, UserName,
     VersionRange, Welcome,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -27,14 +27,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{ConnectError, Reconnect, Shared};
 use crate::dial::Dial;
-use crate::event::{Ended, Event, Lost, Told};
-use crate::journal::{Image, Journal, Place};
-use crate::state::State;
+use crate::event::{Ended, Event, Lost, QueuedEvent};
+use crate::journal::{Cursor, Journal, JournalState};
+use crate::state::ReadState;
 use backoff::Backoff;
-use entry::{Entered, asks_to_wait, come_in, is_worth_another_try, knock};
-use handshake::Connection;
-use outbox::Outbox;
-use unanswered::Unanswered;
+use entry::{LetIn, asks_to_wait, come_in, is_worth_another_try, knock};
+use event_queue::EventQueue;
+use handshake::WelcomedConnection;
+use in_flight::InFlight;
 
 /// The most requests that are sent and not answered. It covers the round trip at any rate that a person, a bot or a
 /// benchmark asks; 256 of the longest messages are 2 MB.
@@ -74,15 +74,15 @@ const STEADY_AFTER: Duration = Duration::from_secs(10);
 
 /// A request on its way to the link.
 #[derive(Debug)]
-pub(crate) struct Ask {
+pub(crate) struct LinkRequest {
     pub(crate) tag: Tag,
     pub(crate) request: Request,
-    pub(crate) door: Door,
+    pub(crate) door: ReplyTo,
 }
 
 /// Where an answer goes out.
 #[derive(Debug)]
-pub(crate) enum Door {
+pub(crate) enum ReplyTo {
     /// To the one who waits for it.
     Asker(oneshot::Sender<Result<Response, Refusal>>),
     /// Among the events.
@@ -112,8 +112,8 @@ enum End {
 /// The link's ends of what it shares with the program.
 pub(crate) struct Ends {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) asks: mpsc::Receiver<Ask>,
-    pub(crate) events: mpsc::Sender<Told>,
+    pub(crate) asks: mpsc::Receiver<LinkRequest>,
+    pub(crate) events: mpsc::Sender<QueuedEvent>,
     pub(crate) journal: Arc<Journal>,
 }
 
@@ -124,21 +124,21 @@ pub(crate) struct Link<D> {
     password: Option<Password>,
     reconnect: Reconnect,
     shared: Arc<Shared>,
-    asks: mpsc::Receiver<Ask>,
-    events: mpsc::Sender<Told>,
+    asks: mpsc::Receiver<LinkRequest>,
+    events: mpsc::Sender<QueuedEvent>,
     journal: Arc<Journal>,
-    unanswered: Unanswered,
+    unanswered: InFlight,
     /// While something is held back because the server asks to go slower.
     slow: Option<Slow>,
-    outbox: Outbox,
-    state: State,
+    outbox: EventQueue,
+    state: ReadState,
     token: Token,
     /// How long the server holds a session without a connection.
     grace: Duration,
     /// Counts the sessions.
     session: u32,
     /// Whether the server tells again what this client missed.
-    server_keeps: bool,
+    server_retention: bool,
     /// The newest post before which something was missing, and for which this client has gone back already.
     went_back_for: Seq,
     /// More came than the program takes: until it has taken all that is held, what the server says is let go, and then
@@ -153,8 +153,8 @@ impl<D: Dial> Link<D> {
         (name, password): (UserName, Option<Password>),
         reconnect: Reconnect,
         ends: Ends,
-        image: Image,
-    ) -> Result<(Link<D>, Connection<D::Stream>), ConnectError> {
+        image: JournalState,
+    ) -> Result<(Link<D>, WelcomedConnection<D::Stream>), ConnectError> {
         let Ends { shared, asks, events, journal } = ends;
         let (proof, seen) = match &image.session {
             Some(session) => (Proof::Resume(session.token.clone()), session.seen),
@@ -171,14 +171,14 @@ impl<D: Dial> Link<D> {
             asks,
             events,
             journal,
-            unanswered: Unanswered::default(),
+            unanswered: InFlight::default(),
             slow: None,
-            outbox: Outbox::default(),
-            state: State::new(&connection.welcome),
+            outbox: EventQueue::default(),
+            state: ReadState::new(&connection.welcome),
             token: connection.welcome.token.clone(),
             grace: grace(&connection.welcome),
             session: 0,
-            server_keeps: connection.welcome.keeps != Keeps::Nothing,
+            server_retention: connection.welcome.retention != Retention::Nothing,
             went_back_for: Seq::ZERO,
             is_deaf: false,
         };
@@ -187,16 +187,20 @@ impl<D: Dial> Link<D> {
     }
 
     /// Takes over from an earlier run: how far it had come, and what it had no answer to.
-    fn inherit(&mut self, image: Image, welcome: &Welcome) {
+    fn inherit(&mut self, image: JournalState, welcome: &Welcome) {
         for request in image.posts {
             // Their answers come among the events, and count as if they had been submitted.
             self.shared.submits.forget_permits(1);
-            self.unanswered.inherit(Ask { tag: self.shared.next_tag(), request, door: Door::Events });
+            self.unanswered.inherit(LinkRequest {
+                tag: self.shared.next_tag(),
+                request,
+                door: ReplyTo::Events,
+            });
         }
         let former = image.session.filter(|_| welcome.resumed);
         let mut missed = Vec::new();
         let goes_on = former.is_some_and(|session| {
-            let mut state = State::kept(session.seen, session.places());
+            let mut state = ReadState::kept(session.seen, session.places());
             let back = state.welcomed_back(welcome);
             self.state = state;
             missed = back.missed;
@@ -212,14 +216,14 @@ impl<D: Dial> Link<D> {
 
     /// Puts an event behind those that wait for the program.
     fn tell(&mut self, event: Event) {
-        let place = Place { session: self.session, seen: self.state.seen() };
-        self.outbox.push(Told { event, place });
+        let place = Cursor { session: self.session, seen: self.state.seen() };
+        self.outbox.push(QueuedEvent { event, place });
     }
 
     fn keep_welcome(&mut self, welcome: &Welcome, goes_on: bool) {
         self.token = welcome.token.clone();
         self.grace = grace(welcome);
-        self.server_keeps = welcome.keeps != Keeps::Nothing;
+        self.server_retention = welcome.retention != Retention::Nothing;
         if goes_on {
             self.journal.resumed(&self.token);
         } else {
@@ -231,11 +235,11 @@ impl<D: Dial> Link<D> {
 
     /// Whether what is let go now will be heard again.
     fn can_hear_again(&self) -> bool {
-        self.server_keeps && self.reconnect != Reconnect::Never
+        self.server_retention && self.reconnect != Reconnect::Never
     }
 
     /// Lives until the client leaves, until nobody is interested any more, or until there is no way back.
-    pub(crate) async fn run(mut self, first: Connection<D::Stream>) {
+    pub(crate) async fn run(mut self, first: WelcomedConnection<D::Stream>) {
         let mut backoff = Backoff::default();
         let mut connection = first;
         let ended = loop {
@@ -260,7 +264,11 @@ impl<D: Dial> Link<D> {
     }
 
     /// Tries until there is a connection again, or no hope of one. The program may take events meanwhile, or not.
-    async fn come_back(&mut self, lost: Lost, backoff: &mut Backoff) -> Result<Connection<D::Stream>, Ended> {
+    async fn come_back(
+        &mut self,
+        lost: Lost,
+        backoff: &mut Backoff,
+    ) -> Result<WelcomedConnection<D::Stream>, Ended> {
         self.tell(Event::Lost(lost));
         let patience = match self.reconnect {
             Reconnect::Never => return Err(Ended::GaveUp(lost)),
@@ -278,7 +286,7 @@ impl<D: Dial> Link<D> {
             }
         };
         self.outbox = outbox;
-        let Entered { connection, by } = connected.map_err(|_| Ended::GaveUp(lost))??;
+        let LetIn { connection, by } = connected.map_err(|_| Ended::GaveUp(lost))??;
         let back = self.take_up(&connection);
         self.tell(back);
         if let Some(new) = by {
@@ -287,7 +295,7 @@ impl<D: Dial> Link<D> {
         Ok(connection)
     }
 
-    async fn attempts(&self, backoff: &mut Backoff) -> Result<Entered<D::Stream>, Ended> {
+    async fn attempts(&self, backoff: &mut Backoff) -> Result<LetIn<D::Stream>, Ended> {
         // Until then, the name may be taken by this client itself: a welcome that was on its way when the connection
         // was cut again began a session whose token never came here.
         let mut may_be_ours = Instant::now();
@@ -325,7 +333,7 @@ impl<D: Dial> Link<D> {
     }
 
     /// Learns from a connection that was remade: what to tell the program first, and what to ask before the rest.
-    fn take_up(&mut self, connection: &Connection<D::Stream>) -> Event {
+    fn take_up(&mut self, connection: &WelcomedConnection<D::Stream>) -> Event {
         let welcome = &connection.welcome;
         tracing::info!(resumed = welcome.resumed, "connection is back");
         let mut back = self.state.welcomed_back(welcome);
@@ -333,10 +341,10 @@ impl<D: Dial> Link<D> {
         // The newest message there may be one of ours whose answer was lost: only what is certain is said.
         back.missed.retain(|group| !self.unanswered.has_post_to(&Conversation::Group(group.clone())));
         let shared = &self.shared;
-        self.unanswered.replace_rejoins(back.rejoin.into_iter().map(|group| Ask {
+        self.unanswered.replace_rejoins(back.rejoin.into_iter().map(|group| LinkRequest {
             tag: shared.next_tag(),
             request: Request::Join { group },
-            door: Door::Rejoin,
+            door: ReplyTo::Rejoin,
         }));
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
         Event::Back { resumed: welcome.resumed, groups, missed: back.missed }
@@ -345,12 +353,12 @@ impl<D: Dial> Link<D> {
     /// The server had changed the password before the connection was lost, and its answer was lost with it. To be asked again in
     /// this new session, it would say that the old one is wrong.
     fn password_was_changed(&mut self, new: Password, welcome: &Welcome) {
-        for Ask { tag, request, door } in self.unanswered.take_changes_to(&new) {
+        for LinkRequest { tag, request, door } in self.unanswered.take_changes_to(&new) {
             let result = Ok(Response::PasswordChanged { seq: welcome.seq, token: welcome.token.clone() });
             match door {
-                Door::Asker(asker) => drop(asker.send(result)),
-                Door::Events => self.tell(Event::Answer { tag, request, result }),
-                Door::Rejoin | Door::Alive => {}
+                ReplyTo::Asker(asker) => drop(asker.send(result)),
+                ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),
+                ReplyTo::Rejoin | ReplyTo::Alive => {}
             }
         }
         self.password = Some(new);
@@ -362,8 +370,8 @@ impl<D: Dial> Link<D> {
         let _ = self.shared.ended.set(ended.clone());
         self.shared.submits.close();
         drop((self.asks, self.unanswered));
-        let place = Place { session: self.session, seen: self.state.seen() };
-        self.outbox.push(Told { event: Event::Ended(ended), place });
+        let place = Cursor { session: self.session, seen: self.state.seen() };
+        self.outbox.push(QueuedEvent { event: Event::Ended(ended), place });
         while !self.outbox.is_empty() {
             self.outbox.deliver_when_it_may(&self.events).await;
         }

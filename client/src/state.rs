@@ -5,13 +5,13 @@
 //! was said before the session began is not missed.
 //!
 //! On a server that keeps what is said, a client that comes back is told again what it missed. Until all of that has come
-//! ([`State::is_behind`]), how far the client is follows what it hears and not what it is answered.
+//! ([`ReadState::is_behind`]), how far the client is follows what it hears and not what it is answered.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    Conversation, GroupName, Keeps, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request,
-    Response, Seq, UserName, Welcome,
+    Conversation, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request, Response,
+    Retention, Seq, UserName, Welcome,
 };
 
 /// The most groups that are followed: as many as a welcome can name.
@@ -22,7 +22,7 @@ pub const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 
 /// What one client knows of its place in the order.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct ReadState {
     /// Under which name: another device of the same person may speak under it, too.
     name: Option<NameKey>,
     seen: Seq,
@@ -56,13 +56,13 @@ pub struct Back {
 
 /// Whether the server tells this client again what it missed, and then that it has.
 pub fn tells_again(welcome: &Welcome) -> bool {
-    welcome.resumed && welcome.keeps != Keeps::Nothing
+    welcome.resumed && welcome.retention != Retention::Nothing
 }
 
-impl State {
+impl ReadState {
     /// The state of a client that was welcomed for the first time.
-    pub fn new(welcome: &Welcome) -> State {
-        let mut state = State::at(welcome.seq);
+    pub fn new(welcome: &Welcome) -> ReadState {
+        let mut state = ReadState::at(welcome.seq);
         state.name = Some(welcome.name.key());
         for membership in welcome.groups.as_slice() {
             state.follow(membership);
@@ -71,9 +71,9 @@ impl State {
     }
 
     /// The state of a client that had come so far when it ended, and in these conversations perhaps further. It is
-    /// [`State::welcomed_back`] next.
-    pub fn kept<'a>(seen: Seq, places: impl Iterator<Item = (&'a Conversation, Seq)>) -> State {
-        let mut state = State::at(seen);
+    /// [`ReadState::welcomed_back`] next.
+    pub fn kept<'a>(seen: Seq, places: impl Iterator<Item = (&'a Conversation, Seq)>) -> ReadState {
+        let mut state = ReadState::at(seen);
         for (place, seq) in places {
             match place {
                 Conversation::Group(group) => {
@@ -85,8 +85,8 @@ impl State {
         state
     }
 
-    fn at(seen: Seq) -> State {
-        State {
+    fn at(seen: Seq) -> ReadState {
+        ReadState {
             name: None,
             seen,
             began: seen,

@@ -16,7 +16,7 @@ mod tests;
 
 /// Whether to speak TLS. What was decided stays so: no answer, and no lack of one, makes a client speak plain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Tls {
+pub enum TlsMode {
     /// To every host but this machine: one whose addresses are all 127.0.0.0/8 or ::1.
     #[default]
     Auto,

@@ -7,17 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatroom_proto::{Conversation, Keeps, PostId, Seq, Tag, UnixMillis, Words};
-use chatroom_server::Kept;
-use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
+use chatroom_proto::{Conversation, PostId, Retention, SearchQuery, Seq, Tag, UnixMillis};
+use chatroom_server::Restored;
+use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnectionId, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId, TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ReadError};
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
-use integration_tests::guest::{body, group, user};
+use integration_tests::test_client::{body, group, user};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tempfile::TempDir;
@@ -49,8 +49,8 @@ async fn measure(posts: u64) {
     println!("| what | time |\n|---|---:|");
 
     let began = Instant::now();
-    let Kept { archive, .. } = Archive::open(path, log.clone()).expect("an archive");
-    let nobody = replay(SessionId(Seq(u64::MAX / 2)), Seq::ZERO, head, vec![]);
+    let Restored { archive, .. } = Archive::open(path, log.clone()).expect("an archive");
+    let nobody = replay(DeviceId(Seq(u64::MAX / 2)), Seq::ZERO, head, vec![]);
     archive.replay(nobody).await.expect("caught up");
     let rows = began.elapsed();
     row(&format!("rows catch up, {} a second", rate(posts, rows)), rows);
@@ -65,7 +65,7 @@ async fn measure(posts: u64) {
 }
 
 /// What somebody with one device missed.
-fn replay(reader: SessionId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
+fn replay(reader: DeviceId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
     Replay { reader, device: reader, has_others: false, after, until, groups }
 }
 
@@ -75,7 +75,7 @@ async fn read_back(archive: &Archive, head: Seq) {
     let mut times = Vec::new();
     for _ in 0..READS {
         let before = Seq(1 + chance.next_u64() % head.0);
-        let query = Query::History(Thread::Group(group_id(chance.next_u64() % GROUPS)));
+        let query = Query::History(ConversationId::Group(group_id(chance.next_u64() % GROUPS)));
         let began = Instant::now();
         archive.read(Read { reader: person(1), query, before, count: 50, head }).await.expect("read");
         times.push(began.elapsed());
@@ -114,7 +114,7 @@ async fn after_a_kill(log: &Arc<SqliteLog>, path: &Path) {
         std::fs::copy(path.join(name), killed.path().join(name)).expect("a copy");
     }
     let began = Instant::now();
-    let Kept { archive, mut state } = Archive::open(killed.path(), log.clone()).expect("an archive");
+    let Restored { archive, mut state } = Archive::open(killed.path(), log.clone()).expect("an archive");
     let behind = log.head().0 - state.head().0;
     fold(&**log, &mut state).await;
     row(&format!("start after a kill, {behind} entries behind the snapshot"), began.elapsed());
@@ -127,17 +127,17 @@ async fn restart(archive: Archive, log: &Arc<SqliteLog>, path: &Path) {
     row("stop: the last commit and the snapshot", began.elapsed());
     println!("| size of the archive | {} MiB |", mib(&path.join("archive.sqlite")));
     let began = Instant::now();
-    let Kept { archive, state } = Archive::open(path, log.clone()).expect("an archive");
+    let Restored { archive, state } = Archive::open(path, log.clone()).expect("an archive");
     row("start from a snapshot of the newest entry", began.elapsed());
     drop(state);
     let began = Instant::now();
-    archive.forget(Seq(FORGOTTEN)).await.expect("forgotten");
+    archive.delete(Seq(FORGOTTEN)).await.expect("forgotten");
     let time = began.elapsed();
     row(&format!("{FORGOTTEN} posts are deleted, {} a second", rate(FORGOTTEN, time)), time);
 }
 
 async fn found(archive: &Archive, words: &str, groups: &[GroupId], head: Seq) -> Result<usize, ReadError> {
-    let words = Words::parse(words).expect("words");
+    let words = SearchQuery::parse(words).expect("words");
     let query = Query::Search { words, groups: groups.to_vec(), in_private: true };
     let read = Read { reader: person(1), query, before: Seq(u64::MAX), count: 50, head };
     archive.read(read).await.map(|past| past.posts.len())
@@ -153,8 +153,8 @@ async fn fold(log: &dyn Log, state: &mut ChatState) {
 }
 
 /// The people come first, so theirs are the places behind the beginning; then come the groups but General.
-fn person(number: u64) -> SessionId {
-    SessionId(Seq(2 + number))
+fn person(number: u64) -> DeviceId {
+    DeviceId(Seq(2 + number))
 }
 
 fn group_id(number: u64) -> GroupId {
@@ -166,7 +166,7 @@ fn group_name(number: u64) -> String {
 }
 
 async fn fill(log: &dyn Log, posts: u64) {
-    let limits = Limits { keeps: Keeps::Everything, ..Limits::default() };
+    let limits = Limits { retention: Retention::Everything, ..Limits::default() };
     let mut chance = chance(1);
     let mut number = 0;
     let mut commands: Vec<Command> = vec![Command::Began { limits }];
@@ -214,7 +214,7 @@ fn any_word(chance: &mut TestRng) -> String {
 async fn append(log: &dyn Log, number: &mut u64, command: Command) {
     *number += 1;
     let node = NodeId(1);
-    let origin = Origin { place: Place { node, connection: ConnectionId(1) }, tag: Tag(0) };
+    let origin = Origin { place: ConnAddr { node, connection: ConnectionId(1) }, tag: Tag(0) };
     let id = ProposalId { node, number: *number };
     let mut proposal = Proposal { id, origin: Some(origin), at: UnixMillis(*number), command };
     loop {

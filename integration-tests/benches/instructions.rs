@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use chatroom_proto::{Notification, Request, Response, ServerFrame};
-use integration_tests::guest::{Guest, group, public};
 use integration_tests::process::Exit;
 use integration_tests::program::{BUSY, ServerProgram};
+use integration_tests::test_client::{TestClient, group, public};
 use tokio::runtime;
 
 const READERS: u64 = 100;
@@ -131,8 +131,8 @@ async fn say_and_hear(server: &ServerProgram, under_way: u64, messages: u64) {
 }
 
 /// Arrivals and departures in General are none of this measurement's business.
-async fn come_into_the_hall(server: &ServerProgram, name: &str) -> Guest {
-    let mut guest = Guest::come(server.address(), name).await;
+async fn come_into_the_hall(server: &ServerProgram, name: &str) -> TestClient {
+    let mut guest = TestClient::come(server.address(), name).await;
     guest.do_(Request::Leave { group: group("General") }).await;
     let hall = group("hall");
     if name == "speaker" {
@@ -147,7 +147,7 @@ fn text(number: u64) -> String {
 }
 
 /// Waits for the next message in the hall.
-async fn heard(reader: &mut Guest) -> String {
+async fn heard(reader: &mut TestClient) -> String {
     loop {
         match reader.frame().await {
             Some(ServerFrame::Notification(Notification::GroupPost { post, .. })) => {
@@ -160,7 +160,7 @@ async fn heard(reader: &mut Guest) -> String {
 }
 
 /// Waits for the next answer to a post.
-async fn posted(speaker: &mut Guest) {
+async fn posted(speaker: &mut TestClient) {
     loop {
         match speaker.frame().await {
             Some(ServerFrame::Response { result: Ok(Response::Posted { .. }), .. }) => return,

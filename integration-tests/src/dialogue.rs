@@ -23,13 +23,13 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    About, Acted, CloseReason, Code, Conversation, Headline, Host, Membership, Moderation, Notification,
-    Operation, Page, Password, Post, PostId, Reason, Refusal, Request, Response, Said, Seq, ServerBan,
-    ServerFrame, Topic, UnixMillis, Visitor, Whom, Words,
+    About, AddressPrefix, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation, Headline,
+    Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password, Post, PostId, Reason,
+    Refusal, Request, Response, SearchQuery, Seq, ServerBan, ServerFrame, Topic, UnixMillis,
 };
 
-use crate::guest::{body, group, post_id, user};
 use crate::stage::{Entrance, Stage};
+use crate::test_client::{body, group, post_id, user};
 
 /// Plays a dialogue.
 ///
@@ -121,7 +121,7 @@ fn request(words: &str, context: &str) -> Request {
             Request::History { of, before: Seq::ZERO, count: text.parse().unwrap_or(20) }
         }
         "search" => {
-            let words = Words::parse(rest).expect(context);
+            let words = SearchQuery::parse(rest).expect(context);
             Request::Search { words, within: None, before: Seq::ZERO, count: 20 }
         }
         "register" => Request::Register { password: password(first) },
@@ -137,7 +137,7 @@ fn request(words: &str, context: &str) -> Request {
         "server-bans" => Request::ServerBans { after: Seq::ZERO },
         "exit" => Request::Exit,
         "ping" => Request::Ping,
-        "hello" => Request::Hello(crate::guest::hello("again")),
+        "hello" => Request::Hello(crate::test_client::hello("again")),
         _ => match (operation(verb, rest), act(verb, text)) {
             (Some(act), _) => Request::Operate { act },
             (_, Some(act)) => Request::Moderate { group: group(first), act },
@@ -153,7 +153,7 @@ fn password(text: &str) -> Password {
 /// What these words do as an operator of the server.
 fn operation(verb: &str, text: &str) -> Option<Operation> {
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let whom = || Host::parse(name).map_or_else(|_| Whom::User(user(name)), Whom::Host);
+    let whom = || AddressPrefix::parse(name).map_or_else(|_| BanTarget::User(user(name)), BanTarget::Host);
     let (seconds, reason) = timed(rest);
     Some(match verb {
         "appoint" => Operation::Appoint { user: user(name) },
@@ -237,17 +237,21 @@ fn show_response(response: &Response) -> String {
             format!("nothing was done in {group}")
         }
         Response::Acts { group, acts } => {
-            let acts = acts.as_slice().iter().map(|Acted { by, act, .. }| format!("{by}: {}", show_act(act)));
+            let acts = acts
+                .as_slice()
+                .iter()
+                .map(|ModerationRecord { by, act, .. }| format!("{by}: {}", show_act(act)));
             format!("done in {group}: {}", list(acts))
         }
         Response::About(about) => show_about(about),
         Response::Operated { .. } => "done".to_owned(),
         Response::Clients { clients, next } => {
-            let clients = clients.as_slice().iter().map(|Visitor { name, groups, is_connected, .. }| {
-                let held = if *is_connected { "" } else { " (held)" };
-                let groups: Vec<_> = groups.as_slice().iter().map(|group| group.as_str()).collect();
-                format!("{name}{held} in {}", or_none(groups.join("+")))
-            });
+            let clients =
+                clients.as_slice().iter().map(|ClientInfo { name, groups, is_connected, .. }| {
+                    let held = if *is_connected { "" } else { " (held)" };
+                    let groups: Vec<_> = groups.as_slice().iter().map(|group| group.as_str()).collect();
+                    format!("{name}{held} in {}", or_none(groups.join("+")))
+                });
             format!("clients: {}{}", list(clients), more(*next))
         }
         Response::ServerBans { bans, next } => {
@@ -296,7 +300,7 @@ fn show_act(act: &Moderation) -> String {
     }
 }
 
-fn show_said(Said { place, post }: &Said) -> String {
+fn show_said(ArchivedPost { place, post }: &ArchivedPost) -> String {
     match place {
         Conversation::Group(group) => format!("{} in {group}: {}", post.from, post.body.as_str()),
         Conversation::User(other) => format!("{} with {other}: {}", post.from, post.body.as_str()),
@@ -360,10 +364,10 @@ fn show_refusal(refusal: &Refusal) -> String {
     }
 }
 
-fn show_whom(whom: &Whom) -> String {
+fn show_whom(whom: &BanTarget) -> String {
     match whom {
-        Whom::User(user) => user.to_string(),
-        Whom::Host(host) => host.to_string(),
+        BanTarget::User(user) => user.to_string(),
+        BanTarget::Host(host) => host.to_string(),
     }
 }
 

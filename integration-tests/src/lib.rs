@@ -17,9 +17,7 @@
 pub mod chance;
 pub mod chaos;
 pub mod dialogue;
-pub mod guest;
 pub mod history;
-pub mod host;
 pub mod model;
 pub mod passwords;
 pub mod piped;
@@ -30,4 +28,6 @@ pub mod screen;
 pub mod sim;
 pub mod stage;
 pub mod terminal;
+pub mod test_client;
+pub mod test_server;
 pub mod tls;

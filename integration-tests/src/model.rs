@@ -1,17 +1,17 @@
 //! The archive as it should be: all posts in a list, looked through from end to end. Stages and simulations read from it,
 //! and the real one must find the same.
 
-use chatroom_proto::{Conversation, Notification, Said};
-use chatroom_server::chat::effect::{Query, Read, Record, Replay, Thread};
-use chatroom_server::chat::entry::{Entry, SessionId};
+use chatroom_proto::{ArchivedPost, Conversation, Notification};
+use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, StoredPost};
+use chatroom_server::chat::entry::{DeviceId, Entry};
 use chatroom_server::chat::{ChatState, Limits};
-use chatroom_server::storage::archive::{Missed, Past};
+use chatroom_server::storage::archive::{FoundPosts, Missed};
 
 /// Everything that was said, in order.
 #[derive(Debug)]
 pub struct Model {
     state: ChatState,
-    records: Vec<Record>,
+    records: Vec<StoredPost>,
 }
 
 impl Model {
@@ -26,31 +26,31 @@ impl Model {
     }
 
     /// Everything that was said.
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[StoredPost] {
         &self.records
     }
 
     /// What a read should find, were every page long enough.
-    pub fn read(&self, read: &Read) -> Past {
-        let fits = |record: &&Record| record.post.seq < read.before && matches(record, read);
+    pub fn read(&self, read: &Read) -> FoundPosts {
+        let fits = |record: &&StoredPost| record.post.seq < read.before && matches(record, read);
         let mut found = self.records.iter().rev().filter(fits);
-        let posts: Vec<Said> =
+        let posts: Vec<ArchivedPost> =
             found.by_ref().take(read.count).map(|record| said(record, read.reader)).collect();
         let next = found.next().and(posts.last()).map(|said| said.post.seq);
-        Past { posts, next }
+        FoundPosts { posts, next }
     }
 
     /// What a client should hear again.
     pub fn replay(&self, replay: &Replay) -> Missed {
-        let fits = |record: &&Record| {
-            let Record { thread, device, post, .. } = record;
+        let fits = |record: &&StoredPost| {
+            let StoredPost { thread, device, post, .. } = record;
             let is_new = post.seq > replay.after && post.seq <= replay.until && *device != replay.device;
             is_new
                 && match thread {
-                    Thread::Group(group) => {
+                    ConversationId::Group(group) => {
                         replay.groups.iter().any(|(member, since)| member == group && post.seq > *since)
                     }
-                    Thread::Pair(one, other) => [*one, *other].contains(&replay.reader),
+                    ConversationId::Pair(one, other) => [*one, *other].contains(&replay.reader),
                 }
         };
         let notifications = self.records.iter().filter(fits).map(heard).collect();
@@ -58,13 +58,13 @@ impl Model {
     }
 }
 
-fn matches(record: &Record, read: &Read) -> bool {
+fn matches(record: &StoredPost, read: &Read) -> bool {
     match &read.query {
         Query::History(thread) => record.thread == *thread,
         Query::Search { words, groups, in_private } => {
             let may_read = match record.thread {
-                Thread::Group(group) => groups.contains(&group),
-                Thread::Pair(one, other) => *in_private && [one, other].contains(&read.reader),
+                ConversationId::Group(group) => groups.contains(&group),
+                ConversationId::Pair(one, other) => *in_private && [one, other].contains(&read.reader),
             };
             let (said, wanted) = (tokens(record.post.body.as_str()), tokens(words.as_str()));
             may_read && !wanted.is_empty() && wanted.iter().all(|word| said.contains(word))
@@ -83,15 +83,15 @@ fn tokens_of(text: &str) -> impl Iterator<Item = String> + '_ {
         .map(|word| word.to_lowercase().replace(['ي', 'ى'], "ی").replace('ك', "ک"))
 }
 
-fn said(record: &Record, reader: SessionId) -> Said {
+fn said(record: &StoredPost, reader: DeviceId) -> ArchivedPost {
     let place = match &record.to {
         Conversation::User(_) if record.by != reader => Conversation::User(record.post.from.clone()),
         to => to.clone(),
     };
-    Said { place, post: record.post.clone() }
+    ArchivedPost { place, post: record.post.clone() }
 }
 
-fn heard(record: &Record) -> Notification {
+fn heard(record: &StoredPost) -> Notification {
     let post = record.post.clone();
     match &record.to {
         Conversation::Group(group) => Notification::GroupPost { post, group: group.clone() },

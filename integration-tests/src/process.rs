@@ -118,10 +118,10 @@ impl From<ExitStatus> for Exit {
 
 /// What a program says on one of its outputs, gathered as it comes.
 #[derive(Debug, Clone)]
-pub struct Output(Arc<Watched<Said>>);
+pub struct Output(Arc<Watched<ArchivedPost>>);
 
 #[derive(Debug, Default)]
-struct Said {
+struct ArchivedPost {
     bytes: Vec<u8>,
     ended: bool,
 }
@@ -129,7 +129,7 @@ struct Said {
 impl Output {
     /// Gathers what comes from there.
     pub fn gather(mut from: impl Read + Send + 'static) -> Output {
-        let said = Watched::new(Said::default());
+        let said = Watched::new(ArchivedPost::default());
         let output = Output(Arc::clone(&said));
         thread::spawn(move || {
             let mut chunk = [0; 8 * 1024];

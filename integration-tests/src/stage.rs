@@ -7,8 +7,8 @@ use chatroom_proto::{
     Code, Hello, Password, Proof, Request, Response, Seq, ServerFrame, Token, VersionRange,
 };
 
-use crate::guest::{Guest, hello, seq_of};
-use crate::host::Host;
+use crate::test_client::{TestClient, hello, seq_of};
+use crate::test_server::TestServer;
 
 mod pure;
 
@@ -114,26 +114,26 @@ fn hello_with(name: &str, entrance: Entrance, memory: Option<&Memory>) -> Hello 
 
 /// A real server, in this process, and guests over sockets.
 pub struct Real {
-    host: Host,
+    host: TestServer,
     address: SocketAddr,
-    guests: HashMap<String, Guest>,
+    guests: HashMap<String, TestClient>,
     memories: Memories,
 }
 
 impl Real {
     /// A server that nobody is at.
-    pub fn new(host: Host) -> Real {
+    pub fn new(host: TestServer) -> Real {
         Real { address: host.address, host, guests: HashMap::new(), memories: Memories::default() }
     }
 
-    fn guest(&mut self, name: &str) -> &mut Guest {
+    fn guest(&mut self, name: &str) -> &mut TestClient {
         self.guests.get_mut(name).unwrap_or_else(|| panic!("{name} is not here"))
     }
 }
 
 impl Stage for Real {
     async fn knock(&mut self, name: &str, entrance: Entrance) {
-        let mut guest = Guest::connect(self.address).await;
+        let mut guest = TestClient::connect(self.address).await;
         let hello = hello_with(base(name), entrance, self.memories.of(name));
         guest.say(Request::Hello(hello)).await;
         self.guests.insert(name.to_owned(), guest);

@@ -191,12 +191,15 @@ mod value;
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
 pub use moderation::{
-    ACTS_TOLD_MAX, About, Acted, Headline, LINE_BYTES_MAX, LineError, Moderation, Peer, Reason, Topic,
+    ACTS_TOLD_MAX, About, Headline, LINE_BYTES_MAX, LineError, Moderation, ModerationRecord, PeerAddr,
+    Reason, Topic,
 };
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
-pub use operation::{Code, CodeError, Host, HostError, Operation, ServerBan, Visitor, Whom};
-pub use past::{Conversation, Keeps, Said, WORDS_BYTES_MAX, Words, WordsError};
+pub use operation::{
+    AddressPrefix, AddressPrefixError, BanTarget, ClientInfo, Code, CodeError, Operation, ServerBan,
+};
+pub use past::{ArchivedPost, Conversation, Retention, SearchQuery, SearchQueryError, WORDS_BYTES_MAX};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{
     Membership, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response, SENT_AGAIN_WITHIN_MS,

@@ -113,7 +113,7 @@ line_type! {
 
 line_type! {
     /// Where somebody comes from, as the server sees it: text on one line.
-    Peer
+    PeerAddr
 }
 
 /// What may be done in a group to keep order. The owner may do all of it; those that the owner has made operators of the
@@ -222,7 +222,7 @@ impl Moderation {
 
 /// Something that was done to keep order: who did what, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acted {
+pub struct ModerationRecord {
     /// Its place in the order.
     pub seq: Seq,
     /// When.

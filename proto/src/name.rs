@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_keeps_the_look_it_came_with() {
+    fn a_name_retention_the_look_it_came_with() {
         assert_eq!(UserName::parse("JiM").unwrap().as_str(), "JiM");
     }
 }

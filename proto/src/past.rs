@@ -21,7 +21,7 @@ pub enum Conversation {
 
 /// A post that is read back, and where it was said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct ArchivedPost {
     /// Where; among two people, the reader's other one as they were called then, whoever of the two said it.
     pub place: Conversation,
     /// What.
@@ -30,7 +30,7 @@ pub struct Said {
 
 /// How long a server keeps what is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Keeps {
+pub enum Retention {
     /// It does not: what a client misses is lost to it, and there is no history.
     Nothing,
     /// For so many days; then it is deleted.
@@ -42,11 +42,11 @@ pub enum Keeps {
 /// What to search for: 1 to [`WORDS_BYTES_MAX`] bytes of text with something other than white space in it, and no control
 /// characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Words(String);
+pub struct SearchQuery(String);
 
-/// Why a text is not [`Words`].
+/// Why a text is not [`SearchQuery`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WordsError {
+pub enum SearchQueryError {
     /// There is nothing in it.
     #[error("a search needs at least one word")]
     Empty,
@@ -61,22 +61,22 @@ pub enum WordsError {
     Control(char),
 }
 
-impl Words {
+impl SearchQuery {
     /// Checks `text`, and keeps it without the white space around it.
     ///
     /// # Errors
-    /// [`WordsError`] says which rule it breaks.
-    pub fn parse(text: &str) -> Result<Words, WordsError> {
+    /// [`SearchQueryError`] says which rule it breaks.
+    pub fn parse(text: &str) -> Result<SearchQuery, SearchQueryError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(WordsError::Empty);
+            return Err(SearchQueryError::Empty);
         }
         if text.len() > WORDS_BYTES_MAX {
-            return Err(WordsError::TooLong { bytes: text.len() });
+            return Err(SearchQueryError::TooLong { bytes: text.len() });
         }
         match text.chars().find(|c| c.is_control()) {
-            Some(control) => Err(WordsError::Control(control)),
-            None => Ok(Words(text.to_owned())),
+            Some(control) => Err(SearchQueryError::Control(control)),
+            None => Ok(SearchQuery(text.to_owned())),
         }
     }
 
@@ -86,8 +86,8 @@ impl Words {
     }
 }
 
-impl<'de> Deserialize<'de> for Words {
+impl<'de> Deserialize<'de> for SearchQuery {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::read(deserializer, Words::parse)
+        text::read(deserializer, SearchQuery::parse)
     }
 }

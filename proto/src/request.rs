@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId, Seq, UserName, Words,
+    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId, SearchQuery, Seq,
+    UserName,
 };
 #[cfg(doc)]
 use crate::{CloseReason, Notification, Refusal, Response};
@@ -120,7 +121,7 @@ pub enum Request {
     /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by* nobody.
     Search {
         /// The words.
-        words: Words,
+        words: SearchQuery,
         /// Only in this group; otherwise in all that the asker is in, and in what was said to or by it alone.
         within: Option<GroupName>,
         /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before said in `next`.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    About, Acted, GroupName, Keeps, Page, Said, Seq, ServerBan, Token, UnixMillis, UserName, VersionRange,
-    Visitor,
+    About, ArchivedPost, ClientInfo, GroupName, ModerationRecord, Page, Retention, Seq, ServerBan, Token,
+    UnixMillis, UserName, VersionRange,
 };
 #[cfg(doc)]
 use crate::{Notification, Request};
@@ -84,7 +84,7 @@ pub enum Response {
     /// To [`Request::History`] and [`Request::Search`]: a page of posts.
     Past {
         /// The posts, the newest first.
-        posts: Page<Said>,
+        posts: Page<ArchivedPost>,
         /// What to ask for the next page with; nothing when there are no older ones.
         next: Option<Seq>,
     },
@@ -118,7 +118,7 @@ pub enum Response {
         /// The group as its creator wrote it.
         group: GroupName,
         /// Who did what, and when.
-        acts: Page<Acted>,
+        acts: Page<ModerationRecord>,
     },
     /// To [`Request::About`].
     About(Box<About>),
@@ -130,7 +130,7 @@ pub enum Response {
     /// To [`Request::Clients`]: a page of people.
     Clients {
         /// Who is there, in the order of arrival.
-        clients: Page<Visitor>,
+        clients: Page<ClientInfo>,
         /// What to ask for the next page with; nothing when this was the last.
         next: Option<Seq>,
     },
@@ -161,7 +161,7 @@ pub struct Welcome {
     /// The groups that the client is a member of, in the order of joining.
     pub groups: Page<Membership>,
     /// How long what is said here is kept.
-    pub keeps: Keeps,
+    pub retention: Retention,
 }
 
 /// A group that a client is a member of, and how far it has come.

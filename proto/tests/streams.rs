@@ -204,7 +204,7 @@ fn the_longest_of_everything_fits_into_a_frame() {
             grace_ms: u32::MAX,
             seq: Seq(u64::MAX),
             groups: Page::fill(memberships),
-            keeps: chatroom_proto::Keeps::Everything,
+            retention: chatroom_proto::Retention::Everything,
         }),
         Response::Users {
             users: Page::fill(vec![user(&longest_name); PAGE_ITEMS_MAX]),

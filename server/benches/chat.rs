@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use chatroom_proto::{
     Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
 };
-use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
+use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
 use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -78,7 +78,7 @@ impl Hall {
         let chat = Chat::new(NodeId(1), Limits::default());
         let mut hall = Hall { chat, effects: Vec::new(), head: Seq::ZERO, said: 0 };
         for number in 0..members {
-            hall.handle(knock(number));
+            hall.handle(log_in(number));
             hall.settle();
         }
         hall
@@ -130,10 +130,10 @@ impl Hall {
 }
 
 /// One who comes, over the connection of this number.
-fn knock(number: u64) -> Input {
+fn log_in(number: u64) -> Input {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&number.to_be_bytes());
-    Input::Knock(Box::new(Arrival {
+    Input::LogIn(Box::new(LoginRequest {
         connection: ConnectionId(number),
         tag: Tag(0),
         hello: Hello {

@@ -4,12 +4,12 @@
 //! Shared state changes in one place only, [`Chat::apply`], after the log has ordered what is to happen.
 //! [`Chat::handle`] answers questions and what can be refused at once, and turns everything else into proposals.
 //!
-//! The [`ChatState`] is what all nodes agree on. Around it stand this node's own seats, one for each connection, which
+//! The [`ChatState`] is what all nodes agree on. Around it stand this node's own connections' states, one for each connection, which
 //! keep the answers of a connection in the order of its requests: a request that needs to know what a command before it
 //! came to waits until that command was applied.
 
 use chatroom_proto::{
-    Code, GroupName, Keeps, Notification, Refusal, Response, Seq, Tag, Token, UnixMillis, Welcome,
+    Code, GroupName, Notification, Refusal, Response, Retention, Seq, Tag, Token, UnixMillis, Welcome,
 };
 
 use rustc_hash::FxHashMap;
@@ -25,13 +25,15 @@ mod limits;
 mod requests;
 mod state;
 
-use conn_state::{Knock, Seat, Stage, Turn, Wish};
+use conn_state::{ConnState, PendingAuth, PendingLogin, Phase, Queued};
 use effect::{Effect, Input};
-use entry::{Command, ConnectionId, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId};
+use entry::{
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal, ProposalId,
+};
 pub use limits::Limits;
-use state::session::Presence;
-pub use state::{ChatState, Client};
-use state::{Outcome, Verdict};
+use state::device::Presence;
+use state::{Applied, CommandOutcome};
+pub use state::{ChatState, ClientReport};
 
 /// The domain of one node.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ pub struct Chat {
     limits: Limits,
     state: ChatState,
     /// The keys are counted by this node, not chosen by anybody.
-    seats: FxHashMap<ConnectionId, Seat>,
+    conns: FxHashMap<ConnectionId, ConnState>,
     /// The newest proposal's number.
     proposed: u64,
     /// Proposals that were not applied yet, and requests that wait for them.
@@ -58,22 +60,22 @@ impl Chat {
 
     /// A chat that goes on from this state: what the log has come to so far.
     pub fn on(state: ChatState, node: NodeId, limits: Limits) -> Chat {
-        Chat { node, limits, state, seats: FxHashMap::default(), proposed: 0, load: 0, expiring: 0 }
+        Chat { node, limits, state, conns: FxHashMap::default(), proposed: 0, load: 0, expiring: 0 }
     }
 
     /// Takes in what a connection says, at this time.
     pub fn handle(&mut self, input: Input, now: UnixMillis, out: &mut Vec<Effect>) {
         match input {
-            Input::Knock(arrival) => self.knock(*arrival, now, out),
+            Input::LogIn(arrival) => self.log_in(*arrival, now, out),
             Input::Ask { connection, tag, request } => {
-                self.take(connection, tag, Turn::Serve(request), now, out);
+                self.take(connection, tag, Queued::Serve(request), now, out);
             }
             Input::Refuse { connection, tag, refusal } => {
-                self.take(connection, tag, Turn::Refuse(refusal), now, out);
+                self.take(connection, tag, Queued::Refuse(refusal), now, out);
             }
             Input::Found { connection, tag, result } => {
-                let Some(seat) = self.seats.get_mut(&connection) else { return };
-                seat.is_reading = false;
+                let Some(conn) = self.conns.get_mut(&connection) else { return };
+                conn.is_reading = false;
                 out.push(Effect::Reply { connection, tag, result: *result });
                 self.advance(connection, now, out);
             }
@@ -87,7 +89,7 @@ impl Chat {
 
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
-        let Verdict { result, cut_off, news, more, put_out, ends, .. } = self.state.apply(entry);
+        let Applied { result, cut_off, news, more, put_out, ends, .. } = self.state.apply(entry);
         for (place, reason) in cut_off.into_iter().filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
@@ -158,19 +160,19 @@ impl Chat {
     }
 
     /// Every client's address, name and groups, in the order of arrival.
-    pub fn clients(&self) -> impl Iterator<Item = Client> + '_ {
+    pub fn clients(&self) -> impl Iterator<Item = ClientReport> + '_ {
         self.state.clients().map(|(mut client, place)| {
             let here = place.filter(|place| place.node == self.node);
             client.channel =
-                here.and_then(|place| self.seats.get(&place.connection)).map(|seat| seat.channel);
+                here.and_then(|place| self.conns.get(&place.connection)).map(|conn| conn.channel);
             client
         })
     }
 
     fn gone(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
-        let Some(seat) = self.seats.remove(&connection) else { return };
-        self.load = self.load.saturating_sub(seat.waiting());
-        if let Stage::In(session) = seat.stage {
+        let Some(conn) = self.conns.remove(&connection) else { return };
+        self.load = self.load.saturating_sub(conn.waiting());
+        if let Phase::In(session) = conn.stage {
             self.let_go(session, connection, now, out);
         }
     }
@@ -178,12 +180,12 @@ impl Chat {
     /// Proposes that a session has lost its connection, if it is this one that it has.
     fn let_go(
         &mut self,
-        session: SessionId,
+        session: DeviceId,
         connection: ConnectionId,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
-        let from = Place { node: self.node, connection };
+        let from = ConnAddr { node: self.node, connection };
         if self.state.session(session).is_some_and(|session| session.presence == Presence::Attached(from)) {
             self.propose(None, now, Command::Detach { session, from }, out);
         }
@@ -193,31 +195,31 @@ impl Chat {
     fn settle(
         &mut self,
         origin: Origin,
-        result: Option<Result<Outcome, Refusal>>,
+        result: Option<Result<CommandOutcome, Refusal>>,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
-        let Origin { place: Place { connection, .. }, tag } = origin;
-        let Some(seat) = self.seats.get_mut(&connection) else {
+        let Origin { place: ConnAddr { connection, .. }, tag } = origin;
+        let Some(conn) = self.conns.get_mut(&connection) else {
             // The connection was gone before its arrival was applied. One that never had its token can't come back.
             match result {
-                Some(Ok(Outcome::Admitted { session, lost: Some(_) })) => {
+                Some(Ok(CommandOutcome::Admitted { session, lost: Some(_) })) => {
                     self.let_go(session, connection, now, out);
                 }
-                Some(Ok(Outcome::Admitted { session, lost: None })) => {
+                Some(Ok(CommandOutcome::Admitted { session, lost: None })) => {
                     self.propose(None, now, Command::Depart { session }, out);
                 }
                 _ => {}
             }
             return;
         };
-        seat.under_way = seat.under_way.saturating_sub(1);
-        let knocking = matches!(seat.stage, Stage::Knocking(_));
+        conn.under_way = conn.under_way.saturating_sub(1);
+        let logging_in = matches!(conn.stage, Phase::LoggingIn(_));
         match result {
-            Some(Ok(Outcome::Admitted { session, lost })) => {
+            Some(Ok(CommandOutcome::Admitted { session, lost })) => {
                 self.admit(connection, tag, session, lost, out);
             }
-            Some(Ok(Outcome::Answer(response))) => {
+            Some(Ok(CommandOutcome::Answer(response))) => {
                 let goodbye = matches!(response, Response::Goodbye | Response::Unregistered { .. });
                 let topic = match &response {
                     Response::Joined { membership, .. } => self.state.topic_of(&membership.group),
@@ -229,15 +231,15 @@ impl Chat {
                     out.push(Effect::HangUp { connection, reason: None });
                 }
             }
-            Some(Ok(Outcome::PasswordChanged)) => {
-                if let Some(Wish::Change { token }) = seat.take_wish() {
+            Some(Ok(CommandOutcome::PasswordChanged)) => {
+                if let Some(PendingAuth::Change { token }) = conn.take_auth() {
                     let response = Response::PasswordChanged { seq: self.state.head(), token };
                     out.push(Effect::Reply { connection, tag, result: Ok(response) });
                 }
             }
             Some(Err(refusal)) => {
                 out.push(Effect::Reply { connection, tag, result: Err(refusal) });
-                if knocking {
+                if logging_in {
                     self.turn_away(connection, out);
                 }
             }
@@ -247,8 +249,8 @@ impl Chat {
 
     /// Hangs up on one who is not let in. What it has asked meanwhile is not served.
     fn turn_away(&mut self, connection: ConnectionId, out: &mut Vec<Effect>) {
-        if let Some(seat) = self.seats.remove(&connection) {
-            self.load = self.load.saturating_sub(seat.waiting());
+        if let Some(conn) = self.conns.remove(&connection) {
+            self.load = self.load.saturating_sub(conn.waiting());
         }
         out.push(Effect::HangUp { connection, reason: None });
     }
@@ -258,16 +260,16 @@ impl Chat {
         &mut self,
         connection: ConnectionId,
         tag: Tag,
-        id: SessionId,
+        id: DeviceId,
         lost: Option<Seq>,
         out: &mut Vec<Effect>,
     ) {
         let Some(session) = self.state.session(id) else { return };
-        let Some(seat) = self.seats.get_mut(&connection) else { return };
-        let Stage::Knocking(knock) = std::mem::replace(&mut seat.stage, Stage::In(id)) else { return };
-        let Knock { version, old, fresh, seen } = *knock;
+        let Some(conn) = self.conns.get_mut(&connection) else { return };
+        let Phase::LoggingIn(log_in) = std::mem::replace(&mut conn.stage, Phase::In(id)) else { return };
+        let PendingLogin { version, old, fresh, seen } = *log_in;
         let head = self.state.head();
-        let Limits { grace_ms, keeps, .. } = self.state.limits();
+        let Limits { grace_ms, retention, .. } = self.state.limits();
         let token: Token = old.filter(|_| lost.is_some()).unwrap_or(fresh);
         let welcome = Welcome {
             version,
@@ -277,7 +279,7 @@ impl Chat {
             grace_ms,
             seq: head,
             groups: self.state.memberships(id),
-            keeps,
+            retention,
         };
         out.push(Effect::Admit { connection, session: id });
         let is_in_general = self.state.is_in(id, GroupId::GENERAL);
@@ -286,7 +288,7 @@ impl Chat {
             let topic = self.state.topic_of(&GroupName::general());
             out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
         }
-        let Some(lost) = lost.filter(|_| keeps != Keeps::Nothing) else { return };
+        let Some(lost) = lost.filter(|_| retention != Retention::Nothing) else { return };
         let after = if seen == Seq::ZERO { lost } else { seen };
         out.push(match self.state.missed(id, after) {
             Some(replay) => Effect::Replay { connection, replay },
@@ -296,14 +298,14 @@ impl Chat {
 
     /// Serves the requests that waited for a command which is now applied, up to the next that must wait.
     fn advance(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
-        while let Some((tag, turn)) = self.seats.get_mut(&connection).and_then(Seat::next_ready) {
+        while let Some((tag, turn)) = self.conns.get_mut(&connection).and_then(ConnState::next_ready) {
             self.load = self.load.saturating_sub(1);
             self.settle_turn(connection, tag, turn, now, out);
         }
     }
 
     fn origin(&self, connection: ConnectionId, tag: Tag) -> Origin {
-        Origin { place: Place { node: self.node, connection }, tag }
+        Origin { place: ConnAddr { node: self.node, connection }, tag }
     }
 
     fn proposal(&mut self, origin: Option<Origin>, at: UnixMillis, command: Command) -> Proposal {
@@ -317,8 +319,8 @@ impl Chat {
     }
 
     fn send(&mut self, proposal: Proposal, out: &mut Vec<Effect>) {
-        if let Some(seat) = proposal.origin.and_then(|origin| self.seats.get_mut(&origin.place.connection)) {
-            seat.under_way += 1;
+        if let Some(conn) = proposal.origin.and_then(|origin| self.conns.get_mut(&origin.place.connection)) {
+            conn.under_way += 1;
         }
         self.load += 1;
         out.push(Effect::Propose(proposal));

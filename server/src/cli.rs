@@ -13,7 +13,7 @@ use anyhow::ensure;
 use clap::Parser;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-use crate::net::tls::{self, Source};
+use crate::net::tls::{self, TlsSource};
 
 mod arguments;
 mod export;
@@ -60,7 +60,7 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
         Tool::Fingerprint => {
             let source = arguments.tls_source()?;
             ensure!(
-                !matches!(source, Source::Memory),
+                !matches!(source, TlsSource::Memory),
                 "with --in-memory the key is a new one at every start"
             );
             println!("{}", tls::fingerprint_at(&source)?);

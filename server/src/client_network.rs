@@ -5,20 +5,20 @@ use std::net::{IpAddr, Ipv4Addr};
 /// One address of IPv4, or 64 bits of one of IPv6: that is what one home gets, and whoever has it can choose the other 64
 /// at will. It takes 8 bytes, because every connection has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Source(u64);
+pub(crate) struct ClientNetwork(u64);
 
-impl Source {
+impl ClientNetwork {
     /// The machine that the server runs on, as its programs come unless they choose. Behind it may be everybody: a program that
     /// passes connections on, a bench. So it has no limits of its own. `127.0.0.2` is an address like any other.
-    pub(crate) const THIS_MACHINE: Source = Source(Ipv4Addr::LOCALHOST.to_bits() as u64);
+    pub(crate) const THIS_MACHINE: ClientNetwork = ClientNetwork(Ipv4Addr::LOCALHOST.to_bits() as u64);
 
     /// Where this address belongs.
-    pub(crate) fn of(address: IpAddr) -> Source {
+    pub(crate) fn of(address: IpAddr) -> ClientNetwork {
         match address.to_canonical() {
             // No network of IPv6 begins with 32 zeros.
-            IpAddr::V4(address) => Source(address.to_bits().into()),
-            IpAddr::V6(address) if address.is_loopback() => Source::THIS_MACHINE,
-            IpAddr::V6(address) => Source((address.to_bits() >> 64) as u64),
+            IpAddr::V4(address) => ClientNetwork(address.to_bits().into()),
+            IpAddr::V6(address) if address.is_loopback() => ClientNetwork::THIS_MACHINE,
+            IpAddr::V6(address) => ClientNetwork((address.to_bits() >> 64) as u64),
         }
     }
 }
@@ -27,8 +27,8 @@ impl Source {
 mod tests {
     use super::*;
 
-    fn source(address: &str) -> Source {
-        Source::of(address.parse().unwrap())
+    fn source(address: &str) -> ClientNetwork {
+        ClientNetwork::of(address.parse().unwrap())
     }
 
     #[test]
@@ -42,8 +42,8 @@ mod tests {
     #[test]
     fn this_machine_is_what_its_programs_come_from_and_not_all_of_its_addresses() {
         for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(source(own), Source::THIS_MACHINE);
+            assert_eq!(source(own), ClientNetwork::THIS_MACHINE);
         }
-        assert_ne!(source("127.0.0.2"), Source::THIS_MACHINE);
+        assert_ne!(source("127.0.0.2"), ClientNetwork::THIS_MACHINE);
     }
 }

@@ -7,7 +7,7 @@ use chatroom_proto::codec::{FRAME_BYTES_MAX, LENGTH_BYTES};
 
 use crate::chat::Limits;
 use crate::console::Console;
-use crate::net::tls::Tls;
+use crate::net::tls::ServerTls;
 
 /// What may wait in the outbox before its connection is read no further, in bytes: one who doesn't read the answers
 /// shall not ask on.
@@ -143,7 +143,7 @@ pub struct Config {
     /// Where the server says who connects.
     pub console: Console,
     /// TLS, for clients that begin with it; nothing where none is spoken.
-    pub tls: Option<Tls>,
+    pub tls: Option<ServerTls>,
     /// Whether clients from other machines may come without TLS, where everybody on the way can read along.
     pub allow_plaintext: bool,
     /// What it takes to make the hash of a password.

@@ -18,17 +18,17 @@ use tracing::{debug, info};
 
 use crate::chat::Chat;
 use crate::chat::effect::{Effect, Input, Read, Replay};
-use crate::chat::entry::{Command, ConnectionId, Entry, Proposal, SessionId};
-use crate::client_network::Source;
+use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal};
+use crate::client_network::ClientNetwork;
 use crate::clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
 use crate::dispatch::fanout::Fanout;
-use crate::dispatch::handle::{Door, Lifetime, Message};
-use crate::dispatch::idle::{Heard, Silence, Verdict};
+use crate::dispatch::handle::{DispatchHandle, Lifetime, Message};
+use crate::dispatch::idle::{IdleAction, IdleTimers, LastSeen};
 use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::dispatch::passwords::Passwords;
-use crate::dispatch::rate_limit::{Asker, Budgets, Excess};
-use crate::storage::archive::{Archive, Past, ReadError};
+use crate::dispatch::rate_limit::{Asker, RateLimited, RateLimits};
+use crate::storage::archive::{Archive, FoundPosts, ReadError};
 use crate::storage::log::{Log, LogError};
 
 mod fanout;
@@ -45,12 +45,12 @@ pub(crate) struct Dispatch {
     log: Arc<dyn Log>,
     archive: Option<Archive>,
     /// For what is found in the archive.
-    door: Door,
+    handle: DispatchHandle,
     inbox: mpsc::Receiver<Message>,
     /// The keys are counted by us, not chosen by anybody.
-    connections: FxHashMap<ConnectionId, Line>,
-    silence: Silence,
-    budgets: Budgets,
+    connections: FxHashMap<ConnectionId, ConnEntry>,
+    idle: IdleTimers,
+    rate_limits: RateLimits,
     fanout: Fanout,
     passwords: Passwords,
     /// What the log gave and was not applied yet.
@@ -65,22 +65,22 @@ pub(crate) struct Dispatch {
 }
 
 /// One connection, as far as the dispatch task knows it.
-struct Line {
+struct ConnEntry {
     outbox: Outbox,
-    source: Source,
-    /// [`Line::session`], which is no place in the log before it has one, and takes half as much in this way.
+    source: ClientNetwork,
+    /// [`ConnEntry::session`], which is no place in the log before it has one, and takes half as much in this way.
     session: Option<NonZeroU64>,
-    heard: Heard,
+    last_seen: LastSeen,
 }
 
-impl Line {
-    fn session(&self) -> Option<SessionId> {
-        self.session.map(|arrival| SessionId(Seq(arrival.get())))
+impl ConnEntry {
+    fn session(&self) -> Option<DeviceId> {
+        self.session.map(|arrival| DeviceId(Seq(arrival.get())))
     }
 }
 
 impl Dispatch {
-    /// A dispatch task that is not running yet, and the door to it.
+    /// A dispatch task that is not running yet, and the handle to it.
     pub(crate) fn new(
         chat: Chat,
         log: Arc<dyn Log>,
@@ -88,17 +88,17 @@ impl Dispatch {
         config: &Config,
         bounds: Arc<Bounds>,
         lifetime: &Lifetime,
-    ) -> (Dispatch, Door) {
-        let (door, inbox) = Door::new();
+    ) -> (Dispatch, DispatchHandle) {
+        let (handle, inbox) = DispatchHandle::new();
         let dispatch = Dispatch {
             chat,
             log,
             archive,
-            door: door.clone(),
+            handle: handle.clone(),
             inbox,
             connections: FxHashMap::default(),
-            silence: Silence::new(config.idle_ping, config.idle_deadline),
-            budgets: Budgets::new(config),
+            idle: IdleTimers::new(config.idle_ping, config.idle_deadline),
+            rate_limits: RateLimits::new(config),
             fanout: Fanout::new(bounds),
             passwords: Passwords::new(config.hash_cost),
             ordered: VecDeque::new(),
@@ -107,7 +107,7 @@ impl Dispatch {
             proposals: Vec::new(),
             effects: Vec::new(),
         };
-        (dispatch, door)
+        (dispatch, handle)
     }
 
     /// Applies what the log has kept from before, and offers the code to become an operator with where there is none. Nobody
@@ -154,7 +154,7 @@ impl Dispatch {
     async fn turn_until_done(&mut self) -> Result<(), LogError> {
         let mut entries = self.log.follow(self.chat.state().head());
         let mut messages = Vec::with_capacity(INPUTS_A_TURN_MAX);
-        let mut ticks = time::interval(self.silence.precision().min(TICK));
+        let mut ticks = time::interval(self.idle.precision().min(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let Lifetime { shutdown, end } = self.lifetime.clone();
         let (mut told_to_stop, mut told_to_end) = (pin!(shutdown.cancelled()), pin!(end.cancelled()));
@@ -208,26 +208,26 @@ impl Dispatch {
         self.carry_out();
         self.passwords.tick();
         self.look_at_the_clock();
-        self.budgets.tidy();
-        while let Some(connection) = self.silence.next_due() {
+        self.rate_limits.tidy();
+        while let Some(connection) = self.idle.next_due() {
             let Some(line) = self.connections.get_mut(&connection) else { continue };
             let session = line.session();
-            let Line { outbox, heard, .. } = line;
-            match self.silence.judge(connection, heard, outbox.owes()) {
-                Verdict::Goes => {}
-                Verdict::Ask => {
+            let ConnEntry { outbox, last_seen, .. } = line;
+            match self.idle.judge(connection, last_seen, outbox.owes()) {
+                IdleAction::Goes => {}
+                IdleAction::Ask => {
                     let ping = ServerFrame::Notification(Notification::Ping);
                     self.fanout.send(self.chat.state(), session, outbox, &ping);
                 }
-                Verdict::Ends => outbox.close(Some(CloseReason::Idle)),
+                IdleAction::Ends => outbox.close(Some(CloseReason::Idle)),
             }
         }
     }
 
     /// It is now, until this is called again: once for many inputs.
     fn look_at_the_clock(&mut self) {
-        self.silence.look_at_the_clock();
-        self.budgets.look_at_the_clock(self.silence.now());
+        self.idle.look_at_the_clock();
+        self.rate_limits.look_at_the_clock(self.idle.now());
     }
 
     /// Hands what this turn proposes to the log.
@@ -264,16 +264,17 @@ impl Dispatch {
     fn take_in(&mut self, message: Message, now: UnixMillis) {
         let input = match message {
             Message::Input(input) => self.receive(input),
-            Message::Knock(_, outbox) if self.has_said_goodbye => {
+            Message::LogIn(_, outbox) if self.has_said_goodbye => {
                 return outbox.close(Some(CloseReason::Shutdown));
             }
-            Message::Knock(arrival, outbox) => {
-                let (source, heard) = (Source::of(arrival.address.ip()), self.silence.heard());
-                self.connections.insert(arrival.connection, Line { outbox, source, session: None, heard });
-                if let Err(excess) = self.budgets.arrive(source) {
+            Message::LogIn(arrival, outbox) => {
+                let (source, last_seen) = (ClientNetwork::of(arrival.address.ip()), self.idle.last_seen());
+                self.connections
+                    .insert(arrival.connection, ConnEntry { outbox, source, session: None, last_seen });
+                if let Err(excess) = self.rate_limits.arrive(source) {
                     return self.turn_away(arrival.connection, arrival.tag, excess);
                 }
-                Input::Knock(arrival)
+                Input::LogIn(arrival)
             }
             Message::Clients(answer) => {
                 // One who does not wait for the answer any more needs none.
@@ -297,11 +298,11 @@ impl Dispatch {
                 Ok(()) => return input,
                 Err(excess) => (*connection, *tag, excess),
             },
-            Input::Knock(_) | Input::Found { .. } | Input::Checked { .. } | Input::Refuse { .. } => {
+            Input::LogIn(_) | Input::Found { .. } | Input::Checked { .. } | Input::Refuse { .. } => {
                 return input;
             }
         };
-        let Excess { retry_after_ms, floods } = excess;
+        let RateLimited { retry_after_ms, floods } = excess;
         if floods {
             debug!(connection = connection.0, "hung up on: it does not wait as it is told");
             let reason = Some(CloseReason::Misbehaved(Misbehaviour::Flooding));
@@ -311,16 +312,16 @@ impl Dispatch {
     }
 
     /// Has a connection pay for what it asks.
-    fn pay(&mut self, connection: ConnectionId, tag: Tag, request: &Request) -> Result<(), Excess> {
+    fn pay(&mut self, connection: ConnectionId, tag: Tag, request: &Request) -> Result<(), RateLimited> {
         let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
-        self.silence.hear(&mut line.heard);
+        self.idle.hear(&mut line.last_seen);
         let person = line.session().map(|session| self.chat.state().person(session));
         let asker = Asker { connection, person, source: line.source };
-        self.budgets.ask(&asker, tag, request)
+        self.rate_limits.ask(&asker, tag, request)
     }
 
     /// Refuses one who knocks too often.
-    fn turn_away(&mut self, connection: ConnectionId, tag: Tag, excess: Excess) {
+    fn turn_away(&mut self, connection: ConnectionId, tag: Tag, excess: RateLimited) {
         let result = Err(Refusal::RateLimited { retry_after_ms: excess.retry_after_ms });
         self.effects.push(Effect::Reply { connection, tag, result });
         self.effects.push(Effect::HangUp { connection, reason: None });
@@ -328,9 +329,9 @@ impl Dispatch {
     }
 
     fn forget(&mut self, connection: ConnectionId) {
-        self.budgets.forget(connection);
+        self.rate_limits.forget(connection);
         let Some(line) = self.connections.remove(&connection) else { return };
-        self.silence.end(connection, &line.heard);
+        self.idle.end(connection, &line.last_seen);
         if let Some(session) = line.session() {
             self.fanout.forget(connection, session);
         }
@@ -350,7 +351,7 @@ impl Dispatch {
                 }
                 Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
                 Effect::Check { connection, tag, check } => {
-                    self.passwords.check(connection, tag, check, self.door.clone());
+                    self.passwords.check(connection, tag, check, self.handle.clone());
                 }
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
                 Effect::Tell { connection, notification } => {
@@ -368,31 +369,31 @@ impl Dispatch {
         self.effects = effects;
     }
 
-    fn admit(&mut self, connection: ConnectionId, session: SessionId) {
+    fn admit(&mut self, connection: ConnectionId, session: DeviceId) {
         if let Some(line) = self.connections.get_mut(&connection) {
             line.session = NonZeroU64::new(session.0.0);
             line.outbox.admit();
             self.fanout.admit(self.chat.state(), connection, session, line.outbox.clone());
-            self.silence.begin(connection, &mut line.heard);
+            self.idle.begin(connection, &mut line.last_seen);
         }
     }
 
-    /// Has something looked up; what is found comes in by the door. One for each connection at the most.
+    /// Has something looked up; what is found comes in by the handle. One for each connection at the most.
     fn look_up(&self, connection: ConnectionId, tag: Tag, read: Read) {
-        let (archive, door) = (self.archive.clone(), self.door.clone());
+        let (archive, handle) = (self.archive.clone(), self.handle.clone());
         tokio::spawn(async move {
             let found = match archive {
                 Some(archive) => archive.read(read).await,
                 None => Err(ReadError::Stopped),
             };
             let result = match found {
-                Ok(Past { posts, next }) => Ok(Response::Past { posts: Page::fill(posts), next }),
+                Ok(FoundPosts { posts, next }) => Ok(Response::Past { posts: Page::fill(posts), next }),
                 // A server whose archive has stopped is about to stop.
                 Err(ReadError::TookTooLong | ReadError::Stopped) => Err(Refusal::TookTooLong),
             };
             let result = Box::new(result);
             // A server that has stopped answers nobody.
-            let _ = door.send(Message::Input(Input::Found { connection, tag, result })).await;
+            let _ = handle.send(Message::Input(Input::Found { connection, tag, result })).await;
         });
     }
 

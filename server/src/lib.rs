@@ -45,4 +45,4 @@ mod token;
 
 pub use config::Config;
 pub use server::{Monitor, ServeError, Server};
-pub use storage::archive::Kept;
+pub use storage::archive::Restored;

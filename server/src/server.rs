@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatroom_proto::{Code, Keeps};
+use chatroom_proto::{Code, Retention};
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -10,13 +10,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::entry::NodeId;
-use crate::chat::{Chat, ChatState, Client};
+use crate::chat::{Chat, ChatState, ClientReport};
 use crate::config::Config;
 use crate::dispatch::Dispatch;
-use crate::dispatch::handle::{Door, Lifetime};
+use crate::dispatch::handle::{DispatchHandle, Lifetime};
 use crate::dispatch::outbox::Bounds;
 use crate::net::listener::Listener;
-use crate::storage::archive::{Archive, Kept};
+use crate::storage::archive::{Archive, Restored};
 use crate::storage::log::{Log, LogError};
 use crate::storage::retention;
 
@@ -25,7 +25,7 @@ pub struct Server {
     config: Config,
     bounds: Arc<Bounds>,
     dispatch: Dispatch,
-    door: Door,
+    handle: DispatchHandle,
     lifetime: Lifetime,
     /// Where what was said can be read back, if it is kept.
     archive: Option<Archive>,
@@ -37,11 +37,11 @@ pub struct Server {
 
 /// Asks a running server about itself. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Monitor(Door);
+pub struct Monitor(DispatchHandle);
 
 impl Monitor {
     /// Every client's address, name and groups, in the order of arrival; nothing from a server that has stopped.
-    pub async fn clients(&self) -> Vec<Client> {
+    pub async fn clients(&self) -> Vec<ClientReport> {
         self.0.clients().await.unwrap_or_default()
     }
 }
@@ -69,34 +69,34 @@ impl Server {
     /// [`LogError`] when the log can't be read.
     pub async fn open(
         log: Arc<dyn Log>,
-        kept: Option<Kept>,
+        kept: Option<Restored>,
         mut config: Config,
         shutdown: CancellationToken,
     ) -> Result<Server, LogError> {
         let mut node = [0; 8];
         getrandom::fill(&mut node).expect("the system has random bytes");
         let (archive, state) = match kept {
-            Some(Kept { archive, state }) => (Some(archive), state),
+            Some(Restored { archive, state }) => (Some(archive), state),
             None => {
-                config.limits.keeps = Keeps::Nothing;
+                config.limits.retention = Retention::Nothing;
                 (None, ChatState::new(config.limits))
             }
         };
-        let retention = match config.limits.keeps {
-            Keeps::Days(days) => Some((Arc::clone(&log), days)),
-            Keeps::Nothing | Keeps::Everything => None,
+        let retention = match config.limits.retention {
+            Retention::Days(days) => Some((Arc::clone(&log), days)),
+            Retention::Nothing | Retention::Everything => None,
         };
         let chat = Chat::on(state, NodeId(u64::from_le_bytes(node)), config.limits);
         let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
-        let (mut dispatch, door) =
+        let (mut dispatch, handle) =
             Dispatch::new(chat, log, archive.clone(), &config, Arc::clone(&bounds), &lifetime);
         let mut code = [0; 16];
         getrandom::fill(&mut code).expect("the system has random bytes");
         let code = Code(code);
         let is_offered = dispatch.restore(&code).await?;
         let code = is_offered.then_some(code);
-        Ok(Server { config, bounds, dispatch, door, lifetime, archive, code, retention })
+        Ok(Server { config, bounds, dispatch, handle, lifetime, archive, code, retention })
     }
 
     /// What makes who types it an operator of the server, once; nothing, where there are operators. It is to be shown where only
@@ -107,7 +107,7 @@ impl Server {
 
     /// What to ask about the server while it runs.
     pub fn monitor(&self) -> Monitor {
-        Monitor(self.door.clone())
+        Monitor(self.handle.clone())
     }
 
     /// Serves everyone who connects to one of these sockets. When told to stop, says goodbye to every client, waits a moment for
@@ -130,8 +130,8 @@ impl Server {
     }
 
     fn listener(&self) -> Listener {
-        let (door, shutdown) = (self.door.clone(), self.lifetime.shutdown.clone());
-        Listener::new(door, self.config.clone(), Arc::clone(&self.bounds), shutdown)
+        let (handle, shutdown) = (self.handle.clone(), self.lifetime.shutdown.clone());
+        Listener::new(handle, self.config.clone(), Arc::clone(&self.bounds), shutdown)
     }
 
     /// Lives as long as connections are accepted, and a moment longer.

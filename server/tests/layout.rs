@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    Body, Conversation, GroupName, Host, Keeps, Moderation, Operation, PostId, Reason, Seq, Tag, Topic,
-    UnixMillis, UserName, Whom, codec,
+    AddressPrefix, BanTarget, Body, Conversation, GroupName, Moderation, Operation, PostId, Reason,
+    Retention, Seq, Tag, Topic, UnixMillis, UserName, codec,
 };
 use chatroom_server::chat::entry::{
-    Command, ConnectionId, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal, ProposalId,
     TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
@@ -42,8 +42,8 @@ fn user(name: &str) -> UserName {
     UserName::parse(name).expect("a name")
 }
 
-fn place() -> Place {
-    Place { node: NodeId(0x41), connection: ConnectionId(0x42) }
+fn place() -> ConnAddr {
+    ConnAddr { node: NodeId(0x41), connection: ConnectionId(0x42) }
 }
 
 fn origin() -> Origin {
@@ -51,12 +51,12 @@ fn origin() -> Origin {
 }
 
 fn detach() -> Command {
-    Command::Detach { session: SessionId(Seq(0x61)), from: place() }
+    Command::Detach { session: DeviceId(Seq(0x61)), from: place() }
 }
 
 /// Every command, and every kind of each field that has kinds.
 fn commands() -> Vec<(&'static str, Command)> {
-    let by = SessionId(Seq(0x61));
+    let by = DeviceId(Seq(0x61));
     let group = || GroupName::parse("Tea").expect("a name");
     let arrive = |presented| Command::Arrive {
         name: user("Jim"),
@@ -64,14 +64,14 @@ fn commands() -> Vec<(&'static str, Command)> {
         fresh: TokenDigest([0x71; 32]),
         address: "127.0.0.1:1".parse().expect("an address"),
     };
-    let began = |keeps| Command::Began {
+    let began = |retention| Command::Began {
         limits: Limits {
             groups_max: 0x81,
             memberships_max: 0x82,
             grace_ms: 0x83,
             held_max: 0x84,
             remembered_max: 0x85,
-            keeps,
+            retention,
         },
     };
     let post =
@@ -80,9 +80,9 @@ fn commands() -> Vec<(&'static str, Command)> {
         (" of a stranger", arrive(None)),
         (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
         ("", detach()),
-        (" to keep nothing", began(Keeps::Nothing)),
-        (" to keep for days", began(Keeps::Days(0x86))),
-        (" to keep everything", began(Keeps::Everything)),
+        (" to keep nothing", began(Retention::Nothing)),
+        (" to keep for days", began(Retention::Days(0x86))),
+        (" to keep everything", began(Retention::Everything)),
         ("", Command::Expire { session: by, detached: Seq(0xa1) }),
         ("", Command::Depart { session: by }),
         ("", Command::Create { by, group: group() }),
@@ -135,12 +135,12 @@ fn acts() -> [(&'static str, Moderation); 12] {
 fn operations() -> [(&'static str, Operation); 6] {
     let (user, seconds) = (|| user("Ann"), NonZeroU32::new(0xb1));
     let reason = || Some(Reason::parse("spam").expect("a reason"));
-    let host = || Whom::Host(Host::parse("127.0.0.1").expect("an address"));
+    let host = || BanTarget::Host(AddressPrefix::parse("127.0.0.1").expect("an address"));
     [
         (": Appoint", Operation::Appoint { user: user() }),
         (": Dismiss", Operation::Dismiss { user: user() }),
         (": Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
-        (": Ban of a name", Operation::Ban { whom: Whom::User(user()), seconds, reason: reason() }),
+        (": Ban of a name", Operation::Ban { whom: BanTarget::User(user()), seconds, reason: reason() }),
         (": Ban of an address", Operation::Ban { whom: host(), seconds: None, reason: None }),
         (": Unban", Operation::Unban { whom: host() }),
     ]
@@ -193,7 +193,7 @@ const NAMES: [&str; 17] = [
 struct Story {
     state: ChatState,
     /// Over which connection each one does things.
-    places: BTreeMap<SessionId, Place>,
+    places: BTreeMap<DeviceId, ConnAddr>,
 }
 
 impl Story {
@@ -209,7 +209,7 @@ impl Story {
     }
 
     /// Each entry has a tag of its own.
-    fn goes_on(&mut self, command: Command) -> SessionId {
+    fn goes_on(&mut self, command: Command) -> DeviceId {
         let seq = self.state.head().next();
         let place = command.author().and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
         let tag = Tag(u32::try_from(seq.0).expect("the story is short"));
@@ -217,10 +217,10 @@ impl Story {
         let origin = Some(Origin { place, tag });
         let proposal = Proposal { id, origin, at: UnixMillis(0x1000 * seq.0), command };
         self.state.fold(&Entry { seq, proposal });
-        SessionId(seq)
+        DeviceId(seq)
     }
 
-    fn comes(&mut self, name: &str) -> SessionId {
+    fn comes(&mut self, name: &str) -> DeviceId {
         let fresh = format!("the digest of {name}");
         let mut digest = [0; 32];
         digest[..fresh.len()].copy_from_slice(fresh.as_bytes());
@@ -234,28 +234,28 @@ impl Story {
         came
     }
 
-    fn comes_back(&mut self, session: SessionId, name: &str) {
+    fn comes_back(&mut self, session: DeviceId, name: &str) {
         let came = self.comes(name);
         self.places.insert(session, place_of(came.0));
     }
 
-    fn says(&mut self, by: SessionId, to: Conversation) {
+    fn says(&mut self, by: DeviceId, to: Conversation) {
         let id = PostId((u128::from(self.state.head().0) << 64 | 0x91).to_be_bytes());
         self.goes_on(Command::Post { by, to, id, body: Body::parse("hi").expect("a message") });
     }
 
-    fn goes(&mut self, session: SessionId) {
+    fn goes(&mut self, session: DeviceId) {
         self.goes_on(Command::Depart { session });
     }
 }
 
 fn limits(remembered_max: u32) -> Limits {
-    let keeps = Keeps::Days(0x86);
-    Limits { groups_max: 9, memberships_max: 9, grace_ms: 0x83, held_max: 9, remembered_max, keeps }
+    let retention = Retention::Days(0x86);
+    Limits { groups_max: 9, memberships_max: 9, grace_ms: 0x83, held_max: 9, remembered_max, retention }
 }
 
-fn place_of(entry: Seq) -> Place {
-    Place { node: NodeId(0x41), connection: ConnectionId(entry.0) }
+fn place_of(entry: Seq) -> ConnAddr {
+    ConnAddr { node: NodeId(0x41), connection: ConnectionId(entry.0) }
 }
 
 /// Somebody listens.
@@ -311,11 +311,11 @@ fn eventful_state() -> ChatState {
     let [registered, _] = [jim, kim].map(|by| story.goes_on(Command::Register { by, password: hash() }));
     story.goes_on(Command::Offer { digest: TokenDigest([0xc1; 32]) });
     story.goes_on(Command::Claim { by: jim, digest: TokenDigest([0xc1; 32]) });
-    let host = Whom::Host(Host::parse("10.0.0.1").expect("an address"));
+    let host = BanTarget::Host(AddressPrefix::parse("10.0.0.1").expect("an address"));
     for act in [
         Operation::Appoint { user: user("Kim") },
         Operation::Ban { whom: host, seconds: None, reason: None },
-        Operation::Ban { whom: Whom::User(user("Moe")), seconds: NonZeroU32::new(0xb1), reason: None },
+        Operation::Ban { whom: BanTarget::User(user("Moe")), seconds: NonZeroU32::new(0xb1), reason: None },
     ] {
         story.goes_on(Command::Operate { by: jim, act });
     }

@@ -13,19 +13,19 @@ use std::sync::Arc;
 
 use crate::{AskError, Client, Ended, Event, Events, Receipt};
 use arc_swap::ArcSwap;
-use chatroom_proto::{Keeps, Password, Refusal, Request, Seq, Tag, UnixMillis, UserName};
+use chatroom_proto::{Password, Refusal, Request, Retention, Seq, Tag, UnixMillis, UserName};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
-use crate::app::absence::Absence;
-use crate::app::completer::Wish;
+use crate::app::completer::ListRequest;
 use crate::app::directory::Directory;
 use crate::app::ignore::IgnoreList;
 use crate::app::lines::Typed;
+use crate::app::missed_summary::MissedSummary;
 use crate::app::screen::{OutputGone, Screen};
 use crate::app::view::View;
 use list::List;
-use past::Past;
+use past::PartialHistory;
 
 /// How long it may take when a signal ends the program.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ impl Pace {
 
 /// How a chat ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ChatOutcome {
     /// The link says why.
     Ended(Ended),
     /// The client left while so many commands had no answer.
@@ -87,13 +87,13 @@ pub(crate) struct Parts {
     pub(crate) ignore: IgnoreList,
     /// Told when the one who types leaves: that need not wait for the lines before it.
     pub(crate) left: Arc<Notify>,
-    pub(crate) wishes: mpsc::Receiver<Wish>,
+    pub(crate) wishes: mpsc::Receiver<ListRequest>,
     pub(crate) directory: Directory,
     pub(crate) published: Arc<ArcSwap<Directory>>,
     pub(crate) view: View,
     pub(crate) pace: Pace,
     /// How long the server keeps what is said.
-    pub(crate) keeps: Keeps,
+    pub(crate) retention: Retention,
     /// The newest event that was behind this person when they came.
     pub(crate) arrived: Seq,
     /// When they were here last, as far as that is known.
@@ -106,16 +106,16 @@ pub(crate) struct Parts {
 }
 
 /// One person's chat.
-pub(crate) struct Chat {
+pub(crate) struct ChatLoop {
     parts: Parts,
     /// Commands without an answer.
     in_flight: usize,
     /// Messages among these.
     posts_in_flight: usize,
     lists: HashMap<Tag, List>,
-    pasts: HashMap<Tag, Past>,
+    pasts: HashMap<Tag, PartialHistory>,
     /// What was said while this person was away, until all of it is here.
-    absence: Option<Absence>,
+    absence: Option<MissedSummary>,
     /// When they went away, as far as that is known.
     away_since: Option<UnixMillis>,
     held: Option<Held>,
@@ -136,12 +136,12 @@ pub(crate) struct Chat {
 struct Held {
     request: Request,
     refusal: Refusal,
-    list: Wish,
+    list: ListRequest,
 }
 
-impl Chat {
-    pub(crate) fn new(parts: Parts) -> Chat {
-        Chat {
+impl ChatLoop {
+    pub(crate) fn new(parts: Parts) -> ChatLoop {
+        ChatLoop {
             in_flight: parts.sent_again,
             posts_in_flight: parts.sent_again,
             away_since: parts.last_here,
@@ -181,21 +181,21 @@ impl Chat {
     }
 
     /// Chats until the end.
-    pub(crate) async fn run(&mut self, screen: &Screen) -> Outcome {
+    pub(crate) async fn run(&mut self, screen: &Screen) -> ChatOutcome {
         loop {
             match self.step(screen).await {
                 Ok(None) => {}
                 Ok(Some(outcome)) => return outcome,
-                Err(OutputGone) => return Outcome::OutputGone,
+                Err(OutputGone) => return ChatOutcome::OutputGone,
             }
         }
     }
 
-    async fn step(&mut self, screen: &Screen) -> Result<Option<Outcome>, OutputGone> {
+    async fn step(&mut self, screen: &Screen) -> Result<Option<ChatOutcome>, OutputGone> {
         if self.is_leaving
             && let Some(unanswered) = self.lost_with
         {
-            return Ok(Some(Outcome::Away(self.undone(unanswered))));
+            return Ok(Some(ChatOutcome::Away(self.undone(unanswered))));
         }
         let takes_lines = self.leave_by.is_none() && self.in_flight < self.parts.pace.in_flight_max();
         tokio::select! {
@@ -212,7 +212,7 @@ impl Chat {
             Some(wish) = self.parts.wishes.recv() => self.handle_wish(wish).await,
             () = until(self.publish_at) => self.publish(),
             () = screen.gone() => return Err(OutputGone),
-            () = until(self.leave_by) => return Ok(Some(Outcome::Unanswered(self.due_now()))),
+            () = until(self.leave_by) => return Ok(Some(ChatOutcome::Unanswered(self.due_now()))),
         }
         Ok(None)
     }
@@ -257,23 +257,23 @@ impl Chat {
         let _ = timeout(FAREWELL_WAIT, self.parts.client.exit()).await;
     }
 
-    async fn handle_wish(&mut self, wish: Wish) {
+    async fn handle_wish(&mut self, wish: ListRequest) {
         if !self.is_fresh(wish) && self.lost_with.is_none() {
             // Without an answer there is less to complete, and that is all.
             let _ = self.fetch(wish).await;
         }
     }
 
-    fn is_fresh(&self, wish: Wish) -> bool {
+    fn is_fresh(&self, wish: ListRequest) -> bool {
         let now = Instant::now();
         match wish {
-            Wish::Groups => self.parts.directory.knows_groups(now),
-            Wish::Users => self.parts.directory.knows_users(now),
+            ListRequest::Groups => self.parts.directory.knows_groups(now),
+            ListRequest::Users => self.parts.directory.knows_users(now),
         }
     }
 
     /// Asks for a list that is not shown, unless it is under way.
-    async fn fetch(&mut self, wish: Wish) -> Result<(), AskError> {
+    async fn fetch(&mut self, wish: ListRequest) -> Result<(), AskError> {
         if self.lists.values().any(|list| list.what == wish && !list.is_shown) {
             return Ok(());
         }
@@ -283,7 +283,11 @@ impl Chat {
     }
 
     /// Lists that only this program wants are taken in at once; everything else is shown in its turn.
-    async fn handle_event(&mut self, screen: &Screen, event: Event) -> Result<Option<Outcome>, OutputGone> {
+    async fn handle_event(
+        &mut self,
+        screen: &Screen,
+        event: Event,
+    ) -> Result<Option<ChatOutcome>, OutputGone> {
         if let Event::Answer { tag, .. } = &event
             && self.lists.get(tag).is_some_and(|list| !list.is_shown)
         {
@@ -326,8 +330,8 @@ impl Chat {
     fn take_in(&mut self, list: &List) {
         let now = Instant::now();
         match list.what {
-            Wish::Groups => self.parts.directory.list_groups(&list.groups, now),
-            Wish::Users => self.parts.directory.list_users(&list.users, now),
+            ListRequest::Groups => self.parts.directory.list_groups(&list.groups, now),
+            ListRequest::Users => self.parts.directory.list_users(&list.users, now),
         }
         self.publish();
     }

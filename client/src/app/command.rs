@@ -2,7 +2,7 @@
 
 use chatroom_proto::{
     Body, BodyError, Code, CodeError, Conversation, GroupName, LineError, Moderation, NameError, Operation,
-    PostId, Request, Seq, UserName, Words, WordsError,
+    PostId, Request, SearchQuery, SearchQueryError, Seq, UserName,
 };
 
 mod arguments;
@@ -36,7 +36,7 @@ pub enum TypedCommand {
     /// So many messages of a conversation.
     History(Conversation, u16),
     /// In one group, or everywhere.
-    Search(Words, Option<GroupName>),
+    Search(SearchQuery, Option<GroupName>),
     /// Make one's name one's own. This and the next two need passwords, which are never on the line.
     Register,
     /// Change the password.
@@ -215,7 +215,7 @@ pub enum Mistake {
     /// Words to search for can't be some.
     BadWords {
         /// Why not.
-        error: WordsError,
+        error: SearchQueryError,
     },
     /// A code of an operator can't be one.
     BadCode {

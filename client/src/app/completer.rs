@@ -19,7 +19,7 @@ use crate::app::view::{Kind, Paint};
 
 /// What the line being typed will need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum ListRequest {
     /// The groups.
     Groups,
     /// Who is online.
@@ -27,11 +27,11 @@ pub enum Wish {
 }
 
 /// Helps the line editor.
-pub struct Assistant {
+pub struct EditorHelper {
     /// Who and what is there: a snapshot that the chat loop publishes.
     pub directory: Arc<ArcSwap<Directory>>,
     /// Where it asks for a newer list.
-    pub wishes: mpsc::Sender<Wish>,
+    pub wishes: mpsc::Sender<ListRequest>,
     /// Closed while nothing may be printed above the line.
     pub gate: Arc<Gate>,
     /// In which colours hints are shown.
@@ -64,13 +64,13 @@ impl Position<'_> {
     }
 }
 
-impl Assistant {
+impl EditorHelper {
     /// Asks for what this position needs. When too much is asked already, the answer to that is under way.
     fn wish(&self, completes: Completes) {
-        let wishes: &[Wish] = match completes {
-            Completes::OtherGroups | Completes::OwnGroups | Completes::AllGroups => &[Wish::Groups],
-            Completes::OtherUsers | Completes::AllUsers => &[Wish::Users],
-            Completes::Conversations => &[Wish::Groups, Wish::Users],
+        let wishes: &[ListRequest] = match completes {
+            Completes::OtherGroups | Completes::OwnGroups | Completes::AllGroups => &[ListRequest::Groups],
+            Completes::OtherUsers | Completes::AllUsers => &[ListRequest::Users],
+            Completes::Conversations => &[ListRequest::Groups, ListRequest::Users],
             Completes::Commands => &[],
         };
         for wish in wishes {
@@ -110,7 +110,7 @@ fn hint(line: &str) -> Option<String> {
     typed.ends_with(char::is_whitespace).then(|| more.join(" "))
 }
 
-impl Completer for Assistant {
+impl Completer for EditorHelper {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
@@ -126,7 +126,7 @@ impl Completer for Assistant {
     }
 }
 
-impl Hinter for Assistant {
+impl Hinter for EditorHelper {
     type Hint = UsageHint;
 
     /// Called when a line begins and whenever it changes.
@@ -156,7 +156,7 @@ impl Hint for UsageHint {
     }
 }
 
-impl Highlighter for Assistant {
+impl Highlighter for EditorHelper {
     /// The line itself stays as it is; but this is called when it is painted.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         self.gate.painted();
@@ -168,7 +168,7 @@ impl Highlighter for Assistant {
     }
 }
 
-impl Validator for Assistant {
+impl Validator for EditorHelper {
     /// Every line is complete; but this is called when Enter is pressed, before the terminal leaves raw mode.
     fn validate(&self, _: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         self.gate.close();
@@ -176,7 +176,7 @@ impl Validator for Assistant {
     }
 }
 
-impl Helper for Assistant {}
+impl Helper for EditorHelper {}
 
 #[cfg(test)]
 mod tests {

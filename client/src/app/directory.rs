@@ -31,10 +31,10 @@ pub struct Directory {
     users_listed: Option<Instant>,
 }
 
-type Names = HashMap<NameKey, Arc<Known>>;
+type Names = HashMap<NameKey, Arc<Listed>>;
 
 #[derive(Debug)]
-struct Known {
+struct Listed {
     name: Arc<str>,
     /// When it was last active, or else zero.
     active: AtomicU64,
@@ -44,9 +44,9 @@ struct Known {
     mine: bool,
 }
 
-impl Known {
-    fn new(name: &str, active: u64, place: usize, mine: bool) -> Arc<Known> {
-        Arc::new(Known { name: name.into(), active: AtomicU64::new(active), place, mine })
+impl Listed {
+    fn new(name: &str, active: u64, place: usize, mine: bool) -> Arc<Listed> {
+        Arc::new(Listed { name: name.into(), active: AtomicU64::new(active), place, mine })
     }
 
     fn active(&self) -> u64 {
@@ -220,7 +220,7 @@ fn touch(names: &mut Arc<Names>, key: NameKey, name: &str, happened: u64) {
     if let Some(known) = names.get(&key) {
         known.active.store(happened, Ordering::Relaxed);
     } else if place < LIST_ITEMS_MAX {
-        Arc::make_mut(names).insert(key, Known::new(name, happened, place, false));
+        Arc::make_mut(names).insert(key, Listed::new(name, happened, place, false));
     }
 }
 
@@ -228,7 +228,7 @@ fn set_mine(names: &mut Arc<Names>, key: &NameKey, mine: bool) {
     if let Some(known) = names.get(key)
         && known.mine != mine
     {
-        let known = Known::new(&known.name, known.active(), known.place, mine);
+        let known = Listed::new(&known.name, known.active(), known.place, mine);
         Arc::make_mut(names).insert(key.clone(), known);
     }
 }
@@ -240,12 +240,12 @@ fn listed<'a>(list: impl Iterator<Item = (NameKey, &'a str)>, former: &Names) ->
             let before = former.get(&key);
             let active = before.map_or(0, |known| known.active());
             let mine = before.is_some_and(|known| known.mine);
-            (key, Known::new(name, active, place, mine))
+            (key, Listed::new(name, active, place, mine))
         })
         .collect()
 }
 
-fn offer<'a>(names: impl Iterator<Item = &'a Arc<Known>>, start: &str) -> Vec<String> {
+fn offer<'a>(names: impl Iterator<Item = &'a Arc<Listed>>, start: &str) -> Vec<String> {
     let start = start.to_lowercase();
     // Each is asked once when it was active: that may change meanwhile.
     let mut known: Vec<_> = names

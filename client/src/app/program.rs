@@ -13,19 +13,19 @@ use tokio::sync::{Notify, mpsc};
 use tracing_subscriber::EnvFilter;
 
 use crate::app::args::Args;
-use crate::app::chat_loop::{Chat, Outcome, Pace, Parts};
+use crate::app::chat_loop::{ChatLoop, ChatOutcome, Pace, Parts};
 use crate::app::clock;
-use crate::app::completer::{Assistant, Wish};
+use crate::app::completer::{EditorHelper, ListRequest};
 use crate::app::directory::Directory;
 use crate::app::gate::Gate;
 use crate::app::history;
 use crate::app::lines::{self, Typed};
-use crate::app::prompt::{Prompt, Typist};
+use crate::app::prompt::{InputHandle, Prompt};
 use crate::app::screen::{AboveTheLine, Output, Screen};
 use crate::app::signals::Signals;
 use crate::app::terminal;
-use crate::app::view::{Layout, Paint, Target, View};
-use entrance::Entered;
+use crate::app::view::{Layout, Paint, ServerTarget, View};
+use entrance::ReadyChat;
 
 /// A command from a pipe was refused, or was none.
 const REFUSED: i32 = 1;
@@ -47,7 +47,7 @@ const WISHES_MAX: usize = 2;
 
 /// Runs the program, and leaves the terminal as it was.
 pub(crate) async fn run(args: Args) -> i32 {
-    let set = Stage::set(&args).and_then(|stage| Ok((stage, Signals::listen()?)));
+    let set = Program::set(&args).and_then(|stage| Ok((stage, Signals::listen()?)));
     let ((mut stage, input, warnings), mut signals) = match set {
         Ok(set) => set,
         Err(error) => {
@@ -84,29 +84,29 @@ impl Ending {
 }
 
 /// Where lines come from.
-enum Input {
+enum InputSource {
     /// A line editor at a terminal.
-    Editor(Typist),
+    Editor(InputHandle),
     /// Plain lines.
     Plain(mpsc::Receiver<Typed>),
 }
 
 /// What the program plays on: where it shows, and what the line editor shares with it.
-struct Stage {
+struct Program {
     screen: Screen,
     gate: Arc<Gate>,
-    wishes: mpsc::Receiver<Wish>,
+    wishes: mpsc::Receiver<ListRequest>,
     left: Arc<Notify>,
     published: Arc<ArcSwap<Directory>>,
     view: View,
-    target: Target,
+    target: ServerTarget,
     /// Whether standard input is a terminal: a person, or a pipe?
     is_typed: bool,
 }
 
-impl Stage {
+impl Program {
     /// Sets up input, output and logs; also gives what has to be said about that.
-    fn set(args: &Args) -> io::Result<(Stage, Input, Vec<String>)> {
+    fn set(args: &Args) -> io::Result<(Program, InputSource, Vec<String>)> {
         let is_typed = io::stdin().is_terminal();
         let at_terminal = is_typed && io::stdout().is_terminal();
         let layout = if at_terminal { Layout::Screen } else { Layout::Lines };
@@ -115,7 +115,7 @@ impl Stage {
         let gate = Arc::new(Gate::default());
         let published = Arc::new(ArcSwap::from_pointee(Directory::default()));
         let (wish, wishes) = mpsc::channel(WISHES_MAX);
-        let assistant = Assistant {
+        let assistant = EditorHelper {
             directory: Arc::clone(&published),
             wishes: wish,
             gate: Arc::clone(&gate),
@@ -134,17 +134,17 @@ impl Stage {
             Some((prompt, output)) => {
                 let screen = Screen::start(output)?;
                 let typist = prompt.start(screen.aside())?;
-                (screen, Input::Editor(typist))
+                (screen, InputSource::Editor(typist))
             }
-            None => (Screen::start(Output::Streams)?, Input::Plain(lines::start()?)),
+            None => (Screen::start(Output::Streams)?, InputSource::Plain(lines::start()?)),
         };
         let target = target(args);
-        Ok((Stage { screen, gate, wishes, left, published, view, target, is_typed }, input, warnings))
+        Ok((Program { screen, gate, wishes, left, published, view, target, is_typed }, input, warnings))
     }
 
     /// All of it, from the name to the goodbye.
-    async fn play(&mut self, args: Args, input: Input, signals: &mut Signals) -> Ending {
-        let at_editor = matches!(input, Input::Editor(_));
+    async fn play(&mut self, args: Args, input: InputSource, signals: &mut Signals) -> Ending {
+        let at_editor = matches!(input, InputSource::Editor(_));
         let entered = tokio::select! {
             biased;
             signal = signals.next(|| true) => return Ending::quiet(SIGNALLED + signal),
@@ -173,16 +173,16 @@ impl Stage {
         ending
     }
 
-    async fn end(&self, chat: Chat, outcome: Result<Outcome, i32>, code: i32) -> Ending {
+    async fn end(&self, chat: ChatLoop, outcome: Result<ChatOutcome, i32>, code: i32) -> Ending {
         match outcome {
-            Ok(Outcome::Ended(ended)) => self.ended(&ended, code),
-            Ok(Outcome::Unanswered(0)) => Ending::quiet(code),
-            Ok(Outcome::Unanswered(count)) => Ending::saying(NO_CONNECTION, self.view.unanswered(count)),
-            Ok(Outcome::Away(undone)) => match self.view.undone(undone.unanswered, undone.unsent) {
+            Ok(ChatOutcome::Ended(ended)) => self.ended(&ended, code),
+            Ok(ChatOutcome::Unanswered(0)) => Ending::quiet(code),
+            Ok(ChatOutcome::Unanswered(count)) => Ending::saying(NO_CONNECTION, self.view.unanswered(count)),
+            Ok(ChatOutcome::Away(undone)) => match self.view.undone(undone.unanswered, undone.unsent) {
                 Some(words) => Ending::saying(NO_CONNECTION, words),
                 None => Ending::quiet(code),
             },
-            Ok(Outcome::OutputGone) => {
+            Ok(ChatOutcome::OutputGone) => {
                 chat.farewell().await;
                 Ending::quiet(code)
             }
@@ -193,15 +193,15 @@ impl Stage {
         }
     }
 
-    fn begin(&mut self, entered: Entered) -> Chat {
-        let Entered { client, events, welcome, typed, password, ignore } = entered;
+    fn begin(&mut self, entered: ReadyChat) -> ChatLoop {
+        let ReadyChat { client, events, welcome, typed, password, ignore } = entered;
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
         let groups: Vec<GroupName> = groups.collect();
         let (_, no_wishes) = mpsc::channel(WISHES_MAX);
         let kept = client.kept();
         let last_here = kept.last_used.filter(|_| welcome.resumed).map(clock::millis);
-        Chat::new(Parts {
-            keeps: welcome.keeps,
+        ChatLoop::new(Parts {
+            retention: welcome.retention,
             arrived: welcome.seq,
             last_here,
             sent_again: kept.sent_again,
@@ -249,14 +249,14 @@ impl Stage {
 }
 
 /// Where to go.
-fn target(args: &Args) -> Target {
+fn target(args: &Args) -> ServerTarget {
     let known_hosts = args.known_hosts.as_ref().map(|file| file.display().to_string());
-    Target { host: args.host.clone(), port: args.port, name: args.name.clone(), known_hosts }
+    ServerTarget { host: args.host.clone(), port: args.port, name: args.name.clone(), known_hosts }
 }
 
 /// The line editor and its output; nothing where the terminal is not made for it.
 fn edited(
-    assistant: Assistant,
+    assistant: EditorHelper,
     left: Arc<Notify>,
     view: View,
     args: &Args,

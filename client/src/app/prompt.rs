@@ -3,7 +3,7 @@
 //! The editor blocks that thread until a line is finished, and nothing can call it back from there; so the thread
 //! shares nothing with the rest but bounded queues, a snapshot to complete from and the [`Gate`].
 
-mod unseen;
+mod password_input;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
 use crate::app::command::{self, TypedCommand};
-use crate::app::completer::Assistant;
+use crate::app::completer::EditorHelper;
 use crate::app::directory::OFFERED_MAX;
 use crate::app::gate::Gate;
 use crate::app::history::{self, HISTORY_LINES_MAX};
@@ -30,7 +30,7 @@ use crate::app::lines::Typed;
 use crate::app::screen::Aside;
 use crate::app::terminal;
 use crate::app::view::View;
-use unseen::Unseen;
+use password_input::PasswordInput;
 
 /// The assignment's question.
 pub(crate) const NAME_QUESTION: &str = "Choose username: ";
@@ -59,24 +59,24 @@ const AGAIN_QUESTION: &str = "The same again: ";
 
 /// The editor before its thread has started.
 pub(crate) struct Prompt {
-    editor: Editor<Assistant, FileHistory>,
+    editor: Editor<EditorHelper, FileHistory>,
     gate: Arc<Gate>,
     aside: Option<Aside>,
     left: Arc<Notify>,
     view: View,
     history: Option<PathBuf>,
-    unseen: Unseen,
+    unseen: PasswordInput,
 }
 
 /// The other end of the thread.
-pub(crate) struct Typist {
+pub(crate) struct InputHandle {
     wants: SyncSender<Want>,
     pub(crate) typed: mpsc::Receiver<Typed>,
 }
 
 impl Prompt {
     /// Makes the editor. Fails where there is no terminal to edit at. `left` is told when somebody leaves.
-    pub(crate) fn open(assistant: Assistant, left: Arc<Notify>, view: View) -> rustyline::Result<Prompt> {
+    pub(crate) fn open(assistant: EditorHelper, left: Arc<Notify>, view: View) -> rustyline::Result<Prompt> {
         let config = Config::builder()
             .max_history_size(HISTORY_LINES_MAX)?
             .history_ignore_dups(true)?
@@ -87,7 +87,7 @@ impl Prompt {
             // when NO_COLOR is set, and the gate would not know when a print is on the screen.
             .color_mode(ColorMode::Forced)
             .build();
-        let (gate, unseen) = (Arc::clone(&assistant.gate), Unseen::default());
+        let (gate, unseen) = (Arc::clone(&assistant.gate), PasswordInput::default());
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(assistant));
         editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(unseen.clone())));
@@ -107,7 +107,7 @@ impl Prompt {
     }
 
     /// Starts the thread, which waits to be told what to ask.
-    pub(crate) fn start(mut self, aside: Aside) -> io::Result<Typist> {
+    pub(crate) fn start(mut self, aside: Aside) -> io::Result<InputHandle> {
         self.aside = Some(aside);
         let (wants, wanted) = sync_channel(1);
         let (lines, typed) = mpsc::channel(LINES_WAITING_MAX);
@@ -118,7 +118,7 @@ impl Prompt {
             self.run(&wanted, &lines);
             self.gate.desert();
         })?;
-        Ok(Typist { wants, typed })
+        Ok(InputHandle { wants, typed })
     }
 
     fn run(&mut self, wanted: &Receiver<Want>, lines: &mpsc::Sender<Typed>) {
@@ -258,7 +258,7 @@ impl Prompt {
     }
 }
 
-impl Typist {
+impl InputHandle {
     /// Asks for a name; it comes as one line.
     pub(crate) fn ask_name(&self) {
         // A thread that has ended has said so already.
@@ -281,7 +281,7 @@ impl Typist {
 struct ClearLine {
     aside: Aside,
     view: View,
-    unseen: Unseen,
+    unseen: PasswordInput,
 }
 
 impl ConditionalEventHandler for ClearLine {

@@ -24,7 +24,7 @@ const PRINT_BATCH_MAX: usize = 512;
 const FINISH_WAIT: Duration = Duration::from_secs(1);
 
 /// What the thread is to do.
-enum Order {
+enum PrintJob {
     /// Show a text of whole lines.
     Show {
         text: String,
@@ -58,13 +58,13 @@ pub(crate) struct OutputGone;
 
 /// Shows texts, in order.
 pub(crate) struct Screen {
-    queue: mpsc::Sender<Order>,
+    queue: mpsc::Sender<PrintJob>,
     finished: oneshot::Receiver<io::Result<()>>,
 }
 
 /// A door to the screen for one who can't wait.
 #[derive(Clone)]
-pub(crate) struct Aside(mpsc::Sender<Order>);
+pub(crate) struct Aside(mpsc::Sender<PrintJob>);
 
 impl Screen {
     /// Starts the thread.
@@ -80,17 +80,17 @@ impl Screen {
 
     /// Shows what the server said. Waits while too much is waiting already.
     pub(crate) async fn say(&self, text: String) -> Result<(), OutputGone> {
-        self.queue.send(Order::Show { text, is_note: false }).await.map_err(|_| OutputGone)
+        self.queue.send(PrintJob::Show { text, is_note: false }).await.map_err(|_| OutputGone)
     }
 
     /// Shows what this program has to say itself.
     pub(crate) async fn note(&self, text: String) -> Result<(), OutputGone> {
-        self.queue.send(Order::Show { text, is_note: true }).await.map_err(|_| OutputGone)
+        self.queue.send(PrintJob::Show { text, is_note: true }).await.map_err(|_| OutputGone)
     }
 
     /// Signs this as soon as everything is shown that was handed in before. Waits while too much is waiting already.
     pub(crate) async fn sign(&self, receipt: Receipt) -> Result<(), OutputGone> {
-        self.queue.send(Order::Sign(receipt)).await.map_err(|_| OutputGone)
+        self.queue.send(PrintJob::Sign(receipt)).await.map_err(|_| OutputGone)
     }
 
     /// Lets another thread show something, or drop it when too much is waiting.
@@ -110,7 +110,7 @@ impl Screen {
     pub(crate) async fn finish(self) -> io::Result<()> {
         let finish = async {
             // A thread that has ended already has nothing more to show.
-            let _ = self.queue.send(Order::Finish).await;
+            let _ = self.queue.send(PrintJob::Finish).await;
             self.finished.await
         };
         match timeout(FINISH_WAIT, finish).await {
@@ -123,27 +123,27 @@ impl Screen {
 impl Aside {
     pub(crate) fn note(&self, text: String) {
         // Too much is waiting: this is the least of it.
-        let _ = self.0.try_send(Order::Show { text, is_note: true });
+        let _ = self.0.try_send(PrintJob::Show { text, is_note: true });
     }
 }
 
 /// Shows what comes: what is waiting, in one print.
-fn show(mut output: Output, mut queue: mpsc::Receiver<Order>) -> io::Result<()> {
+fn show(mut output: Output, mut queue: mpsc::Receiver<PrintJob>) -> io::Result<()> {
     let mut next = queue.blocking_recv();
     loop {
         let (mut text, is_note, mut receipt) = match next.take() {
-            Some(Order::Show { text, is_note }) => (text + "\n", is_note, None),
-            Some(Order::Sign(receipt)) => (String::new(), false, Some(receipt)),
-            Some(Order::Finish) | None => return output.finish(),
+            Some(PrintJob::Show { text, is_note }) => (text + "\n", is_note, None),
+            Some(PrintJob::Sign(receipt)) => (String::new(), false, Some(receipt)),
+            Some(PrintJob::Finish) | None => return output.finish(),
         };
         for _ in 1..PRINT_BATCH_MAX {
             match queue.try_recv() {
-                Ok(Order::Show { text: more, is_note: same }) if same == is_note => {
+                Ok(PrintJob::Show { text: more, is_note: same }) if same == is_note => {
                     text.push_str(&more);
                     text.push('\n');
                 }
                 // The newest stands for all.
-                Ok(Order::Sign(newer)) => receipt = Some(newer),
+                Ok(PrintJob::Sign(newer)) => receipt = Some(newer),
                 Ok(other) => {
                     next = Some(other);
                     break;

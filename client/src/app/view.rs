@@ -3,12 +3,12 @@
 //! The wording of the assignment's Figure 1 is kept to the letter; the rest speaks in the same voice: what happened,
 //! and what to do about it. Each function gives one or more whole lines, without the last line end.
 
+mod administration;
 mod commands;
 mod connection;
 mod harmless;
 mod ignore;
-mod operation;
-mod order;
+mod moderation;
 mod paint;
 mod past;
 mod refusal;
@@ -23,7 +23,7 @@ use jiff::tz::TimeZone;
 use crate::app::command::{ASSIGNED, Completes, TABLE};
 pub use harmless::harmless;
 pub use paint::{Kind, Paint};
-pub use tls::Target;
+pub use tls::ServerTarget;
 
 /// What the continuation lines of a message begin with, so that nobody can forge the line of somebody else.
 pub const CONTINUATION: &str = "    ";

@@ -1,8 +1,9 @@
 //! What can be asked, each with an answer of its own type.
 
 use chatroom_proto::{
-    About, Acted, Body, Code, Conversation, GroupName, Membership, Moderation, Operation, Page, Password,
-    Refusal, Request, Response, Said, Seq, ServerBan, UnixMillis, UserName, Visitor, Words,
+    About, ArchivedPost, Body, ClientInfo, Code, Conversation, GroupName, Membership, Moderation,
+    ModerationRecord, Operation, Page, Password, Refusal, Request, Response, SearchQuery, Seq, ServerBan,
+    UnixMillis, UserName,
 };
 
 use super::{AskError, Client, new_post_id};
@@ -26,9 +27,9 @@ pub struct Posted {
 
 /// A part of what was said, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
+pub struct HistoryPage {
     /// The posts, and where they were said.
-    pub posts: Vec<Said>,
+    pub posts: Vec<ArchivedPost>,
     /// What to ask for the next older ones with; nothing when there are none.
     pub next: Option<Seq>,
 }
@@ -137,7 +138,7 @@ impl Client {
     ///
     /// # Errors
     /// [`AskError`]
-    pub async fn history(&self, of: Conversation, before: Seq, count: u16) -> Result<Past, AskError> {
+    pub async fn history(&self, of: Conversation, before: Seq, count: u16) -> Result<HistoryPage, AskError> {
         self.past(Request::History { of, before, count }).await
     }
 
@@ -148,17 +149,17 @@ impl Client {
     /// [`AskError`]
     pub async fn search(
         &self,
-        words: Words,
+        words: SearchQuery,
         within: Option<GroupName>,
         before: Seq,
         count: u16,
-    ) -> Result<Past, AskError> {
+    ) -> Result<HistoryPage, AskError> {
         self.past(Request::Search { words, within, before, count }).await
     }
 
-    async fn past(&self, request: Request) -> Result<Past, AskError> {
+    async fn past(&self, request: Request) -> Result<HistoryPage, AskError> {
         match self.ask(request).await? {
-            Response::Past { posts, next } => Ok(Past { posts: posts.into_vec(), next }),
+            Response::Past { posts, next } => Ok(HistoryPage { posts: posts.into_vec(), next }),
             _ => Err(AskError::Unexpected),
         }
     }
@@ -179,7 +180,11 @@ impl Client {
     ///
     /// # Errors
     /// [`AskError`]
-    pub async fn why(&self, group: GroupName, user: Option<UserName>) -> Result<Vec<Acted>, AskError> {
+    pub async fn why(
+        &self,
+        group: GroupName,
+        user: Option<UserName>,
+    ) -> Result<Vec<ModerationRecord>, AskError> {
         match self.ask(Request::Why { group, user }).await? {
             Response::Acts { acts, .. } => Ok(acts.into_vec()),
             _ => Err(AskError::Unexpected),
@@ -225,7 +230,7 @@ impl Client {
     ///
     /// # Errors
     /// [`AskError`]
-    pub async fn clients(&self) -> Result<Vec<Visitor>, AskError> {
+    pub async fn clients(&self) -> Result<Vec<ClientInfo>, AskError> {
         let page = |response| match response {
             Response::Clients { clients, next } => Some((clients, next)),
             _ => None,

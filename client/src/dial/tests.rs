@@ -76,7 +76,7 @@ async fn listen() -> (TcpListener, u16) {
 }
 
 fn net(port: u16, known: &KnownHosts) -> Net {
-    Net::new("127.0.0.1".to_owned(), port, Tls::Always, known.clone())
+    Net::new("127.0.0.1".to_owned(), port, TlsMode::Always, known.clone())
 }
 
 /// Somebody has met a server with this key there.
@@ -230,7 +230,7 @@ fn only_tls(heard: &[u8]) {
 /// A server that lets one client in, and hangs up.
 async fn let_in(socket: &TcpListener, acceptor: &TlsAcceptor) {
     use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader};
-    use chatroom_proto::{ClientFrame, Keeps, Page, Response, Seq, Token, Welcome};
+    use chatroom_proto::{ClientFrame, Page, Response, Retention, Seq, Token, Welcome};
     let (stream, _) = socket.accept().await.expect("a client");
     let stream = acceptor.accept(stream).await.expect("a client that speaks TLS");
     let mut frames = FrameReader::<_, ClientFrame>::new(stream, FRAME_BYTES_MAX);
@@ -243,7 +243,7 @@ async fn let_in(socket: &TcpListener, acceptor: &TlsAcceptor) {
         grace_ms: 0,
         seq: Seq(1),
         groups: Page::fill([]),
-        keeps: Keeps::Nothing,
+        retention: Retention::Nothing,
     };
     let result = Ok(Response::Welcome(welcome));
     let frame = encode(&ServerFrame::Response { tag: hello.tag, result }).expect("a frame");
@@ -259,8 +259,11 @@ fn jim() -> UserName {
 async fn come_back_to(others: impl AsyncFnOnce(TcpListener, &Identity)) -> Option<Event> {
     let identity = Identity::new();
     let (socket, port) = listen().await;
-    let options =
-        Options { tls: Tls::Always, reconnect: Reconnect::Forever, ..Options::new("127.0.0.1", port, jim()) };
+    let options = Options {
+        tls: TlsMode::Always,
+        reconnect: Reconnect::Forever,
+        ..Options::new("127.0.0.1", port, jim())
+    };
     let acceptor = acceptor(&identity, &identity, &TLS13);
     let (connected, ()) = tokio::join!(Client::connect(options), let_in(&socket, &acceptor));
     let (client, mut events) = connected.expect("let in");
@@ -294,7 +297,7 @@ async fn a_key_that_has_changed_on_the_way_back_ends_the_client() {
 
 #[tokio::test]
 async fn a_connection_that_was_private_is_never_remade_as_one_that_is_not() {
-    let net = Net::new("127.0.0.1".to_owned(), 1, Tls::Never, KnownHosts::in_memory());
+    let net = Net::new("127.0.0.1".to_owned(), 1, TlsMode::Never, KnownHosts::in_memory());
     net.was_private.store(true, Ordering::Relaxed);
     let net = Net { host: elsewhere().await, ..net };
     let (socket, port) = (TcpListener::bind((net.host.as_str(), 0)).await.expect("a free port"), 0);

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, Signa
 use crate::trust::{Expected, Met, Untrusted};
 
 /// What was thought of a server that showed its certificate.
-pub(super) type Verdict = Result<Met, Untrusted>;
+pub(super) type Judgement = Result<Met, Untrusted>;
 
 /// The authorities that this system trusts, and the cryptography.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Authorities {
 pub(super) struct Verifier {
     authorities: Authorities,
     expected: Expected,
-    verdict: OnceLock<Verdict>,
+    verdict: OnceLock<Judgement>,
 }
 
 impl Verifier {
@@ -60,7 +60,7 @@ impl Verifier {
     }
 
     /// What it has come to, if it was asked. The server may still have failed to prove that it has the key.
-    pub(super) fn verdict(&self) -> Option<Verdict> {
+    pub(super) fn verdict(&self) -> Option<Judgement> {
         self.verdict.get().cloned()
     }
 }

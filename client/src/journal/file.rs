@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use chatroom_proto::{UserName, codec};
 
 use super::KeepError;
-use super::image::{Image, Record};
+use super::state::{JournalRecord, JournalState};
 
 /// What such a file begins with; the number is its version.
 const MAGIC: &[u8] = b"chatroom client 1\n";
@@ -35,14 +35,14 @@ const COMPACT_GROWTH: u64 = 2;
 pub(super) struct JournalFile {
     file: File,
     path: PathBuf,
-    image: Image,
+    image: JournalState,
     bytes: u64,
     compact_at: u64,
 }
 
 /// A file that was opened.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedJournal {
     pub(super) file: JournalFile,
     pub(super) is_damaged: bool,
     /// When it was written last, if it was there.
@@ -51,7 +51,7 @@ pub(super) struct Opened {
 
 impl JournalFile {
     /// Takes the file for a client of this name. Nobody else can read it: it holds a token.
-    pub(super) fn open(path: &Path, name: &UserName) -> Result<Opened, KeepError> {
+    pub(super) fn open(path: &Path, name: &UserName) -> Result<OpenedJournal, KeepError> {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
@@ -76,15 +76,15 @@ impl JournalFile {
         let path = path.to_owned();
         let mut file = JournalFile { file, path, image, bytes: 0, compact_at: 0 };
         file.compact()?;
-        Ok(Opened { file, is_damaged, last_used })
+        Ok(OpenedJournal { file, is_damaged, last_used })
     }
 
-    pub(super) fn image(&self) -> &Image {
+    pub(super) fn image(&self) -> &JournalState {
         &self.image
     }
 
     /// Appends one record, and compacts the file when it has grown.
-    pub(super) fn append(&mut self, record: Record) -> io::Result<()> {
+    pub(super) fn append(&mut self, record: JournalRecord) -> io::Result<()> {
         let bytes = framed(&record)?;
         self.file.write_all(&bytes)?;
         self.bytes += bytes.len() as u64;
@@ -152,7 +152,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn framed(record: &Record) -> io::Result<Vec<u8>> {
+fn framed(record: &JournalRecord) -> io::Result<Vec<u8>> {
     let payload = codec::pack(record).map_err(io::Error::other)?;
     let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
@@ -173,8 +173,8 @@ enum Unread {
 }
 
 /// What a file says, and whether a part of it is damaged.
-fn read(bytes: &[u8]) -> Result<(Image, bool), KeepError> {
-    let mut image = Image::default();
+fn read(bytes: &[u8]) -> Result<(JournalState, bool), KeepError> {
+    let mut image = JournalState::default();
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
         return if MAGIC.starts_with(bytes) { Ok((image, false)) } else { Err(KeepError::Foreign) };
     };
@@ -201,7 +201,7 @@ fn read(bytes: &[u8]) -> Result<(Image, bool), KeepError> {
     Ok((image, is_damaged))
 }
 
-fn next(bytes: &[u8]) -> Result<(Record, usize), Unread> {
+fn next(bytes: &[u8]) -> Result<(JournalRecord, usize), Unread> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Err(Unread::Torn) };
     let [l0, l1, l2, l3, c0, c1, c2, c3] = *header;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;

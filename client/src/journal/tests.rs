@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use chatroom_proto::{Keeps, Membership, Page, PostId, UnixMillis};
+use chatroom_proto::{Membership, Page, PostId, Retention, UnixMillis};
 use tempfile::TempDir;
 
 use super::*;
@@ -16,7 +16,7 @@ fn welcome(token: u8, seq: u64) -> Welcome {
         grace_ms: 0,
         seq: Seq(seq),
         groups: Page::fill([Membership { group: group("General"), head: Seq(3) }]),
-        keeps: Keeps::Everything,
+        retention: Retention::Everything,
     }
 }
 
@@ -28,11 +28,11 @@ fn posted(seq: u64) -> Result<Response, Refusal> {
     Ok(Response::Posted { seq: Seq(seq), at: UnixMillis(0) })
 }
 
-fn place(session: u32, seen: u64) -> Place {
-    Place { session, seen: Seq(seen) }
+fn place(session: u32, seen: u64) -> Cursor {
+    Cursor { session, seen: Seq(seen) }
 }
 
-fn open(path: &Path) -> (Journal, Image) {
+fn open(path: &Path) -> (Journal, JournalState) {
     let (journal, image, kept) = Journal::open(Some(path), &user("Jim"));
     assert!(kept.trouble.is_none(), "{:?}", kept.trouble);
     (journal, image)
@@ -52,7 +52,7 @@ fn some_life(path: &Path) {
     journal.handed(place(1, 12));
 }
 
-fn seen(image: &Image) -> u64 {
+fn seen(image: &JournalState) -> u64 {
     image.seen().unwrap_or_default().0
 }
 
@@ -163,7 +163,7 @@ fn one_client_at_a_time_uses_it() {
     first.began(&user("Jim"), &welcome(1, 10), 1);
     assert!(matches!(trouble(&path, "Jim"), KeepError::InUse));
     first.handed(place(1, 11));
-    let keeper = Keeper::new(first);
+    let keeper = JournalHandle::new(first);
     let of_the_link = keeper.share();
     drop(keeper);
     // The link may live on for a moment; what it says is forgotten.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chatroom_proto::{CloseReason, Hello, Password, Proof, RETRY_AFTER_MS_MAX, Refusal};
 use tokio::time::sleep;
 
-use super::handshake::{self, Connection};
+use super::handshake::{self, WelcomedConnection};
 use crate::client::{ConnectError, Shared};
 use crate::dial::Dial;
 use crate::event::Ended;
@@ -19,8 +19,8 @@ pub(super) const KNOCKS_MAX: usize = 3;
 const PERHAPS_MAX: usize = 3;
 
 /// A client that was let in.
-pub(super) struct Entered<S> {
-    pub(super) connection: Connection<S>,
+pub(super) struct LetIn<S> {
+    pub(super) connection: WelcomedConnection<S>,
     /// By this password, if it is one of which that was not known.
     pub(super) by: Option<Password>,
 }
@@ -32,18 +32,18 @@ pub(super) async fn come_in<D: Dial>(
     hello: Hello,
     known: Option<&Password>,
     perhaps: impl IntoIterator<Item = &Password>,
-) -> Result<Entered<D::Stream>, ConnectError> {
+) -> Result<LetIn<D::Stream>, ConnectError> {
     let mut refused = match handshake::connect(dial, shared.next_tag(), hello.clone()).await {
         Err(error @ ConnectError::Refused(Refusal::PasswordNeeded { .. })) => error,
         Err(error) => return Err(error),
-        Ok(connection) => return Ok(Entered { connection, by: None }),
+        Ok(connection) => return Ok(LetIn { connection, by: None }),
     };
     let known = known.map(|password| (password, true));
     let perhaps = perhaps.into_iter().take(PERHAPS_MAX).map(|password| (password, false));
     for (password, is_known) in known.into_iter().chain(perhaps) {
         let hello = Hello { proof: Proof::Password(password.clone()), ..hello.clone() };
         match handshake::connect(dial, shared.next_tag(), hello).await {
-            Ok(connection) => return Ok(Entered { connection, by: (!is_known).then(|| password.clone()) }),
+            Ok(connection) => return Ok(LetIn { connection, by: (!is_known).then(|| password.clone()) }),
             Err(error @ ConnectError::Refused(Refusal::WrongPassword { .. })) if is_known => refused = error,
             Err(ConnectError::Refused(Refusal::WrongPassword { .. })) => {}
             Err(error) => return Err(error),
@@ -58,7 +58,7 @@ pub(super) async fn knock<D: Dial>(
     shared: &Shared,
     hello: Hello,
     password: Option<&Password>,
-) -> Result<Connection<D::Stream>, ConnectError> {
+) -> Result<WelcomedConnection<D::Stream>, ConnectError> {
     let mut knocks = 1;
     loop {
         let error = match come_in(dial, shared, hello.clone(), password, []).await {

@@ -14,15 +14,15 @@ use crate::dial::{Dial, Dialled};
 use crate::trust::Untrusted;
 
 /// What the server sends.
-pub(crate) type Reader<S> = FrameReader<ReadHalf<S>, ServerFrame>;
+pub(crate) type LinkReader<S> = FrameReader<ReadHalf<S>, ServerFrame>;
 
 /// What the server is sent.
-pub(crate) type Writer<S> = FrameWriter<WriteHalf<S>, ClientFrame>;
+pub(crate) type LinkWriter<S> = FrameWriter<WriteHalf<S>, ClientFrame>;
 
 /// A connection that was welcomed.
-pub(crate) struct Connection<S> {
-    pub(crate) reader: Reader<S>,
-    pub(crate) writer: Writer<S>,
+pub(crate) struct WelcomedConnection<S> {
+    pub(crate) reader: LinkReader<S>,
+    pub(crate) writer: LinkWriter<S>,
     pub(crate) welcome: Welcome,
     pub(crate) is_private: bool,
 }
@@ -32,7 +32,7 @@ pub(crate) async fn connect<D: Dial>(
     dial: &D,
     tag: Tag,
     hello: Hello,
-) -> Result<Connection<D::Stream>, ConnectError> {
+) -> Result<WelcomedConnection<D::Stream>, ConnectError> {
     let Dialled { stream, is_private } = dial.dial().await?;
     if matches!(hello.proof, Proof::Password(_)) && !is_private {
         // Not a byte of it.
@@ -51,12 +51,12 @@ pub(crate) async fn connect<D: Dial>(
         }
         error => error,
     })?;
-    Ok(Connection { reader, writer, welcome, is_private })
+    Ok(WelcomedConnection { reader, writer, welcome, is_private })
 }
 
 async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
-    reader: &mut Reader<S>,
-    writer: &mut Writer<S>,
+    reader: &mut LinkReader<S>,
+    writer: &mut LinkWriter<S>,
     tag: Tag,
     hello: Hello,
 ) -> Result<Welcome, ConnectError> {

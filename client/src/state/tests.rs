@@ -18,7 +18,7 @@ fn welcome(seq: u64, resumed: bool, heads: &[(&str, u64)]) -> Welcome {
         grace_ms: 30_000,
         seq: Seq(seq),
         groups: Page::fill(heads.iter().map(membership)),
-        keeps: Keeps::Nothing,
+        retention: Retention::Nothing,
     }
 }
 
@@ -36,13 +36,13 @@ fn in_private(seq: u64, prev: u64) -> Notification {
     Notification::PrivatePost { post: post(seq, prev), to: UserName::parse("Jim").unwrap() }
 }
 
-fn say(state: &mut State, name: &str, seq: u64) {
+fn say(state: &mut ReadState, name: &str, seq: u64) {
     let id = PostId([0; 16]);
     let request = Request::Public { group: group(name), id, body: Body::parse("hi").unwrap() };
     state.answered(&request, &Response::Posted { seq: Seq(seq), at: UnixMillis(0) });
 }
 
-fn join(state: &mut State, name: &str, seq: u64, head: u64) -> Option<Conversation> {
+fn join(state: &mut ReadState, name: &str, seq: u64, head: u64) -> Option<Conversation> {
     let membership = Membership { group: group(name), head: Seq(head) };
     let request = Request::Join { group: group(name) };
     state.answered(&request, &Response::Joined { seq: Seq(seq), membership })
@@ -50,7 +50,7 @@ fn join(state: &mut State, name: &str, seq: u64, head: u64) -> Option<Conversati
 
 #[test]
 fn posts_that_follow_one_another_are_no_gap_and_own_ones_count() {
-    let mut state = State::new(&welcome(10, false, &[("General", 4)]));
+    let mut state = ReadState::new(&welcome(10, false, &[("General", 4)]));
     assert_eq!(state.notified(&in_group("General", 11, 4)), None);
     say(&mut state, "general", 12);
     assert_eq!(state.notified(&in_group("General", 14, 12)), None);
@@ -59,7 +59,7 @@ fn posts_that_follow_one_another_are_no_gap_and_own_ones_count() {
 
 #[test]
 fn a_post_whose_predecessor_is_unknown_is_a_gap() {
-    let mut state = State::new(&welcome(10, false, &[("General", 4)]));
+    let mut state = ReadState::new(&welcome(10, false, &[("General", 4)]));
     let gap = state.notified(&in_group("General", 12, 11));
     assert_eq!(gap, Some(Conversation::Group(group("General"))));
     assert_eq!(state.notified(&in_group("General", 13, 12)), None);
@@ -67,7 +67,7 @@ fn a_post_whose_predecessor_is_unknown_is_a_gap() {
 
 #[test]
 fn what_was_said_in_private_before_the_session_is_not_missed_and_what_was_said_in_it_is() {
-    let mut state = State::new(&welcome(10, false, &[]));
+    let mut state = ReadState::new(&welcome(10, false, &[]));
     assert_eq!(state.notified(&in_private(11, 9)), None);
     assert_eq!(state.notified(&in_private(15, 11)), None);
     assert!(matches!(state.notified(&in_private(20, 18)), Some(Conversation::User(_))));
@@ -75,7 +75,7 @@ fn what_was_said_in_private_before_the_session_is_not_missed_and_what_was_said_i
 
 #[test]
 fn after_a_resume_newer_heads_are_missed_posts() {
-    let mut state = State::new(&welcome(10, false, &[("General", 4)]));
+    let mut state = ReadState::new(&welcome(10, false, &[("General", 4)]));
     join(&mut state, "tea", 11, 3);
     let back = state.welcomed_back(&welcome(20, true, &[("General", 4), ("tea", 15)]));
     assert_eq!(back, Back { missed: vec![group("tea")], rejoin: vec![], goes_on: true });
@@ -84,7 +84,7 @@ fn after_a_resume_newer_heads_are_missed_posts() {
 
 #[test]
 fn a_new_session_rejoins_and_compares_what_the_groups_say() {
-    let mut state = State::new(&welcome(10, false, &[("General", 4)]));
+    let mut state = ReadState::new(&welcome(10, false, &[("General", 4)]));
     join(&mut state, "tea", 11, 3);
     join(&mut state, "milk", 12, 0);
     let back = state.welcomed_back(&welcome(20, false, &[("General", 13)]));
@@ -96,14 +96,14 @@ fn a_new_session_rejoins_and_compares_what_the_groups_say() {
 
 #[test]
 fn a_new_session_misses_nothing_that_was_said_in_private_before_it() {
-    let mut state = State::new(&welcome(10, false, &[]));
+    let mut state = ReadState::new(&welcome(10, false, &[]));
     state.welcomed_back(&welcome(20, false, &[]));
     assert_eq!(state.notified(&in_private(21, 15)), None);
 }
 
 #[test]
 fn a_server_that_counts_anew_is_not_accused_of_anything() {
-    let mut state = State::new(&welcome(1_000, false, &[("General", 900)]));
+    let mut state = ReadState::new(&welcome(1_000, false, &[("General", 900)]));
     join(&mut state, "tea", 1_001, 5);
     let back = state.welcomed_back(&welcome(8, false, &[("General", 7)]));
     assert_eq!(back, Back { missed: vec![], rejoin: vec![group("tea")], goes_on: false });
@@ -113,7 +113,7 @@ fn a_server_that_counts_anew_is_not_accused_of_anything() {
 
 #[test]
 fn a_group_that_was_left_is_not_rejoined() {
-    let mut state = State::new(&welcome(10, false, &[]));
+    let mut state = ReadState::new(&welcome(10, false, &[]));
     join(&mut state, "tea", 11, 3);
     let left = Response::Left { seq: Seq(12), group: group("tea") };
     state.answered(&Request::Leave { group: group("tea") }, &left);
@@ -122,7 +122,7 @@ fn a_group_that_was_left_is_not_rejoined() {
 
 #[test]
 fn an_old_answer_does_not_turn_back_the_clock() {
-    let mut state = State::new(&welcome(10, false, &[]));
+    let mut state = ReadState::new(&welcome(10, false, &[]));
     join(&mut state, "tea", 11, 3);
     state.notified(&in_group("tea", 12, 3));
     join(&mut state, "tea", 11, 3);
@@ -132,7 +132,7 @@ fn an_old_answer_does_not_turn_back_the_clock() {
 
 #[test]
 fn private_conversations_are_bounded() {
-    let mut state = State::new(&welcome(0, false, &[]));
+    let mut state = ReadState::new(&welcome(0, false, &[]));
     for n in 0..=PRIVATE_CONVERSATIONS_MAX as u64 {
         let to = UserName::parse(&format!("u{n}")).unwrap();
         let request = Request::Private { to, id: PostId([0; 16]), body: Body::parse("hi").unwrap() };

@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use chatroom_proto::{ASKS_UNANSWERED_MAX, Conversation, Refusal, Request, Response, Seq, Words};
-use integration_tests::guest::{Guest, group};
+use chatroom_proto::{ASKS_UNANSWERED_MAX, Conversation, Refusal, Request, Response, SearchQuery, Seq};
+use integration_tests::test_client::{TestClient, group};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -181,20 +181,20 @@ fn catch_up(subject: &dyn Subject, count: u64) -> [f64; 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let began = Instant::now();
-        let mut guest = Guest::come(subject.address(), "reader").await;
+        let mut guest = TestClient::come(subject.address(), "reader").await;
         let hall = group("hall0");
         guest.do_(Request::Join { group: hall.clone() }).await;
         let (of, before, one) = (Conversation::Group(hall), Seq::ZERO, 1);
         ask_until_answered(&mut guest, Request::History { of, before, count: one }).await;
         let read = began.elapsed().as_secs_f64();
-        let words = Words::parse(&text(count - 1)).expect("words");
+        let words = SearchQuery::parse(&text(count - 1)).expect("words");
         ask_until_answered(&mut guest, Request::Search { words, within: None, before, count: one }).await;
         [read, began.elapsed().as_secs_f64()]
     })
 }
 
 /// Asks until it did not take too long.
-async fn ask_until_answered(guest: &mut Guest, request: Request) {
+async fn ask_until_answered(guest: &mut TestClient, request: Request) {
     loop {
         match guest.ask(request.clone()).await {
             Ok(Response::Past { posts, .. }) => return assert_eq!(posts.as_slice().len(), 1, "it is there"),

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use chatroom_proto::{ASKS_UNANSWERED_MAX, ClientFrame, Notification, Request, ServerFrame, Tag, codec};
-use integration_tests::guest::{Guest, hello, public};
 use integration_tests::program::ServerProgram;
+use integration_tests::test_client::{TestClient, hello, public};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpSocket, TcpStream};
@@ -87,7 +87,7 @@ pub(crate) fn run(plan: &Plan) {
 
 #[tokio::main(flavor = "current_thread")]
 async fn measure(server: &ServerProgram, trouble: Trouble, period: Duration) -> Row {
-    let mut ann = Guest::come(server.address(), "ann").await;
+    let mut ann = TestClient::come(server.address(), "ann").await;
     ann.do_(Request::Ping).await;
     let (memory, cpu) = (process::rss(server.id()), process::cpu(server.id()));
     let (over, is_over) = oneshot::channel();
@@ -119,7 +119,7 @@ async fn measure(server: &ServerProgram, trouble: Trouble, period: Duration) -> 
 }
 
 /// How long an answer takes, and what is heard meanwhile; nothing, when the server has hung up.
-async fn ping(ann: &mut Guest, heard: &mut u64) -> Option<Duration> {
+async fn ping(ann: &mut TestClient, heard: &mut u64) -> Option<Duration> {
     let asked = Instant::now();
     if !ann.try_say(Request::Ping).await {
         return None;

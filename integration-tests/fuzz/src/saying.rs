@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    Body, ClientFrame, Code, Conversation, GroupName, Hello, Host, Moderation, Operation, Password, PostId,
-    Proof, Reason, Request, Seq, Tag, Token, Topic, UserName, VersionRange, Whom, Words,
+    AddressPrefix, BanTarget, Body, ClientFrame, Code, Conversation, GroupName, Hello, Moderation, Operation,
+    Password, PostId, Proof, Reason, Request, SearchQuery, Seq, Tag, Token, Topic, UserName, VersionRange,
 };
 
 use crate::choices::Choices;
@@ -62,11 +62,11 @@ fn seconds(choices: &mut Choices<'_>) -> Option<NonZeroU32> {
     NonZeroU32::new(choices.byte().into())
 }
 
-fn whom(choices: &mut Choices<'_>) -> Whom {
+fn whom(choices: &mut Choices<'_>) -> BanTarget {
     if choices.flag() {
-        Whom::Host(Host::parse(choices.one(HOSTS)).expect("an address"))
+        BanTarget::Host(AddressPrefix::parse(choices.one(HOSTS)).expect("an address"))
     } else {
-        Whom::User(user(choices))
+        BanTarget::User(user(choices))
     }
 }
 
@@ -149,7 +149,7 @@ pub fn request(choices: &mut Choices<'_>, code: Option<&Code>) -> ClientFrame {
         10 => Request::Exit,
         11 => Request::History { of: conversation(choices), before: seq(choices), count: choices.number() },
         12 => {
-            let words = Words::parse("سلام x").expect("valid words");
+            let words = SearchQuery::parse("سلام x").expect("valid words");
             let within = choices.flag().then(|| group(choices));
             Request::Search { words, within, before: seq(choices), count: choices.number() }
         }

@@ -14,8 +14,8 @@ use jiff::tz::{Offset, TimeZone};
 
 use crate::choices::Choices;
 use crate::saying;
-use chatroom_client::app::absence::Absence;
-use chatroom_client::app::view::{Layout, Paint, Target, View};
+use chatroom_client::app::missed_summary::MissedSummary;
+use chatroom_client::app::view::{Layout, Paint, ServerTarget, View};
 
 /// How much a server says at the most.
 const FRAMES_MAX: usize = 16;
@@ -50,7 +50,7 @@ pub fn check(input: &[u8]) {
         match frame {
             Some(ServerFrame::Notification(notification)) => {
                 is_notified(view, &notification, now);
-                absence.get_or_insert_with(|| Absence::new(None, &notification)).add(notification);
+                absence.get_or_insert_with(|| MissedSummary::new(None, &notification)).add(notification);
             }
             Some(ServerFrame::Response { result: Ok(response), .. }) => {
                 is_answered(view, &response, now, &mut choices);
@@ -139,7 +139,7 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut C
             let groups: Vec<GroupName> =
                 welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
             is_harmless(&view.back(welcome.resumed, &groups));
-            groups.iter().for_each(|group| is_harmless(&view.earlier(group, welcome.keeps)));
+            groups.iter().for_each(|group| is_harmless(&view.earlier(group, welcome.retention)));
             is_harmless(&view.sent_next_time(1, &welcome.name).unwrap_or_default());
         }
         _ => {}
@@ -157,8 +157,8 @@ fn is_refused(view: View, refusal: &Refusal, choices: &mut Choices<'_>) {
 }
 
 /// A server, at this host.
-fn target(host: &str) -> Target {
-    Target { host: host.to_owned(), port: 9_000, name: Some("Jim".to_owned()), known_hosts: None }
+fn target(host: &str) -> ServerTarget {
+    ServerTarget { host: host.to_owned(), port: 9_000, name: Some("Jim".to_owned()), known_hosts: None }
 }
 
 /// What nobody has checked comes from the operating system, from a file's name, from what is typed, from a server that is none.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::choices::Choices;
 use crate::shown::is_harmless;
 use chatroom_client::app::command::{self, TypedCommand};
-use chatroom_client::app::completer::Assistant;
+use chatroom_client::app::completer::EditorHelper;
 use chatroom_client::app::directory::Directory;
 use chatroom_client::app::gate::Gate;
 use chatroom_client::app::view::{Layout, Paint, View};
@@ -86,7 +86,7 @@ fn directory(line: &str) -> Directory {
 
 fn assist(line: &str, cursor: usize, colours: bool) {
     let (wishes, _wished) = mpsc::channel(1);
-    let assistant = Assistant {
+    let assistant = EditorHelper {
         directory: Arc::new(ArcSwap::from_pointee(directory(line))),
         wishes,
         gate: Arc::new(Gate::default()),

@@ -116,7 +116,7 @@ impl Reference {
         chunk[..before].copy_from_slice(&peer.part);
         match peer.stream.read(&mut chunk[before..]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(0) | Err(_) => self.forget(number),
+            Ok(0) | Err(_) => self.compact(number),
             Ok(bytes) => {
                 let end = self.take(number, &chunk[..before + bytes]);
                 if let Some(peer) = &mut self.peers[number] {
@@ -205,7 +205,7 @@ impl Reference {
         Ok(())
     }
 
-    fn forget(&mut self, number: usize) {
+    fn compact(&mut self, number: usize) {
         let room = self.peers[number].take().and_then(|peer| peer.room);
         if let Some(members) = room.and_then(|room| self.rooms.get_mut(&room)) {
             members.retain(|&member| member != number);

@@ -16,9 +16,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::chance::Chance;
-use crate::guest::{body, group, user};
 use crate::history::record::Shown;
 use crate::history::{Event, History, Manner, Recorder};
+use crate::test_client::{body, group, user};
 
 /// Who takes part.
 pub const PEOPLE: [&str; 6] = ["jim", "ann", "bob", "zoe", "kim", "lea"];

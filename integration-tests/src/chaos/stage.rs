@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chatroom_proto::{Seq, codec};
 use chatroom_server::chat::ChatState;
-use chatroom_server::chat::effect::Record;
+use chatroom_server::chat::effect::StoredPost;
 use chatroom_server::config::Config;
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
@@ -17,11 +17,11 @@ use tokio::time::{Instant, sleep, timeout};
 use super::actor::{Orders, PEOPLE, Part, State};
 use super::{Failure, Plan, Report};
 use crate::chance::Chance;
-use crate::guest::DEADLINE;
 use crate::history::{Event, Manner, check};
 use crate::process::Exit;
 use crate::program::{ServerProgram, quiet_port};
 use crate::proxy::{Fate, Proxy, Way};
+use crate::test_client::DEADLINE;
 
 /// How long a server is under load before it is killed, at the most.
 const LOAD_MS_MAX: u64 = 300;
@@ -237,7 +237,7 @@ impl Stage {
         }
     }
 
-    fn judge(mut self, stage: u64, records: &[Record], trouble: Option<String>) -> Report {
+    fn judge(mut self, stage: u64, records: &[StoredPost], trouble: Option<String>) -> Report {
         let histories: Vec<_> = self.cast.iter().map(|member| member.part.history()).collect();
         for event in histories.iter().flat_map(|history| &history.events) {
             match event {
@@ -282,7 +282,7 @@ fn fate(chance: &mut Chance) -> Fate {
 }
 
 /// What the log has kept that took effect.
-async fn kept(data: &Path) -> Result<Vec<Record>, LogError> {
+async fn kept(data: &Path) -> Result<Vec<StoredPost>, LogError> {
     let log = SqliteLog::open(data, Durability::Full)?;
     let head = log.head();
     // What a base stands for is what happened before the first post that is kept.

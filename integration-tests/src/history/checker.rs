@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
-use chatroom_server::chat::effect::Record;
+use chatroom_server::chat::effect::StoredPost;
 
 use super::record::{Event, History, Shown};
 use super::stay::Stays;
 use super::violation::Violation;
 
 /// Looks at the histories of a run. `kept` is what the log has kept that took effect, if that is known.
-pub fn check(histories: &[History], kept: Option<&[Record]>) -> Vec<Violation> {
+pub fn check(histories: &[History], kept: Option<&[StoredPost]>) -> Vec<Violation> {
     let mut found = Vec::new();
     let facts = Facts::gather(histories, kept, &mut found);
     for (reader, history) in histories.iter().enumerate() {
@@ -34,7 +34,11 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn gather(histories: &'a [History], kept: Option<&[Record]>, found: &mut Vec<Violation>) -> Facts<'a> {
+    fn gather(
+        histories: &'a [History],
+        kept: Option<&[StoredPost]>,
+        found: &mut Vec<Violation>,
+    ) -> Facts<'a> {
         let names: Vec<NameKey> = histories.iter().map(|history| history.name.key()).collect();
         let shares_name = |name: &NameKey| names.iter().filter(|other| *other == name).count() > 1;
         let stays = histories.iter().zip(&names).map(|(history, name)| Stays::of(history, shares_name(name)));
@@ -47,7 +51,7 @@ impl<'a> Facts<'a> {
             shown: vec![BTreeSet::new(); histories.len()],
         };
         let mut ids = BTreeSet::new();
-        for Record { post, .. } in kept.unwrap_or_default() {
+        for StoredPost { post, .. } in kept.unwrap_or_default() {
             if ids.insert(post.id) {
                 facts.place(post.id, post.seq, found);
             } else {
@@ -80,7 +84,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn check_acknowledged(&self, histories: &[History], kept: Option<&[Record]>, found: &mut Vec<Violation>) {
+    fn check_acknowledged(
+        &self,
+        histories: &[History],
+        kept: Option<&[StoredPost]>,
+        found: &mut Vec<Violation>,
+    ) {
         let Some(kept) = kept else { return };
         let kept: BTreeSet<(PostId, Seq)> =
             kept.iter().map(|record| (record.post.id, record.post.seq)).collect();

@@ -163,15 +163,15 @@ impl fmt::Display for Event {
             Event::Leaving(group) => write!(f, "leaving {group}"),
             Event::Left(group, seq) => write!(f, "left {group} {seq}"),
             Event::Expelled(group, seq) => write!(f, "expelled {group} {seq}"),
-            Event::Sent(id, to) => write!(f, "sent {} {}", hex(*id), Place(to)),
+            Event::Sent(id, to) => write!(f, "sent {} {}", hex(*id), ConnAddr(to)),
             Event::Entrusted(id) => write!(f, "entrusted {}", hex(*id)),
             Event::Acknowledged(id, seq) => write!(f, "acknowledged {} {seq}", hex(*id)),
             Event::Refused(id) => write!(f, "refused {}", hex(*id)),
             Event::Showed(Shown { seq, prev, id, from, place, manner }) => {
                 let manner = if *manner == Manner::Live { "live" } else { "replayed" };
-                write!(f, "showed {seq} {prev} {} {from} {} {manner}", hex(*id), Place(place))
+                write!(f, "showed {seq} {prev} {} {from} {} {manner}", hex(*id), ConnAddr(place))
             }
-            Event::Missed(place) => write!(f, "missed {}", Place(place)),
+            Event::Missed(place) => write!(f, "missed {}", ConnAddr(place)),
             Event::Rested(seq) => write!(f, "rested {seq}"),
             Event::Killed => f.write_str("killed"),
         }
@@ -179,9 +179,9 @@ impl fmt::Display for Event {
 }
 
 /// A conversation as a journal writes it. Names have no spaces.
-struct Place<'a>(&'a Conversation);
+struct ConnAddr<'a>(&'a Conversation);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for ConnAddr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Conversation::Group(group) => write!(f, "#{group}"),
@@ -254,7 +254,7 @@ fn place(word: &str) -> Option<Conversation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::{group, post_id, user};
+    use crate::test_client::{group, post_id, user};
 
     fn one_of_each() -> Vec<Event> {
         let tea = || group("tea");

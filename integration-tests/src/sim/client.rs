@@ -11,8 +11,8 @@ use chatroom_proto::{
 
 use super::{Broken, Fault, Tally};
 use crate::chance::Chance;
-use crate::guest::{body, post_id, user};
 use crate::history::record::{Event, History};
+use crate::test_client::{body, post_id, user};
 
 mod hearing;
 

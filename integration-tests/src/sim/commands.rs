@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU32;
 
-use chatroom_proto::{Code, Moderation, Operation, Request, Topic, UserName, Whom};
+use chatroom_proto::{BanTarget, Code, Moderation, Operation, Request, Topic, UserName};
 
 use super::client::{Client, Desk, PEOPLE};
 use crate::chance::Chance;
-use crate::guest::{group, user};
 use crate::history::record::Event;
+use crate::test_client::{group, user};
 
 /// The groups that are made and joined.
 const GROUPS: [&str; 3] = ["tea", "art", "sea"];
@@ -43,7 +43,7 @@ impl Client {
             0 | 1 => return self.ask(Request::Claim { code: CODE }, desk),
             2 => Operation::Appoint { user },
             3 | 4 => Operation::Disconnect { user, reason: None },
-            _ => Operation::Ban { whom: Whom::User(user), seconds: NonZeroU32::new(1), reason: None },
+            _ => Operation::Ban { whom: BanTarget::User(user), seconds: NonZeroU32::new(1), reason: None },
         };
         self.ask(Request::Operate { act }, desk);
     }

@@ -87,7 +87,7 @@ impl Sim {
             rest.push(frame);
         }
         let was_told = rest.last().is_some_and(Option::is_none);
-        self.forget(id);
+        self.compact(id);
         if self.clients[client].wire != Some(id) {
             return;
         }

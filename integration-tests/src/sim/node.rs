@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    ClientFrame, CloseReason, GroupName, Keeps, Notification, Page, PostId, Proof, Request, Response, Seq,
-    ServerFrame, Tag, Token, UnixMillis,
+    ClientFrame, CloseReason, GroupName, Notification, Page, PostId, Proof, Request, Response, Retention,
+    Seq, ServerFrame, Tag, Token, UnixMillis,
 };
-use chatroom_server::chat::effect::{Arrival, Audience, Channel, Credential, Effect, Input, Read, Replay};
-use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, SessionId, TokenDigest};
+use chatroom_server::chat::effect::{
+    Audience, Channel, Credential, Effect, Input, LoginRequest, Read, Replay,
+};
+use chatroom_server::chat::entry::{ConnectionId, DeviceId, Entry, NodeId, TokenDigest};
 use chatroom_server::chat::{Chat, ChatState, Limits};
-use chatroom_server::storage::archive::Past;
+use chatroom_server::storage::archive::FoundPosts;
 
 use super::Fault;
 use super::commands::CODE;
@@ -26,7 +28,7 @@ pub(super) const LIMITS: Limits = Limits {
     grace_ms: 4_000,
     held_max: 100,
     remembered_max: 100,
-    keeps: Keeps::Everything,
+    retention: Retention::Everything,
 };
 
 /// A running server.
@@ -34,7 +36,7 @@ pub(super) struct Node {
     pub(super) chat: Chat,
     pub(super) epoch: u64,
     /// Which connection hears what is said to a session.
-    listeners: HashMap<SessionId, u64>,
+    listeners: HashMap<DeviceId, u64>,
     /// Who was put out of which group, and hears on: a planted bug.
     outside: Vec<(GroupName, u64)>,
     /// Whether it goes down in order: nobody is let in any more.
@@ -137,7 +139,15 @@ impl Sim {
                 let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
                 let address = format!("192.0.2.1:{}", id % 65_536).parse().expect("an address");
                 let channel = Channel::Loopback;
-                Input::Knock(Box::new(Arrival { connection, tag, hello, presented, fresh, address, channel }))
+                Input::LogIn(Box::new(LoginRequest {
+                    connection,
+                    tag,
+                    hello,
+                    presented,
+                    fresh,
+                    address,
+                    channel,
+                }))
             }
             request => Input::Ask { connection, tag, request: self.garble(request) },
         };
@@ -160,7 +170,7 @@ impl Sim {
     }
 
     /// A connection is no more.
-    pub(super) fn forget(&mut self, id: u64) {
+    pub(super) fn compact(&mut self, id: u64) {
         let Some(wire) = self.wires.remove(&id) else { return };
         let Some(node) = self.node.as_mut().filter(|node| node.epoch == wire.epoch) else { return };
         if let Some(session) = wire.session
@@ -238,7 +248,7 @@ impl Sim {
         wires
     }
 
-    fn admit(&mut self, id: u64, session: SessionId) {
+    fn admit(&mut self, id: u64, session: DeviceId) {
         if let (Some(wire), Some(node)) = (self.wires.get_mut(&id), &mut self.node) {
             wire.session = Some(session);
             node.listeners.insert(session, id);
@@ -276,7 +286,7 @@ impl Sim {
         if self.archived_to() < read.head {
             return self.after(10, What::Finds(self.epoch, id, tag, read));
         }
-        let Past { posts, next } = self.archive.read(&read);
+        let FoundPosts { posts, next } = self.archive.read(&read);
         let result = Box::new(Ok(Response::Past { posts: Page::fill(posts), next }));
         self.handle(Input::Found { connection: ConnectionId(id), tag, result });
     }
@@ -308,7 +318,7 @@ impl Sim {
         let count = (self.chance.between(1, 12) as usize).min(missed.len());
         pump.is_last = count == missed.len();
         pump.replay.after =
-            missed[..count].last().and_then(crate::guest::seq_of).unwrap_or(pump.replay.until);
+            missed[..count].last().and_then(crate::test_client::seq_of).unwrap_or(pump.replay.until);
         let mut part: Vec<ServerFrame> =
             missed.into_iter().take(count).map(ServerFrame::Notification).collect();
         if pump.is_last {

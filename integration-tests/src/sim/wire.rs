@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use chatroom_proto::{ClientFrame, ServerFrame};
 use chatroom_server::chat::effect::Replay;
-use chatroom_server::chat::entry::SessionId;
+use chatroom_server::chat::entry::DeviceId;
 
 use super::outbox::Outbox;
 use crate::chance::Chance;
@@ -77,7 +77,7 @@ pub(super) struct Wire {
     pub(super) up: Pipe<ClientFrame>,
     pub(super) down: Pipe<ServerFrame>,
     pub(super) outbox: Outbox,
-    pub(super) session: Option<SessionId>,
+    pub(super) session: Option<DeviceId>,
     pub(super) pump: Option<Pump>,
     /// Whether the first frame came.
     pub(super) has_knocked: bool,

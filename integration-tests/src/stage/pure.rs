@@ -5,10 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use chatroom_proto::{
     Code, Notification, Page, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
 };
-use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
-use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, Proposal, SessionId, TokenDigest};
+use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
+use chatroom_server::chat::entry::{ConnectionId, DeviceId, Entry, NodeId, Proposal, TokenDigest};
 use chatroom_server::chat::{Chat, Limits};
-use chatroom_server::storage::archive::Past;
+use chatroom_server::storage::archive::FoundPosts;
 
 use crate::model::Model;
 use crate::passwords;
@@ -32,7 +32,7 @@ pub struct Pure {
 /// One guest's connection.
 struct Line {
     connection: ConnectionId,
-    session: Option<SessionId>,
+    session: Option<DeviceId>,
     next_tag: u32,
     /// What arrived and was not heard yet.
     heard: VecDeque<ServerFrame>,
@@ -101,7 +101,7 @@ impl Pure {
                     }
                 }
                 Effect::Read { connection, tag, read } => {
-                    let Past { posts, next } = self.model.read(&read);
+                    let FoundPosts { posts, next } = self.model.read(&read);
                     let result = Box::new(Ok(Response::Past { posts: Page::fill(posts), next }));
                     self.found_out(Input::Found { connection, tag, result });
                 }
@@ -172,8 +172,8 @@ impl Stage for Pure {
         let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
         let address = format!("192.0.2.1:{}", self.knocks).parse().expect("an address");
         let channel = Channel::Loopback;
-        let arrival = Arrival { connection, tag: Tag(0), hello, presented, fresh, address, channel };
-        self.handle(Input::Knock(Box::new(arrival)));
+        let arrival = LoginRequest { connection, tag: Tag(0), hello, presented, fresh, address, channel };
+        self.handle(Input::LogIn(Box::new(arrival)));
     }
 
     async fn say(&mut self, name: &str, request: Request) {

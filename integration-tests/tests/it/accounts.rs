@@ -1,21 +1,21 @@
 //! Names that belong to somebody, as dialogues: on the pure chat and on a real server. `jim*` is another
 //! device of jim's, `jim'` somebody who says that he is jim; somebody who knocks "with a password" says "secret".
 
-use chatroom_proto::{Keeps, Request};
+use chatroom_proto::{Request, Retention};
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::host::Host;
 use integration_tests::stage::{Pure, Real};
+use integration_tests::test_server::TestServer;
 
 async fn check(dialogue: &str) {
     play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(Host::start_with(Config::default())), dialogue).await;
+    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
 }
 
 async fn check_kept(dialogue: &str) {
-    play(Pure::new(Limits { keeps: Keeps::Everything, ..Limits::default() }), dialogue).await;
-    play(Real::new(Host::keeping(Config::default()).await), dialogue).await;
+    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue).await;
+    play(Real::new(TestServer::keeping(Config::default()).await), dialogue).await;
 }
 
 #[tokio::test]
@@ -472,21 +472,21 @@ async fn a_device_is_remembered_whoever_comes_and_goes() {
         jim returns
         ";
     play(Pure::new(limits), dialogue).await;
-    play(Real::new(Host::start_with(Config { limits, ..Config::default() })), dialogue).await;
+    play(Real::new(TestServer::start_with(Config { limits, ..Config::default() })), dialogue).await;
 }
 
 #[tokio::test]
 async fn those_who_wait_for_passwords_stop_nobody() {
-    use integration_tests::guest::{Guest, password};
-    let host = Host::start_with(Config::default());
+    use integration_tests::test_client::{TestClient, password};
+    let host = TestServer::start_with(Config::default());
     let mut crowd = Vec::new();
     for number in 0..12 {
-        let mut guest = Guest::come(host.address, &format!("guest{number}")).await;
+        let mut guest = TestClient::come(host.address, &format!("guest{number}")).await;
         guest.say(Request::Register { password: password("secret") }).await;
         for _ in 0..254 {
             guest.say(Request::Ping).await;
         }
         crowd.push(guest);
     }
-    Guest::come(host.address, "late").await.do_(Request::Ping).await;
+    TestClient::come(host.address, "late").await.do_(Request::Ping).await;
 }

@@ -5,16 +5,16 @@ use std::num::NonZeroU32;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    Code, Conversation, Hello, Keeps, Moderation, Operation, Page, Password, Proof, Request, Response, Seq,
-    Tag, Token, Topic, UnixMillis, VersionRange, Whom,
+    BanTarget, Code, Conversation, Hello, Moderation, Operation, Page, Password, Proof, Request, Response,
+    Retention, Seq, Tag, Token, Topic, UnixMillis, VersionRange,
 };
-use chatroom_server::chat::effect::{Arrival, Channel, Credential, Effect, Input};
+use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
 use chatroom_server::chat::entry::{
-    Command, ConnectionId, Entry, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, Proposal, ProposalId, TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
-use integration_tests::guest::{group, private, public, user};
 use integration_tests::passwords;
+use integration_tests::test_client::{group, private, public, user};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
@@ -33,7 +33,7 @@ const LIMITS: Limits = Limits {
     grace_ms: 3_000,
     held_max: 3,
     remembered_max: 2,
-    keeps: Keeps::Everything,
+    retention: Retention::Everything,
 };
 
 /// One server: its chat, how far it has read the log, and its connections.
@@ -43,7 +43,7 @@ struct Node {
     connections: Vec<ConnectionId>,
     /// How many answers each connection still has to get.
     unanswered: HashMap<ConnectionId, i64>,
-    heard: HashMap<SessionId, Vec<Seq>>,
+    heard: HashMap<DeviceId, Vec<Seq>>,
 }
 
 /// Two nodes, the log between them, and chance.
@@ -121,7 +121,7 @@ impl ChatState {
         let mut fresh = [0; 32];
         fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
         let hello = Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
-        let input = Input::Knock(Box::new(Arrival {
+        let input = Input::LogIn(Box::new(LoginRequest {
             connection,
             tag: Tag(0),
             hello,
@@ -187,8 +187,8 @@ impl ChatState {
             0 => Operation::Appoint { user },
             1 => Operation::Dismiss { user },
             2 => Operation::Disconnect { user, reason: None },
-            3 => Operation::Ban { whom: Whom::User(user), seconds: NonZeroU32::new(1), reason: None },
-            _ => Operation::Unban { whom: Whom::User(user) },
+            3 => Operation::Ban { whom: BanTarget::User(user), seconds: NonZeroU32::new(1), reason: None },
+            _ => Operation::Unban { whom: BanTarget::User(user) },
         }
     }
 
@@ -239,7 +239,7 @@ impl ChatState {
                     self.nodes[node].connections.retain(|other| *other != connection);
                 }
                 Effect::Notify { audience, notification } => {
-                    let seq = integration_tests::guest::seq_of(&notification);
+                    let seq = integration_tests::test_client::seq_of(&notification);
                     let Node { chat, heard, .. } = &mut self.nodes[node];
                     for session in chat.state().hearers(&audience) {
                         heard.entry(session).or_default().extend(seq);
@@ -330,7 +330,7 @@ fn a_state_goes_on_from_its_image_as_if_it_had_never_been_away() {
             address: "192.0.2.2:1".parse().expect("an address"),
         }));
         for (number, command) in (1..).zip(entries) {
-            let place = Place { node: NodeId(7), connection: ConnectionId(number) };
+            let place = ConnAddr { node: NodeId(7), connection: ConnectionId(number) };
             let origin = Some(Origin { place, tag: Tag(0) });
             let id = ProposalId { node: NodeId(7), number };
             let proposal = Proposal { id, origin, at: UnixMillis(state.now.0 + number), command };
@@ -345,14 +345,14 @@ fn a_state_goes_on_from_its_image_as_if_it_had_never_been_away() {
 #[test]
 fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
     let node = NodeId(1);
-    let place = |number| Place { node, connection: ConnectionId(number) };
+    let place = |number| ConnAddr { node, connection: ConnectionId(number) };
     let arrive = |presented| Command::Arrive {
         name: user("jim"),
         presented,
         fresh: TokenDigest([7; 32]),
         address: "192.0.2.1:1".parse().expect("an address"),
     };
-    let session = SessionId(Seq(1));
+    let session = DeviceId(Seq(1));
     let commands = [
         (Some(place(1)), arrive(None)),
         (None, Command::Detach { session, from: place(1) }),
@@ -374,7 +374,7 @@ fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
 }
 
 /// What a chat with these limits holds after the commands, at these times, that a log has kept.
-fn restored(limits: Limits, commands: Vec<(u64, Option<Place>, Command)>) -> Chat {
+fn restored(limits: Limits, commands: Vec<(u64, Option<ConnAddr>, Command)>) -> Chat {
     let mut chat = Chat::new(NodeId(9), limits);
     for (number, (at, place, command)) in (1..).zip(commands) {
         let origin = place.map(|place| Origin { place, tag: Tag(number as u32) });
@@ -394,10 +394,10 @@ fn jim_arrives() -> Command {
 
 #[test]
 fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() {
-    let place = Place { node: NodeId(1), connection: ConnectionId(1) };
+    let place = ConnAddr { node: NodeId(1), connection: ConnectionId(1) };
     let commands = vec![
         (1_000, Some(place), jim_arrives()),
-        (2_000, None, Command::Detach { session: SessionId(Seq(1)), from: place }),
+        (2_000, None, Command::Detach { session: DeviceId(Seq(1)), from: place }),
         (1_000_000, None, Command::Began { limits: LIMITS }),
     ];
     let mut chat = restored(LIMITS, commands);
@@ -412,8 +412,8 @@ fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() 
 
 #[test]
 fn what_was_granted_stays_granted_when_the_server_is_started_with_smaller_limits() {
-    let place = Place { node: NodeId(1), connection: ConnectionId(1) };
-    let create = |name| Command::Create { by: SessionId(Seq(2)), group: group(name) };
+    let place = ConnAddr { node: NodeId(1), connection: ConnectionId(1) };
+    let create = |name| Command::Create { by: DeviceId(Seq(2)), group: group(name) };
     let commands = vec![
         (0, None, Command::Began { limits: LIMITS }),
         (1, Some(place), jim_arrives()),

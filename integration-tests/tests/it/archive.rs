@@ -5,19 +5,21 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use chatroom_proto::{Conversation, Keeps, Notification, PostId, Said, Seq, Tag, UnixMillis, Words, codec};
-use chatroom_server::Kept;
-use chatroom_server::chat::effect::{Query, Read, Replay, Thread};
+use chatroom_proto::{
+    ArchivedPost, Conversation, Notification, PostId, Retention, SearchQuery, Seq, Tag, UnixMillis, codec,
+};
+use chatroom_server::Restored;
+use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnectionId, Entry, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal, ProposalId,
     TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ArchiveError};
 use chatroom_server::storage::log::{Durability, Log, MemoryLog, SqliteLog};
 use futures_util::StreamExt;
-use integration_tests::guest::{body, group, user};
 use integration_tests::model::Model;
+use integration_tests::test_client::{body, group, user};
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tempfile::TempDir;
@@ -28,7 +30,7 @@ const LIMITS: Limits = Limits {
     grace_ms: 3_000,
     held_max: 3,
     remembered_max: 3,
-    keeps: Keeps::Everything,
+    retention: Retention::Everything,
 };
 
 const NAMES: [&str; 5] = ["jim", "ann", "Bob", "zoe", "سارا"];
@@ -50,7 +52,7 @@ struct History {
     end: Seq,
     model: Model,
     state: ChatState,
-    sessions: Vec<SessionId>,
+    sessions: Vec<DeviceId>,
     groups: Vec<GroupId>,
     /// What each name was given last.
     tokens: HashMap<&'static str, TokenDigest>,
@@ -95,7 +97,7 @@ impl History {
     fn append(&mut self, command: Command) {
         self.number += 1;
         let node = NodeId(self.node);
-        let place = Place { node, connection: ConnectionId(self.number) };
+        let place = ConnAddr { node, connection: ConnectionId(self.number) };
         let tag = Tag(u32::try_from(self.number).expect("few deeds"));
         let at = UnixMillis(self.end.0 * 10);
         let id = ProposalId { node, number: self.number };
@@ -135,7 +137,7 @@ impl History {
         self.model.follow(entry);
         self.state.fold(entry);
         match entry.proposal.command {
-            Command::Arrive { .. } => self.sessions.push(SessionId(entry.seq)),
+            Command::Arrive { .. } => self.sessions.push(DeviceId(entry.seq)),
             Command::Create { .. } => self.groups.push(GroupId(entry.seq)),
             _ => {}
         }
@@ -174,10 +176,10 @@ impl History {
     }
 
     /// Mostly somebody who came lately.
-    fn any_session(&mut self) -> SessionId {
+    fn any_session(&mut self) -> DeviceId {
         let count = self.sessions.len();
         if count == 0 {
-            return SessionId(Seq(1));
+            return DeviceId(Seq(1));
         }
         let back = 1 + self.below(count.min(12));
         self.sessions[count - back]
@@ -208,8 +210,8 @@ impl History {
     fn any_query(&mut self) -> Query {
         if self.below(2) == 0 {
             let thread = match self.below(4) {
-                0 => Thread::Group(self.any(&self.groups.clone())),
-                1 => Thread::between(self.any_session(), self.any_session()),
+                0 => ConversationId::Group(self.any(&self.groups.clone())),
+                1 => ConversationId::between(self.any_session(), self.any_session()),
                 _ => self.any_thread(),
             };
             return Query::History(thread);
@@ -219,14 +221,14 @@ impl History {
             words.push_str(self.any(&[" ", "\"", " *", "\" - ", " (", ":"]));
             words.push_str(self.any(&WORDS));
         }
-        let words = Words::parse(&words).expect("a few words");
+        let words = SearchQuery::parse(&words).expect("a few words");
         Query::Search { words, groups: self.any_groups(), in_private: self.below(2) == 0 }
     }
 
     /// One in which something was said.
-    fn any_thread(&mut self) -> Thread {
+    fn any_thread(&mut self) -> ConversationId {
         match self.model.records().len() {
-            0 => Thread::Group(GroupId::GENERAL),
+            0 => ConversationId::Group(GroupId::GENERAL),
             count => {
                 let index = self.below(count);
                 self.model.records()[index].thread
@@ -262,7 +264,7 @@ impl History {
 }
 
 /// Everything that a read finds, page by page.
-async fn all_pages(archive: &Archive, read: &Read) -> Vec<Said> {
+async fn all_pages(archive: &Archive, read: &Read) -> Vec<ArchivedPost> {
     let (mut found, mut read) = (Vec::new(), read.clone());
     loop {
         let page = archive.read(read.clone()).await.expect("it can be read");
@@ -304,7 +306,7 @@ fn on_disk(directory: &Path) -> Arc<dyn Log> {
     Arc::new(SqliteLog::open(directory, Durability::Normal).expect("a log"))
 }
 
-fn open(directory: &Path, log: &Arc<dyn Log>) -> Kept {
+fn open(directory: &Path, log: &Arc<dyn Log>) -> Restored {
     Archive::open(directory, Arc::clone(log)).expect("an archive")
 }
 
@@ -313,7 +315,7 @@ async fn it_finds_what_the_model_finds() {
     for seed in 0..3 {
         let directory = directory();
         let mut history = History::new(Arc::new(MemoryLog::new()), seed);
-        let Kept { archive, .. } = open(directory.path(), &history.log);
+        let Restored { archive, .. } = open(directory.path(), &history.log);
         for commands in [1, 30, 600, 300] {
             history.happen(commands).await;
             history.check(&archive).await;
@@ -327,7 +329,7 @@ async fn it_goes_on_where_it_was_stopped_and_the_state_is_as_it_was() {
         let directory = directory();
         let mut history = History::new(on_disk(directory.path()), seed);
         for _ in 0..3 {
-            let Kept { archive, state } = open(directory.path(), &history.log);
+            let Restored { archive, state } = open(directory.path(), &history.log);
             // What is kept of a state says all about it but in which order those who are there are told.
             let [found, left] = [&state, &history.state].map(|state| codec::pack(state).expect("an image"));
             assert!(found == left, "seed {seed}: it was stopped when it had read everything");
@@ -346,12 +348,12 @@ async fn one_that_was_killed_goes_on_from_what_it_had_committed() {
     let mut history = History::new(Arc::new(MemoryLog::new()), 20);
     // One that has read nothing yet: the log keeps all of it.
     let _past = history.log.follow(Seq::ZERO);
-    let Kept { archive, .. } = open(directory.path(), &history.log);
+    let Restored { archive, .. } = open(directory.path(), &history.log);
     history.happen(200).await;
     history.check(&archive).await;
     drop(archive);
     let snapshot = history.head();
-    let Kept { archive, .. } = open(directory.path(), &history.log);
+    let Restored { archive, .. } = open(directory.path(), &history.log);
     history.happen(300).await;
     history.check(&archive).await;
     // As a kill would leave it: with rows that are newer than the snapshot.
@@ -359,7 +361,7 @@ async fn one_that_was_killed_goes_on_from_what_it_had_committed() {
         fs::copy(directory.path().join(name), elsewhere.path().join(name)).expect("a file of the archive");
     }
     history.happen(300).await;
-    let Kept { archive, state } = open(elsewhere.path(), &history.log);
+    let Restored { archive, state } = open(elsewhere.path(), &history.log);
     assert_eq!(state.head(), snapshot);
     history.check(&archive).await;
 }
@@ -382,13 +384,13 @@ async fn one_that_was_lost_or_damaged_is_made_again() {
         },
     ];
     for harm in harms {
-        let Kept { archive, .. } = open(directory.path(), &history.log);
+        let Restored { archive, .. } = open(directory.path(), &history.log);
         history.happen(200).await;
         history.check(&archive).await;
         drop(archive);
         harm();
     }
-    let Kept { archive, state } = open(directory.path(), &history.log);
+    let Restored { archive, state } = open(directory.path(), &history.log);
     assert_eq!(state.head(), Seq::ZERO);
     history.check(&archive).await;
 }
@@ -397,7 +399,7 @@ async fn one_that_was_lost_or_damaged_is_made_again() {
 async fn a_log_that_has_lost_its_end_is_refused_until_the_archive_is_removed() {
     let directory = directory();
     let mut history = History::new(Arc::new(MemoryLog::new()), 40);
-    let Kept { archive, .. } = open(directory.path(), &history.log);
+    let Restored { archive, .. } = open(directory.path(), &history.log);
     history.happen(100).await;
     history.check(&archive).await;
     drop(archive);
@@ -408,6 +410,6 @@ async fn a_log_that_has_lost_its_end_is_refused_until_the_archive_is_removed() {
         if *archive == history.head() && *log == older.head());
     assert!(is_ahead, "{refused:?}");
     fs::remove_file(directory.path().join("archive.sqlite")).expect("removed");
-    let Kept { archive, .. } = open(directory.path(), &older.log);
+    let Restored { archive, .. } = open(directory.path(), &older.log);
     older.check(&archive).await;
 }

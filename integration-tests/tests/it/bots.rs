@@ -3,13 +3,13 @@
 use std::num::NonZeroU32;
 
 use chatroom_client::{AskError, Client, Ended, Event, Events, Options};
-use chatroom_proto::{CloseReason, Moderation, Operation, Reason, Refusal, Request, Topic, Whom};
+use chatroom_proto::{BanTarget, CloseReason, Moderation, Operation, Reason, Refusal, Request, Topic};
 use chatroom_server::Config;
-use integration_tests::guest::{DEADLINE, Guest, group, password, user};
-use integration_tests::host::Host;
+use integration_tests::test_client::{DEADLINE, TestClient, group, password, user};
+use integration_tests::test_server::TestServer;
 use tokio::time;
 
-async fn come(host: &Host, name: &str) -> (Client, Events) {
+async fn come(host: &TestServer, name: &str) -> (Client, Events) {
     let options = Options::new(host.address.ip().to_string(), host.address.port(), user(name));
     time::timeout(DEADLINE, Client::connect(options)).await.expect("in time").expect("welcome")
 }
@@ -25,10 +25,10 @@ async fn end(mut events: Events) -> Ended {
 }
 
 #[tokio::test]
-async fn a_bot_keeps_order_in_its_group() {
-    let host = Host::start();
+async fn a_bot_retention_order_in_its_group() {
+    let host = TestServer::start();
     let (bot, _events) = come(&host, "Bot").await;
-    let mut eve = Guest::come(host.address, "Eve").await;
+    let mut eve = TestClient::come(host.address, "Eve").await;
     bot.create(group("tea")).await.expect("created");
     bot.join(group("tea")).await.expect("joined");
     let topic = Topic::parse("green or black").expect("a topic");
@@ -51,17 +51,17 @@ async fn a_bot_keeps_order_in_its_group() {
 
 #[tokio::test]
 async fn a_bot_with_a_registered_name_becomes_an_operator_and_looks_after_the_server() {
-    let host = Host::start_with(Config::default());
+    let host = TestServer::start_with(Config::default());
     let (bot, events) = come(&host, "Bot").await;
     assert_eq!(bot.clients().await, Err(AskError::Refused(Refusal::NotOperator)));
     bot.register(password("old")).await.expect("registered");
     bot.change_password(password("old"), password("new")).await.expect("changed");
     bot.claim(host.code.clone().expect("a code")).await.expect("an operator");
 
-    let mut eve = Guest::come(host.address, "Eve").await;
+    let mut eve = TestClient::come(host.address, "Eve").await;
     let names: Vec<_> = bot.clients().await.expect("clients").into_iter().map(|one| one.name).collect();
     assert_eq!(names, ["Bot", "Eve"].map(user));
-    let whom = Whom::User(user("Eve"));
+    let whom = BanTarget::User(user("Eve"));
     bot.operate(Operation::Ban { whom: whom.clone(), seconds: None, reason: None }).await.expect("banned");
     assert_eq!(eve.hear_why_closed().await, Some(CloseReason::Disconnected));
     let bans = bot.server_bans().await.expect("bans");

@@ -5,8 +5,8 @@ use chatroom_proto::{
     Welcome,
 };
 use chatroom_server::Config;
-use integration_tests::guest::{DEADLINE, Guest, group, hello, post_id, private, public};
-use integration_tests::host::Host;
+use integration_tests::test_client::{DEADLINE, TestClient, group, hello, post_id, private, public};
+use integration_tests::test_server::TestServer;
 use tokio::time;
 
 /// What somebody presents who comes back.
@@ -28,8 +28,8 @@ impl Reader {
         Reader { name: name.to_owned(), token: welcome.token.clone(), seen: welcome.seq, read: Vec::new() }
     }
 
-    async fn come_back(&self, host: &Host) -> (Guest, Welcome) {
-        Guest::come_with(host.address, back(&self.name, &self.token, self.seen)).await
+    async fn come_back(&self, host: &TestServer) -> (TestClient, Welcome) {
+        TestClient::come_with(host.address, back(&self.name, &self.token, self.seen)).await
     }
 
     /// Takes in one frame; the reason, when it was the last.
@@ -47,7 +47,7 @@ impl Reader {
         }
     }
 
-    async fn read_until(&mut self, guest: &mut Guest, last: u64) {
+    async fn read_until(&mut self, guest: &mut TestClient, last: u64) {
         while self.read.last() != Some(&last) {
             let ended = self.take(guest.frame().await);
             assert_eq!(ended, None, "{} is hung up on after {:?}", self.name, self.read.last());
@@ -59,11 +59,11 @@ impl Reader {
 async fn readers_who_are_cut_again_and_again_while_others_speak_hear_everything_once_and_in_order() {
     const READERS: usize = 8;
     const POSTS: u64 = 400;
-    let host = Host::keeping(Config::default()).await;
+    let host = TestServer::keeping(Config::default()).await;
     let mut readers = Vec::new();
     for number in 0..READERS {
         let name = format!("reader{number}");
-        let (guest, welcome) = Guest::come_with(host.address, hello(&name)).await;
+        let (guest, welcome) = TestClient::come_with(host.address, hello(&name)).await;
         readers.push((Reader::new(&name, &welcome), guest));
     }
     let mut speaker = host.guest("speaker").await;
@@ -88,8 +88,8 @@ async fn a_reader_who_is_too_slow_is_hung_up_on_and_loses_nothing() {
     /// 5.6 MB: more than the kernel and an outbox hold.
     const POSTS: u64 = 700;
     let config = Config { outbox_bytes_max: 256 * 1024, ..Config::default() };
-    let host = Host::keeping(config).await;
-    let mut slow = Guest::come_with_small_ears(host.address, "slow").await;
+    let host = TestServer::keeping(config).await;
+    let mut slow = TestClient::come_with_small_ears(host.address, "slow").await;
     let welcome = slow.welcome().expect("it was let in").clone();
     let mut reader = Reader::new("slow", &welcome);
     let mut speaker = host.guest("speaker").await;
@@ -114,8 +114,8 @@ async fn a_reader_who_is_too_slow_is_hung_up_on_and_loses_nothing() {
 async fn what_happens_while_one_catches_up_comes_behind_it() {
     const MISSED: u64 = 1_500;
     const LIVE: u64 = 300;
-    let host = Host::keeping(Config::default()).await;
-    let (gone, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let host = TestServer::keeping(Config::default()).await;
+    let (gone, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     let mut reader = Reader::new("ann", &welcome);
     drop(gone);
     let mut speaker = host.guest("speaker").await;
@@ -145,14 +145,14 @@ async fn what_happens_while_one_catches_up_comes_behind_it() {
 
 #[tokio::test]
 async fn one_who_does_not_know_what_it_has_seen_hears_what_was_said_since_it_was_lost() {
-    let host = Host::keeping(Config::default()).await;
+    let host = TestServer::keeping(Config::default()).await;
     let mut speaker = host.guest("speaker").await;
-    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let (mut ann, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     speaker.do_(public("General", 1, "heard")).await;
     ann.do_(Request::Exit).await;
     drop(ann);
     speaker.do_(private("ann", 2, "for you")).await;
-    let (mut ann, _) = Guest::come_with(host.address, back("ann", &welcome.token, Seq::ZERO)).await;
+    let (mut ann, _) = TestClient::come_with(host.address, back("ann", &welcome.token, Seq::ZERO)).await;
     match ann.hear().await {
         Notification::PrivatePost { post, .. } => assert_eq!(post.id, post_id(2)),
         other => panic!("not what was kept: {other:?}"),
@@ -163,7 +163,7 @@ async fn one_who_does_not_know_what_it_has_seen_hears_what_was_said_since_it_was
 #[tokio::test]
 async fn a_history_of_the_longest_messages_is_read_page_by_page() {
     const POSTS: u64 = 20;
-    let host = Host::keeping(Config::default()).await;
+    let host = TestServer::keeping(Config::default()).await;
     let mut ann = host.guest("ann").await;
     for number in 1..=POSTS {
         ann.do_(public("General", number, &"\u{1F980}".repeat(2_000))).await;
@@ -191,8 +191,8 @@ async fn a_history_of_the_longest_messages_is_read_page_by_page() {
 #[tokio::test]
 async fn what_is_kept_for_somebody_outlives_the_server() {
     let directory = tempfile::tempdir().expect("a directory");
-    let host = Host::keeping_in(directory.path(), Config::default()).await;
-    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let host = TestServer::keeping_in(directory.path(), Config::default()).await;
+    let (mut ann, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     ann.do_(Request::Create { group: group("tea") }).await;
     ann.do_(Request::Join { group: group("tea") }).await;
     ann.do_(Request::Exit).await;
@@ -203,8 +203,9 @@ async fn what_is_kept_for_somebody_outlives_the_server() {
     assert!(matches!(kept, Response::Kept { .. }), "{kept:?}");
     time::timeout(DEADLINE, host.stop()).await.expect("in time").expect("stopped");
 
-    let host = Host::keeping_in(directory.path(), Config::default()).await;
-    let (mut ann, again) = Guest::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
+    let host = TestServer::keeping_in(directory.path(), Config::default()).await;
+    let (mut ann, again) =
+        TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
     assert!(again.resumed);
     let groups: Vec<&str> = again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
     assert_eq!(groups, ["General", "tea"]);
@@ -221,8 +222,8 @@ async fn what_is_kept_for_somebody_outlives_the_server() {
 
 #[tokio::test]
 async fn requests_without_answers_come_to_the_same_when_they_are_sent_again() {
-    let host = Host::keeping(Config::default()).await;
-    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let host = TestServer::keeping(Config::default()).await;
+    let (mut ann, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     ann.do_(Request::Create { group: group("tea") }).await;
     let (join, leave) = (Request::Join { group: group("tea") }, Request::Leave { group: group("tea") });
     // What is refused the first time would be granted the second time, if only the others were recognized.
@@ -241,11 +242,11 @@ async fn requests_without_answers_come_to_the_same_when_they_are_sent_again() {
             }
         }
         answers.push(now);
-        ann = Guest::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.0;
+        ann = TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.0;
     }
     assert_eq!(answers[0], answers[1]);
     assert!(answers[0][1].is_err() && answers[0][3].is_err() && answers[0][4].is_ok());
-    let again = Guest::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.1;
+    let again = TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.1;
     let groups: Vec<&str> = again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
     assert_eq!(groups, ["General", "tea"]);
 }
@@ -254,17 +255,17 @@ async fn requests_without_answers_come_to_the_same_when_they_are_sent_again() {
 async fn a_message_kept_for_somebody_is_told_however_many_others_its_sender_writes_to() {
     /// More than one person's private conversations are followed.
     const OTHERS: u64 = 1_001;
-    let host = Host::keeping(Config::default()).await;
-    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let host = TestServer::keeping(Config::default()).await;
+    let (mut ann, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     ann.do_(Request::Exit).await;
     let mut bot = host.guest("bot").await;
     bot.do_(private("ann", 0, "for you")).await;
     for number in 1..=OTHERS {
         let name = format!("u{number}");
-        Guest::come(host.address, &name).await.do_(Request::Exit).await;
+        TestClient::come(host.address, &name).await.do_(Request::Exit).await;
         bot.do_(private(&name, number, "welcome")).await;
     }
-    let (mut ann, _) = Guest::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
+    let (mut ann, _) = TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
     match ann.hear().await {
         Notification::PrivatePost { post, .. } => assert_eq!(post.id, post_id(0)),
         other => panic!("not what was kept: {other:?}"),

@@ -6,12 +6,12 @@ use chatroom_proto::{
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
-use integration_tests::guest::{DEADLINE, Guest, group, hello, public};
-use integration_tests::host::Host;
+use integration_tests::test_client::{DEADLINE, TestClient, group, hello, public};
+use integration_tests::test_server::TestServer;
 use tokio::time;
 
 /// Sends as many posts as may be unanswered in one go, and then waits for all answers.
-async fn pipeline(mut guest: Guest, first: u64) {
+async fn pipeline(mut guest: TestClient, first: u64) {
     let text = "x".repeat(8_000);
     for number in 0..u64::from(ASKS_UNANSWERED_MAX) {
         guest.say(public("General", first + number, &text)).await;
@@ -29,7 +29,7 @@ async fn pipeline(mut guest: Guest, first: u64) {
     }
 }
 
-async fn read(mut guest: Guest, posts: u32) {
+async fn read(mut guest: TestClient, posts: u32) {
     let mut heard = 0;
     while heard < posts {
         match guest.hear().await {
@@ -43,7 +43,7 @@ async fn read(mut guest: Guest, posts: u32) {
 #[tokio::test]
 async fn a_burst_of_ordinary_senders_closes_nobody_who_reads() {
     const SENDERS: u32 = 4;
-    let host = Host::start();
+    let host = TestServer::start();
     let mut tasks = Vec::new();
     for number in 0..3 {
         let reader = host.guest(&format!("reader{number}")).await;
@@ -64,9 +64,9 @@ async fn a_burst_of_ordinary_senders_closes_nobody_who_reads() {
 #[tokio::test]
 async fn posts_sent_again_in_a_new_session_are_kept_once_whatever_is_joined_first() {
     let limits = Limits { grace_ms: 0, ..Limits::default() };
-    let host = Host::start_with(Config { limits, ..Config::default() });
+    let host = TestServer::start_with(Config { limits, ..Config::default() });
     let mut bob = host.guest("bob").await;
-    let (mut ann, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let (mut ann, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     assert!(matches!(bob.hear().await, Notification::Arrived { .. }));
     for name in ["tea", "milk", "war"] {
         ann.do_(Request::Create { group: group(name) }).await;
@@ -80,7 +80,7 @@ async fn posts_sent_again_in_a_new_session_are_kept_once_whatever_is_joined_firs
     assert!(matches!(bob.hear().await, Notification::Departed { .. }));
 
     let back = Hello { proof: Proof::Resume(welcome.token), ..hello("ann") };
-    let (mut ann, _) = Guest::come_with(host.address, back).await;
+    let (mut ann, _) = TestClient::come_with(host.address, back).await;
     assert!(matches!(bob.hear().await, Notification::Arrived { .. }));
     for name in ["tea", "milk", "war"] {
         ann.do_(Request::Join { group: group(name) }).await;
@@ -98,7 +98,7 @@ async fn posts_sent_again_in_a_new_session_are_kept_once_whatever_is_joined_firs
 #[tokio::test]
 async fn of_too_many_who_vanish_the_one_away_for_longest_is_given_up() {
     let limits = Limits { held_max: 2, ..Limits::default() };
-    let host = Host::start_with(Config { limits, ..Config::default() });
+    let host = TestServer::start_with(Config { limits, ..Config::default() });
     let mut jim = host.guest("jim").await;
     for name in ["ann", "bob", "eve"] {
         let guest = host.guest(name).await;
@@ -120,7 +120,7 @@ async fn of_too_many_who_vanish_the_one_away_for_longest_is_given_up() {
 
 /// Whether the server knows that somebody's connection is gone: another one with the token of nobody is refused either
 /// way, so it is the monitor that tells.
-async fn held(host: &Host, name: &str) -> bool {
+async fn held(host: &TestServer, name: &str) -> bool {
     host.monitor.clients().await.iter().any(|client| client.name.as_str() == name && !client.is_connected)
 }
 
@@ -138,10 +138,10 @@ async fn many_who_do_not_read_cost_no_more_than_the_common_budget() {
         write_deadline: DEADLINE * 100,
         ..Config::default()
     };
-    let host = Host::start_with(config);
+    let host = TestServer::start_with(config);
     let mut slow = Vec::new();
     for number in 0..SLOW {
-        slow.push(Guest::come_with_small_ears(host.address, &format!("slow{number}")).await);
+        slow.push(TestClient::come_with_small_ears(host.address, &format!("slow{number}")).await);
     }
     let mut speaker = host.guest("speaker").await;
     let text = "x".repeat(8_000);
@@ -155,7 +155,7 @@ async fn many_who_do_not_read_cost_no_more_than_the_common_budget() {
                 match guest.frame().await {
                     Some(ServerFrame::Notification(Notification::Closing(reason))) => return Some(reason),
                     Some(ServerFrame::Notification(Notification::GroupPost { post, .. })) => {
-                        if post.id == integration_tests::guest::post_id(POSTS) {
+                        if post.id == integration_tests::test_client::post_id(POSTS) {
                             return None;
                         }
                     }
@@ -172,9 +172,9 @@ async fn many_who_do_not_read_cost_no_more_than_the_common_budget() {
 
 #[tokio::test]
 async fn one_who_knocks_while_the_server_goes_down_is_told() {
-    let host = Host::start();
+    let host = TestServer::start();
     let jim = host.guest("jim").await;
-    let mut late = Guest::connect(host.address).await;
+    let mut late = TestClient::connect(host.address).await;
     // Once eve is in, the late one has been accepted.
     let _eve = host.guest("eve").await;
     host.shut_down();
@@ -186,7 +186,7 @@ async fn one_who_knocks_while_the_server_goes_down_is_told() {
 
 #[tokio::test]
 async fn questions_about_the_past_that_others_pile_up_stop_nobody() {
-    let host = Host::keeping(Config::default()).await;
+    let host = TestServer::keeping(Config::default()).await;
     let mut crowd = Vec::new();
     for number in 0..12_u64 {
         let mut guest = host.guest(&format!("eve{number}")).await;

@@ -1,11 +1,11 @@
 //! Every case of every command, as dialogues. Each plays on the pure chat and on a real server.
 
-use chatroom_proto::Keeps;
+use chatroom_proto::Retention;
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::host::Host;
 use integration_tests::stage::{Pure, Real};
+use integration_tests::test_server::TestServer;
 
 /// Plays on both stages.
 async fn check(dialogue: &str) {
@@ -14,13 +14,13 @@ async fn check(dialogue: &str) {
 
 async fn check_with(limits: Limits, dialogue: &str) {
     play(Pure::new(limits), dialogue).await;
-    play(Real::new(Host::start_with(Config { limits, ..Config::default() })), dialogue).await;
+    play(Real::new(TestServer::start_with(Config { limits, ..Config::default() })), dialogue).await;
 }
 
 /// Plays on a chat that keeps what is said: the pure one, and a real server with a log on disk.
 async fn check_kept(dialogue: &str) {
-    play(Pure::new(Limits { keeps: Keeps::Everything, ..Limits::default() }), dialogue).await;
-    play(Real::new(Host::keeping(Config::default()).await), dialogue).await;
+    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue).await;
+    play(Real::new(TestServer::keeping(Config::default()).await), dialogue).await;
 }
 
 /// Plays on the pure chat, where time passes and the log stops when the dialogue says so.
@@ -815,7 +815,7 @@ async fn what_was_said_before_one_joined_is_not_missed_but_can_be_read() {
 
 #[tokio::test]
 async fn one_who_is_forgotten_comes_as_a_stranger() {
-    let limits = Limits { keeps: Keeps::Everything, remembered_max: 1, ..Limits::default() };
+    let limits = Limits { retention: Retention::Everything, remembered_max: 1, ..Limits::default() };
     play(
         Pure::new(limits),
         "
@@ -880,7 +880,7 @@ async fn where_nothing_is_kept_nobody_who_is_away_is_written_to() {
 }
 
 #[tokio::test]
-async fn a_question_about_the_past_keeps_its_place_among_the_answers() {
+async fn a_question_about_the_past_retention_its_place_among_the_answers() {
     check_kept(
         "
         jim comes
@@ -901,7 +901,7 @@ async fn a_question_about_the_past_keeps_its_place_among_the_answers() {
 
 #[tokio::test]
 async fn one_who_has_only_the_token_left_hears_everything_since_the_line_broke() {
-    let limits = Limits { keeps: Keeps::Everything, ..Limits::default() };
+    let limits = Limits { retention: Retention::Everything, ..Limits::default() };
     play(
         Pure::new(limits),
         "

@@ -7,16 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, Seq, ServerFrame, Tag,
-    Welcome, Words,
+    CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, SearchQuery, Seq,
+    ServerFrame, Tag, Welcome,
 };
 use chatroom_server::chat::entry::{Command, Entry};
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use chatroom_server::{Config, Server};
 use futures_util::StreamExt;
-use integration_tests::guest::{DEADLINE, Guest, group, hello, post_id, public, user};
 use integration_tests::process::Exit;
 use integration_tests::program::{BUSY, Home, ServerProgram};
+use integration_tests::test_client::{DEADLINE, TestClient, group, hello, post_id, public, user};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time;
@@ -69,8 +69,8 @@ fn posts(entries: &[Entry]) -> Vec<(PostId, Seq)> {
 async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
     let data = data();
     let server = start(&data);
-    let (mut jim, welcome) = Guest::come_with(server.address(), hello("jim")).await;
-    let (mut ann, ann_welcome) = Guest::come_with(server.address(), hello("ann")).await;
+    let (mut jim, welcome) = TestClient::come_with(server.address(), hello("jim")).await;
+    let (mut ann, ann_welcome) = TestClient::come_with(server.address(), hello("ann")).await;
     assert!(matches!(jim.hear().await, Notification::Arrived { .. }));
     jim.do_(Request::Create { group: group("tea") }).await;
     jim.do_(Request::Join { group: group("tea") }).await;
@@ -86,8 +86,8 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
         seen: Seq(seq.0 - 1),
         ..hello(name)
     };
-    let (mut jim, jim_back) = Guest::come_with(server.address(), back("jim", welcome)).await;
-    let (mut ann, ann_back) = Guest::come_with(server.address(), back("ann", ann_welcome)).await;
+    let (mut jim, jim_back) = TestClient::come_with(server.address(), back("jim", welcome)).await;
+    let (mut ann, ann_back) = TestClient::come_with(server.address(), back("ann", ann_welcome)).await;
     for welcome in [&jim_back, &ann_back] {
         assert!(welcome.resumed);
         let groups: Vec<&str> =
@@ -130,7 +130,7 @@ async fn speak_until_killed(
     first: u32,
     answers: usize,
 ) -> BTreeMap<u32, Seq> {
-    let mut speaker = Guest::come(server.address(), name).await;
+    let mut speaker = TestClient::come(server.address(), name).await;
     let mut acknowledged = BTreeMap::new();
     let mut said = first;
     while said < first + UNDER_WAY {
@@ -179,7 +179,7 @@ async fn one_directory_serves_one_server() {
     let said = ServerProgram::fail_with(&["--data", data.path().to_str().expect("text")]);
     assert_eq!(said.exit, Exit::Code(1));
     assert!(said.diagnostics.contains("another server is using it"), "{}", said.diagnostics);
-    Guest::come(server.address(), "jim").await.do_(Request::Ping).await;
+    TestClient::come(server.address(), "jim").await.do_(Request::Ping).await;
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn files_that_are_not_ours_or_damaged_are_refused_and_left_alone() {
 
     let damaged = data();
     let server = start(&damaged);
-    let mut jim = Guest::come(server.address(), "jim").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
     for number in 0..50 {
         jim.do_(public("General", number, "find-me-in-the-file")).await;
     }
@@ -228,7 +228,7 @@ async fn files_that_are_not_ours_or_damaged_are_refused_and_left_alone() {
 async fn a_log_that_has_lost_its_end_is_refused() {
     let data = data();
     let server = start(&data);
-    let mut jim = Guest::come(server.address(), "jim").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
     for number in 0..200 {
         jim.do_(public("General", number, "some text that makes the file longer")).await;
     }
@@ -246,14 +246,14 @@ async fn a_log_that_has_lost_its_end_is_refused() {
     assert!(said.diagnostics.contains("the log has lost its end"), "{}", said.diagnostics);
     // Where that may happen, it is what was asked for.
     let server = ServerProgram::start_with(&[arguments[0], arguments[1], "--durability", "normal"]);
-    Guest::come(server.address(), "ann").await.do_(Request::Ping).await;
+    TestClient::come(server.address(), "ann").await.do_(Request::Ping).await;
 }
 
 #[tokio::test]
 async fn a_torn_end_is_recovered_to_a_whole_beginning() {
     let data = data();
     let server = start(&data);
-    let mut jim = Guest::come(server.address(), "jim").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
     for number in 0..200 {
         jim.do_(public("General", number, "some text that makes the file longer")).await;
     }
@@ -289,7 +289,7 @@ async fn a_full_disk_ends_the_server_with_a_clear_error_and_everything_acknowled
     let data = data();
     let arguments = [&BUSY[..], &["--data", data.path().to_str().expect("text")]].concat();
     let server = ServerProgram::start_with_room_for(400, &arguments).expect("there is room to begin");
-    let mut jim = Guest::come(server.address(), "jim").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
     let text = "x".repeat(7_000);
     let mut acknowledged = Vec::new();
     for number in 0.. {
@@ -320,7 +320,7 @@ async fn a_full_disk_ends_the_server_with_a_clear_error_and_everything_acknowled
 async fn a_server_that_is_told_to_stop_while_it_restores_begins_nothing() {
     let data = data();
     let server = start(&data);
-    Guest::come(server.address(), "jim").await.do_(public("General", 1, "kept")).await;
+    TestClient::come(server.address(), "jim").await.do_(public("General", 1, "kept")).await;
     tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
     let log = Arc::new(SqliteLog::open(data.path(), Durability::Full).expect("a log"));
     let before = log.head();
@@ -339,12 +339,12 @@ async fn a_server_that_is_told_to_stop_while_it_restores_begins_nothing() {
 async fn a_server_whose_archive_can_not_go_on_ends_with_a_clear_error() {
     let data = data();
     let server = start(&data);
-    let mut jim = Guest::come(server.address(), "jim").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
     let of = || Conversation::Group(group("General"));
     jim.do_(public("General", 1, "kept")).await;
     // Its rows are read, and then its index, which is made of them afterwards: the archive has nothing to do.
     jim.do_(Request::History { of: of(), before: Seq::ZERO, count: 1 }).await;
-    let words = Words::parse("kept").expect("a word");
+    let words = SearchQuery::parse("kept").expect("a word");
     jim.do_(Request::Search { words, within: None, before: Seq::ZERO, count: 1 }).await;
     // The log is well; the archive loses the table that it writes.
     let archive = rusqlite::Connection::open(data.path().join("archive.sqlite")).expect("a database");

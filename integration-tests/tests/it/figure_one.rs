@@ -88,7 +88,7 @@ fn figure_one_at_three_terminals() {
 }
 
 #[test]
-fn figure_one_at_three_terminals_of_a_server_that_keeps_everything() {
+fn figure_one_at_three_terminals_of_a_server_that_retention_everything() {
     let data = tempfile::tempdir().expect("a temporary directory can be made");
     at_three_terminals(ServerProgram::start_with(&["--data", data.path().to_str().expect("text")]));
 }

@@ -11,12 +11,12 @@ use chatroom_proto::{
     RATE_LIMITED_IN_A_ROW_MAX, Refusal, Request, Response, ServerFrame, Tag,
 };
 use chatroom_server::Config;
-use integration_tests::guest::{DEADLINE, Guest, body, group, hello, post_id, public, user};
-use integration_tests::host::Host;
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::ServerProgram;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{DEADLINE, TestClient, body, group, hello, post_id, public, user};
+use integration_tests::test_server::TestServer;
 use tokio::time;
 
 /// What a server takes at once, by default, in short messages.
@@ -29,7 +29,7 @@ const FAR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
 
 /// The next text that is said in a group.
-async fn hear_text(guest: &mut Guest) -> String {
+async fn hear_text(guest: &mut TestClient) -> String {
     loop {
         if let Notification::GroupPost { post, .. } = guest.hear().await {
             return post.body.as_str().to_owned();
@@ -42,7 +42,7 @@ async fn all_of_500_messages_at_once_arrive_once_and_in_order() {
     const MESSAGES: usize = 500;
     // 400 of them at once, and two seconds and a half for the others.
     let server = ServerProgram::start_with(&["--rate", "40"]);
-    let mut bob = Guest::come(server.address(), "bob").await;
+    let mut bob = TestClient::come(server.address(), "bob").await;
     let options = Options::new("127.0.0.1", server.port(), user("ann"));
     let (ann, mut events) = Client::connect(options).await.expect("welcome");
     let said: Vec<String> = (0..MESSAGES).map(|number| format!("message {number}")).collect();
@@ -82,8 +82,8 @@ async fn all_of_500_messages_at_once_arrive_once_and_in_order() {
 #[tokio::test]
 async fn one_who_does_not_go_slower_is_refused_and_then_hung_up_on() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "ann").await;
-    let mut eve = Guest::come(server.address(), "eve").await;
+    let mut ann = TestClient::come(server.address(), "ann").await;
+    let mut eve = TestClient::come(server.address(), "eve").await;
     let (mut granted, mut refused) = (0, 0);
     // As many as may be unanswered, again and again, whatever the answers are.
     let reason = 'flood: loop {
@@ -123,8 +123,8 @@ async fn one_who_does_not_go_slower_is_refused_and_then_hung_up_on() {
 #[tokio::test]
 async fn what_is_sent_behind_a_refused_message_does_not_overtake_it() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "ann").await;
-    let mut eve = Guest::come(server.address(), "eve").await;
+    let mut ann = TestClient::come(server.address(), "ann").await;
+    let mut eve = TestClient::come(server.address(), "eve").await;
     let long = "x".repeat(4_000);
     let (first, wait) = loop {
         let tag = eve.say(public("General", 1, &long)).await;
@@ -156,14 +156,14 @@ async fn what_is_sent_behind_a_refused_message_does_not_overtake_it() {
 #[tokio::test]
 async fn coming_back_does_not_fill_the_budget() {
     let server = ServerProgram::start();
-    let (mut eve, welcome) = Guest::come_with(server.address(), hello("eve")).await;
+    let (mut eve, welcome) = TestClient::come_with(server.address(), hello("eve")).await;
     let long = "x".repeat(8_000);
     let mut number = 0;
     while eve.ask(public("General", number, &long)).await.is_ok() {
         number += 1;
     }
     let again = Hello { proof: Proof::Resume(welcome.token), seen: welcome.seq, ..hello("eve") };
-    let (mut eve, welcome) = Guest::come_with(server.address(), again).await;
+    let (mut eve, welcome) = TestClient::come_with(server.address(), again).await;
     assert!(welcome.resumed);
     let refused = eve.ask(public("General", number, &long)).await;
     assert!(matches!(refused, Err(Refusal::RateLimited { .. })), "{refused:?}");
@@ -173,7 +173,7 @@ async fn coming_back_does_not_fill_the_budget() {
 async fn pasting_twenty_lines_is_one_message_and_never_too_much() {
     const PASTES: usize = 20;
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "ann").await;
+    let mut ann = TestClient::come(server.address(), "ann").await;
     let mut jim = Terminal::sit_down(&server, "Jim");
     let lines: Vec<String> = (1..=20).map(|line| format!("pasted line {line}")).collect();
     let pasted = lines.join("\n");
@@ -209,16 +209,16 @@ async fn ten_thousand_connections_from_one_address_leave_room_for_the_others() {
     let address = server.address();
     let mut inside = Vec::new();
     for number in 0..limit {
-        inside.push(Guest::come_from(FAR, address, &format!("far{number}")).await);
+        inside.push(TestClient::come_from(FAR, address, &format!("far{number}")).await);
     }
     for _ in limit..CONNECTIONS {
-        let mut late = Guest::connect_from(FAR, address).await;
+        let mut late = TestClient::connect_from(FAR, address).await;
         // It is told as it speaks.
         late.try_say(Request::Hello(hello("late"))).await;
         assert_eq!(late.hear_why_closed().await, Some(CloseReason::TooManyConnections { limit }));
     }
-    Guest::come_from(ELSEWHERE, address, "ann").await.do_(public("General", 1, "hi")).await;
-    Guest::come(address, "jim").await.do_(public("General", 2, "hi")).await;
+    TestClient::come_from(ELSEWHERE, address, "ann").await.do_(public("General", 1, "hi")).await;
+    TestClient::come(address, "jim").await.do_(public("General", 2, "hi")).await;
     // When one goes, another may come.
     let mut gone = inside.pop().expect("many are inside");
     gone.do_(Request::Exit).await;
@@ -226,7 +226,7 @@ async fn ten_thousand_connections_from_one_address_leave_room_for_the_others() {
     drop(gone);
     let came = async {
         loop {
-            let mut next = Guest::connect_from(FAR, address).await;
+            let mut next = TestClient::connect_from(FAR, address).await;
             if next.try_say(Request::Hello(hello("next"))).await
                 && let Some(ServerFrame::Response { result, .. }) = next.try_frame().await
             {
@@ -241,7 +241,7 @@ async fn ten_thousand_connections_from_one_address_leave_room_for_the_others() {
 #[tokio::test]
 async fn handshakes_that_never_end_hold_up_nobody_and_end() {
     let limit = 20;
-    let host = Host::start_with(Config {
+    let host = TestServer::start_with(Config {
         handshake_deadline: Duration::from_secs(2),
         connections_per_address_max: limit,
         ..Config::default()
@@ -249,13 +249,13 @@ async fn handshakes_that_never_end_hold_up_nobody_and_end() {
     let whole = encode(&ClientFrame { tag: Tag(0), request: Request::Hello(hello("eve")) }).expect("a frame");
     let mut slow = Vec::new();
     for _ in 0..limit {
-        let mut eve = Guest::connect_from(FAR, host.address).await;
+        let mut eve = TestClient::connect_from(FAR, host.address).await;
         eve.say_bytes(&whole[..whole.len() - 1]).await;
         slow.push(eve);
     }
-    let mut late = Guest::connect_from(FAR, host.address).await;
+    let mut late = TestClient::connect_from(FAR, host.address).await;
     assert_eq!(late.hear_why_closed().await, Some(CloseReason::TooManyConnections { limit }));
-    let mut ann = Guest::come_from(ELSEWHERE, host.address, "ann").await;
+    let mut ann = TestClient::come_from(ELSEWHERE, host.address, "ann").await;
     ann.do_(Request::Ping).await;
     for eve in &mut slow {
         assert_eq!(eve.hear_why_closed().await, Some(CloseReason::HandshakeTimeout));
@@ -265,11 +265,11 @@ async fn handshakes_that_never_end_hold_up_nobody_and_end() {
 #[tokio::test]
 async fn names_that_come_and_go_from_one_address_are_asked_to_come_later() {
     let connections_per_address_max = 5;
-    let host = Host::start_with(Config { connections_per_address_max, ..Config::default() });
+    let host = TestServer::start_with(Config { connections_per_address_max, ..Config::default() });
     let mut came = 0;
     let refusal = loop {
         assert!(came < 100, "as many as want to come");
-        let mut guest = Guest::connect_from(FAR, host.address).await;
+        let mut guest = TestClient::connect_from(FAR, host.address).await;
         match guest.ask(Request::Hello(hello(&format!("guest{came}")))).await {
             Ok(_) => came += 1,
             Err(refusal) => {
@@ -285,5 +285,5 @@ async fn names_that_come_and_go_from_one_address_are_asked_to_come_later() {
         "{refusal:?}"
     );
     assert!((10..15).contains(&came), "{came} came");
-    Guest::come_from(ELSEWHERE, host.address, "ann").await;
+    TestClient::come_from(ELSEWHERE, host.address, "ann").await;
 }

@@ -7,8 +7,8 @@ use chatroom_proto::{
     ClientFrame, CloseReason, Misbehaviour, Notification, Request, Response, ServerFrame, Tag,
 };
 use chatroom_server::Config;
-use integration_tests::guest::{DEADLINE, Guest, hello, public};
-use integration_tests::host::Host;
+use integration_tests::test_client::{DEADLINE, TestClient, hello, public};
+use integration_tests::test_server::TestServer;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::io::AsyncWriteExt;
@@ -16,15 +16,15 @@ use tokio::net::TcpStream;
 
 /// A server with two who chat, for a third to disturb.
 struct Table {
-    host: Host,
-    jim: Guest,
-    ann: Guest,
+    host: TestServer,
+    jim: TestClient,
+    ann: TestClient,
     said: u64,
 }
 
 impl Table {
     async fn set(config: Config) -> Table {
-        let host = Host::start_with(config);
+        let host = TestServer::start_with(config);
         let mut jim = host.guest("jim").await;
         let ann = host.guest("ann").await;
         assert!(matches!(jim.hear().await, Notification::Arrived { .. }));
@@ -45,7 +45,7 @@ impl Table {
 
     /// Sends these bytes over a new connection, and returns the reason for which it is closed.
     async fn throw(&self, bytes: &[u8]) -> Option<CloseReason> {
-        let (mut guest, mut write) = Guest::connect_raw(self.host.address).await;
+        let (mut guest, mut write) = TestClient::connect_raw(self.host.address).await;
         // The server may hang up before it has read everything.
         let _ = write.write_all(bytes).await;
         guest.hear_why_closed().await
@@ -90,7 +90,7 @@ async fn a_length_beyond_the_limit_is_refused_at_once() {
     assert_eq!(table.throw(&just_above).await, too_long(HELLO_FRAME_BYTES_MAX));
 
     let welcome_then_huge = [frame(Request::Hello(hello("eve"))), vec![0xff; 4]].concat();
-    let (mut eve, mut write) = Guest::connect_raw(table.host.address).await;
+    let (mut eve, mut write) = TestClient::connect_raw(table.host.address).await;
     write.write_all(&welcome_then_huge[..welcome_then_huge.len() - 4]).await.unwrap();
     eve.frame().await.expect("a welcome");
     write.write_all(&[0xff; 4]).await.unwrap();
@@ -166,13 +166,13 @@ async fn one_too_many_is_told_that_the_server_is_full() {
     let mut table = Table::set(Config { connections_max: 3, ..Config::default() }).await;
     let third = table.host.guest("eve").await;
     assert!(matches!(table.ann.hear().await, Notification::Arrived { .. }));
-    let mut fourth = Guest::connect(table.host.address).await;
+    let mut fourth = TestClient::connect(table.host.address).await;
     assert_eq!(fourth.hear_why_closed().await, Some(CloseReason::ServerFull));
     drop(third);
     // Her place is free as soon as the server has seen her go.
     let came = async {
         loop {
-            let mut guest = Guest::connect(table.host.address).await;
+            let mut guest = TestClient::connect(table.host.address).await;
             if guest.try_say(Request::Hello(hello("zoe"))).await
                 && guest.try_frame().await.as_ref().is_some_and(is_welcome)
             {
@@ -196,7 +196,7 @@ async fn one_who_falls_silent_is_asked_and_then_hung_up_on() {
         idle_deadline: Duration::from_millis(300),
         ..Config::default()
     };
-    let host = Host::start_with(config);
+    let host = TestServer::start_with(config);
     let mut jim = host.guest("jim").await;
     assert_eq!(jim.hear().await, Notification::Ping);
     jim.do_(Request::Ping).await;
@@ -210,7 +210,7 @@ async fn one_who_asks_and_asks_without_reading_is_not_read_any_further() {
     let mut table = Table::set(Config::default()).await;
     for n in 0..300 {
         let name = format!("{n:0>32}");
-        table.jim.do_(Request::Create { group: integration_tests::guest::group(&name) }).await;
+        table.jim.do_(Request::Create { group: integration_tests::test_client::group(&name) }).await;
     }
     let mut eve = table.host.guest("eve").await;
     assert!(matches!(table.ann.hear().await, Notification::Arrived { .. }));
@@ -241,7 +241,7 @@ async fn one_who_asks_and_asks_without_reading_is_not_read_any_further() {
 #[tokio::test]
 async fn one_who_closes_the_sending_side_still_gets_the_answers() {
     let mut table = Table::set(Config::default()).await;
-    let (mut eve, mut write) = Guest::connect_raw(table.host.address).await;
+    let (mut eve, mut write) = TestClient::connect_raw(table.host.address).await;
     let asks = [frame(Request::Hello(hello("eve"))), frame(Request::Ping), frame(Request::Ping)].concat();
     write.write_all(&asks).await.unwrap();
     write.shutdown().await.unwrap();
@@ -258,7 +258,7 @@ async fn a_server_that_goes_down_says_goodbye_to_everyone() {
     // At once, and not only when it has waited long enough.
     let config = Config { shutdown_deadline: DEADLINE * 10, ..Config::default() };
     let Table { host, mut jim, mut ann, .. } = Table::set(config).await;
-    let (mut stranger, _write) = Guest::connect_raw(host.address).await;
+    let (mut stranger, _write) = TestClient::connect_raw(host.address).await;
     // Connections are accepted in their order: once eve is in, the stranger is at the door.
     let _eve = host.guest("eve").await;
     let said = tokio::spawn(async move {

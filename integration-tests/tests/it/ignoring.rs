@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 
 use chatroom_proto::Request;
-use integration_tests::guest::{Guest, private, public};
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
+use integration_tests::test_client::{TestClient, private, public};
 
 /// The text of a line, without the time before it.
 fn text(line: &str) -> &str {
@@ -20,8 +20,8 @@ async fn what_somebody_says_who_is_ignored_is_shown_nowhere_and_in_no_later_run(
     let home = Home::new();
     let port = server.port().to_string();
     let arguments = ["127.0.0.1", &port, "Jim"];
-    let mut eve = Guest::come(server.address(), "Eve").await;
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut eve = TestClient::come(server.address(), "Eve").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
 
     let mut jim = Piped::run_at(&home, &arguments);
     for line in ["Connected to the server!", "You joined the room 'General'"] {

@@ -36,7 +36,7 @@ fn the_cursor_is_found_in_a_line_of_several_rows_of_wide_and_joined_characters()
 }
 
 #[test]
-fn a_window_that_shrinks_keeps_the_cursor_s_row() {
+fn a_window_that_shrinks_retention_the_cursor_s_row() {
     let mut terminal = shell("seq 1 8; printf half; read -r line; echo got $line", Size::default());
     terminal.wait_for("half", |screen| screen.before_cursor == "half");
     terminal.resize(Size { rows: 4, columns: 30 });

@@ -1,11 +1,11 @@
 //! Every post names the one before it in its conversation, so that a reader can prove that it missed nothing.
 
 use chatroom_proto::{Membership, Notification, Post, Request, Response, Seq};
-use integration_tests::guest::{Guest, group, private, public};
-use integration_tests::host::Host;
+use integration_tests::test_client::{TestClient, group, private, public};
+use integration_tests::test_server::TestServer;
 
 /// The place of a post that was granted.
-async fn post(guest: &mut Guest, request: Request) -> Seq {
+async fn post(guest: &mut TestClient, request: Request) -> Seq {
     match guest.do_(request).await {
         Response::Posted { seq, .. } => seq,
         other => panic!("not posted: {other:?}"),
@@ -13,7 +13,7 @@ async fn post(guest: &mut Guest, request: Request) -> Seq {
 }
 
 /// The next post that somebody hears.
-async fn hear(guest: &mut Guest) -> Post {
+async fn hear(guest: &mut TestClient) -> Post {
     loop {
         if let Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } =
             guest.hear().await
@@ -23,7 +23,7 @@ async fn hear(guest: &mut Guest) -> Post {
     }
 }
 
-async fn join(guest: &mut Guest, name: &str) -> Membership {
+async fn join(guest: &mut TestClient, name: &str) -> Membership {
     match guest.do_(Request::Join { group: group(name) }).await {
         Response::Joined { membership, .. } => membership,
         other => panic!("not joined: {other:?}"),
@@ -32,7 +32,7 @@ async fn join(guest: &mut Guest, name: &str) -> Membership {
 
 #[tokio::test]
 async fn posts_in_a_group_are_one_chain_whoever_made_them() {
-    let host = Host::start();
+    let host = TestServer::start();
     let (mut jim, mut ann) = (host.guest("jim").await, host.guest("ann").await);
     jim.do_(Request::Create { group: group("tea") }).await;
     assert_eq!(join(&mut jim, "tea").await.head, Seq::ZERO);
@@ -57,7 +57,7 @@ async fn posts_in_a_group_are_one_chain_whoever_made_them() {
 
 #[tokio::test]
 async fn private_posts_of_two_people_are_one_chain_in_both_directions() {
-    let host = Host::start();
+    let host = TestServer::start();
     let (mut jim, mut ann, mut bob) =
         (host.guest("jim").await, host.guest("ann").await, host.guest("bob").await);
     let first = post(&mut jim, private("ann", 1, "one")).await;

@@ -4,15 +4,15 @@ use std::fs;
 use std::net::TcpListener;
 
 use chatroom_proto::{CloseReason, Notification, Request};
-use integration_tests::guest::{Guest, group, public};
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{BUSY, ServerProgram};
+use integration_tests::test_client::{TestClient, group, public};
 
 #[tokio::test]
 async fn told_to_stop_it_says_goodbye_to_everyone_and_exits_with_0() {
     let server = ServerProgram::start();
-    let mut jim = Guest::come(server.address(), "jim").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
     let goodbye = tokio::spawn(async move { jim.hear_why_closed().await });
     let stopped = tokio::task::spawn_blocking(move || server.stop()).await.expect("stops");
     assert_eq!(stopped.exit, Exit::Code(0), "{}", stopped.diagnostics);
@@ -22,11 +22,11 @@ async fn told_to_stop_it_says_goodbye_to_everyone_and_exits_with_0() {
 #[tokio::test]
 async fn its_log_names_who_comes_and_never_what_they_say() {
     let server = ServerProgram::start_with(&["--log", "trace"]);
-    let mut jim = Guest::come(server.address(), "jim").await;
-    let mut ann = Guest::come(server.address(), "ann").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
+    let mut ann = TestClient::come(server.address(), "ann").await;
     jim.do_(public("General", 1, "the-secret-of-the-soup")).await;
     assert!(matches!(ann.hear().await, Notification::GroupPost { .. }));
-    jim.do_(integration_tests::guest::private("ann", 2, "the-secret-of-the-bread")).await;
+    jim.do_(integration_tests::test_client::private("ann", 2, "the-secret-of-the-bread")).await;
     drop((jim, ann));
     let said = tokio::task::spawn_blocking(move || server.stop()).await.expect("stops");
     assert!(said.diagnostics.contains("jim"), "{}", said.diagnostics);
@@ -47,7 +47,7 @@ fn a_port_that_is_taken_is_a_clear_error() {
 #[tokio::test]
 async fn on_sigusr1_it_lists_each_clients_address_name_and_groups() {
     let server = ServerProgram::start();
-    let mut jim = Guest::come(server.address(), "jim").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
     jim.do_(Request::Create { group: group("tea") }).await;
     jim.do_(Request::Join { group: group("tea") }).await;
     let address = jim.address();
@@ -65,10 +65,10 @@ async fn an_output_that_nobody_reads_stops_nobody() {
     // A pipe holds 64 KiB, which is some 1,600 lines of who connects; these are 2,000.
     let server = ServerProgram::start_unheard();
     for number in 0..2_000 {
-        let mut guest = Guest::come(server.address(), &format!("guest{number}")).await;
+        let mut guest = TestClient::come(server.address(), &format!("guest{number}")).await;
         guest.do_(Request::Exit).await;
     }
-    Guest::come(server.address(), "jim").await.do_(Request::Ping).await;
+    TestClient::come(server.address(), "jim").await.do_(Request::Ping).await;
 }
 
 #[tokio::test]
@@ -77,9 +77,9 @@ async fn its_memory_is_bounded_whoever_does_not_read() {
     let server = ServerProgram::start_with(&BUSY);
     let mut slow = Vec::new();
     for number in 0..10 {
-        slow.push(Guest::come_with_small_ears(server.address(), &format!("slow{number}")).await);
+        slow.push(TestClient::come_with_small_ears(server.address(), &format!("slow{number}")).await);
     }
-    let mut speaker = Guest::come(server.address(), "speaker").await;
+    let mut speaker = TestClient::come(server.address(), "speaker").await;
     let text = "x".repeat(8_000);
     // 5,000 messages of 8,000 bytes are 40 MB for each of the ten, and 40 MB for a log that would keep all.
     for number in 0..5_000 {

@@ -4,12 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use chatroom_proto::Notification;
-use integration_tests::guest::{DEADLINE, Guest, public};
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{BUSY, Finished, Home, ServerProgram, programs, quiet_port};
 use integration_tests::screen::Size;
 use integration_tests::terminal::{Modes, Terminal};
+use integration_tests::test_client::{DEADLINE, TestClient, public};
 use rustix::process::Signal;
 
 use crate::terminal_endings::has_said_goodbye;
@@ -61,7 +61,7 @@ fn a_refused_command_ends_with_code_1_and_says_why() {
 #[tokio::test]
 async fn an_unknown_command_is_sent_nowhere_and_ends_with_code_1() {
     let server = ServerProgram::start();
-    let mut robot = Guest::come(server.address(), "Robot").await;
+    let mut robot = TestClient::come(server.address(), "Robot").await;
     let finished = run(&server, "Ann", "jion General\nhello everybody\nusers\n");
     assert_said(&finished, 1, "online users:\nRobot\nAnn\n");
     assert_eq!(
@@ -78,7 +78,7 @@ async fn an_unknown_command_is_sent_nowhere_and_ends_with_code_1() {
 #[tokio::test]
 async fn at_the_end_of_the_input_the_client_leaves_properly() {
     let server = ServerProgram::start();
-    let mut robot = Guest::come(server.address(), "Robot").await;
+    let mut robot = TestClient::come(server.address(), "Robot").await;
     assert_said(&run(&server, "Ann", "public General bye"), 0, "");
     assert!(matches!(robot.hear().await, Notification::Arrived { .. }));
     assert!(matches!(robot.hear().await, Notification::GroupPost { .. }));
@@ -88,7 +88,7 @@ async fn at_the_end_of_the_input_the_client_leaves_properly() {
 #[tokio::test]
 async fn what_arrives_is_one_line_each_and_comes_at_once() {
     let server = ServerProgram::start();
-    let mut robot = Guest::come(server.address(), "Robot").await;
+    let mut robot = TestClient::come(server.address(), "Robot").await;
     let mut ann = Piped::connect(server.port(), "Ann");
     ann.hear("Connected to the server!");
     ann.hear("You joined the room 'General'");
@@ -117,7 +117,7 @@ fn the_name_is_an_argument_or_the_first_line() {
 #[tokio::test]
 async fn a_name_that_is_taken_or_none_at_all_ends_with_code_4() {
     let server = ServerProgram::start();
-    let _ann = Guest::come(server.address(), "Ann").await;
+    let _ann = TestClient::come(server.address(), "Ann").await;
     for (name, why) in [("ann", "The name 'Ann' is taken"), ("two words", "'two words' can't be your name")] {
         let finished = run(&server, name, "users\n");
         assert_eq!((finished.exit, finished.output.as_str()), (Exit::Code(4), ""));
@@ -192,7 +192,7 @@ fn wrong_usage_ends_with_code_2() {
 #[tokio::test]
 async fn an_output_that_nobody_reads_any_more_ends_it_quietly() {
     let server = ServerProgram::start();
-    let mut robot = Guest::come(server.address(), "Robot").await;
+    let mut robot = TestClient::come(server.address(), "Robot").await;
     let (reader, writer) = std::io::pipe().expect("a pipe can be made");
     drop(reader);
     let ann = Piped::run_into(writer, &["127.0.0.1", &server.port().to_string(), "Ann"]);
@@ -204,7 +204,7 @@ async fn an_output_that_nobody_reads_any_more_ends_it_quietly() {
 #[tokio::test]
 async fn an_output_that_can_not_be_written_ends_it_with_code_1_and_says_why() {
     let server = ServerProgram::start();
-    let mut robot = Guest::come(server.address(), "Robot").await;
+    let mut robot = TestClient::come(server.address(), "Robot").await;
     let full = std::fs::File::options().write(true).open("/dev/full").expect("every Linux has it");
     let mut ann = Piped::run_into(full, &["127.0.0.1", &server.port().to_string(), "Ann"]);
     ann.say("users");
@@ -217,7 +217,7 @@ async fn an_output_that_can_not_be_written_ends_it_with_code_1_and_says_why() {
 #[tokio::test]
 async fn sigterm_says_goodbye() {
     let server = ServerProgram::start();
-    let mut robot = Guest::come(server.address(), "Robot").await;
+    let mut robot = TestClient::come(server.address(), "Robot").await;
     let mut ann = Piped::connect(server.port(), "Ann");
     ann.hear("Connected to the server!");
     ann.signal(Signal::TERM);
@@ -227,7 +227,7 @@ async fn sigterm_says_goodbye() {
 }
 
 #[test]
-fn a_server_that_goes_down_and_comes_back_keeps_the_order_of_what_is_sent() {
+fn a_server_that_goes_down_and_comes_back_retention_the_order_of_what_is_sent() {
     let server = ServerProgram::start_where_it_can_come_back();
     let port = server.port();
     let mut ann = Piped::connect(port, "Ann");
@@ -255,7 +255,7 @@ async fn what_was_not_read_before_a_client_was_killed_is_said_again_by_its_next_
     let data = tempfile::tempdir().expect("a temporary directory can be made");
     let path = data.path().to_str().expect("text");
     let server = ServerProgram::start_with(&[&BUSY[..], &["--data", path]].concat());
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let home = Home::new();
     let arguments = ["127.0.0.1", &server.port().to_string(), "Jim"];
     let (mut reading, writing) = std::io::pipe().expect("a pipe");

@@ -4,9 +4,9 @@
 use chatroom_client::{Client, Ended, Event, Events, Options};
 use chatroom_proto::codec::encode;
 use chatroom_proto::{ClientFrame, Notification, Request, Response, Seq, ServerFrame, Tag};
-use integration_tests::guest::{DEADLINE, Guest, body, group, hello, password, post_id, user};
-use integration_tests::host::Host;
 use integration_tests::proxy::{Fate, Proxy, Way};
+use integration_tests::test_client::{DEADLINE, TestClient, body, group, hello, password, post_id, user};
+use integration_tests::test_server::TestServer;
 use tokio::time;
 
 async fn come(proxy: &Proxy, name: &str) -> (Client, Events) {
@@ -19,7 +19,7 @@ async fn next(events: &mut Events) -> Event {
 }
 
 /// What a guest hears people say in groups, up to this text.
-async fn hear_until(guest: &mut Guest, last: &str) -> Vec<String> {
+async fn hear_until(guest: &mut TestClient, last: &str) -> Vec<String> {
     let mut heard = Vec::new();
     loop {
         match guest.hear().await {
@@ -34,7 +34,7 @@ async fn hear_until(guest: &mut Guest, last: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn what_is_said_over_a_line_that_breaks_arrives_once_and_in_order() {
-    let host = Host::start();
+    let host = TestServer::start();
     let mut bob = host.guest("bob").await;
     let proxy = Proxy::to(host.address, usize::MAX).await;
     let (ann, mut events) = come(&proxy, "ann").await;
@@ -77,13 +77,13 @@ async fn what_is_said_over_a_line_that_breaks_arrives_once_and_in_order() {
 
 #[tokio::test]
 async fn a_server_that_was_restarted_empty_is_joined_anew() {
-    let host = Host::start();
+    let host = TestServer::start();
     let proxy = Proxy::to(host.address, usize::MAX).await;
     let (ann, mut events) = come(&proxy, "ann").await;
     ann.create(group("tea")).await.expect("created");
     ann.join(group("tea")).await.expect("joined");
 
-    let restarted = Host::start();
+    let restarted = TestServer::start();
     proxy.go_to(restarted.address);
     host.stop().await.expect("stopped because it was told to");
     assert!(matches!(next(&mut events).await, Event::Lost(_)));
@@ -106,12 +106,12 @@ fn bytes(asked: Vec<Request>, answered: Vec<Response>) -> usize {
 
 #[tokio::test]
 async fn one_whose_line_breaks_while_the_password_is_changed_comes_back_with_the_new_one() {
-    let host = Host::start();
+    let host = TestServer::start();
     let (old, new) = (password("old"), password("new"));
     let register = Request::Register { password: old.clone() };
     let change = Request::ChangePassword { old: old.clone(), new: new.clone() };
     // The line stalls behind the last byte of the change: the server does it, and its answer does not arrive.
-    let (_, welcome) = Guest::come_with(host.address, hello("ann")).await;
+    let (_, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     let asked = vec![Request::Hello(hello("jim")), register.clone(), change.clone()];
     let answered = vec![Response::Welcome(welcome), Response::Registered { seq: Seq::ZERO }];
     let mut fates = vec![Fate::Stalls { after: bytes(asked, answered), way: Way::Down }];

@@ -1,26 +1,26 @@
 //! Who runs a server: how one becomes its operator, what operators may, and what becomes of whom they put out.
 
 use chatroom_proto::{
-    CloseReason, Code, Hello, Host as Address, Notification, Operation, Password, Proof, Reason, Refusal,
-    Request, Response, Seq, Whom,
+    AddressPrefix, BanTarget, CloseReason, Code, Hello, Notification, Operation, Password, Proof, Reason,
+    Refusal, Request, Response, Seq,
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::guest::{Guest, group, hello, user};
-use integration_tests::host::Host;
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::stage::{Pure, Real};
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{TestClient, group, hello, user};
+use integration_tests::test_server::TestServer;
 
 /// Plays on the pure chat and on a real server.
 async fn check(dialogue: &str) {
     play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(Host::start_with(Config::default())), dialogue).await;
+    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
 }
 
-async fn become_operator(guest: &mut Guest, code: Code) {
+async fn become_operator(guest: &mut TestClient, code: Code) {
     let password = Password::try_from("secret".to_owned()).expect("a valid password");
     guest.do_(Request::Register { password }).await;
     guest.do_(Request::Claim { code }).await;
@@ -215,11 +215,11 @@ async fn a_ban_from_the_server_ends_by_itself() {
 
 #[tokio::test]
 async fn the_ban_of_an_address_puts_out_everybody_from_there_but_operators() {
-    let host = Host::start();
+    let host = TestServer::start();
     let mut ann = host.guest("ann").await;
     let mut others = [host.guest("bob").await, host.guest("eve").await];
     become_operator(&mut ann, host.code.clone().expect("nobody is an operator")).await;
-    let whom = || Whom::Host(Address::parse("::ffff:127.0.0.1").expect("an address"));
+    let whom = || BanTarget::Host(AddressPrefix::parse("::ffff:127.0.0.1").expect("an address"));
     let ban = Operation::Ban { whom: whom(), seconds: None, reason: Reason::parse("a flood").ok() };
     ann.do_(Request::Operate { act: ban.clone() }).await;
     for other in &mut others {
@@ -231,12 +231,12 @@ async fn the_ban_of_an_address_puts_out_everybody_from_there_but_operators() {
         assert_eq!(heard, (user("ann"), ban.clone()));
         assert_eq!(other.hear_why_closed().await, Some(CloseReason::Disconnected));
     }
-    let mut guest = Guest::connect(host.address).await;
+    let mut guest = TestClient::connect(host.address).await;
     let refused = guest.ask(Request::Hello(hello("kim"))).await;
     assert_eq!(refused, Err(Refusal::ServerBanned { until: None }));
     let token = ann.welcome().expect("welcome").token.clone();
     let back = Hello { proof: Proof::Resume(token), ..hello("ann") };
-    let (mut ann, _) = Guest::come_with(host.address, back).await;
+    let (mut ann, _) = TestClient::come_with(host.address, back).await;
     for _ in 0..10 {
         ann.do_(Request::Ping).await;
     }
@@ -247,28 +247,28 @@ async fn the_ban_of_an_address_puts_out_everybody_from_there_but_operators() {
 #[tokio::test]
 async fn operators_and_bans_survive_a_restart_and_the_code_of_the_run_before_does_not() {
     let directory = tempfile::TempDir::with_prefix("chatroom-rule-").expect("a temporary directory");
-    let host = Host::keeping_in(directory.path(), Config::default()).await;
+    let host = TestServer::keeping_in(directory.path(), Config::default()).await;
     let first = host.code.clone().expect("nobody is an operator");
     host.stop().await.expect("stops");
 
-    let host = Host::keeping_in(directory.path(), Config::default()).await;
+    let host = TestServer::keeping_in(directory.path(), Config::default()).await;
     let second = host.code.clone().expect("nobody is an operator yet");
     let mut ann = host.guest("ann").await;
     assert_eq!(ann.ask(Request::Claim { code: first }).await, Err(Refusal::WrongCode));
     become_operator(&mut ann, second.clone()).await;
-    let ban = Operation::Ban { whom: Whom::User(user("jim")), seconds: None, reason: None };
+    let ban = Operation::Ban { whom: BanTarget::User(user("jim")), seconds: None, reason: None };
     ann.do_(Request::Operate { act: ban }).await;
     let bans = ann.do_(Request::ServerBans { after: Seq::ZERO }).await;
     let token = ann.welcome().expect("welcome").token.clone();
     drop(ann);
     host.stop().await.expect("stops");
 
-    let host = Host::keeping_in(directory.path(), Config::default()).await;
+    let host = TestServer::keeping_in(directory.path(), Config::default()).await;
     assert_eq!(host.code, None, "somebody is an operator");
     let back = Hello { proof: Proof::Resume(token), ..hello("ann") };
-    let (mut ann, _) = Guest::come_with(host.address, back).await;
+    let (mut ann, _) = TestClient::come_with(host.address, back).await;
     assert_eq!(ann.do_(Request::ServerBans { after: Seq::ZERO }).await, bans);
-    let mut jim = Guest::connect(host.address).await;
+    let mut jim = TestClient::connect(host.address).await;
     let refused = jim.ask(Request::Hello(hello("jim"))).await;
     assert_eq!(refused, Err(Refusal::ServerBanned { until: None }));
     let mut eve = host.guest("eve").await;
@@ -281,7 +281,7 @@ async fn operators_and_bans_survive_a_restart_and_the_code_of_the_run_before_doe
 
 #[tokio::test]
 async fn a_list_of_many_clients_comes_in_pages_that_fit_a_frame() {
-    let host = Host::start();
+    let host = TestServer::start();
     let mut ann = host.guest("ann").await;
     become_operator(&mut ann, host.code.clone().expect("nobody is an operator")).await;
     let long = |text: &str, number: usize| format!("{}{number:03}", text.repeat(29));

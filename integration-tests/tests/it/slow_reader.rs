@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chatroom_proto::{CloseReason, Notification, Request, ServerFrame};
 use chatroom_server::Config;
-use integration_tests::guest::{DEADLINE, Guest, hello, public};
-use integration_tests::host::Host;
+use integration_tests::test_client::{DEADLINE, TestClient, hello, public};
+use integration_tests::test_server::TestServer;
 use tokio::time;
 
 const QUICK: usize = 100;
@@ -15,10 +15,10 @@ const POSTS: u64 = 400;
 
 /// A hundred who read, one who has stopped to, and one who speaks.
 struct Hall {
-    host: Host,
-    quick: Vec<Guest>,
-    slow: Guest,
-    speaker: Guest,
+    host: TestServer,
+    quick: Vec<TestClient>,
+    slow: TestClient,
+    speaker: TestClient,
 }
 
 impl Hall {
@@ -32,8 +32,8 @@ impl Hall {
             flush_deadline,
             ..Config::default()
         };
-        let host = Host::start_with(config);
-        let slow = Guest::come_with_small_ears(host.address, "slow").await;
+        let host = TestServer::start_with(config);
+        let slow = TestClient::come_with_small_ears(host.address, "slow").await;
         let mut quick = Vec::new();
         for number in 0..QUICK {
             quick.push(host.guest(&format!("quick{number}")).await);
@@ -59,7 +59,7 @@ fn text(number: u64) -> String {
     format!("{number:08000}")
 }
 
-async fn listen(mut guest: Guest) -> Guest {
+async fn listen(mut guest: TestClient) -> TestClient {
     let mut expected = 1;
     while expected <= POSTS {
         if let Notification::GroupPost { post, .. } = guest.hear().await {
@@ -99,7 +99,7 @@ async fn one_who_never_reads_again_gives_its_place_back() {
     // Every place was taken. The slow one's task ends, and with it goes its place.
     let newcomer = async {
         loop {
-            let mut guest = Guest::connect(hall.host.address).await;
+            let mut guest = TestClient::connect(hall.host.address).await;
             if guest.try_say(Request::Hello(hello("newcomer"))).await
                 && let Some(ServerFrame::Response { result: Ok(_), .. }) = guest.try_frame().await
             {

@@ -1,10 +1,10 @@
 //! What is being typed and what arrives don't disturb each other.
 
 use chatroom_proto::{Notification, Post, ServerFrame};
-use integration_tests::guest::{Guest, public};
 use integration_tests::program::{BUSY, ServerProgram};
 use integration_tests::screen::{Screen, Size};
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{TestClient, public};
 
 /// So narrow is the narrowest window.
 const NARROW: u16 = 45;
@@ -12,8 +12,8 @@ const NARROW: u16 = 45;
 /// Jim at a terminal, Robot who talks a lot, and Ann who hears what Jim says, as the server has it.
 struct Scene {
     jim: Terminal,
-    robot: Guest,
-    ann: Guest,
+    robot: TestClient,
+    ann: TestClient,
     /// What Robot says next, by its number.
     message: fn(usize) -> String,
     said: usize,
@@ -23,8 +23,8 @@ struct Scene {
 impl Scene {
     async fn open() -> Scene {
         let server = ServerProgram::start_with(&BUSY);
-        let ann = Guest::come(server.address(), "Ann").await;
-        let robot = Guest::come(server.address(), "Robot").await;
+        let ann = TestClient::come(server.address(), "Ann").await;
+        let robot = TestClient::come(server.address(), "Robot").await;
         let jim = Terminal::sit_down(&server, "Jim");
         Scene { jim, robot, ann, message: long_and_short, said: 0, _server: server }
     }

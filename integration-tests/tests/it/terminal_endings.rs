@@ -7,10 +7,10 @@ use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use chatroom_proto::{
     ClientFrame, Membership, Notification, Page, Request, Response, Seq, ServerFrame, Token, Welcome,
 };
-use integration_tests::guest::{Guest, group, user};
 use integration_tests::program::{Home, ServerProgram, programs, quiet_port};
 use integration_tests::screen::{Screen, Size};
 use integration_tests::terminal::{Key, Left, Modes, Terminal};
+use integration_tests::test_client::{TestClient, group, user};
 use rustix::process::Signal;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ fn left_usable(terminal: &Terminal, code: i32) -> Left {
 
 /// One whose program has ended said goodbye: they are not there any more. A session that was only cut off would be held
 /// for a while.
-pub(crate) async fn has_said_goodbye(who: &str, witness: &mut Guest) {
+pub(crate) async fn has_said_goodbye(who: &str, witness: &mut TestClient) {
     let Response::Users { users, .. } = witness.do_(Request::Users { after: Seq::ZERO }).await else {
         panic!("a list of users is asked for")
     };
@@ -38,9 +38,9 @@ pub(crate) async fn has_said_goodbye(who: &str, witness: &mut Guest) {
     while !matches!(witness.hear().await, Notification::Departed { user: gone, .. } if gone == user(who)) {}
 }
 
-async fn jim_and_ann() -> (ServerProgram, Terminal, Guest) {
+async fn jim_and_ann() -> (ServerProgram, Terminal, TestClient) {
     let server = ServerProgram::start();
-    let ann = Guest::come(server.address(), "Ann").await;
+    let ann = TestClient::come(server.address(), "Ann").await;
     let jim = Terminal::sit_down(&server, "Jim");
     (server, jim, ann)
 }
@@ -103,7 +103,7 @@ async fn sighup_leaves_a_usable_terminal() {
 #[tokio::test]
 async fn control_z_gives_the_shell_its_terminal_and_fg_brings_back_the_line() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let client = programs().client.to_str().expect("a path of ordinary characters");
     let script = format!(
         r#"set -m; "$0" 127.0.0.1 {} Jim; echo "[stopped with $?]"; read -r _; fg >/dev/null; exit $?"#,
@@ -221,7 +221,7 @@ async fn welcoming_and_no_more() -> u16 {
             grace_ms: 30_000,
             seq: Seq::ZERO,
             groups: Page::fill([Membership { group: group("General"), head: Seq::ZERO }]),
-            keeps: chatroom_proto::Keeps::Nothing,
+            retention: chatroom_proto::Retention::Nothing,
         };
         let mut writer = FrameWriter::new(write);
         let answer = ServerFrame::Response { tag: hello.tag, result: Ok(Response::Welcome(welcome)) };

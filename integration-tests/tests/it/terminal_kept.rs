@@ -1,21 +1,21 @@
 //! A server that keeps what is said, as a person meets it: away, back, killed in between.
 
 use chatroom_proto::{Request, Response};
-use integration_tests::guest::{Guest, group, private, public};
 use integration_tests::program::{Home, ServerProgram, quiet_port};
 use integration_tests::screen::Screen;
 use integration_tests::terminal::Terminal;
+use integration_tests::test_client::{TestClient, group, private, public};
 use tempfile::TempDir;
 
 /// A server that keeps everything, on a port and in a directory where it can be started again.
-struct Place {
+struct ConnAddr {
     port: u16,
     data: TempDir,
 }
 
-impl Place {
-    fn new() -> Place {
-        Place { port: quiet_port(), data: tempfile::tempdir().expect("a temporary directory can be made") }
+impl ConnAddr {
+    fn new() -> ConnAddr {
+        ConnAddr { port: quiet_port(), data: tempfile::tempdir().expect("a temporary directory can be made") }
     }
 
     fn start(&self) -> ServerProgram {
@@ -25,7 +25,7 @@ impl Place {
 }
 
 /// Jim sits down at his own terminal, where his client finds what it kept the last time.
-fn jim_sits_down(place: &Place, home: &Home) -> Terminal {
+fn jim_sits_down(place: &ConnAddr, home: &Home) -> Terminal {
     Terminal::chatroom(&["127.0.0.1", &place.port.to_string(), "Jim"], home)
 }
 
@@ -47,9 +47,9 @@ fn without_time(lines: &[String]) -> Vec<&str> {
 
 #[tokio::test]
 async fn one_who_was_away_is_shown_what_was_said_once_and_without_a_bell() {
-    let (place, home) = (Place::new(), Home::new());
+    let (place, home) = (ConnAddr::new(), Home::new());
     let server = place.start();
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     ann.do_(Request::Create { group: group("tea") }).await;
     ann.do_(Request::Join { group: group("tea") }).await;
     let mut jim = jim_sits_down(&place, &home);
@@ -79,11 +79,11 @@ async fn one_who_was_away_is_shown_what_was_said_once_and_without_a_bell() {
 
 #[tokio::test]
 async fn a_server_that_is_killed_forgets_nobody_and_nothing_and_nobody_is_told() {
-    let (place, home) = (Place::new(), Home::new());
+    let (place, home) = (ConnAddr::new(), Home::new());
     let server = place.start();
     let mut jim = jim_sits_down(&place, &home);
     jim.wait_for("the welcome", is_ready);
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     jim.wait_for_line("Ann joined the room 'General'");
     ann.do_(public("General", 1, "before")).await;
     jim.wait_for_line("In group General, Ann: before");

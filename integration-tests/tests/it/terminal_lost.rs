@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 
 use chatroom_proto::{Moderation, Notification, Request};
-use integration_tests::guest::{Guest, group, public, user};
 use integration_tests::program::{ServerProgram, quiet_port};
 use integration_tests::proxy::Proxy;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{TestClient, group, public, user};
 
 /// What this person's next message in General is.
-async fn hear_body(guest: &mut Guest) -> String {
+async fn hear_body(guest: &mut TestClient) -> String {
     loop {
         if let Notification::GroupPost { post, .. } = guest.hear().await {
             return post.body.as_str().to_owned();
@@ -22,7 +22,7 @@ async fn hear_body(guest: &mut Guest) -> String {
 async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
     let server = ServerProgram::start();
     let proxy = Proxy::to(server.address(), usize::MAX).await;
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let mut jim = Terminal::sit_down_at(proxy.address.port(), "Jim");
     jim.type_line("public General before");
     assert_eq!(hear_body(&mut ann).await, "before");
@@ -61,7 +61,7 @@ async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
 async fn one_who_is_put_out_of_a_group_while_the_line_is_dead_is_told_afterwards() {
     let server = ServerProgram::start();
     let proxy = Proxy::to(server.address(), usize::MAX).await;
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     ann.do_(Request::Create { group: group("tea") }).await;
     let mut jim = Terminal::sit_down_at(proxy.address.port(), "Jim");
     jim.type_line("join tea");
@@ -95,7 +95,7 @@ async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_t
     jim.type_text("public General another");
 
     let server = ServerProgram::start_on(port);
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     jim.wait_for("the return, above the line", |screen| {
         screen.lines_beginning("Connected again").len() == 1
             && screen.before_cursor == "public General another"

@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use chatroom_proto::Notification;
-use integration_tests::guest::Guest;
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::TestClient;
 
 const QUESTION: &str = "Choose username: ";
 
@@ -21,7 +21,7 @@ fn wait_for_question(terminal: &Terminal, times: usize) {
 #[tokio::test]
 async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
     let server = ServerProgram::start();
-    let _ann = Guest::come(server.address(), "Ann").await;
+    let _ann = TestClient::come(server.address(), "Ann").await;
     let mut jim = Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new());
     wait_for_question(&jim, 1);
     jim.type_line("ANN");
@@ -46,7 +46,7 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
 #[tokio::test]
 async fn what_is_typed_before_the_question_comes_is_not_lost() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let mut jim = Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new());
     jim.type_line("Jim");
     jim.type_line("public General one");
@@ -64,7 +64,7 @@ async fn what_is_typed_before_the_question_comes_is_not_lost() {
 #[tokio::test]
 async fn a_taken_name_as_an_argument_ends_with_code_4() {
     let server = ServerProgram::start();
-    let _ann = Guest::come(server.address(), "Ann").await;
+    let _ann = TestClient::come(server.address(), "Ann").await;
     let left =
         Terminal::chatroom(&["127.0.0.1", &server.port().to_string(), "ann"], &Home::new()).wait_exit();
     assert_eq!(left.code, 4);

@@ -2,12 +2,12 @@
 
 use chatroom_proto::codec::encode;
 use chatroom_proto::{
-    ClientFrame, CloseReason, Misbehaviour, Moderation, Operation, Reason, Request, Tag, Topic, Whom,
+    BanTarget, ClientFrame, CloseReason, Misbehaviour, Moderation, Operation, Reason, Request, Tag, Topic,
 };
-use integration_tests::guest::{Guest, group, hello, user};
 use integration_tests::piped::Piped;
 use integration_tests::program::ServerProgram;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{TestClient, group, hello, user};
 use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
     const HARMLESS: &str = "AAAAAAA";
     const EVIL: [&str; 4] = ["\u{1b}[2J\u{1b}[H", "\u{1b}]0;x\u{7}A", "a\nb\nc\nd", "\u{202e}\u{2066}a"];
     let server = ServerProgram::start_with(&["--log", "trace"]);
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     ann.do_(Request::Create { group: group("tea") }).await;
     ann.do_(Request::Join { group: group("tea") }).await;
     let mut number = 0;
@@ -101,7 +101,7 @@ async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
         let name = Moderation::Invite { user: user(HARMLESS) };
         let group_acts =
             [topic, kick, ban, mute, name].map(|act| Request::Moderate { group: group("tea"), act });
-        let whom = Whom::User(user("Ann"));
+        let whom = BanTarget::User(user("Ann"));
         let operations = [
             Operation::Disconnect { user: user("Ann"), reason: reason() },
             Operation::Ban { whom, seconds: None, reason: reason() },
@@ -109,7 +109,7 @@ async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
         let operations = operations.map(|act| Request::Operate { act });
         for request in group_acts.into_iter().chain(operations) {
             number += 1;
-            let (mut ears, mut mouth) = Guest::connect_raw(server.address()).await;
+            let (mut ears, mut mouth) = TestClient::connect_raw(server.address()).await;
             let hello = Request::Hello(hello(&format!("eve{number}")));
             let mut bytes = encode(&ClientFrame { tag: Tag(0), request: hello }).expect("a frame").to_vec();
             bytes.extend(forged(request, HARMLESS, evil));

@@ -2,13 +2,13 @@
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use chatroom_proto::{
-    ClientFrame, Conversation, Keeps, Membership, Notification, Page, Post, Proof, Refusal, Request,
-    Response, Said, Seq, ServerFrame, Token, UnixMillis, Welcome,
+    ArchivedPost, ClientFrame, Conversation, Membership, Notification, Page, Post, Proof, Refusal, Request,
+    Response, Retention, Seq, ServerFrame, Token, UnixMillis, Welcome,
 };
-use integration_tests::guest::{body, group, post_id, user};
 use integration_tests::piped::Piped;
 use integration_tests::program::Home;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{body, group, post_id, user};
 use tokio::net::TcpListener;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -35,7 +35,7 @@ fn welcome(resumed: bool) -> Welcome {
         grace_ms: 30_000,
         seq: Seq(if resumed { 100 } else { 10 }),
         groups: Page::fill([membership("General", if resumed { 60 } else { 10 })]),
-        keeps: Keeps::Days(30),
+        retention: Retention::Days(30),
     }
 }
 
@@ -82,8 +82,10 @@ async fn answer(
             // Three a page, of ten.
             let newest = if before == Seq::ZERO { 10 } else { before.0 - 1 };
             let oldest = newest.saturating_sub(u64::from(count).min(3) - 1).max(1);
-            let said =
-                |seq: u64| Said { place: of.clone(), post: post(seq, seq - 1, &format!("page {seq}")) };
+            let said = |seq: u64| ArchivedPost {
+                place: of.clone(),
+                post: post(seq, seq - 1, &format!("page {seq}")),
+            };
             let posts = Page::fill((oldest..=newest).rev().map(said));
             Ok(Response::Past { posts, next: (oldest > 1).then_some(Seq(oldest)) })
         }
@@ -92,7 +94,7 @@ async fn answer(
             let place = Conversation::User(user("Ann"));
             let mut own = post(3, 2, "I like green tea");
             own.from = user("Jim");
-            let posts = Page::fill([Said { place, post: own }]);
+            let posts = Page::fill([ArchivedPost { place, post: own }]);
             Ok(Response::Past { posts, next: None })
         }
         Request::Private { to, .. } => Ok(Response::Kept { seq: Seq(102), at: LONG_AGO, to }),

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use chatroom_proto::Notification;
-use integration_tests::guest::{DEADLINE, Guest, public};
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::screen::Screen;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{DEADLINE, TestClient, public};
 use rustix::process::Signal;
 use tokio::time;
 
@@ -23,7 +23,7 @@ fn jim(port: u16, home: &Home, more: &[&str]) -> Terminal {
 }
 
 /// What Jim says in General next.
-async fn hear_jim(guest: &mut Guest) -> String {
+async fn hear_jim(guest: &mut TestClient) -> String {
     loop {
         if let Notification::GroupPost { post, .. } = guest.hear().await {
             assert_eq!(post.from.as_str(), "Jim");
@@ -67,7 +67,7 @@ async fn what_was_typed_before_the_program_was_killed_is_sent_by_its_next_run() 
     kill(&before);
 
     let server = ServerProgram::start_on(port);
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let mut after = jim(port, &home, &[]);
     after.wait_for_line("3 messages from last time are sent again.");
     assert_eq!((hear_jim(&mut ann).await, hear_jim(&mut ann).await), ("one".into(), "two".into()));
@@ -85,7 +85,7 @@ async fn what_was_typed_before_the_program_was_killed_is_sent_by_its_next_run() 
 #[tokio::test]
 async fn one_who_was_killed_is_back_at_once_under_the_same_name_and_in_the_same_groups() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let home = Home::new();
     let mut before = jim(server.port(), &home, &[]);
     before.type_line("create tea");

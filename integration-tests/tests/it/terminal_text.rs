@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use chatroom_proto::Notification;
-use integration_tests::guest::{Guest, public};
 use integration_tests::program::{Home, ServerProgram, programs};
 use integration_tests::screen::Size;
 use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{TestClient, public};
 
 /// "I want to come", with the zero-width non-joiner that Persian needs.
 const PERSIAN: &str = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645} \u{628}\u{6cc}\u{627}\u{6cc}\u{645}\u{60c} \u{62e}\u{628}\u{61f}";
 
-async fn say(guest: &mut Guest, number: u64, text: &str) {
+async fn say(guest: &mut TestClient, number: u64, text: &str) {
     guest.do_(public("General", number, text)).await;
 }
 
-async fn hear_body(guest: &mut Guest) -> String {
+async fn hear_body(guest: &mut TestClient) -> String {
     loop {
         if let Notification::GroupPost { post, .. } = guest.hear().await {
             return post.body.as_str().to_owned();
@@ -26,7 +26,7 @@ async fn hear_body(guest: &mut Guest) -> String {
 #[tokio::test]
 async fn text_of_the_state_is_typed_and_received_to_the_character() {
     let server = ServerProgram::start();
-    let mut ali = Guest::come(server.address(), "\u{639}\u{644}\u{6cc}").await;
+    let mut ali = TestClient::come(server.address(), "\u{639}\u{644}\u{6cc}").await;
     let mut jim = Terminal::sit_down(&server, "Jim");
     let texts = [
         PERSIAN,
@@ -55,7 +55,7 @@ async fn text_of_the_state_is_typed_and_received_to_the_character() {
 #[tokio::test]
 async fn wide_characters_that_fill_several_rows_keep_the_cursor_in_its_place() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "Anna").await;
+    let mut ann = TestClient::come(server.address(), "Anna").await;
     let mut jim = Terminal::sit_down(&server, "Jim");
     // Behind texts of an even width: a character that is split by the window's edge would leave a gap there.
     let wide = "\u{5b57}".repeat(50);
@@ -80,7 +80,7 @@ async fn wide_characters_that_fill_several_rows_keep_the_cursor_in_its_place() {
 #[tokio::test]
 async fn without_colours_the_lines_are_the_same() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let client = programs().client.to_str().expect("a path of ordinary characters");
     let port = server.port().to_string();
     let arguments = ["NO_COLOR=1", client, "127.0.0.1", &port, "Jim"];
@@ -115,7 +115,7 @@ async fn without_colours_the_lines_are_the_same() {
 #[tokio::test]
 async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
     let server = ServerProgram::start();
-    let mut eve = Guest::come(server.address(), "Eve").await;
+    let mut eve = TestClient::come(server.address(), "Eve").await;
     let jim = Terminal::sit_down(&server, "Jim");
     say(&mut eve, 1, "\u{202e}drow terces\u{2066}a\u{2069}\u{200f}").await;
     say(&mut eve, 2, "one\u{2028}two\u{2029}three\u{feff}").await;
@@ -144,7 +144,7 @@ async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
 #[tokio::test]
 async fn a_message_of_very_many_lines_does_not_scroll_everything_away() {
     let server = ServerProgram::start();
-    let mut eve = Guest::come(server.address(), "Eve").await;
+    let mut eve = TestClient::come(server.address(), "Eve").await;
     let jim = Terminal::sit_down(&server, "Jim");
     say(&mut eve, 1, &["x"; 4_000].join("\n")).await;
     say(&mut eve, 2, "the end").await;
@@ -156,7 +156,7 @@ async fn a_message_of_very_many_lines_does_not_scroll_everything_away() {
 #[tokio::test]
 async fn nothing_in_a_message_begins_a_row_of_the_screen() {
     let server = ServerProgram::start();
-    let mut eve = Guest::come(server.address(), "Eve").await;
+    let mut eve = TestClient::come(server.address(), "Eve").await;
     let jim = Terminal::sit_down(&server, "Jim");
     // As many spaces, or letters, as are left of the row.
     let left = usize::from(Size::default().columns) - "In group General, Eve: ".len();

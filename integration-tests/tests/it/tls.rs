@@ -5,12 +5,12 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 
-use integration_tests::guest::Guest;
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{Finished, Home, ServerProgram, quiet_port};
 use integration_tests::proxy::Proxy;
 use integration_tests::terminal::Terminal;
+use integration_tests::test_client::TestClient;
 use integration_tests::tls::{Identity, Impostor, elsewhere, is_only_tls};
 
 /// Where others reach this machine; a machine that nobody reaches is its own other.
@@ -256,7 +256,7 @@ fn at_a_terminal_the_fingerprint_comes_before_the_welcome() {
 #[tokio::test]
 async fn a_chat_over_tls_goes_on_where_it_was_cut() {
     let server = ServerProgram::start();
-    let mut ann = Guest::come(server.address(), "Ann").await;
+    let mut ann = TestClient::come(server.address(), "Ann").await;
     let proxy = Proxy::to(server.address(), usize::MAX).await;
     let port = proxy.address.port().to_string();
     let said = tokio::task::spawn_blocking(move || {

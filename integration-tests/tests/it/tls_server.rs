@@ -6,16 +6,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use chatroom_client::{Client, Events, KnownHosts, Options, Tls};
+use chatroom_client::{Client, Events, KnownHosts, Options, TlsMode};
 use chatroom_proto::Request;
 use chatroom_server::Config;
-use chatroom_server::net::tls::{self, Source};
-use integration_tests::guest::{DEADLINE, Guest, body, group, user};
-use integration_tests::host::Host;
+use chatroom_server::net::tls::{self, TlsSource};
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
 use integration_tests::terminal::Terminal;
+use integration_tests::test_client::{DEADLINE, TestClient, body, group, user};
+use integration_tests::test_server::TestServer;
 use integration_tests::tls::{Identity, elsewhere, shake_hands_from};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,7 +23,7 @@ use tokio::time;
 
 async fn come(at: SocketAddr, name: &str, known: &KnownHosts) -> (Client, Events) {
     let options = Options {
-        tls: Tls::Always,
+        tls: TlsMode::Always,
         known_hosts: known.clone(),
         ..Options::new(at.ip().to_string(), at.port(), user(name))
     };
@@ -195,9 +195,9 @@ fn all_addresses_of_both_kinds_can_have_one_port() {
 }
 
 /// A server in this process that gives up on a handshake soon.
-async fn hasty_host() -> Host {
-    let tls = tls::Tls::open(Source::Memory).expect("a key");
-    Host::start_with(Config { tls: Some(tls), handshake_deadline: HASTE, ..Config::default() })
+async fn hasty_host() -> TestServer {
+    let tls = tls::ServerTls::open(TlsSource::Memory).expect("a key");
+    TestServer::start_with(Config { tls: Some(tls), handshake_deadline: HASTE, ..Config::default() })
 }
 
 const HASTE: Duration = Duration::from_millis(500);
@@ -238,7 +238,7 @@ async fn a_handshake_that_is_none_costs_its_own_connection() {
     time::timeout(DEADLINE, garbled.read_to_end(&mut heard)).await.expect("it hangs up").expect("politely");
     const ALERT: u8 = 0x15;
     assert!(heard.is_empty() || heard[0] == ALERT, "it hears nothing in plain: {heard:?}");
-    let mut jim = Guest::come(host.address, "jim").await;
+    let mut jim = TestClient::come(host.address, "jim").await;
     jim.do_(Request::Ping).await;
 }
 
@@ -271,8 +271,8 @@ async fn what_is_said_through_tls_is_in_no_log_either() {
 #[tokio::test]
 async fn handshakes_of_one_address_are_made_as_often_as_it_may_come_and_no_more() {
     let (far, elsewhere) = (Ipv4Addr::new(127, 0, 0, 5), Ipv4Addr::new(127, 0, 0, 6));
-    let tls = tls::Tls::open(Source::Memory).expect("a key");
-    let host = Host::start_with(Config {
+    let tls = tls::ServerTls::open(TlsSource::Memory).expect("a key");
+    let host = TestServer::start_with(Config {
         tls: Some(tls),
         // Sixty in a minute.
         connections_per_address_max: 30,
@@ -289,11 +289,11 @@ async fn handshakes_of_one_address_are_made_as_often_as_it_may_come_and_no_more(
 
 #[tokio::test]
 async fn a_full_server_says_so_by_tls_too() {
-    let tls = tls::Tls::open(Source::Memory).expect("a key");
-    let host = Host::start_with(Config { tls: Some(tls), connections_max: 1, ..Config::default() });
-    let _jim = Guest::come(host.address, "jim").await;
+    let tls = tls::ServerTls::open(TlsSource::Memory).expect("a key");
+    let host = TestServer::start_with(Config { tls: Some(tls), connections_max: 1, ..Config::default() });
+    let _jim = TestClient::come(host.address, "jim").await;
     let options = Options {
-        tls: Tls::Always,
+        tls: TlsMode::Always,
         ..Options::new(host.address.ip().to_string(), host.address.port(), user("ann"))
     };
     let refused = time::timeout(DEADLINE, Client::connect(options)).await.expect("in time").err();
@@ -310,7 +310,7 @@ async fn a_full_server_says_so_by_tls_too() {
 async fn an_operator_sees_who_speaks_tls() {
     let server = ServerProgram::start();
     let (_jim, _events) = come(server.address(), "jim", &KnownHosts::in_memory()).await;
-    let _ann = Guest::come(server.address(), "ann").await;
+    let _ann = TestClient::come(server.address(), "ann").await;
     let listed = tokio::task::spawn_blocking(move || {
         server.signal_clients();
         let found = server.diagnostics().find(|said| {

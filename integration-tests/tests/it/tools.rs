@@ -4,10 +4,10 @@ use std::fs;
 
 use chatroom_proto::{Request, Response, Seq, codec};
 use chatroom_server::chat::{ChatState, Limits};
-use chatroom_server::storage::log::{Base, Durability, Log, LogReader, SqliteLog};
-use integration_tests::guest::{Guest, group, post_id, private, public};
+use chatroom_server::storage::log::{Durability, Log, LogReader, LogSnapshot, SqliteLog};
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
+use integration_tests::test_client::{TestClient, group, post_id, private, public};
 use rusqlite::Connection;
 
 /// Runs the program with these arguments.
@@ -23,8 +23,8 @@ async fn run(home: &Home, arguments: &[&str]) -> integration_tests::program::Fin
 /// A server at home, and somebody who has said things in two groups and to somebody. The places of what was said in tea.
 async fn talk(home: &Home) -> (ServerProgram, Vec<Seq>) {
     let server = ServerProgram::start_at_home(home);
-    let mut jim = Guest::come(server.address(), "jim").await;
-    let _ann = Guest::come(server.address(), "ann").await;
+    let mut jim = TestClient::come(server.address(), "jim").await;
+    let _ann = TestClient::come(server.address(), "ann").await;
     jim.do_(Request::Create { group: group("Tea") }).await;
     jim.do_(Request::Join { group: group("Tea") }).await;
     let mut places = Vec::new();
@@ -39,13 +39,13 @@ async fn talk(home: &Home) -> (ServerProgram, Vec<Seq>) {
 }
 
 #[tokio::test]
-async fn told_nothing_a_server_keeps_everything_in_the_state_directory() {
+async fn told_nothing_a_server_retention_everything_in_the_state_directory() {
     let home = Home::new();
     let (server, _) = talk(&home).await;
     tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
     assert!(home.path().join("state/chatroom-server/log.sqlite").is_file());
     let server = ServerProgram::start_at_home(&home);
-    let mut ben = Guest::come(server.address(), "ben").await;
+    let mut ben = TestClient::come(server.address(), "ben").await;
     let Response::Groups { groups, .. } = ben.do_(Request::Groups { after: Seq::ZERO }).await else {
         panic!("no list")
     };
@@ -53,13 +53,13 @@ async fn told_nothing_a_server_keeps_everything_in_the_state_directory() {
 }
 
 #[tokio::test]
-async fn a_server_that_keeps_nothing_leaves_nothing_behind() {
+async fn a_server_that_retention_nothing_leaves_nothing_behind() {
     let home = Home::new();
     let said = run(&home, &["--in-memory", "--data", "somewhere"]).await;
     assert_eq!(said.exit, Exit::Code(2), "{}", said.diagnostics);
     assert!(said.diagnostics.contains("cannot be used with"), "{}", said.diagnostics);
     let server = ServerProgram::start();
-    Guest::come(server.address(), "jim").await.do_(public("General", 1, "gone")).await;
+    TestClient::come(server.address(), "jim").await.do_(public("General", 1, "gone")).await;
     assert!(!server.home().path().join("state").exists());
 }
 
@@ -166,13 +166,13 @@ async fn what_a_log_has_come_to_is_there_when_what_led_to_it_is_deleted() {
             state.fold(&entry);
         }
     }
-    let base = Base { seq: state.head(), state: codec::pack(&state).expect("an image") };
+    let base = LogSnapshot { seq: state.head(), state: codec::pack(&state).expect("an image") };
     let log = SqliteLog::open(&directory, Durability::Full).expect("a log");
-    log.forget(base).expect("the end of a batch");
+    log.compact(base).expect("the end of a batch");
     drop((log, reader));
 
     let server = ServerProgram::start_at_home(&home);
-    let mut ben = Guest::come(server.address(), "ben").await;
+    let mut ben = TestClient::come(server.address(), "ben").await;
     ben.do_(Request::Join { group: group("tea") }).await;
     ben.do_(public("tea", 1_000, "still here?")).await;
     let said = run(&home, &["verify"]).await;

@@ -165,7 +165,7 @@ mod tests {
         }
 
         #[test]
-        fn who_keeps_names_by_their_skeletons_finds_all_that_look_alike(a in name(), b in name()) {
+        fn who_retention_names_by_their_skeletons_finds_all_that_look_alike(a in name(), b in name()) {
             let theirs: Vec<_> = b.skeletons().collect();
             let shares = a.skeletons().any(|skeleton| theirs.contains(&skeleton));
             prop_assert_eq!(a.looks_like(&b), b.looks_like(&a));

@@ -1,10 +1,11 @@
 //! Arbitrary frames: every variant, with values from the whole range that their types allow.
 
 use chatroom_proto::{
-    About, Acted, BODY_BYTES_MAX, Body, ClientFrame, CloseReason, Code, Conversation, GroupName, Headline,
-    Hello, Host, Keeps, Membership, Misbehaviour, Moderation, Notification, Operation, PAGE_ITEMS_MAX, Page,
-    Password, Peer, Post, PostId, Proof, Reason, Refusal, Request, Response, Said, Seq, ServerBan,
-    ServerFrame, Tag, Token, Topic, UnixMillis, UserName, VersionRange, Visitor, Welcome, Whom, Words,
+    About, AddressPrefix, ArchivedPost, BODY_BYTES_MAX, BanTarget, Body, ClientFrame, ClientInfo,
+    CloseReason, Code, Conversation, GroupName, Headline, Hello, Membership, Misbehaviour, Moderation,
+    ModerationRecord, Notification, Operation, PAGE_ITEMS_MAX, Page, Password, PeerAddr, Post, PostId, Proof,
+    Reason, Refusal, Request, Response, Retention, SearchQuery, Seq, ServerBan, ServerFrame, Tag, Token,
+    Topic, UnixMillis, UserName, VersionRange, Welcome,
 };
 use proptest::prelude::*;
 use proptest::{collection, option};
@@ -82,7 +83,7 @@ fn page<T: Clone + std::fmt::Debug>(
     ]
 }
 
-fn any_words() -> impl Strategy<Value = Words> {
+fn any_words() -> impl Strategy<Value = SearchQuery> {
     "[a-zا-ی][\\PC]{0,60}".prop_map(|text| words(&text))
 }
 
@@ -91,8 +92,8 @@ fn conversation() -> impl Strategy<Value = Conversation> {
 }
 
 /// Few and short enough to fit into a frame.
-fn past() -> impl Strategy<Value = Page<Said>> {
-    let said = (conversation(), post()).prop_map(|(place, post)| Said { place, post });
+fn past() -> impl Strategy<Value = Page<ArchivedPost>> {
+    let said = (conversation(), post()).prop_map(|(place, post)| ArchivedPost { place, post });
     collection::vec(said, 0..5).prop_map(Page::fill)
 }
 
@@ -135,15 +136,21 @@ fn act() -> impl Strategy<Value = Moderation> {
     ]
 }
 
-fn acted() -> impl Strategy<Value = Acted> {
-    (any_seq(), any_time(), any_user(), act()).prop_map(|(seq, at, by, act)| Acted { seq, at, by, act })
+fn acted() -> impl Strategy<Value = ModerationRecord> {
+    (any_seq(), any_time(), any_user(), act()).prop_map(|(seq, at, by, act)| ModerationRecord {
+        seq,
+        at,
+        by,
+        act,
+    })
 }
 
-fn whom() -> impl Strategy<Value = Whom> {
+fn whom() -> impl Strategy<Value = BanTarget> {
     prop_oneof![
-        any_user().prop_map(Whom::User),
-        any::<std::net::IpAddr>()
-            .prop_map(|address| { Whom::Host(Host::parse(&address.to_string()).expect("an address")) }),
+        any_user().prop_map(BanTarget::User),
+        any::<std::net::IpAddr>().prop_map(|address| {
+            BanTarget::Host(AddressPrefix::parse(&address.to_string()).expect("an address"))
+        }),
     ]
 }
 
@@ -162,10 +169,10 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn visitor() -> impl Strategy<Value = Visitor> {
+fn visitor() -> impl Strategy<Value = ClientInfo> {
     let groups = collection::vec(any_group(), 0..3).prop_map(Page::fill);
     (any_line(), any_user(), groups, any::<bool>()).prop_map(|(address, name, groups, is_connected)| {
-        Visitor { address: Peer::parse(&address).expect("an address"), name, groups, is_connected }
+        ClientInfo { address: PeerAddr::parse(&address).expect("an address"), name, groups, is_connected }
     })
 }
 
@@ -245,10 +252,13 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn welcome() -> impl Strategy<Value = Welcome> {
     let fixed = any::<(u16, [u8; 32], bool, u32, u64)>();
-    let keeps =
-        prop_oneof![Just(Keeps::Nothing), any::<u32>().prop_map(Keeps::Days), Just(Keeps::Everything)];
-    (any_user(), page(membership()), keeps, fixed).prop_map(
-        |(name, groups, keeps, (version, token, resumed, grace_ms, seq))| Welcome {
+    let retention = prop_oneof![
+        Just(Retention::Nothing),
+        any::<u32>().prop_map(Retention::Days),
+        Just(Retention::Everything)
+    ];
+    (any_user(), page(membership()), retention, fixed).prop_map(
+        |(name, groups, retention, (version, token, resumed, grace_ms, seq))| Welcome {
             version,
             name,
             token: Token(token),
@@ -256,7 +266,7 @@ fn welcome() -> impl Strategy<Value = Welcome> {
             grace_ms,
             seq: Seq(seq),
             groups,
-            keeps,
+            retention,
         },
     )
 }
@@ -361,7 +371,7 @@ fn notification() -> impl Strategy<Value = Notification> {
         1 => (post(), any_user()).prop_map(|(post, to)| Notification::PrivatePost { post, to }),
         3 => close_reason().prop_map(Notification::Closing),
         1 => any_seq().prop_map(|seq| Notification::CaughtUp { seq }),
-        1 => (acted(), any_group()).prop_map(|(Acted { seq, at, by, act }, group)| {
+        1 => (acted(), any_group()).prop_map(|(ModerationRecord { seq, at, by, act }, group)| {
             Notification::Moderated { seq, at, by, group, act }
         }),
         1 => (any_group(), headline())

@@ -2,10 +2,11 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use chatroom_proto::{
-    About, Acted, Body, ClientFrame, CloseReason, Code, Conversation, GroupName, Headline, Hello, Host,
-    Keeps, Membership, Misbehaviour, Moderation, Notification, Operation, Page, Password, Peer, Post, PostId,
-    Proof, Reason, Refusal, Request, Response, Said, Seq, ServerBan, ServerFrame, Tag, Token, Topic,
-    UnixMillis, UserName, VersionRange, Visitor, Welcome, Whom, Words,
+    About, AddressPrefix, ArchivedPost, BanTarget, Body, ClientFrame, ClientInfo, CloseReason, Code,
+    Conversation, GroupName, Headline, Hello, Membership, Misbehaviour, Moderation, ModerationRecord,
+    Notification, Operation, Page, Password, PeerAddr, Post, PostId, Proof, Reason, Refusal, Request,
+    Response, Retention, SearchQuery, Seq, ServerBan, ServerFrame, Tag, Token, Topic, UnixMillis, UserName,
+    VersionRange, Welcome,
 };
 
 pub(crate) mod any;
@@ -25,8 +26,8 @@ pub(crate) fn body(text: &str) -> Body {
     Body::parse(text).expect("the test chose a valid message")
 }
 
-pub(crate) fn words(text: &str) -> Words {
-    Words::parse(text).expect("the test chose words that can be searched for")
+pub(crate) fn words(text: &str) -> SearchQuery {
+    SearchQuery::parse(text).expect("the test chose words that can be searched for")
 }
 
 pub(crate) fn password(text: &str) -> Password {
@@ -81,12 +82,12 @@ fn acts() -> [(&'static str, Moderation); 14] {
 fn operations() -> [(&'static str, Operation); 6] {
     let (user, seconds) = (|| user("Jim"), std::num::NonZeroU32::new(600));
     let reason = || Reason::parse("spam").ok();
-    let host = || Whom::Host(Host::parse("127.0.0.1").expect("the test chose a valid address"));
+    let host = || BanTarget::Host(AddressPrefix::parse("127.0.0.1").expect("the test chose a valid address"));
     [
         ("Appoint", Operation::Appoint { user: user() }),
         ("Dismiss", Operation::Dismiss { user: user() }),
         ("Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
-        ("Ban(User)", Operation::Ban { whom: Whom::User(user()), seconds, reason: reason() }),
+        ("Ban(User)", Operation::Ban { whom: BanTarget::User(user()), seconds, reason: reason() }),
         ("Ban(Host)", Operation::Ban { whom: host(), seconds: None, reason: None }),
         ("Unban", Operation::Unban { whom: host() }),
     ]
@@ -97,9 +98,9 @@ fn headline() -> Headline {
     Headline { topic, by: user("Jim"), at: UnixMillis(1_700_000_000_000) }
 }
 
-fn acted() -> Acted {
+fn acted() -> ModerationRecord {
     let act = Moderation::Invite { user: user("علی") };
-    Acted { seq: Seq(258), at: UnixMillis(1_700_000_000_000), by: user("Jim"), act }
+    ModerationRecord { seq: Seq(258), at: UnixMillis(1_700_000_000_000), by: user("Jim"), act }
 }
 
 /// Every variant of what a client sends, each under the name that golden.txt knows it by.
@@ -175,8 +176,8 @@ pub(crate) fn server_frames() -> Vec<(String, ServerFrame)> {
 fn responses() -> Vec<(&'static str, Response)> {
     let seq = Seq(258);
     let membership = |name, head| Membership { group: group(name), head: Seq(head) };
-    let said = |place| Said { place, post: post() };
-    let welcome = |resumed, groups: &[Membership], keeps| {
+    let said = |place| ArchivedPost { place, post: post() };
+    let welcome = |resumed, groups: &[Membership], retention| {
         Response::Welcome(Welcome {
             version: 1,
             name: user("Jim"),
@@ -185,16 +186,16 @@ fn responses() -> Vec<(&'static str, Response)> {
             grace_ms: 30_000,
             seq,
             groups: Page::fill(groups.iter().cloned()),
-            keeps,
+            retention,
         })
     };
     vec![
-        ("Welcome(new)", welcome(false, &[membership("General", 0)], Keeps::Nothing)),
+        ("Welcome(new)", welcome(false, &[membership("General", 0)], Retention::Nothing)),
         (
             "Welcome(resumed)",
-            welcome(true, &[membership("General", 5), membership("G1", 6)], Keeps::Everything),
+            welcome(true, &[membership("General", 5), membership("G1", 6)], Retention::Everything),
         ),
-        ("Welcome(for days)", welcome(false, &[membership("General", 0)], Keeps::Days(258))),
+        ("Welcome(for days)", welcome(false, &[membership("General", 0)], Retention::Days(258))),
         ("Created", Response::Created { seq, group: group("G1") }),
         ("Joined", Response::Joined { seq, membership: membership("G1", 5) }),
         ("Left", Response::Left { seq, group: group("G1") }),
@@ -256,8 +257,8 @@ fn responses() -> Vec<(&'static str, Response)> {
         (
             "Clients",
             Response::Clients {
-                clients: Page::fill([Visitor {
-                    address: Peer::parse("127.0.0.1:1").expect("the test chose a valid address"),
+                clients: Page::fill([ClientInfo {
+                    address: PeerAddr::parse("127.0.0.1:1").expect("the test chose a valid address"),
                     name: user("Jim"),
                     groups: Page::fill([group("General"), group("G1")]),
                     is_connected: true,
@@ -272,7 +273,7 @@ fn responses() -> Vec<(&'static str, Response)> {
                     seq,
                     at: UnixMillis(1_700_000_000_000),
                     by: user("Jim"),
-                    whom: Whom::User(user("علی")),
+                    whom: BanTarget::User(user("علی")),
                     until: None,
                     reason: Reason::parse("spam").ok(),
                 }]),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::codec::{LENGTH_BYTES, encode};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Conversation, Keeps, Misbehaviour, Moderation, Notification, Operation, Proof,
-    Refusal, Request, Response, Seq, ServerFrame, Whom,
+    BanTarget, ClientFrame, CloseReason, Conversation, Misbehaviour, Moderation, Notification, Operation,
+    Proof, Refusal, Request, Response, Retention, Seq, ServerFrame,
 };
 use serde::Serialize;
 
@@ -54,13 +54,13 @@ variants!(4 "Refusal" Refusal:
     NotAllowed OutOfReach NotOneself AlreadySo TooManyMarks Banned Muted InvitationOnly NotOperator WrongCode IsOperator
     NoDifference ServerBanned RegisterFirst);
 variants!(4 "Conversation" Conversation: Group User);
-variants!(4 "Keeps" Keeps: Nothing Days Everything);
+variants!(4 "Keeps" Retention: Nothing Days Everything);
 variants!(4 "Moderation" Moderation: Kick Ban Unban Mute Unmute Topic Lock Unlock Invite Op Deop);
 variants!(4 "Notification" Notification:
     Ping Arrived Departed Joined Left GroupPost PrivatePost Closing CaughtUp Moderated TopicIs PassedOn
     Operated);
 variants!(4 "Operation" Operation: Appoint Dismiss Disconnect Ban Unban);
-variants!(4 "Whom" Whom: User Host);
+variants!(4 "Whom" BanTarget: User Host);
 variants!(4 "CloseReason" CloseReason:
     Shutdown TooSlow Idle HandshakeTimeout ServerFull Replaced Misbehaved Failed PasswordChanged TlsRequired TooManyConnections
     Disconnected);
@@ -92,10 +92,10 @@ impl Seen {
             all::<Response>(),
             all::<Refusal>(),
             all::<Conversation>(),
-            all::<Keeps>(),
+            all::<Retention>(),
             all::<Moderation>(),
             all::<Operation>(),
-            all::<Whom>(),
+            all::<BanTarget>(),
             all::<Notification>(),
             all::<CloseReason>(),
             all::<Misbehaviour>(),
@@ -140,7 +140,7 @@ impl Seen {
         match response {
             Response::Welcome(welcome) => {
                 self.see(&welcome.resumed);
-                self.see(&welcome.keeps);
+                self.see(&welcome.retention);
             }
             Response::Past { posts, next } => {
                 self.see(next);

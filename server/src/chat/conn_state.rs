@@ -1,17 +1,17 @@
-//! A seat: what this node keeps of one of its connections.
+//! A connection's state: what this node keeps of one of its connections.
 
 use std::collections::VecDeque;
 
 use chatroom_proto::{Refusal, Request, Seq, Tag, Token, UserName};
 
 use super::effect::Channel;
-use super::entry::{Address, SessionId, TokenDigest};
+use super::entry::{Address, DeviceId, TokenDigest};
 
 /// One connection's place in the chat.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct ConnState {
     /// How far it has come.
-    pub(super) stage: Stage,
+    pub(super) stage: Phase,
     /// Its proposals that were not applied yet.
     pub(super) under_way: u32,
     /// Whether something is being looked up for it.
@@ -19,22 +19,22 @@ pub(super) struct Seat {
     /// Who can read along.
     pub(super) channel: Channel,
     /// What is out of the ordinary. Mostly nothing is.
-    rare: Option<Box<Rare>>,
+    rare: Option<Box<ColdState>>,
 }
 
 /// What a connection waits for, and what waits for it.
 #[derive(Debug, Default)]
-struct Rare {
+struct ColdState {
     /// What it has said a password for.
-    wish: Option<Wish>,
+    auth: Option<PendingAuth>,
     /// Requests that wait for what is under way or looked up, in their order. Bounded: a connection stops reading when
     /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered.
-    waiting: VecDeque<(Tag, Turn)>,
+    waiting: VecDeque<(Tag, Queued)>,
 }
 
 /// What a connection has asked for.
 #[derive(Debug)]
-pub(super) enum Turn {
+pub(super) enum Queued {
     /// It is to be served.
     Serve(Request),
     /// It is not, and was settled before it came here.
@@ -43,16 +43,16 @@ pub(super) enum Turn {
 
 /// How far a connection has come.
 #[derive(Debug)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     /// Its arrival was proposed.
-    Knocking(Box<Knock>),
+    LoggingIn(Box<PendingLogin>),
     /// It was let in.
-    In(SessionId),
+    In(DeviceId),
 }
 
 /// What has to be known to let somebody in.
 #[derive(Debug)]
-pub(super) struct Knock {
+pub(super) struct PendingLogin {
     /// The protocol version that it will speak.
     pub(super) version: u16,
     /// The token that it came with.
@@ -65,7 +65,7 @@ pub(super) struct Knock {
 
 /// What somebody has said a password for. With the entry that set what it must match; nothing when there is no account.
 #[derive(Debug)]
-pub(super) enum Wish {
+pub(super) enum PendingAuth {
     /// To come in.
     LogIn { name: UserName, password: Option<Seq>, fresh: TokenDigest, address: Address },
     /// To own a name.
@@ -78,34 +78,34 @@ pub(super) enum Wish {
     Unregister { password: Option<Seq> },
 }
 
-impl Seat {
+impl ConnState {
     /// A connection whose arrival is about to be proposed.
-    pub(super) fn new(stage: Stage, channel: Channel) -> Seat {
-        Seat { stage, under_way: 0, is_reading: false, channel, rare: None }
+    pub(super) fn new(stage: Phase, channel: Channel) -> ConnState {
+        ConnState { stage, under_way: 0, is_reading: false, channel, rare: None }
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
     /// commands under way may change.
-    pub(super) fn must_wait(&self, turn: &Turn) -> bool {
-        let knocking = matches!(self.stage, Stage::Knocking(_));
+    pub(super) fn must_wait(&self, turn: &Queued) -> bool {
+        let logging_in = matches!(self.stage, Phase::LoggingIn(_));
         let blocked = self.is_reading || (self.under_way > 0 && is_question(turn));
-        knocking || blocked || self.waiting() > 0
+        logging_in || blocked || self.waiting() > 0
     }
 
     /// Notes what it has said a password for.
-    pub(super) fn wishes(&mut self, wish: Wish) {
-        self.rare.get_or_insert_default().wish = Some(wish);
+    pub(super) fn wishes(&mut self, auth: PendingAuth) {
+        self.rare.get_or_insert_default().auth = Some(auth);
     }
 
     /// Takes out what it has said a password for.
-    pub(super) fn take_wish(&mut self) -> Option<Wish> {
-        let wish = self.rare.as_mut()?.wish.take();
+    pub(super) fn take_auth(&mut self) -> Option<PendingAuth> {
+        let auth = self.rare.as_mut()?.auth.take();
         self.calm_down();
-        wish
+        auth
     }
 
     /// Lets a request wait.
-    pub(super) fn wait(&mut self, tag: Tag, turn: Turn) {
+    pub(super) fn wait(&mut self, tag: Tag, turn: Queued) {
         self.rare.get_or_insert_default().waiting.push_back((tag, turn));
     }
 
@@ -115,11 +115,11 @@ impl Seat {
     }
 
     /// Takes out the next request that need not wait any longer.
-    pub(super) fn next_ready(&mut self) -> Option<(Tag, Turn)> {
-        let is_knocking = matches!(self.stage, Stage::Knocking(_));
+    pub(super) fn next_ready(&mut self) -> Option<(Tag, Queued)> {
+        let is_logging_in = matches!(self.stage, Phase::LoggingIn(_));
         let waiting = &mut self.rare.as_mut()?.waiting;
         let asks = waiting.front().is_some_and(|(_, turn)| is_question(turn));
-        let blocked = is_knocking || self.is_reading || (self.under_way > 0 && asks);
+        let blocked = is_logging_in || self.is_reading || (self.under_way > 0 && asks);
         let next = if blocked { None } else { waiting.pop_front() };
         self.calm_down();
         next
@@ -130,14 +130,14 @@ impl Seat {
         if let Some(rare) = self.rare.as_mut().filter(|rare| rare.waiting.is_empty()) {
             rare.waiting = VecDeque::new();
         }
-        self.rare.take_if(|rare| rare.wish.is_none() && rare.waiting.is_empty());
+        self.rare.take_if(|rare| rare.auth.is_none() && rare.waiting.is_empty());
     }
 }
 
 /// Whether a request is answered from the state as it is, or looked at with it, before the log
 /// is asked; what is refused anyway is, too.
-fn is_question(turn: &Turn) -> bool {
-    let Turn::Serve(request) = turn else { return true };
+fn is_question(turn: &Queued) -> bool {
+    let Queued::Serve(request) = turn else { return true };
     matches!(
         request,
         Request::Hello(_)

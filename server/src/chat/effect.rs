@@ -1,37 +1,37 @@
 //! What goes into the [`Chat`](super::Chat) and what comes out of it.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, Password, Post, Refusal, Request, Response, Seq, Tag,
-    Token, UserName, Words,
+    CloseReason, Conversation, Hello, Notification, Password, Post, Refusal, Request, Response, SearchQuery,
+    Seq, Tag, Token, UserName,
 };
 
-use super::entry::{Address, ConnectionId, GroupId, PasswordHash, Proposal, SessionId, TokenDigest};
+use super::entry::{Address, ConnectionId, DeviceId, GroupId, PasswordHash, Proposal, TokenDigest};
 
 /// A conversation by the identities of those who hold it, which never change hands as names do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Thread {
+pub enum ConversationId {
     /// In a group.
     Group(GroupId),
     /// Between two people, the one who came first before the other.
-    Pair(SessionId, SessionId),
+    Pair(DeviceId, DeviceId),
 }
 
-impl Thread {
+impl ConversationId {
     /// The conversation between these two, in whatever order.
-    pub fn between(one: SessionId, other: SessionId) -> Thread {
-        Thread::Pair(one.min(other), one.max(other))
+    pub fn between(one: DeviceId, other: DeviceId) -> ConversationId {
+        ConversationId::Pair(one.min(other), one.max(other))
     }
 }
 
 /// A post that took effect: what the archive keeps of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct StoredPost {
     /// In which conversation.
-    pub thread: Thread,
+    pub thread: ConversationId,
     /// Who said it.
-    pub by: SessionId,
+    pub by: DeviceId,
     /// With which of their devices.
-    pub device: SessionId,
+    pub device: DeviceId,
     /// The group's name, or that of the person it was said to.
     pub to: Conversation,
     /// What was said.
@@ -42,7 +42,7 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     /// Who wants to know. What this one may read was settled when the query was made.
-    pub reader: SessionId,
+    pub reader: DeviceId,
     /// What it wants to know.
     pub query: Query,
     /// Only what was said before this.
@@ -57,11 +57,11 @@ pub struct Read {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
     /// One conversation.
-    History(Thread),
+    History(ConversationId),
     /// All of these words.
     Search {
         /// The words.
-        words: Words,
+        words: SearchQuery,
         /// In these groups.
         groups: Vec<GroupId>,
         /// And in what was said to or by the reader alone.
@@ -73,9 +73,9 @@ pub enum Query {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// Who.
-    pub reader: SessionId,
+    pub reader: DeviceId,
     /// With which of their devices: what was said with it is no news to it.
-    pub device: SessionId,
+    pub device: DeviceId,
     /// Whether there may have been others: what was said with these is news.
     pub has_others: bool,
     /// Only what comes after this.
@@ -119,7 +119,7 @@ pub struct Check {
     /// For whose name.
     pub name: UserName,
     /// Who asks, for one who is in already: strangers who guess at the name are not to keep its owner from changing the password.
-    pub person: Option<SessionId>,
+    pub person: Option<DeviceId>,
     /// Where it comes from.
     pub address: Address,
     /// What is claimed to be the password until now; nothing when there is none.
@@ -153,7 +153,7 @@ pub enum Checked {
 
 /// A new connection and its first frame.
 #[derive(Debug)]
-pub struct Arrival {
+pub struct LoginRequest {
     /// Which connection.
     pub connection: ConnectionId,
     /// The tag of the first frame.
@@ -175,7 +175,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub enum Input {
     /// A new connection asks to come in: its first frame.
-    Knock(Box<Arrival>),
+    LogIn(Box<LoginRequest>),
     /// A connection that has been let in asks for something.
     Ask {
         /// Which connection.
@@ -231,7 +231,7 @@ pub enum Effect {
         /// The connection.
         connection: ConnectionId,
         /// The session.
-        session: SessionId,
+        session: DeviceId,
     },
     /// Look this up, and hand in [`Input::Found`].
     Read {
@@ -308,19 +308,19 @@ pub enum Passage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
     /// One session.
-    One(SessionId),
+    One(DeviceId),
     /// These sessions.
-    Some(Vec<SessionId>),
+    Some(Vec<DeviceId>),
     /// Everyone in a group who has a connection, but one.
     Group {
         /// Which group.
         group: GroupId,
         /// The one that knows already: who did it.
-        except: SessionId,
+        except: DeviceId,
         /// What that one is to the group.
         passage: Passage,
         /// Some more, who are not in the group.
-        and: Vec<SessionId>,
+        and: Vec<DeviceId>,
     },
     /// Nobody.
     Nobody,

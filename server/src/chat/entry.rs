@@ -24,7 +24,7 @@ pub struct ConnectionId(pub u64);
 /// One device of one person, over however many connections: the place of its first arrival in the log. A person is known by the
 /// first of their devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct SessionId(pub Seq);
+pub struct DeviceId(pub Seq);
 
 /// The place of a group's creation in the log; [`GroupId::GENERAL`] was there before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl GroupId {
 
 /// Where a client's connection ends: which node, and there which connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct ConnAddr {
     /// The node.
     pub node: NodeId,
     /// The node's connection.
@@ -48,7 +48,7 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The connection that asked.
-    pub place: Place,
+    pub place: ConnAddr,
     /// The tag that the reply carries.
     pub tag: Tag,
 }
@@ -181,9 +181,9 @@ pub enum Command {
     /// A session's connection is gone; the session is held for the grace time.
     Detach {
         /// Which.
-        session: SessionId,
+        session: DeviceId,
         /// The connection that is gone: a session that has moved on to another one is not meant.
-        from: Place,
+        from: ConnAddr,
     },
     /// A server began, alone on this log: whoever was connected to the run before is not any more, and everyone who is
     /// held has the whole grace time from now, however long the server was away.
@@ -194,40 +194,40 @@ pub enum Command {
     /// A session that was not resumed in time ends.
     Expire {
         /// Which.
-        session: SessionId,
+        session: DeviceId,
         /// The [`Command::Detach`] since which it waits: a session that was back in between is not meant.
         detached: Seq,
     },
     /// Somebody goes for good.
     Depart {
         /// Whose session.
-        session: SessionId,
+        session: DeviceId,
     },
     /// A group comes into being.
     Create {
         /// Who makes and owns it.
-        by: SessionId,
+        by: DeviceId,
         /// Its name.
         group: GroupName,
     },
     /// Somebody becomes a member.
     Join {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// Of which group.
         group: GroupName,
     },
     /// Somebody is no longer a member.
     Leave {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// Of which group.
         group: GroupName,
     },
     /// Somebody says something.
     Post {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// To whom.
         to: Conversation,
         /// The identity of what is said.
@@ -249,14 +249,14 @@ pub enum Command {
     /// Somebody makes their name their own.
     Register {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// With this password.
         password: PasswordHash,
     },
     /// Somebody changes their password, and their other devices are forgotten.
     ChangePassword {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// The entry that set the old one, which was right.
         old: Seq,
         /// The new one.
@@ -267,14 +267,14 @@ pub enum Command {
     /// Somebody gives their account up, and goes for good with all that is theirs.
     Unregister {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// The entry that set the password, which was right.
         password: Seq,
     },
     /// Somebody keeps order in a group.
     Moderate {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// In which group.
         group: GroupName,
         /// What is done.
@@ -288,14 +288,14 @@ pub enum Command {
     /// Somebody knows a code.
     Claim {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// Of which code.
         digest: TokenDigest,
     },
     /// An operator of the server does something.
     Operate {
         /// Who.
-        by: SessionId,
+        by: DeviceId,
         /// What is done.
         act: Operation,
     },
@@ -303,7 +303,7 @@ pub enum Command {
 
 impl Command {
     /// Who does it, of what one can do who is here.
-    pub fn author(&self) -> Option<SessionId> {
+    pub fn author(&self) -> Option<DeviceId> {
         match self {
             Command::Create { by, .. }
             | Command::Join { by, .. }

@@ -1,6 +1,6 @@
 //! What the domain bounds.
 
-use chatroom_proto::Keeps;
+use chatroom_proto::Retention;
 use serde::{Deserialize, Serialize};
 
 /// How many expired sessions one tick proposes to end: a bound on what a tick costs.
@@ -22,7 +22,7 @@ pub struct Limits {
     /// who has been away for longest, and those first who left nothing behind.
     pub remembered_max: u32,
     /// How long what is said is kept.
-    pub keeps: Keeps,
+    pub retention: Retention,
 }
 
 impl Default for Limits {
@@ -38,7 +38,7 @@ impl Default for Limits {
             held_max: 10_000,
             // A town's worth. One costs about a KiB, and up to 32 if it did much just before it went.
             remembered_max: 10_000,
-            keeps: Keeps::Nothing,
+            retention: Retention::Nothing,
         }
     }
 }

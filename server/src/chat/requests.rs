@@ -2,20 +2,20 @@
 //! at once is, what has to be looked up is, and everything else becomes a proposal.
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Keeps, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal, Request,
-    Response, Seq, Tag, UnixMillis, VersionRange, Words,
+    CloseReason, Conversation, GroupName, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal, Request, Response,
+    Retention, SearchQuery, Seq, Tag, UnixMillis, VersionRange,
 };
 
 use super::Chat;
-use super::conn_state::{Knock, Seat, Stage, Turn};
-use super::effect::{Arrival, Effect, Query, Read};
-use super::entry::{Command, ConnectionId, SessionId};
+use super::conn_state::{ConnState, PendingLogin, Phase, Queued};
+use super::effect::{Effect, LoginRequest, Query, Read};
+use super::entry::{Command, ConnectionId, DeviceId};
 use crate::chat::digest;
 
 impl Chat {
     /// Somebody says the first words.
-    pub(super) fn knock(&mut self, arrival: Arrival, now: UnixMillis, out: &mut Vec<Effect>) {
-        let Arrival { connection, tag, hello, presented, fresh, address, channel } = arrival;
+    pub(super) fn log_in(&mut self, arrival: LoginRequest, now: UnixMillis, out: &mut Vec<Effect>) {
+        let LoginRequest { connection, tag, hello, presented, fresh, address, channel } = arrival;
         let refuse = |refusal, out: &mut Vec<Effect>| {
             out.push(Effect::Reply { connection, tag, result: Err(refusal) });
             out.push(Effect::HangUp { connection, reason: None });
@@ -28,12 +28,12 @@ impl Chat {
             Proof::Resume(token) => Some(token),
             Proof::Password(_) if !channel.is_private() => return refuse(Refusal::PasswordInTheOpen, out),
             Proof::Password(password) => {
-                if let Err(refusal) = self.state.may_knock(&hello.name, address, now) {
+                if let Err(refusal) = self.state.may_try_password(&hello.name, address, now) {
                     return refuse(refusal, out);
                 }
-                let knock = Knock { version, old: None, fresh: fresh.token, seen: hello.seen };
+                let log_in = PendingLogin { version, old: None, fresh: fresh.token, seen: hello.seen };
                 let by = (hello.name, password, fresh.digest, address);
-                return self.knock_with_password((connection, tag), (knock, channel), by, out);
+                return self.log_in_with_password((connection, tag), (log_in, channel), by, out);
             }
         };
         let arrive = Command::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
@@ -41,9 +41,9 @@ impl Chat {
         if let Some(Err(refusal)) = self.state.foresee(&proposal) {
             return refuse(refusal, out);
         }
-        let knock = Knock { version, old, fresh: fresh.token, seen: hello.seen };
-        let stage = Stage::Knocking(Box::new(knock));
-        self.seats.insert(connection, Seat::new(stage, channel));
+        let log_in = PendingLogin { version, old, fresh: fresh.token, seen: hello.seen };
+        let stage = Phase::LoggingIn(Box::new(log_in));
+        self.conns.insert(connection, ConnState::new(stage, channel));
         self.send(proposal, out);
     }
 
@@ -52,13 +52,13 @@ impl Chat {
         &mut self,
         connection: ConnectionId,
         tag: Tag,
-        turn: Turn,
+        turn: Queued,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
-        let Some(seat) = self.seats.get_mut(&connection) else { return };
-        if seat.must_wait(&turn) {
-            seat.wait(tag, turn);
+        let Some(conn) = self.conns.get_mut(&connection) else { return };
+        if conn.must_wait(&turn) {
+            conn.wait(tag, turn);
             self.load += 1;
         } else {
             self.settle_turn(connection, tag, turn, now, out);
@@ -69,13 +69,13 @@ impl Chat {
         &mut self,
         connection: ConnectionId,
         tag: Tag,
-        turn: Turn,
+        turn: Queued,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
         match turn {
-            Turn::Serve(request) => self.ask(connection, tag, request, now, out),
-            Turn::Refuse(refusal) => out.push(Effect::Reply { connection, tag, result: Err(refusal) }),
+            Queued::Serve(request) => self.ask(connection, tag, request, now, out),
+            Queued::Refuse(refusal) => out.push(Effect::Reply { connection, tag, result: Err(refusal) }),
         }
     }
 
@@ -88,9 +88,9 @@ impl Chat {
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
-        let Some(seat) = self.seats.get(&connection) else { return };
-        let Stage::In(by) = seat.stage else { return };
-        let idle = seat.under_way == 0;
+        let Some(conn) = self.conns.get(&connection) else { return };
+        let Phase::In(by) = conn.stage else { return };
+        let idle = conn.under_way == 0;
         let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
         let command = match request {
             Request::Hello(_) => {
@@ -142,7 +142,7 @@ impl Chat {
     }
 
     /// What to look up of one conversation, if the asker may.
-    fn history(&self, by: SessionId, of: &Conversation, before: Seq, count: u16) -> Result<Read, Refusal> {
+    fn history(&self, by: DeviceId, of: &Conversation, before: Seq, count: u16) -> Result<Read, Refusal> {
         let thread = self.state.thread(by, of)?;
         self.read(by, Query::History(thread), before, count)
     }
@@ -150,8 +150,8 @@ impl Chat {
     /// What to look for where the asker may read.
     fn search(
         &self,
-        by: SessionId,
-        words: Words,
+        by: DeviceId,
+        words: SearchQuery,
         within: Option<&GroupName>,
         before: Seq,
         count: u16,
@@ -160,9 +160,9 @@ impl Chat {
         self.read(by, Query::Search { words, groups, in_private }, before, count)
     }
 
-    fn read(&self, by: SessionId, query: Query, before: Seq, count: u16) -> Result<Read, Refusal> {
+    fn read(&self, by: DeviceId, query: Query, before: Seq, count: u16) -> Result<Read, Refusal> {
         let reader = self.state.person(by);
-        if self.state.limits().keeps == Keeps::Nothing {
+        if self.state.limits().retention == Retention::Nothing {
             return Err(Refusal::NothingKept);
         }
         let count = usize::from(count).clamp(1, PAGE_ITEMS_MAX);
@@ -179,8 +179,8 @@ impl Chat {
     ) {
         match read {
             Ok(read) => {
-                if let Some(seat) = self.seats.get_mut(&connection) {
-                    seat.is_reading = true;
+                if let Some(conn) = self.conns.get_mut(&connection) {
+                    conn.is_reading = true;
                 }
                 out.push(Effect::Read { connection, tag, read });
             }

@@ -9,16 +9,17 @@ use chatroom_proto::{
 };
 
 use super::effect::{Audience, Channel};
-use super::effect::{Record, Thread};
-use super::entry::{Address, Command, Entry, GroupId, Place, Proposal, SessionId, TokenDigest};
+use super::effect::{ConversationId, StoredPost};
+use super::entry::{Address, Command, ConnAddr, DeviceId, Entry, GroupId, Proposal, TokenDigest};
 use super::limits::Limits;
+use device::{DedupKind, Device, EvictionClass, Presence};
 use group::Group;
-use server_admin::Rule;
-use session::{Presence, Session, Verb, Worth};
+use server_admin::ServerAdmin;
 
 mod accounts;
 mod administration;
 mod confusables;
+pub(in crate::chat) mod device;
 mod group;
 mod messaging;
 mod moderation;
@@ -26,13 +27,12 @@ mod moderation_state;
 mod presence;
 mod queries;
 mod server_admin;
-pub(in crate::chat) mod session;
 mod snapshot;
 mod succession;
 #[cfg(test)]
 mod tests;
 
-use confusables::Looks;
+use confusables::ConfusableIndex;
 
 /// Everybody and every group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,61 +41,61 @@ pub struct ChatState {
     /// The newest entry that was applied.
     head: Seq,
     /// Every device of everybody who is here or remembered, by its first arrival.
-    sessions: BTreeMap<SessionId, Box<Session>>,
+    sessions: BTreeMap<DeviceId, Box<Device>>,
     /// Who is here, by their latest arrival; with several devices, by that of the first of these.
-    here: BTreeMap<Seq, SessionId>,
+    here: BTreeMap<Seq, DeviceId>,
     /// Who has a name; when nobody has it, who had it last.
-    names: HashMap<NameKey, SessionId>,
+    names: HashMap<NameKey, DeviceId>,
     /// By creation.
     groups: BTreeMap<GroupId, Group>,
     group_names: HashMap<NameKey, GroupId>,
     /// Those who are here or registered.
-    looks: Looks<SessionId>,
-    group_looks: Looks<GroupId>,
+    looks: ConfusableIndex<DeviceId>,
+    group_looks: ConfusableIndex<GroupId>,
     /// Whose each group is.
-    owned: BTreeSet<(SessionId, GroupId)>,
+    owned: BTreeSet<(DeviceId, GroupId)>,
     /// How much is kept to keep order, in all groups.
     items: usize,
     /// Who runs the server.
-    rule: Rule,
+    rule: ServerAdmin,
     /// The sessions without a connection, the longest first.
-    detached: BTreeSet<(UnixMillis, SessionId)>,
+    detached: BTreeSet<(UnixMillis, DeviceId)>,
     /// How many of these there may be: the limit, or as many as a restart has left behind.
     held_max: usize,
     /// Who is remembered, by the token that brings them back.
-    away: HashMap<TokenDigest, SessionId>,
+    away: HashMap<TokenDigest, DeviceId>,
     /// The same, the first to be forgotten first: those who have left nothing behind, and then by their departure.
-    fading: BTreeSet<(Worth, Seq, SessionId)>,
+    eviction_order: BTreeSet<(EvictionClass, Seq, DeviceId)>,
     /// How many names are registered.
     accounts: usize,
 }
 
 /// What applying an entry came to.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(super) struct Applied {
     /// What the origin is answered; nothing, when its connection has no session any more.
-    pub(super) result: Option<Result<Outcome, Refusal>>,
+    pub(super) result: Option<Result<CommandOutcome, Refusal>>,
     /// Connections that have lost their session, and why.
-    pub(super) cut_off: Vec<(Place, Option<CloseReason>)>,
+    pub(super) cut_off: Vec<(ConnAddr, Option<CloseReason>)>,
     /// What others hear.
     pub(super) news: Option<(Audience, Notification)>,
     /// What else they hear.
     pub(super) more: Vec<(Audience, Notification)>,
     /// Connections that are closed when all that was heard, and why.
-    pub(super) put_out: Vec<(Place, CloseReason)>,
+    pub(super) put_out: Vec<(ConnAddr, CloseReason)>,
     /// Stays that end next.
-    pub(super) ends: Vec<SessionId>,
+    pub(super) ends: Vec<DeviceId>,
     /// For a post that took effect: with which device it was said, and in which conversation.
-    pub(super) said: Option<(SessionId, Thread)>,
+    pub(super) said: Option<(DeviceId, ConversationId)>,
 }
 
 /// What a command that took effect is answered with.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum CommandOutcome {
     /// The connection goes with this session.
     Admitted {
         /// Which.
-        session: SessionId,
+        session: DeviceId,
         /// For one who was recognized: where it was lost. Everything up to there was sent to it.
         lost: Option<Seq>,
     },
@@ -107,7 +107,7 @@ pub(super) enum Outcome {
 
 /// A client as the server keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct ClientReport {
     /// Where it comes from.
     pub address: Address,
     /// Its name.
@@ -134,13 +134,13 @@ impl ChatState {
             groups: BTreeMap::from([(GroupId::GENERAL, Group::new(general, None))]),
             owned: BTreeSet::new(),
             items: 0,
-            rule: Rule::default(),
+            rule: ServerAdmin::default(),
             detached: BTreeSet::new(),
             held_max: limits.held_max as usize,
             away: HashMap::new(),
-            fading: BTreeSet::new(),
-            looks: Looks::new(),
-            group_looks: Looks::new(),
+            eviction_order: BTreeSet::new(),
+            looks: ConfusableIndex::new(),
+            group_looks: ConfusableIndex::new(),
             accounts: 0,
         };
         state.show_group(GroupId::GENERAL);
@@ -148,14 +148,14 @@ impl ChatState {
     }
 
     /// Lets an entry take effect, or not, as everything before it demands.
-    pub(super) fn apply(&mut self, entry: &Entry) -> Verdict {
+    pub(super) fn apply(&mut self, entry: &Entry) -> Applied {
         self.head = entry.seq;
         let Proposal { origin, at, ref command, .. } = entry.proposal;
         if let Some(known) = self.repeated(&entry.proposal) {
-            return Verdict { result: Some(known.map(Outcome::Answer)), ..Verdict::default() };
+            return Applied { result: Some(known.map(CommandOutcome::Answer)), ..Applied::default() };
         }
         if command.author().is_some_and(|by| !self.is_heard(by, origin.map(|origin| origin.place))) {
-            return Verdict::default();
+            return Applied::default();
         }
         let tag = origin.map(|origin| origin.tag);
         let applied = match command {
@@ -163,7 +163,7 @@ impl ChatState {
                 Some(origin) => {
                     self.arrive((entry.seq, at), origin.place, name, (*presented, *fresh), *address)
                 }
-                None => Ok(Verdict::default()),
+                None => Ok(Applied::default()),
             },
             Command::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
             Command::Began { limits } => Ok(self.begin(entry.seq, at, *limits)),
@@ -173,17 +173,17 @@ impl ChatState {
             }
             Command::Create { by, group } => self.create(entry.seq, tag, *by, group),
             Command::Join { by, group } => {
-                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Join, group))
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (DedupKind::Join, group))
             }
             Command::Leave { by, group } => {
-                self.move_into_or_out_of((entry.seq, at), tag, *by, (Verb::Leave, group))
+                self.move_into_or_out_of((entry.seq, at), tag, *by, (DedupKind::Leave, group))
             }
             Command::Post { .. } => self.post(entry.seq, at, command),
             Command::LogIn { name, password, fresh, address } => match origin {
                 Some(origin) => {
                     self.log_in((entry.seq, at), origin.place, name, (*password, *fresh), *address)
                 }
-                None => Ok(Verdict::default()),
+                None => Ok(Applied::default()),
             },
             Command::Register { by, password } => self.register(entry.seq, tag, *by, password),
             Command::ChangePassword { by, old, new, fresh } => {
@@ -195,24 +195,24 @@ impl ChatState {
             Command::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
             Command::Offer { digest } => {
                 self.offer(*digest);
-                Ok(Verdict::default())
+                Ok(Applied::default())
             }
             Command::Claim { by, digest } => self.claim((entry.seq, at), tag, *by, *digest),
             Command::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
         };
-        applied.unwrap_or_else(|refusal| Verdict { result: Some(Err(refusal)), ..Verdict::default() })
+        applied.unwrap_or_else(|refusal| Applied { result: Some(Err(refusal)), ..Applied::default() })
     }
 
     /// Whether what somebody does there counts: over the connection that they have, and no other. What has come over one that was
     /// replaced or taken from them, and stands in the log behind that, is sent again by a client that has come back, in its order.
-    fn is_heard(&self, by: SessionId, over: Option<Place>) -> bool {
+    fn is_heard(&self, by: DeviceId, over: Option<ConnAddr>) -> bool {
         let presence = self.sessions.get(&by).map(|session| session.presence);
         matches!(presence, Some(Presence::Attached(place)) if over.is_none_or(|over| over == place))
     }
 
     /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post that took effect.
-    pub fn fold(&mut self, entry: &Entry) -> Option<Record> {
-        let Verdict { news, said, .. } = self.apply(entry);
+    pub fn fold(&mut self, entry: &Entry) -> Option<StoredPost> {
+        let Applied { news, said, .. } = self.apply(entry);
         let (device, thread) = said?;
         let by = self.person(device);
         let (to, post) = match news?.1 {
@@ -220,7 +220,7 @@ impl ChatState {
             Notification::PrivatePost { post, to } => (Conversation::User(to), post),
             _ => return None,
         };
-        Some(Record { thread, by, device, to, post })
+        Some(StoredPost { thread, by, device, to, post })
     }
 
     /// What a proposal would be answered if nothing came before it: a refusal, or the first answer to a repeat.
@@ -232,7 +232,7 @@ impl ChatState {
             }
             Command::Create { group, .. } => self.may_create(group).err(),
             Command::Join { by, group } => self.may_join((*by, self.who(*by)?), group, proposal.at).err(),
-            Command::Leave { by, group } => self.may_leave(self.who(*by)?, group).err(),
+            Command::Leave { by, group } => self.require_member(self.who(*by)?, group).err(),
             Command::Post { by, to, .. } => self.may_post((*by, self.who(*by)?), to, proposal.at).err(),
             Command::LogIn { name, password, address, .. } => {
                 self.may_log_in(name, *password, *address, proposal.at).err()
@@ -266,13 +266,13 @@ impl ChatState {
                 let (seq, at) = device.done.post(*id).or_else(|| others().find_map(with))?;
                 return Some(Ok(self.kept(to, seq, at)));
             }
-            Command::Create { by, group } => (by, Verb::Create, group),
-            Command::Join { by, group } => (by, Verb::Join, group),
-            Command::Leave { by, group } => (by, Verb::Leave, group),
+            Command::Create { by, group } => (by, DedupKind::Create, group),
+            Command::Join { by, group } => (by, DedupKind::Join, group),
+            Command::Leave { by, group } => (by, DedupKind::Leave, group),
             Command::Register { by, .. } => return self.registered(*by, proposal.origin?.tag).map(Ok),
-            Command::Moderate { by, group, .. } => (by, Verb::Moderate, group),
+            Command::Moderate { by, group, .. } => (by, DedupKind::Moderate, group),
             Command::Claim { by, .. } | Command::Operate { by, .. } => {
-                return self.known(*by, proposal.origin?.tag, Verb::Operate, GroupId::GENERAL);
+                return self.known(*by, proposal.origin?.tag, DedupKind::Operate, GroupId::GENERAL);
             }
             _ => return None,
         };
@@ -281,7 +281,13 @@ impl ChatState {
     }
 
     /// The first answer to this request about this group.
-    fn known(&self, by: SessionId, tag: Tag, verb: Verb, id: GroupId) -> Option<Result<Response, Refusal>> {
+    fn known(
+        &self,
+        by: DeviceId,
+        tag: Tag,
+        verb: DedupKind,
+        id: GroupId,
+    ) -> Option<Result<Response, Refusal>> {
         let seq = self.sessions.get(&by)?.done.verb(tag, verb, id)?;
         let group = self.groups.get(&id)?;
         Some(match seq {
@@ -291,7 +297,7 @@ impl ChatState {
     }
 
     /// Notes what a session did to a group, or that it was refused, to know it when it comes again.
-    fn note(&mut self, by: SessionId, tag: Option<Tag>, verb: Verb, group: GroupId, seq: Option<Seq>) {
+    fn note(&mut self, by: DeviceId, tag: Option<Tag>, verb: DedupKind, group: GroupId, seq: Option<Seq>) {
         if let (Some(session), Some(tag)) = (self.sessions.get_mut(&by), tag) {
             session.done.did(tag, verb, group, seq);
         }
@@ -308,28 +314,28 @@ impl ChatState {
     }
 
     /// The members of a group that have a connection, in no order.
-    pub fn present(&self, group: GroupId) -> &[SessionId] {
+    pub fn present(&self, group: GroupId) -> &[DeviceId] {
         self.groups.get(&group).map_or(&[], Group::present)
     }
 
     /// Whether somebody is a member.
-    pub fn is_in(&self, session: SessionId, group: GroupId) -> bool {
+    pub fn is_in(&self, session: DeviceId, group: GroupId) -> bool {
         self.who(session).is_some_and(|person| person.is_in(group))
     }
 
     /// Whose device this is.
-    pub fn person(&self, session: SessionId) -> SessionId {
+    pub fn person(&self, session: DeviceId) -> DeviceId {
         self.sessions.get(&session).map_or(session, |session| session.person)
     }
 
     /// Whether there are other devices of the same person.
-    pub fn has_others(&self, session: SessionId) -> bool {
+    pub fn has_others(&self, session: DeviceId) -> bool {
         let account = self.who(session).and_then(|person| person.account.as_ref());
         account.is_some_and(|account| !account.devices.is_empty())
     }
 
     /// What all devices of a person have in common.
-    fn who(&self, session: SessionId) -> Option<&Session> {
+    fn who(&self, session: DeviceId) -> Option<&Device> {
         let device = self.sessions.get(&session)?;
         // Mostly it is the only one.
         let person = if device.person == session { device } else { self.sessions.get(&device.person)? };
@@ -337,14 +343,14 @@ impl ChatState {
     }
 
     /// All devices of a person.
-    fn devices(&self, person: SessionId) -> impl Iterator<Item = SessionId> + '_ {
+    fn devices(&self, person: DeviceId) -> impl Iterator<Item = DeviceId> + '_ {
         let account = self.sessions.get(&person).and_then(|session| session.account.as_ref());
         std::iter::once(person).chain(account.into_iter().flat_map(|account| account.devices.iter().copied()))
     }
 
     /// The devices of a person that have a connection.
-    fn attached(&self, person: SessionId) -> Vec<SessionId> {
-        let is_attached = |device: &SessionId| {
+    fn attached(&self, person: DeviceId) -> Vec<DeviceId> {
+        let is_attached = |device: &DeviceId| {
             let device = self.sessions.get(device);
             device.is_some_and(|device| matches!(device.presence, Presence::Attached(_)))
         };
@@ -352,7 +358,7 @@ impl ChatState {
     }
 
     /// The sessions that are meant, as long as no other entry has been applied.
-    pub fn hearers<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = SessionId> + 'a {
+    pub fn hearers<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = DeviceId> + 'a {
         let (present, and, except) = match audience {
             Audience::Nobody => (&[][..], &[][..], None),
             Audience::One(session) => (std::slice::from_ref(session), &[][..], None),
@@ -365,7 +371,7 @@ impl ChatState {
     }
 
     /// One session.
-    pub(super) fn session(&self, id: SessionId) -> Option<&Session> {
+    pub(super) fn session(&self, id: DeviceId) -> Option<&Device> {
         self.sessions.get(&id).map(Box::as_ref)
     }
 

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config;
-use crate::net::tls::Source;
+use crate::net::tls::TlsSource;
 use crate::storage::data_dir::default_data;
 use crate::storage::log::Durability;
 
@@ -114,13 +114,13 @@ pub(super) enum Tool {
 
 impl Arguments {
     /// Where the key and the certificate are.
-    pub(super) fn tls_source(&self) -> anyhow::Result<Source> {
+    pub(super) fn tls_source(&self) -> anyhow::Result<TlsSource> {
         Ok(match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => {
-                Source::Files { certificate: certificate.clone(), key: key.clone() }
+                TlsSource::Files { certificate: certificate.clone(), key: key.clone() }
             }
-            _ if self.in_memory => Source::Memory,
-            _ => Source::Directory(self.data_dir()?),
+            _ if self.in_memory => TlsSource::Memory,
+            _ => TlsSource::Directory(self.data_dir()?),
         })
     }
 

@@ -7,7 +7,7 @@ use chatroom_proto::{Conversation, GroupName};
 use serde::Serialize;
 
 use super::log_reading::{ToolError, read_through, time};
-use crate::chat::effect::Record;
+use crate::chat::effect::StoredPost;
 use crate::storage::log::LogReader;
 
 /// One post. Fields are appended, never renamed: programs read them.
@@ -37,7 +37,7 @@ fn write_all(directory: &Path, group: &GroupName, out: &mut impl Write) -> Resul
     let mut log = LogReader::open(directory)?;
     let wanted = group.key();
     let state = read_through(&mut log, |_, record| match record {
-        Some(Record { to: Conversation::Group(name), post, .. }) if name.key() == wanted => {
+        Some(StoredPost { to: Conversation::Group(name), post, .. }) if name.key() == wanted => {
             let line = Line {
                 group: name.as_str(),
                 seq: post.seq.0,

@@ -6,7 +6,7 @@ use chatroom_proto::{GroupName, Seq, UnixMillis, codec};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::chat::effect::Record;
+use crate::chat::effect::StoredPost;
 use crate::chat::entry::Entry;
 use crate::chat::{ChatState, Limits};
 use crate::storage::log::{LogError, LogReader};
@@ -48,7 +48,7 @@ pub(super) enum ToolError {
 /// took effect. Returns what all of it has come to.
 pub(super) fn read_through(
     log: &mut LogReader,
-    mut each: impl FnMut(&Entry, Option<Record>) -> Result<(), ToolError>,
+    mut each: impl FnMut(&Entry, Option<StoredPost>) -> Result<(), ToolError>,
 ) -> Result<ChatState, ToolError> {
     let mut state = match log.base()? {
         Some(base) => {

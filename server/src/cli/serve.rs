@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use chatroom_proto::Keeps;
+use chatroom_proto::Retention;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -15,9 +15,9 @@ use super::{lossy, signals};
 use crate::config::{self, Config};
 use crate::console::Console;
 use crate::net::listener;
-use crate::net::tls::Tls;
+use crate::net::tls::ServerTls;
 use crate::server::Server;
-use crate::storage::archive::{Archive, ArchiveError, Kept};
+use crate::storage::archive::{Archive, ArchiveError, Restored};
 use crate::storage::log::{Durability, Log, MemoryLog, SqliteLog};
 
 pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
@@ -27,10 +27,10 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     config.limits.groups_max = *groups_max;
     config.connections_per_address_max = arguments.connections_per_address_max;
     config.rate = arguments.rate;
-    config.limits.keeps = match (arguments.in_memory, arguments.keep_days) {
-        (true, _) => Keeps::Nothing,
-        (false, 0) => Keeps::Everything,
-        (false, days) => Keeps::Days(days),
+    config.limits.retention = match (arguments.in_memory, arguments.keep_days) {
+        (true, _) => Retention::Nothing,
+        (false, 0) => Retention::Everything,
+        (false, days) => Retention::Days(days),
     };
     config.connections_max = allowed_connections(*connections_max)?;
     let sockets = bind(listen).await?;
@@ -42,7 +42,7 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     signals::stop_on_signals(&shutdown)?;
     let (log, kept) = open_log(&arguments)?;
     // Behind the log, which sees to it that no other server uses the directory.
-    let tls = Tls::open(arguments.tls_source()?).context("can't set up TLS")?;
+    let tls = ServerTls::open(arguments.tls_source()?).context("can't set up TLS")?;
     let fingerprint = tls.fingerprint()?;
     signals::on_hangup(tls.clone(), &shutdown)?;
     (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
@@ -84,7 +84,7 @@ fn warn_of_the_network(arguments: &Arguments) {
 }
 
 /// The log that was asked for, and what it has kept.
-fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Kept>)> {
+fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Restored>)> {
     if arguments.in_memory {
         return Ok((Arc::new(MemoryLog::new()), None));
     }
@@ -97,7 +97,11 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Kept>
 
 /// The archive of a log. Without full durability, a power failure may cost the log its last moment, which the archive has
 /// seen: that is what was asked for.
-fn open_archive(directory: &Path, log: &Arc<dyn Log>, durability: Durability) -> Result<Kept, ArchiveError> {
+fn open_archive(
+    directory: &Path,
+    log: &Arc<dyn Log>,
+    durability: Durability,
+) -> Result<Restored, ArchiveError> {
     match Archive::open(directory, Arc::clone(log)) {
         Err(ArchiveError::Ahead { archive, log: head, .. }) if durability == Durability::Normal => {
             warn!(%archive, log = %head, "the log has lost its last moment; the archive is made again");

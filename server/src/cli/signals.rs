@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::chat::effect::Channel;
-use crate::net::tls::Tls;
+use crate::net::tls::ServerTls;
 use crate::server::Monitor;
 
 /// The first signal stops the server politely, the second at once.
@@ -29,7 +29,7 @@ pub(super) fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()
 
 /// SIGHUP has two meanings: that the terminal is gone, which stops the server; otherwise that the certificate is to be read
 /// again.
-pub(super) fn on_hangup(tls: Tls, shutdown: &CancellationToken) -> anyhow::Result<()> {
+pub(super) fn on_hangup(tls: ServerTls, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let mut signals = listen_for(SignalKind::hangup())?;
     let shutdown = shutdown.clone();
     let had_terminal = has_terminal();

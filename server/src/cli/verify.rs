@@ -7,7 +7,7 @@ use std::path::Path;
 use chatroom_proto::{Seq, UnixMillis};
 
 use super::log_reading::{ToolError, read_through, time};
-use crate::chat::effect::{Record, Thread};
+use crate::chat::effect::{ConversationId, StoredPost};
 use crate::storage::log::LogReader;
 
 /// What a log has that is whole.
@@ -62,18 +62,18 @@ pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
 struct Links {
     /// Up to here everything was deleted.
     begins: Seq,
-    newest: HashMap<Thread, Seq>,
+    newest: HashMap<ConversationId, Seq>,
 }
 
 impl Links {
-    fn follow(&mut self, Record { thread, post, .. }: &Record) -> Result<(), ToolError> {
+    fn follow(&mut self, StoredPost { thread, post, .. }: &StoredPost) -> Result<(), ToolError> {
         let before = self.newest.insert(*thread, post.seq);
         let is_true = match before {
             Some(before) => post.prev == before,
             None => post.prev <= self.begins,
         };
         // Of two people who talk to very many others, the chat forgets that they have talked.
-        let has_forgotten = matches!(thread, Thread::Pair(..)) && post.prev == Seq::ZERO;
+        let has_forgotten = matches!(thread, ConversationId::Pair(..)) && post.prev == Seq::ZERO;
         if is_true || has_forgotten {
             return Ok(());
         }
@@ -87,20 +87,20 @@ mod tests {
     use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, UserName};
 
     use super::*;
-    use crate::chat::entry::{GroupId, SessionId};
+    use crate::chat::entry::{DeviceId, GroupId};
 
-    fn record(thread: Thread, seq: u64, prev: u64) -> Record {
+    fn record(thread: ConversationId, seq: u64, prev: u64) -> StoredPost {
         let from = UserName::parse("jim").unwrap();
         let body = Body::parse("x").unwrap();
         let post =
             Post { seq: Seq(seq), prev: Seq(prev), at: UnixMillis(0), id: PostId([0; 16]), from, body };
         let to = Conversation::Group(GroupName::general());
-        let by = SessionId(Seq(1));
-        Record { thread, by, device: by, to, post }
+        let by = DeviceId(Seq(1));
+        StoredPost { thread, by, device: by, to, post }
     }
 
     /// Where the first lie is, if there is one.
-    fn lie(begins: u64, posts: &[(Thread, u64, u64)]) -> Option<u64> {
+    fn lie(begins: u64, posts: &[(ConversationId, u64, u64)]) -> Option<u64> {
         let mut links = Links { begins: Seq(begins), newest: HashMap::new() };
         posts.iter().find_map(|&(thread, seq, prev)| match links.follow(&record(thread, seq, prev)) {
             Ok(()) => None,
@@ -111,8 +111,9 @@ mod tests {
 
     #[test]
     fn a_post_that_does_not_follow_the_one_before_it_in_its_conversation_is_noticed() {
-        let (general, tea) = (Thread::Group(GroupId::GENERAL), Thread::Group(GroupId(Seq(3))));
-        let pair = Thread::between(SessionId(Seq(2)), SessionId(Seq(1)));
+        let (general, tea) =
+            (ConversationId::Group(GroupId::GENERAL), ConversationId::Group(GroupId(Seq(3))));
+        let pair = ConversationId::between(DeviceId(Seq(2)), DeviceId(Seq(1)));
         assert_eq!(lie(0, &[(general, 4, 0), (tea, 5, 0), (general, 6, 4), (tea, 7, 5)]), None);
         assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 4), (general, 9, 4)]), Some(9));
         assert_eq!(lie(0, &[(general, 4, 3)]), Some(4), "there was none before the first");

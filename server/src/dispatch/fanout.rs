@@ -14,7 +14,7 @@ use tracing::error;
 
 use crate::chat::ChatState;
 use crate::chat::effect::{Audience, Passage};
-use crate::chat::entry::{ConnectionId, GroupId, SessionId};
+use crate::chat::entry::{ConnectionId, DeviceId, GroupId};
 use crate::config::{TURN_BYTES_MAX, TURN_DELIVERIES_MAX};
 use crate::dispatch::outbox::{Bounds, Outbox, Pushed};
 
@@ -23,7 +23,7 @@ use crate::dispatch::outbox::{Bounds, Outbox, Pushed};
 pub(crate) struct Fanout {
     bounds: Arc<Bounds>,
     /// Which connection hears what is said to a session. The keys are given by the log, not chosen by anybody.
-    listeners: FxHashMap<SessionId, (ConnectionId, Outbox)>,
+    listeners: FxHashMap<DeviceId, (ConnectionId, Outbox)>,
     run: Run,
     /// What got frames since the last wake.
     touched: Vec<Outbox>,
@@ -38,7 +38,7 @@ struct Run {
     group: Option<GroupId>,
     frames: Vec<u8>,
     /// How much of it those members have heard, or need not hear, who don't get all of it at once.
-    cursors: FxHashMap<SessionId, usize>,
+    cursors: FxHashMap<DeviceId, usize>,
 }
 
 /// How much was done since the last wake, which bounds how long connections wait for theirs.
@@ -68,7 +68,7 @@ impl Fanout {
         &mut self,
         state: &ChatState,
         connection: ConnectionId,
-        session: SessionId,
+        session: DeviceId,
         outbox: Outbox,
     ) {
         self.listeners.insert(session, (connection, outbox));
@@ -78,7 +78,7 @@ impl Fanout {
     }
 
     /// A connection is no more; a session that has moved on to another one is still heard there.
-    pub(crate) fn forget(&mut self, connection: ConnectionId, session: SessionId) {
+    pub(crate) fn forget(&mut self, connection: ConnectionId, session: DeviceId) {
         if self.listeners.get(&session).is_some_and(|(listener, _)| *listener == connection) {
             self.listeners.remove(&session);
         }
@@ -107,7 +107,7 @@ impl Fanout {
         }
     }
 
-    fn tell(&mut self, state: &ChatState, session: SessionId, frame: &ServerFrame) {
+    fn tell(&mut self, state: &ChatState, session: DeviceId, frame: &ServerFrame) {
         if let Some((_, outbox)) = self.listeners.get(&session) {
             let outbox = outbox.clone();
             self.send(state, Some(session), &outbox, frame);
@@ -118,7 +118,7 @@ impl Fanout {
     pub(crate) fn send(
         &mut self,
         state: &ChatState,
-        session: Option<SessionId>,
+        session: Option<DeviceId>,
         outbox: &Outbox,
         frame: &ServerFrame,
     ) -> bool {
@@ -154,8 +154,8 @@ impl Fanout {
     fn say(
         &mut self,
         frame: &ServerFrame,
-        (except, passage): (SessionId, Passage),
-        and: &[SessionId],
+        (except, passage): (DeviceId, Passage),
+        and: &[DeviceId],
         present: usize,
     ) {
         let Run { frames, cursors, .. } = &mut self.run;
@@ -182,16 +182,16 @@ impl Fanout {
     }
 
     /// Gives one member what it has not heard of the run yet.
-    fn catch_up(&mut self, session: SessionId) {
+    fn catch_up(&mut self, session: DeviceId) {
         let Run { frames, cursors, .. } = &mut self.run;
         if frames.is_empty() {
             return;
         }
-        let heard = cursors.insert(session, frames.len()).unwrap_or(0);
+        let last_seen = cursors.insert(session, frames.len()).unwrap_or(0);
         if let Some((_, outbox)) = self.listeners.get(&session)
-            && heard < frames.len()
+            && last_seen < frames.len()
         {
-            touch(&mut self.touched, outbox, outbox.push(&frames[heard..]));
+            touch(&mut self.touched, outbox, outbox.push(&frames[last_seen..]));
         }
     }
 
@@ -207,10 +207,10 @@ impl Fanout {
                 let Some((_, outbox)) = self.listeners.get(session) else { continue };
                 let pushed = match cursors.get(session) {
                     None => outbox.share(&frames),
-                    Some(heard) if *heard == frames.len() => continue,
+                    Some(last_seen) if *last_seen == frames.len() => continue,
                     // A small part is copied: it is not to keep all the rest in memory.
-                    Some(heard) if *heard > frames.len() / 2 => outbox.push(&frames[*heard..]),
-                    Some(heard) => outbox.share(&frames.slice(heard..)),
+                    Some(last_seen) if *last_seen > frames.len() / 2 => outbox.push(&frames[*last_seen..]),
+                    Some(last_seen) => outbox.share(&frames.slice(last_seen..)),
                 };
                 touch(&mut self.touched, outbox, pushed);
             }

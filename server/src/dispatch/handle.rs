@@ -4,8 +4,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::Client;
-use crate::chat::effect::{Arrival, Input};
+use crate::chat::ClientReport;
+use crate::chat::effect::{Input, LoginRequest};
 use crate::config::INBOX_INPUTS_MAX;
 use crate::dispatch::outbox::Outbox;
 
@@ -13,11 +13,11 @@ use crate::dispatch::outbox::Outbox;
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A connection's first words, and where its answers go.
-    Knock(Box<Arrival>, Outbox),
+    LogIn(Box<LoginRequest>, Outbox),
     /// Anything else from a connection.
     Input(Input),
     /// Who is here?
-    Clients(oneshot::Sender<Vec<Client>>),
+    Clients(oneshot::Sender<Vec<ClientReport>>),
 }
 
 /// How a server comes to its end. Not messages: these must get through when the inbox is full and nothing is taken in.
@@ -31,18 +31,18 @@ pub(crate) struct Lifetime {
 
 /// The way to the dispatch task. Cloned for every connection.
 #[derive(Debug, Clone)]
-pub(crate) struct Door(mpsc::Sender<Message>);
+pub(crate) struct DispatchHandle(mpsc::Sender<Message>);
 
 /// The dispatch task has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server has stopped")]
 pub(crate) struct Stopped;
 
-impl Door {
-    /// A door, and the inbox behind it.
-    pub(crate) fn new() -> (Door, mpsc::Receiver<Message>) {
-        let (door, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
-        (Door(door), inbox)
+impl DispatchHandle {
+    /// A handle, and the inbox behind it.
+    pub(crate) fn new() -> (DispatchHandle, mpsc::Receiver<Message>) {
+        let (handle, inbox) = mpsc::channel(INBOX_INPUTS_MAX);
+        (DispatchHandle(handle), inbox)
     }
 
     /// Hands something in; waits while the inbox is full.
@@ -60,7 +60,7 @@ impl Door {
     }
 
     /// Who is here, in the order of arrival.
-    pub(crate) async fn clients(&self) -> Result<Vec<Client>, Stopped> {
+    pub(crate) async fn clients(&self) -> Result<Vec<ClientReport>, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.send(Message::Clients(answer)).await?;
         answered.await.map_err(|_| Stopped)

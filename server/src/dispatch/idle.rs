@@ -10,7 +10,7 @@ use crate::chat::entry::ConnectionId;
 
 /// The connections that were let in, by when to look after each.
 #[derive(Debug)]
-pub(crate) struct Silence {
+pub(crate) struct IdleTimers {
     /// After so much silence a client is asked whether it is there, again and again.
     ask_after: Duration,
     /// After so much it counts as gone.
@@ -25,7 +25,7 @@ type Moment = u64;
 
 /// When a connection was heard, and when it is looked after.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Heard {
+pub(crate) struct LastSeen {
     at: Moment,
     due: Moment,
     /// Whether it was asked since it was heard.
@@ -34,7 +34,7 @@ pub(crate) struct Heard {
 
 /// What to do about a connection that has been silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum IdleAction {
     /// Nothing: it was heard.
     Goes,
     /// Ask whether it is there.
@@ -43,10 +43,10 @@ pub(crate) enum Verdict {
     Ends,
 }
 
-impl Silence {
+impl IdleTimers {
     /// Nobody yet.
-    pub(crate) fn new(ask_after: Duration, end_after: Duration) -> Silence {
-        Silence { ask_after, end_after, began: Instant::now(), now: 0, due: BTreeSet::new() }
+    pub(crate) fn new(ask_after: Duration, end_after: Duration) -> IdleTimers {
+        IdleTimers { ask_after, end_after, began: Instant::now(), now: 0, due: BTreeSet::new() }
     }
 
     /// How often to look, so that nobody waits for much longer than the deadlines say.
@@ -65,24 +65,24 @@ impl Silence {
     }
 
     /// A connection that was heard now, and is not looked after yet.
-    pub(crate) fn heard(&self) -> Heard {
-        Heard { at: self.now, due: self.now, is_asked: false }
+    pub(crate) fn last_seen(&self) -> LastSeen {
+        LastSeen { at: self.now, due: self.now, is_asked: false }
     }
 
     /// A connection was heard.
-    pub(crate) fn hear(&self, heard: &mut Heard) {
-        (heard.at, heard.is_asked) = (self.now, false);
+    pub(crate) fn hear(&self, last_seen: &mut LastSeen) {
+        (last_seen.at, last_seen.is_asked) = (self.now, false);
     }
 
     /// From now on a connection is looked after.
-    pub(crate) fn begin(&mut self, connection: ConnectionId, heard: &mut Heard) {
-        self.hear(heard);
-        self.look_after(connection, heard, self.now + millis(self.ask_after));
+    pub(crate) fn begin(&mut self, connection: ConnectionId, last_seen: &mut LastSeen) {
+        self.hear(last_seen);
+        self.look_after(connection, last_seen, self.now + millis(self.ask_after));
     }
 
     /// A connection is no more.
-    pub(crate) fn end(&mut self, connection: ConnectionId, heard: &Heard) {
-        self.due.remove(&(heard.due, connection));
+    pub(crate) fn end(&mut self, connection: ConnectionId, last_seen: &LastSeen) {
+        self.due.remove(&(last_seen.due, connection));
     }
 
     /// Takes out a connection that has to be judged now.
@@ -95,28 +95,33 @@ impl Silence {
     }
 
     /// What to do about a connection that was taken out. One that we owe something has a reason to be silent.
-    pub(crate) fn judge(&mut self, connection: ConnectionId, heard: &mut Heard, is_owed: bool) -> Verdict {
+    pub(crate) fn judge(
+        &mut self,
+        connection: ConnectionId,
+        last_seen: &mut LastSeen,
+        is_owed: bool,
+    ) -> IdleAction {
         if is_owed {
-            self.hear(heard);
+            self.hear(last_seen);
         }
         let (ask_after, end_after) = (millis(self.ask_after), millis(self.end_after));
-        let silence = self.now - heard.at;
-        if heard.is_asked && silence >= end_after {
-            return Verdict::Ends;
+        let idle = self.now - last_seen.at;
+        if last_seen.is_asked && idle >= end_after {
+            return IdleAction::Ends;
         }
-        if silence < ask_after {
-            self.look_after(connection, heard, heard.at + ask_after);
-            return Verdict::Goes;
+        if idle < ask_after {
+            self.look_after(connection, last_seen, last_seen.at + ask_after);
+            return IdleAction::Goes;
         }
-        heard.is_asked = true;
-        let end = (heard.at + end_after).max(self.now + 1);
-        self.look_after(connection, heard, end.min(self.now + ask_after));
-        Verdict::Ask
+        last_seen.is_asked = true;
+        let end = (last_seen.at + end_after).max(self.now + 1);
+        self.look_after(connection, last_seen, end.min(self.now + ask_after));
+        IdleAction::Ask
     }
 
-    fn look_after(&mut self, connection: ConnectionId, heard: &mut Heard, due: Moment) {
-        heard.due = due.max(self.now + 1);
-        self.due.insert((heard.due, connection));
+    fn look_after(&mut self, connection: ConnectionId, last_seen: &mut LastSeen, due: Moment) {
+        last_seen.due = due.max(self.now + 1);
+        self.due.insert((last_seen.due, connection));
     }
 }
 
@@ -134,17 +139,17 @@ mod tests {
 
     /// What is done about jim, second by second.
     async fn watch(
-        silence: &mut Silence,
-        heard: &mut Heard,
+        idle: &mut IdleTimers,
+        last_seen: &mut LastSeen,
         seconds: u64,
         is_owed: bool,
-    ) -> Vec<(u64, Verdict)> {
+    ) -> Vec<(u64, IdleAction)> {
         let mut verdicts = Vec::new();
         for second in 1..=seconds {
             time::advance(Duration::from_secs(1)).await;
-            silence.look_at_the_clock();
-            while let Some(connection) = silence.next_due() {
-                verdicts.push((second, silence.judge(connection, heard, is_owed)));
+            idle.look_at_the_clock();
+            while let Some(connection) = idle.next_due() {
+                verdicts.push((second, idle.judge(connection, last_seen, is_owed)));
             }
         }
         verdicts
@@ -152,44 +157,44 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_silent_are_asked_twice_and_then_they_are_gone() {
-        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
-        let mut jim = silence.heard();
-        silence.begin(JIM, &mut jim);
-        let verdicts = watch(&mut silence, &mut jim, 200, false).await;
-        assert_eq!(verdicts, [(30, Verdict::Ask), (60, Verdict::Ask), (90, Verdict::Ends)]);
+        let mut idle = IdleTimers::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = idle.last_seen();
+        idle.begin(JIM, &mut jim);
+        let verdicts = watch(&mut idle, &mut jim, 200, false).await;
+        assert_eq!(verdicts, [(30, IdleAction::Ask), (60, IdleAction::Ask), (90, IdleAction::Ends)]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_heard_in_time_stays() {
-        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
-        let mut jim = silence.heard();
-        silence.begin(JIM, &mut jim);
-        watch(&mut silence, &mut jim, 20, false).await;
-        silence.hear(&mut jim);
-        let verdicts = watch(&mut silence, &mut jim, 85, false).await;
-        assert_eq!(verdicts, [(10, Verdict::Goes), (30, Verdict::Ask), (60, Verdict::Ask)]);
-        silence.hear(&mut jim);
-        let verdicts = watch(&mut silence, &mut jim, 40, false).await;
-        assert_eq!(verdicts, [(5, Verdict::Goes), (30, Verdict::Ask)], "from the last word on");
+    async fn who_is_last_seen_in_time_stays() {
+        let mut idle = IdleTimers::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = idle.last_seen();
+        idle.begin(JIM, &mut jim);
+        watch(&mut idle, &mut jim, 20, false).await;
+        idle.hear(&mut jim);
+        let verdicts = watch(&mut idle, &mut jim, 85, false).await;
+        assert_eq!(verdicts, [(10, IdleAction::Goes), (30, IdleAction::Ask), (60, IdleAction::Ask)]);
+        idle.hear(&mut jim);
+        let verdicts = watch(&mut idle, &mut jim, 40, false).await;
+        assert_eq!(verdicts, [(5, IdleAction::Goes), (30, IdleAction::Ask)], "from the last word on");
     }
 
     #[tokio::test(start_paused = true)]
     async fn whom_we_owe_an_answer_may_be_silent() {
-        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
-        let mut jim = silence.heard();
-        silence.begin(JIM, &mut jim);
-        let verdicts = watch(&mut silence, &mut jim, 200, true).await;
-        assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Goes), "{verdicts:?}");
-        let verdicts = watch(&mut silence, &mut jim, 100, false).await;
-        assert_eq!(verdicts.last().map(|(_, verdict)| *verdict), Some(Verdict::Ends));
+        let mut idle = IdleTimers::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = idle.last_seen();
+        idle.begin(JIM, &mut jim);
+        let verdicts = watch(&mut idle, &mut jim, 200, true).await;
+        assert!(verdicts.iter().all(|(_, verdict)| *verdict == IdleAction::Goes), "{verdicts:?}");
+        let verdicts = watch(&mut idle, &mut jim, 100, false).await;
+        assert_eq!(verdicts.last().map(|(_, verdict)| *verdict), Some(IdleAction::Ends));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_gone_is_not_looked_after() {
-        let mut silence = Silence::new(Duration::from_secs(30), Duration::from_secs(90));
-        let mut jim = silence.heard();
-        silence.begin(JIM, &mut jim);
-        silence.end(JIM, &jim);
-        assert_eq!(watch(&mut silence, &mut jim, 200, false).await, []);
+        let mut idle = IdleTimers::new(Duration::from_secs(30), Duration::from_secs(90));
+        let mut jim = idle.last_seen();
+        idle.begin(JIM, &mut jim);
+        idle.end(JIM, &jim);
+        assert_eq!(watch(&mut idle, &mut jim, 200, false).await, []);
     }
 }

@@ -17,13 +17,13 @@ use tokio::task::spawn_blocking;
 use tracing::error;
 
 use crate::chat::effect::{Check, Checked, Claim, Input};
-use crate::chat::entry::{ConnectionId, PasswordHash, SessionId};
-use crate::client_network::Source;
+use crate::chat::entry::{ConnectionId, DeviceId, PasswordHash};
+use crate::client_network::ClientNetwork;
 use crate::config::{
     HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, HashCost, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
     TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
 };
-use crate::dispatch::handle::{Door, Message};
+use crate::dispatch::handle::{DispatchHandle, Message};
 use crate::token;
 
 /// How long somebody should wait when as many wait as may, in milliseconds: some hashes.
@@ -33,11 +33,11 @@ type Tries<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 
 /// Looks at passwords, for everybody.
 pub(crate) struct Passwords {
-    by_address: Tries<Source>,
+    by_address: Tries<ClientNetwork>,
     /// By strangers.
     by_name: Tries<NameKey>,
     /// By those who are in.
-    by_person: Tries<SessionId>,
+    by_person: Tries<DeviceId>,
     at_once: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// What a password for an unknown name is compared with, to take as long. Made with the first that is needed.
@@ -67,11 +67,11 @@ impl Passwords {
     }
 
     /// Finds out what is to be found out, and hands it in.
-    pub(crate) fn check(&self, connection: ConnectionId, tag: Tag, check: Check, door: Door) {
+    pub(crate) fn check(&self, connection: ConnectionId, tag: Tag, check: Check, handle: DispatchHandle) {
         let hand_in = move |checked| async move {
             let input = Input::Checked { connection, tag, checked, fresh: Box::new(token::fresh()) };
             // A server that has stopped answers nobody.
-            let _ = door.send(Message::Input(input)).await;
+            let _ = handle.send(Message::Input(input)).await;
         };
         if let Err(retry_after_ms) = self.may_try(&check) {
             tokio::spawn(hand_in(Checked::Later { retry_after_ms }));
@@ -103,8 +103,8 @@ impl Passwords {
             u32::try_from(not_until.wait_time_from(now).as_millis()).unwrap_or(u32::MAX).max(1)
         };
         // Everybody may be behind this machine.
-        let source = Source::of(check.address.ip());
-        if source != Source::THIS_MACHINE {
+        let source = ClientNetwork::of(check.address.ip());
+        if source != ClientNetwork::THIS_MACHINE {
             self.by_address.check_key(&source).map_err(wait)?;
         }
         match check.person {

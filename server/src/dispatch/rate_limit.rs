@@ -16,8 +16,8 @@ use governor::state::keyed::{HashMapStateStore, ShrinkableKeyedStateStore};
 use governor::{Quota, RateLimiter};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::chat::entry::{ConnectionId, SessionId};
-use crate::client_network::Source;
+use crate::chat::entry::{ConnectionId, DeviceId};
+use crate::client_network::ClientNetwork;
 use crate::config::{
     ADDRESS_SHARE, ARRIVALS_SHARE, BODY_BYTES_A_UNIT, BUDGETS_SWEPT_AFTER, BURST_SECONDS, Config,
     REQUESTS_A_UNIT,
@@ -61,14 +61,14 @@ pub(crate) struct Asker {
     /// Over which connection.
     pub(crate) connection: ConnectionId,
     /// As whom, once it was let in: over however many connections and devices, it is one person.
-    pub(crate) person: Option<SessionId>,
+    pub(crate) person: Option<DeviceId>,
     /// From where.
-    pub(crate) source: Source,
+    pub(crate) source: ClientNetwork,
 }
 
 /// Why something is not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Excess {
+pub(crate) struct RateLimited {
     /// It may come again after so long, in milliseconds.
     pub(crate) retry_after_ms: u32,
     /// Whether it was told so too often, and does not wait.
@@ -76,16 +76,16 @@ pub(crate) struct Excess {
 }
 
 /// Everybody's budgets.
-pub(crate) struct Budgets {
+pub(crate) struct RateLimits {
     clock: Hands,
     /// Requests that cost nothing, because they are not nothing.
     connections: Option<Limiter<ConnectionId>>,
     /// What requests cost, for who pays them.
-    people: Option<Limiter<SessionId>>,
+    people: Option<Limiter<DeviceId>>,
     /// The same, for where they come from. The keys are chosen by peers.
-    addresses: Option<Limiter<Source, RandomState>>,
+    addresses: Option<Limiter<ClientNetwork, RandomState>>,
     /// Handshakes, for where they come from.
-    arrivals: Option<Limiter<Source, RandomState>>,
+    arrivals: Option<Limiter<ClientNetwork, RandomState>>,
     /// Connections that were told to wait.
     held: FxHashMap<ConnectionId, Held>,
     /// How much was asked since what is out of date was thrown away.
@@ -117,12 +117,12 @@ struct Unpaid {
     paid: u32,
 }
 
-impl Budgets {
+impl RateLimits {
     /// Nobody has asked for anything.
-    pub(crate) fn new(config: &Config) -> Budgets {
+    pub(crate) fn new(config: &Config) -> RateLimits {
         let clock = Hands::default();
         let rate = config.rate;
-        Budgets {
+        RateLimits {
             connections: limiter(per_second(rate.saturating_mul(REQUESTS_A_UNIT)), &clock),
             people: limiter(per_second(rate), &clock),
             addresses: limiter(per_second(rate.saturating_mul(ADDRESS_SHARE)), &clock),
@@ -144,15 +144,15 @@ impl Budgets {
     }
 
     /// A connection begins with a handshake.
-    pub(crate) fn arrive(&mut self, source: Source) -> Result<(), Excess> {
-        let arrivals = self.arrivals.as_ref().filter(|_| source != Source::THIS_MACHINE);
+    pub(crate) fn arrive(&mut self, source: ClientNetwork) -> Result<(), RateLimited> {
+        let arrivals = self.arrivals.as_ref().filter(|_| source != ClientNetwork::THIS_MACHINE);
         let waits = charge(arrivals, &source, 1, self.clock.now());
         self.count();
         waits.map_or(Ok(()), |wait| Err(excess(1, wait)))
     }
 
     /// Somebody asks for something: it is paid for, or else it is not served.
-    pub(crate) fn ask(&mut self, asker: &Asker, tag: Tag, request: &Request) -> Result<(), Excess> {
+    pub(crate) fn ask(&mut self, asker: &Asker, tag: Tag, request: &Request) -> Result<(), RateLimited> {
         let now = self.clock.now();
         let mut paid = 0;
         if let Some(held) = self.held.get_mut(&asker.connection) {
@@ -205,7 +205,7 @@ impl Budgets {
         if let Some(wait) = own {
             return Err(Unpaid { wait, paid });
         }
-        let addresses = self.addresses.as_ref().filter(|_| *source != Source::THIS_MACHINE);
+        let addresses = self.addresses.as_ref().filter(|_| *source != ClientNetwork::THIS_MACHINE);
         let paid = paid.max(cost);
         charge(addresses, source, cost, now).map_or(Ok(()), |wait| Err(Unpaid { wait, paid }))
     }
@@ -268,8 +268,8 @@ fn cost(request: &Request) -> u32 {
     }
 }
 
-fn excess(refused: u32, wait: Duration) -> Excess {
-    Excess { retry_after_ms: millis(wait), floods: refused >= RATE_LIMITED_IN_A_ROW_MAX }
+fn excess(refused: u32, wait: Duration) -> RateLimited {
+    RateLimited { retry_after_ms: millis(wait), floods: refused >= RATE_LIMITED_IN_A_ROW_MAX }
 }
 
 /// What a client is told to wait: never nothing.

@@ -13,18 +13,18 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::chat::effect::{Arrival, Channel, Input};
+use crate::chat::effect::{Channel, Input, LoginRequest};
 use crate::chat::entry::{Address, ConnectionId};
 use crate::config::Config;
-use crate::dispatch::handle::{Door, Message, Stopped};
+use crate::dispatch::handle::{DispatchHandle, Message, Stopped};
 use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::net::stream::PlainRefused;
 use crate::token;
 
-mod life;
+mod task;
 
-pub(crate) use life::Life;
-use life::Rare;
+pub(crate) use task::ConnectionTask;
+use task::RareFuture;
 
 /// How many requests may be unanswered when one more is handed in.
 const ASKS_MAX: u16 = {
@@ -34,7 +34,7 @@ const ASKS_MAX: u16 = {
 
 /// What all connections share.
 pub(crate) struct Common {
-    pub(crate) door: Door,
+    pub(crate) handle: DispatchHandle,
     pub(crate) config: Config,
     pub(crate) bounds: Arc<Bounds>,
     pub(crate) shutdown: CancellationToken,
@@ -95,7 +95,7 @@ impl Connection {
     }
 
     /// Ends when no first frame is waited for any longer, and says why.
-    fn no_hello(&self) -> Rare<End> {
+    fn no_hello(&self) -> RareFuture<End> {
         let common = Arc::clone(&self.common);
         Box::pin(async move {
             tokio::select! {
@@ -106,7 +106,7 @@ impl Connection {
     }
 
     /// Asks for the client of the first frame to be let in, and ends when it was.
-    fn knock(&self, frame: ClientFrame, is_tls: bool) -> Result<Rare<Result<(), End>>, End> {
+    fn log_in(&self, frame: ClientFrame, is_tls: bool) -> Result<RareFuture<Result<(), End>>, End> {
         let ClientFrame { tag, request } = frame;
         let Request::Hello(hello) = request else {
             return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected)));
@@ -114,9 +114,9 @@ impl Connection {
         let channel = self.channel(is_tls);
         debug!(connection = %self, name = %hello.name, ?channel, "knocking");
         let arrival = Box::new(self.introduce(tag, hello, channel));
-        let knock = Message::Knock(arrival, self.outbox.clone());
+        let log_in = Message::LogIn(arrival, self.outbox.clone());
         self.outbox.try_ask(0).ok_or(End::Closed)?;
-        let room = self.hand_in_now(knock)?;
+        let room = self.hand_in_now(log_in)?;
         let Connection { address, outbox, common, .. } = self.clone();
         Ok(Box::pin(async move {
             if let Some(room) = room {
@@ -137,17 +137,17 @@ impl Connection {
         }
     }
 
-    fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> Arrival {
+    fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> LoginRequest {
         let presented = match &hello.proof {
             Proof::Resume(token) => Some(token::digest(token)),
             Proof::Open | Proof::Password(_) => None,
         };
         let (connection, address, fresh) = (self.id, self.address, token::fresh());
-        Arrival { connection, tag, hello, presented, fresh, address, channel }
+        LoginRequest { connection, tag, hello, presented, fresh, address, channel }
     }
 
     /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room.
-    fn hand_in(&mut self, frame: ClientFrame) -> Result<Option<Rare<Result<(), End>>>, End> {
+    fn hand_in(&mut self, frame: ClientFrame) -> Result<Option<RareFuture<Result<(), End>>>, End> {
         let ClientFrame { tag, request } = frame;
         // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
         // up takes a while, too: nothing may wait behind it where waiting requests count for all.
@@ -160,20 +160,21 @@ impl Connection {
         let (outbox, common) = (self.outbox.clone(), Arc::clone(&self.common));
         Ok(Some(Box::pin(async move {
             outbox.ask(asks).await.ok_or(End::Closed)?;
-            Ok(common.door.send(ask).await?)
+            Ok(common.handle.send(ask).await?)
         })))
     }
 
     /// Hands something in, or says for what to wait: until there is room.
-    fn hand_in_now(&self, message: Message) -> Result<Option<Rare<Result<(), End>>>, End> {
-        let no_room = self.common.door.try_send(message)?;
+    fn hand_in_now(&self, message: Message) -> Result<Option<RareFuture<Result<(), End>>>, End> {
+        let no_room = self.common.handle.try_send(message)?;
         let common = Arc::clone(&self.common);
-        Ok(no_room
-            .map(|message| -> Rare<_> { Box::pin(async move { Ok(common.door.send(message).await?) }) }))
+        Ok(no_room.map(|message| -> RareFuture<_> {
+            Box::pin(async move { Ok(common.handle.send(message).await?) })
+        }))
     }
 
     /// Ends when the peer has all answers.
-    fn all_answered(&self) -> Rare<Result<(), End>> {
+    fn all_answered(&self) -> RareFuture<Result<(), End>> {
         let outbox = self.outbox.clone();
         Box::pin(async move {
             outbox.all_answered().await;
@@ -191,11 +192,11 @@ impl Connection {
     }
 
     /// Lets the dispatch task know that it is no more.
-    fn leave(&self) -> Rare<()> {
+    fn leave(&self) -> RareFuture<()> {
         let (common, gone) = (Arc::clone(&self.common), Message::Input(Input::Gone { connection: self.id }));
         Box::pin(async move {
             // When the dispatch task has stopped, there is nobody left to tell.
-            let _ = common.door.send(gone).await;
+            let _ = common.handle.send(gone).await;
         })
     }
 }
@@ -207,7 +208,7 @@ impl fmt::Display for Connection {
 }
 
 /// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in behind it until it is there. What
-/// waits in a seat counts for all, and what it waits for comes in by the same door.
+/// waits in a seat counts for all, and what it waits for comes in by the same handle.
 fn takes_a_while(request: &Request) -> bool {
     matches!(
         request,

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::chat::entry::{Address, ConnectionId};
-use crate::client_network::Source;
+use crate::client_network::ClientNetwork;
 use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
-use crate::dispatch::handle::Door;
+use crate::dispatch::handle::DispatchHandle;
 use crate::dispatch::outbox::{self, Bounds};
-use crate::net::connection::{Common, Connection, Life};
+use crate::net::connection::{Common, Connection, ConnectionTask};
 use crate::net::permits::Permits;
 use crate::net::stream::{Offer, Stream};
 use crate::net::tls_handshakes::Handshakes;
@@ -58,7 +58,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(
-        door: Door,
+        handle: DispatchHandle,
         config: Config,
         bounds: Arc<Bounds>,
         shutdown: CancellationToken,
@@ -66,7 +66,7 @@ impl Listener {
         Listener {
             permits: Permits::new(&config),
             handshakes: Handshakes::new(&config),
-            common: Arc::new(Common { door, config, bounds, shutdown }),
+            common: Arc::new(Common { handle, config, bounds, shutdown }),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX as usize)),
         }
     }
@@ -108,10 +108,10 @@ impl Listener {
                 () = self.common.shutdown.cancelled() => return,
             };
             let Some(stream) = stream else { return };
-            let Ok(permit) = self.permits.take(Source::THIS_MACHINE) else { continue };
+            let Ok(permit) = self.permits.take(ClientNetwork::THIS_MACHINE) else { continue };
             number += 1;
             let connection = Connection::new(ConnectionId(number), here, Arc::clone(&self.common));
-            tokio::spawn(Life::new(connection, stream, Some(permit)));
+            tokio::spawn(ConnectionTask::new(connection, stream, Some(permit)));
         }
     }
 
@@ -131,13 +131,13 @@ impl Listener {
     fn welcome(&self, stream: TcpStream, peer: Address, id: ConnectionId) {
         // Small frames shall not wait for each other; it fails on dead connections only.
         let _ = stream.set_nodelay(true);
-        let permit = match self.permits.take(Source::of(peer.ip())) {
+        let permit = match self.permits.take(ClientNetwork::of(peer.ip())) {
             Ok(permit) => permit,
             Err(reason) => return self.turn_away(stream, peer, reason),
         };
         let stream = self.stream(stream, peer);
         let connection = Connection::new(id, peer, Arc::clone(&self.common));
-        tokio::spawn(Life::new(connection, stream, Some(permit)));
+        tokio::spawn(ConnectionTask::new(connection, stream, Some(permit)));
     }
 
     fn stream(&self, stream: TcpStream, peer: Address) -> Stream {
@@ -145,7 +145,9 @@ impl Listener {
         let offer = match tls {
             None => Offer::Plain,
             // Whether it wants to speak TLS is known when it has begun: whoever comes may.
-            Some(tls) if self.handshakes.may_begin(Source::of(peer.ip())) => Offer::Tls(tls.acceptor()),
+            Some(tls) if self.handshakes.may_begin(ClientNetwork::of(peer.ip())) => {
+                Offer::Tls(tls.acceptor())
+            }
             Some(_) => Offer::Later,
         };
         Stream::new(stream, offer, *allow_plaintext || peer.ip().is_loopback())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatroom_proto::CloseReason;
 use tokio::sync::Semaphore;
 
-use crate::client_network::Source;
+use crate::client_network::ClientNetwork;
 use crate::config::Config;
 
 /// What a server may hand out.
@@ -19,14 +19,14 @@ pub(crate) struct Permits {
     /// From one address; 0 for any number.
     each_max: u32,
     /// The addresses that have any. Bounded by all that there are; the keys are chosen by peers.
-    each: Mutex<HashMap<Source, u32>>,
+    each: Mutex<HashMap<ClientNetwork, u32>>,
 }
 
 /// One connection's.
 #[derive(Debug)]
 pub(crate) struct Permit {
     permits: Arc<Permits>,
-    source: Source,
+    source: ClientNetwork,
 }
 
 impl Permits {
@@ -42,9 +42,9 @@ impl Permits {
     }
 
     /// One for a connection from there, or why there is none.
-    pub(crate) fn take(self: &Arc<Permits>, source: Source) -> Result<Permit, CloseReason> {
+    pub(crate) fn take(self: &Arc<Permits>, source: ClientNetwork) -> Result<Permit, CloseReason> {
         let permit = self.all.try_acquire().map_err(|_| CloseReason::ServerFull)?;
-        if self.each_max > 0 && source != Source::THIS_MACHINE {
+        if self.each_max > 0 && source != ClientNetwork::THIS_MACHINE {
             let mut each = self.each();
             let count = each.entry(source).or_default();
             if *count >= self.each_max {
@@ -69,7 +69,7 @@ impl Permits {
         }
     }
 
-    fn each(&self) -> MutexGuard<'_, HashMap<Source, u32>> {
+    fn each(&self) -> MutexGuard<'_, HashMap<ClientNetwork, u32>> {
         // Nothing in a critical section can panic half-way through a change.
         self.each.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,8 +98,8 @@ mod tests {
         Permits::new(&config)
     }
 
-    fn source(address: &str) -> Source {
-        Source::of(address.parse().unwrap())
+    fn source(address: &str) -> ClientNetwork {
+        ClientNetwork::of(address.parse().unwrap())
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn this_machine_has_no_share_but_the_server_has_a_size() {
         let permits = permits(3, 1);
-        let held = [(); 3].map(|()| permits.take(Source::THIS_MACHINE).unwrap());
+        let held = [(); 3].map(|()| permits.take(ClientNetwork::THIS_MACHINE).unwrap());
         assert_eq!(permits.take(source("192.0.2.1")).unwrap_err(), CloseReason::ServerFull);
         assert!(permits.all_given_back().now_or_never().is_none());
         drop(held);

@@ -20,7 +20,7 @@ mod tests;
 
 /// Where the key and the certificate are.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum TlsSource {
     /// In these files, in PEM: somebody else takes care of them.
     Files {
         /// The certificate, and those that lead from it to an authority.
@@ -34,12 +34,12 @@ pub enum Source {
     Memory,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for TlsSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Files { certificate, .. } => certificate.display().fmt(f),
-            Source::Directory(path) => path.display().fmt(f),
-            Source::Memory => f.write_str("memory"),
+            TlsSource::Files { certificate, .. } => certificate.display().fmt(f),
+            TlsSource::Directory(path) => path.display().fmt(f),
+            TlsSource::Memory => f.write_str("memory"),
         }
     }
 }
@@ -93,10 +93,10 @@ pub enum TlsError {
 
 /// TLS as the server speaks it. Cheap to clone; the clones show the same certificate.
 #[derive(Clone)]
-pub struct Tls {
+pub struct ServerTls {
     acceptor: TlsAcceptor,
     shown: Arc<Shown>,
-    source: Source,
+    source: TlsSource,
 }
 
 /// The certificate that new connections are shown.
@@ -115,12 +115,12 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-impl Tls {
+impl ServerTls {
     /// With the key and the certificate from there, which are made if that is the place where the server keeps its own.
     ///
     /// # Errors
     /// [`TlsError`]
-    pub fn open(source: Source) -> Result<Tls, TlsError> {
+    pub fn open(source: TlsSource) -> Result<ServerTls, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let certified = files::load(&source, files::Missing::IsMade, &provider)?;
         let shown = Arc::new(Shown(RwLock::new(Arc::new(certified))));
@@ -131,7 +131,7 @@ impl Tls {
         // A client comes seldom, and stays: what would be kept to make its next handshake cheaper costs more.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), shown, source })
+        Ok(ServerTls { acceptor: TlsAcceptor::from(Arc::new(config)), shown, source })
     }
 
     /// The fingerprint of the key that clients are shown now.
@@ -148,7 +148,7 @@ impl Tls {
     /// # Errors
     /// [`TlsError`]
     pub fn reload(&self) -> Result<(), TlsError> {
-        if matches!(self.source, Source::Memory) {
+        if matches!(self.source, TlsSource::Memory) {
             return Ok(());
         }
         let certified = files::load(&self.source, files::Missing::IsAnError, &provider_of(&self.acceptor))?;
@@ -162,7 +162,7 @@ impl Tls {
     }
 }
 
-impl fmt::Debug for Tls {
+impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Tls").field(&self.source).finish()
     }
@@ -176,14 +176,14 @@ fn provider_of(acceptor: &TlsAcceptor) -> Arc<CryptoProvider> {
 ///
 /// # Errors
 /// [`TlsError`]
-pub fn fingerprint_at(source: &Source) -> Result<Fingerprint, TlsError> {
+pub fn fingerprint_at(source: &TlsSource) -> Result<Fingerprint, TlsError> {
     let chain = match source {
-        Source::Files { certificate, .. } => files::chain(certificate)?,
-        Source::Directory(path) => match files::chain(&path.join(files::CERTIFICATE)) {
+        TlsSource::Files { certificate, .. } => files::chain(certificate)?,
+        TlsSource::Directory(path) => match files::chain(&path.join(files::CERTIFICATE)) {
             Err(TlsError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             chain => chain?,
         },
-        Source::Memory => Vec::new(),
+        TlsSource::Memory => Vec::new(),
     };
     let first = chain.first().ok_or_else(|| TlsError::NotYet { place: source.to_string() })?;
     Ok(fingerprint(first)?)

@@ -8,13 +8,13 @@ use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use crate::client_network::Source;
+use crate::client_network::ClientNetwork;
 use crate::config::{ARRIVALS_SHARE, BUDGETS_SWEPT_AFTER, Config};
 
 /// What is left of everybody's share.
 pub(crate) struct Handshakes {
     /// Nothing where there is no limit. The keys are chosen by peers.
-    each: Option<RateLimiter<Source, HashMapStateStore<Source>, DefaultClock>>,
+    each: Option<RateLimiter<ClientNetwork, HashMapStateStore<ClientNetwork>, DefaultClock>>,
     /// How many were begun.
     begun: AtomicUsize,
 }
@@ -30,8 +30,10 @@ impl Handshakes {
     }
 
     /// Whether one from there may begin; if so, it counts.
-    pub(crate) fn may_begin(&self, source: Source) -> bool {
-        let Some(each) = self.each.as_ref().filter(|_| source != Source::THIS_MACHINE) else { return true };
+    pub(crate) fn may_begin(&self, source: ClientNetwork) -> bool {
+        let Some(each) = self.each.as_ref().filter(|_| source != ClientNetwork::THIS_MACHINE) else {
+            return true;
+        };
         let may = each.check_key(&source).is_ok();
         // Whoever has their whole share again is as one who never came.
         if self.begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(BUDGETS_SWEPT_AFTER) {
@@ -46,8 +48,8 @@ impl Handshakes {
 mod tests {
     use super::*;
 
-    fn source(address: &str) -> Source {
-        Source::of(address.parse().unwrap())
+    fn source(address: &str) -> ClientNetwork {
+        ClientNetwork::of(address.parse().unwrap())
     }
 
     fn handshakes(connections_per_address_max: u32) -> Handshakes {
@@ -62,7 +64,7 @@ mod tests {
         let begun = (0..1_000).take_while(|_| handshakes.may_begin(far)).count();
         assert!((60..70).contains(&begun), "{begun}");
         assert!(handshakes.may_begin(source("192.0.2.2")));
-        assert!((0..1_000).all(|_| handshakes.may_begin(Source::THIS_MACHINE)));
+        assert!((0..1_000).all(|_| handshakes.may_begin(ClientNetwork::THIS_MACHINE)));
     }
 
     #[test]

@@ -9,8 +9,8 @@
 //! - `row`: a post as a row.
 //! - `snapshot`: the state as it was at some place, so that a restart need not fold the whole log.
 //! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same word.
-//! - `forgetting`: what is deleted, really.
-//! - `wishes`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
+//! - `deletion`: what is deleted, really.
+//! - `waiters`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
 //! - `reader`, `missed`: the threads that read; a part of what somebody missed.
 //! - `thread`: a thread that is waited for, but not for ever.
 
@@ -18,17 +18,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatroom_proto::{Notification, Said, Seq, UnixMillis, codec};
+use chatroom_proto::{ArchivedPost, Notification, Seq, UnixMillis, codec};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 
 use crate::chat::effect::{Query, Read, Replay};
 use crate::chat::{ChatState, Limits};
-use crate::storage::log::{Base, Log, LogError};
+use crate::storage::log::{Log, LogError, LogSnapshot};
 
+mod deletion;
 mod file;
-mod forgetting;
 mod index;
 mod missed;
 mod reader;
@@ -36,16 +36,16 @@ mod row;
 mod snapshot;
 #[cfg(test)]
 mod tests;
-mod thread;
-mod wishes;
+mod waiters;
 mod words;
+mod worker_thread;
 mod writer;
 
 pub use file::ArchiveError;
-use reader::Reader;
-use thread::Thread;
-use wishes::Wishes;
-use writer::{Progress, Writer, WriterCommand};
+use reader::ArchiveReader;
+use waiters::Waiters;
+use worker_thread::WorkerThread;
+use writer::{ArchiveWriter, Progress, WriterCommand};
 
 const FILE_NAME: &str = "archive.sqlite";
 
@@ -65,29 +65,29 @@ pub struct Archive(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// Gone only while this is dropped, like the two that follow.
-    asks: Option<mpsc::Sender<Ask>>,
+    asks: Option<mpsc::Sender<ReadRequest>>,
     /// A thread of their own, so that a long search delays nobody who wants to read on.
-    searches: Option<mpsc::Sender<Ask>>,
+    searches: Option<mpsc::Sender<ReadRequest>>,
     commands: Option<mpsc::Sender<WriterCommand>>,
     progress: watch::Receiver<Progress>,
-    wishes: Arc<Wishes>,
-    readers: Vec<Thread>,
-    writer: Option<Thread>,
+    waiters: Arc<Waiters>,
+    readers: Vec<WorkerThread>,
+    writer: Option<WorkerThread>,
 }
 
 /// What a reader is asked, and where the answer goes.
 #[derive(Debug)]
-pub(crate) enum Ask {
-    Read(Read, oneshot::Sender<Result<Past, ReadError>>),
+pub(crate) enum ReadRequest {
+    Read(Read, oneshot::Sender<Result<FoundPosts, ReadError>>),
     Replay(Replay, oneshot::Sender<Result<Missed, ReadError>>),
     FirstSince(UnixMillis, oneshot::Sender<Result<Option<Seq>, ReadError>>),
 }
 
 /// What a read has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
+pub struct FoundPosts {
     /// The posts, the newest first: as many as were asked for, as far as they fit into one frame.
-    pub posts: Vec<Said>,
+    pub posts: Vec<ArchivedPost>,
     /// Where older ones begin; nothing when there are none.
     pub next: Option<Seq>,
 }
@@ -114,7 +114,7 @@ pub enum ReadError {
 
 /// What was there before a server began.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Restored {
     /// What can be read back of the log.
     pub archive: Archive,
     /// What the log had come to at some place; the entries behind it are in the log.
@@ -127,7 +127,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`ArchiveError`] says what an operator has to decide.
-    pub fn open(directory: &Path, log: Arc<dyn Log>) -> Result<Kept, ArchiveError> {
+    pub fn open(directory: &Path, log: Arc<dyn Log>) -> Result<Restored, ArchiveError> {
         let path = directory.join(FILE_NAME);
         let opened = file::open(&path)?;
         if opened.position.head > log.head() {
@@ -136,24 +136,24 @@ impl Archive {
         let oldest = oldest_state(&*log)?;
         let state = opened.state.filter(|state| state.head() >= oldest.head()).unwrap_or(oldest);
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
-        let wishes = Arc::new(Wishes::default());
-        let told = (waiting, Arc::clone(&wishes));
+        let waiters = Arc::new(Waiters::default());
+        let told = (waiting, Arc::clone(&waiters));
         let (writer, progress) =
-            Writer::new((opened.db, opened.position), log, state.clone(), told, Handle::current());
+            ArchiveWriter::new((opened.db, opened.position), log, state.clone(), told, Handle::current());
         let (asks, reader) = start_reader(&path, "archive-reader")?;
         let (searches, searcher) = start_reader(&path, "archive-search")?;
-        let writer = Thread::start("archive", move || writer.run(&path))
+        let writer = WorkerThread::start("archive", move || writer.run(&path))
             .map_err(|source| file::storage("can't start the archive's thread", source))?;
         let archive = Archive(Arc::new(Inner {
             asks: Some(asks),
             searches: Some(searches),
             commands: Some(commands),
             progress,
-            wishes,
+            waiters,
             readers: vec![reader, searcher],
             writer: Some(writer),
         }));
-        Ok(Kept { archive, state })
+        Ok(Restored { archive, state })
     }
 
     /// Removes the archive in this directory, which nobody uses: the next one that is opened there is made again.
@@ -168,13 +168,13 @@ impl Archive {
     ///
     /// # Errors
     /// [`ReadError`]
-    pub async fn read(&self, read: Read) -> Result<Past, ReadError> {
+    pub async fn read(&self, read: Read) -> Result<FoundPosts, ReadError> {
         let (is_search, head) = (matches!(read.query, Query::Search { .. }), read.head);
         let found = async {
             // Here and not in the reader, who serves others meanwhile.
             self.reached(|progress| if is_search { progress.indexed } else { progress.rows }, head).await?;
             let reader = if is_search { &self.0.searches } else { &self.0.asks };
-            ask(reader, |answer| Ask::Read(read, answer)).await
+            ask(reader, |answer| ReadRequest::Read(read, answer)).await
         };
         time::timeout(READ_DEADLINE, found).await.unwrap_or(Err(ReadError::TookTooLong))
     }
@@ -185,7 +185,7 @@ impl Archive {
     /// [`ReadError`]
     pub async fn replay(&self, replay: Replay) -> Result<Missed, ReadError> {
         self.reached(|progress| progress.rows, replay.until).await?;
-        ask(&self.0.asks, |answer| Ask::Replay(replay, answer)).await
+        ask(&self.0.asks, |answer| ReadRequest::Replay(replay, answer)).await
     }
 
     /// The first post, in the order of the log, that was said at this time or later; nothing when there is none up to
@@ -195,7 +195,7 @@ impl Archive {
     /// [`ReadError::Stopped`]; this takes as long as it takes.
     pub async fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Result<Option<Seq>, ReadError> {
         self.reached(|progress| progress.rows, head).await?;
-        ask(&self.0.searches, |answer| Ask::FirstSince(at, answer)).await
+        ask(&self.0.searches, |answer| ReadRequest::FirstSince(at, answer)).await
     }
 
     /// Deletes every post up to this place, also from the search index and from the free space of the files. Returns
@@ -203,7 +203,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`ReadError::Stopped`]
-    pub async fn forget(&self, until: Seq) -> Result<(), ReadError> {
+    pub async fn delete(&self, until: Seq) -> Result<(), ReadError> {
         let (done, is_done) = oneshot::channel();
         let commands = self.0.commands.as_ref().ok_or(ReadError::Stopped)?;
         commands.send(WriterCommand::Forget(until, done)).await.map_err(|_| ReadError::Stopped)?;
@@ -221,7 +221,7 @@ impl Archive {
         if part(&self.0.progress.borrow()) >= head {
             return Ok(());
         }
-        let _wish = self.0.wishes.wish();
+        let _waiter = self.0.waiters.waiter();
         let mut progress = self.0.progress.clone();
         let reached = progress.wait_for(|progress| part(progress) >= head).await;
         reached.map(|_| ()).map_err(|_| ReadError::Stopped)
@@ -229,8 +229,8 @@ impl Archive {
 }
 
 async fn ask<T>(
-    reader: &Option<mpsc::Sender<Ask>>,
-    ask: impl FnOnce(oneshot::Sender<Result<T, ReadError>>) -> Ask,
+    reader: &Option<mpsc::Sender<ReadRequest>>,
+    ask: impl FnOnce(oneshot::Sender<Result<T, ReadError>>) -> ReadRequest,
 ) -> Result<T, ReadError> {
     let (answer, answered) = oneshot::channel();
     let reader = reader.as_ref().ok_or(ReadError::Stopped)?;
@@ -243,7 +243,7 @@ impl Drop for Inner {
         // A closed channel is what tells a thread to end. The writer comes last: whoever closes the file last tidies it,
         // and those who only read can't.
         (self.asks, self.searches) = (None, None);
-        self.readers.drain(..).for_each(Thread::wait);
+        self.readers.drain(..).for_each(WorkerThread::wait);
         self.commands = None;
         if let Some(writer) = self.writer.take() {
             writer.wait();
@@ -256,18 +256,21 @@ impl Drop for Inner {
 /// # Errors
 /// [`LogError`] when the log's base can't be read.
 pub(crate) fn oldest_state(log: &dyn Log) -> Result<ChatState, LogError> {
-    let Some(Base { seq, state }) = log.base()? else { return Ok(ChatState::new(Limits::default())) };
+    let Some(LogSnapshot { seq, state }) = log.base()? else { return Ok(ChatState::new(Limits::default())) };
     match codec::decode::<ChatState>(&state) {
         Ok(state) if state.head() == seq => Ok(state),
         _ => Err(LogError::Corrupt(format!("the log is damaged: its base at {seq} can't be read"))),
     }
 }
 
-fn start_reader(path: &Path, name: &'static str) -> Result<(mpsc::Sender<Ask>, Thread), ArchiveError> {
+fn start_reader(
+    path: &Path,
+    name: &'static str,
+) -> Result<(mpsc::Sender<ReadRequest>, WorkerThread), ArchiveError> {
     let (asks, waiting) = mpsc::channel(READS_WAITING_MAX);
-    let reader = Reader::open(path)
+    let reader = ArchiveReader::open(path)
         .map_err(|source| file::storage(&format!("can't read the archive {}", path.display()), source))?;
-    let thread = Thread::start(name, move || reader.run(waiting))
+    let thread = WorkerThread::start(name, move || reader.run(waiting))
         .map_err(|source| file::storage("can't start the archive's reader", source))?;
     Ok((asks, thread))
 }

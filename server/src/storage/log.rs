@@ -24,7 +24,7 @@ pub type Batches = BoxStream<'static, Result<Batch, LogError>>;
 
 /// What everything up to a place has come to, in the place of the entries that led there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
+pub struct LogSnapshot {
     /// The last entry that it stands for.
     pub seq: Seq,
     /// What the one who made it has to know to go on from there.
@@ -61,7 +61,7 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`LogError`] when it can't be read.
-    fn base(&self) -> Result<Option<Base>, LogError>;
+    fn base(&self) -> Result<Option<LogSnapshot>, LogError>;
 
     /// The last entry of the newest batch that ends at this place or before it: up to where the log can forget. Nothing
     /// when all that is kept comes later. Waits for a disk.
@@ -76,7 +76,7 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`LogError::NotAnEnd`], or another when nothing can be read, or nothing is taken any more.
-    fn forget(&self, base: Base) -> Result<(), LogError>;
+    fn compact(&self, base: LogSnapshot) -> Result<(), LogError>;
 }
 
 /// Why a log failed. Nothing that was acknowledged is affected.

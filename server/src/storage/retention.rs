@@ -12,7 +12,7 @@ use tracing::{error, info};
 
 use crate::clock;
 use crate::storage::archive::{Archive, ReadError, oldest_state};
-use crate::storage::log::{Base, Log, LogError};
+use crate::storage::log::{Log, LogError, LogSnapshot};
 
 /// How often what is too old is looked for. What is promised is days: an hour more does no harm.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -27,7 +27,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32) {
     loop {
         turns.tick().await;
         let before = UnixMillis(clock::now().0.saturating_sub(u64::from(days) * DAY_MS));
-        match forget(Arc::clone(&log), &archive, before).await {
+        match compact(Arc::clone(&log), &archive, before).await {
             Ok(None) => {}
             Ok(Some(until)) => info!(%until, days, "what was said before is deleted"),
             Err(error) => error!(%error, "what is too old could not be deleted; tried again in an hour"),
@@ -36,7 +36,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32) {
 }
 
 /// Deletes what was said before this moment, and says up to which place, if there was anything.
-async fn forget(log: Arc<dyn Log>, archive: &Archive, before: UnixMillis) -> Result<Option<Seq>, Failure> {
+async fn compact(log: Arc<dyn Log>, archive: &Archive, before: UnixMillis) -> Result<Option<Seq>, Failure> {
     let head = log.head();
     let first_kept = archive.first_at_or_after(before, head).await?;
     let until = first_kept.map_or(head, |first| Seq(first.0.saturating_sub(1)));
@@ -47,14 +47,14 @@ async fn forget(log: Arc<dyn Log>, archive: &Archive, before: UnixMillis) -> Res
         Ok::<_, LogError>(base.map(|base| (log, base)))
     });
     let Some((log, base)) = folding.await?? else { return Ok(None) };
-    archive.forget(until).await?;
-    let kept = tokio::task::spawn_blocking(move || log.forget(base));
+    archive.delete(until).await?;
+    let kept = tokio::task::spawn_blocking(move || log.compact(base));
     kept.await??;
     Ok(Some(until))
 }
 
 /// What the log has come to at the last end of a batch up to `until`. Nothing when it has no batch up to there.
-async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<Base>, LogError> {
+async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<LogSnapshot>, LogError> {
     let mut state = oldest_state(log)?;
     let Some(end) = log.batch_end(until)?.filter(|end| *end > state.head()) else { return Ok(None) };
     let mut batches = log.follow(state.head());
@@ -67,7 +67,7 @@ async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<Base>, LogError> {
     }
     let doing = "can't write down what the log has come to".to_owned();
     let packed = codec::pack(&state).map_err(|source| LogError::Storage { doing, source: source.into() })?;
-    Ok(Some(Base { seq: state.head(), state: packed }))
+    Ok(Some(LogSnapshot { seq: state.head(), state: packed }))
 }
 
 /// Why nothing was deleted.
@@ -92,14 +92,14 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::Kept;
+    use crate::Restored;
     use crate::chat::Limits;
     use crate::chat::entry::{
-        Command, ConnectionId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+        Command, ConnAddr, ConnectionId, DeviceId, NodeId, Origin, Proposal, ProposalId, TokenDigest,
     };
     use crate::storage::log::{Durability, SqliteLog};
 
-    fn open(directory: &Path) -> (Arc<dyn Log>, Kept) {
+    fn open(directory: &Path) -> (Arc<dyn Log>, Restored) {
         let log: Arc<dyn Log> = Arc::new(SqliteLog::open(directory, Durability::Normal).unwrap());
         let kept = Archive::open(directory, Arc::clone(&log)).unwrap();
         (log, kept)
@@ -110,7 +110,7 @@ mod tests {
         let mut entries = log.follow(log.head());
         for (at, command) in commands {
             let number = log.head().0 + 1;
-            let place = Place { node: NodeId(1), connection: ConnectionId(1) };
+            let place = ConnAddr { node: NodeId(1), connection: ConnectionId(1) };
             let origin = Some(Origin { place, tag: Tag(0) });
             let id = ProposalId { node: NodeId(1), number };
             log.append(vec![Proposal { id, origin, at: UnixMillis(at), command }]).unwrap();
@@ -122,7 +122,7 @@ mod tests {
         let to = Conversation::Group(GroupName::general());
         // Ids are remembered for longer than what they stand for.
         let id = PostId([u8::try_from(text.len()).unwrap(); 16]);
-        Command::Post { by: SessionId(Seq(1)), to, id, body: Body::parse(text).unwrap() }
+        Command::Post { by: DeviceId(Seq(1)), to, id, body: Body::parse(text).unwrap() }
     }
 
     fn arrival() -> Command {
@@ -153,17 +153,17 @@ mod tests {
         ];
         // The arrival is the second entry; the posts are by its session.
         let commands = commands.into_iter().map(|(at, command)| match command {
-            Command::Post { to, id, body, .. } => (at, Command::Post { by: SessionId(Seq(2)), to, id, body }),
+            Command::Post { to, id, body, .. } => (at, Command::Post { by: DeviceId(Seq(2)), to, id, body }),
             command => (at, command),
         });
         live(&*log, commands.collect()).await;
-        assert_eq!(forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap(), Some(Seq(4)));
+        assert_eq!(compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap(), Some(Seq(4)));
         // What comes behind it in the log knows that the base is kept.
         let Command::Post { to, id, body, .. } = post("another-young-one") else {
             unreachable!("it is a post")
         };
-        live(&*log, vec![(9_500, Command::Post { by: SessionId(Seq(2)), to, id, body })]).await;
-        let again = forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
+        live(&*log, vec![(9_500, Command::Post { by: DeviceId(Seq(2)), to, id, body })]).await;
+        let again = compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
         assert_eq!(again, None, "there is nothing left to delete");
         drop((log, kept));
 
@@ -186,13 +186,13 @@ mod tests {
     async fn an_archive_is_made_again_from_what_a_cut_log_has() {
         let directory = tempfile::tempdir().unwrap();
         let (log, kept) = open(directory.path());
-        let by = SessionId(Seq(1));
+        let by = DeviceId(Seq(1));
         let say = |text| match post(text) {
             Command::Post { to, id, body, .. } => Command::Post { by, to, id, body },
             command => command,
         };
         live(&*log, vec![(1_000, arrival()), (2_000, say("old")), (9_000, say("young"))]).await;
-        forget(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
+        compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
         drop((log, kept));
         for name in ["archive.sqlite", "archive.sqlite-wal", "archive.sqlite-shm"] {
             let _ = std::fs::remove_file(directory.path().join(name));

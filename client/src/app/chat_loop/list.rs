@@ -3,12 +3,12 @@
 use crate::client::LIST_ITEMS_MAX;
 use chatroom_proto::{GroupName, Refusal, Request, Response, Seq, UserName};
 
-use crate::app::completer::Wish;
+use crate::app::completer::ListRequest;
 use crate::app::view::View;
 
 /// A list of which some pages are here.
 pub(super) struct List {
-    pub(super) what: Wish,
+    pub(super) what: ListRequest,
     pub(super) groups: Vec<GroupName>,
     pub(super) users: Vec<UserName>,
     /// What the latest page was asked for with.
@@ -17,18 +17,18 @@ pub(super) struct List {
     pub(super) is_shown: bool,
 }
 
-impl Wish {
+impl ListRequest {
     /// The request for one page of this list.
     pub(super) fn page(self, after: Seq) -> Request {
         match self {
-            Wish::Groups => Request::Groups { after },
-            Wish::Users => Request::Users { after },
+            ListRequest::Groups => Request::Groups { after },
+            ListRequest::Users => Request::Users { after },
         }
     }
 }
 
 impl List {
-    pub(super) fn new(what: Wish, is_shown: bool) -> List {
+    pub(super) fn new(what: ListRequest, is_shown: bool) -> List {
         List { what, groups: Vec::new(), users: Vec::new(), after: Seq::ZERO, is_shown }
     }
 
@@ -53,8 +53,8 @@ impl List {
 
     pub(super) fn text(&self, view: View) -> String {
         match self.what {
-            Wish::Groups => view.groups(&self.groups),
-            Wish::Users => view.users(&self.users),
+            ListRequest::Groups => view.groups(&self.groups),
+            ListRequest::Users => view.users(&self.users),
         }
     }
 }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn pages_are_put_together_until_the_last() {
-        let mut list = List::new(Wish::Users, true);
+        let mut list = List::new(ListRequest::Users, true);
         assert_eq!(list.add(page(&["a", "b"], Some(7))), Some(Seq(7)));
         assert_eq!(list.add(page(&["c"], None)), None);
         let names: Vec<_> = list.users.iter().map(UserName::as_str).collect();
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_list_that_runs_in_a_circle_ends() {
-        let mut list = List::new(Wish::Users, true);
+        let mut list = List::new(ListRequest::Users, true);
         assert_eq!(list.add(page(&[], Some(7))), Some(Seq(7)));
         assert_eq!(list.add(page(&[], Some(7))), None);
     }

@@ -1,23 +1,23 @@
 //! What is read back, in pages.
 
-use chatroom_proto::{Request, Response, Said, Seq, UnixMillis};
+use chatroom_proto::{ArchivedPost, Request, Response, Seq, UnixMillis};
 
 use crate::app::ignore::Ignored;
 use crate::app::view::View;
 
 /// A history, or what was found, of which some pages are here: the newest first.
-pub(super) struct Past {
+pub(super) struct PartialHistory {
     /// What is asked for next.
     request: Request,
-    said: Vec<Said>,
+    said: Vec<ArchivedPost>,
 }
 
-impl Past {
+impl PartialHistory {
     /// Nothing for what asks for no past.
-    pub(super) fn new(request: &Request) -> Option<Past> {
+    pub(super) fn new(request: &Request) -> Option<PartialHistory> {
         match request {
             Request::History { .. } | Request::Search { .. } => {
-                Some(Past { request: request.clone(), said: Vec::new() })
+                Some(PartialHistory { request: request.clone(), said: Vec::new() })
             }
             _ => None,
         }
@@ -63,21 +63,21 @@ mod tests {
 
     use super::*;
 
-    fn said(seq: u64) -> Said {
+    fn said(seq: u64) -> ArchivedPost {
         let group = GroupName::parse("tea").unwrap();
         let (from, body) = (UserName::parse("Ann").unwrap(), Body::parse("hi").unwrap());
         let post =
             Post { seq: Seq(seq), prev: Seq(seq - 1), at: UnixMillis(0), id: PostId([0; 16]), from, body };
-        Said { place: Conversation::Group(group), post }
+        ArchivedPost { place: Conversation::Group(group), post }
     }
 
     fn page(seqs: &[u64], next: Option<u64>) -> Response {
         Response::Past { posts: Page::fill(seqs.iter().copied().map(said)), next: next.map(Seq) }
     }
 
-    fn asking(count: u16) -> (Past, Conversation) {
+    fn asking(count: u16) -> (PartialHistory, Conversation) {
         let of = Conversation::Group(GroupName::parse("tea").unwrap());
-        (Past::new(&Request::History { of: of.clone(), before: Seq::ZERO, count }).unwrap(), of)
+        (PartialHistory::new(&Request::History { of: of.clone(), before: Seq::ZERO, count }).unwrap(), of)
     }
 
     #[test]

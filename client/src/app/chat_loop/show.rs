@@ -1,23 +1,23 @@
 //! What becomes of events on the screen.
 
 use crate::Event;
-use chatroom_proto::{Conversation, Keeps, Notification, Refusal, Request, Response, Seq, Tag};
+use chatroom_proto::{Conversation, Notification, Refusal, Request, Response, Retention, Seq, Tag};
 
 use super::typed::is_post;
-use super::{Chat, Held, Outcome};
-use crate::app::absence::Absence;
+use super::{ChatLoop, ChatOutcome, Held};
 use crate::app::clock;
-use crate::app::completer::Wish;
+use crate::app::completer::ListRequest;
+use crate::app::missed_summary::MissedSummary;
 use crate::app::screen::{OutputGone, Screen};
 use crate::app::view::Layout;
 
-impl Chat {
+impl ChatLoop {
     /// Shows one event; tells when it was the last.
     pub(super) async fn show_event(
         &mut self,
         screen: &Screen,
         event: Event,
-    ) -> Result<Option<Outcome>, OutputGone> {
+    ) -> Result<Option<ChatOutcome>, OutputGone> {
         let view = self.parts.view;
         match event {
             Event::Notification(notification) => self.show_notification(screen, &notification).await?,
@@ -67,7 +67,7 @@ impl Chat {
             Event::Slowed { wait, waiting } => screen.note(view.slowed(wait, waiting)).await?,
             Event::Ended(ended) => {
                 self.show_absence(screen).await?;
-                return Ok(Some(Outcome::Ended(ended)));
+                return Ok(Some(ChatOutcome::Ended(ended)));
             }
         }
         Ok(None)
@@ -115,7 +115,7 @@ impl Chat {
         let view = self.parts.view;
         if view.layout == Layout::Screen {
             let since = self.away_since;
-            self.absence.get_or_insert_with(|| Absence::new(since, &said)).add(said);
+            self.absence.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
             return Ok(());
         }
         match view.replayed(&said, clock::now()) {
@@ -190,15 +190,15 @@ impl Chat {
             }
             Err(refusal) => {
                 let list = match refusal {
-                    Refusal::NoSuchGroup { .. } => Some(Wish::Groups),
-                    Refusal::NoSuchUser { .. } => Some(Wish::Users),
+                    Refusal::NoSuchGroup { .. } => Some(ListRequest::Groups),
+                    Refusal::NoSuchUser { .. } => Some(ListRequest::Users),
                     _ => None,
                 };
                 let waits = match list {
                     Some(list) if !self.is_fresh(list) => self.fetch(list).await.is_ok(),
                     _ => false,
                 };
-                let list = list.unwrap_or(Wish::Groups);
+                let list = list.unwrap_or(ListRequest::Groups);
                 self.held = Some(Held { request, refusal, list });
                 if waits { Ok(()) } else { self.release(screen).await }
             }
@@ -228,10 +228,10 @@ impl Chat {
         let Response::Joined { membership, .. } = response else { return Ok(()) };
         let is_earlier = membership.head > Seq::ZERO && membership.head <= self.parts.arrived;
         let view = self.parts.view;
-        if view.layout != Layout::Screen || self.parts.keeps == Keeps::Nothing || !is_earlier {
+        if view.layout != Layout::Screen || self.parts.retention == Retention::Nothing || !is_earlier {
             return Ok(());
         }
-        screen.note(view.earlier(&membership.group, self.parts.keeps)).await
+        screen.note(view.earlier(&membership.group, self.parts.retention)).await
     }
 
     /// Shows the refusal that is held.

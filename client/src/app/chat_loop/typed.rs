@@ -4,11 +4,11 @@ use crate::client::new_post_id;
 use chatroom_proto::{Request, UserName};
 use tokio::time::{Duration, Instant};
 
-use super::Chat;
+use super::ChatLoop;
 use super::list::List;
-use super::past::Past;
+use super::past::PartialHistory;
 use crate::app::command::{self, TypedCommand};
-use crate::app::completer::Wish;
+use crate::app::completer::ListRequest;
 use crate::app::ignore::Change;
 use crate::app::lines::Typed;
 use crate::app::screen::{OutputGone, Screen};
@@ -29,7 +29,7 @@ pub(super) fn unsent(typed: Typed) -> Option<Request> {
     }
 }
 
-impl Chat {
+impl ChatLoop {
     pub(super) async fn handle_typed(&mut self, screen: &Screen, typed: Typed) -> Result<(), OutputGone> {
         let view = self.parts.view;
         let line = match typed {
@@ -125,11 +125,11 @@ impl Chat {
 
     async fn submit(&mut self, request: Request) {
         let what = match request {
-            Request::Groups { .. } => Some(Wish::Groups),
-            Request::Users { .. } => Some(Wish::Users),
+            Request::Groups { .. } => Some(ListRequest::Groups),
+            Request::Users { .. } => Some(ListRequest::Users),
             _ => None,
         };
-        let past = Past::new(&request);
+        let past = PartialHistory::new(&request);
         let is_post = is_post(&request);
         let Ok(tag) = self.parts.client.submit(request).await else { return };
         self.in_flight += 1;

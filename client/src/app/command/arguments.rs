@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    Body, BodyError, Code, Conversation, GroupName, Host, LineError, Moderation, Operation, Reason, Topic,
-    UserName, Whom, Words, WordsError,
+    AddressPrefix, BanTarget, Body, BodyError, Code, Conversation, GroupName, LineError, Moderation,
+    Operation, Reason, SearchQuery, SearchQueryError, Topic, UserName,
 };
 
 use super::{HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, TypedCommand, find, first_word};
@@ -77,9 +77,9 @@ pub(super) fn search(row: &'static Row, rest: &str) -> Result<TypedCommand, Mist
         Some((words, group)) => (words, Some(group)),
         None => (rest.as_str(), None),
     };
-    match Words::parse(words) {
+    match SearchQuery::parse(words) {
         Ok(words) => Ok(TypedCommand::Search(words, within)),
-        Err(WordsError::Empty) => Err(Mistake::Missing { row, what: "words to look for" }),
+        Err(SearchQueryError::Empty) => Err(Mistake::Missing { row, what: "words to look for" }),
         Err(error) => Err(Mistake::BadWords { error }),
     }
 }
@@ -240,14 +240,14 @@ pub(super) fn code(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistak
 }
 
 /// An address, or a name; one that looks like an address has an `@` before it.
-pub(super) fn whom<'a>(row: &'static Row, rest: &'a str) -> Result<(Whom, &'a str), Mistake> {
+pub(super) fn whom<'a>(row: &'static Row, rest: &'a str) -> Result<(BanTarget, &'a str), Mistake> {
     let (word, rest) = first_word(rest);
     if word.is_empty() {
         return Err(Mistake::Missing { row, what: "the name of a user, or an address" });
     }
-    let whom = match (Host::parse(word), word.strip_prefix('@')) {
-        (Ok(host), _) => Whom::Host(host),
-        (Err(_), name) => Whom::User(parse_user(row, name.unwrap_or(word))?),
+    let whom = match (AddressPrefix::parse(word), word.strip_prefix('@')) {
+        (Ok(host), _) => BanTarget::Host(host),
+        (Err(_), name) => BanTarget::User(parse_user(row, name.unwrap_or(word))?),
     };
     Ok((whom, rest))
 }

@@ -1,4 +1,4 @@
-use chatroom_proto::{Host, Whom};
+use chatroom_proto::{AddressPrefix, BanTarget};
 
 use super::*;
 
@@ -92,7 +92,7 @@ fn a_search_ends_with_a_group_only_where_one_can_be_meant() {
     assert_eq!(found(&format!("search tea in {no_name}")), expect(&format!("tea in {no_name}"), None));
     assert!(matches!(parse("search "), Err(Mistake::Missing { .. })));
     let long = format!("search {}", "x".repeat(300));
-    assert_eq!(parse(&long), Err(Mistake::BadWords { error: WordsError::TooLong { bytes: 300 } }));
+    assert_eq!(parse(&long), Err(Mistake::BadWords { error: SearchQueryError::TooLong { bytes: 300 } }));
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn operators_ban_an_address_or_a_name() {
         Ok(Some(TypedCommand::Operate(Operation::Ban { whom, .. } | Operation::Unban { whom }))) => whom,
         other => panic!("{line}: {other:?}"),
     };
-    let name = |name| Whom::User(UserName::parse(name).unwrap());
-    let host = |text| Whom::Host(Host::parse(text).unwrap());
+    let name = |name| BanTarget::User(UserName::parse(name).unwrap());
+    let host = |text| BanTarget::Host(AddressPrefix::parse(text).unwrap());
     assert_eq!(whom("server-ban Jim 1h spam"), name("Jim"));
     assert_eq!(whom("server-ban 10.0.0.1"), host("10.0.0.1"));
     assert_eq!(whom("server-ban ::FFFF:10.0.0.1 1h"), host("10.0.0.1"));

@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
 
-use crate::{Client, ConnectError, Events, KeepError, KnownHosts, Options, Reconnect, Tls};
-use chatroom_proto::{CloseReason, Keeps, Membership, Password, Refusal, Request, Seq, UserName, Welcome};
+use crate::{Client, ConnectError, Events, KeepError, KnownHosts, Options, Reconnect, TlsMode};
+use chatroom_proto::{
+    CloseReason, Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::{Ending, Input, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, Stage, USAGE, refused_code};
+use super::{Ending, InputSource, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, Program, USAGE, refused_code};
 use crate::app::args::Args;
 use crate::app::home;
 use crate::app::ignore::IgnoreList;
@@ -24,7 +26,7 @@ const PIPE_PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT_QUIET: Duration = Duration::from_secs(1);
 
 /// A chat that is about to begin.
-pub(super) struct Entered {
+pub(super) struct ReadyChat {
     pub(super) client: Client,
     pub(super) events: Events,
     pub(super) welcome: Welcome,
@@ -43,9 +45,9 @@ struct Arrived {
     keep: Option<PathBuf>,
 }
 
-impl Stage {
+impl Program {
     /// Finds a name that the server takes, and connects.
-    pub(super) async fn enter(&self, args: Args, mut input: Input) -> Result<Entered, Ending> {
+    pub(super) async fn enter(&self, args: Args, mut input: InputSource) -> Result<ReadyChat, Ending> {
         let known_hosts = known_hosts(&args);
         let is_asked = args.name.is_none();
         let given_password = self.given_password(&args).await?;
@@ -69,9 +71,9 @@ impl Stage {
                 return Err(Ending::saying(NAME_REFUSED, refused));
             }
             match input {
-                Input::Editor(_) => self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?,
+                InputSource::Editor(_) => self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?,
                 // As the question, which must come after it.
-                Input::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
+                InputSource::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
             }
         }
     }
@@ -83,7 +85,7 @@ impl Stage {
         name: UserName,
         mut password: Option<Password>,
         (args, known_hosts): (&Args, &KnownHosts),
-        input: &mut Input,
+        input: &mut InputSource,
     ) -> Result<Result<Arrived, String>, Ending> {
         let reconnect = if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
         loop {
@@ -112,7 +114,7 @@ impl Stage {
                 }
                 ConnectError::Refused(
                     refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
-                ) if matches!(input, Input::Editor(_)) => {
+                ) if matches!(input, InputSource::Editor(_)) => {
                     let words = match refusal {
                         Refusal::PasswordNeeded { name } => self.view.password_wanted(name),
                         _ => refused(refusal),
@@ -173,8 +175,8 @@ impl Stage {
     }
 
     /// Nothing when it is not given.
-    async fn ask_password(&self, input: &mut Input) -> Option<Password> {
-        let Input::Editor(typist) = input else { return None };
+    async fn ask_password(&self, input: &mut InputSource) -> Option<Password> {
+        let InputSource::Editor(typist) = input else { return None };
         typist.ask_password();
         match typist.typed.recv().await {
             Some(Typed::Secret(password)) => password,
@@ -182,13 +184,13 @@ impl Stage {
         }
     }
 
-    async fn ask_name(&self, input: &mut Input) -> Result<String, Ending> {
+    async fn ask_name(&self, input: &mut InputSource) -> Result<String, Ending> {
         let typed = match input {
-            Input::Editor(typist) => {
+            InputSource::Editor(typist) => {
                 typist.ask_name();
                 typist.typed.recv().await
             }
-            Input::Plain(typed) => {
+            InputSource::Plain(typed) => {
                 if self.is_typed {
                     let _ = io::stderr().write_all(NAME_QUESTION.as_bytes());
                 }
@@ -211,22 +213,22 @@ impl Stage {
     async fn welcome(
         &self,
         Arrived { client, events, welcome, keep }: Arrived,
-        input: Input,
+        input: InputSource,
         password: Option<Password>,
-    ) -> Result<Entered, Ending> {
+    ) -> Result<ReadyChat, Ending> {
         let (ignore, unread) = IgnoreList::open(keep.as_deref(), &welcome.name);
         let unread = unread.map(|(file, why)| self.view.no_ignored(&file, &why.to_string()));
         let warnings = self.state_warning(&client, keep).into_iter().chain(unread);
         let mut text = self.view.welcome(&welcome);
         let typed = match input {
-            Input::Editor(typist) => {
+            InputSource::Editor(typist) => {
                 text = format!("{text}\n{}", self.view.orientation());
                 for Membership { group, .. } in earlier(&welcome) {
-                    text = format!("{text}\n{}", self.view.earlier(group, welcome.keeps));
+                    text = format!("{text}\n{}", self.view.earlier(group, welcome.retention));
                 }
                 typist.read_commands(client.is_private())
             }
-            Input::Plain(typed) => typed,
+            InputSource::Plain(typed) => typed,
         };
         // When nobody reads this, the chat notices it soon enough.
         let _ = self.screen.say(text).await;
@@ -235,7 +237,7 @@ impl Stage {
         for note in warnings.chain(again) {
             let _ = self.screen.note(note).await;
         }
-        Ok(Entered { client, events, welcome, typed, password, ignore })
+        Ok(ReadyChat { client, events, welcome, typed, password, ignore })
     }
 
     /// What has to be said about the file for what must not be forgotten.
@@ -250,16 +252,16 @@ impl Stage {
 
 /// Groups in which something was said before one came. One who was here before knows that.
 fn earlier(welcome: &Welcome) -> impl Iterator<Item = &Membership> {
-    let offers = !welcome.resumed && welcome.keeps != Keeps::Nothing;
+    let offers = !welcome.resumed && welcome.retention != Retention::Nothing;
     welcome.groups.as_slice().iter().filter(move |membership| offers && membership.head > Seq::ZERO)
 }
 
 /// Whether to speak TLS. To accept a key is to ask for it.
-fn tls(args: &Args) -> Tls {
+fn tls(args: &Args) -> TlsMode {
     match (args.tls || args.accept_key.is_some(), args.plaintext) {
-        (true, _) => Tls::Always,
-        (false, true) => Tls::Never,
-        (false, false) => Tls::Auto,
+        (true, _) => TlsMode::Always,
+        (false, true) => TlsMode::Never,
+        (false, false) => TlsMode::Auto,
     }
 }
 

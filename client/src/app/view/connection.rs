@@ -6,7 +6,7 @@ use crate::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
 use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName};
 
-use super::{Target, View};
+use super::{ServerTarget, View};
 
 impl View {
     /// The connection is lost, and the link tries to remake it.
@@ -85,7 +85,7 @@ impl View {
     }
 
     /// It is over. Nothing to say when that is what was asked for.
-    pub fn ended(self, ended: &Ended, at: &Target) -> Option<String> {
+    pub fn ended(self, ended: &Ended, at: &ServerTarget) -> Option<String> {
         Some(self.trouble(match ended {
             Ended::Left => return None,
             Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
@@ -165,8 +165,8 @@ impl View {
     }
 
     /// There is no connection to begin with.
-    pub fn connect_error(self, error: &ConnectError, at: &Target) -> String {
-        let Target { host, port, .. } = at;
+    pub fn connect_error(self, error: &ConnectError, at: &ServerTarget) -> String {
+        let ServerTarget { host, port, .. } = at;
         self.trouble(match error {
             ConnectError::Unreachable(why) => format!(
                 "Cannot connect to {host}:{port}: {why}. Is the server running there? To start one: chatroom-server"

@@ -1,11 +1,11 @@
 //! What was said before: when one was away, and what is read back.
 
-use chatroom_proto::{Conversation, GroupName, Keeps, Notification, Said, UnixMillis, UserName};
+use chatroom_proto::{ArchivedPost, Conversation, GroupName, Notification, Retention, UnixMillis, UserName};
 use jiff::Timestamp;
 
 use super::{Layout, View};
-use crate::app::absence::Absence;
 use crate::app::command::HISTORY_COUNT_MAX;
+use crate::app::missed_summary::MissedSummary;
 use crate::app::view::{Kind, harmless};
 
 impl View {
@@ -36,7 +36,7 @@ impl View {
     }
 
     /// One who is back is shown what was said meanwhile.
-    pub fn absence(self, absence: &Absence, now: UnixMillis) -> String {
+    pub fn absence(self, absence: &MissedSummary, now: UnixMillis) -> String {
         let since = self.moment(absence.since, now);
         let mut lines = vec![self.system(format!("--- {} new since {since} ---", absence.count))];
         if absence.newest.len() < absence.count {
@@ -54,7 +54,7 @@ impl View {
     }
 
     /// What was said in a conversation, the oldest first.
-    pub fn history(self, of: &Conversation, said: &[Said], now: UnixMillis) -> String {
+    pub fn history(self, of: &Conversation, said: &[ArchivedPost], now: UnixMillis) -> String {
         if said.is_empty() {
             return self.system(match of {
                 Conversation::Group(group) => format!("Nothing was said in group chat '{group}' yet."),
@@ -65,18 +65,18 @@ impl View {
     }
 
     /// What was found, the newest first.
-    pub fn found(self, said: &[Said], now: UnixMillis) -> String {
+    pub fn found(self, said: &[ArchivedPost], now: UnixMillis) -> String {
         if said.is_empty() {
             return self.system("No message was found that has all of these words in it.");
         }
         self.all(said.iter(), now)
     }
 
-    fn all<'a>(self, said: impl Iterator<Item = &'a Said>, now: UnixMillis) -> String {
+    fn all<'a>(self, said: impl Iterator<Item = &'a ArchivedPost>, now: UnixMillis) -> String {
         said.map(|said| self.said(said, now)).collect::<Vec<_>>().join("\n")
     }
 
-    fn said(self, Said { place, post }: &Said, now: UnixMillis) -> String {
+    fn said(self, ArchivedPost { place, post }: &ArchivedPost, now: UnixMillis) -> String {
         let text = match place {
             Conversation::Group(group) => self.group_post(post, group),
             Conversation::User(other) if other.key() == post.from.key() => self.private_post(post),
@@ -89,11 +89,11 @@ impl View {
     }
 
     /// Offers what was said in a group before one came into it.
-    pub fn earlier(self, group: &GroupName, keeps: Keeps) -> String {
-        let kept = match keeps {
-            Keeps::Days(1) => " (kept for a day)".to_owned(),
-            Keeps::Days(days) => format!(" (kept for {days} days)"),
-            Keeps::Nothing | Keeps::Everything => String::new(),
+    pub fn earlier(self, group: &GroupName, retention: Retention) -> String {
+        let kept = match retention {
+            Retention::Days(1) => " (kept for a day)".to_owned(),
+            Retention::Days(days) => format!(" (kept for {days} days)"),
+            Retention::Nothing | Retention::Everything => String::new(),
         };
         self.hint(harmless(&format!("Earlier messages: history {group}{kept}")))
     }

@@ -41,7 +41,7 @@ fn welcome() -> Welcome {
         grace_ms: 0,
         seq: Seq(1),
         groups: Page::fill([Membership { group: group("General"), head: Seq(0) }]),
-        keeps: chatroom_proto::Keeps::Nothing,
+        retention: chatroom_proto::Retention::Nothing,
     }
 }
 
@@ -159,8 +159,8 @@ fn what_was_not_done_is_told_to_one_who_leaves() {
     );
 }
 
-pub(super) fn target() -> Target {
-    Target { host: "127.0.0.1".to_owned(), port: 9000, name: None, known_hosts: None }
+pub(super) fn target() -> ServerTarget {
+    ServerTarget { host: "127.0.0.1".to_owned(), port: 9000, name: None, known_hosts: None }
 }
 
 #[test]

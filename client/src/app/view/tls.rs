@@ -8,7 +8,7 @@ use super::View;
 
 /// Where this program was told to go, as it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct ServerTarget {
     /// The server's host.
     pub host: String,
     /// Its port.
@@ -19,7 +19,7 @@ pub struct Target {
     pub known_hosts: Option<String>,
 }
 
-impl Target {
+impl ServerTarget {
     /// The command that goes there again and accepts this key.
     fn accepting(&self, key: &str) -> String {
         let mut words = vec!["chatroom".to_owned(), "--accept-key".to_owned(), key.to_owned()];
@@ -66,7 +66,7 @@ impl View {
     }
 
     /// The server is not believed to be the one, or nothing can be said to it so that nobody reads along.
-    pub fn untrusted(self, untrusted: &Untrusted, at: &Target) -> String {
+    pub fn untrusted(self, untrusted: &Untrusted, at: &ServerTarget) -> String {
         let place = format!("{}:{}", at.host, at.port);
         let lines = match untrusted {
             Untrusted::KeyChanged { known, offered } => key_changed(*known, *offered, at),
@@ -111,7 +111,7 @@ impl View {
 }
 
 /// Loud, as somebody may be in between.
-fn key_changed(known: Known, offered: Fingerprint, at: &Target) -> Vec<String> {
+fn key_changed(known: Known, offered: Fingerprint, at: &ServerTarget) -> Vec<String> {
     let (what, before) = match known {
         Known::Key(fingerprint) => ("HAS ANOTHER KEY THAN BEFORE", format!("before: {fingerprint}")),
         Known::Authority => {

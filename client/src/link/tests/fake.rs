@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    Body, ClientFrame, GroupName, Hello, Keeps, Membership, Notification, Page, Password, Post, PostId,
-    Refusal, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
+    Body, ClientFrame, GroupName, Hello, Membership, Notification, Page, Password, Post, PostId, Refusal,
+    Request, Response, Retention, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::{Mutex, mpsc};
@@ -98,11 +98,11 @@ impl FakeServer {
     }
 
     /// Lets one attempt through.
-    pub(super) async fn accept(&mut self) -> Connection {
+    pub(super) async fn accept(&mut self) -> WelcomedConnection {
         let (near, far) = duplex(PIPE_BYTES);
         self.pipes.send(Ok(far)).await.expect("the client dials");
         let (read, write) = split(near);
-        Connection {
+        WelcomedConnection {
             hearing: Hearing { frames: FrameReader::new(read, FRAME_BYTES_MAX) },
             saying: Saying { stream: write },
         }
@@ -113,7 +113,7 @@ impl FakeServer {
         resumed: bool,
         seq: u64,
         heads: &[(&str, u64)],
-    ) -> Connection {
+    ) -> WelcomedConnection {
         let mut connection = self.accept().await;
         let (tag, _) = connection.hello().await;
         connection.welcome(tag, resumed, seq, heads).await;
@@ -121,7 +121,7 @@ impl FakeServer {
     }
 
     /// The same, on a server that keeps everything; also gives what the client's hello said.
-    pub(super) async fn recognize(&mut self, seq: u64, heads: &[(&str, u64)]) -> (Connection, Hello) {
+    pub(super) async fn recognize(&mut self, seq: u64, heads: &[(&str, u64)]) -> (WelcomedConnection, Hello) {
         let mut connection = self.accept().await;
         let (tag, hello) = connection.hello().await;
         connection.welcome_and_keep(tag, true, seq, heads).await;
@@ -140,7 +140,7 @@ impl FakeServer {
 }
 
 /// A client that was welcomed to General.
-pub(super) async fn connected(reconnect: Reconnect) -> (Client, Events, Connection, FakeServer) {
+pub(super) async fn connected(reconnect: Reconnect) -> (Client, Events, WelcomedConnection, FakeServer) {
     let mut server = FakeServer::start(reconnect);
     let connection = server.accept_and_welcome(false, 10, &[("General", 10)]).await;
     let (client, events, _) = server.outcome().await.expect("welcome");
@@ -151,7 +151,7 @@ pub(super) async fn connected(reconnect: Reconnect) -> (Client, Events, Connecti
 pub(super) async fn connected_and_kept(
     reconnect: Reconnect,
     keep: Option<&Path>,
-) -> (Client, Events, Connection, FakeServer) {
+) -> (Client, Events, WelcomedConnection, FakeServer) {
     let mut server = FakeServer::start_with(reconnect, keep);
     let mut connection = server.accept().await;
     let (tag, _) = connection.hello().await;
@@ -160,7 +160,7 @@ pub(super) async fn connected_and_kept(
     (client, events, connection, server)
 }
 
-pub(super) struct Connection {
+pub(super) struct WelcomedConnection {
     hearing: Hearing,
     saying: Saying,
 }
@@ -202,7 +202,7 @@ impl Saying {
     }
 }
 
-impl Connection {
+impl WelcomedConnection {
     pub(super) async fn flood(&mut self, after: u64, count: u64) -> u64 {
         self.saying.flood(after, count).await
     }
@@ -223,7 +223,7 @@ impl Connection {
     }
 
     pub(super) async fn welcome(&mut self, tag: Tag, resumed: bool, seq: u64, heads: &[(&str, u64)]) {
-        self.greet(tag, resumed, seq, heads, Keeps::Nothing).await;
+        self.greet(tag, resumed, seq, heads, Retention::Nothing).await;
     }
 
     pub(super) async fn welcome_and_keep(
@@ -233,10 +233,17 @@ impl Connection {
         seq: u64,
         heads: &[(&str, u64)],
     ) {
-        self.greet(tag, resumed, seq, heads, Keeps::Everything).await;
+        self.greet(tag, resumed, seq, heads, Retention::Everything).await;
     }
 
-    async fn greet(&mut self, tag: Tag, resumed: bool, seq: u64, heads: &[(&str, u64)], keeps: Keeps) {
+    async fn greet(
+        &mut self,
+        tag: Tag,
+        resumed: bool,
+        seq: u64,
+        heads: &[(&str, u64)],
+        retention: Retention,
+    ) {
         let membership = |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
         let welcome = Welcome {
             version: 1,
@@ -246,7 +253,7 @@ impl Connection {
             grace_ms: u32::try_from(GRACE.as_millis()).expect("half a minute"),
             seq: Seq(seq),
             groups: Page::fill(heads.iter().map(membership)),
-            keeps,
+            retention,
         };
         self.answer(tag, Response::Welcome(welcome)).await;
     }

@@ -2,7 +2,7 @@
 
 use chatroom_proto::{Hello, Password, Proof, Refusal, Request, Response, Seq};
 
-use super::fake::{self, Connection, FakeServer, user};
+use super::fake::{self, FakeServer, WelcomedConnection, user};
 use crate::client::{AskError, Client, ConnectError, Reconnect};
 use crate::event::{Ended, Event, Events, Lost};
 
@@ -23,7 +23,7 @@ fn wrong() -> Refusal {
 }
 
 /// A client that knows this password, on a server that it is welcome at.
-async fn come(known: Option<&str>) -> (Client, Events, Connection, FakeServer) {
+async fn come(known: Option<&str>) -> (Client, Events, WelcomedConnection, FakeServer) {
     let mut server = FakeServer::start_as(Reconnect::Forever, known.map(password));
     let connection = server.accept_and_welcome(false, 10, &[]).await;
     let (client, events, _) = server.outcome().await.expect("welcome");
@@ -39,7 +39,7 @@ async fn refuse(server: &mut FakeServer, refusal: Refusal) -> Proof {
 }
 
 /// One knocks, and is let in with this password.
-async fn let_in(server: &mut FakeServer, with: &str) -> Connection {
+async fn let_in(server: &mut FakeServer, with: &str) -> WelcomedConnection {
     let mut connection = server.accept().await;
     let (tag, hello) = connection.hello().await;
     assert_eq!(hello.proof, Proof::Password(password(with)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chatroom_proto::{CloseReason, Notification, RETRY_AFTER_MS_MAX, Refusal, Request, Response, Tag};
 use tokio::time::Instant;
 
-use super::fake::{Connection, FakeServer, connected, posted, public};
+use super::fake::{FakeServer, WelcomedConnection, connected, posted, public};
 use crate::client::{Client, ConnectError, Reconnect};
 use crate::event::{Event, Events, Lost};
 use crate::link::entry::KNOCKS_MAX;
@@ -24,7 +24,7 @@ async fn say(client: &Client, count: usize) -> Vec<Tag> {
 }
 
 /// The server refuses all of these, in their order, as it is asked them.
-async fn refuse_all(connection: &mut Connection, tags: &[Tag], wait: Duration) {
+async fn refuse_all(connection: &mut WelcomedConnection, tags: &[Tag], wait: Duration) {
     for tag in tags {
         assert_eq!(connection.asked().await.0, *tag);
         connection.refuse(*tag, slower(wait)).await;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{ClientFrame, Notification, Request, ServerFrame, Tag, UserName};
-use integration_tests::guest::{group, hello, private, public};
 use integration_tests::program::{BUSY, ServerProgram};
+use integration_tests::test_client::{group, hello, private, public};
 
 use super::{Ask, Heard, Subject, number_of, text};
 

@@ -1,8 +1,9 @@
 //! What a server says, made from choices.
 
 use chatroom_proto::{
-    About, Acted, CloseReason, Headline, Keeps, Membership, Misbehaviour, Notification, Page, Peer, Post,
-    Refusal, Response, Said, ServerBan, Token, UnixMillis, VersionRange, Visitor, Welcome,
+    About, ArchivedPost, ClientInfo, CloseReason, Headline, Membership, Misbehaviour, ModerationRecord,
+    Notification, Page, PeerAddr, Post, Refusal, Response, Retention, ServerBan, Token, UnixMillis,
+    VersionRange, Welcome,
 };
 
 use super::{body, conversation, group, moderation, operation, post_id, reason, seq, topic, user, whom};
@@ -38,8 +39,8 @@ fn headline(choices: &mut Choices<'_>) -> Headline {
     Headline { topic: topic(choices), by: user(choices), at: at(choices) }
 }
 
-fn acted(choices: &mut Choices<'_>) -> Acted {
-    Acted { seq: seq(choices), at: at(choices), by: user(choices), act: moderation(choices) }
+fn acted(choices: &mut Choices<'_>) -> ModerationRecord {
+    ModerationRecord { seq: seq(choices), at: at(choices), by: user(choices), act: moderation(choices) }
 }
 
 fn about(choices: &mut Choices<'_>) -> About {
@@ -57,10 +58,10 @@ fn about(choices: &mut Choices<'_>) -> About {
     }
 }
 
-fn visitor(choices: &mut Choices<'_>) -> Visitor {
+fn visitor(choices: &mut Choices<'_>) -> ClientInfo {
     let address = choices.one(&["10.0.0.1:9000", "[2001:db8::1]:9000", "an unknown address"]);
-    Visitor {
-        address: Peer::parse(address).expect("a line"),
+    ClientInfo {
+        address: PeerAddr::parse(address).expect("a line"),
         name: user(choices),
         groups: page(choices, group),
         is_connected: choices.flag(),
@@ -80,7 +81,7 @@ fn server_ban(choices: &mut Choices<'_>) -> ServerBan {
 
 /// What lets a client in.
 pub fn welcome(choices: &mut Choices<'_>) -> Welcome {
-    let keeps = choices.one(&[Keeps::Nothing, Keeps::Everything, Keeps::Days(1)]);
+    let retention = choices.one(&[Retention::Nothing, Retention::Everything, Retention::Days(1)]);
     Welcome {
         version: 1,
         name: user(choices),
@@ -89,13 +90,13 @@ pub fn welcome(choices: &mut Choices<'_>) -> Welcome {
         grace_ms: u32::from(choices.number()),
         seq: seq(choices),
         groups: page(choices, membership),
-        keeps,
+        retention,
     }
 }
 
 /// An answer to something.
 pub fn response(choices: &mut Choices<'_>) -> Response {
-    let said = |choices: &mut Choices<'_>| Said { place: conversation(choices), post: post(choices) };
+    let said = |choices: &mut Choices<'_>| ArchivedPost { place: conversation(choices), post: post(choices) };
     match choices.byte() % 20 {
         0 => Response::Welcome(welcome(choices)),
         1 => Response::Created { seq: seq(choices), group: group(choices) },

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use chatroom_proto::{GroupName, Post, UnixMillis};
-use chatroom_server::chat::effect::Thread;
-use chatroom_server::chat::entry::{GroupId, SessionId};
+use chatroom_server::chat::effect::ConversationId;
+use chatroom_server::chat::entry::{DeviceId, GroupId};
 
 use super::super::record::Manner;
 use super::super::violation::Kind;
 use super::*;
 use crate::chance::Chance;
-use crate::guest::{body, group, post_id, user};
+use crate::test_client::{body, group, post_id, user};
 
 mod devices;
 
@@ -52,7 +52,7 @@ fn found(journals: [&str; 3]) -> Vec<Violation> {
     check(&histories(journals), None)
 }
 
-fn kept(posts: &[(u64, u64)]) -> Vec<Record> {
+fn kept(posts: &[(u64, u64)]) -> Vec<StoredPost> {
     let post = |&(number, seq): &(u64, u64)| Post {
         seq: Seq(seq),
         prev: Seq::ZERO,
@@ -61,11 +61,17 @@ fn kept(posts: &[(u64, u64)]) -> Vec<Record> {
         from: user("jim"),
         body: body("hi"),
     };
-    let thread = Thread::Group(GroupId::GENERAL);
-    let by = SessionId(Seq(1));
+    let thread = ConversationId::Group(GroupId::GENERAL);
+    let by = DeviceId(Seq(1));
     posts
         .iter()
-        .map(|it| Record { thread, by, device: by, to: Conversation::Group(group("tea")), post: post(it) })
+        .map(|it| StoredPost {
+            thread,
+            by,
+            device: by,
+            to: Conversation::Group(group("tea")),
+            post: post(it),
+        })
         .collect()
 }
 
@@ -186,7 +192,7 @@ fn a_post_from_nowhere_and_a_person_who_was_forgotten_are_seen() {
 struct Fine {
     chance: Chance,
     histories: Vec<History>,
-    kept: Vec<Record>,
+    kept: Vec<StoredPost>,
     seq: u64,
     ids: u64,
     /// Who is in which group, by the group's name.
@@ -309,9 +315,9 @@ impl Fine {
                 None => self.tell(*reader, Event::Showed(shown)),
             }
         }
-        let thread = Thread::Group(GroupId::GENERAL);
-        let by = SessionId(Seq(who as u64));
-        self.kept.push(Record { thread, by, device: by, to: place, post });
+        let thread = ConversationId::Group(GroupId::GENERAL);
+        let by = DeviceId(Seq(who as u64));
+        self.kept.push(StoredPost { thread, by, device: by, to: place, post });
     }
 
     fn violations(&self) -> Vec<Violation> {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserName};
 
-use super::{ChatState, Outcome, Verdict};
-use crate::chat::entry::{Address, PasswordHash, Place, SessionId, TokenDigest};
-use crate::chat::state::session::{Account, Presence, Session};
+use super::{Applied, ChatState, CommandOutcome};
+use crate::chat::entry::{Address, ConnAddr, DeviceId, PasswordHash, TokenDigest};
+use crate::chat::state::device::{Account, Device, Presence};
 
 /// Accounts in all. One costs about a KiB, and is kept for ever: 100 MiB at the worst.
 const ACCOUNTS_MAX: u32 = 100_000;
@@ -21,7 +21,7 @@ impl ChatState {
         Some((&account.password, account.since))
     }
 
-    pub(super) fn may_register(&self, person: &Session) -> Result<(), Refusal> {
+    pub(super) fn may_register(&self, person: &Device) -> Result<(), Refusal> {
         if person.account.is_some() {
             Err(Refusal::AlreadyRegistered { name: person.name.clone() })
         } else if self.accounts >= ACCOUNTS_MAX as usize {
@@ -34,7 +34,7 @@ impl ChatState {
     /// What somebody who wants to register would be answered; nothing, when they may.
     pub(in super::super) fn may_be_registered(
         &self,
-        by: SessionId,
+        by: DeviceId,
         tag: Tag,
     ) -> Option<Result<Response, Refusal>> {
         let again = self.registered(by, tag).map(Ok);
@@ -42,7 +42,7 @@ impl ChatState {
     }
 
     /// The first answer to a name's registration that comes again.
-    pub(super) fn registered(&self, by: SessionId, tag: Tag) -> Option<Response> {
+    pub(super) fn registered(&self, by: DeviceId, tag: Tag) -> Option<Response> {
         let account = self.who(by)?.account.as_ref()?;
         (account.registered == Some((by, tag))).then_some(Response::Registered { seq: account.since })
     }
@@ -51,11 +51,11 @@ impl ChatState {
         &mut self,
         seq: Seq,
         tag: Option<Tag>,
-        by: SessionId,
+        by: DeviceId,
         password: &PasswordHash,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<Applied, Refusal> {
         let Some(person) = self.who(by) else {
-            return Ok(Verdict::default());
+            return Ok(Applied::default());
         };
         self.may_register(person)?;
         let id = person.person;
@@ -69,7 +69,7 @@ impl ChatState {
             person.account = Some(Box::new(account));
             self.accounts += 1;
         }
-        Ok(Verdict::answer(Response::Registered { seq }, None))
+        Ok(Applied::answer(Response::Registered { seq }, None))
     }
 
     /// Whose name it is, if the password that was right still holds.
@@ -79,7 +79,7 @@ impl ChatState {
         password: Seq,
         address: Address,
         at: UnixMillis,
-    ) -> Result<SessionId, Refusal> {
+    ) -> Result<DeviceId, Refusal> {
         let person = self.names.get(&name.key()).and_then(|id| self.sessions.get(id));
         let account = person.and_then(|person| Some((person, person.account.as_ref()?)));
         match account {
@@ -94,27 +94,27 @@ impl ChatState {
     pub(super) fn log_in(
         &mut self,
         (seq, at): (Seq, UnixMillis),
-        place: Place,
+        place: ConnAddr,
         name: &UserName,
         (password, fresh): (Seq, TokenDigest),
         address: Address,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<Applied, Refusal> {
         let id = self.may_log_in(name, password, address, at)?;
         self.make_room(id)?;
-        let Some(person) = self.sessions.get_mut(&id) else { return Ok(Verdict::default()) };
+        let Some(person) = self.sessions.get_mut(&id) else { return Ok(Applied::default()) };
         let name = person.name.clone();
         if let Some(account) = &mut person.account {
-            account.devices.insert(SessionId(seq));
+            account.devices.insert(DeviceId(seq));
         }
         Ok(self.begin_with((id, name), fresh, (place, at), address))
     }
 
     /// Room for one more device of an account.
-    fn make_room(&mut self, person: SessionId) -> Result<(), Refusal> {
+    fn make_room(&mut self, person: DeviceId) -> Result<(), Refusal> {
         if self.devices(person).count() < DEVICES_MAX as usize {
             return Ok(());
         }
-        let away_since = |id: SessionId| match self.sessions.get(&id)?.presence {
+        let away_since = |id: DeviceId| match self.sessions.get(&id)?.presence {
             Presence::Away { by, .. } => Some((by, id)),
             Presence::Attached(_) | Presence::Detached { .. } => None,
         };
@@ -128,11 +128,11 @@ impl ChatState {
     pub(super) fn change_password(
         &mut self,
         seq: Seq,
-        by: SessionId,
+        by: DeviceId,
         old: Seq,
         (new, fresh): (&PasswordHash, TokenDigest),
-    ) -> Result<Verdict, Refusal> {
-        let Some(person) = self.may_use_password(by, old)? else { return Ok(Verdict::default()) };
+    ) -> Result<Applied, Refusal> {
+        let Some(person) = self.may_use_password(by, old)? else { return Ok(Applied::default()) };
         let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
         let cut_off = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
         if let Some(device) = self.sessions.get_mut(&by) {
@@ -143,31 +143,31 @@ impl ChatState {
             account.since = seq;
             account.registered = None;
         }
-        Ok(Verdict { result: Some(Ok(Outcome::PasswordChanged)), cut_off, ..Verdict::default() })
+        Ok(Applied { result: Some(Ok(CommandOutcome::PasswordChanged)), cut_off, ..Applied::default() })
     }
 
     pub(super) fn unregister(
         &mut self,
         seq: Seq,
-        from: Option<Place>,
-        by: SessionId,
+        from: Option<ConnAddr>,
+        by: DeviceId,
         password: Seq,
-    ) -> Result<Verdict, Refusal> {
-        let Some(person) = self.may_use_password(by, password)? else { return Ok(Verdict::default()) };
+    ) -> Result<Applied, Refusal> {
+        let Some(person) = self.may_use_password(by, password)? else { return Ok(Applied::default()) };
         let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
         let dropped: Vec<_> = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
-        let mut verdict = self.end(seq, by).map_or_else(Verdict::default, |ended| ended.said_over(from));
-        verdict.cut_off.extend(dropped);
+        let mut applied = self.end(seq, by).map_or_else(Applied::default, |ended| ended.said_over(from));
+        applied.cut_off.extend(dropped);
         self.accounts -= 1;
         for device in BTreeSet::from([by, person]) {
-            verdict.more.append(&mut self.forget(seq, device));
+            applied.more.append(&mut self.forget(seq, device));
         }
-        let result = Some(Ok(Outcome::Answer(Response::Unregistered { seq })));
-        Ok(Verdict { result, ..verdict })
+        let result = Some(Ok(CommandOutcome::Answer(Response::Unregistered { seq })));
+        Ok(Applied { result, ..applied })
     }
 
     /// Whose account it is, for a device that has said the password which holds.
-    fn may_use_password(&self, by: SessionId, password: Seq) -> Result<Option<SessionId>, Refusal> {
+    fn may_use_password(&self, by: DeviceId, password: Seq) -> Result<Option<DeviceId>, Refusal> {
         let Some(person) = self.who(by) else { return Ok(None) };
         let name = || person.name.clone();
         match &person.account {
@@ -178,8 +178,8 @@ impl ChatState {
     }
 
     /// Takes a device from its owner, who goes on with others. The connection that it had.
-    fn drop_device(&mut self, id: SessionId) -> Option<(Place, Option<CloseReason>)> {
-        self.fall_silent(id);
+    fn drop_device(&mut self, id: DeviceId) -> Option<(ConnAddr, Option<CloseReason>)> {
+        self.unsubscribe(id);
         let device = self.sessions.get_mut(&id)?;
         let before = device.presence;
         let token = std::mem::replace(&mut device.token, TokenDigest::NOBODYS);
@@ -192,7 +192,7 @@ impl ChatState {
         match before {
             Presence::Attached(_) => {}
             Presence::Detached { at, .. } => drop(self.detached.remove(&(at, id))),
-            Presence::Away { by, worth } => drop(self.fading.remove(&(worth, by, id))),
+            Presence::Away { by, worth } => drop(self.eviction_order.remove(&(worth, by, id))),
         }
         self.away.remove(&token);
         if !is_first {
@@ -208,7 +208,7 @@ impl ChatState {
 
     /// What a device said stays known with its owner: its client may come with the password, as another device, and say again what
     /// it has no answer to.
-    fn leave_posts(&mut self, id: SessionId) {
+    fn leave_posts(&mut self, id: DeviceId) {
         let Some(device) = self.sessions.get_mut(&id) else { return };
         let (person, done) = (device.person, std::mem::take(&mut device.done));
         if let Some(person) = self.sessions.get_mut(&person) {

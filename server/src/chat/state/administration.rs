@@ -1,16 +1,16 @@
 //! What the operators of the server do.
 
 use chatroom_proto::{
-    CloseReason, GroupName, Host, Notification, Operation, Page, Peer, Refusal, Response, Seq, ServerBan,
-    Tag, UnixMillis, UserName, Visitor, Whom,
+    AddressPrefix, BanTarget, ClientInfo, CloseReason, GroupName, Notification, Operation, Page, PeerAddr,
+    Refusal, Response, Seq, ServerBan, Tag, UnixMillis, UserName,
 };
 
 use super::queries::from;
-use super::{ChatState, Verdict, is_forgettable};
+use super::{Applied, ChatState, is_forgettable};
 use crate::chat::effect::Audience;
-use crate::chat::entry::{Address, GroupId, SessionId, TokenDigest};
+use crate::chat::entry::{Address, DeviceId, GroupId, TokenDigest};
+use crate::chat::state::device::{DedupKind, Device, Presence};
 use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
-use crate::chat::state::session::{Presence, Session, Verb};
 
 /// What a page of clients or bans may take, in bytes: it fits into a frame with the longest names.
 const PAGE_BYTES_MAX: usize = 48 * 1024;
@@ -25,7 +25,7 @@ impl ChatState {
     }
 
     /// Whether somebody is an operator of the server.
-    pub(super) fn is_operator(&self, person: SessionId) -> bool {
+    pub(super) fn is_operator(&self, person: DeviceId) -> bool {
         self.rule.operators.contains_key(&person)
     }
 
@@ -37,7 +37,7 @@ impl ChatState {
     }
 
     /// Whether somebody who presents this becomes an operator.
-    pub(super) fn may_claim(&self, by: SessionId, digest: TokenDigest) -> Result<(), Refusal> {
+    pub(super) fn may_claim(&self, by: DeviceId, digest: TokenDigest) -> Result<(), Refusal> {
         if self.is_operator(self.person(by)) {
             return Err(Refusal::NoDifference);
         }
@@ -48,7 +48,7 @@ impl ChatState {
     }
 
     /// Only for a name of one's own: under any other, somebody else could come.
-    fn may_be_operator(&self, person: SessionId) -> Result<(), Refusal> {
+    fn may_be_operator(&self, person: DeviceId) -> Result<(), Refusal> {
         match self.sessions.get(&person) {
             Some(session) if session.account.is_some() => Ok(()),
             _ => Err(Refusal::RegisterFirst),
@@ -59,24 +59,24 @@ impl ChatState {
         &mut self,
         (seq, at): (Seq, UnixMillis),
         tag: Option<Tag>,
-        by: SessionId,
+        by: DeviceId,
         digest: TokenDigest,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<Applied, Refusal> {
         self.may_claim(by, digest).inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
         self.rule.operators.insert(self.person(by), at);
         self.rule.offer = None;
-        self.note(by, tag, Verb::Operate, GroupId::GENERAL, Some(seq));
-        Ok(Verdict::answer(Response::Operated { seq }, None))
+        self.note(by, tag, DedupKind::Operate, GroupId::GENERAL, Some(seq));
+        Ok(Applied::answer(Response::Operated { seq }, None))
     }
 
-    fn note_operation(&mut self, by: SessionId, tag: Option<Tag>, refusal: &Refusal) {
+    fn note_operation(&mut self, by: DeviceId, tag: Option<Tag>, refusal: &Refusal) {
         if !is_forgettable(refusal) {
-            self.note(by, tag, Verb::Operate, GroupId::GENERAL, None);
+            self.note(by, tag, DedupKind::Operate, GroupId::GENERAL, None);
         }
     }
 
     /// Whether somebody may do this now.
-    pub(super) fn may_operate(&self, by: SessionId, act: &Operation, at: UnixMillis) -> Result<(), Refusal> {
+    pub(super) fn may_operate(&self, by: DeviceId, act: &Operation, at: UnixMillis) -> Result<(), Refusal> {
         let me = self.person(by);
         if !self.is_operator(me) {
             return Err(Refusal::NotOperator);
@@ -84,7 +84,7 @@ impl ChatState {
         let (named, ends) = match act {
             Operation::Appoint { user } | Operation::Dismiss { user } => (Some(user), false),
             Operation::Disconnect { user, .. } => (Some(user), true),
-            Operation::Ban { whom: Whom::User(user), .. } => (Some(user), true),
+            Operation::Ban { whom: BanTarget::User(user), .. } => (Some(user), true),
             Operation::Ban { .. } | Operation::Unban { .. } => (None, false),
         };
         let target = named.and_then(|name| self.named(name));
@@ -128,11 +128,11 @@ impl ChatState {
         &mut self,
         (seq, at): (Seq, UnixMillis),
         tag: Option<Tag>,
-        by: SessionId,
+        by: DeviceId,
         act: &Operation,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<Applied, Refusal> {
         let Some(me) = self.sessions.get(&by) else {
-            return Ok(Verdict::default());
+            return Ok(Applied::default());
         };
         let me = me.name.clone();
         self.may_operate(by, act, at).inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
@@ -157,30 +157,30 @@ impl ChatState {
             }
             Operation::Unban { whom } => self.rule.bans.lift(whom),
         }
-        self.note(by, tag, Verb::Operate, GroupId::GENERAL, Some(seq));
+        self.note(by, tag, DedupKind::Operate, GroupId::GENERAL, Some(seq));
         let news = Notification::Operated { seq, at, by: me, act: act.clone() };
         let more = told.iter().map(|session| (Audience::One(*session), news.clone())).collect();
-        let mut verdict = Verdict { more, ..Verdict::answer(Response::Operated { seq }, None) };
+        let mut applied = Applied { more, ..Applied::answer(Response::Operated { seq }, None) };
         if matches!(act, Operation::Disconnect { .. } | Operation::Ban { .. }) {
             for session in told {
-                self.put_out((seq, at), session, &mut verdict);
+                self.put_out((seq, at), session, &mut applied);
             }
         }
-        Ok(verdict)
+        Ok(applied)
     }
 
     /// Whom an operation concerns who is here.
-    fn concerned(&self, act: &Operation) -> Vec<SessionId> {
+    fn concerned(&self, act: &Operation) -> Vec<DeviceId> {
         let user = match act {
             Operation::Appoint { user }
             | Operation::Dismiss { user }
             | Operation::Disconnect { user, .. } => user,
-            Operation::Ban { whom: Whom::User(user), .. } => user,
-            Operation::Ban { whom: Whom::Host(host), .. } => {
-                let is_from = |session: &Session| Host::of(session.address.ip()) == *host;
+            Operation::Ban { whom: BanTarget::User(user), .. } => user,
+            Operation::Ban { whom: BanTarget::Host(host), .. } => {
+                let is_from = |session: &Device| AddressPrefix::of(session.address.ip()) == *host;
                 let people = self.here.values().filter(|person| !self.is_operator(**person));
                 let devices = people.flat_map(|person| self.devices(*person));
-                let is_there = |id: &SessionId| {
+                let is_there = |id: &DeviceId| {
                     self.is_device_here(*id) && self.sessions.get(id).is_some_and(|at| is_from(at))
                 };
                 return devices.filter(is_there).collect();
@@ -192,18 +192,18 @@ impl ChatState {
     }
 
     /// Takes the connection from somebody whose stay is to end: with an entry of its own, as every end.
-    fn put_out(&mut self, (seq, at): (Seq, UnixMillis), id: SessionId, verdict: &mut Verdict) {
-        verdict.ends.push(id);
+    fn put_out(&mut self, (seq, at): (Seq, UnixMillis), id: DeviceId, applied: &mut Applied) {
+        applied.ends.push(id);
         if let Some(Presence::Attached(place)) = self.sessions.get(&id).map(|session| session.presence) {
             self.lose_connection(seq, at, id);
-            verdict.put_out.push((place, CloseReason::Disconnected));
+            applied.put_out.push((place, CloseReason::Disconnected));
         }
     }
 
     /// Whether somebody may come to the server at all. Its operators always may.
     pub(super) fn may_come(
         &self,
-        known: Option<SessionId>,
+        known: Option<DeviceId>,
         name: &UserName,
         address: Address,
         at: UnixMillis,
@@ -217,7 +217,7 @@ impl ChatState {
     }
 
     /// Whether whoever knows this name's password may come from there: it need not be found out for one who may not.
-    pub(in super::super) fn may_knock(
+    pub(in super::super) fn may_try_password(
         &self,
         name: &UserName,
         address: Address,
@@ -227,7 +227,7 @@ impl ChatState {
     }
 
     /// A page of those who are here, for an operator.
-    pub(in super::super) fn visitors(&self, by: SessionId, after: Seq) -> Result<Response, Refusal> {
+    pub(in super::super) fn visitors(&self, by: DeviceId, after: Seq) -> Result<Response, Refusal> {
         if !self.is_operator(self.person(by)) {
             return Err(Refusal::NotOperator);
         }
@@ -241,7 +241,7 @@ impl ChatState {
 
     /// The devices of somebody that are here. They fit a page together: where the groups of each would be too much, they stand with the
     /// first.
-    fn visitors_of(&self, person: SessionId) -> Vec<Visitor> {
+    fn visitors_of(&self, person: DeviceId) -> Vec<ClientInfo> {
         let Some(owner) = self.sessions.get(&person) else { return Vec::new() };
         let groups: Vec<_> = self.groups_of(owner).map(|(_, group)| group.name.clone()).collect();
         let devices = self.devices(person).filter_map(|id| self.sessions.get(&id));
@@ -257,7 +257,7 @@ impl ChatState {
     /// A page of the bans from the server, for an operator.
     pub(in super::super) fn server_bans(
         &self,
-        by: SessionId,
+        by: DeviceId,
         after: Seq,
         at: UnixMillis,
     ) -> Result<Response, Refusal> {
@@ -272,9 +272,9 @@ impl ChatState {
     }
 }
 
-fn visitor(device: &Session, groups: &[GroupName]) -> Visitor {
-    Visitor {
-        address: Peer::parse(&device.address.to_string()).expect("an address is a line"),
+fn visitor(device: &Device, groups: &[GroupName]) -> ClientInfo {
+    ClientInfo {
+        address: PeerAddr::parse(&device.address.to_string()).expect("an address is a line"),
         name: device.name.clone(),
         groups: Page::fill(groups.iter().cloned()),
         is_connected: matches!(device.presence, Presence::Attached(_)),
@@ -282,7 +282,7 @@ fn visitor(device: &Session, groups: &[GroupName]) -> Visitor {
 }
 
 /// What one takes on a page, in bytes; not less.
-fn bytes_of(visitor: &Visitor) -> usize {
+fn bytes_of(visitor: &ClientInfo) -> usize {
     let groups = visitor.groups.as_slice().iter().map(|group| group.as_str().len() + 8);
     visitor.name.as_str().len() + visitor.address.as_str().len() + groups.sum::<usize>()
 }

@@ -8,21 +8,21 @@ use std::ops::RangeInclusive;
 use chatroom_proto::{GroupName, Refusal, Seq, Skeleton, UserName};
 
 use super::ChatState;
-use crate::chat::entry::{GroupId, SessionId};
+use crate::chat::entry::{DeviceId, GroupId};
 
 /// Whose names have which skeletons. In it are these as numbers, which take little and are enough to find the few that are
 /// worth a closer look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Looks<T> {
+pub(super) struct ConfusableIndex<T> {
     /// Plain names. There may be thousands with one skeleton, and none of them is held against another.
     plain: BTreeSet<(u64, T)>,
     /// All others: of these there is hardly more than one with each.
     other: BTreeSet<(u64, T)>,
 }
 
-impl<T: Ord + Copy> Looks<T> {
-    pub(super) fn new() -> Looks<T> {
-        Looks { plain: BTreeSet::new(), other: BTreeSet::new() }
+impl<T: Ord + Copy> ConfusableIndex<T> {
+    pub(super) fn new() -> ConfusableIndex<T> {
+        ConfusableIndex { plain: BTreeSet::new(), other: BTreeSet::new() }
     }
 
     fn add(&mut self, is_plain: bool, skeletons: impl Iterator<Item = Skeleton>, whose: T) {
@@ -68,7 +68,7 @@ fn number(skeleton: &Skeleton) -> u64 {
 impl ChatState {
     /// Nobody who is here, or is registered, can be mistaken for this.
     pub(super) fn looks_like_nobody(&self, name: &UserName) -> Result<(), Refusal> {
-        let all = SessionId(Seq::ZERO)..=SessionId(Seq(u64::MAX));
+        let all = DeviceId(Seq::ZERO)..=DeviceId(Seq(u64::MAX));
         let people =
             self.looks.with(name.is_plain(), name.skeletons(), all).filter_map(|id| self.sessions.get(&id));
         match people.map(|person| &person.name).find(|other| other.looks_like(name)) {
@@ -91,14 +91,14 @@ impl ChatState {
     }
 
     /// Somebody is here or registered.
-    pub(super) fn be_looked_at(&mut self, person: SessionId) {
+    pub(super) fn insert(&mut self, person: DeviceId) {
         if let Some(session) = self.sessions.get(&person) {
             self.looks.add(session.name.is_plain(), session.name.skeletons(), person);
         }
     }
 
     /// Somebody is neither any more.
-    pub(super) fn be_overlooked(&mut self, person: SessionId) {
+    pub(super) fn remove(&mut self, person: DeviceId) {
         if let Some(session) = self.sessions.get(&person) {
             self.looks.remove(session.name.is_plain(), session.name.skeletons(), person);
         }
@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn plain_names_are_not_looked_at_for_one_another() {
         let name = |text: &str| GroupName::parse(text).unwrap();
-        let mut looks = Looks::new();
+        let mut looks = ConfusableIndex::new();
         for (number, plain) in ["Il", "II", "ll", "lI"].into_iter().enumerate() {
             looks.add(true, name(plain).skeletons(), number);
         }
-        let with = |looks: &Looks<usize>, text: &str| {
+        let with = |looks: &ConfusableIndex<usize>, text: &str| {
             looks.with(name(text).is_plain(), name(text).skeletons(), 0..=9).count()
         };
         // The second is of Cyrillic.

@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 
 use chatroom_proto::{
-    Conversation, GroupName, Keeps, Membership, Notification, Post, Refusal, Response, Seq, Tag, UnixMillis,
+    Conversation, GroupName, Membership, Notification, Post, Refusal, Response, Retention, Seq, Tag,
+    UnixMillis,
 };
 
-use super::{ChatState, Outcome, Verdict, is_forgettable};
-use crate::chat::effect::{Audience, Passage, Thread};
-use crate::chat::entry::{Command, GroupId, SessionId};
+use super::{Applied, ChatState, CommandOutcome, is_forgettable};
+use crate::chat::effect::{Audience, ConversationId, Passage};
+use crate::chat::entry::{Command, DeviceId, GroupId};
+use crate::chat::state::device::{DedupKind, Device, MembershipSince};
 use crate::chat::state::group::Group;
-use crate::chat::state::session::{Session, Stake, Verb};
 
 /// Where a post goes.
-pub(super) enum Target {
+pub(super) enum PostTarget {
     Group(GroupId),
-    User(SessionId),
+    User(DeviceId),
 }
 
 impl ChatState {
@@ -32,24 +33,24 @@ impl ChatState {
         &mut self,
         seq: Seq,
         tag: Option<Tag>,
-        by: SessionId,
+        by: DeviceId,
         name: &GroupName,
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<Applied, Refusal> {
         self.may_create(name)?;
         let owner = self.person(by);
         let group = Group::new(name.clone(), Some(owner));
-        let answer = group.answer(Verb::Create, seq);
+        let answer = group.answer(DedupKind::Create, seq);
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
         self.owned.insert((owner, GroupId(seq)));
         self.show_group(GroupId(seq));
-        self.note(by, tag, Verb::Create, GroupId(seq), Some(seq));
-        Ok(Verdict::answer(answer, None))
+        self.note(by, tag, DedupKind::Create, GroupId(seq), Some(seq));
+        Ok(Applied::answer(answer, None))
     }
 
     pub(super) fn may_join(
         &self,
-        (by, session): (SessionId, &Session),
+        (by, session): (DeviceId, &Device),
         name: &GroupName,
         at: UnixMillis,
     ) -> Result<GroupId, Refusal> {
@@ -64,7 +65,7 @@ impl ChatState {
         }
     }
 
-    pub(super) fn may_leave(&self, session: &Session, name: &GroupName) -> Result<GroupId, Refusal> {
+    pub(super) fn require_member(&self, session: &Device, name: &GroupName) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
         if session.is_in(id) { Ok(id) } else { Err(Refusal::NotMember { group: group.name.clone() }) }
     }
@@ -74,14 +75,15 @@ impl ChatState {
         &mut self,
         (seq, at): (Seq, UnixMillis),
         tag: Option<Tag>,
-        by: SessionId,
-        (verb, name): (Verb, &GroupName),
-    ) -> Result<Verdict, Refusal> {
+        by: DeviceId,
+        (verb, name): (DedupKind, &GroupName),
+    ) -> Result<Applied, Refusal> {
         let Some(session) = self.who(by) else {
-            return Ok(Verdict::default());
+            return Ok(Applied::default());
         };
-        let joins = verb == Verb::Join;
-        let may = if joins { self.may_join((by, session), name, at) } else { self.may_leave(session, name) };
+        let joins = verb == DedupKind::Join;
+        let may =
+            if joins { self.may_join((by, session), name, at) } else { self.require_member(session, name) };
         let id = match may {
             Ok(id) => id,
             Err(refusal) => {
@@ -95,12 +97,12 @@ impl ChatState {
         let person = self.person(by);
         let devices = self.attached(person);
         let (Some(session), Some(group)) = (self.sessions.get_mut(&person), self.groups.get_mut(&id)) else {
-            return Ok(Verdict::default());
+            return Ok(Applied::default());
         };
         let (user, name) = (session.name.clone(), group.name.clone());
         let (passage, and, news);
         if joins {
-            session.regroup(|groups| groups.push(Stake { group: id, since: seq }));
+            session.regroup(|groups| groups.push(MembershipSince { group: id, since: seq }));
             group.members += 1;
             devices.iter().for_each(|device| group.enter(*device));
             // The other devices are among the members now, and hear of it with them.
@@ -114,61 +116,61 @@ impl ChatState {
             news = Notification::Left { seq, user, group: name };
         }
         let audience = Audience::Group { group: id, except: by, passage, and };
-        let verdict = Verdict::answer(group.answer(verb, seq), Some((audience, news)));
+        let applied = Applied::answer(group.answer(verb, seq), Some((audience, news)));
         if joins {
-            self.settle_in(person, id);
+            self.clear_restrictions(person, id);
         }
         self.note(by, tag, verb, id, Some(seq));
-        Ok(verdict)
+        Ok(applied)
     }
 
     pub(super) fn may_post(
         &self,
-        (by, session): (SessionId, &Session),
+        (by, session): (DeviceId, &Device),
         to: &Conversation,
         at: UnixMillis,
-    ) -> Result<Target, Refusal> {
+    ) -> Result<PostTarget, Refusal> {
         match to {
             Conversation::Group(name) => {
-                let group = self.may_leave(session, name)?;
-                self.may_speak((by, session), group, at).map(|()| Target::Group(group))
+                let group = self.require_member(session, name)?;
+                self.may_speak((by, session), group, at).map(|()| PostTarget::Group(group))
             }
             Conversation::User(name) => match self.names.get(&name.key()) {
-                Some(&peer) if self.is_here(peer) || self.limits.keeps != Keeps::Nothing => {
-                    Ok(Target::User(peer))
+                Some(&peer) if self.is_here(peer) || self.limits.retention != Retention::Nothing => {
+                    Ok(PostTarget::User(peer))
                 }
                 _ => Err(Refusal::NoSuchUser { name: name.clone() }),
             },
         }
     }
 
-    pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, command: &Command) -> Result<Verdict, Refusal> {
-        let Command::Post { by, to, id, body } = command else { return Ok(Verdict::default()) };
+    pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, command: &Command) -> Result<Applied, Refusal> {
+        let Command::Post { by, to, id, body } = command else { return Ok(Applied::default()) };
         let Some(session) = self.who(*by) else {
-            return Ok(Verdict::default());
+            return Ok(Applied::default());
         };
         let author = session.person;
         let target = self.may_post((*by, session), to, at)?;
         let from = session.name.clone();
         let post = |prev| Post { seq, prev, at, id: *id, from, body: body.clone() };
         let thread = match target {
-            Target::Group(group) => Thread::Group(group),
-            Target::User(peer) => Thread::between(author, peer),
+            PostTarget::Group(group) => ConversationId::Group(group),
+            PostTarget::User(peer) => ConversationId::between(author, peer),
         };
         let answer = match target {
-            Target::Group(_) => Response::Posted { seq, at },
-            Target::User(peer) => self.kept_for(peer, seq, at),
+            PostTarget::Group(_) => Response::Posted { seq, at },
+            PostTarget::User(peer) => self.kept_for(peer, seq, at),
         };
         let news = match target {
-            Target::Group(id) => self.groups.get_mut(&id).map(|group| {
+            PostTarget::Group(id) => self.groups.get_mut(&id).map(|group| {
                 let post = post(std::mem::replace(&mut group.head, seq));
                 let passage = Passage::Stays;
                 let audience = Audience::Group { group: id, except: *by, passage, and: Vec::new() };
                 (audience, Notification::GroupPost { post, group: group.name.clone() })
             }),
-            Target::User(peer) => {
+            PostTarget::User(peer) => {
                 let prev = self.link(author, peer, seq);
-                self.miss(peer);
+                self.keep_longer(peer);
                 let to = self.sessions.get(&peer).map(|peer| peer.name.clone());
                 to.map(|to| (self.between(*by, peer), Notification::PrivatePost { post: post(prev), to }))
             }
@@ -176,7 +178,7 @@ impl ChatState {
         if let Some(session) = self.sessions.get_mut(by) {
             session.done.posted(*id, seq, at);
         }
-        Ok(Verdict { said: Some((*by, thread)), ..Verdict::answer(answer, news) })
+        Ok(Applied { said: Some((*by, thread)), ..Applied::answer(answer, news) })
     }
 
     /// What the sender of a post is answered.
@@ -188,7 +190,7 @@ impl ChatState {
         peer.map_or(Response::Posted { seq, at }, |peer| self.kept_for(*peer, seq, at))
     }
 
-    fn kept_for(&self, peer: SessionId, seq: Seq, at: UnixMillis) -> Response {
+    fn kept_for(&self, peer: DeviceId, seq: Seq, at: UnixMillis) -> Response {
         match self.sessions.get(&peer).filter(|_| !self.is_here(peer)) {
             Some(peer) => Response::Kept { seq, at, to: peer.name.clone() },
             None => Response::Posted { seq, at },
@@ -196,7 +198,7 @@ impl ChatState {
     }
 
     /// Makes `seq` the newest private post between two sessions, and returns the one before it.
-    fn link(&mut self, one: SessionId, other: SessionId, seq: Seq) -> Seq {
+    fn link(&mut self, one: DeviceId, other: DeviceId, seq: Seq) -> Seq {
         let before = self.sessions.get(&one).and_then(|session| session.private.with(other));
         for (id, peer) in [(one, other), (other, one)] {
             let silent = self.sessions.get_mut(&id).and_then(|session| session.private.add(peer, seq));
@@ -208,7 +210,7 @@ impl ChatState {
     }
 
     /// Who hears what is said with this device to somebody alone: all devices of both, but this.
-    fn between(&self, by: SessionId, peer: SessionId) -> Audience {
+    fn between(&self, by: DeviceId, peer: DeviceId) -> Audience {
         if !self.has_others(by) && !self.has_others(peer) {
             return Audience::One(peer);
         }
@@ -218,11 +220,11 @@ impl ChatState {
     }
 
     /// Whether somebody is here, with whatever device.
-    pub(super) fn is_here(&self, person: SessionId) -> bool {
+    pub(super) fn is_here(&self, person: DeviceId) -> bool {
         self.devices(person).any(|device| self.is_device_here(device))
     }
 
-    pub(super) fn is_device_here(&self, id: SessionId) -> bool {
+    pub(super) fn is_device_here(&self, id: DeviceId) -> bool {
         self.sessions.get(&id).is_some_and(|session| session.is_here())
     }
 
@@ -233,33 +235,33 @@ impl ChatState {
     }
 }
 
-impl Verdict {
-    pub(super) fn answer(response: Response, news: Option<(Audience, Notification)>) -> Verdict {
-        Verdict { result: Some(Ok(Outcome::Answer(response))), news, ..Verdict::default() }
+impl Applied {
+    pub(super) fn answer(response: Response, news: Option<(Audience, Notification)>) -> Applied {
+        Applied { result: Some(Ok(CommandOutcome::Answer(response))), news, ..Applied::default() }
     }
 }
 
 impl Group {
     /// What somebody is answered who did this to the group, at this place.
-    pub(super) fn answer(&self, verb: Verb, seq: Seq) -> Response {
+    pub(super) fn answer(&self, verb: DedupKind, seq: Seq) -> Response {
         match verb {
-            Verb::Create => Response::Created { seq, group: self.name.clone() },
-            Verb::Join => Response::Joined { seq, membership: self.membership() },
-            Verb::Leave => Response::Left { seq, group: self.name.clone() },
-            Verb::Moderate => Response::Moderated { seq, group: self.name.clone() },
-            Verb::Operate => Response::Operated { seq },
+            DedupKind::Create => Response::Created { seq, group: self.name.clone() },
+            DedupKind::Join => Response::Joined { seq, membership: self.membership() },
+            DedupKind::Leave => Response::Left { seq, group: self.name.clone() },
+            DedupKind::Moderate => Response::Moderated { seq, group: self.name.clone() },
+            DedupKind::Operate => Response::Operated { seq },
         }
     }
 
     /// What somebody is refused who had done this to the group already.
-    pub(super) fn refusal(&self, verb: Verb) -> Refusal {
+    pub(super) fn refusal(&self, verb: DedupKind) -> Refusal {
         let group = self.name.clone();
         match verb {
-            Verb::Create => Refusal::GroupExists { group },
-            Verb::Join => Refusal::AlreadyMember { group },
-            Verb::Leave => Refusal::NotMember { group },
-            Verb::Moderate => Refusal::AlreadySo { group },
-            Verb::Operate => Refusal::NoDifference,
+            DedupKind::Create => Refusal::GroupExists { group },
+            DedupKind::Join => Refusal::AlreadyMember { group },
+            DedupKind::Leave => Refusal::NotMember { group },
+            DedupKind::Moderate => Refusal::AlreadySo { group },
+            DedupKind::Operate => Refusal::NoDifference,
         }
     }
 

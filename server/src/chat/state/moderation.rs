@@ -1,20 +1,22 @@
 //! Who keeps order in groups, what that comes to, and to whom a group passes on.
 
 use chatroom_proto::{
-    ACTS_TOLD_MAX, About, Acted, GroupName, Moderation, Notification, Page, Refusal, Response, Seq, Tag,
-    UnixMillis, UserName,
+    ACTS_TOLD_MAX, About, GroupName, Moderation, ModerationRecord, Notification, Page, Refusal, Response,
+    Seq, Tag, UnixMillis, UserName,
 };
 
-use super::{ChatState, Verdict, is_forgettable};
+use super::{Applied, ChatState, is_forgettable};
 use crate::chat::effect::{Audience, Passage};
-use crate::chat::entry::{GroupId, SessionId};
+use crate::chat::entry::{DeviceId, GroupId};
+use crate::chat::state::device::{DedupKind, Device};
 use crate::chat::state::group::Group;
-use crate::chat::state::moderation_state::{ITEMS_FAIR, ITEMS_MAX, MARKS_MAX, Marks, OPS_MAX, Order, Rank};
-use crate::chat::state::session::{Session, Verb};
+use crate::chat::state::moderation_state::{
+    ITEMS_FAIR, ITEMS_MAX, MARKS_MAX, ModerationState, OPS_MAX, Rank, Restrictions,
+};
 
 impl ChatState {
     /// What a person is to a group.
-    pub(super) fn rank(&self, person: SessionId, id: GroupId) -> Rank {
+    pub(super) fn rank(&self, person: DeviceId, id: GroupId) -> Rank {
         let Some(group) = self.groups.get(&id) else { return Rank::Guest };
         if self.is_operator(person) {
             Rank::Operator
@@ -28,16 +30,16 @@ impl ChatState {
     }
 
     /// Whom a name means.
-    pub(super) fn named(&self, name: &UserName) -> Option<SessionId> {
+    pub(super) fn named(&self, name: &UserName) -> Option<DeviceId> {
         self.names.get(&name.key()).map(|id| self.person(*id))
     }
 
     /// Whom an act means: whoever has the name. To be an operator no longer is for an operator of that name, if there is one; a
     /// stranger may have it meanwhile.
-    fn meant(&self, group: &Group, act: &Moderation) -> Option<SessionId> {
+    fn meant(&self, group: &Group, act: &Moderation) -> Option<DeviceId> {
         let user = act.user()?;
         let has_the_name =
-            |op: &SessionId| self.sessions.get(op).is_some_and(|op| op.name.key() == user.key());
+            |op: &DeviceId| self.sessions.get(op).is_some_and(|op| op.name.key() == user.key());
         let ops = group
             .order
             .iter()
@@ -49,8 +51,8 @@ impl ChatState {
     /// Whether somebody is banned from a group at that time, and until when.
     pub(super) fn ban(
         &self,
-        id: SessionId,
-        session: &Session,
+        id: DeviceId,
+        session: &Device,
         group: GroupId,
         at: UnixMillis,
     ) -> Option<Option<UnixMillis>> {
@@ -61,8 +63,8 @@ impl ChatState {
     /// it was meant for another of that name.
     fn mark(
         &self,
-        which: fn(&Order) -> &Marks,
-        (id, session): (SessionId, &Session),
+        which: fn(&ModerationState) -> &Restrictions,
+        (id, session): (DeviceId, &Device),
         group: GroupId,
         at: UnixMillis,
     ) -> Option<Option<UnixMillis>> {
@@ -74,7 +76,7 @@ impl ChatState {
     /// Whether somebody may come into a group.
     pub(super) fn may_enter(
         &self,
-        (id, session): (SessionId, &Session),
+        (id, session): (DeviceId, &Device),
         group: GroupId,
         at: UnixMillis,
     ) -> Result<(), Refusal> {
@@ -95,7 +97,7 @@ impl ChatState {
     /// Whether somebody may speak in a group.
     pub(super) fn may_speak(
         &self,
-        (id, session): (SessionId, &Session),
+        (id, session): (DeviceId, &Device),
         group: GroupId,
         at: UnixMillis,
     ) -> Result<(), Refusal> {
@@ -107,8 +109,8 @@ impl ChatState {
 
     fn mute(
         &self,
-        id: SessionId,
-        session: &Session,
+        id: DeviceId,
+        session: &Device,
         group: GroupId,
         at: UnixMillis,
     ) -> Option<Option<UnixMillis>> {
@@ -122,7 +124,7 @@ impl ChatState {
     /// Whether somebody may do this to keep order in a group now.
     pub(super) fn may_moderate(
         &self,
-        by: SessionId,
+        by: DeviceId,
         name: &GroupName,
         act: &Moderation,
         at: UnixMillis,
@@ -165,14 +167,14 @@ impl ChatState {
     fn makes_a_difference(
         &self,
         id: GroupId,
-        target: Option<SessionId>,
+        target: Option<DeviceId>,
         act: &Moderation,
         at: UnixMillis,
     ) -> Result<(), Refusal> {
-        let none = Order::default();
+        let none = ModerationState::default();
         let order = self.groups.get(&id).and_then(|group| group.order.as_deref()).unwrap_or(&none);
         let is_in = target.is_some_and(|target| self.is_in(target, id));
-        let keeps_order = target.is_some_and(|target| self.rank(target, id) > Rank::Guest);
+        let retention_order = target.is_some_and(|target| self.rank(target, id) > Rank::Guest);
         let is_so = match act {
             Moderation::Kick { .. } => !is_in,
             Moderation::Unban { user } => order.bans.of(user, at).is_none(),
@@ -181,9 +183,9 @@ impl ChatState {
             Moderation::Lock => order.locked_since.is_some(),
             Moderation::Unlock => order.locked_since.is_none(),
             Moderation::Invite { .. } => {
-                is_in || keeps_order || target.is_some_and(|target| order.invited.contains(&target))
+                is_in || retention_order || target.is_some_and(|target| order.invited.contains(&target))
             }
-            Moderation::Op { .. } => keeps_order,
+            Moderation::Op { .. } => retention_order,
             Moderation::Deop { .. } => !target.is_some_and(|target| order.ops.contains(&target)),
             Moderation::Ban { .. } | Moderation::Mute { .. } | Moderation::Topic { .. } => false,
         };
@@ -197,7 +199,7 @@ impl ChatState {
             return Err(Refusal::Banned { group: self.name_of(id), until });
         }
         // Of those who were forgotten since, nothing is left when somebody next keeps order.
-        let known = |person: &&SessionId| self.sessions.contains_key(person);
+        let known = |person: &&DeviceId| self.sessions.contains_key(person);
         let (is_full, limit) = match act {
             Moderation::Ban { user, .. } => {
                 (order.bans.of(user, at).is_none() && order.bans.are_full(at), MARKS_MAX)
@@ -219,17 +221,17 @@ impl ChatState {
         &mut self,
         (seq, at): (Seq, UnixMillis),
         tag: Option<Tag>,
-        by: SessionId,
+        by: DeviceId,
         (name, act): (&GroupName, &Moderation),
-    ) -> Result<Verdict, Refusal> {
+    ) -> Result<Applied, Refusal> {
         let Some(me) = self.sessions.get(&by) else {
-            return Ok(Verdict::default());
+            return Ok(Applied::default());
         };
         let me = me.name.clone();
         let id = self.may_moderate(by, name, act, at).inspect_err(|refusal| {
             let group = self.group_names.get(&name.key()).copied();
             if let Some(group) = group.filter(|_| !is_forgettable(refusal)) {
-                self.note(by, tag, Verb::Moderate, group, None);
+                self.note(by, tag, DedupKind::Moderate, group, None);
             }
         })?;
         let target = self.groups.get(&id).and_then(|group| self.meant(group, act));
@@ -243,18 +245,18 @@ impl ChatState {
             target.into_iter().for_each(|target| self.expel(target, id));
         }
         self.keep_order((seq, at), id, (me.clone(), rank), target, &act);
-        self.note(by, tag, Verb::Moderate, id, Some(seq));
+        self.note(by, tag, DedupKind::Moderate, id, Some(seq));
         let passage = if self.is_in(by, id) { Passage::Stays } else { Passage::Outside };
         let concerned = concerned.into_iter().flat_map(|target| self.attached(target));
         let and = concerned.filter(|session| *session != by && !self.is_in(*session, id)).collect();
         let audience = Audience::Group { group: id, except: by, passage, and };
         let group = self.name_of(id);
         let news = Notification::Moderated { seq, at, by: me, group: group.clone(), act };
-        Ok(Verdict::answer(Response::Moderated { seq, group }, Some((audience, news))))
+        Ok(Applied::answer(Response::Moderated { seq, group }, Some((audience, news))))
     }
 
     /// Somebody is not a member of a group any more, with none of their devices.
-    pub(super) fn expel(&mut self, person: SessionId, group: GroupId) {
+    pub(super) fn expel(&mut self, person: DeviceId, group: GroupId) {
         let devices = self.attached(person);
         let Some(session) = self.sessions.get_mut(&person).filter(|session| session.is_in(group)) else {
             return;
@@ -272,7 +274,7 @@ impl ChatState {
         (seq, at): (Seq, UnixMillis),
         id: GroupId,
         (by, rank): (UserName, Rank),
-        target: Option<SessionId>,
+        target: Option<DeviceId>,
         act: &Moderation,
     ) {
         let is_full = self.items >= ITEMS_MAX;
@@ -282,13 +284,13 @@ impl ChatState {
         let before = order.items();
         order.tidy(at, |person| sessions.contains_key(person));
         order.take(act, target, (&by, rank), at);
-        order.note(Acted { seq, at, by, act: act.clone() }, is_full);
+        order.note(ModerationRecord { seq, at, by, act: act.clone() }, is_full);
         *items = items.saturating_sub(before) + order.items();
     }
 
     /// One who has come into a group, or is back in it, needs an invitation no longer. A ban of their name that did not hold for
     /// them, because they keep order there, has ended: no member is banned, whatever becomes of their rank.
-    pub(super) fn settle_in(&mut self, person: SessionId, group: GroupId) {
+    pub(super) fn clear_restrictions(&mut self, person: DeviceId, group: GroupId) {
         let Some(session) = self.sessions.get(&person) else { return };
         let Some(order) = self.groups.get_mut(&group).and_then(|group| group.order.as_mut()) else { return };
         let ended = [order.invited.remove(&person), order.bans.lift(&session.name)];
@@ -298,18 +300,18 @@ impl ChatState {
     /// What was done to keep order in a group, if the asker may know.
     pub(in super::super) fn acts(
         &self,
-        by: SessionId,
+        by: DeviceId,
         name: &GroupName,
         about: Option<&UserName>,
     ) -> Result<Response, Refusal> {
         let (id, group) = self.group(name)?;
         let about = about.map(UserName::key);
-        let is_me = |session: &Session| about.as_ref() == Some(&session.name.key());
+        let is_me = |session: &Device| about.as_ref() == Some(&session.name.key());
         let may_know = self.who(by).is_some_and(|session| session.is_in(id) || is_me(session));
         if !may_know && self.rank(self.person(by), id) == Rank::Guest {
             return Err(Refusal::NotMember { group: group.name.clone() });
         }
-        let is_meant = |acted: &&Acted| match &about {
+        let is_meant = |acted: &&ModerationRecord| match &about {
             Some(about) => acted.act.user().is_some_and(|user| user.key() == *about),
             None => true,
         };
@@ -321,16 +323,16 @@ impl ChatState {
     /// What a group is, and what the asker is in it.
     pub(in super::super) fn about(
         &self,
-        by: SessionId,
+        by: DeviceId,
         name: &GroupName,
         at: UnixMillis,
     ) -> Result<Response, Refusal> {
         let (id, group) = self.group(name)?;
-        let none = Order::default();
+        let none = ModerationState::default();
         let order = group.order.as_deref().unwrap_or(&none);
         let session = self.who(by);
         // Not of one whose name somebody else has meanwhile: that one would be taken for them.
-        let name_of = |person: &SessionId| {
+        let name_of = |person: &DeviceId| {
             let name = &self.sessions.get(person)?.name;
             (self.names.get(&name.key()) == Some(person)).then(|| name.clone())
         };

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;
 
-use chatroom_proto::{Acted, Headline, Moderation, NameKey, UnixMillis, UserName};
+use chatroom_proto::{Headline, Moderation, ModerationRecord, NameKey, UnixMillis, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::chat::entry::SessionId;
+use crate::chat::entry::DeviceId;
 
 /// The operators of one group: more than a large group has people who look after it.
 pub(crate) const OPS_MAX: usize = 50;
@@ -40,22 +40,22 @@ pub(crate) enum Rank {
 
 /// What is kept of a group in which somebody has kept order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub(crate) struct ModerationState {
     /// What the group is about.
     pub(crate) headline: Option<Headline>,
     /// Since when it is locked.
     pub(crate) locked_since: Option<UnixMillis>,
     /// The one who is it for longest first. People who were forgotten since may be among them.
-    pub(crate) ops: Vec<SessionId>,
+    pub(crate) ops: Vec<DeviceId>,
     /// The same holds here.
-    pub(crate) invited: BTreeSet<SessionId>,
-    pub(crate) bans: Marks,
-    pub(crate) mutes: Marks,
+    pub(crate) invited: BTreeSet<DeviceId>,
+    pub(crate) bans: Restrictions,
+    pub(crate) mutes: Restrictions,
     /// The newest last.
-    acts: VecDeque<Acted>,
+    acts: VecDeque<ModerationRecord>,
 }
 
-impl Order {
+impl ModerationState {
     /// How much it is.
     pub(crate) fn items(&self) -> usize {
         self.marks() + self.acts.len()
@@ -67,7 +67,7 @@ impl Order {
     }
 
     /// Drops what has ended by itself, and who is known no longer.
-    pub(crate) fn tidy(&mut self, at: UnixMillis, is_known: impl Fn(&SessionId) -> bool) {
+    pub(crate) fn tidy(&mut self, at: UnixMillis, is_known: impl Fn(&DeviceId) -> bool) {
         for marks in [&mut self.bans, &mut self.mutes] {
             marks.0.retain(|_, mark| mark.holds(at));
         }
@@ -76,7 +76,7 @@ impl Order {
     }
 
     /// Remembers what was done, and forgets the oldest acts when there are too many: here, or in all groups together.
-    pub(crate) fn note(&mut self, act: Acted, is_full: bool) {
+    pub(crate) fn note(&mut self, act: ModerationRecord, is_full: bool) {
         self.acts.push_back(act);
         while self.acts.len() > ACTS_MAX || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1) {
             self.acts.pop_front();
@@ -87,7 +87,7 @@ impl Order {
     pub(crate) fn take(
         &mut self,
         act: &Moderation,
-        target: Option<SessionId>,
+        target: Option<DeviceId>,
         (by, rank): (&UserName, Rank),
         at: UnixMillis,
     ) {
@@ -127,23 +127,23 @@ impl Order {
     }
 
     /// One who is out is no operator any more, and is not invited.
-    fn strip(&mut self, target: Option<SessionId>) {
+    fn strip(&mut self, target: Option<DeviceId>) {
         self.ops.retain(|op| Some(*op) != target);
         self.invited.retain(|person| Some(*person) != target);
     }
 
     /// What was done, the newest first.
-    pub(crate) fn acts(&self) -> impl Iterator<Item = &Acted> {
+    pub(crate) fn acts(&self) -> impl Iterator<Item = &ModerationRecord> {
         self.acts.iter().rev()
     }
 }
 
 /// Names for which something holds, for a while or until it is undone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Marks(BTreeMap<NameKey, Mark>);
+pub(crate) struct Restrictions(BTreeMap<NameKey, Restriction>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mark {
+pub(crate) struct Restriction {
     /// As it was written then.
     name: UserName,
     /// Until when it holds, if it ends by itself.
@@ -152,15 +152,15 @@ pub(crate) struct Mark {
     pub(crate) by: Rank,
 }
 
-impl Mark {
+impl Restriction {
     fn holds(&self, at: UnixMillis) -> bool {
         self.until.is_none_or(|until| until > at)
     }
 }
 
-impl Marks {
+impl Restrictions {
     /// What holds for a name at that time.
-    pub(crate) fn of(&self, name: &UserName, at: UnixMillis) -> Option<&Mark> {
+    pub(crate) fn of(&self, name: &UserName, at: UnixMillis) -> Option<&Restriction> {
         if self.0.is_empty() {
             return None;
         }
@@ -169,7 +169,7 @@ impl Marks {
 
     /// From now on it holds for this name.
     pub(crate) fn set(&mut self, name: UserName, until: Option<UnixMillis>, by: Rank) {
-        self.0.insert(name.key(), Mark { name, until, by });
+        self.0.insert(name.key(), Restriction { name, until, by });
     }
 
     /// It holds no longer; whether there was any.
@@ -183,16 +183,16 @@ impl Marks {
     }
 }
 
-impl Serialize for Marks {
+impl Serialize for Restrictions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.values())
     }
 }
 
-impl<'de> Deserialize<'de> for Marks {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Marks, D::Error> {
-        let marks: Vec<Mark> = Vec::deserialize(deserializer)?;
-        Ok(Marks(marks.into_iter().map(|mark| (mark.name.key(), mark)).collect()))
+impl<'de> Deserialize<'de> for Restrictions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Restrictions, D::Error> {
+        let marks: Vec<Restriction> = Vec::deserialize(deserializer)?;
+        Ok(Restrictions(marks.into_iter().map(|mark| (mark.name.key(), mark)).collect()))
     }
 }
 
@@ -206,14 +206,15 @@ mod tests {
         UserName::parse(name).unwrap()
     }
 
-    fn act(number: u64) -> Acted {
-        Acted { seq: Seq(number), at: UnixMillis(0), by: user("ann"), act: Moderation::Lock }
+    fn act(number: u64) -> ModerationRecord {
+        ModerationRecord { seq: Seq(number), at: UnixMillis(0), by: user("ann"), act: Moderation::Lock }
     }
 
     #[test]
     fn a_mark_holds_for_a_name_in_any_case_until_its_time() {
-        let mut marks = Marks::default();
-        let until = |marks: &Marks, name, at| marks.of(&user(name), UnixMillis(at)).map(|mark| mark.until);
+        let mut marks = Restrictions::default();
+        let until =
+            |marks: &Restrictions, name, at| marks.of(&user(name), UnixMillis(at)).map(|mark| mark.until);
         marks.set(user("Jim"), Some(UnixMillis(10)), Rank::Op);
         assert_eq!(until(&marks, "JIM", 9), Some(Some(UnixMillis(10))));
         assert_eq!(until(&marks, "jim", 10), None);
@@ -225,26 +226,29 @@ mod tests {
 
     #[test]
     fn what_has_ended_takes_no_room() {
-        let mut marks = Marks::default();
+        let mut marks = Restrictions::default();
         for number in 0..MARKS_MAX {
             marks.set(user(&number.to_string()), Some(UnixMillis(10)), Rank::Op);
         }
         assert!(marks.are_full(UnixMillis(9)) && !marks.are_full(UnixMillis(10)));
-        let mut order =
-            Order { bans: marks, ops: vec![SessionId(Seq(1)), SessionId(Seq(2))], ..Order::default() };
-        order.tidy(UnixMillis(10), |id| *id == SessionId(Seq(2)));
-        assert_eq!((order.items(), order.ops), (1, vec![SessionId(Seq(2))]));
+        let mut order = ModerationState {
+            bans: marks,
+            ops: vec![DeviceId(Seq(1)), DeviceId(Seq(2))],
+            ..ModerationState::default()
+        };
+        order.tidy(UnixMillis(10), |id| *id == DeviceId(Seq(2)));
+        assert_eq!((order.items(), order.ops), (1, vec![DeviceId(Seq(2))]));
     }
 
     #[test]
     fn the_oldest_acts_are_forgotten_and_sooner_when_all_groups_together_have_too_many() {
-        let mut order = Order::default();
+        let mut order = ModerationState::default();
         for number in 0..300 {
             order.note(act(number), false);
         }
         assert_eq!(order.acts().count(), ACTS_MAX);
         assert_eq!(order.acts().next().unwrap().seq, Seq(299));
-        let mut order = Order::default();
+        let mut order = ModerationState::default();
         for number in 0..300 {
             order.note(act(number), true);
         }

@@ -6,18 +6,18 @@ use chatroom_proto::{
     Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Seq, UnixMillis, UserName,
 };
 
-use super::{ChatState, Client};
-use crate::chat::effect::{Replay, Thread};
-use crate::chat::entry::{GroupId, Place, SessionId};
+use super::{ChatState, ClientReport};
+use crate::chat::effect::{ConversationId, Replay};
+use crate::chat::entry::{ConnAddr, DeviceId, GroupId};
+use crate::chat::state::device::{Device, MembershipSince, Presence};
 use crate::chat::state::group::Group;
-use crate::chat::state::session::{Presence, Session, Stake};
 
 impl ChatState {
     /// What a client that was recognized is to hear again, which has seen everything up to `after`. Nothing when that is
     /// nothing.
-    pub(in crate::chat) fn missed(&self, id: SessionId, after: Seq) -> Option<Replay> {
+    pub(in crate::chat) fn missed(&self, id: DeviceId, after: Seq) -> Option<Replay> {
         let session = self.who(id)?;
-        let newer = |(stake, group): (&Stake, &Group)| {
+        let newer = |(stake, group): (&MembershipSince, &Group)| {
             (group.head > after.max(stake.since)).then_some((stake.group, stake.since))
         };
         let groups: Vec<_> = self.groups_of(session).filter_map(newer).collect();
@@ -35,12 +35,12 @@ impl ChatState {
     }
 
     /// The conversation that somebody means.
-    pub(in crate::chat) fn thread(&self, by: SessionId, of: &Conversation) -> Result<Thread, Refusal> {
+    pub(in crate::chat) fn thread(&self, by: DeviceId, of: &Conversation) -> Result<ConversationId, Refusal> {
         let Some(session) = self.who(by) else { return Err(Refusal::TookTooLong) };
         match of {
-            Conversation::Group(name) => self.may_leave(session, name).map(Thread::Group),
+            Conversation::Group(name) => self.require_member(session, name).map(ConversationId::Group),
             Conversation::User(name) => match self.names.get(&name.key()) {
-                Some(&peer) => Ok(Thread::between(session.person, peer)),
+                Some(&peer) => Ok(ConversationId::between(session.person, peer)),
                 None => Err(Refusal::NoSuchUser { name: name.clone() }),
             },
         }
@@ -49,25 +49,25 @@ impl ChatState {
     /// Where somebody may search: in one group, or in all of theirs and what is private to them.
     pub(in crate::chat) fn readable(
         &self,
-        by: SessionId,
+        by: DeviceId,
         within: Option<&GroupName>,
     ) -> Result<(Vec<GroupId>, bool), Refusal> {
         let Some(session) = self.who(by) else { return Err(Refusal::TookTooLong) };
         match within {
-            Some(name) => self.may_leave(session, name).map(|group| (vec![group], false)),
+            Some(name) => self.require_member(session, name).map(|group| (vec![group], false)),
             None => Ok((session.groups.iter().map(|stake| stake.group).collect(), true)),
         }
     }
 
     pub(super) fn groups_of<'a>(
         &'a self,
-        session: &'a Session,
-    ) -> impl Iterator<Item = (&'a Stake, &'a Group)> {
+        session: &'a Device,
+    ) -> impl Iterator<Item = (&'a MembershipSince, &'a Group)> {
         session.groups.iter().filter_map(|stake| Some((stake, self.groups.get(&stake.group)?)))
     }
 
     /// The groups of a session, as its client is told on arrival.
-    pub(in crate::chat) fn memberships(&self, session: SessionId) -> Page<Membership> {
+    pub(in crate::chat) fn memberships(&self, session: DeviceId) -> Page<Membership> {
         let groups = self.who(session).into_iter().flat_map(|person| self.groups_of(person));
         Page::fill(groups.map(|(_, group)| group.membership()))
     }
@@ -88,7 +88,7 @@ impl ChatState {
     pub(in crate::chat) fn detached_until(
         &self,
         at: UnixMillis,
-    ) -> impl Iterator<Item = (SessionId, Seq)> + '_ {
+    ) -> impl Iterator<Item = (DeviceId, Seq)> + '_ {
         let due = self.detached.iter().take_while(move |(since, _)| *since <= at);
         due.filter_map(|(_, id)| match self.sessions.get(id)?.presence {
             Presence::Detached { by, .. } => Some((*id, by)),
@@ -98,7 +98,7 @@ impl ChatState {
 
     /// Every client's address, name and groups, in the order of arrival.
     /// With the connection, where there is one.
-    pub(in crate::chat) fn clients(&self) -> impl Iterator<Item = (Client, Option<Place>)> + '_ {
+    pub(in crate::chat) fn clients(&self) -> impl Iterator<Item = (ClientReport, Option<ConnAddr>)> + '_ {
         let devices = self.here.values().flat_map(|person| self.devices(*person));
         let here = devices.filter_map(|id| Some((self.sessions.get(&id)?, self.who(id)?)));
         here.filter(|(session, _)| session.is_here()).map(|(session, person)| {
@@ -106,7 +106,7 @@ impl ChatState {
                 Presence::Attached(place) => Some(place),
                 Presence::Detached { .. } | Presence::Away { .. } => None,
             };
-            let client = Client {
+            let client = ClientReport {
                 address: session.address,
                 name: person.name.clone(),
                 groups: self.groups_of(person).map(|(_, group)| group.name.clone()).collect(),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chatroom_proto::{Host, NameKey, ServerBan, UnixMillis, UserName, Whom};
+use chatroom_proto::{AddressPrefix, BanTarget, NameKey, ServerBan, UnixMillis, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::chat::entry::{Address, SessionId, TokenDigest};
+use crate::chat::entry::{Address, DeviceId, TokenDigest};
 
 /// The operators of a server: more than anybody can keep in mind.
 pub(crate) const OPERATORS_MAX: usize = 50;
@@ -15,9 +15,9 @@ pub(crate) const SERVER_BANS_MAX: usize = 1_000;
 
 /// What is kept of who runs the server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Rule {
+pub(crate) struct ServerAdmin {
     /// The operators, since when each is it.
-    pub(crate) operators: BTreeMap<SessionId, UnixMillis>,
+    pub(crate) operators: BTreeMap<DeviceId, UnixMillis>,
     /// Recognizes the code that makes somebody the first of them.
     pub(crate) offer: Option<TokenDigest>,
     pub(crate) bans: Bans,
@@ -27,14 +27,14 @@ pub(crate) struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Name(NameKey),
-    Host(Host),
+    Host(AddressPrefix),
 }
 
 impl Key {
-    fn of(whom: &Whom) -> Key {
+    fn of(whom: &BanTarget) -> Key {
         match whom {
-            Whom::User(user) => Key::Name(user.key()),
-            Whom::Host(host) => Key::Host(host.clone()),
+            BanTarget::User(user) => Key::Name(user.key()),
+            BanTarget::Host(host) => Key::Host(host.clone()),
         }
     }
 }
@@ -49,12 +49,12 @@ impl Bans {
         if self.0.is_empty() {
             return None;
         }
-        let keys = [Key::Name(name.key()), Key::Host(Host::of(address.ip()))];
+        let keys = [Key::Name(name.key()), Key::Host(AddressPrefix::of(address.ip()))];
         keys.into_iter().find_map(|key| self.0.get(&key).filter(|ban| holds(ban, at)))
     }
 
     /// The ban of exactly this name or address.
-    pub(crate) fn of(&self, whom: &Whom, at: UnixMillis) -> Option<&ServerBan> {
+    pub(crate) fn of(&self, whom: &BanTarget, at: UnixMillis) -> Option<&ServerBan> {
         self.0.get(&Key::of(whom)).filter(|ban| holds(ban, at))
     }
 
@@ -65,7 +65,7 @@ impl Bans {
     }
 
     /// Undoes a ban.
-    pub(crate) fn lift(&mut self, whom: &Whom) {
+    pub(crate) fn lift(&mut self, whom: &BanTarget) {
         self.0.remove(&Key::of(whom));
     }
 
@@ -110,7 +110,7 @@ mod tests {
         UserName::parse(name).unwrap()
     }
 
-    fn ban(seq: u64, whom: Whom, until: Option<u64>) -> ServerBan {
+    fn ban(seq: u64, whom: BanTarget, until: Option<u64>) -> ServerBan {
         let until = until.map(UnixMillis);
         ServerBan { seq: Seq(seq), at: UnixMillis(seq), by: user("ann"), whom, until, reason: None }
     }
@@ -122,8 +122,8 @@ mod tests {
     #[test]
     fn a_ban_holds_for_a_name_from_anywhere_and_for_an_address_with_any_port_and_name() {
         let mut bans = Bans::default();
-        bans.set(ban(1, Whom::User(user("Jim")), None));
-        bans.set(ban(2, Whom::Host(Host::parse("10.0.0.1").unwrap()), Some(100)));
+        bans.set(ban(1, BanTarget::User(user("Jim")), None));
+        bans.set(ban(2, BanTarget::Host(AddressPrefix::parse("10.0.0.1").unwrap()), Some(100)));
         let holds = |name, from: &str, at| {
             bans.holds_for(&user(name), address(from), UnixMillis(at)).map(|ban| ban.seq.0)
         };
@@ -138,13 +138,13 @@ mod tests {
     fn what_has_ended_is_dropped_and_takes_no_room() {
         let mut bans = Bans::default();
         for number in 0..SERVER_BANS_MAX as u64 {
-            bans.set(ban(0, Whom::User(user(&number.to_string())), Some(10)));
+            bans.set(ban(0, BanTarget::User(user(&number.to_string())), Some(10)));
         }
         assert!(bans.are_full(UnixMillis(9)) && !bans.are_full(UnixMillis(10)));
-        bans.set(ban(10, Whom::User(user("jim")), None));
+        bans.set(ban(10, BanTarget::User(user("jim")), None));
         assert_eq!(bans.in_order(UnixMillis(10)).len(), 1);
         assert_eq!(bans.0.len(), 1);
-        bans.lift(&Whom::User(user("JIM")));
-        assert!(bans.of(&Whom::User(user("jim")), UnixMillis(10)).is_none());
+        bans.lift(&BanTarget::User(user("JIM")));
+        assert!(bans.of(&BanTarget::User(user("jim")), UnixMillis(10)).is_none());
     }
 }

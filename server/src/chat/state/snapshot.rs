@@ -7,30 +7,30 @@ use chatroom_proto::Seq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ChatState;
-use crate::chat::entry::{GroupId, SessionId, TokenDigest};
+use crate::chat::entry::{DeviceId, GroupId, TokenDigest};
 use crate::chat::limits::Limits;
+use crate::chat::state::device::{Device, Presence};
 use crate::chat::state::group::Group;
-use crate::chat::state::server_admin::Rule;
-use crate::chat::state::session::{Presence, Session};
+use crate::chat::state::server_admin::ServerAdmin;
 
 /// What is kept. The names that nobody has now are kept by who had them last.
 #[derive(Serialize, Deserialize)]
-struct Image<'a> {
+struct Snapshot<'a> {
     limits: Limits,
     head: Seq,
     held_max: u64,
-    sessions: Cow<'a, BTreeMap<SessionId, Box<Session>>>,
+    sessions: Cow<'a, BTreeMap<DeviceId, Box<Device>>>,
     /// Whom each name means, as the session's identity.
-    named: Vec<SessionId>,
+    named: Vec<DeviceId>,
     groups: Cow<'a, BTreeMap<GroupId, Group>>,
-    rule: Cow<'a, Rule>,
+    rule: Cow<'a, ServerAdmin>,
 }
 
 impl Serialize for ChatState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut named: Vec<SessionId> = self.names.values().copied().collect();
+        let mut named: Vec<DeviceId> = self.names.values().copied().collect();
         named.sort_unstable();
-        let image = Image {
+        let image = Snapshot {
             limits: self.limits,
             head: self.head,
             held_max: self.held_max as u64,
@@ -45,8 +45,8 @@ impl Serialize for ChatState {
 
 impl<'de> Deserialize<'de> for ChatState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ChatState, D::Error> {
-        let Image { limits, head, held_max, sessions, named, groups, rule } =
-            Image::deserialize(deserializer)?;
+        let Snapshot { limits, head, held_max, sessions, named, groups, rule } =
+            Snapshot::deserialize(deserializer)?;
         let mut state = ChatState {
             head,
             held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for ChatState {
         }
         let devices: Vec<_> = state.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
         for (id, presence) in devices {
-            state.seat(id, presence);
+            state.conn(id, presence);
         }
         Ok(state)
     }
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for ChatState {
 
 impl ChatState {
     /// Puts a device where it belongs.
-    fn seat(&mut self, id: SessionId, presence: Presence) {
+    fn conn(&mut self, id: DeviceId, presence: Presence) {
         let person = self.person(id);
         let Some((token, has_account)) =
             self.sessions.get(&id).map(|session| (session.token, session.account.is_some()))
@@ -94,23 +94,23 @@ impl ChatState {
         };
         let is_registered = self.who(id).is_some_and(|person| person.account.is_some());
         if has_account {
-            self.be_looked_at(id);
+            self.insert(id);
         }
         if !matches!(presence, Presence::Away { .. })
             && let Some(person_session) = self.sessions.get(&person)
         {
             self.here.insert(person_session.arrived, person);
-            self.be_looked_at(person);
+            self.insert(person);
         }
         match presence {
-            Presence::Attached(_) => self.be_heard(id),
+            Presence::Attached(_) => self.subscribe(id),
             Presence::Detached { at, .. } => drop(self.detached.insert((at, id))),
             Presence::Away { by, worth } => {
                 if token != TokenDigest::NOBODYS {
                     self.away.insert(token, id);
                 }
                 if !is_registered {
-                    self.fading.insert((worth, by, id));
+                    self.eviction_order.insert((worth, by, id));
                 }
             }
         }

@@ -6,19 +6,19 @@ use chatroom_proto::{Notification, Seq};
 
 use super::ChatState;
 use crate::chat::effect::{Audience, Passage};
-use crate::chat::entry::{GroupId, SessionId};
+use crate::chat::entry::{DeviceId, GroupId};
 
 impl ChatState {
     /// The groups that a person owns.
-    pub(super) fn owned(&self, person: SessionId) -> impl Iterator<Item = GroupId> + '_ {
+    pub(super) fn owned(&self, person: DeviceId) -> impl Iterator<Item = GroupId> + '_ {
         let groups = (person, GroupId(Seq::ZERO))..=(person, GroupId(Seq(u64::MAX)));
         self.owned.range(groups).map(|(_, group)| *group)
     }
 
     /// A person is gone for good: their groups pass on to the one who has been an operator for longest, or else a member for
     /// longest; to nobody, where there is neither. The news are for the members.
-    pub(super) fn pass_on(&mut self, seq: Seq, person: SessionId) -> Vec<(Audience, Notification)> {
-        let mut heirs: BTreeMap<GroupId, Option<(Seq, SessionId)>> =
+    pub(super) fn transfer_ownership(&mut self, seq: Seq, person: DeviceId) -> Vec<(Audience, Notification)> {
+        let mut heirs: BTreeMap<GroupId, Option<(Seq, DeviceId)>> =
             self.owned(person).map(|group| (group, None)).collect();
         if heirs.is_empty() {
             return Vec::new();
@@ -48,8 +48,8 @@ impl ChatState {
         &mut self,
         seq: Seq,
         id: GroupId,
-        from: SessionId,
-        heir: Option<SessionId>,
+        from: DeviceId,
+        heir: Option<DeviceId>,
     ) -> Option<(Audience, Notification)> {
         let group = self.groups.get_mut(&id)?;
         group.owner = heir;
@@ -60,7 +60,7 @@ impl ChatState {
             order.ops.retain(|op| *op != heir);
             self.items = self.items.saturating_sub(before) + order.items();
         }
-        self.miss(heir);
+        self.keep_longer(heir);
         let to = self.sessions.get(&heir)?.name.clone();
         let and = self.attached(heir).into_iter().filter(|device| !self.is_in(*device, id)).collect();
         let audience = Audience::Group { group: id, except: from, passage: Passage::Outside, and };

@@ -3,7 +3,7 @@
 
 use chatroom_proto::codec;
 
-use super::{ChatState, Outcome, Verdict};
+use super::{Applied, ChatState, CommandOutcome};
 use crate::chat::entry::{Entry, Proposal};
 use crate::dice::Dice;
 use random::Author;
@@ -53,34 +53,34 @@ impl History {
         self.done.push(format!("{} at {}, over {over:?}: {command:?}", entry.seq, at.0));
         let before = self.state.clone();
         let foreseen = before.foresee(&entry.proposal);
-        let verdict = self.state.apply(&entry);
+        let applied = self.state.apply(&entry);
         let again = self.restored.apply(&entry);
         self.same(
-            &format!("{verdict:?}"),
+            &format!("{applied:?}"),
             &format!("{again:?}"),
             "the restored world decides something else",
         );
-        if let Some(foreseen) = foreseen.filter(|_| verdict.result.is_some()) {
-            let foreseen = Some(foreseen.map(Outcome::Answer));
+        if let Some(foreseen) = foreseen.filter(|_| applied.result.is_some()) {
+            let foreseen = Some(foreseen.map(CommandOutcome::Answer));
             self.same(
-                &format!("{:?}", verdict.result),
+                &format!("{:?}", applied.result),
                 &format!("{foreseen:?}"),
                 "something else was foreseen",
             );
         }
-        if let Err(why) = sound::look_at(&self.state, &before, self.author.ends_pending(&verdict)) {
+        if let Err(why) = sound::look_at(&self.state, &before, self.author.ends_pending(&applied)) {
             panic!("history {}: {why}, after\n{}", self.seed, self.end());
         }
         if self.dice.once_in(COMPARED_ONCE_IN) {
-            self.is_as_before_if_refused(before, &entry, &verdict);
+            self.is_as_before_if_refused(before, &entry, &applied);
             self.is_its_image();
         }
-        self.author.hear(&entry, verdict);
+        self.author.hear(&entry, applied);
     }
 
     /// What is refused leaves nothing behind but, at times, that it was.
-    fn is_as_before_if_refused(&self, mut before: ChatState, entry: &Entry, verdict: &Verdict) {
-        let Some(Err(refusal)) = &verdict.result else { return };
+    fn is_as_before_if_refused(&self, mut before: ChatState, entry: &Entry, applied: &Applied) {
+        let Some(Err(refusal)) = &applied.result else { return };
         if super::is_forgettable(refusal) {
             before.head = entry.seq;
             self.alike(&before, &self.state, "what was refused has changed something");
@@ -128,7 +128,7 @@ fn in_order(mut state: ChatState) -> ChatState {
     for group in state.groups.values_mut() {
         let mut present = group.present().to_vec();
         present.sort_unstable();
-        group.desert();
+        group.detach_all();
         present.into_iter().for_each(|session| group.enter(session));
     }
     state
@@ -142,7 +142,7 @@ fn print(state: &ChatState) -> String {
     };
     let names = sorted(state.names.iter().map(|name| format!("{name:?}")).collect());
     let away = sorted(state.away.iter().map(|away| format!("{away:?}")).collect());
-    let ChatState { sessions, here, groups, detached, fading, owned, rule, .. } = state;
+    let ChatState { sessions, here, groups, detached, eviction_order, owned, rule, .. } = state;
     let counts = (state.limits, state.head, state.items, state.held_max, state.accounts);
-    format!("{:#?}", (counts, sessions, here, names, away, groups, detached, fading, owned, rule))
+    format!("{:#?}", (counts, sessions, here, names, away, groups, detached, eviction_order, owned, rule))
 }

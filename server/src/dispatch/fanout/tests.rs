@@ -6,7 +6,7 @@ use chatroom_proto::{Body, Conversation, GroupName, PostId, Tag, UnixMillis, Use
 
 use super::*;
 use crate::chat::effect::Effect;
-use crate::chat::entry::{Command, Entry, NodeId, Origin, Place, Proposal, ProposalId, TokenDigest};
+use crate::chat::entry::{Command, ConnAddr, Entry, NodeId, Origin, Proposal, ProposalId, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::dispatch::outbox::{Pieces, Taken};
@@ -20,7 +20,7 @@ const LONG: usize = 8_000;
 struct Hall {
     chat: Chat,
     fanout: Fanout,
-    members: Vec<(SessionId, Outbox)>,
+    members: Vec<(DeviceId, Outbox)>,
 }
 
 impl Hall {
@@ -36,7 +36,7 @@ impl Hall {
                 fresh: TokenDigest([0; 32]),
                 address: "192.0.2.1:1".parse().unwrap(),
             });
-            let (session, outbox) = (SessionId(hall.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
+            let (session, outbox) = (DeviceId(hall.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
             hall.fanout.admit(hall.chat.state(), ConnectionId(number), session, outbox.clone());
             hall.members.push((session, outbox));
         }
@@ -47,7 +47,7 @@ impl Hall {
         let seq = self.chat.state().head().next();
         // Everybody says all over the connection with which they came.
         let connection = ConnectionId(command.author().map_or(seq, |by| by.0).0);
-        let origin = Some(Origin { place: Place { node: NODE, connection }, tag: Tag(0) });
+        let origin = Some(Origin { place: ConnAddr { node: NODE, connection }, tag: Tag(0) });
         let id = ProposalId { node: NODE, number: seq.0 };
         let proposal = Proposal { id, origin, at: UnixMillis(0), command };
         let mut effects = Vec::new();
@@ -111,14 +111,14 @@ fn a_run_is_one_piece_that_all_its_hearers_share() {
 }
 
 #[test]
-fn one_who_has_heard_little_of_a_run_shares_the_rest_and_of_a_small_rest_gets_a_copy() {
+fn one_who_has_last_seen_little_of_a_run_shares_the_rest_and_of_a_small_rest_gets_a_copy() {
     let mut hall = Hall::of(4, &Config::default());
     // Whoever says something has heard everything up to there.
     for by in [0, 1, 0, 0, 2, 0] {
         hall.post(by, LONG);
     }
-    for (member, heard) in [(1, 1), (2, 4)] {
-        assert_eq!(hall.read(member).len() / LONG, heard);
+    for (member, last_seen) in [(1, 1), (2, 4)] {
+        assert_eq!(hall.read(member).len() / LONG, last_seen);
     }
     hall.end_turn();
     let [much, little, all] = [1, 2, 3].map(|member| hall.read(member));

@@ -2,27 +2,27 @@ use chatroom_proto::{ASKS_UNANSWERED_MAX, Body, GroupName, PostId, Seq};
 
 use super::*;
 
-const NEAR: Source = Source::THIS_MACHINE;
+const NEAR: ClientNetwork = ClientNetwork::THIS_MACHINE;
 
 /// Budgets, and the time.
 struct Scene {
-    budgets: Budgets,
+    rate_limits: RateLimits,
     now: u64,
 }
 
 impl Scene {
     /// So many units a second.
     fn at(rate: u32) -> Scene {
-        Scene { budgets: Budgets::new(&Config { rate, ..Config::default() }), now: 0 }
+        Scene { rate_limits: RateLimits::new(&Config { rate, ..Config::default() }), now: 0 }
     }
 
     fn wait(&mut self, millis: u32) {
         self.now += u64::from(millis);
-        self.budgets.look_at_the_clock(Duration::from_millis(self.now));
+        self.rate_limits.look_at_the_clock(Duration::from_millis(self.now));
     }
 
-    fn ask(&mut self, asker: Asker, tag: u32, request: &Request) -> Result<(), Excess> {
-        self.budgets.ask(&asker, Tag(tag), request)
+    fn ask(&mut self, asker: Asker, tag: u32, request: &Request) -> Result<(), RateLimited> {
+        self.rate_limits.ask(&asker, Tag(tag), request)
     }
 
     /// Asks until it is told to wait; gives how often it was served, and how long to wait.
@@ -39,11 +39,11 @@ impl Scene {
 
 /// This session over a connection of the same number, from this machine.
 fn asker(number: u64) -> Asker {
-    Asker { connection: ConnectionId(number), person: Some(SessionId(Seq(number))), source: NEAR }
+    Asker { connection: ConnectionId(number), person: Some(DeviceId(Seq(number))), source: NEAR }
 }
 
-fn source(address: &str) -> Source {
-    Source::of(address.parse().unwrap())
+fn source(address: &str) -> ClientNetwork {
+    ClientNetwork::of(address.parse().unwrap())
 }
 
 fn post(bytes: usize) -> Request {
@@ -88,10 +88,10 @@ fn what_costs_nothing_takes_nothing_from_what_is_paid_for_and_the_other_way_roun
     let mut scene = Scene::at(10);
     let free = 10 * REQUESTS_A_UNIT * BURST_SECONDS;
     assert_eq!(scene.spend(asker(1), &Request::Ping).0, free);
-    scene.budgets.forget(ConnectionId(1));
+    scene.rate_limits.forget(ConnectionId(1));
     assert_eq!(scene.spend(asker(1), &post(1)).0, 100);
     assert_eq!(scene.spend(asker(2), &post(1)).0, 100);
-    scene.budgets.forget(ConnectionId(2));
+    scene.rate_limits.forget(ConnectionId(2));
     assert_eq!(scene.spend(asker(2), &Request::Ping).0, free);
 }
 
@@ -99,7 +99,7 @@ fn what_costs_nothing_takes_nothing_from_what_is_paid_for_and_the_other_way_roun
 fn a_new_connection_does_not_fill_the_budget() {
     let mut scene = Scene::at(10);
     scene.spend(asker(1), &post(1));
-    scene.budgets.forget(ConnectionId(1));
+    scene.rate_limits.forget(ConnectionId(1));
     let again = Asker { connection: ConnectionId(2), ..asker(1) };
     assert_eq!(scene.ask(again, 7, &post(1)).unwrap_err().retry_after_ms, 100);
     assert_eq!(scene.ask(asker(3), 0, &post(1)), Ok(()), "another person has their own");
@@ -207,13 +207,13 @@ fn handshakes_of_one_address_are_counted() {
     let mut scene = Scene::at(10);
     let far = source("192.0.2.1");
     let most = Config::default().connections_per_address_max * ARRIVALS_SHARE;
-    (0..most).for_each(|_| scene.budgets.arrive(far).unwrap());
-    let wait = scene.budgets.arrive(far).unwrap_err().retry_after_ms;
+    (0..most).for_each(|_| scene.rate_limits.arrive(far).unwrap());
+    let wait = scene.rate_limits.arrive(far).unwrap_err().retry_after_ms;
     assert_eq!(wait, (60_000_u32).div_ceil(most));
-    (0..2 * most).for_each(|_| scene.budgets.arrive(NEAR).unwrap());
-    scene.budgets.arrive(source("192.0.2.2")).unwrap();
+    (0..2 * most).for_each(|_| scene.rate_limits.arrive(NEAR).unwrap());
+    scene.rate_limits.arrive(source("192.0.2.2")).unwrap();
     scene.wait(wait);
-    scene.budgets.arrive(far).unwrap();
+    scene.rate_limits.arrive(far).unwrap();
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn without_a_rate_there_is_no_limit() {
     for tag in 0..10_000 {
         assert_eq!(scene.ask(asker(1), tag, &post(BODY_BYTES_MAX)), Ok(()));
     }
-    assert_eq!(scene.budgets.kept(), 0);
+    assert_eq!(scene.rate_limits.kept(), 0);
 }
 
 #[test]
@@ -232,14 +232,14 @@ fn nothing_is_kept_of_those_who_are_silent() {
     for number in 0..people {
         let address = format!("10.{}.{}.1", number / 250, number % 250);
         let asker = Asker { source: source(&address), ..asker(number) };
-        scene.budgets.arrive(asker.source).unwrap();
+        scene.rate_limits.arrive(asker.source).unwrap();
         scene.ask(asker, 0, &post(1)).unwrap();
         // Each has all that it had before the next but one comes.
         scene.wait(100);
     }
-    assert!(scene.budgets.kept() < 10 * BUDGETS_SWEPT_AFTER, "kept: {}", scene.budgets.kept());
+    assert!(scene.rate_limits.kept() < 10 * BUDGETS_SWEPT_AFTER, "kept: {}", scene.rate_limits.kept());
     scene.spend(asker(1), &post(1));
     scene.wait(60_000);
-    scene.budgets.tidy();
-    assert_eq!(scene.budgets.kept(), 0);
+    scene.rate_limits.tidy();
+    assert_eq!(scene.rate_limits.kept(), 0);
 }

@@ -7,13 +7,13 @@ use chatroom_proto::codec;
 use chatroom_proto::{NameKey, Notification, ServerFrame, Tag, UnixMillis, UserName};
 
 use crate::chat::effect::{Audience, Check, Effect, Input};
-use crate::chat::entry::{Command, ConnectionId, Entry, NodeId, SessionId};
+use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, NodeId};
 use crate::chat::{Chat, Limits};
 
 /// Who has been told what.
 pub(super) struct Model {
     pub(super) chat: Chat,
-    listeners: BTreeMap<SessionId, ConnectionId>,
+    listeners: BTreeMap<DeviceId, ConnectionId>,
     lines: BTreeMap<ConnectionId, Told>,
     /// What is to be found out about passwords.
     pub(super) checks: VecDeque<(ConnectionId, Tag, Check)>,
@@ -62,9 +62,9 @@ impl Model {
 
     /// A post is heard, once, with all devices of the members, or of the two who talk: but not with the one that said it, unless
     /// they talk to themselves.
-    fn is_for_the_right_ones(&self, by: SessionId, effect: &Effect) {
+    fn is_for_the_right_ones(&self, by: DeviceId, effect: &Effect) {
         let Effect::Notify { audience, notification } = effect else { return };
-        let is_to_hear = |session: SessionId, name: &NameKey| match (audience, notification) {
+        let is_to_hear = |session: DeviceId, name: &NameKey| match (audience, notification) {
             (Audience::Group { group, .. }, Notification::GroupPost { .. }) => {
                 self.chat.state().is_in(session, *group)
             }
@@ -85,7 +85,7 @@ impl Model {
     }
 
     /// Who hears what is said to a session.
-    fn listener(&self, session: SessionId) -> Option<&Told> {
+    fn listener(&self, session: DeviceId) -> Option<&Told> {
         self.lines.get(self.listeners.get(&session)?).filter(|told| !told.is_closed)
     }
 
@@ -108,7 +108,7 @@ impl Model {
                 }
                 Effect::Notify { audience, notification } => {
                     let frame = ServerFrame::Notification(notification);
-                    let hearers: Vec<SessionId> = self.chat.state().hearers(&audience).collect();
+                    let hearers: Vec<DeviceId> = self.chat.state().hearers(&audience).collect();
                     for session in hearers {
                         if let Some(&connection) = self.listeners.get(&session) {
                             self.tell(connection, &frame);

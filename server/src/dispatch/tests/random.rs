@@ -1,6 +1,8 @@
 //! Histories at random: whatever people do and however the turns are cut, everybody hears what the model says.
 
-use chatroom_proto::{Code, Keeps, Moderation, Operation, Proof, Request, Seq, Topic, UserName, Whom};
+use chatroom_proto::{
+    BanTarget, Code, Moderation, Operation, Proof, Request, Retention, Seq, Topic, UserName,
+};
 
 use super::stage::{Stage, password};
 use super::{create, group, join, leave, say, tell};
@@ -21,7 +23,7 @@ const LIMITS: Limits = Limits {
     grace_ms: 0,
     held_max: 2,
     remembered_max: 3,
-    keeps: Keeps::Nothing,
+    retention: Retention::Nothing,
 };
 /// What makes somebody an operator of the server.
 const CODE: Code = Code([7; 16]);
@@ -127,8 +129,8 @@ fn operation(dice: &mut Dice) -> Operation {
     let user = UserName::parse(NAMES[dice.roll(NAMES.len())]).expect("a name");
     match dice.roll(8) {
         0..=3 => Operation::Disconnect { user, reason: None },
-        4 => Operation::Ban { whom: Whom::User(user), seconds: None, reason: None },
-        5 | 6 => Operation::Unban { whom: Whom::User(user) },
+        4 => Operation::Ban { whom: BanTarget::User(user), seconds: None, reason: None },
+        5 | 6 => Operation::Unban { whom: BanTarget::User(user) },
         _ => Operation::Appoint { user },
     }
 }

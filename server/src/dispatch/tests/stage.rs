@@ -13,7 +13,7 @@ use chatroom_proto::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::model::Model;
-use crate::chat::effect::{Arrival, Channel, Check, Checked, Credential, Input};
+use crate::chat::effect::{Channel, Check, Checked, Credential, Input, LoginRequest};
 use crate::chat::entry::{ConnectionId, Entry, NodeId, PasswordHash, Proposal, TokenDigest};
 use crate::chat::{Chat, Limits};
 use crate::config::{Config, RATE_MAX};
@@ -53,7 +53,7 @@ struct Line {
     name: String,
     is_over: bool,
     /// Since somebody looked.
-    heard: Vec<String>,
+    last_seen: Vec<String>,
 }
 
 impl Stage {
@@ -65,7 +65,7 @@ impl Stage {
             stage.turn();
             connection
         });
-        stage.lines.values_mut().for_each(|line| line.heard.clear());
+        stage.lines.values_mut().for_each(|line| line.last_seen.clear());
         (stage, connections)
     }
 
@@ -75,7 +75,7 @@ impl Stage {
         let (chat, log) = (Chat::new(NODE, limits), Arc::new(MemoryLog::new()));
         let lifetime = Lifetime::default();
         let config = Config { rate: RATE_MAX, ..Config::default() };
-        let (dispatch, _door) = Dispatch::new(chat, log, None, &config, Arc::clone(&bounds), &lifetime);
+        let (dispatch, _handle) = Dispatch::new(chat, log, None, &config, Arc::clone(&bounds), &lifetime);
         Stage {
             name: name.to_owned(),
             dispatch,
@@ -133,12 +133,13 @@ impl Stage {
         };
         self.done.push(format!("{name} comes over {}{manner}", connection.0));
         let outbox = Outbox::new(Arc::clone(&self.bounds));
-        let line = Line { outbox: outbox.clone(), name: name.to_owned(), is_over: false, heard: Vec::new() };
+        let line =
+            Line { outbox: outbox.clone(), name: name.to_owned(), is_over: false, last_seen: Vec::new() };
         self.lines.insert(connection, line);
         let name = UserName::parse(name).expect("a name");
         self.model.connect(connection, &name);
-        self.model.handle(Input::Knock(knock(connection, name.clone(), proof.clone())), NOW);
-        self.take_in(Message::Knock(knock(connection, name, proof), outbox));
+        self.model.handle(Input::LogIn(log_in(connection, name.clone(), proof.clone())), NOW);
+        self.take_in(Message::LogIn(log_in(connection, name, proof), outbox));
         connection
     }
 
@@ -230,14 +231,14 @@ impl Stage {
         assert_eq!(self.dispatch.chat.state(), self.model.chat.state(), "they are about the same");
         for (connection, line) in &mut self.lines {
             let (is, should_be) = (read(line), self.model.take(*connection));
-            let heard = lines(&is);
+            let last_seen = lines(&is);
             assert!(
                 is == should_be,
                 "{}: connection {}, after\n  {}\nhears\n  {}\nand should hear\n  {}",
                 self.name,
                 connection.0,
                 end_of(&self.done),
-                end_of(&heard),
+                end_of(&last_seen),
                 end_of(&lines(&should_be)),
             );
             for token in tokens(&is) {
@@ -245,9 +246,9 @@ impl Stage {
                 known.retain(|other| *other != token);
                 known.push(token);
             }
-            line.heard.extend(heard);
+            line.last_seen.extend(last_seen);
             if line.is_over {
-                line.heard.push("the end".to_owned());
+                line.last_seen.push("the end".to_owned());
             }
         }
     }
@@ -255,12 +256,12 @@ impl Stage {
     /// What somebody has heard since it was asked for.
     pub(super) fn hears(&mut self, connection: ConnectionId) -> Vec<String> {
         let line = self.lines.get_mut(&connection).expect("a connection");
-        std::mem::take(&mut line.heard)
+        std::mem::take(&mut line.last_seen)
     }
 }
 
 /// Somebody's first words.
-fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Box<Arrival> {
+fn log_in(connection: ConnectionId, name: UserName, proof: Proof) -> Box<LoginRequest> {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&connection.0.to_be_bytes());
     let presented = match &proof {
@@ -268,7 +269,7 @@ fn knock(connection: ConnectionId, name: UserName, proof: Proof) -> Box<Arrival>
         Proof::Resume(token) => Some(TokenDigest(token.0)),
         Proof::Open | Proof::Password(_) => None,
     };
-    Box::new(Arrival {
+    Box::new(LoginRequest {
         connection,
         tag: Tag(0),
         presented,

@@ -6,11 +6,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::net::tls::{Source, Tls};
+use crate::net::tls::{ServerTls, TlsSource};
 
 /// A client's end, and the stream at the server's.
 async fn connect(takes_plain: bool) -> (TcpStream, Stream) {
-    let tls = Tls::open(Source::Memory).unwrap();
+    let tls = ServerTls::open(TlsSource::Memory).unwrap();
     connect_to(Offer::Tls(tls.acceptor()), takes_plain).await
 }
 

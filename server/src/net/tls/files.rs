@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tracing::{info, warn};
 
-use super::{Source, TlsError, fingerprint};
+use super::{TlsError, TlsSource, fingerprint};
 
 /// The server's own key.
 pub(super) const KEY: &str = "tls-key.pem";
@@ -44,23 +44,23 @@ struct Pems {
 
 /// What is in this place.
 pub(super) fn load(
-    source: &Source,
+    source: &TlsSource,
     missing: Missing,
     provider: &Arc<CryptoProvider>,
 ) -> Result<CertifiedKey, TlsError> {
     match source {
-        Source::Files { certificate, key } => {
+        TlsSource::Files { certificate, key } => {
             let given = |path: &Path, what: String| TlsError::Given { path: path.to_owned(), what };
             let pems = Pems { certificate: read(certificate)?, key: read(key)? };
             certified(&pems, (certificate, key), provider, given)
         }
-        Source::Directory(directory) => {
+        TlsSource::Directory(directory) => {
             let (certificate, key) = (directory.join(CERTIFICATE), directory.join(KEY));
             let own = |path: &Path, what: String| TlsError::Own { path: path.to_owned(), what };
             let pems = own_pems(&certificate, &key, missing)?;
             certified(&pems, (&certificate, &key), provider, own)
         }
-        Source::Memory => {
+        TlsSource::Memory => {
             let key = KeyPair::generate()?;
             let pems = Pems { certificate: signed(&key)?, key: key.serialize_pem().into_bytes() };
             let memory = |path: &Path, what: String| TlsError::Given { path: path.to_owned(), what };

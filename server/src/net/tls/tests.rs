@@ -7,21 +7,21 @@ use super::*;
 #[test]
 fn a_server_s_own_key_is_made_once() {
     let directory = tempfile::tempdir().unwrap();
-    let source = Source::Directory(directory.path().to_owned());
+    let source = TlsSource::Directory(directory.path().to_owned());
     assert!(matches!(fingerprint_at(&source), Err(TlsError::NotYet { .. })));
-    let made = Tls::open(source.clone()).unwrap().fingerprint().unwrap();
-    assert_eq!(Tls::open(source.clone()).unwrap().fingerprint().unwrap(), made);
+    let made = ServerTls::open(source.clone()).unwrap().fingerprint().unwrap();
+    assert_eq!(ServerTls::open(source.clone()).unwrap().fingerprint().unwrap(), made);
     assert_eq!(fingerprint_at(&source).unwrap(), made);
     assert!(fs::read_dir(directory.path()).unwrap().count() == 2, "nothing else is left there");
 
     fs::remove_file(directory.path().join(files::CERTIFICATE)).unwrap();
-    assert_eq!(Tls::open(source).unwrap().fingerprint().unwrap(), made, "the key counts");
+    assert_eq!(ServerTls::open(source).unwrap().fingerprint().unwrap(), made, "the key counts");
 }
 
 #[test]
-fn a_reload_makes_nothing_and_keeps_what_was_there_when_it_fails() {
+fn a_reload_makes_nothing_and_retention_what_was_there_when_it_fails() {
     let directory = tempfile::tempdir().unwrap();
-    let tls = Tls::open(Source::Directory(directory.path().to_owned())).unwrap();
+    let tls = ServerTls::open(TlsSource::Directory(directory.path().to_owned())).unwrap();
     let made = tls.fingerprint().unwrap();
     for file in [files::CERTIFICATE, files::KEY] {
         let path = directory.path().join(file);
@@ -36,7 +36,7 @@ fn a_reload_makes_nothing_and_keeps_what_was_there_when_it_fails() {
     }
     tls.reload().unwrap();
 
-    let memory = Tls::open(Source::Memory).unwrap();
+    let memory = ServerTls::open(TlsSource::Memory).unwrap();
     let before = memory.fingerprint().unwrap();
     memory.reload().unwrap();
     assert_eq!(memory.fingerprint().unwrap(), before, "there is nothing to read again");

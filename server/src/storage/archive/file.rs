@@ -76,7 +76,7 @@ pub(super) struct ArchivePosition {
 }
 
 /// What is behind an open archive.
-pub(super) struct Opened {
+pub(super) struct OpenedArchive {
     pub(super) db: Connection,
     pub(super) position: ArchivePosition,
     /// The newest snapshot.
@@ -127,7 +127,7 @@ enum Unusable {
 }
 
 /// Opens the archive, or makes it; again, when it can't be used.
-pub(super) fn open(path: &Path) -> Result<Opened, ArchiveError> {
+pub(super) fn open(path: &Path) -> Result<OpenedArchive, ArchiveError> {
     let marker = marker(path);
     let opened = if marker.exists() {
         Err(Unusable::Damaged("it was found damaged while it was in use".into()))
@@ -173,7 +173,7 @@ fn marker(path: &Path) -> PathBuf {
     path.with_extension("damaged")
 }
 
-fn try_open(path: &Path) -> Result<Opened, Unusable> {
+fn try_open(path: &Path) -> Result<OpenedArchive, Unusable> {
     let cannot =
         |source| Unusable::Refused(storage(&format!("can't open the archive {}", path.display()), source));
     if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
@@ -198,7 +198,7 @@ fn try_open(path: &Path) -> Result<Opened, Unusable> {
     if state.as_ref().is_some_and(|state| state.head() > position.head) {
         return Err(Unusable::Damaged("its snapshot is newer than its rows".into()));
     }
-    Ok(Opened { db, position, state })
+    Ok(OpenedArchive { db, position, state })
 }
 
 /// Whether a file is empty (`true`) or an archive of this schema (`false`).

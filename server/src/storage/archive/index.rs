@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::chat::effect::Thread;
+use crate::chat::effect::ConversationId;
 
 use super::words;
 
@@ -19,13 +19,13 @@ pub(super) const CREATE: &str = "
 ";
 
 /// Adds a post.
-pub(super) fn add(db: &Connection, seq: i64, thread: Thread, body: &str) -> rusqlite::Result<()> {
+pub(super) fn add(db: &Connection, seq: i64, thread: ConversationId, body: &str) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?;
     insert.execute((seq, words::text(thread, body))).map(|_| ())
 }
 
 /// Takes out a post that is in it. The index finds its entries by what was added, to the letter.
-pub(super) fn remove(db: &Connection, seq: i64, thread: Thread, body: &str) -> rusqlite::Result<()> {
+pub(super) fn remove(db: &Connection, seq: i64, thread: ConversationId, body: &str) -> rusqlite::Result<()> {
     let mut delete = db.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)")?;
     delete.execute((seq, words::text(thread, body))).map(|_| ())
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::Missed;
 use super::row::{self, number, seq};
-use crate::chat::effect::{Record, Replay};
+use crate::chat::effect::{Replay, StoredPost};
 use crate::chat::entry::GroupId;
 
 /// Posts in one part, the reader's own counted: some for every write to the connection, not so many that others wait long for the reader.
@@ -121,8 +121,8 @@ impl Source {
 }
 
 /// A post as it was told when it was new.
-fn heard(record: Record) -> Notification {
-    let Record { to, post, .. } = record;
+fn heard(record: StoredPost) -> Notification {
+    let StoredPost { to, post, .. } = record;
     match to {
         Conversation::Group(group) => Notification::GroupPost { post, group },
         Conversation::User(to) => Notification::PrivatePost { post, to },

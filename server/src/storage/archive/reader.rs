@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chatroom_proto::{Conversation, Said, Seq, UnixMillis};
+use chatroom_proto::{ArchivedPost, Conversation, Seq, UnixMillis};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::error;
 
 use super::row::{self, COLUMNS, number, seq};
-use super::{Ask, Past, READ_DEADLINE, ReadError, file, missed, words};
-use crate::chat::effect::{Query, Read, Record, Thread};
-use crate::chat::entry::SessionId;
+use super::{FoundPosts, READ_DEADLINE, ReadError, ReadRequest, file, missed, words};
+use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
+use crate::chat::entry::DeviceId;
 
 /// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
 const PAGE_BYTES_MAX: usize = 60 * 1024;
@@ -29,29 +29,31 @@ const SEARCH_DEADLINE: Duration = Duration::from_secs(1);
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// Reads from an archive that is open.
-pub(super) struct Reader {
+pub(super) struct ArchiveReader {
     db: Connection,
     path: PathBuf,
 }
 
-impl Reader {
-    pub(super) fn open(path: &Path) -> rusqlite::Result<Reader> {
-        Ok(Reader { db: file::open_reader(path)?, path: path.to_owned() })
+impl ArchiveReader {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<ArchiveReader> {
+        Ok(ArchiveReader { db: file::open_reader(path)?, path: path.to_owned() })
     }
 
     /// Answers as long as somebody can ask.
-    pub(super) fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
+    pub(super) fn run(mut self, mut asks: mpsc::Receiver<ReadRequest>) {
         while let Some(ask) = asks.blocking_recv() {
             match ask {
-                Ask::Read(read, answer) => {
+                ReadRequest::Read(read, answer) => {
                     let deadline = match read.query {
                         Query::Search { .. } => SEARCH_DEADLINE,
                         Query::History(_) => READ_DEADLINE,
                     };
                     self.answer(answer, Some(Instant::now() + deadline), |db| self::read(db, &read));
                 }
-                Ask::Replay(replay, answer) => self.answer(answer, None, |db| missed::part(db, &replay)),
-                Ask::FirstSince(at, answer) => self.answer(answer, None, |db| first_since(db, at)),
+                ReadRequest::Replay(replay, answer) => {
+                    self.answer(answer, None, |db| missed::part(db, &replay))
+                }
+                ReadRequest::FirstSince(at, answer) => self.answer(answer, None, |db| first_since(db, at)),
             }
         }
     }
@@ -93,19 +95,19 @@ impl Reader {
     }
 }
 
-fn read(db: &Connection, read: &Read) -> rusqlite::Result<Past> {
+fn read(db: &Connection, read: &Read) -> rusqlite::Result<FoundPosts> {
     match &read.query {
         Query::History(thread) => history(db, *thread, read),
         Query::Search { words, groups, in_private } => {
             match words::query(words, groups, in_private.then_some(read.reader)) {
                 Some(query) => search(db, &query, read),
-                None => Ok(Past { posts: Vec::new(), next: None }),
+                None => Ok(FoundPosts { posts: Vec::new(), next: None }),
             }
         }
     }
 }
 
-fn history(db: &Connection, thread: Thread, read: &Read) -> rusqlite::Result<Past> {
+fn history(db: &Connection, thread: ConversationId, read: &Read) -> rusqlite::Result<FoundPosts> {
     let (low, high) = row::numbers(thread);
     let select =
         format!("SELECT {COLUMNS} FROM posts WHERE low = ? AND high = ? AND seq < ? ORDER BY seq DESC");
@@ -114,7 +116,7 @@ fn history(db: &Connection, thread: Thread, read: &Read) -> rusqlite::Result<Pas
     page(rows, read)
 }
 
-fn search(db: &Connection, query: &str, read: &Read) -> rusqlite::Result<Past> {
+fn search(db: &Connection, query: &str, read: &Read) -> rusqlite::Result<FoundPosts> {
     let find = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC";
     let mut find = db.prepare_cached(find)?;
     let mut select = db.prepare_cached(&format!("SELECT {COLUMNS} FROM posts WHERE seq = ?"))?;
@@ -128,20 +130,23 @@ fn below(read: &Read) -> i64 {
 }
 
 /// As many posts as were asked for and fit.
-fn page(records: impl Iterator<Item = rusqlite::Result<Record>>, read: &Read) -> rusqlite::Result<Past> {
-    let (mut posts, mut bytes): (Vec<Said>, usize) = (Vec::new(), 0);
+fn page(
+    records: impl Iterator<Item = rusqlite::Result<StoredPost>>,
+    read: &Read,
+) -> rusqlite::Result<FoundPosts> {
+    let (mut posts, mut bytes): (Vec<ArchivedPost>, usize) = (Vec::new(), 0);
     for record in records {
         let said = said(record?, read.reader);
         bytes += cost(&said);
         if posts.len() == read.count || bytes > PAGE_BYTES_MAX {
-            return Ok(Past { next: posts.last().map(|said| said.post.seq), posts });
+            return Ok(FoundPosts { next: posts.last().map(|said| said.post.seq), posts });
         }
         posts.push(said);
     }
-    Ok(Past { posts, next: None })
+    Ok(FoundPosts { posts, next: None })
 }
 
-fn cost(said: &Said) -> usize {
+fn cost(said: &ArchivedPost) -> usize {
     let place = match &said.place {
         Conversation::Group(group) => group.as_str(),
         Conversation::User(user) => user.as_str(),
@@ -150,12 +155,12 @@ fn cost(said: &Said) -> usize {
 }
 
 /// A post as its reader sees it: what is private is among the reader and the other one, whoever said it.
-fn said(record: Record, reader: SessionId) -> Said {
+fn said(record: StoredPost, reader: DeviceId) -> ArchivedPost {
     let place = match record.to {
         Conversation::User(_) if record.by != reader => Conversation::User(record.post.from.clone()),
         to => to,
     };
-    Said { place, post: record.post }
+    ArchivedPost { place, post: record.post }
 }
 
 /// The rows are in the order of the log, so this ends at the first that counts.

@@ -4,8 +4,8 @@ use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, Seq, UnixMilli
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, Row, params};
 
-use crate::chat::effect::{Record, Thread};
-use crate::chat::entry::{GroupId, SessionId};
+use crate::chat::effect::{ConversationId, StoredPost};
+use crate::chat::entry::{DeviceId, GroupId};
 
 /// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee` is who it was said to
 /// alone. An index holds the rows' `seq` behind its columns, so each serves "of these, in order, from there on".
@@ -43,8 +43,8 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
 }
 
 /// Writes a row.
-pub(super) fn insert(insert: &mut CachedStatement<'_>, record: &Record) -> rusqlite::Result<()> {
-    let Record { thread, by, device, to, post } = record;
+pub(super) fn insert(insert: &mut CachedStatement<'_>, record: &StoredPost) -> rusqlite::Result<()> {
+    let StoredPost { thread, by, device, to, post } = record;
     let (low, high) = numbers(*thread);
     let place = match to {
         Conversation::Group(group) => group.as_str(),
@@ -71,11 +71,11 @@ pub(super) fn insert(insert: &mut CachedStatement<'_>, record: &Record) -> rusql
 }
 
 /// Reads a row of [`COLUMNS`].
-pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
     let thread = thread(row.get(1)?, row.get(2)?);
     let to = match thread {
-        Thread::Group(_) => Conversation::Group(parsed(row, 8, GroupName::parse)?),
-        Thread::Pair(..) => Conversation::User(parsed(row, 8, UserName::parse)?),
+        ConversationId::Group(_) => Conversation::Group(parsed(row, 8, GroupName::parse)?),
+        ConversationId::Pair(..) => Conversation::User(parsed(row, 8, UserName::parse)?),
     };
     let post = Post {
         seq: seq(row.get(0)?),
@@ -85,8 +85,8 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         from: parsed(row, 7, UserName::parse)?,
         body: parsed(row, 9, Body::parse)?,
     };
-    let person = |column| row.get(column).map(seq).map(SessionId);
-    Ok(Record { thread, by: person(6)?, device: person(10)?, to, post })
+    let person = |column| row.get(column).map(seq).map(DeviceId);
+    Ok(StoredPost { thread, by: person(6)?, device: person(10)?, to, post })
 }
 
 /// A text that was valid when it was written.
@@ -99,26 +99,26 @@ where
 }
 
 /// Whom something was said to alone.
-fn addressee(thread: Thread, by: SessionId) -> Option<SessionId> {
+fn addressee(thread: ConversationId, by: DeviceId) -> Option<DeviceId> {
     match thread {
-        Thread::Group(_) => None,
-        Thread::Pair(one, other) => Some(if one == by { other } else { one }),
+        ConversationId::Group(_) => None,
+        ConversationId::Pair(one, other) => Some(if one == by { other } else { one }),
     }
 }
 
 /// A conversation as the columns `low` and `high`.
-pub(super) fn numbers(thread: Thread) -> (i64, i64) {
+pub(super) fn numbers(thread: ConversationId) -> (i64, i64) {
     match thread {
-        Thread::Group(group) => (number(group.0), 0),
-        Thread::Pair(one, other) => (number(one.0), number(other.0)),
+        ConversationId::Group(group) => (number(group.0), 0),
+        ConversationId::Pair(one, other) => (number(one.0), number(other.0)),
     }
 }
 
 /// The conversation that they mean.
-pub(super) fn thread(low: i64, high: i64) -> Thread {
+pub(super) fn thread(low: i64, high: i64) -> ConversationId {
     match high {
-        0 => Thread::Group(GroupId(seq(low))),
-        _ => Thread::Pair(SessionId(seq(low)), SessionId(seq(high))),
+        0 => ConversationId::Group(GroupId(seq(low))),
+        _ => ConversationId::Pair(DeviceId(seq(low)), DeviceId(seq(high))),
     }
 }
 

@@ -3,22 +3,22 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use chatroom_proto::{Body, Conversation, GroupName, Keeps, PostId, Tag, UserName, Words};
+use chatroom_proto::{Body, Conversation, GroupName, PostId, Retention, SearchQuery, Tag, UserName};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::chat::effect::Thread;
+use crate::chat::effect::ConversationId;
 use crate::chat::entry::{
-    Command, ConnectionId, GroupId, NodeId, Origin, Place, Proposal, ProposalId, SessionId, TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId, TokenDigest,
 };
 use crate::storage::log::{Batches, MemoryLog};
 
 /// Who says everything here: the first entry of the log is their arrival.
-const JIM: SessionId = SessionId(Seq(1));
+const JIM: DeviceId = DeviceId(Seq(1));
 
 /// Of nothing.
-fn replay_for(reader: SessionId) -> Replay {
+fn replay_for(reader: DeviceId) -> Replay {
     Replay {
         reader,
         device: reader,
@@ -51,7 +51,7 @@ impl Scene {
 
     fn append(&self, command: Command) {
         let number = self.log.head().0 + 1;
-        let place = Place { node: NodeId(1), connection: ConnectionId(1) };
+        let place = ConnAddr { node: NodeId(1), connection: ConnectionId(1) };
         let tag = Tag(u32::try_from(number).unwrap());
         let id = ProposalId { node: NodeId(1), number };
         let at = UnixMillis(number * 1_000);
@@ -68,7 +68,7 @@ impl Scene {
         self.append(Command::Post { by: JIM, to, id, body: Body::parse(text).unwrap() });
     }
 
-    fn open(&self) -> Result<Kept, ArchiveError> {
+    fn open(&self) -> Result<Restored, ArchiveError> {
         Archive::open(self.directory.path(), Arc::clone(&self.log))
     }
 
@@ -86,11 +86,11 @@ impl Scene {
 
     /// The texts in General, the newest first.
     async fn texts(&self, archive: &Archive) -> Result<Vec<String>, ReadError> {
-        self.find(archive, Query::History(Thread::Group(GroupId::GENERAL))).await
+        self.find(archive, Query::History(ConversationId::Group(GroupId::GENERAL))).await
     }
 
     async fn search(&self, archive: &Archive, words: &str) -> Vec<String> {
-        let words = Words::parse(words).unwrap();
+        let words = SearchQuery::parse(words).unwrap();
         let query = Query::Search { words, groups: vec![GroupId::GENERAL], in_private: true };
         self.find(archive, query).await.unwrap()
     }
@@ -146,9 +146,9 @@ async fn what_was_said_after_the_head_of_a_read_is_not_in_it() {
     let head = scene.log.head();
     scene.say("one more");
     assert_eq!(scene.search(&archive, "one").await, ["one more", "one"]);
-    let words = Words::parse("one").unwrap();
+    let words = SearchQuery::parse("one").unwrap();
     let search = Query::Search { words, groups: vec![GroupId::GENERAL], in_private: false };
-    for query in [Query::History(Thread::Group(GroupId::GENERAL)), search] {
+    for query in [Query::History(ConversationId::Group(GroupId::GENERAL)), search] {
         let read = Read { reader: JIM, query, before: Seq(u64::MAX), count: 9, head };
         let past = archive.read(read).await.unwrap();
         assert_eq!((past.posts.len(), past.next), (1, None));
@@ -288,7 +288,7 @@ async fn what_is_forgotten_is_in_no_file_and_the_rest_can_be_found() {
     let archive = scene.archive();
     assert_eq!(scene.search(&archive, "secretword").await.len(), 100);
     assert!(scene.files_have("secretword"), "this test can see what is there");
-    archive.forget(until).await.unwrap();
+    archive.delete(until).await.unwrap();
     assert!(!scene.files_have("secretword"));
     assert!(!scene.files_have("number1234"), "nor in pieces of the index");
     assert!(scene.search(&archive, "secretword").await.is_empty());
@@ -317,7 +317,7 @@ fn check_integrity(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn forgetting_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_back() {
+async fn deletion_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_back() {
     let scene = Scene::new();
     for text in ["one", "two", "three"] {
         scene.say(text);
@@ -331,12 +331,12 @@ async fn forgetting_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_
     scene.say("four");
     let archive = scene.archive();
     // The same again is done when the first is.
-    archive.forget(Seq(3)).await.unwrap();
+    archive.delete(Seq(3)).await.unwrap();
     assert_eq!(scene.texts(&archive).await.unwrap(), ["four", "three"]);
     assert!(scene.search(&archive, "one").await.is_empty());
     assert_eq!(scene.search(&archive, "three").await, ["three"]);
     // What is yet to come can be forgotten in advance: a view that is behind does not show it.
-    archive.forget(Seq(6)).await.unwrap();
+    archive.delete(Seq(6)).await.unwrap();
     scene.say("five");
     scene.say("six");
     assert_eq!(scene.texts(&archive).await.unwrap(), ["six"]);
@@ -363,7 +363,7 @@ async fn the_first_post_of_a_time_is_found() {
 async fn a_read_of_what_never_comes_takes_too_long() {
     let scene = Scene::new();
     let archive = scene.archive();
-    let query = Query::History(Thread::Group(GroupId::GENERAL));
+    let query = Query::History(ConversationId::Group(GroupId::GENERAL));
     let read = Read { reader: JIM, query, before: Seq(9), count: 1, head: Seq(1_000) };
     assert_eq!(archive.read(read).await, Err(ReadError::TookTooLong));
 }
@@ -373,7 +373,7 @@ async fn one_who_waits_for_what_is_yet_to_come_holds_up_nobody() {
     let scene = Scene::new();
     let archive = scene.archive();
     let until = Seq(4);
-    let nobody = SessionId(Seq(9));
+    let nobody = DeviceId(Seq(9));
     let replay = Replay { after: Seq::ZERO, until, ..replay_for(nobody) };
     let mut waiting = std::pin::pin!(archive.replay(replay));
     scene.say("one");
@@ -396,14 +396,14 @@ async fn an_archive_that_can_not_follow_its_log_says_so_to_those_who_wait() {
     assert_eq!(scene.texts(&archive).await, Err(ReadError::Stopped));
     let replay = Replay { after: Seq(1), until: Seq(2), ..replay_for(JIM) };
     assert_eq!(archive.replay(replay).await, Err(ReadError::Stopped));
-    assert_eq!(archive.forget(Seq(1)).await, Err(ReadError::Stopped));
+    assert_eq!(archive.delete(Seq(1)).await, Err(ReadError::Stopped));
 }
 
 #[tokio::test]
 async fn the_last_handle_ends_it_and_leaves_a_snapshot() {
     let scene = Scene::new();
     scene.say("one");
-    let Kept { archive, state } = scene.open().unwrap();
+    let Restored { archive, state } = scene.open().unwrap();
     assert_eq!(state.head(), Seq::ZERO);
     let other = archive.clone();
     drop(archive);
@@ -414,7 +414,7 @@ async fn the_last_handle_ends_it_and_leaves_a_snapshot() {
     let names: Vec<_> =
         fs::read_dir(scene.directory.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(names, ["archive.sqlite"], "nothing is left beside it");
-    let Kept { archive: _archive, state } = scene.open().unwrap();
+    let Restored { archive: _archive, state } = scene.open().unwrap();
     assert_eq!(state.head(), scene.log.head());
 }
 
@@ -425,7 +425,7 @@ async fn a_page_ends_where_a_frame_is_full() {
         scene.say(&format!("{number} {}", "\u{6a9}".repeat(3_900)));
     }
     let archive = scene.archive();
-    let query = Query::History(Thread::Group(GroupId::GENERAL));
+    let query = Query::History(ConversationId::Group(GroupId::GENERAL));
     let read = Read { reader: JIM, query, before: Seq(u64::MAX), count: 400, head: scene.log.head() };
     let past = archive.read(read).await.unwrap();
     assert_eq!(past.posts.len(), 7);
@@ -439,7 +439,7 @@ async fn a_page_ends_where_a_frame_is_full() {
 /// Whoever changes what this says has to raise the schema: the bytes in old files mean something else then.
 #[test]
 fn the_image_of_a_state_is_what_this_schema_says() {
-    let limits = Limits { keeps: Keeps::Everything, ..Limits::default() };
+    let limits = Limits { retention: Retention::Everything, ..Limits::default() };
     let mut state = ChatState::new(limits);
     let scene = Scene::new();
     scene.append(Command::Create { by: JIM, group: GroupName::parse("tea").unwrap() });

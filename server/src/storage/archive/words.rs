@@ -3,12 +3,12 @@
 //! The index is given words that are folded and separated already. So what is the same word is decided here alone, for
 //! texts and queries alike, and no syntax of the index can be in a query.
 
-use chatroom_proto::Words;
+use chatroom_proto::SearchQuery;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
-use crate::chat::effect::Thread;
-use crate::chat::entry::{GroupId, SessionId};
+use crate::chat::effect::ConversationId;
+use crate::chat::entry::{DeviceId, GroupId};
 
 /// Stretches Arabic letters to fill a line, and means nothing.
 const TATWEEL: char = '\u{640}';
@@ -18,11 +18,11 @@ const PLACE: char = '§';
 
 /// What the index is given of a post: its words, and where it was said. Made again from the row when it is deleted from
 /// the index, so a change of what comes out of it is a change of the schema.
-pub(super) fn text(thread: Thread, body: &str) -> String {
+pub(super) fn text(thread: ConversationId, body: &str) -> String {
     let mut text = joined(body, " ");
     let places = match thread {
-        Thread::Group(group) => vec![group_token(group)],
-        Thread::Pair(one, other) => vec![person_token(one), person_token(other)],
+        ConversationId::Group(group) => vec![group_token(group)],
+        ConversationId::Pair(one, other) => vec![person_token(one), person_token(other)],
     };
     for place in places {
         text.push(' ');
@@ -33,7 +33,7 @@ pub(super) fn text(thread: Thread, body: &str) -> String {
 
 /// Asks the index for what has all of these words and was said in one of these groups, or to or by this reader alone.
 /// Nothing, when that could find nothing.
-pub(super) fn query(words: &Words, groups: &[GroupId], in_private: Option<SessionId>) -> Option<String> {
+pub(super) fn query(words: &SearchQuery, groups: &[GroupId], in_private: Option<DeviceId>) -> Option<String> {
     let words = joined(words.as_str(), "\" AND \"");
     let places: Vec<String> =
         groups.iter().copied().map(group_token).chain(in_private.map(person_token)).collect();
@@ -47,7 +47,7 @@ fn group_token(group: GroupId) -> String {
     format!("{PLACE}g{}", group.0)
 }
 
-fn person_token(person: SessionId) -> String {
+fn person_token(person: DeviceId) -> String {
     format!("{PLACE}p{}", person.0)
 }
 
@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_query_has_no_syntax_but_ours() {
-        let query = |words| query(&Words::parse(words).unwrap(), &[GroupId(Seq(3))], Some(SessionId(Seq(7))));
+        let query =
+            |words| query(&SearchQuery::parse(words).unwrap(), &[GroupId(Seq(3))], Some(DeviceId(Seq(7))));
         assert_eq!(query("a").unwrap(), "\"a\" AND (\"§g3\" OR \"§p7\")");
         let hostile = query("\" OR NEAR(x*) :text -y ^z §g9").unwrap();
         let words = "\"or\" AND \"near\" AND \"x\" AND \"text\" AND \"y\" AND \"z\" AND \"g9\"";
@@ -123,6 +124,6 @@ mod tests {
 
     #[test]
     fn who_may_read_nothing_asks_for_nothing() {
-        assert_eq!(query(&Words::parse("a").unwrap(), &[], None), None);
+        assert_eq!(query(&SearchQuery::parse("a").unwrap(), &[], None), None);
     }
 }

@@ -16,12 +16,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 use tracing::{debug, error};
 
+use super::deletion::{self, Deletion};
 use super::file::{self, ArchivePosition};
-use super::forgetting::{self, Forgetting};
 use super::index;
 use super::row::{self, number, seq};
 use super::snapshot::{self, WriteError};
-use super::wishes::Wishes;
+use super::waiters::Waiters;
 use crate::chat::ChatState;
 use crate::storage::log::{Batch, Batches, Log, LogError};
 
@@ -64,7 +64,7 @@ pub(super) enum WriterCommand {
 }
 
 /// Follows the log.
-pub(super) struct Writer {
+pub(super) struct ArchiveWriter {
     db: Connection,
     log: Arc<dyn Log>,
     runtime: Handle,
@@ -72,13 +72,13 @@ pub(super) struct Writer {
     /// What the log has given and was not taken in.
     held: Option<Batch>,
     commands: mpsc::Receiver<WriterCommand>,
-    wishes: Arc<Wishes>,
+    waiters: Arc<Waiters>,
     progress: watch::Sender<Progress>,
     state: ChatState,
     position: ArchivePosition,
     /// The newest post. The index has nothing to do behind it.
     newest: Seq,
-    forgetting: Forgetting,
+    deletion: Deletion,
     /// Entries that were taken in and are not committed.
     uncommitted: usize,
     entries_since_snapshot: usize,
@@ -86,7 +86,7 @@ pub(super) struct Writer {
 
 /// Why the writer ended that was not told to.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum WriterFailure {
     #[error("it can't read the log: {0}")]
     Log(#[from] LogError),
     #[error("it can't write its file: {0}")]
@@ -103,30 +103,30 @@ enum Next {
     End,
 }
 
-impl Writer {
+impl ArchiveWriter {
     /// One that goes on with this file, and folds on from this state, which may be behind the file.
     pub(super) fn new(
         (db, position): (Connection, ArchivePosition),
         log: Arc<dyn Log>,
         state: ChatState,
-        (commands, wishes): (mpsc::Receiver<WriterCommand>, Arc<Wishes>),
+        (commands, waiters): (mpsc::Receiver<WriterCommand>, Arc<Waiters>),
         runtime: Handle,
-    ) -> (Writer, watch::Receiver<Progress>) {
+    ) -> (ArchiveWriter, watch::Receiver<Progress>) {
         let (progress, watched) = watch::channel(Progress { rows: position.head, indexed: position.indexed });
-        let writer = Writer {
+        let writer = ArchiveWriter {
             db,
             batches: log.follow(state.head()),
             held: None,
             log,
             runtime,
             commands,
-            wishes,
+            waiters,
             progress,
             state,
             position,
             // Until the first step of the index has looked.
             newest: position.head,
-            forgetting: Forgetting::up_to(position.forgotten),
+            deletion: Deletion::up_to(position.forgotten),
             uncommitted: 0,
             entries_since_snapshot: 0,
         };
@@ -138,13 +138,13 @@ impl Writer {
         give_way();
         if let Err(failure) = self.work() {
             error!(%failure, "the archive has stopped: nothing new can be read back before a restart");
-            if let Failure::File(error) | Failure::Snapshot(WriteError::File(error)) = &failure {
+            if let WriterFailure::File(error) | WriterFailure::Snapshot(WriteError::File(error)) = &failure {
                 file::note_damage(path, error);
             }
         }
     }
 
-    fn work(&mut self) -> Result<(), Failure> {
+    fn work(&mut self) -> Result<(), WriterFailure> {
         loop {
             match self.next()? {
                 Next::Entries(Some(batch)) => self.take_in(&batch?)?,
@@ -158,7 +158,7 @@ impl Writer {
     }
 
     /// Commands come first, then the log, and then the chores.
-    fn next(&mut self) -> Result<Next, Failure> {
+    fn next(&mut self) -> Result<Next, WriterFailure> {
         let has_caught_up = self.held.is_none() && self.log.head() <= self.state.head();
         if has_caught_up {
             self.commit()?;
@@ -204,15 +204,15 @@ impl Writer {
         loop {
             let head = self.log.head();
             let behind = head.0.saturating_sub(self.state.head().0);
-            if behind == 0 || behind > ENTRIES_BEHIND_MAX || self.wishes.are_there() {
+            if behind == 0 || behind > ENTRIES_BEHIND_MAX || self.waiters.are_there() {
                 return None;
             }
-            let (commands, wishes) = (&mut self.commands, &self.wishes);
+            let (commands, waiters) = (&mut self.commands, &self.waiters);
             let told = self.runtime.block_on(async {
                 tokio::select! {
                     biased;
                     command = commands.recv() => Some(command.map_or(Next::End, Next::Command)),
-                    () = wishes.come() => None,
+                    () = waiters.come() => None,
                     () = time::sleep(REST) => None,
                 }
             });
@@ -223,7 +223,7 @@ impl Writer {
     }
 
     /// Folds entries. A post that is behind the rows gets one; what is before that was written by an earlier run.
-    fn take_in(&mut self, batch: &Batch) -> Result<(), Failure> {
+    fn take_in(&mut self, batch: &Batch) -> Result<(), WriterFailure> {
         self.begin()?;
         let mut insert = row::inserting(&self.db)?;
         for entry in batch {
@@ -243,7 +243,7 @@ impl Writer {
         if self.uncommitted >= ENTRIES_A_COMMIT_MAX { self.commit() } else { Ok(()) }
     }
 
-    fn begin(&self) -> Result<(), Failure> {
+    fn begin(&self) -> Result<(), WriterFailure> {
         if self.db.is_autocommit() {
             self.db.execute_batch("BEGIN IMMEDIATE")?;
         }
@@ -251,7 +251,7 @@ impl Writer {
     }
 
     /// Commits what was taken in, and says so.
-    fn commit(&mut self) -> Result<(), Failure> {
+    fn commit(&mut self) -> Result<(), WriterFailure> {
         if self.db.is_autocommit() {
             return Ok(());
         }
@@ -263,7 +263,7 @@ impl Writer {
         Ok(())
     }
 
-    fn take_snapshot(&mut self) -> Result<(), Failure> {
+    fn take_snapshot(&mut self) -> Result<(), WriterFailure> {
         snapshot::write(&self.db, &self.state)?;
         self.entries_since_snapshot = 0;
         debug!(seq = %self.state.head(), "a snapshot of the world");
@@ -271,7 +271,7 @@ impl Writer {
     }
 
     /// Ends a transaction.
-    fn save(&self) -> Result<(), Failure> {
+    fn save(&self) -> Result<(), WriterFailure> {
         let ArchivePosition { head, indexed, forgotten } = self.position;
         self.db.prepare_cached("UPDATE state SET head = ?, indexed = ?, forgotten = ?")?.execute((
             number(head),
@@ -286,12 +286,12 @@ impl Writer {
     }
 
     fn has_chores(&self) -> bool {
-        self.forgetting.is_under_way() || self.position.indexed < self.newest
+        self.deletion.is_under_way() || self.position.indexed < self.newest
     }
 
-    fn do_chore(&mut self) -> Result<(), Failure> {
-        if self.forgetting.is_under_way() {
-            return Ok(self.forgetting.step(&mut self.db, self.position)?);
+    fn do_chore(&mut self) -> Result<(), WriterFailure> {
+        if self.deletion.is_under_way() {
+            return Ok(self.deletion.step(&mut self.db, self.position)?);
         }
         self.begin()?;
         self.index_some()?;
@@ -299,7 +299,7 @@ impl Writer {
     }
 
     /// Adds the next posts to the index.
-    fn index_some(&mut self) -> Result<(), Failure> {
+    fn index_some(&mut self) -> Result<(), WriterFailure> {
         let select = "SELECT seq, low, high, body FROM posts WHERE seq > ? ORDER BY seq LIMIT ?";
         let mut select = self.db.prepare_cached(select)?;
         let mut rows = select.query((number(self.position.indexed), POSTS_A_STEP as i64))?;
@@ -318,23 +318,23 @@ impl Writer {
     }
 
     /// What is to be forgotten is on the disk before anything is deleted: a restart goes on with it.
-    fn forget(&mut self, until: Seq, done: oneshot::Sender<()>) -> Result<(), Failure> {
+    fn forget(&mut self, until: Seq, done: oneshot::Sender<()>) -> Result<(), WriterFailure> {
         self.begin()?;
         self.position.forgotten = self.position.forgotten.max(until);
         self.commit()?;
-        self.forgetting.begin(self.position.forgotten, done);
+        self.deletion.begin(self.position.forgotten, done);
         Ok(())
     }
 
     /// The last commit. With it, the next start folds nothing again.
-    fn finish(&mut self) -> Result<(), Failure> {
+    fn finish(&mut self) -> Result<(), WriterFailure> {
         self.begin()?;
         if self.entries_since_snapshot > 0 {
             self.take_snapshot()?;
         }
         self.commit()?;
         // Without this, the file would be tidied by whoever closes it last, or not at all.
-        Ok(forgetting::checkpoint(&self.db).map(|_| ())?)
+        Ok(deletion::checkpoint(&self.db).map(|_| ())?)
     }
 }
 

@@ -3,8 +3,8 @@
 use chatroom_proto::{Body, Conversation, GroupName, PostId, Seq, UnixMillis};
 use futures_util::StreamExt;
 
-use super::{Base, Durability, Log, LogError, MemoryLog, SqliteLog};
-use crate::chat::entry::{Command, NodeId, Proposal, ProposalId, SessionId};
+use super::{Durability, Log, LogError, LogSnapshot, MemoryLog, SqliteLog};
+use crate::chat::entry::{Command, DeviceId, NodeId, Proposal, ProposalId};
 
 fn proposal(node: u64, number: u64) -> Proposal {
     proposal_of(node, number, 1)
@@ -13,7 +13,7 @@ fn proposal(node: u64, number: u64) -> Proposal {
 pub(super) fn proposal_of(node: u64, number: u64, bytes: usize) -> Proposal {
     let body = Body::parse(&"x".repeat(bytes)).unwrap();
     let to = Conversation::Group(GroupName::general());
-    let command = Command::Post { by: SessionId(Seq(1)), to, id: PostId([0; 16]), body };
+    let command = Command::Post { by: DeviceId(Seq(1)), to, id: PostId([0; 16]), body };
     Proposal { id: ProposalId { node: NodeId(node), number }, origin: None, at: UnixMillis(0), command }
 }
 
@@ -67,8 +67,8 @@ async fn one_nodes_order_is_kept(log: &dyn Log) {
 }
 
 /// A base at this place.
-fn base(seq: u64) -> Base {
-    Base { seq: Seq(seq), state: b"what it has come to".to_vec() }
+fn base(seq: u64) -> LogSnapshot {
+    LogSnapshot { seq: Seq(seq), state: b"what it has come to".to_vec() }
 }
 
 async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
@@ -83,7 +83,7 @@ async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
     assert_eq!(log.batch_end(ends[2]).unwrap(), Some(ends[2]));
     assert_eq!(log.batch_end(Seq(1_000)).unwrap(), Some(ends[4]));
     assert!(log.base().unwrap().is_none());
-    log.forget(base(ends[2].0)).unwrap();
+    log.compact(base(ends[2].0)).unwrap();
     log.append(vec![proposal(1, 6)]).unwrap();
     let after = entries.next().await.unwrap().unwrap()[0].seq;
     for gone in [0, 1] {
@@ -97,9 +97,9 @@ async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
     assert_eq!(follow(log, ends[2], 3).await, [(1, 4), (1, 5), (1, 6)]);
     assert_eq!(log.head(), after);
     assert_eq!(log.batch_end(ends[2]).unwrap(), None, "that is gone");
-    let again = log.forget(base(ends[1].0));
+    let again = log.compact(base(ends[1].0));
     assert!(matches!(again, Err(LogError::NotAnEnd(seq)) if seq == ends[1]), "{again:?}");
-    let future = log.forget(base(1_000));
+    let future = log.compact(base(1_000));
     assert!(matches!(future, Err(LogError::NotAnEnd(_))), "{future:?}");
 }
 
@@ -107,7 +107,7 @@ async fn a_log_may_forget_everything(log: &dyn Log) {
     let mut entries = log.follow(Seq::ZERO);
     log.append(vec![proposal(1, 1)]).unwrap();
     let head = entries.next().await.unwrap().unwrap()[0].seq;
-    log.forget(base(head.0)).unwrap();
+    log.compact(base(head.0)).unwrap();
     log.append(vec![proposal(1, 2)]).unwrap();
     assert_eq!(follow(log, head, 1).await, [(1, 2)]);
     let forgotten = log.follow(Seq::ZERO).next().await.unwrap();

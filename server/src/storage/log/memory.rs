@@ -7,8 +7,8 @@ use chatroom_proto::Seq;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::tail::{Next, Tail};
-use super::{Base, Batches, Log, LogError};
+use super::tail::{FollowerStep, Tail};
+use super::{Batches, Log, LogError, LogSnapshot};
 use crate::chat::entry::{Entry, NodeId, Proposal};
 
 /// How many entries are kept that everybody who follows has read, for one who begins to follow later. The node itself is such a one:
@@ -19,21 +19,21 @@ const ENTRIES_KEPT_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct MemoryLog {
     tail: Arc<Tail>,
-    order: Arc<Mutex<Order>>,
+    order: Arc<Mutex<Sequencer>>,
 }
 
 /// Gives proposals their places.
 #[derive(Debug, Default)]
-pub(super) struct Order {
+pub(super) struct Sequencer {
     head: Seq,
     /// The newest proposal of each node.
     newest: HashMap<NodeId, u64>,
 }
 
-impl Order {
+impl Sequencer {
     /// Goes on after the newest entry of a log.
-    pub(super) fn after(head: Seq) -> Order {
-        Order { head, newest: HashMap::new() }
+    pub(super) fn after(head: Seq) -> Sequencer {
+        Sequencer { head, newest: HashMap::new() }
     }
 
     /// The entry that a proposal becomes; nothing when it has become one already.
@@ -72,8 +72,8 @@ impl Log for MemoryLog {
     fn follow(&self, after: Seq) -> Batches {
         stream::unfold(self.tail.follow(after), |mut cursor| async move {
             let next = match cursor.next().await {
-                Ok(Next::Batch(batch)) => Ok(batch),
-                Ok(Next::Forgotten { oldest }) => Err(LogError::Forgotten { oldest }),
+                Ok(FollowerStep::Batch(batch)) => Ok(batch),
+                Ok(FollowerStep::Forgotten { oldest }) => Err(LogError::Forgotten { oldest }),
                 Err(error) => Err(error),
             };
             Some((next, cursor))
@@ -86,7 +86,7 @@ impl Log for MemoryLog {
     }
 
     /// Nothing: who forgets the entries of this log forgets what they have come to.
-    fn base(&self) -> Result<Option<Base>, LogError> {
+    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
         Ok(None)
     }
 
@@ -95,11 +95,11 @@ impl Log for MemoryLog {
         Ok((end >= self.tail.oldest()).then_some(end))
     }
 
-    fn forget(&self, base: Base) -> Result<(), LogError> {
+    fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
         if self.batch_end(base.seq)? != Some(base.seq) {
             return Err(LogError::NotAnEnd(base.seq));
         }
-        self.tail.forget(base.seq);
+        self.tail.compact(base.seq);
         Ok(())
     }
 }

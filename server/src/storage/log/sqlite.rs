@@ -23,8 +23,8 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use super::tail::{Cursor, Next, Tail};
-use super::{Base, Batch, Batches, Log, LogError};
+use super::tail::{FollowerCursor, FollowerStep, Tail};
+use super::{Batch, Batches, Log, LogError, LogSnapshot};
 use crate::chat::entry::Proposal;
 
 mod file;
@@ -154,7 +154,7 @@ impl Log for SqliteLog {
         self.tail.head()
     }
 
-    fn base(&self) -> Result<Option<Base>, LogError> {
+    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
         LogReader::open_file(&self.path)?.base()
     }
 
@@ -162,7 +162,7 @@ impl Log for SqliteLog {
         LogReader::open_file(&self.path)?.batch_end(at)
     }
 
-    fn forget(&self, base: Base) -> Result<(), LogError> {
+    fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
         if self.batch_end(base.seq)? != Some(base.seq) {
             return Err(LogError::NotAnEnd(base.seq));
         }
@@ -189,7 +189,7 @@ impl Drop for SqliteLog {
 /// Reads on from a place: rows first, and then the tail.
 struct Follower {
     path: PathBuf,
-    cursor: Cursor,
+    cursor: FollowerCursor,
     /// Open while rows are being read.
     reader: Option<LogReader>,
 }
@@ -198,11 +198,11 @@ impl Follower {
     async fn next(&mut self) -> Result<Batch, LogError> {
         loop {
             match self.cursor.next().await? {
-                Next::Batch(batch) => {
+                FollowerStep::Batch(batch) => {
                     self.reader = None;
                     return Ok(batch);
                 }
-                Next::Forgotten { .. } => {
+                FollowerStep::Forgotten { .. } => {
                     let batch = self.read_row().await?;
                     if let Some(last) = batch.last() {
                         self.cursor.has_read(last.seq);

@@ -27,12 +27,12 @@ pub(super) const BATCH_ENTRIES_MAX: usize = 1_024;
 /// The newest entries.
 #[derive(Debug)]
 pub(super) struct Tail {
-    kept: Mutex<Kept>,
+    kept: Mutex<TailEntries>,
     grown: Notify,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct TailEntries {
     entries: VecDeque<Arc<Entry>>,
     /// How many are kept that everybody has read.
     read_kept_max: usize,
@@ -49,7 +49,7 @@ struct Kept {
 
 /// One who follows, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Cursor {
+pub(super) struct FollowerCursor {
     tail: Arc<Tail>,
     number: u64,
     after: Seq,
@@ -57,7 +57,7 @@ pub(super) struct Cursor {
 
 /// What a follower gets.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum FollowerStep {
     /// These.
     Batch(Batch),
     /// What it wants is older than anything that is kept here.
@@ -71,7 +71,7 @@ impl Tail {
     /// The tail of a log whose newest entry is `head`. What somebody who follows has yet to read is kept, up to
     /// [`BYTES_KEPT_MAX`]; of what all of them have read, the newest entries, so many at the most.
     pub(super) fn after(head: Seq, read_kept_max: usize) -> Arc<Tail> {
-        let kept = Kept {
+        let kept = TailEntries {
             entries: VecDeque::new(),
             read_kept_max,
             head,
@@ -85,12 +85,12 @@ impl Tail {
     }
 
     /// Reads from this place on.
-    pub(super) fn follow(self: &Arc<Tail>, after: Seq) -> Cursor {
+    pub(super) fn follow(self: &Arc<Tail>, after: Seq) -> FollowerCursor {
         let mut kept = self.kept();
         kept.followed += 1;
         let number = kept.followed;
         kept.cursors.push((number, after));
-        Cursor { tail: Arc::clone(self), number, after }
+        FollowerCursor { tail: Arc::clone(self), number, after }
     }
 
     /// The newest entry.
@@ -111,8 +111,8 @@ impl Tail {
     }
 
     /// Forgets the entries up to this place.
-    pub(super) fn forget(&self, until: Seq) {
-        self.kept().forget(until);
+    pub(super) fn compact(&self, until: Seq) {
+        self.kept().compact(until);
     }
 
     /// The oldest entry that is here, or the next one to come.
@@ -126,13 +126,13 @@ impl Tail {
         self.grown.notify_waiters();
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, TailEntries> {
         // Nothing in a critical section can panic half-way through a change.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Cursor {
+impl FollowerCursor {
     /// How far this one has come.
     pub(super) fn after(&self) -> Seq {
         self.after
@@ -145,7 +145,7 @@ impl Cursor {
     }
 
     /// What comes next, as soon as there is something. It counts as read.
-    pub(super) async fn next(&mut self) -> Result<Next, LogError> {
+    pub(super) async fn next(&mut self) -> Result<FollowerStep, LogError> {
         let tail = Arc::clone(&self.tail);
         loop {
             // Mostly there is something, and then there is no need to listen.
@@ -163,10 +163,10 @@ impl Cursor {
         }
     }
 
-    fn look(&mut self) -> Result<Option<Next>, LogError> {
+    fn look(&mut self) -> Result<Option<FollowerStep>, LogError> {
         let mut kept = self.tail.kept();
         let next = kept.after(self.after)?;
-        let Next::Batch(batch) = &next else { return Ok(Some(next)) };
+        let FollowerStep::Batch(batch) = &next else { return Ok(Some(next)) };
         let Some(last) = batch.last() else { return Ok(None) };
         self.after = last.seq;
         let forgotten = kept.has_read(self.number, self.after);
@@ -176,7 +176,7 @@ impl Cursor {
     }
 }
 
-impl Drop for Cursor {
+impl Drop for FollowerCursor {
     fn drop(&mut self) {
         let _forgotten = {
             let mut kept = self.tail.kept();
@@ -186,7 +186,7 @@ impl Drop for Cursor {
     }
 }
 
-impl Kept {
+impl TailEntries {
     fn push(&mut self, entry: Arc<Entry>) {
         self.head = entry.seq;
         self.bytes += cost(&entry);
@@ -217,7 +217,7 @@ impl Kept {
         self.entries.drain(..count).collect()
     }
 
-    fn forget(&mut self, until: Seq) {
+    fn compact(&mut self, until: Seq) {
         while let Some(oldest) = self.entries.pop_front_if(|oldest| oldest.seq <= until) {
             self.bytes -= cost(&oldest);
             self.forgotten = oldest.seq;
@@ -228,10 +228,10 @@ impl Kept {
         self.entries.front().map_or(self.head.next(), |entry| entry.seq)
     }
 
-    fn after(&self, after: Seq) -> Result<Next, LogError> {
+    fn after(&self, after: Seq) -> Result<FollowerStep, LogError> {
         // Not by the next place: that one may have been skipped.
         if after < self.forgotten {
-            return Ok(Next::Forgotten { oldest: self.oldest() });
+            return Ok(FollowerStep::Forgotten { oldest: self.oldest() });
         }
         // There are at most as many newer ones as there are places. Nearly always it is just that many: then nothing is
         // looked at that is not new.
@@ -244,7 +244,7 @@ impl Kept {
         // What was kept before the failure is still true.
         match &self.failed {
             Some(why) if batch.is_empty() => Err(LogError::Stopped(Arc::clone(why))),
-            _ => Ok(Next::Batch(batch)),
+            _ => Ok(FollowerStep::Batch(batch)),
         }
     }
 }
@@ -268,7 +268,7 @@ mod tests {
         let fitting = (BYTES_KEPT_MAX / (8_000 + ENTRY_BYTES)) as u64;
         tail.extend((1..=fitting + 10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8_000) }));
         let lagging = lagging.next().await.unwrap();
-        assert!(matches!(lagging, Next::Forgotten { oldest } if oldest == Seq(11)), "{lagging:?}");
+        assert!(matches!(lagging, FollowerStep::Forgotten { oldest } if oldest == Seq(11)), "{lagging:?}");
     }
 
     #[tokio::test]
@@ -277,7 +277,7 @@ mod tests {
         let seqs = [11, 12, 13, 20, 21, 30];
         tail.extend(seqs.map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8) }));
         for after in 10..30 {
-            let Next::Batch(batch) = tail.follow(Seq(after)).next().await.unwrap() else {
+            let FollowerStep::Batch(batch) = tail.follow(Seq(after)).next().await.unwrap() else {
                 panic!("it is here")
             };
             let given: Vec<u64> = batch.iter().map(|entry| entry.seq.0).collect();
@@ -292,7 +292,7 @@ mod tests {
         let mut cursor = tail.follow(Seq(10));
         for seq in [11, 20] {
             tail.extend([Entry { seq: Seq(seq), proposal: proposal_of(1, seq, 8) }]);
-            let Next::Batch(batch) = cursor.next().await.unwrap() else { panic!("{seq} is here") };
+            let FollowerStep::Batch(batch) = cursor.next().await.unwrap() else { panic!("{seq} is here") };
             assert_eq!(batch.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [Seq(seq)]);
         }
     }
@@ -303,14 +303,14 @@ mod tests {
         let (mut quick, slow) = (tail.follow(Seq::ZERO), tail.follow(Seq(4)));
         tail.extend((1..=10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8) }));
         assert_eq!(tail.oldest(), Seq(1), "nobody has read it");
-        let Next::Batch(batch) = quick.next().await.unwrap() else { panic!("it is here") };
+        let FollowerStep::Batch(batch) = quick.next().await.unwrap() else { panic!("it is here") };
         assert_eq!((batch.len(), tail.oldest()), (10, Seq(5)), "the slow one has yet to read from there");
         drop(slow);
         assert_eq!(tail.oldest(), Seq(8), "nobody waits any more: three are kept");
         let mut late = tail.follow(Seq(6));
-        assert!(matches!(late.next().await.unwrap(), Next::Forgotten { oldest } if oldest == Seq(8)));
+        assert!(matches!(late.next().await.unwrap(), FollowerStep::Forgotten { oldest } if oldest == Seq(8)));
         late.has_read(Seq(8));
-        let Next::Batch(batch) = late.next().await.unwrap() else { panic!("it is here") };
+        let FollowerStep::Batch(batch) = late.next().await.unwrap() else { panic!("it is here") };
         assert_eq!(batch.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [Seq(9), Seq(10)]);
     }
 }

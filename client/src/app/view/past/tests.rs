@@ -23,15 +23,15 @@ fn in_private(from: &str) -> Notification {
     Notification::PrivatePost { post: post_at(from, "psst", AT), to: user("Jim") }
 }
 
-fn absence(said: impl IntoIterator<Item = Notification>) -> Absence {
+fn absence(said: impl IntoIterator<Item = Notification>) -> MissedSummary {
     let mut said = said.into_iter().peekable();
-    let mut absence = Absence::new(Some(UnixMillis(AT.0 - 180_000)), said.peek().unwrap());
+    let mut absence = MissedSummary::new(Some(UnixMillis(AT.0 - 180_000)), said.peek().unwrap());
     said.for_each(|said| absence.add(said));
     absence
 }
 
-fn said(place: Conversation, from: &str, text: &str) -> Said {
-    Said { place, post: post_at(from, text, AT) }
+fn said(place: Conversation, from: &str, text: &str) -> ArchivedPost {
+    ArchivedPost { place, post: post_at(from, text, AT) }
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
 
 #[test]
 fn an_absence_of_unknown_length_begins_with_what_was_said_first() {
-    let mut absence = Absence::new(None, &in_private("Ann"));
+    let mut absence = MissedSummary::new(None, &in_private("Ann"));
     absence.add(in_private("Ann"));
     assert!(view().absence(&absence, NOW).starts_with("--- 1 new since 09:15 ---\n"));
 }
@@ -122,11 +122,11 @@ fn in_private_it_is_told_who_said_it_to_whom() {
 
 #[test]
 fn earlier_messages_are_offered_with_how_long_they_are_kept() {
-    let offers = |keeps| view().earlier(&group("G1"), keeps);
-    assert_eq!(offers(Keeps::Everything), "Earlier messages: history G1");
-    assert_eq!(offers(Keeps::Days(30)), "Earlier messages: history G1 (kept for 30 days)");
-    assert_eq!(offers(Keeps::Days(1)), "Earlier messages: history G1 (kept for a day)");
-    let longest = view().earlier(&group(&"x".repeat(32)), Keeps::Days(30));
+    let offers = |retention| view().earlier(&group("G1"), retention);
+    assert_eq!(offers(Retention::Everything), "Earlier messages: history G1");
+    assert_eq!(offers(Retention::Days(30)), "Earlier messages: history G1 (kept for 30 days)");
+    assert_eq!(offers(Retention::Days(1)), "Earlier messages: history G1 (kept for a day)");
+    let longest = view().earlier(&group(&"x".repeat(32)), Retention::Days(30));
     assert!(longest.chars().count() <= 80);
 }
 

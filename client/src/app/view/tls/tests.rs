@@ -7,7 +7,7 @@ use crate::app::view::tests::{target, view};
 fn a_changed_key_is_told_with_both_fingerprints_and_the_command_that_accepts_the_new_one() {
     let (old, new) = (Fingerprint::of(b"old"), Fingerprint::of(b"new"));
     let changed = Untrusted::KeyChanged { known: Known::Key(old), offered: new };
-    let at = Target {
+    let at = ServerTarget {
         host: "chat.example".to_owned(),
         name: Some("it's".to_owned()),
         known_hosts: Some("my hosts".to_owned()),

@@ -3,17 +3,17 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    Body, Conversation, GroupName, Host, Keeps, Moderation, Operation, PostId, Seq, Tag, Topic, UnixMillis,
-    UserName, Whom,
+    AddressPrefix, BanTarget, Body, Conversation, GroupName, Moderation, Operation, PostId, Retention, Seq,
+    Tag, Topic, UnixMillis, UserName,
 };
 
-use super::super::{ChatState, Verdict};
+use super::super::{Applied, ChatState};
 use crate::chat::Limits;
 use crate::chat::entry::{
-    Address, Command, ConnectionId, Entry, GroupId, NodeId, Origin, PasswordHash, Place, Proposal,
-    ProposalId, SessionId, TokenDigest,
+    Address, Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, PasswordHash,
+    Proposal, ProposalId, TokenDigest,
 };
-use crate::chat::state::session::Presence;
+use crate::chat::state::device::Presence;
 use crate::dice::Dice;
 
 /// So little that each limit is met.
@@ -23,11 +23,11 @@ pub(super) const LIMITS: Limits = Limits {
     grace_ms: 1_000,
     held_max: 3,
     remembered_max: 4,
-    keeps: Keeps::Everything,
+    retention: Retention::Everything,
 };
 /// What holds after some restarts.
 const SMALLER: Limits =
-    Limits { groups_max: 2, held_max: 1, remembered_max: 2, keeps: Keeps::Nothing, ..LIMITS };
+    Limits { groups_max: 2, held_max: 1, remembered_max: 2, retention: Retention::Nothing, ..LIMITS };
 
 /// Few, so that people meet; some are the same, and some look the same.
 const NAMES: [&str; 6] = ["jim", "Jim", "Jіm", "ann", "bob", "zoe"];
@@ -47,7 +47,7 @@ pub(super) struct Author {
     head: Seq,
     at: UnixMillis,
     /// Stays that a server has said it will end.
-    ends: Vec<SessionId>,
+    ends: Vec<DeviceId>,
 }
 
 impl Author {
@@ -56,16 +56,16 @@ impl Author {
     }
 
     /// How many stays are about to end, with those of the newest entry.
-    pub(super) fn ends_pending(&self, verdict: &Verdict) -> usize {
-        self.ends.len() + verdict.ends.len()
+    pub(super) fn ends_pending(&self, applied: &Applied) -> usize {
+        self.ends.len() + applied.ends.len()
     }
 
     /// What came of an entry.
-    pub(super) fn hear(&mut self, entry: &Entry, verdict: Verdict) {
+    pub(super) fn hear(&mut self, entry: &Entry, applied: Applied) {
         if let Command::Depart { session } = &entry.proposal.command {
             self.ends.retain(|ends| ends != session);
         }
-        self.ends.extend(verdict.ends);
+        self.ends.extend(applied.ends);
     }
 
     /// The next entry.
@@ -76,7 +76,7 @@ impl Author {
         let (by, command) = self.command(state);
         let place = match by.and_then(|by| state.session(by)).map(|session| session.presence) {
             Some(Presence::Attached(place)) if !self.dice.once_in(10) => place,
-            _ => Place { node: NodeId(1), connection: ConnectionId(self.head.0) },
+            _ => ConnAddr { node: NodeId(1), connection: ConnectionId(self.head.0) },
         };
         let is_servers = matches!(
             command,
@@ -89,7 +89,7 @@ impl Author {
     }
 
     /// Something, and who does it.
-    fn command(&mut self, state: &ChatState) -> (Option<SessionId>, Command) {
+    fn command(&mut self, state: &ChatState) -> (Option<DeviceId>, Command) {
         let by = self.device(state);
         let command = match self.dice.roll(40) {
             0..=5 => return (None, self.arrival(state)),
@@ -127,26 +127,26 @@ impl Author {
     }
 
     /// Somebody's device: mostly one with a connection.
-    fn device(&mut self, state: &ChatState) -> SessionId {
-        let is_attached = |id: &&SessionId| {
+    fn device(&mut self, state: &ChatState) -> DeviceId {
+        let is_attached = |id: &&DeviceId| {
             state.session(**id).is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
         };
         let attached: Vec<_> = state.sessions.keys().filter(is_attached).copied().collect();
         let all: Vec<_> = state.sessions.keys().copied().collect();
         let likely = if self.dice.once_in(8) { all } else { attached };
         // Or one that is not there, and perhaps was.
-        self.dice.one_of(&likely).unwrap_or(SessionId(Seq(1 + self.dice.roll(30) as u64)))
+        self.dice.one_of(&likely).unwrap_or(DeviceId(Seq(1 + self.dice.roll(30) as u64)))
     }
 
     /// Mostly somebody who may operate the server.
-    fn operator(&mut self, state: &ChatState) -> Option<SessionId> {
+    fn operator(&mut self, state: &ChatState) -> Option<DeviceId> {
         let operators = state.rule.operators.keys().flat_map(|person| state.attached(*person));
         let operators: Vec<_> = operators.collect();
         self.dice.one_of(&operators).filter(|_| !self.dice.once_in(5))
     }
 
     /// Mostly somebody who may keep order in a group.
-    fn keeper(&mut self, state: &ChatState) -> Option<(SessionId, GroupId)> {
+    fn keeper(&mut self, state: &ChatState) -> Option<(DeviceId, GroupId)> {
         let ops = state.groups.iter().flat_map(|(group, kept)| {
             let ops = kept.order.iter().flat_map(|order| &order.ops);
             ops.map(|op| (*op, *group)).collect::<Vec<_>>()
@@ -191,15 +191,15 @@ impl Author {
         Command::LogIn { name, password, fresh: self.token(), address: self.address() }
     }
 
-    fn detachment(&mut self, state: &ChatState, session: SessionId) -> Command {
+    fn detachment(&mut self, state: &ChatState, session: DeviceId) -> Command {
         let from = match state.session(session).map(|session| session.presence) {
             Some(Presence::Attached(place)) if !self.dice.once_in(6) => place,
-            _ => Place { node: NodeId(1), connection: ConnectionId(1 + self.dice.roll(30) as u64) },
+            _ => ConnAddr { node: NodeId(1), connection: ConnectionId(1 + self.dice.roll(30) as u64) },
         };
         Command::Detach { session, from }
     }
 
-    fn expiry(&mut self, state: &ChatState, otherwise: SessionId) -> Command {
+    fn expiry(&mut self, state: &ChatState, otherwise: DeviceId) -> Command {
         let detached: Vec<_> = state.detached.iter().map(|(_, id)| *id).collect();
         let session = self.dice.one_of(&detached).unwrap_or(otherwise);
         let detached = match state.session(session).map(|session| session.presence) {
@@ -209,7 +209,7 @@ impl Author {
         Command::Expire { session, detached }
     }
 
-    fn post(&mut self, by: SessionId) -> Command {
+    fn post(&mut self, by: DeviceId) -> Command {
         let to = match self.dice.roll(2) {
             0 => Conversation::Group(self.group()),
             _ => Conversation::User(self.user()),
@@ -218,13 +218,13 @@ impl Author {
         Command::Post { by, to, id, body: Body::parse("hi").expect("a message") }
     }
 
-    fn password_change(&mut self, state: &ChatState, by: SessionId) -> Command {
+    fn password_change(&mut self, state: &ChatState, by: DeviceId) -> Command {
         let old = self.password_of(state, by);
         Command::ChangePassword { by, old, new: self.hash(), fresh: self.token() }
     }
 
     /// The entry that set somebody's password, mostly.
-    fn password_of(&mut self, state: &ChatState, by: SessionId) -> Seq {
+    fn password_of(&mut self, state: &ChatState, by: DeviceId) -> Seq {
         let account = state.who(by).and_then(|person| person.account.as_ref());
         let since = account.map_or(self.head, |account| account.since);
         self.mostly(since)
@@ -234,8 +234,8 @@ impl Author {
         let user = self.user();
         let seconds = NonZeroU32::new(u32::try_from(self.dice.roll(3)).expect("few"));
         let whom = match self.dice.roll(3) {
-            0 => Whom::Host(Host::parse("10.0.0.1").expect("an address")),
-            _ => Whom::User(user.clone()),
+            0 => BanTarget::Host(AddressPrefix::parse("10.0.0.1").expect("an address")),
+            _ => BanTarget::User(user.clone()),
         };
         match self.dice.roll(8) {
             0 | 1 => Operation::Appoint { user },

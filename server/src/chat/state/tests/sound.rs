@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::ChatState;
-use crate::chat::entry::SessionId;
+use crate::chat::entry::DeviceId;
+use crate::chat::state::device::{Device, Presence};
 use crate::chat::state::moderation_state::{ACTS_MAX, MARKS_MAX, OPS_MAX};
 use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
-use crate::chat::state::session::{Presence, Session};
 
 /// Devices of one account, at the most.
 const DEVICES_MAX: usize = 16;
@@ -20,7 +20,7 @@ pub(super) fn look_at(state: &ChatState, before: &ChatState, ends_pending: usize
     look_at_names(state)?;
     look_at_groups(state, before)?;
     let rule = &state.rule;
-    let is_person = |id: &SessionId| state.sessions.get(id).is_some_and(|person| person.account.is_some());
+    let is_person = |id: &DeviceId| state.sessions.get(id).is_some_and(|person| person.account.is_some());
     holds(rule.operators.keys().all(is_person), "an operator is nobody, or not registered")?;
     holds(rule.operators.is_empty() || rule.offer.is_none(), "a code is good, and there is an operator")?;
     holds(rule.operators.len() <= OPERATORS_MAX, "there are too many operators")?;
@@ -30,11 +30,11 @@ pub(super) fn look_at(state: &ChatState, before: &ChatState, ends_pending: usize
     )?;
     let held_max = (state.held_max + ends_pending).max(before.detached.len());
     holds(state.detached.len() <= held_max, "too many are held")?;
-    let remembered_max = (state.limits.remembered_max as usize).max(before.fading.len());
-    holds(state.fading.len() <= remembered_max, "too many are remembered")
+    let remembered_max = (state.limits.remembered_max as usize).max(before.eviction_order.len());
+    holds(state.eviction_order.len() <= remembered_max, "too many are remembered")
 }
 
-fn look_at_device(state: &ChatState, id: SessionId, session: &Session) -> Result<(), String> {
+fn look_at_device(state: &ChatState, id: DeviceId, session: &Device) -> Result<(), String> {
     let person = state.sessions.get(&session.person).ok_or("is nobody's")?;
     holds(person.person == session.person, "is the device of a device")?;
     if session.person != id {
@@ -45,7 +45,7 @@ fn look_at_device(state: &ChatState, id: SessionId, session: &Session) -> Result
         return holds(person.name == session.name, "has another name than its owner");
     }
     if let Some(account) = &session.account {
-        let is_mine = |device: &SessionId| {
+        let is_mine = |device: &DeviceId| {
             *device != id && state.sessions.get(device).is_some_and(|device| device.person == id)
         };
         holds(account.devices.iter().all(is_mine), "has a device that is another one's")?;
@@ -54,7 +54,7 @@ fn look_at_device(state: &ChatState, id: SessionId, session: &Session) -> Result
     let groups: BTreeSet<_> = session.groups.iter().map(|stake| stake.group).collect();
     holds(groups.len() == session.groups.len(), "is in a group twice")?;
     holds(groups.iter().all(|group| state.groups.contains_key(group)), "is in a group that is not there")?;
-    let knows = |peer: SessionId| {
+    let knows = |peer: DeviceId| {
         let peer = state.sessions.get(&peer);
         peer.is_some_and(|peer| peer.private.with(id).is_some())
     };
@@ -87,7 +87,7 @@ fn look_at_groups(state: &ChatState, before: &ChatState) -> Result<(), String> {
         let members: BTreeSet<_> =
             attached.map(|(device, _)| *device).filter(|device| state.is_in(*device, *id)).collect();
         holds(present == members, "those who hear what is said are not the members with a connection")?;
-        let is_person = |id: &SessionId| state.sessions.get(id).is_some_and(|owner| owner.person == *id);
+        let is_person = |id: &DeviceId| state.sessions.get(id).is_some_and(|owner| owner.person == *id);
         holds(group.owner.as_ref().is_none_or(is_person), "a group is nobody's")?;
         if let Some(order) = &group.order {
             holds(order.ops.len() <= OPS_MAX && order.invited.len() <= MARKS_MAX, "too many have a say")?;

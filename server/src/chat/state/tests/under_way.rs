@@ -2,31 +2,31 @@
 
 use chatroom_proto::{Body, Conversation, GroupName, Operation, PostId, Seq, Tag, UnixMillis, UserName};
 
-use super::super::{ChatState, Verdict};
+use super::super::{Applied, ChatState};
 use super::random::LIMITS;
 use crate::chat::entry::{
-    Command, ConnectionId, Entry, NodeId, Origin, PasswordHash, Place, Proposal, ProposalId, SessionId,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal, ProposalId,
     TokenDigest,
 };
 
 const CODE: TokenDigest = TokenDigest([7; 32]);
 
 /// Lets the next entry take effect, which comes over the connection of this number.
-fn happens(state: &mut ChatState, connection: u64, command: Command) -> Verdict {
+fn happens(state: &mut ChatState, connection: u64, command: Command) -> Applied {
     let seq = state.head().next();
-    let place = Place { node: NodeId(1), connection: ConnectionId(connection) };
+    let place = ConnAddr { node: NodeId(1), connection: ConnectionId(connection) };
     let number = u32::try_from(seq.0).expect("few entries");
     let origin = Some(Origin { place, tag: Tag(number) });
     let id = ProposalId { node: NodeId(1), number: seq.0 };
     state.apply(&Entry { seq, proposal: Proposal { id, origin, at: UnixMillis(1), command } })
 }
 
-fn arrive(state: &mut ChatState, connection: u64, name: &str) -> SessionId {
+fn arrive(state: &mut ChatState, connection: u64, name: &str) -> DeviceId {
     let name = UserName::parse(name).expect("a name");
     let fresh = TokenDigest([u8::try_from(connection).expect("few connections"); 32]);
     let address = format!("192.0.2.{connection}:1").parse().expect("an address");
     happens(state, connection, Command::Arrive { name, presented: None, fresh, address });
-    SessionId(state.head())
+    DeviceId(state.head())
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn what_somebody_has_under_way_when_they_are_put_out_does_not_happen() {
     ];
     let before = state.clone();
     for command in under_way {
-        let Verdict { result, news, .. } = happens(&mut state, 2, command);
+        let Applied { result, news, .. } = happens(&mut state, 2, command);
         assert!(result.is_none() && news.is_none(), "{result:?} {news:?}");
     }
     assert_eq!(ChatState { head: before.head, ..state.clone() }, before);

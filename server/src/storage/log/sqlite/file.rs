@@ -11,9 +11,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tracing::{debug, error, warn};
 
 use super::reader::{self, kept};
-use super::schema::{self, Found, SCHEMA};
+use super::schema::{self, FoundSchema, SCHEMA};
 use super::writer::chain;
-use super::{Base, Durability, LogError, wal};
+use super::{Durability, LogError, LogSnapshot, wal};
 use crate::chat::entry::Entry;
 
 /// The pages of our files, in bytes.
@@ -75,7 +75,7 @@ impl LogFile {
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
         // Before anything that writes: a file that is not ours stays as it is.
         let found = schema::identify(&db, path)?;
-        if let Found::Log(schema) = found {
+        if let FoundSchema::Log(schema) = found {
             schema::accept(&db, schema, path)?;
         }
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
@@ -86,7 +86,7 @@ impl LogFile {
             Durability::Normal => "PRAGMA synchronous = NORMAL",
         };
         db.execute_batch(synchronous).map_err(|source| storage(doing(), source))?;
-        if found == Found::Empty {
+        if found == FoundSchema::Empty {
             schema::create(&mut db).map_err(|source| storage(doing(), source))?;
         }
         try_to_write(&mut db, path)?;
@@ -123,7 +123,7 @@ impl LogFile {
 
     /// Keeps what everything up to the end of some batch has come to. The rows up to there are nobody's from now on, and
     /// are deleted by [`LogFile::tidy`].
-    pub(super) fn set_base(&mut self, base: &Base) -> Result<(), LogError> {
+    pub(super) fn set_base(&mut self, base: &LogSnapshot) -> Result<(), LogError> {
         let crc = crc32fast::hash(&base.state);
         let set = |db: &mut Connection| {
             let change = db.transaction()?;

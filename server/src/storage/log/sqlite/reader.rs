@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::file::{self, storage};
 use super::place;
-use super::schema::{self, Found};
-use super::{Base, Batch, Durability, FILE_NAME, LogError};
+use super::schema::{self, FoundSchema};
+use super::{Batch, Durability, FILE_NAME, LogError, LogSnapshot};
 use crate::chat::entry::Entry;
 
 /// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
@@ -24,8 +24,8 @@ impl LogReader {
         let path = directory.join(FILE_NAME);
         let reader = LogReader::open_file(&path)?;
         match schema::identify(&reader.0, &path)? {
-            Found::Log(schema) => schema::accept(&reader.0, schema, &path)?,
-            Found::Empty => return Err(LogError::Corrupt(format!("{} is empty", path.display()))),
+            FoundSchema::Log(schema) => schema::accept(&reader.0, schema, &path)?,
+            FoundSchema::Empty => return Err(LogError::Corrupt(format!("{} is empty", path.display()))),
         }
         Ok(reader)
     }
@@ -54,12 +54,12 @@ impl LogReader {
     ///
     /// # Errors
     /// [`LogError`]
-    pub fn base(&self) -> Result<Option<Base>, LogError> {
+    pub fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
         let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
         let read = self.0.query_row("SELECT seq, crc, world FROM base", [], columns).optional();
         match read.map_err(cant_read)? {
             Some((at, crc, state)) if crc32fast::hash(&state) == crc => {
-                Ok(Some(Base { seq: seq(at), state }))
+                Ok(Some(LogSnapshot { seq: seq(at), state }))
             }
             Some((at, ..)) => Err(LogError::Corrupt(format!(
                 "the log is damaged: the checksum of what it has come to at {at} is wrong"

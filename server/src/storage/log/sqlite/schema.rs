@@ -33,7 +33,7 @@ const CREATE: &str = "
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum FoundSchema {
     /// Nothing yet.
     Empty,
     /// A log of this program, of that schema.
@@ -41,15 +41,15 @@ pub(super) enum Found {
 }
 
 /// Looks whose a file is, and changes nothing in it.
-pub(super) fn identify(db: &Connection, path: &Path) -> Result<Found, LogError> {
+pub(super) fn identify(db: &Connection, path: &Path) -> Result<FoundSchema, LogError> {
     let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
     let read = || {
         let tables = number("SELECT count(*) FROM sqlite_schema")?;
         Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
     };
     match read().map_err(|source| storage(format!("can't open the log {}", path.display()), source))? {
-        (0, 0, 0) => Ok(Found::Empty),
-        (APPLICATION, schema, _) => Ok(Found::Log(schema)),
+        (0, 0, 0) => Ok(FoundSchema::Empty),
+        (APPLICATION, schema, _) => Ok(FoundSchema::Log(schema)),
         _ => Err(LogError::Corrupt(format!(
             "can't open the log {}: it is not one of this program",
             path.display()

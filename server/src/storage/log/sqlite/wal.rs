@@ -101,7 +101,7 @@ struct Scan {
 }
 
 /// Damage that was found, and how far the transaction goes in which it is.
-struct Found {
+struct Damage {
     at: u64,
     /// The end of that transaction was seen.
     is_over: bool,
@@ -119,7 +119,7 @@ impl Scan {
     fn first_damage(mut self, file: &mut impl Read, page_bytes: usize) -> io::Result<Option<u64>> {
         let mut bytes = vec![0; FRAME_HEADER_BYTES + page_bytes];
         let mut at = HEADER_BYTES;
-        let mut found: Option<Found> = None;
+        let mut found: Option<Damage> = None;
         while fill(file, &mut bytes)? {
             let (frame, goes_on) = self.step(&bytes);
             let goes_on = goes_on && frame.salts == self.salts;
@@ -127,7 +127,7 @@ impl Scan {
             let is_ours = frame.salts.0 == self.salts.0 || frame.salts.1 == self.salts.1;
             match &mut found {
                 None if goes_on => {}
-                None => found = Some(Found { at, is_over: is_ours && frame.is_commit, page: frame.page }),
+                None => found = Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page }),
                 Some(found) if goes_on && (found.is_over || frame.page <= found.page) => {
                     return Ok(Some(found.at));
                 }

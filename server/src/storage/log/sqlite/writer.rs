@@ -5,10 +5,10 @@ use std::thread;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tracing::error;
 
-use super::super::memory::Order;
+use super::super::memory::Sequencer;
 use super::super::tail::{BATCH_ENTRIES_MAX, Tail};
 use super::file::LogFile;
-use super::{Base, LogError};
+use super::{LogError, LogSnapshot};
 use crate::chat::entry::{Entry, Proposal};
 
 /// How often the thread looks for more work before it sleeps: some 100 microseconds, once after each commit.
@@ -20,13 +20,13 @@ pub(super) enum Work {
     /// Give these their places, and keep them.
     Append(Vec<Proposal>),
     /// Replace everything up to there.
-    Forget(Base),
+    Forget(LogSnapshot),
 }
 
 /// Works as long as somebody can tell it to. A failure is told to everyone who follows.
 pub(super) fn work(file: LogFile, waiting: mpsc::Receiver<Work>, tail: &Tail) {
     let _alarm = Alarm(tail);
-    let mut writer = Writer { file, waiting, tail, order: Order::after(tail.head()) };
+    let mut writer = Writer { file, waiting, tail, order: Sequencer::after(tail.head()) };
     if let Err(error) = writer.run() {
         error!(error = chain(&error), "the log has failed");
         tail.fail(chain(&error));
@@ -37,7 +37,7 @@ struct Writer<'a> {
     file: LogFile,
     waiting: mpsc::Receiver<Work>,
     tail: &'a Tail,
-    order: Order,
+    order: Sequencer,
 }
 
 impl Writer<'_> {
@@ -47,7 +47,7 @@ impl Writer<'_> {
             while self.waiting.is_empty() && !self.waiting.is_closed() && self.file.tidy() {}
             match self.next() {
                 Some(Work::Append(first)) => self.commit(first)?,
-                Some(Work::Forget(base)) => self.forget(&base),
+                Some(Work::Forget(base)) => self.compact(&base),
                 None => return Ok(()),
             }
         }
@@ -84,7 +84,7 @@ impl Writer<'_> {
             self.tail.extend(entries);
         }
         if let Some(base) = base {
-            self.forget(&base);
+            self.compact(&base);
         }
         Ok(())
     }
@@ -94,9 +94,9 @@ impl Writer<'_> {
     }
 
     /// Puts the base in the place of what it stands for. A log that can't forget can still keep.
-    fn forget(&mut self, base: &Base) {
+    fn compact(&mut self, base: &LogSnapshot) {
         match self.file.set_base(base) {
-            Ok(()) => self.tail.forget(base.seq),
+            Ok(()) => self.tail.compact(base.seq),
             Err(error) => error!(error = chain(&error), until = %base.seq, "the log could not forget"),
         }
     }

@@ -31,8 +31,8 @@ fn filled(directory: &Path, rows: u64) -> LogFile {
     file
 }
 
-fn base(seq: u64) -> Base {
-    Base { seq: Seq(seq), state: b"what it has come to".to_vec() }
+fn base(seq: u64) -> LogSnapshot {
+    LogSnapshot { seq: Seq(seq), state: b"what it has come to".to_vec() }
 }
 
 /// The numbers of the texts that are in any file of the directory.
@@ -98,7 +98,7 @@ fn a_reader_is_no_obstacle_to_forgetting_for_long() {
 async fn a_log_on_disk_begins_with_its_base() {
     let directory = log_with(9).await;
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
-    log.forget(base(9)).unwrap();
+    log.compact(base(9)).unwrap();
     drop(log);
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
     assert_eq!(log.base().unwrap(), Some(base(9)));
@@ -113,7 +113,7 @@ async fn a_log_on_disk_begins_with_its_base() {
 async fn a_base_that_was_damaged_is_noticed() {
     let directory = log_with(3).await;
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
-    log.forget(base(3)).unwrap();
+    log.compact(base(3)).unwrap();
     drop(log);
     tamper(&directory, "UPDATE base SET world = x'00'");
     let read = LogReader::open(directory.path()).unwrap().base();

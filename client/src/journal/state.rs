@@ -12,7 +12,7 @@ const PLACES_MAX: usize = MEMBERSHIPS_MAX + PRIVATE_CONVERSATIONS_MAX;
 
 /// One thing to remember. Variants are appended, never moved: their number is in files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Record {
+pub(crate) enum JournalRecord {
     /// A session began here.
     Began {
         /// The name of the file's client.
@@ -50,7 +50,7 @@ pub(crate) fn post_id(request: &Request) -> Option<PostId> {
 
 /// What a client must not forget.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Image {
+pub(crate) struct JournalState {
     pub(crate) session: Option<Session>,
     /// The posts without an answer, in the order in which they were asked.
     pub(crate) posts: VecDeque<Request>,
@@ -100,7 +100,7 @@ fn key(conversation: &Conversation) -> (bool, NameKey) {
     }
 }
 
-impl Image {
+impl JournalState {
     pub(crate) fn seen(&self) -> Option<Seq> {
         self.session.as_ref().map(|session| session.seen)
     }
@@ -115,19 +115,19 @@ impl Image {
         self.is_doubtful = false;
     }
 
-    pub(super) fn apply(&mut self, record: Record) {
+    pub(super) fn apply(&mut self, record: JournalRecord) {
         match record {
-            Record::Began { name, token, seen } => {
+            JournalRecord::Began { name, token, seen } => {
                 self.is_doubtful = false;
                 self.session = Some(Session { name, token, seen, places: BTreeMap::new() });
             }
-            Record::Asked(request) => self.posts.push_back(request),
-            Record::Answered(id) => self.posts.retain(|post| post_id(post) != Some(id)),
-            Record::Resumed { token } => self.change(|session| session.token = token),
-            Record::Seen(_) | Record::At(..) if self.is_doubtful => {}
-            Record::Seen(seq) => self.change(|session| session.seen = seq),
-            Record::At(conversation, seq) => self.change(|session| session.be_at(conversation, seq)),
-            Record::Left(group) => self.change(|session| {
+            JournalRecord::Asked(request) => self.posts.push_back(request),
+            JournalRecord::Answered(id) => self.posts.retain(|post| post_id(post) != Some(id)),
+            JournalRecord::Resumed { token } => self.change(|session| session.token = token),
+            JournalRecord::Seen(_) | JournalRecord::At(..) if self.is_doubtful => {}
+            JournalRecord::Seen(seq) => self.change(|session| session.seen = seq),
+            JournalRecord::At(conversation, seq) => self.change(|session| session.be_at(conversation, seq)),
+            JournalRecord::Left(group) => self.change(|session| {
                 session.places.remove(&key(&Conversation::Group(group)));
             }),
         }
@@ -140,15 +140,16 @@ impl Image {
     }
 
     /// The fewest records that say the same.
-    pub(super) fn records(&mut self) -> Vec<Record> {
+    pub(super) fn records(&mut self) -> Vec<JournalRecord> {
         let mut records = Vec::new();
         self.change(Session::forget_what_is_seen);
         if let Some(session) = &self.session {
             let (name, token, seen) = (session.name.clone(), session.token.clone(), session.seen);
-            records.push(Record::Began { name, token, seen });
-            records.extend(session.places.values().cloned().map(|(place, seq)| Record::At(place, seq)));
+            records.push(JournalRecord::Began { name, token, seen });
+            records
+                .extend(session.places.values().cloned().map(|(place, seq)| JournalRecord::At(place, seq)));
         }
-        records.extend(self.posts.iter().cloned().map(Record::Asked));
+        records.extend(self.posts.iter().cloned().map(JournalRecord::Asked));
         records
     }
 }

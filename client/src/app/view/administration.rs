@@ -1,9 +1,11 @@
 //! What the operators of the server do, and what they see.
 
-use chatroom_proto::{Operation, Refusal, Request, Seq, ServerBan, UnixMillis, UserName, Visitor, Whom};
+use chatroom_proto::{
+    BanTarget, ClientInfo, Operation, Refusal, Request, Seq, ServerBan, UnixMillis, UserName,
+};
 
 use super::View;
-use super::order::{because, span};
+use super::moderation::{because, span};
 
 impl View {
     /// An operator of the server did something that concerns this reader.
@@ -32,9 +34,9 @@ impl View {
     }
 
     /// A page of those who are there.
-    pub fn clients(self, request: &Request, clients: &[Visitor]) -> String {
+    pub fn clients(self, request: &Request, clients: &[ClientInfo]) -> String {
         let title = matches!(request, Request::Clients { after: Seq::ZERO }).then(|| self.system("clients:"));
-        let line = |Visitor { address, name, groups, is_connected }: &Visitor| {
+        let line = |ClientInfo { address, name, groups, is_connected }: &ClientInfo| {
             let groups: Vec<_> = groups.as_slice().iter().map(|group| group.as_str()).collect();
             let lost = if *is_connected { "" } else { " (connection lost)" };
             let groups = if groups.is_empty() { "no group".to_owned() } else { groups.join(", ") };
@@ -109,10 +111,10 @@ fn no_difference(request: &Request) -> String {
     }
 }
 
-fn name(whom: &Whom) -> String {
+fn name(whom: &BanTarget) -> String {
     match whom {
-        Whom::User(user) => user.to_string(),
-        Whom::Host(host) => host.to_string(),
+        BanTarget::User(user) => user.to_string(),
+        BanTarget::Host(host) => host.to_string(),
     }
 }
 
@@ -141,14 +143,14 @@ fn sentence(who: &str, whom: &str, act: &Operation) -> String {
 mod tests {
     use std::num::NonZeroU32;
 
-    use chatroom_proto::{Code, Host, Page, Peer, Reason};
+    use chatroom_proto::{AddressPrefix, Code, Page, PeerAddr, Reason};
 
     use super::*;
     use crate::app::view::tests::{group, lines, user, view};
 
     fn ban() -> Operation {
         let (seconds, reason) = (NonZeroU32::new(7_200), Reason::parse("spam").ok());
-        Operation::Ban { whom: Whom::Host(Host::parse("10.0.0.1").unwrap()), seconds, reason }
+        Operation::Ban { whom: BanTarget::Host(AddressPrefix::parse("10.0.0.1").unwrap()), seconds, reason }
     }
 
     #[test]
@@ -177,8 +179,8 @@ mod tests {
 
     #[test]
     fn lists_have_a_title_once() {
-        let clients = [Visitor {
-            address: Peer::parse("127.0.0.1:5").unwrap(),
+        let clients = [ClientInfo {
+            address: PeerAddr::parse("127.0.0.1:5").unwrap(),
             name: user("Jim"),
             groups: Page::fill([group("General"), group("G1")]),
             is_connected: false,
@@ -191,7 +193,7 @@ mod tests {
             seq: Seq(1),
             at: UnixMillis(0),
             by: user("Ann"),
-            whom: Whom::User(user("Jim")),
+            whom: BanTarget::User(user("Jim")),
             until: None,
             reason: None,
         }];
@@ -219,7 +221,7 @@ mod tests {
             Operation::Appoint { user: user("Jim") },
             Operation::Dismiss { user: user("Jim") },
             Operation::Disconnect { user: user("Jim"), reason: None },
-            Operation::Unban { whom: Whom::User(user("Jim")) },
+            Operation::Unban { whom: BanTarget::User(user("Jim")) },
         ] {
             assert!(said(&Request::Operate { act }, Refusal::NoDifference).starts_with("Jim is "));
         }

@@ -6,21 +6,21 @@ use tokio::sync::Notify;
 
 /// Counts those who wait.
 #[derive(Debug, Default)]
-pub(super) struct Wishes {
+pub(super) struct Waiters {
     waiting: AtomicUsize,
     came: Notify,
 }
 
 /// Somebody waits, as long as this lives.
 #[derive(Debug)]
-pub(super) struct Wish<'a>(&'a Wishes);
+pub(super) struct Waiter<'a>(&'a Waiters);
 
-impl Wishes {
+impl Waiters {
     /// Somebody waits from now on.
-    pub(super) fn wish(&self) -> Wish<'_> {
+    pub(super) fn waiter(&self) -> Waiter<'_> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.came.notify_one();
-        Wish(self)
+        Waiter(self)
     }
 
     /// Whether anybody waits.
@@ -36,7 +36,7 @@ impl Wishes {
     }
 }
 
-impl Drop for Wish<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }

@@ -114,7 +114,8 @@ fn every_refusal_about_order_says_what_to_do() {
 
 #[test]
 fn what_was_done_is_listed_with_its_times_the_newest_last() {
-    let acted = |seq, act| Acted { seq: Seq(seq), at: UnixMillis(seq * 1_000), by: user("Ann"), act };
+    let acted =
+        |seq, act| ModerationRecord { seq: Seq(seq), at: UnixMillis(seq * 1_000), by: user("Ann"), act };
     let acts = [acted(2, kick()), acted(1, Moderation::Lock)];
     assert_eq!(
         lines().acts(&group("G1"), None, &acts, UnixMillis(0)),

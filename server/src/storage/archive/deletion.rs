@@ -26,17 +26,17 @@ const CHECKPOINT_WAIT: Duration = Duration::from_millis(50);
 
 /// Deletes in steps.
 #[derive(Debug)]
-pub(super) struct Forgetting {
+pub(super) struct Deletion {
     until: Seq,
     is_under_way: bool,
     /// Who wants to know when it is done.
     waiting: Vec<oneshot::Sender<()>>,
 }
 
-impl Forgetting {
+impl Deletion {
     /// One that looks whether everything up to here is deleted: an earlier run may have been stopped over it.
-    pub(super) fn up_to(until: Seq) -> Forgetting {
-        Forgetting { until, is_under_way: until > Seq::ZERO, waiting: Vec::new() }
+    pub(super) fn up_to(until: Seq) -> Deletion {
+        Deletion { until, is_under_way: until > Seq::ZERO, waiting: Vec::new() }
     }
 
     /// Everything up to here is to be deleted.

@@ -29,10 +29,10 @@ use crate::net::stream::Wire;
 const SLICES_MAX: usize = 16;
 
 /// What is waited for in rare moments.
-pub(super) type Rare<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(super) type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever happens.
-pub(crate) struct Life<S> {
+pub(crate) struct ConnectionTask<S> {
     connection: Connection,
     reader: FrameReader<S, ClientFrame>,
     /// What is out of the ordinary; nothing, while requests are handed in as they come, and frames are written as they come.
@@ -53,9 +53,9 @@ enum Reading {
     #[default]
     Free,
     /// The first frame has not come, and is waited for until this ends.
-    Hello(Rare<End>),
+    Hello(RareFuture<End>),
     /// Nothing is read until this has ended.
-    Waits(Rare<Result<(), End>>),
+    Waits(RareFuture<Result<(), End>>),
     /// Nothing is read any more.
     Ended,
 }
@@ -73,7 +73,7 @@ enum Writing {
     /// bytes on a closed socket with a reset, which can overtake our last frame.
     Lingers { until: Pin<Box<Sleep>>, bytes_left: usize },
     /// The dispatch task is being told that the connection is no more.
-    Leaves(Rare<()>),
+    Leaves(RareFuture<()>),
 }
 
 /// The rest of a write.
@@ -84,14 +84,14 @@ struct Slow {
     patience: Duration,
     until: Pin<Box<Sleep>>,
     /// Ends a while after the outbox was closed: one who takes a byte now and then can't hold us for ever.
-    too_long: Rare<()>,
+    too_long: RareFuture<()>,
 }
 
-impl<S: Wire> Life<S> {
+impl<S: Wire> ConnectionTask<S> {
     /// The life of this connection, over this stream; what permits it is given back when it ends.
-    pub(crate) fn new(connection: Connection, stream: S, permit: Option<Permit>) -> Life<S> {
+    pub(crate) fn new(connection: Connection, stream: S, permit: Option<Permit>) -> ConnectionTask<S> {
         let reading = Reading::Hello(connection.no_hello());
-        Life {
+        ConnectionTask {
             connection,
             reader: FrameReader::new(stream, HELLO_FRAME_BYTES_MAX),
             busy: Some(Box::new(Busy { reading, writing: Writing::Free })),
@@ -217,7 +217,7 @@ impl<S: Wire> Life<S> {
     fn take_hello(&mut self, frame: Option<Result<ClientFrame, FrameError>>) -> Result<(), End> {
         let frame = frame.ok_or(End::Gone)??;
         let is_tls = self.reader.stream_mut().is_tls();
-        let welcomed = self.connection.knock(frame, is_tls)?;
+        let welcomed = self.connection.log_in(frame, is_tls)?;
         self.busy().reading = Reading::Waits(welcomed);
         self.reader.set_limit(FRAME_BYTES_MAX);
         Ok(())
@@ -244,7 +244,7 @@ impl<S: Wire> Life<S> {
     }
 }
 
-impl<S: Wire> Future for Life<S> {
+impl<S: Wire> Future for ConnectionTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

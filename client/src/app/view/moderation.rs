@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    About, Acted, GroupName, Headline, Moderation, Notification, Reason, Refusal, Request, UnixMillis,
-    UserName,
+    About, GroupName, Headline, Moderation, ModerationRecord, Notification, Reason, Refusal, Request,
+    UnixMillis, UserName,
 };
 
 use super::View;
@@ -59,14 +59,20 @@ impl View {
     }
 
     /// What was done to keep order in a group, to one person or at all, the oldest first.
-    pub fn acts(self, group: &GroupName, user: Option<&UserName>, acts: &[Acted], now: UnixMillis) -> String {
+    pub fn acts(
+        self,
+        group: &GroupName,
+        user: Option<&UserName>,
+        acts: &[ModerationRecord],
+        now: UnixMillis,
+    ) -> String {
         if acts.is_empty() {
             let to = user.map(|user| format!(" to {user}")).unwrap_or_default();
             return self.system(format!(
                 "Nothing that was done{to} in group chat '{group}' to keep order is remembered."
             ));
         }
-        let line = |Acted { at, by, act, .. }: &Acted| {
+        let line = |ModerationRecord { at, by, act, .. }: &ModerationRecord| {
             let text = sentence(&roles(format!("{by} has"), act, false), group, act);
             format!("{} {}", self.stamp(*at, now), self.system(text))
         };

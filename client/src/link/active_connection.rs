@@ -21,8 +21,10 @@ use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
-use super::handshake::{Connection, Writer};
-use super::{ANSWER_DEADLINE, ASKS_WAITING_MAX, Ask, Door, End, Link, SILENCE_MAX, SLOW_AFTER, Slow};
+use super::handshake::{LinkWriter, WelcomedConnection};
+use super::{
+    ANSWER_DEADLINE, ASKS_WAITING_MAX, End, Link, LinkRequest, ReplyTo, SILENCE_MAX, SLOW_AFTER, Slow,
+};
 use crate::dial::Dial;
 use crate::event::{Ended, Event, Lost};
 use crate::state::{MEMBERSHIPS_MAX, tells_again};
@@ -39,7 +41,7 @@ const WRITE_BATCH_FRAMES: usize = 128;
 const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
 
 /// What lives as long as the connection.
-struct Talk {
+struct ActiveConnection {
     frames_out: mpsc::Sender<ClientFrame>,
     /// The server's last word.
     closing: Option<CloseReason>,
@@ -53,12 +55,13 @@ struct Talk {
 
 impl<D: Dial> Link<D> {
     /// Serves one connection until it ends.
-    pub(super) async fn serve(&mut self, connection: Connection<D::Stream>) -> End {
-        let Connection { mut reader, writer, welcome, .. } = connection;
+    pub(super) async fn serve(&mut self, connection: WelcomedConnection<D::Stream>) -> End {
+        let WelcomedConnection { mut reader, writer, welcome, .. } = connection;
         let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
         let now = Instant::now();
         let again_until = tells_again(&welcome).then_some(welcome.seq);
-        let mut talk = Talk { frames_out, closing: None, again_until, heard: now, due_since: now };
+        let mut talk =
+            ActiveConnection { frames_out, closing: None, again_until, heard: now, due_since: now };
         let mut writing = pin!(write(writer, frames));
         let mut write_failed = None;
         let mut alarm = pin!(sleep_until(now + ANSWER_DEADLINE));
@@ -109,14 +112,14 @@ impl<D: Dial> Link<D> {
 
     /// Whether one more may be unanswered: not before all that was asked earlier is sent. (A server that answers what it was
     /// not sent yet could fill the writer's queue: that only makes asking wait.)
-    fn has_room(&self, talk: &Talk) -> bool {
+    fn has_room(&self, talk: &ActiveConnection) -> bool {
         let has_room = self.unanswered.len() < ASKS_WAITING_MAX && talk.frames_out.capacity() > 1;
         has_room && !self.unanswered.is_held_back()
     }
 
     /// Sends what is to be sent (again): at the beginning all that is unanswered, later what the server has refused to take so
     /// fast.
-    fn send_held_back(&mut self, talk: &mut Talk) {
+    fn send_held_back(&mut self, talk: &mut ActiveConnection) {
         if !self.unanswered.is_held_back() {
             return;
         }
@@ -132,7 +135,7 @@ impl<D: Dial> Link<D> {
     }
 
     /// Takes in what was asked, and what else is queued, so that one flush carries all of it.
-    fn take_in(&mut self, talk: &mut Talk, first: Ask) {
+    fn take_in(&mut self, talk: &mut ActiveConnection, first: LinkRequest) {
         let mut next = Some(first);
         while let Some(ask) = next {
             self.put(talk, ask);
@@ -141,7 +144,7 @@ impl<D: Dial> Link<D> {
     }
 
     /// What an earlier run has asked comes before all that is asked now.
-    fn take_in_inherited(&mut self, talk: &mut Talk) {
+    fn take_in_inherited(&mut self, talk: &mut ActiveConnection) {
         while self.has_room(talk)
             && let Some(ask) = self.unanswered.next_inherited()
         {
@@ -149,7 +152,7 @@ impl<D: Dial> Link<D> {
         }
     }
 
-    fn put(&mut self, talk: &mut Talk, ask: Ask) {
+    fn put(&mut self, talk: &mut ActiveConnection, ask: LinkRequest) {
         if self.unanswered.due() == 0 {
             talk.due_since = Instant::now();
         }
@@ -158,16 +161,20 @@ impl<D: Dial> Link<D> {
         self.unanswered.push(ask);
     }
 
-    fn ping(&mut self, talk: &mut Talk) {
+    fn ping(&mut self, talk: &mut ActiveConnection) {
         if !self.unanswered.has_ping() && talk.frames_out.capacity() > 0 {
             let tag = self.shared.next_tag();
-            self.put(talk, Ask { tag, request: Request::Ping, door: Door::Alive });
+            self.put(talk, LinkRequest { tag, request: Request::Ping, door: ReplyTo::Alive });
         }
     }
 
     /// When to look again, or that the connection is dead. It looks at least every [`ANSWER_DEADLINE`], so that no
     /// request that is made meanwhile is overdue before that.
-    fn check_alive(&mut self, talk: &mut Talk, write_failed: Option<Lost>) -> Result<Instant, Lost> {
+    fn check_alive(
+        &mut self,
+        talk: &mut ActiveConnection,
+        write_failed: Option<Lost>,
+    ) -> Result<Instant, Lost> {
         let now = Instant::now();
         if let Some(lost) = write_failed {
             return Err(lost);
@@ -184,7 +191,7 @@ impl<D: Dial> Link<D> {
 
     fn handle_frame(
         &mut self,
-        talk: &mut Talk,
+        talk: &mut ActiveConnection,
         frame: Option<Result<ServerFrame, FrameError>>,
     ) -> Option<End> {
         talk.heard = Instant::now();
@@ -203,7 +210,7 @@ impl<D: Dial> Link<D> {
 
     fn handle_response(
         &mut self,
-        talk: &mut Talk,
+        talk: &mut ActiveConnection,
         tag: Tag,
         result: Result<Response, Refusal>,
     ) -> Option<End> {
@@ -230,27 +237,27 @@ impl<D: Dial> Link<D> {
             self.unanswered.put_off(ask);
             return None;
         }
-        let Ask { request, door, .. } = ask;
+        let LinkRequest { request, door, .. } = ask;
         self.journal.answered(&request, &result);
         let missed = result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         match door {
             // One who no longer waits for the answer does not want it.
-            Door::Asker(asker) => drop(asker.send(result)),
-            Door::Events => self.tell(Event::Answer { tag, request, result }),
-            Door::Rejoin => {
+            ReplyTo::Asker(asker) => drop(asker.send(result)),
+            ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),
+            ReplyTo::Rejoin => {
                 let missed = missed.is_some_and(|group| !self.unanswered.has_post_to(&group));
                 if let Some(event) = rejoined(request, result, missed) {
                     self.tell(event);
                 }
             }
-            Door::Alive => {}
+            ReplyTo::Alive => {}
         }
         is_goodbye.then_some(End::Over(Ended::Left))
     }
 
     /// The server asks to go slower. That is the link's business: the program learns of it only when it takes long, and has its
     /// answer when there is one.
-    fn go_slower(&mut self, talk: &mut Talk, tag: Tag, wait: Duration) -> Option<End> {
+    fn go_slower(&mut self, talk: &mut ActiveConnection, tag: Tag, wait: Duration) -> Option<End> {
         if self.unanswered.hold_back(tag, wait, talk.heard).is_none() {
             return Some(answer_to_nothing(tag));
         }
@@ -265,13 +272,17 @@ impl<D: Dial> Link<D> {
 
     /// Whether an answer is to come again later: among the events it would stand before what is let go now. (Only as
     /// long as there is room to ask something else.)
-    fn puts_off(&self, ask: &Ask) -> bool {
-        matches!(ask.door, Door::Events)
+    fn puts_off(&self, ask: &LinkRequest) -> bool {
+        matches!(ask.door, ReplyTo::Events)
             && !has_password(&ask.request)
             && self.unanswered.len() + 1 < ASKS_WAITING_MAX
     }
 
-    fn handle_notification(&mut self, talk: &mut Talk, notification: Notification) -> Option<End> {
+    fn handle_notification(
+        &mut self,
+        talk: &mut ActiveConnection,
+        notification: Notification,
+    ) -> Option<End> {
         match notification {
             Notification::Ping => self.ping(talk),
             Notification::Closing(reason) => talk.closing = Some(reason),
@@ -282,7 +293,7 @@ impl<D: Dial> Link<D> {
         None
     }
 
-    fn hear(&mut self, talk: &Talk, notification: Notification) -> Option<End> {
+    fn hear(&mut self, talk: &ActiveConnection, notification: Notification) -> Option<End> {
         let seq = seq(&notification);
         if let Some(place) = self.state.gap(&notification)
             && !self.unanswered.has_post_to(&place)
@@ -312,7 +323,7 @@ impl<D: Dial> Link<D> {
     }
 
     /// All that was missed was told again; what the groups' newest posts at the beginning say is checked against it.
-    fn catch_up(&mut self, talk: &mut Talk, seq: Seq) -> Option<End> {
+    fn catch_up(&mut self, talk: &mut ActiveConnection, seq: Seq) -> Option<End> {
         let missing = self.state.missing().map(|(group, head)| (Conversation::Group(group.clone()), head));
         let mut missing: Vec<_> = missing.collect();
         missing.retain(|(group, _)| !self.unanswered.has_post_to(group));
@@ -374,7 +385,7 @@ fn seq(notification: &Notification) -> Seq {
     }
 }
 
-impl Talk {
+impl ActiveConnection {
     fn send(&self, frame: ClientFrame) {
         // A writer that has failed takes no more. Then the connection ends soon, and what is unanswered is sent again.
         if let Err(TrySendError::Full(frame)) = self.frames_out.try_send(frame) {
@@ -415,7 +426,7 @@ fn rejoined(request: Request, result: Result<Response, Refusal>, missed: bool) -
 }
 
 /// Writes frames as they come: all that are waiting, then one flush. Ends only when writing fails.
-async fn write<S: AsyncWrite>(mut writer: Writer<S>, mut frames: mpsc::Receiver<ClientFrame>) -> Lost {
+async fn write<S: AsyncWrite>(mut writer: LinkWriter<S>, mut frames: mpsc::Receiver<ClientFrame>) -> Lost {
     let mut batch = Vec::with_capacity(WRITE_BATCH_FRAMES);
     loop {
         if frames.recv_many(&mut batch, WRITE_BATCH_FRAMES).await == 0 {

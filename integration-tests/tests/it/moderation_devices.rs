@@ -4,12 +4,12 @@
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::host::Host;
 use integration_tests::stage::{Pure, Real};
+use integration_tests::test_server::TestServer;
 
 async fn check(dialogue: &str) {
     play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(Host::start_with(Config::default())), dialogue).await;
+    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
 }
 
 /// Ann owns tea; jim is in it, with two devices.
@@ -105,7 +105,7 @@ async fn a_device_of_one_who_is_banned_comes_into_the_other_groups_alone() {
 }
 
 #[tokio::test]
-async fn an_operator_keeps_order_with_any_device() {
+async fn an_operator_retention_order_with_any_device() {
     check(&format!(
         "{TEA}
         bob comes

@@ -9,7 +9,7 @@ const SHOWN_MAX: usize = 50;
 
 /// Messages that were missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Absence {
+pub struct MissedSummary {
     /// Since when.
     pub since: UnixMillis,
     /// How many there are.
@@ -20,15 +20,15 @@ pub struct Absence {
     pub only_in: Option<Conversation>,
 }
 
-impl Absence {
+impl MissedSummary {
     /// It began then, as far as that is known: otherwise with the first message.
-    pub fn new(since: Option<UnixMillis>, first: &Notification) -> Absence {
+    pub fn new(since: Option<UnixMillis>, first: &Notification) -> MissedSummary {
         let said_at = match first {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => post.at,
             _ => UnixMillis::default(),
         };
         let since = since.unwrap_or(said_at);
-        Absence { since, count: 0, newest: VecDeque::new(), only_in: place(first) }
+        MissedSummary { since, count: 0, newest: VecDeque::new(), only_in: place(first) }
     }
 
     /// Takes in one more message that was missed.

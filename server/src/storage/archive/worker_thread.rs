@@ -13,22 +13,25 @@ const END_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A thread that ends when it is told to, by a channel that closes.
 #[derive(Debug)]
-pub(super) struct Thread {
+pub(super) struct WorkerThread {
     name: &'static str,
     /// Locked by nobody: this is how a receiver may be a part of what threads share.
     ended: Mutex<Receiver<()>>,
 }
 
-impl Thread {
+impl WorkerThread {
     /// Starts one. What `work` owns is gone when it has ended.
-    pub(super) fn start(name: &'static str, work: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
+    pub(super) fn start(
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<WorkerThread> {
         let (end, ended) = sync_channel(1);
         Builder::new().name(name.to_owned()).spawn(move || {
             // Its other end sees it closed also when `work` panics.
             let _end = end;
             work();
         })?;
-        Ok(Thread { name, ended: Mutex::new(ended) })
+        Ok(WorkerThread { name, ended: Mutex::new(ended) })
     }
 
     /// Waits for its end. One that takes too long is left to itself: what it writes is whole or not there.

@@ -6,7 +6,7 @@ use chatroom_proto::{Conversation, Notification, Request, Response};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::OUTBOX_BYTES_MAX;
-use crate::event::{Event, Told};
+use crate::event::{Event, QueuedEvent};
 
 /// What any event counts for: itself and two of the longest names.
 const EVENT_BYTES: usize = 512;
@@ -16,13 +16,13 @@ const NAME_BYTES: usize = 160;
 
 /// Events in order, on their way to the program. It outlives connections.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    events: VecDeque<Told>,
+pub(crate) struct EventQueue {
+    events: VecDeque<QueuedEvent>,
     bytes: usize,
 }
 
-impl Outbox {
-    pub(crate) fn push(&mut self, told: Told) {
+impl EventQueue {
+    pub(crate) fn push(&mut self, told: QueuedEvent) {
         self.bytes += weight(&told.event);
         self.events.push_back(told);
     }
@@ -42,7 +42,7 @@ impl Outbox {
     }
 
     /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants none.
-    pub(crate) fn deliver(&mut self, program: &mpsc::Sender<Told>) {
+    pub(crate) fn deliver(&mut self, program: &mpsc::Sender<QueuedEvent>) {
         while let Some(told) = self.events.pop_front() {
             let bytes = weight(&told.event);
             if let Err(TrySendError::Full(told)) = program.try_send(told) {
@@ -55,7 +55,7 @@ impl Outbox {
 
     /// Waits until the program has room, and gives it what it has room for. Without anything to give, waits for ever.
     /// Dropping the future loses nothing.
-    pub(crate) async fn deliver_when_it_may(&mut self, program: &mpsc::Sender<Told>) {
+    pub(crate) async fn deliver_when_it_may(&mut self, program: &mpsc::Sender<QueuedEvent>) {
         if self.is_empty() {
             std::future::pending::<()>().await;
         }
@@ -69,10 +69,10 @@ impl Outbox {
     pub(crate) fn shed(&mut self) {
         let mut told = HashSet::new();
         self.bytes = 0;
-        for Told { event, place } in std::mem::take(&mut self.events) {
+        for QueuedEvent { event, place } in std::mem::take(&mut self.events) {
             match without_message(event) {
                 Some(Event::Missed(conversation)) if !told.insert(conversation.clone()) => {}
-                Some(event) => self.push(Told { event, place }),
+                Some(event) => self.push(QueuedEvent { event, place }),
                 None => {}
             }
         }
@@ -140,26 +140,26 @@ mod tests {
 
     use super::*;
     use crate::event::Lost;
-    use crate::journal::Place;
+    use crate::journal::Cursor;
     use crate::link::EVENTS_MAX;
     use crate::link::tests::fake::{group, group_post, private_post, user};
 
-    fn told(event: Event) -> Told {
-        Told { event, place: Place::default() }
+    fn told(event: Event) -> QueuedEvent {
+        QueuedEvent { event, place: Cursor::default() }
     }
 
-    fn post(name: &str, seq: u64) -> Told {
+    fn post(name: &str, seq: u64) -> QueuedEvent {
         told(Event::Notification(group_post(name, seq, seq - 1)))
     }
 
-    fn answer(tag: u32) -> Told {
+    fn answer(tag: u32) -> QueuedEvent {
         told(Event::Answer { tag: Tag(tag), request: Request::Ping, result: Ok(Response::Pong) })
     }
 
     #[tokio::test]
     async fn it_gives_in_order_and_as_much_as_there_is_room_for() {
         let (program, mut events) = mpsc::channel(2);
-        let mut outbox = Outbox::default();
+        let mut outbox = EventQueue::default();
         (0..3).for_each(|tag| outbox.push(answer(tag)));
         outbox.deliver(&program);
         assert!(!outbox.is_empty());
@@ -174,7 +174,7 @@ mod tests {
     fn one_who_wants_no_events_leaves_none_behind() {
         let (program, events) = mpsc::channel(EVENTS_MAX);
         drop(events);
-        let mut outbox = Outbox::default();
+        let mut outbox = EventQueue::default();
         outbox.push(answer(0));
         outbox.deliver(&program);
         assert!(outbox.is_empty());
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn it_is_overrun_by_bytes_and_sheds_all_but_what_must_be_told() {
-        let mut outbox = Outbox::default();
+        let mut outbox = EventQueue::default();
         outbox.push(answer(1));
         outbox.push(told(Event::Notification(private_post(7, 0))));
         let mut seq = 10;

@@ -7,7 +7,7 @@ use chatroom_proto::{ASKS_UNANSWERED_MAX, PostId, Seq, Tag, UnixMillis, UserName
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::chat::entry::{Address, GroupId, PasswordHash, Place, SessionId, TokenDigest};
+use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PasswordHash, TokenDigest};
 
 /// How many of a session's latest posts are remembered, and how many of its other commands, to recognize one that comes
 /// again: twice as many as a client may leave unanswered ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one
@@ -21,9 +21,9 @@ const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 /// One device of one person. Most people have one. What they have in common stands with the first, which is known as the
 /// person and stays as long as the account: the groups, the private conversations, the account itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Session {
+pub(crate) struct Device {
     /// Whose it is: its own, when it is the first.
-    pub(crate) person: SessionId,
+    pub(crate) person: DeviceId,
     /// Under which name.
     pub(crate) name: UserName,
     /// Recognizes the client when it comes back.
@@ -35,11 +35,11 @@ pub(crate) struct Session {
     /// Where it is connected, or since when it is not.
     pub(crate) presence: Presence,
     /// Its groups in the order of joining.
-    pub(crate) groups: Box<[Stake]>,
+    pub(crate) groups: Box<[MembershipSince]>,
     /// Its private conversations.
     pub(crate) private: Private,
     /// What it did lately.
-    pub(crate) done: Done,
+    pub(crate) done: DedupWindow,
     /// What makes the name their own.
     pub(crate) account: Option<Box<Account>>,
 }
@@ -52,9 +52,9 @@ pub(crate) struct Account {
     /// The entry that set it.
     pub(crate) since: Seq,
     /// With which device and which request the name was registered, in the same stay.
-    pub(crate) registered: Option<(SessionId, Tag)>,
+    pub(crate) registered: Option<(DeviceId, Tag)>,
     /// The devices after the first.
-    pub(crate) devices: BTreeSet<SessionId>,
+    pub(crate) devices: BTreeSet<DeviceId>,
 }
 
 /// Private conversations. Many people have none: then it is nothing.
@@ -64,7 +64,7 @@ pub(crate) struct Private(Option<Box<Heads>>);
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Heads {
     /// The newest post of each conversation.
-    each: BTreeMap<SessionId, Seq>,
+    each: BTreeMap<DeviceId, Seq>,
     /// The newest of all, however many conversations were forgotten since.
     newest: Seq,
 }
@@ -76,17 +76,17 @@ impl Private {
     }
 
     /// The newest post with this one.
-    pub(crate) fn with(&self, peer: SessionId) -> Option<Seq> {
+    pub(crate) fn with(&self, peer: DeviceId) -> Option<Seq> {
         self.0.as_ref()?.each.get(&peer).copied()
     }
 
     /// Who there is a conversation with.
-    pub(crate) fn peers(&self) -> impl Iterator<Item = SessionId> + '_ {
+    pub(crate) fn peers(&self) -> impl Iterator<Item = DeviceId> + '_ {
         self.0.iter().flat_map(|heads| heads.each.keys().copied())
     }
 
     /// There is a post with this one. If there are too many conversations, the one that is silent for longest is forgotten.
-    pub(crate) fn add(&mut self, peer: SessionId, seq: Seq) -> Option<SessionId> {
+    pub(crate) fn add(&mut self, peer: DeviceId, seq: Seq) -> Option<DeviceId> {
         let heads = self.0.get_or_insert_default();
         heads.each.insert(peer, seq);
         heads.newest = seq;
@@ -99,7 +99,7 @@ impl Private {
     }
 
     /// Forgets a conversation.
-    pub(crate) fn forget(&mut self, peer: SessionId) {
+    pub(crate) fn forget(&mut self, peer: DeviceId) {
         if let Some(heads) = &mut self.0 {
             heads.each.remove(&peer);
         }
@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for Private {
 
 /// A membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stake {
+pub(crate) struct MembershipSince {
     /// In which group.
     pub(crate) group: GroupId,
     /// The join.
@@ -135,7 +135,7 @@ pub(crate) struct Stake {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Presence {
     /// It has this one.
-    Attached(Place),
+    Attached(ConnAddr),
     /// It lost its connection.
     Detached {
         /// When.
@@ -148,18 +148,18 @@ pub(crate) enum Presence {
         /// The entry that says so, or that its connection was gone: it has heard everything up to there.
         by: Seq,
         /// What there is to come back to: those who have less are forgotten first.
-        worth: Worth,
+        worth: EvictionClass,
     },
 }
 
-impl Session {
+impl Device {
     /// Whether it goes on: with a connection, or held for one that was lost.
     pub(crate) fn is_here(&self) -> bool {
         !matches!(self.presence, Presence::Away { .. })
     }
 
     /// Joins and leaves. Many are in one group and stay there: what they are in takes what it takes, and no more.
-    pub(crate) fn regroup(&mut self, change: impl FnOnce(&mut Vec<Stake>)) {
+    pub(crate) fn regroup(&mut self, change: impl FnOnce(&mut Vec<MembershipSince>)) {
         let mut groups = std::mem::take(&mut self.groups).into_vec();
         groups.reserve_exact(1);
         change(&mut groups);
@@ -172,24 +172,24 @@ impl Session {
     }
 
     /// What it leaves behind.
-    pub(crate) fn worth(&self) -> Worth {
+    pub(crate) fn worth(&self) -> EvictionClass {
         if self.account.is_some() {
-            return Worth::Ties;
+            return EvictionClass::Ties;
         }
         let joined = self.groups.iter().any(|stake| stake.group != GroupId::GENERAL);
         if joined || self.private.peers().next().is_some() {
-            Worth::Ties
+            EvictionClass::Ties
         } else if self.done.has_no_posts() {
-            Worth::Nothing
+            EvictionClass::Nothing
         } else {
-            Worth::Words
+            EvictionClass::Words
         }
     }
 }
 
 /// What somebody who has gone has left behind, from little to much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Worth {
+pub(crate) enum EvictionClass {
     /// They looked in.
     Nothing,
     /// They said something, in General.
@@ -200,19 +200,19 @@ pub(crate) enum Worth {
 
 /// A session's latest commands that took effect, newest last: what a repeat is answered from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Done {
+pub(crate) struct DedupWindow {
     posts: Posts,
     /// Many do one thing, and then they listen: there is room for what there is, and no more.
-    verbs: Box<[Deeded]>,
+    verbs: Box<[DoneRequest]>,
 }
 
 /// Posts, known by their ids. Many people only listen: then it is nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Posts(Option<Box<Known>>);
+struct Posts(Option<Box<RecentPosts>>);
 
 /// Of each post the parts stand in a queue of their own, because every new one is looked for among all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Known {
+struct RecentPosts {
     /// A part of each id.
     #[serde(skip)]
     marks: VecDeque<u16>,
@@ -224,14 +224,14 @@ impl Serialize for Posts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             Some(known) => known.serialize(serializer),
-            None => Known::default().serialize(serializer),
+            None => RecentPosts::default().serialize(serializer),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Posts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Posts, D::Error> {
-        let mut known = Known::deserialize(deserializer)?;
+        let mut known = RecentPosts::deserialize(deserializer)?;
         known.marks = known.ids.iter().copied().map(mark).collect();
         Ok(Posts((!known.ids.is_empty()).then(|| Box::new(known))))
     }
@@ -239,9 +239,9 @@ impl<'de> Deserialize<'de> for Posts {
 
 /// A command about a group, known by its request's tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Deeded {
+struct DoneRequest {
     tag: Tag,
-    verb: Verb,
+    verb: DedupKind,
     group: GroupId,
     /// Where it took effect; [`Seq::ZERO`], where nothing ever happens, when it was refused because it had already.
     seq: Seq,
@@ -249,7 +249,7 @@ struct Deeded {
 
 /// What can be done to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Verb {
+pub(crate) enum DedupKind {
     /// Make it.
     Create,
     /// Become a member.
@@ -262,20 +262,20 @@ pub(crate) enum Verb {
     Operate,
 }
 
-impl Done {
+impl DedupWindow {
     /// Remembers a post.
     pub(crate) fn posted(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
         self.posts.0.get_or_insert_default().push(id, seq, at);
     }
 
     /// Remembers what a request did to a group.
-    pub(crate) fn did(&mut self, tag: Tag, verb: Verb, group: GroupId, seq: Option<Seq>) {
+    pub(crate) fn did(&mut self, tag: Tag, verb: DedupKind, group: GroupId, seq: Option<Seq>) {
         let mut verbs = std::mem::take(&mut self.verbs).into_vec();
         if verbs.len() == DEEDS_REMEMBERED_MAX {
             verbs.remove(0);
         }
         verbs.reserve_exact(1);
-        verbs.push(Deeded { tag, verb, group, seq: seq.unwrap_or(Seq::ZERO) });
+        verbs.push(DoneRequest { tag, verb, group, seq: seq.unwrap_or(Seq::ZERO) });
         self.verbs = verbs.into_boxed_slice();
     }
 
@@ -286,7 +286,7 @@ impl Done {
     }
 
     /// Remembers the posts of another one, too, as far as there is room.
-    pub(crate) fn take_over(&mut self, other: Done) {
+    pub(crate) fn take_over(&mut self, other: DedupWindow) {
         let Some(known) = other.posts.0 else { return };
         for (id, (seq, at)) in known.ids.into_iter().zip(known.facts) {
             self.posted(id, seq, at);
@@ -299,8 +299,8 @@ impl Done {
     }
 
     /// What came of this request to do this to this group, if it was here: when it took effect, or that it was refused.
-    pub(crate) fn verb(&self, tag: Tag, verb: Verb, group: GroupId) -> Option<Option<Seq>> {
-        let same = |command: &&Deeded| (command.tag, command.verb, command.group) == (tag, verb, group);
+    pub(crate) fn verb(&self, tag: Tag, verb: DedupKind, group: GroupId) -> Option<Option<Seq>> {
+        let same = |command: &&DoneRequest| (command.tag, command.verb, command.group) == (tag, verb, group);
         let command = self.verbs.iter().rev().find(same)?;
         Some((command.seq != Seq::ZERO).then_some(command.seq))
     }
@@ -311,7 +311,7 @@ impl Done {
     }
 }
 
-impl Known {
+impl RecentPosts {
     fn push(&mut self, id: PostId, seq: Seq, at: UnixMillis) {
         if self.ids.len() == DEEDS_REMEMBERED_MAX {
             self.marks.pop_front();
@@ -351,13 +351,13 @@ mod tests {
     #[test]
     fn every_post_that_can_be_unanswered_is_known_whatever_else_was_done() {
         let unanswered = ASKS_UNANSWERED_MAX as usize;
-        let mut done = Done::default();
+        let mut done = DedupWindow::default();
         for n in 0..unanswered {
             done.posted(id(n), Seq(n as u64), UnixMillis(0));
         }
         done.forget_verbs();
         for n in 0..400 {
-            done.did(Tag(n), Verb::Join, GroupId::GENERAL, Some(Seq(1_000)));
+            done.did(Tag(n), DedupKind::Join, GroupId::GENERAL, Some(Seq(1_000)));
         }
         for n in 0..unanswered {
             assert_eq!(done.post(id(n)), Some((Seq(n as u64), UnixMillis(0))));
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn posts_whose_ids_are_nearly_the_same_are_told_apart() {
-        let mut done = Done::default();
+        let mut done = DedupWindow::default();
         let id = |first| PostId([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
         done.posted(id(1), Seq(1), UnixMillis(0));
         done.posted(id(2), Seq(2), UnixMillis(0));
@@ -377,24 +377,24 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut done = Done::default();
+        let mut done = DedupWindow::default();
         for n in 0..=DEEDS_REMEMBERED_MAX {
             done.posted(id(n), Seq(1), UnixMillis(0));
-            done.did(Tag(n as u32), Verb::Join, GroupId::GENERAL, Some(Seq(1)));
+            done.did(Tag(n as u32), DedupKind::Join, GroupId::GENERAL, Some(Seq(1)));
         }
         assert_eq!(done.post(id(0)), None);
-        assert_eq!(done.verb(Tag(0), Verb::Join, GroupId::GENERAL), None);
-        assert!(done.post(id(1)).is_some() && done.verb(Tag(1), Verb::Join, GroupId::GENERAL).is_some());
+        assert_eq!(done.verb(Tag(0), DedupKind::Join, GroupId::GENERAL), None);
+        assert!(done.post(id(1)).is_some() && done.verb(Tag(1), DedupKind::Join, GroupId::GENERAL).is_some());
     }
 
     #[test]
     fn a_repeat_is_the_same_request_about_the_same_thing() {
-        let mut done = Done::default();
-        done.did(Tag(1), Verb::Join, GroupId::GENERAL, Some(Seq(3)));
-        assert_eq!(done.verb(Tag(1), Verb::Join, GroupId::GENERAL), Some(Some(Seq(3))));
-        assert_eq!(done.verb(Tag(1), Verb::Leave, GroupId::GENERAL), None);
-        assert_eq!(done.verb(Tag(2), Verb::Join, GroupId::GENERAL), None);
+        let mut done = DedupWindow::default();
+        done.did(Tag(1), DedupKind::Join, GroupId::GENERAL, Some(Seq(3)));
+        assert_eq!(done.verb(Tag(1), DedupKind::Join, GroupId::GENERAL), Some(Some(Seq(3))));
+        assert_eq!(done.verb(Tag(1), DedupKind::Leave, GroupId::GENERAL), None);
+        assert_eq!(done.verb(Tag(2), DedupKind::Join, GroupId::GENERAL), None);
         done.forget_verbs();
-        assert_eq!(done.verb(Tag(1), Verb::Join, GroupId::GENERAL), None, "tags begin anew");
+        assert_eq!(done.verb(Tag(1), DedupKind::Join, GroupId::GENERAL), None, "tags begin anew");
     }
 }

@@ -16,7 +16,7 @@ use crate::dispatch::handle::Lifetime;
 use crate::dispatch::outbox::Pushed;
 use crate::net::stream::Stream;
 use crate::storage::log::MemoryLog;
-use kit::{Client, Cursed, HeldLog, Host, hello};
+use kit::{AddressPrefix, ClientReport, Cursed, HeldLog, hello};
 
 mod kit;
 
@@ -34,15 +34,15 @@ const SMALL_PIPE_BYTES: usize = 256;
 const PINGS: usize = 100;
 
 /// A client whose connection's task has a bug that the second frame hits.
-fn connect_cursed(connection: Connection) -> (Client, JoinHandle<()>) {
+fn connect_cursed(connection: Connection) -> (ClientReport, JoinHandle<()>) {
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
     let stream = Cursed { stream: server, reads_left: 1 };
-    (Client::new(client), tokio::spawn(Life::new(connection, stream, None)))
+    (ClientReport::new(client), tokio::spawn(ConnectionTask::new(connection, stream, None)))
 }
 
 #[test]
 fn the_task_of_a_connection_is_small() {
-    let bytes = size_of::<Life<Stream>>() - size_of::<Stream>();
+    let bytes = size_of::<ConnectionTask<Stream>>() - size_of::<Stream>();
     assert!(bytes <= LIFE_BYTES_MAX, "{bytes} bytes");
     assert_eq!(size_of::<Stream>(), size_of::<TcpStream>(), "a plain stream is its socket");
 }
@@ -50,7 +50,7 @@ fn the_task_of_a_connection_is_small() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_ends_one_connection_and_the_others_chat_on() {
     let limits = Limits { grace_ms: 0, ..Limits::default() };
-    let host = Host::new(Config { limits, ..Config::default() });
+    let host = AddressPrefix::new(Config { limits, ..Config::default() });
     let (mut jim, _) = host.connect(1, PIPE_BYTES);
     jim.come("jim").await;
 
@@ -75,7 +75,7 @@ async fn a_panic_ends_one_connection_and_the_others_chat_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_is_given_up_after_the_write_deadline() {
-    let host = Host::new(Config::default());
+    let host = AddressPrefix::new(Config::default());
     // What she is answered does not fit, and she reads nothing of it.
     let (mut eve, living) = host.connect(1, SMALL_PIPE_BYTES);
     eve.come("eve").await;
@@ -89,8 +89,8 @@ async fn a_peer_that_takes_nothing_is_given_up_after_the_write_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn one_who_is_hung_up_on_can_finish_what_it_was_sending() {
-    let host = Host::new(Config::default());
-    let (Client { reader: mut frames, mut writer }, _) = host.connect(1, 1024);
+    let host = AddressPrefix::new(Config::default());
+    let (ClientReport { reader: mut frames, mut writer }, _) = host.connect(1, 1024);
     // A length, two bytes that are no request, and much more than the pipe holds: on a socket that nobody reads any
     // more, that would end in a reset, which can overtake the reason.
     let garbage = [&[0, 0, 0, 2, 0xee, 0xee][..], &[0xee; 100_000]].concat();
@@ -104,7 +104,7 @@ async fn one_who_is_hung_up_on_can_finish_what_it_was_sending() {
 async fn one_who_closes_its_side_still_gets_the_answers_that_are_under_way() {
     let (hold, held) = watch::channel(false);
     let log = HeldLog { log: MemoryLog::new(), held };
-    let host = Host::with(&Lifetime::default(), Config::default(), log);
+    let host = AddressPrefix::with(&Lifetime::default(), Config::default(), log);
     let (mut eve, _) = host.connect(1, PIPE_BYTES);
     eve.come("eve").await;
     hold.send_replace(true);
@@ -125,7 +125,7 @@ async fn one_who_closes_its_side_still_gets_the_answers_that_are_under_way() {
 #[tokio::test(start_paused = true)]
 async fn one_whose_hello_comes_behind_the_goodbyes_is_told_too() {
     let lifetime = Lifetime::default();
-    let host = Host::with(&lifetime, Config::default(), MemoryLog::new());
+    let host = AddressPrefix::with(&lifetime, Config::default(), MemoryLog::new());
     lifetime.shutdown.cancel();
     // The dispatch task says goodbye to everyone; this connection is about to say hello, and has not heard of it.
     sleep(Duration::from_millis(1)).await;
@@ -138,7 +138,7 @@ async fn one_whose_hello_comes_behind_the_goodbyes_is_told_too() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_panic_nobody_waits_for_what_is_not_written_any_more() {
-    let host = Host::new(Config::default());
+    let host = AddressPrefix::new(Config::default());
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
     let (mut eve, living) = connect_cursed(connection);
@@ -153,12 +153,12 @@ async fn after_a_panic_nobody_waits_for_what_is_not_written_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn one_who_is_hung_up_on_and_takes_a_byte_now_and_then_is_given_up_after_the_flush_deadline() {
-    let host = Host::new(Config::default());
+    let host = AddressPrefix::new(Config::default());
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
     let (client, server) = tokio::io::duplex(SMALL_PIPE_BYTES);
-    let mut living = tokio::spawn(Life::new(connection, server, None));
-    let mut eve = Client::new(client);
+    let mut living = tokio::spawn(ConnectionTask::new(connection, server, None));
+    let mut eve = ClientReport::new(client);
     eve.come("eve").await;
     eve.ask_much().await;
     let Config { write_deadline, flush_deadline, linger_deadline, .. } = *host.config();
@@ -181,19 +181,20 @@ async fn one_who_is_hung_up_on_and_takes_a_byte_now_and_then_is_given_up_after_t
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_peer_that_takes_everything_in_the_end_goes_on_as_if_nothing_had_been() {
-    let host = Host::new(Config::default());
+    let host = AddressPrefix::new(Config::default());
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
     let (client, server) = tokio::io::duplex(SMALL_PIPE_BYTES);
-    let (mut life, mut eve) = (Life::new(connection, server, None), Client::new(client));
+    let (mut life, mut eve) = (ConnectionTask::new(connection, server, None), ClientReport::new(client));
     while_it_lives(&mut life, eve.come("eve")).await;
     until(&mut life, |life| life.busy.is_none()).await;
 
     let pings = codec::encode(&ServerFrame::Notification(Notification::Ping)).unwrap().repeat(PINGS);
     assert_eq!(outbox.push(&pings), Pushed::First);
     outbox.wake();
-    let is_slow =
-        |life: &Life<_>| life.busy.as_ref().is_some_and(|busy| matches!(busy.writing, Writing::Slow(_)));
+    let is_slow = |life: &ConnectionTask<_>| {
+        life.busy.as_ref().is_some_and(|busy| matches!(busy.writing, Writing::Slow(_)))
+    };
     until(&mut life, is_slow).await;
     for _ in 0..PINGS {
         let ping = while_it_lives(&mut life, eve.reader.next()).await.and_then(Result::ok);
@@ -204,7 +205,7 @@ async fn a_slow_peer_that_takes_everything_in_the_end_goes_on_as_if_nothing_had_
 }
 
 /// Lives on until something else is done.
-async fn while_it_lives<T>(life: &mut Life<DuplexStream>, done: impl Future<Output = T>) -> T {
+async fn while_it_lives<T>(life: &mut ConnectionTask<DuplexStream>, done: impl Future<Output = T>) -> T {
     tokio::select! {
         biased;
         () = life => panic!("it has ended"),
@@ -213,7 +214,10 @@ async fn while_it_lives<T>(life: &mut Life<DuplexStream>, done: impl Future<Outp
 }
 
 /// Lives on until this is so, without any time going by.
-async fn until(life: &mut Life<DuplexStream>, is_so: impl Fn(&Life<DuplexStream>) -> bool) {
+async fn until(
+    life: &mut ConnectionTask<DuplexStream>,
+    is_so: impl Fn(&ConnectionTask<DuplexStream>) -> bool,
+) {
     const TURNS_MAX: usize = 1_000;
     for _ in 0..TURNS_MAX {
         assert!(poll!(&mut *life).is_pending(), "it has ended");
@@ -229,7 +233,7 @@ async fn until(life: &mut Life<DuplexStream>, is_so: impl Fn(&Life<DuplexStream>
 async fn what_is_asked_all_at_once_is_answered_in_order() {
     /// More than may be unanswered, and than a turn takes in.
     const ASKS: u32 = 600;
-    let host = Host::new(Config::default());
+    let host = AddressPrefix::new(Config::default());
     let (mut eve, _) = host.connect(1, PIPE_BYTES);
     eve.come("eve").await;
     for n in 0..ASKS {

@@ -15,7 +15,7 @@ const UNSEEN_BYTES_MAX: usize = 16 * 1024;
 
 /// Where the keys go while something is asked for that is not shown. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Unseen(Arc<Mutex<State>>);
+pub(super) struct PasswordInput(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -25,7 +25,7 @@ struct State {
     is_pasted: bool,
 }
 
-impl Unseen {
+impl PasswordInput {
     /// From now on, keys come here.
     pub(super) fn begin(&self) {
         *self.lock() = State { typed: Some(String::new()), is_pasted: false };
@@ -82,7 +82,7 @@ fn is_control(code: KeyCode, modifiers: Modifiers, letters: &[char]) -> bool {
     modifiers == Modifiers::CTRL && letters.iter().any(|letter| code == KeyCode::Char(*letter))
 }
 
-impl ConditionalEventHandler for Unseen {
+impl ConditionalEventHandler for PasswordInput {
     fn handle(&self, event: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
         match event {
             Event::KeySeq(keys) => self.lock().take(*keys.first()?),
@@ -95,11 +95,11 @@ impl ConditionalEventHandler for Unseen {
 mod tests {
     use super::*;
 
-    fn press(unseen: &Unseen, keys: &[KeyEvent]) -> Vec<Option<Cmd>> {
+    fn press(unseen: &PasswordInput, keys: &[KeyEvent]) -> Vec<Option<Cmd>> {
         keys.iter().map(|key| unseen.lock().take(*key)).collect()
     }
 
-    fn type_text(unseen: &Unseen, text: &str) {
+    fn type_text(unseen: &PasswordInput, text: &str) {
         for c in text.chars() {
             assert_eq!(press(unseen, &[KeyEvent(KeyCode::Char(c), Modifiers::NONE)]), [Some(Cmd::Noop)]);
         }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn keys_are_the_editor_s_unless_something_is_asked_for() {
-        let unseen = Unseen::default();
+        let unseen = PasswordInput::default();
         let key = KeyEvent(KeyCode::Char('a'), Modifiers::NONE);
         assert_eq!(press(&unseen, &[key]), [None]);
         unseen.begin();
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_can_be_taken_back() {
-        let unseen = Unseen::default();
+        let unseen = PasswordInput::default();
         unseen.begin();
         type_text(&unseen, "wrong");
         press(&unseen, &[KeyEvent::ctrl('W')]);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn nothing_that_an_editor_could_do_with_it_is_done() {
-        let unseen = Unseen::default();
+        let unseen = PasswordInput::default();
         unseen.begin();
         let keys = [KeyEvent::ctrl('Y'), KeyEvent::ctrl('R'), KeyEvent::ctrl('V'), KeyEvent::ctrl('_')];
         for key in keys.into_iter().chain([KeyEvent::alt('b'), KeyEvent(KeyCode::Up, Modifiers::NONE)]) {
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_paste_is_one_password_without_the_line_end_behind_it() {
-        let unseen = Unseen::default();
+        let unseen = PasswordInput::default();
         unseen.begin();
         let enter = KeyEvent(KeyCode::Enter, Modifiers::NONE);
         press(&unseen, &[KeyEvent(KeyCode::BracketedPasteStart, Modifiers::NONE)]);
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded() {
-        let unseen = Unseen::default();
+        let unseen = PasswordInput::default();
         unseen.begin();
         type_text(&unseen, &"é".repeat(UNSEEN_BYTES_MAX));
         assert_eq!(unseen.end().len(), UNSEEN_BYTES_MAX);

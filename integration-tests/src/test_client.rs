@@ -21,7 +21,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Ears(FrameReader<OwnedReadHalf, ServerFrame>);
 
 /// One connection to a server.
-pub struct Guest {
+pub struct TestClient {
     address: SocketAddr,
     ears: Ears,
     writer: FrameWriter<OwnedWriteHalf, ClientFrame>,
@@ -90,30 +90,30 @@ pub fn post_id(number: u64) -> PostId {
     PostId(u128::from(number).to_be_bytes())
 }
 
-impl Guest {
+impl TestClient {
     /// Connects, and says nothing yet.
     ///
     /// # Panics
     /// When there is no server.
-    pub async fn connect(address: SocketAddr) -> Guest {
-        Guest::on(TcpStream::connect(address).await.expect("the server listens"))
+    pub async fn connect(address: SocketAddr) -> TestClient {
+        TestClient::on(TcpStream::connect(address).await.expect("the server listens"))
     }
 
     /// The same, from this address of this machine: 127.0.0.0/8 has many.
     ///
     /// # Panics
     /// When there is no such address, or no server.
-    pub async fn connect_from(from: Ipv4Addr, address: SocketAddr) -> Guest {
+    pub async fn connect_from(from: Ipv4Addr, address: SocketAddr) -> TestClient {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(SocketAddr::from((from, 0))).expect("an address of this machine");
-        Guest::on(socket.connect(address).await.expect("the server listens"))
+        TestClient::on(socket.connect(address).await.expect("the server listens"))
     }
 
-    fn on(stream: TcpStream) -> Guest {
+    fn on(stream: TcpStream) -> TestClient {
         stream.set_nodelay(true).expect("a socket that takes options");
         let address = stream.local_addr().expect("a connected socket has an address");
         let (read, write) = stream.into_split();
-        Guest {
+        TestClient {
             address,
             ears: Ears::new(read),
             writer: FrameWriter::new(write),
@@ -137,16 +137,16 @@ impl Guest {
     ///
     /// # Panics
     /// When it isn't.
-    pub async fn come(address: SocketAddr, name: &str) -> Guest {
-        Guest::come_with(address, hello(name)).await.0
+    pub async fn come(address: SocketAddr, name: &str) -> TestClient {
+        TestClient::come_with(address, hello(name)).await.0
     }
 
     /// The same, from this address of this machine.
     ///
     /// # Panics
     /// When it isn't let in.
-    pub async fn come_from(from: Ipv4Addr, address: SocketAddr, name: &str) -> Guest {
-        let mut guest = Guest::connect_from(from, address).await;
+    pub async fn come_from(from: Ipv4Addr, address: SocketAddr, name: &str) -> TestClient {
+        let mut guest = TestClient::connect_from(from, address).await;
         guest.do_(Request::Hello(hello(name))).await;
         guest
     }
@@ -155,10 +155,10 @@ impl Guest {
     ///
     /// # Panics
     /// When it isn't.
-    pub async fn come_with_small_ears(address: SocketAddr, name: &str) -> Guest {
+    pub async fn come_with_small_ears(address: SocketAddr, name: &str) -> TestClient {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4 * 1024).expect("a socket that takes options");
-        let mut guest = Guest::on(socket.connect(address).await.expect("the server listens"));
+        let mut guest = TestClient::on(socket.connect(address).await.expect("the server listens"));
         guest.do_(Request::Hello(hello(name))).await;
         guest
     }
@@ -167,8 +167,8 @@ impl Guest {
     ///
     /// # Panics
     /// When it isn't.
-    pub async fn come_with(address: SocketAddr, hello: Hello) -> (Guest, Welcome) {
-        let mut guest = Guest::connect(address).await;
+    pub async fn come_with(address: SocketAddr, hello: Hello) -> (TestClient, Welcome) {
+        let mut guest = TestClient::connect(address).await;
         match guest.ask(Request::Hello(hello)).await {
             Ok(Response::Welcome(welcome)) => (guest, welcome),
             other => panic!("not welcome: {other:?}"),
@@ -216,7 +216,7 @@ impl Guest {
         self.writer.stream_mut().write_all(bytes).await.expect("the connection is there");
     }
 
-    /// Puts a request into the buffer, to be sent with others by [`Guest::flush`].
+    /// Puts a request into the buffer, to be sent with others by [`TestClient::flush`].
     ///
     /// # Panics
     /// When the connection is gone.
@@ -246,7 +246,7 @@ impl Guest {
         self.writer.feed(ClientFrame { tag, request }).await.is_ok() && self.writer.flush().await.is_ok()
     }
 
-    /// As [`Guest::try_say`], but gives up when the server does not read in time.
+    /// As [`TestClient::try_say`], but gives up when the server does not read in time.
     pub async fn try_say_within(&mut self, request: Request, patience: Duration) -> bool {
         time::timeout(patience, self.try_say(request)).await.unwrap_or(false)
     }
@@ -270,7 +270,7 @@ impl Guest {
         self.ears.try_frame().await
     }
 
-    /// Sends a request and waits for its answer. What is heard meanwhile waits for [`Guest::hear`].
+    /// Sends a request and waits for its answer. What is heard meanwhile waits for [`TestClient::hear`].
     ///
     /// # Panics
     /// When the answer is to something else, or the server hangs up.

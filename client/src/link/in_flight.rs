@@ -6,7 +6,7 @@ use std::time::Duration;
 use chatroom_proto::{ClientFrame, Conversation, Password, RETRY_AFTER_MS_MAX, Request, Tag};
 use tokio::time::Instant;
 
-use super::{ASKS_WAITING_MAX, Ask, Door};
+use super::{ASKS_WAITING_MAX, LinkRequest, ReplyTo};
 
 /// The longest that a server is waited for that asks to go slower; then it is asked again, whatever it said.
 const RETRY_AFTER_MAX: Duration = Duration::from_millis(RETRY_AFTER_MS_MAX as u64);
@@ -19,14 +19,14 @@ const RETRY_AFTER_MAX: Duration = Duration::from_millis(RETRY_AFTER_MS_MAX as u6
 /// under way. So a server whose budget is spent is asked little more than it grants, and one that was only busy is soon asked
 /// as fast as before.
 #[derive(Debug)]
-pub(crate) struct Unanswered {
+pub(crate) struct InFlight {
     asks: VecDeque<Waiting>,
     /// How many of these are sent over this connection.
     sent: usize,
     /// Answered when nobody could take the answer: they are asked again over the next connection.
-    put_off: Vec<Ask>,
+    put_off: Vec<LinkRequest>,
     /// Asked by an earlier run, and not sent by this one yet.
-    inherited: VecDeque<Ask>,
+    inherited: VecDeque<LinkRequest>,
     /// How many may be under way.
     pace: usize,
     /// When the next of those that are not sent may be.
@@ -36,14 +36,14 @@ pub(crate) struct Unanswered {
 /// One of them.
 #[derive(Debug)]
 struct Waiting {
-    ask: Ask,
+    ask: LinkRequest,
     /// Whether an answer may come.
     is_sent: bool,
 }
 
-impl Default for Unanswered {
-    fn default() -> Unanswered {
-        Unanswered {
+impl Default for InFlight {
+    fn default() -> InFlight {
+        InFlight {
             asks: VecDeque::new(),
             sent: 0,
             put_off: Vec::new(),
@@ -54,15 +54,15 @@ impl Default for Unanswered {
     }
 }
 
-impl Unanswered {
+impl InFlight {
     /// One that is being sent.
-    pub(crate) fn push(&mut self, ask: Ask) {
+    pub(crate) fn push(&mut self, ask: LinkRequest) {
         self.asks.push_back(Waiting { ask, is_sent: true });
         self.sent += 1;
     }
 
     /// Takes out the one that an answer with this tag belongs to.
-    pub(crate) fn take(&mut self, tag: Tag) -> Option<Ask> {
+    pub(crate) fn take(&mut self, tag: Tag) -> Option<LinkRequest> {
         let place = self.place(tag)?;
         let Waiting { ask, is_sent } = self.asks.remove(place)?;
         self.sent -= usize::from(is_sent);
@@ -111,17 +111,17 @@ impl Unanswered {
     }
 
     /// Keeps one whose answer can't be taken now, to ask it again.
-    pub(crate) fn put_off(&mut self, ask: Ask) {
+    pub(crate) fn put_off(&mut self, ask: LinkRequest) {
         self.put_off.push(ask);
     }
 
     /// Takes over what an earlier run has asked.
-    pub(crate) fn inherit(&mut self, ask: Ask) {
+    pub(crate) fn inherit(&mut self, ask: LinkRequest) {
         self.inherited.push_back(ask);
     }
 
     /// The next thing that an earlier run has asked, to be sent before all that is asked now.
-    pub(crate) fn next_inherited(&mut self) -> Option<Ask> {
+    pub(crate) fn next_inherited(&mut self) -> Option<LinkRequest> {
         self.inherited.pop_front()
     }
 
@@ -142,7 +142,7 @@ impl Unanswered {
 
     /// Whether the server was already asked for a sign of life.
     pub(crate) fn has_ping(&self) -> bool {
-        self.asks.iter().any(|waiting| matches!(waiting.ask.door, Door::Alive))
+        self.asks.iter().any(|waiting| matches!(waiting.ask.door, ReplyTo::Alive))
     }
 
     /// Whether one of ours may already be in this conversation without our knowing.
@@ -162,7 +162,7 @@ impl Unanswered {
     }
 
     /// Takes out what asked for this password, and for those before it: it holds, so all that was done.
-    pub(crate) fn take_changes_to(&mut self, new: &Password) -> Vec<Ask> {
+    pub(crate) fn take_changes_to(&mut self, new: &Password) -> Vec<LinkRequest> {
         let is_last = |waiting: &Waiting| new_password(&waiting.ask.request) == Some(new);
         let done = self.asks.iter().rposition(is_last).map_or(0, |place| place + 1);
         let (done, rest) = self.asks.drain(..).enumerate().partition::<Vec<_>, _>(|(place, waiting)| {
@@ -175,8 +175,8 @@ impl Unanswered {
 
     /// For a new connection, over which nothing was sent yet: the groups to rejoin come before all else, and those of a
     /// connection before are forgotten, as are pings. What was put off was asked before what has no answer.
-    pub(crate) fn replace_rejoins(&mut self, rejoins: impl IntoIterator<Item = Ask>) {
-        self.asks.retain(|waiting| !matches!(waiting.ask.door, Door::Rejoin | Door::Alive));
+    pub(crate) fn replace_rejoins(&mut self, rejoins: impl IntoIterator<Item = LinkRequest>) {
+        self.asks.retain(|waiting| !matches!(waiting.ask.door, ReplyTo::Rejoin | ReplyTo::Alive));
         let rest = std::mem::take(&mut self.asks).into_iter().map(|waiting| waiting.ask);
         let all = rejoins.into_iter().chain(self.put_off.drain(..)).chain(rest);
         self.asks = all.map(|ask| Waiting { ask, is_sent: false }).collect();
@@ -201,28 +201,28 @@ mod tests {
 
     use super::*;
 
-    fn ask(tag: u32, request: Request, door: Door) -> Ask {
-        Ask { tag: Tag(tag), request, door }
+    fn ask(tag: u32, request: Request, door: ReplyTo) -> LinkRequest {
+        LinkRequest { tag: Tag(tag), request, door }
     }
 
     fn group(name: &str) -> GroupName {
         GroupName::parse(name).unwrap()
     }
 
-    fn tags(unanswered: &Unanswered) -> Vec<u32> {
+    fn tags(unanswered: &InFlight) -> Vec<u32> {
         unanswered.asks.iter().map(|waiting| waiting.ask.tag.0).collect()
     }
 
     /// Sends all that may be sent now.
-    fn send(unanswered: &mut Unanswered, now: Instant) -> Vec<u32> {
+    fn send(unanswered: &mut InFlight, now: Instant) -> Vec<u32> {
         std::iter::from_fn(|| unanswered.next_to_send(now)).map(|frame| frame.tag.0).collect()
     }
 
     #[test]
     fn an_answer_finds_its_ask_once() {
-        let mut unanswered = Unanswered::default();
-        unanswered.push(ask(4, Request::Ping, Door::Events));
-        unanswered.push(ask(5, Request::Exit, Door::Events));
+        let mut unanswered = InFlight::default();
+        unanswered.push(ask(4, Request::Ping, ReplyTo::Events));
+        unanswered.push(ask(5, Request::Exit, ReplyTo::Events));
         assert_eq!(unanswered.take(Tag(5)).unwrap().request, Request::Exit);
         assert!(unanswered.take(Tag(5)).is_none());
         assert_eq!(tags(&unanswered), [4]);
@@ -230,10 +230,10 @@ mod tests {
 
     #[test]
     fn rejoins_go_first_and_replace_those_of_an_earlier_connection() {
-        let mut unanswered = Unanswered::default();
-        unanswered.push(ask(1, Request::Exit, Door::Events));
-        unanswered.push(ask(2, Request::Ping, Door::Alive));
-        let rejoin = |tag| ask(tag, Request::Join { group: group("tea") }, Door::Rejoin);
+        let mut unanswered = InFlight::default();
+        unanswered.push(ask(1, Request::Exit, ReplyTo::Events));
+        unanswered.push(ask(2, Request::Ping, ReplyTo::Alive));
+        let rejoin = |tag| ask(tag, Request::Join { group: group("tea") }, ReplyTo::Rejoin);
         unanswered.replace_rejoins([rejoin(3), rejoin(4)]);
         assert_eq!(tags(&unanswered), [3, 4, 1]);
         unanswered.replace_rejoins([rejoin(5)]);
@@ -242,8 +242,8 @@ mod tests {
 
     #[test]
     fn what_was_put_off_is_asked_again_in_its_place() {
-        let mut unanswered = Unanswered::default();
-        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Exit, Door::Events)));
+        let mut unanswered = InFlight::default();
+        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Exit, ReplyTo::Events)));
         for tag in [1, 2] {
             let answered = unanswered.take(Tag(tag)).unwrap();
             unanswered.put_off(answered);
@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn what_is_held_back_is_sent_again_in_its_order_when_its_time_has_come_and_all_were_refused() {
-        let mut unanswered = Unanswered::default();
-        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Ping, Door::Events)));
+        let mut unanswered = InFlight::default();
+        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Ping, ReplyTo::Events)));
         unanswered.take(Tag(1)).unwrap();
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         unanswered.hold_back(Tag(2), second, start).unwrap();
@@ -281,8 +281,8 @@ mod tests {
 
     #[test]
     fn no_server_is_waited_for_for_ever() {
-        let mut unanswered = Unanswered::default();
-        unanswered.push(ask(1, Request::Ping, Door::Events));
+        let mut unanswered = InFlight::default();
+        unanswered.push(ask(1, Request::Ping, ReplyTo::Events));
         let now = Instant::now();
         unanswered.hold_back(Tag(1), Duration::MAX, now).unwrap();
         assert_eq!(unanswered.sends_at(), Some(now + RETRY_AFTER_MAX));
@@ -290,8 +290,8 @@ mod tests {
 
     #[test]
     fn one_who_was_refused_the_way_out_is_still_here() {
-        let mut unanswered = Unanswered::default();
-        unanswered.push(ask(1, Request::Exit, Door::Events));
+        let mut unanswered = InFlight::default();
+        unanswered.push(ask(1, Request::Exit, ReplyTo::Events));
         assert!(unanswered.has_exit());
         unanswered.hold_back(Tag(1), Duration::ZERO, Instant::now()).unwrap();
         assert!(!unanswered.has_exit());
@@ -299,10 +299,10 @@ mod tests {
 
     #[test]
     fn it_knows_where_a_post_of_ours_may_be() {
-        let mut unanswered = Unanswered::default();
+        let mut unanswered = InFlight::default();
         let body = Body::parse("hi").unwrap();
         let post = Request::Public { group: group("Tea"), id: PostId([0; 16]), body };
-        unanswered.push(ask(1, post, Door::Events));
+        unanswered.push(ask(1, post, ReplyTo::Events));
         assert!(unanswered.has_post_to(&Conversation::Group(group("tea"))));
         assert!(!unanswered.has_post_to(&Conversation::Group(group("coffee"))));
     }

@@ -5,13 +5,13 @@ use chatroom_proto::{Hello, Moderation, Proof, Request, Response, Seq, Topic};
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::guest::{Guest, group, hello, password, user};
-use integration_tests::host::Host;
 use integration_tests::stage::{Entrance, Pure, Real, Stage};
+use integration_tests::test_client::{TestClient, group, hello, password, user};
+use integration_tests::test_server::TestServer;
 
 async fn check(dialogue: &str) {
     play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(Host::start_with(Config::default())), dialogue).await;
+    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
 }
 
 /// Ann's group, and jim in it.
@@ -258,7 +258,7 @@ async fn a_group_may_ban_whatever_others_have_used_up() {
 #[tokio::test]
 async fn invitations_of_those_who_are_forgotten_take_no_room() {
     let limits = Limits { remembered_max: 0, ..Config::default().limits };
-    let host = Host::start_with(Config { limits, ..Config::default() });
+    let host = TestServer::start_with(Config { limits, ..Config::default() });
     let mut ann = host.guest("ann").await;
     ann.do_(Request::Create { group: group("tea") }).await;
     let invite =
@@ -276,7 +276,7 @@ async fn invitations_of_those_who_are_forgotten_take_no_room() {
 #[tokio::test]
 async fn the_list_of_clients_has_all_devices_however_long_their_groups_names_are() {
     const DEVICES: usize = 8;
-    let host = Host::start();
+    let host = TestServer::start();
     let mut root = host.guest("root").await;
     root.do_(Request::Register { password: password("secret") }).await;
     root.do_(Request::Claim { code: host.code.clone().expect("there is no operator yet") }).await;
@@ -290,7 +290,7 @@ async fn the_list_of_clients_has_all_devices_however_long_their_groups_names_are
     let mut devices = vec![eve];
     while devices.len() < DEVICES {
         let proof = Proof::Password(password("secret"));
-        let (device, _) = Guest::come_with(host.address, Hello { proof, ..hello("eve") }).await;
+        let (device, _) = TestClient::come_with(host.address, Hello { proof, ..hello("eve") }).await;
         devices.push(device);
     }
     let (mut eves, mut after) = (Vec::new(), Seq::ZERO);

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Life;
+use super::ConnectionTask;
 use crate::chat::Chat;
 use crate::chat::entry::{ConnectionId, NodeId, Proposal};
 use crate::config::{Config, RATE_MAX};
@@ -25,29 +25,31 @@ use crate::dispatch::handle::Lifetime;
 use crate::dispatch::outbox::Bounds;
 use crate::net::connection::{Common, Connection};
 use crate::net::stream::Wire;
-use crate::storage::log::{Base, Batches, Log, LogError, MemoryLog};
+use crate::storage::log::{Batches, Log, LogError, LogSnapshot, MemoryLog};
 
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// A server without a socket.
-pub(super) struct Host {
+pub(super) struct AddressPrefix {
     common: Arc<Common>,
 }
 
-impl Host {
-    pub(super) fn new(config: Config) -> Host {
-        Host::with(&Lifetime::default(), config, MemoryLog::new())
+impl AddressPrefix {
+    pub(super) fn new(config: Config) -> AddressPrefix {
+        AddressPrefix::with(&Lifetime::default(), config, MemoryLog::new())
     }
 
-    pub(super) fn with(lifetime: &Lifetime, config: Config, log: impl Log) -> Host {
+    pub(super) fn with(lifetime: &Lifetime, config: Config, log: impl Log) -> AddressPrefix {
         // What is too much is another scene.
         let config = Config { rate: RATE_MAX, ..config };
         let chat = Chat::new(NodeId(1), config.limits);
         let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
-        let (dispatch, door) =
+        let (dispatch, handle) =
             Dispatch::new(chat, Arc::new(log), None, &config, Arc::clone(&bounds), lifetime);
         tokio::spawn(dispatch.run());
-        Host { common: Arc::new(Common { door, config, bounds, shutdown: CancellationToken::new() }) }
+        AddressPrefix {
+            common: Arc::new(Common { handle, config, bounds, shutdown: CancellationToken::new() }),
+        }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -59,22 +61,22 @@ impl Host {
     }
 
     /// The client's end of a connection, through a pipe of so many bytes, and the task that lives at the other end.
-    pub(super) fn connect(&self, number: u64, pipe_bytes: usize) -> (Client, JoinHandle<()>) {
+    pub(super) fn connect(&self, number: u64, pipe_bytes: usize) -> (ClientReport, JoinHandle<()>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
-        (Client::new(client), tokio::spawn(Life::new(self.connection(number), server, None)))
+        (ClientReport::new(client), tokio::spawn(ConnectionTask::new(self.connection(number), server, None)))
     }
 }
 
 /// The client's end of a connection.
-pub(super) struct Client {
+pub(super) struct ClientReport {
     pub(super) reader: FrameReader<ReadHalf<DuplexStream>, ServerFrame>,
     pub(super) writer: FrameWriter<WriteHalf<DuplexStream>, ClientFrame>,
 }
 
-impl Client {
-    pub(super) fn new(stream: DuplexStream) -> Client {
+impl ClientReport {
+    pub(super) fn new(stream: DuplexStream) -> ClientReport {
         let (read, write) = tokio::io::split(stream);
-        Client { reader: FrameReader::new(read, FRAME_BYTES_MAX), writer: FrameWriter::new(write) }
+        ClientReport { reader: FrameReader::new(read, FRAME_BYTES_MAX), writer: FrameWriter::new(write) }
     }
 
     pub(super) async fn say(&mut self, request: Request) {
@@ -183,7 +185,7 @@ impl Log for HeldLog {
         self.log.head()
     }
 
-    fn base(&self) -> Result<Option<Base>, LogError> {
+    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
         self.log.base()
     }
 
@@ -191,7 +193,7 @@ impl Log for HeldLog {
         self.log.batch_end(at)
     }
 
-    fn forget(&self, base: Base) -> Result<(), LogError> {
-        self.log.forget(base)
+    fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
+        self.log.compact(base)
     }
 }

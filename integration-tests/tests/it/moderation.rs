@@ -4,14 +4,14 @@ use chatroom_proto::{Moderation, Notification, Proof, Reason, Refusal, Request, 
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::guest::{Guest, group, hello, public, user};
-use integration_tests::host::Host;
 use integration_tests::stage::{Pure, Real};
+use integration_tests::test_client::{TestClient, group, hello, public, user};
+use integration_tests::test_server::TestServer;
 
 /// Plays on the pure chat and on a real server.
 async fn check(dialogue: &str) {
     play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(Host::start_with(Config::default())), dialogue).await;
+    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
 }
 
 /// Plays where time passes and the log stops when the dialogue says so.
@@ -351,7 +351,7 @@ async fn one_who_joins_is_told_the_topic_and_nobody_is_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn nobody_owns_general_and_nobody_keeps_order_in_it() {
+async fn nobody_owns_general_and_nobody_retention_order_in_it() {
     check(
         "
         ann comes
@@ -414,7 +414,7 @@ fn moderate(act: Moderation) -> Request {
 
 #[tokio::test]
 async fn a_kick_that_is_sent_again_is_done_once() {
-    let host = Host::start();
+    let host = TestServer::start();
     let (mut ann, mut jim) = (host.guest("ann").await, host.guest("jim").await);
     for guest in [&mut ann, &mut jim] {
         let _ = guest.ask(Request::Create { group: group("tea") }).await;
@@ -439,7 +439,7 @@ async fn a_kick_that_is_sent_again_is_done_once() {
 #[tokio::test]
 async fn everything_survives_a_restart_and_is_in_the_log() {
     let directory = tempfile::TempDir::with_prefix("chatroom-order-").expect("a temporary directory");
-    let host = Host::keeping_in(directory.path(), Config::default()).await;
+    let host = TestServer::keeping_in(directory.path(), Config::default()).await;
     let mut ann = host.guest("ann").await;
     let mut bob = host.guest("bob").await;
     let mut jim = host.guest("jim").await;
@@ -465,11 +465,11 @@ async fn everything_survives_a_restart_and_is_in_the_log() {
     drop((ann, bob, jim));
     host.stop().await.expect("stops");
 
-    let host = Host::keeping_in(directory.path(), Config::default()).await;
+    let host = TestServer::keeping_in(directory.path(), Config::default()).await;
     let back = async |name: &str, token: &Option<chatroom_proto::Token>| {
         let proof = Proof::Resume(token.clone().expect("a token"));
         let (mut guest, _) =
-            Guest::come_with(host.address, chatroom_proto::Hello { proof, ..hello(name) }).await;
+            TestClient::come_with(host.address, chatroom_proto::Hello { proof, ..hello(name) }).await;
         // A session goes on with tags that were not used before.
         for _ in 0..10 {
             guest.do_(Request::Ping).await;
@@ -496,7 +496,7 @@ async fn everything_survives_a_restart_and_is_in_the_log() {
 #[tokio::test]
 async fn a_group_has_so_many_operators_and_no_more() {
     const OPERATORS: usize = 50;
-    let host = Host::start();
+    let host = TestServer::start();
     let mut ann = host.guest("ann").await;
     ann.do_(Request::Create { group: group("tea") }).await;
     let mut guests = Vec::new();
