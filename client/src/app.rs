@@ -14,8 +14,8 @@
 //! - [`ignore`]: whom this person does not want to hear.
 //! - `home`: where files are kept between runs. `clock`: what time it is here.
 //!
-//! Three threads: the first one runs the async tasks and never blocks; `prompt` (or `lines`) waits for input; `screen`
-//! waits for output. Between them are bounded queues.
+//! Three threads: the first one runs the async tasks and never blocks; `prompt` (or `lines`) waits
+//! for input; `screen` waits for output. Between them are bounded queues.
 
 mod args;
 mod chat_loop;
@@ -40,7 +40,8 @@ pub mod view;
 
 use clap::Parser;
 
-/// Runs the program: reads the command line, chats, and leaves the terminal as it was found. Returns the exit code.
+/// Runs the program: reads the command line, chats, and leaves the terminal as it was found.
+/// Returns the exit code.
 ///
 /// The thread that waits for input can't be told to end, so the process should end with this.
 pub fn run() -> i32 {

@@ -1,4 +1,5 @@
-//! What a program holds: a handle to ask with. What can be asked, each with its own answer, is in `client/asks.rs`.
+//! What a program holds: a handle to ask with. What can be asked, each with its own answer, is in
+//! `client/asks.rs`.
 
 mod asks;
 
@@ -8,7 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chatroom_proto::{CloseReason, Password, PostId, Refusal, Request, Response, Tag, UserName, Welcome};
+use chatroom_proto::{
+    CloseReason, Password, PostId, Refusal, Request, Response, Tag, UserName, Welcome,
+};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::dial::{Dial, Net};
@@ -29,15 +32,18 @@ pub struct Options {
     pub name: UserName,
     /// What to do when the connection is lost.
     pub reconnect: Reconnect,
-    /// A file for what this client must not forget when it is killed: one for each server and name. With it, a client
-    /// that runs again is the one that it was: it hears what it missed while it did not run, each thing once, and sends
-    /// again the posts that had no answer, before anything new ([`Event::Answer`](crate::Event::Answer) tells what came of
-    /// them). Without it, every run is a stranger.
+    /// A file for what this client must not forget when it is killed: one for each server and name.
+    /// With it, a client that runs again is the one that it was: it hears what it missed while it
+    /// did not run, each thing once, and sends again the posts that had no answer, before anything
+    /// new ([`Event::Answer`](crate::Event::Answer) tells what came of them). Without it, every run
+    /// is a stranger.
     ///
-    /// A file that can't be used ([`Client::kept`]), because another client uses it for example, stops nobody from
-    /// connecting. It survives a killed client, and not a machine that loses its power.
+    /// A file that can't be used ([`Client::kept`]), because another client uses it for example,
+    /// stops nobody from connecting. It survives a killed client, and not a machine that loses its
+    /// power.
     pub keep: Option<PathBuf>,
-    /// The name's password, should it need one: when the server does not know this client, or not any more.
+    /// The name's password, should it need one: when the server does not know this client, or not
+    /// any more.
     pub password: Option<Password>,
     /// Whether to speak TLS.
     pub tls: TlsMode,
@@ -46,8 +52,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options of a client that comes back for ever, and keeps no file: it takes the server that it meets first for the right
-    /// one, unless it is on this machine, and no other after that.
+    /// Options of a client that comes back for ever, and keeps no file: it takes the server that it
+    /// meets first for the right one, unless it is on this machine, and no other after that.
     pub fn new(host: impl Into<String>, port: u16, name: UserName) -> Options {
         Options {
             host: host.into(),
@@ -100,7 +106,8 @@ pub enum ConnectError {
     /// What answers there does not speak Chatroom's protocol.
     #[error("what answers there does not speak this protocol: {0}")]
     Garbled(String),
-    /// This client can't trust that it is the server, or can't speak to it so that nobody reads along.
+    /// This client can't trust that it is the server, or can't speak to it so that nobody reads
+    /// along.
     #[error("{0}")]
     Untrusted(Untrusted),
 }
@@ -139,8 +146,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// A client that runs again may be in the same session: its tags begin anywhere, so that they name other requests
-    /// than those of the run before.
+    /// A client that runs again may be in the same session: its tags begin anywhere, so that they
+    /// name other requests than those of the run before.
     pub(crate) fn new() -> Shared {
         let tags = AtomicU32::new(getrandom::u32().unwrap_or_default());
         Shared { tags, submits: Semaphore::new(SUBMITTED_MAX), ended: OnceLock::new() }
@@ -153,8 +160,9 @@ impl Shared {
 }
 
 impl Client {
-    /// Connects once, and says hello; again only if the server asks to do so a little later. From then on a lost connection is remade as the options say, by a task that
-    /// lives until the client leaves, or until both ends are dropped.
+    /// Connects once, and says hello; again only if the server asks to do so a little later. From
+    /// then on a lost connection is remade as the options say, by a task that lives until the
+    /// client leaves, or until both ends are dropped.
     ///
     /// # Errors
     /// [`ConnectError`]: this first attempt is not repeated.
@@ -166,7 +174,9 @@ impl Client {
     ///
     /// # Errors
     /// [`ConnectError`]: this first attempt is not repeated.
-    pub async fn connect_and_greet(options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
+    pub async fn connect_and_greet(
+        options: Options,
+    ) -> Result<(Client, Events, Welcome), ConnectError> {
         let dial = Net::new(options.host, options.port, options.tls, options.known_hosts);
         Client::over(dial, (options.name, options.password), options.reconnect, options.keep).await
     }
@@ -186,8 +196,12 @@ impl Client {
         let keeper = JournalHandle::new(journal);
         let (asks, asked) = mpsc::channel(ASKS_QUEUED_MAX);
         let (happens, events) = mpsc::channel(EVENTS_MAX);
-        let ends =
-            Ends { shared: Arc::clone(&shared), asks: asked, events: happens, journal: keeper.share() };
+        let ends = Ends {
+            shared: Arc::clone(&shared),
+            asks: asked,
+            events: happens,
+            journal: keeper.share(),
+        };
         let (link, connection) = Link::open(dial, (name, password), reconnect, ends, image).await?;
         let (welcome, is_private) = (connection.welcome.clone(), connection.is_private);
         tokio::spawn(link.run(connection));
@@ -195,13 +209,15 @@ impl Client {
         Ok((Client { asks, shared, keeper, kept: Arc::new(kept), is_private }, events, welcome))
     }
 
-    /// Whether nobody but the server can read what is asked: the connection is TLS, or does not leave this machine. It stays so
-    /// when the connection is remade. A secret is for such a connection only.
+    /// Whether nobody but the server can read what is asked: the connection is TLS, or does not
+    /// leave this machine. It stays so when the connection is remade. A secret is for such a
+    /// connection only.
     pub fn is_private(&self) -> bool {
         self.is_private
     }
 
-    /// Whether posts without an answer outlive this client: the file of [`Options::keep`] is in use.
+    /// Whether posts without an answer outlive this client: the file of [`Options::keep`] is in
+    /// use.
     pub fn has_journal(&self) -> bool {
         self.keeper.is_open()
     }
@@ -216,9 +232,9 @@ impl Client {
         &self.kept
     }
 
-    /// Sends a request and waits for its answer; while the connection is lost, until it is back. When the future is
-    /// dropped the request still takes effect. [`Request::Hello`] is the link's business: a server hangs up on one
-    /// from here.
+    /// Sends a request and waits for its answer; while the connection is lost, until it is back.
+    /// When the future is dropped the request still takes effect. [`Request::Hello`] is the link's
+    /// business: a server hangs up on one from here.
     ///
     /// # Errors
     /// [`AskError::Refused`] or [`AskError::Closed`].
@@ -231,9 +247,9 @@ impl Client {
         }
     }
 
-    /// Sends a request whose answer comes as [`Event::Answer`](crate::Event::Answer), in its place among the events.
-    /// Waits while too many are queued, and while [`SUBMITTED_MAX`] answers are under way or not taken yet: one who only
-    /// submits, and takes no events, waits for itself.
+    /// Sends a request whose answer comes as [`Event::Answer`](crate::Event::Answer), in its place
+    /// among the events. Waits while too many are queued, and while [`SUBMITTED_MAX`] answers are
+    /// under way or not taken yet: one who only submits, and takes no events, waits for itself.
     ///
     /// # Errors
     /// [`AskError::Closed`].
@@ -248,7 +264,8 @@ impl Client {
     async fn send(&self, request: Request, door: ReplyTo) -> Result<Tag, AskError> {
         let permit = self.asks.reserve().await.map_err(|_| self.closed())?;
         let tag = self.shared.next_tag();
-        // Not when it is sent: until then it may wait for a connection for as long as the client lives.
+        // Not when it is sent: until then it may wait for a connection for as long as the client
+        // lives.
         self.keeper.asked(&request);
         permit.send(LinkRequest { tag, request, door });
         Ok(tag)

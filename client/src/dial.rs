@@ -90,19 +90,23 @@ impl Net {
 
     /// Makes sure who it is.
     async fn secure(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, ConnectError> {
-        let expected = self.known.expected(&self.host, self.port).map_err(ConnectError::Untrusted)?;
+        let expected =
+            self.known.expected(&self.host, self.port).map_err(ConnectError::Untrusted)?;
         let authorities = self.authorities.get_or_init(Authorities::of_this_system).await;
         let name = self.name(&stream).map_err(ConnectError::Unreachable)?;
         let verifier = Arc::new(Verifier::new(authorities.clone(), expected));
         let config = config(Arc::clone(&verifier))
             .map_err(|error| ConnectError::Untrusted(Untrusted::Failed(error.to_string())))?;
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
-        let connected = timeout(HANDSHAKE_DEADLINE, connecting).await.map_err(|_| ConnectError::Silent)?;
+        let connected =
+            timeout(HANDSHAKE_DEADLINE, connecting).await.map_err(|_| ConnectError::Silent)?;
         let verdict = verifier.verdict();
         let stream = connected.map_err(|error| explain(&error, verdict.as_ref()))?;
         // Only now has the server proved that it has the key of what it showed.
         if let Some(Ok(met)) = verdict {
-            self.known.meet(&self.host, self.port, expected, met).map_err(ConnectError::Untrusted)?;
+            self.known
+                .meet(&self.host, self.port, expected, met)
+                .map_err(ConnectError::Untrusted)?;
         }
         Ok(stream)
     }
@@ -157,8 +161,12 @@ fn explain(error: &io::Error, verdict: Option<&verifier::Judgement>) -> ConnectE
     }
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match (inner, verdict) {
-        (Some(rustls::Error::InvalidMessage(_)), None) => ConnectError::Untrusted(Untrusted::NotTls),
-        (Some(rustls::Error::InvalidCertificate(_)), Some(_)) => ConnectError::Untrusted(Untrusted::NoProof),
+        (Some(rustls::Error::InvalidMessage(_)), None) => {
+            ConnectError::Untrusted(Untrusted::NotTls)
+        }
+        (Some(rustls::Error::InvalidCertificate(_)), Some(_)) => {
+            ConnectError::Untrusted(Untrusted::NoProof)
+        }
         (Some(error), _) => ConnectError::Untrusted(Untrusted::Failed(error.to_string())),
         (None, _) => ConnectError::Cut,
     }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Misbehaviour, Notification, Refusal, Request, Response, Tag,
+    CloseReason, Conversation, GroupName, Misbehaviour, Notification, Refusal, Request, Response,
+    Tag,
 };
 use futures_util::Stream;
 use tokio::sync::{Semaphore, mpsc};
@@ -21,17 +22,18 @@ use crate::trust::Untrusted;
 /// One thing that happened, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The server said something unasked. [`Notification::Ping`] and [`Notification::Closing`] are the link's
-    /// business and never show here.
+    /// The server said something unasked. [`Notification::Ping`] and [`Notification::Closing`] are
+    /// the link's business and never show here.
     Notification(Notification),
-    /// Said while the connection was lost, or while this client was not running: the server tells it now that the client
-    /// is back. Such posts come in their order, before [`Event::CaughtUp`]; when the connection is lost in the middle of
-    /// them, the rest comes over the next one.
+    /// Said while the connection was lost, or while this client was not running: the server tells
+    /// it now that the client is back. Such posts come in their order, before [`Event::CaughtUp`];
+    /// when the connection is lost in the middle of them, the rest comes over the next one.
     Replayed(Notification),
-    /// All that was missed has been told again; what comes now is live. Only servers that keep what is said get that far.
+    /// All that was missed has been told again; what comes now is live. Only servers that keep what
+    /// is said get that far.
     CaughtUp,
-    /// The answer to a [`Client::submit`](crate::Client::submit), or to a post of an earlier run that had none (see
-    /// [`Options::keep`](crate::Options::keep)).
+    /// The answer to a [`Client::submit`](crate::Client::submit), or to a post of an earlier run
+    /// that had none (see [`Options::keep`](crate::Options::keep)).
     Answer {
         /// What `submit` returned.
         tag: Tag,
@@ -44,8 +46,8 @@ pub enum Event {
     Lost(Lost),
     /// The connection is back.
     Back {
-        /// Whether the session went on (nobody was told). Otherwise a new one began, the link joins the client's
-        /// groups again, and each gives [`Event::Rejoined`] or [`Event::NotRejoined`].
+        /// Whether the session went on (nobody was told). Otherwise a new one began, the link joins
+        /// the client's groups again, and each gives [`Event::Rejoined`] or [`Event::NotRejoined`].
         resumed: bool,
         /// The groups that the client is in now.
         groups: Vec<GroupName>,
@@ -59,18 +61,20 @@ pub enum Event {
         /// Whether messages were missed in it meanwhile.
         missed: bool,
     },
-    /// In the new session, the client could not come into this group again: it is gone, most likely.
+    /// In the new session, the client could not come into this group again: it is gone, most
+    /// likely.
     NotRejoined {
         /// Which group.
         group: GroupName,
         /// What the server says to it.
         refusal: Refusal,
     },
-    /// The next message in this conversation is not the one after the last that was heard: some were missed, and the
-    /// server does not have them either.
+    /// The next message in this conversation is not the one after the last that was heard: some
+    /// were missed, and the server does not have them either.
     Missed(Conversation),
-    /// The server asks to go slower, and what was asked has to wait for longer than a moment. It is sent by itself, in its order,
-    /// and what is asked meanwhile comes after it. Told once, until nothing waits any more.
+    /// The server asks to go slower, and what was asked has to wait for longer than a moment. It is
+    /// sent by itself, in its order, and what is asked meanwhile comes after it. Told once, until
+    /// nothing waits any more.
     Slowed {
         /// How long it takes until the next is sent.
         wait: Duration,
@@ -93,11 +97,13 @@ pub enum Lost {
     /// Nothing was heard from the server for too long.
     #[error("nothing was heard from the server")]
     Silent,
-    /// More came than the program took: this side gave the connection up. What was let go is told again by a server that
-    /// keeps it; otherwise [`Event::Missed`] and [`Event::Back`] tell where it is missing.
+    /// More came than the program took: this side gave the connection up. What was let go is told
+    /// again by a server that keeps it; otherwise [`Event::Missed`] and [`Event::Back`] tell where
+    /// it is missing.
     #[error("more came than was read")]
     Overrun,
-    /// A message was missing before one that came: this side gave the connection up, to be told again what it missed.
+    /// A message was missing before one that came: this side gave the connection up, to be told
+    /// again what it missed.
     #[error("a message was missing")]
     Gap,
     /// The connection failed.
@@ -114,20 +120,22 @@ pub enum Ended {
     /// The connection was lost, and [`Reconnect`](crate::Reconnect) says not to try any longer.
     #[error("{0}")]
     GaveUp(Lost),
-    /// The server refused the client on its way back: the name has gone to somebody else, or the server speaks
-    /// another version now.
+    /// The server refused the client on its way back: the name has gone to somebody else, or the
+    /// server speaks another version now.
     #[error("the server refused to let the client in again: {0:?}")]
     Refused(Refusal),
     /// The same session goes on over another connection.
     #[error("the session goes on elsewhere")]
     Replaced,
-    /// The account's password was changed, or the account given up, on another device: this one is not known any more.
+    /// The account's password was changed, or the account given up, on another device: this one is
+    /// not known any more.
     #[error("the password was changed")]
     PasswordChanged,
     /// An operator of the server has ended the stay. Trying again at once would only annoy them.
     #[error("an operator of the server has ended the stay")]
     Disconnected,
-    /// The server says that this client broke the protocol. That is a bug, and trying again would repeat it.
+    /// The server says that this client broke the protocol. That is a bug, and trying again would
+    /// repeat it.
     #[error("the server says that this client broke the protocol: {0:?}")]
     Misbehaved(Misbehaviour),
     /// The server said something that is not the protocol.
@@ -145,8 +153,8 @@ pub(crate) struct QueuedEvent {
     pub(crate) place: Cursor,
 }
 
-/// How far a program has come with its events; see [`Events::receipt`]. Those of one run are to be signed in their order; a later one
-/// stands for all before it.
+/// How far a program has come with its events; see [`Events::receipt`]. Those of one run are to be
+/// signed in their order; a later one stands for all before it.
 #[derive(Debug)]
 pub struct Receipt {
     keeper: Arc<JournalHandle>,
@@ -160,7 +168,8 @@ impl Receipt {
     }
 }
 
-/// The stream of [`Event`]s of one link. Read it or drop it: see [the crate's bounds](crate#the-bounds).
+/// The stream of [`Event`]s of one link. Read it or drop it: see [the crate's
+/// bounds](crate#the-bounds).
 #[derive(Debug)]
 pub struct Events {
     events: mpsc::Receiver<QueuedEvent>,
@@ -183,15 +192,17 @@ impl Events {
     /// The next event; nothing after [`Event::Ended`]. Dropping the future loses nothing.
     ///
     /// Whoever asks for the next event has done with the one before whatever it does: with a file
-    /// ([`Options::keep`](crate::Options::keep)) that is written down, and a client that is killed and runs again is told
-    /// what comes after it. In a `tokio::select!` this should be the first branch of a `biased` one: otherwise it may not be
-    /// asked at all before the others have waited, and the event before comes again if the client is killed then.
+    /// ([`Options::keep`](crate::Options::keep)) that is written down, and a client that is killed
+    /// and runs again is told what comes after it. In a `tokio::select!` this should be the first
+    /// branch of a `biased` one: otherwise it may not be asked at all before the others have
+    /// waited, and the event before comes again if the client is killed then.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|context| self.poll(context)).await
     }
 
-    /// For a program that has done with events later than it asks for the next: takes over to say when that is, for the event
-    /// that it has now and all before it. Nothing, when there is nothing to say.
+    /// For a program that has done with events later than it asks for the next: takes over to say
+    /// when that is, for the event that it has now and all before it. Nothing, when there is
+    /// nothing to say.
     pub fn receipt(&mut self) -> Option<Receipt> {
         let place = self.taken.take()?;
         Some(Receipt { keeper: Arc::clone(&self.keeper), place })

@@ -1,13 +1,14 @@
-//! What a client must not forget when it is killed: a file with its token, how far it has come, and the posts that have no
-//! answer yet.
+//! What a client must not forget when it is killed: a file with its token, how far it has come, and
+//! the posts that have no answer yet.
 //!
-//! Records are appended as things happen, and folded into an `JournalState` when the file is opened again. A post is in the file
-//! before it is sent, and until its answer is here; an event counts as seen once the program has asked for the next one. So
-//! a client that was killed comes back as itself, hears what it missed, and sends again what may not have arrived: the
-//! server keeps each post once.
+//! Records are appended as things happen, and folded into an `JournalState` when the file is opened
+//! again. A post is in the file before it is sent, and until its answer is here; an event counts as
+//! seen once the program has asked for the next one. So a client that was killed comes back as
+//! itself, hears what it missed, and sends again what may not have arrived: the server keeps each
+//! post once.
 //!
-//! Nothing is synced to the disk: a killed client loses nothing that it has written, a machine that loses its power may. A
-//! server that is asked for what it has told already tells it again.
+//! Nothing is synced to the disk: a killed client loses nothing that it has written, a machine that
+//! loses its power may. A server that is asked for what it has told already tells it again.
 
 mod file;
 mod state;
@@ -20,7 +21,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use chatroom_proto::{Conversation, GroupName, Refusal, Request, Response, Seq, Token, UserName, Welcome};
+use chatroom_proto::{
+    Conversation, GroupName, Refusal, Request, Response, Seq, Token, UserName, Welcome,
+};
 
 use file::JournalFile;
 pub(crate) use state::JournalState;
@@ -30,7 +33,8 @@ use state::{JournalRecord, post_id};
 /// ([`SUBMITTED_MAX`](crate::link::SUBMITTED_MAX)); of posts beyond that only the memory knows.
 pub const POSTS_KEPT_MAX: usize = crate::link::SUBMITTED_MAX;
 
-/// Why the file of [`Options::keep`](crate::Options::keep) is not used, or not with all that was in it.
+/// Why the file of [`Options::keep`](crate::Options::keep) is not used, or not with all that was in
+/// it.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
     /// Another client uses it now.
@@ -53,7 +57,8 @@ pub enum KeepError {
 /// What came of [`Options::keep`](crate::Options::keep).
 #[derive(Debug, Default)]
 pub struct KeptState {
-    /// What is wrong with the file. Unless it is [`KeepError::Damaged`], the client goes on without it.
+    /// What is wrong with the file. Unless it is [`KeepError::Damaged`], the client goes on without
+    /// it.
     pub trouble: Option<KeepError>,
     /// So many posts of an earlier run had no answer, and are sent again.
     pub sent_again: usize,
@@ -81,8 +86,8 @@ struct Open {
     session: u32,
 }
 
-/// The program's hold on a journal. When the last one is gone the file is free for the next client, however long the link
-/// takes to end.
+/// The program's hold on a journal. When the last one is gone the file is free for the next client,
+/// however long the link takes to end.
 #[derive(Debug)]
 pub(crate) struct JournalHandle(Arc<Journal>);
 
@@ -111,8 +116,8 @@ impl Drop for JournalHandle {
 }
 
 impl Journal {
-    /// Opens the file for a client of that name, and tells what was in it. A file that can't be used is told, and then
-    /// nothing is kept.
+    /// Opens the file for a client of that name, and tells what was in it. A file that can't be
+    /// used is told, and then nothing is kept.
     pub(crate) fn open(file: Option<&Path>, name: &UserName) -> (Journal, JournalState, KeptState) {
         let Some(path) = file else { return Default::default() };
         match JournalFile::open(path, name) {
@@ -122,7 +127,11 @@ impl Journal {
                 if trouble.is_some() {
                     tracing::warn!(file = %path.display(), "a part of the journal is damaged");
                 }
-                let kept = KeptState { trouble, sent_again: image.posts.len(), last_used: opened.last_used };
+                let kept = KeptState {
+                    trouble,
+                    sent_again: image.posts.len(),
+                    last_used: opened.last_used,
+                };
                 let open = Mutex::new(Some(Open { file: opened.file, session: 0 }));
                 (Journal { open }, image, kept)
             }
@@ -146,8 +155,10 @@ impl Journal {
             let (name, token) = (name.clone(), welcome.token.clone());
             let mut records = vec![JournalRecord::Began { name, token, seen: welcome.seq }];
             for membership in welcome.groups.as_slice() {
-                records
-                    .push(JournalRecord::At(Conversation::Group(membership.group.clone()), membership.head));
+                records.push(JournalRecord::At(
+                    Conversation::Group(membership.group.clone()),
+                    membership.head,
+                ));
             }
             records
         });
@@ -161,7 +172,8 @@ impl Journal {
     /// The program has done what it does with everything up to here.
     pub(crate) fn handed(&self, place: Cursor) {
         self.write(|open| {
-            let is_news = open.session == place.session && open.file.image().seen() != Some(place.seen);
+            let is_news =
+                open.session == place.session && open.file.image().seen() != Some(place.seen);
             if is_news { vec![JournalRecord::Seen(place.seen)] } else { Vec::new() }
         });
     }
@@ -189,9 +201,10 @@ impl Journal {
             (Request::Public { group, .. }, Ok(Response::Posted { seq, .. })) => {
                 Some(JournalRecord::At(Conversation::Group(group.clone()), *seq))
             }
-            (Request::Private { to, .. }, Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. })) => {
-                Some(JournalRecord::At(Conversation::User(to.clone()), *seq))
-            }
+            (
+                Request::Private { to, .. },
+                Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. }),
+            ) => Some(JournalRecord::At(Conversation::User(to.clone()), *seq)),
             (_, Ok(Response::Joined { seq, membership })) => {
                 Some(JournalRecord::At(Conversation::Group(membership.group.clone()), *seq))
             }
@@ -208,8 +221,8 @@ impl Journal {
         self.write(|_| vec![JournalRecord::Left(group.clone())]);
     }
 
-    /// Appends what is to be appended. Of a file that can't be written any more only who the client is stays: stale posts in it
-    /// would be sent again when no server knows them for repeats.
+    /// Appends what is to be appended. Of a file that can't be written any more only who the client
+    /// is stays: stale posts in it would be sent again when no server knows them for repeats.
     fn write(&self, records: impl FnOnce(&mut Open) -> Vec<JournalRecord>) -> bool {
         let mut guard = self.lock();
         let Some(open) = guard.as_mut() else { return false };

@@ -1,9 +1,10 @@
 //! The link: one task that owns the connection to a server, and remakes it when it is lost.
 //!
-//! Everything that happens goes one way: a [`Client`](crate::Client) puts an `LinkRequest` into a bounded queue, the link
-//! gives it to the connection and keeps it in `InFlight`; the answer finds it there, and goes out through its
-//! `ReplyTo`. A connection that is lost takes nothing with it: what is unanswered is sent again over the next one, with
-//! the same tags, and a server that has already done it answers with the first result.
+//! Everything that happens goes one way: a [`Client`](crate::Client) puts an `LinkRequest` into a
+//! bounded queue, the link gives it to the connection and keeps it in `InFlight`; the answer finds
+//! it there, and goes out through its `ReplyTo`. A connection that is lost takes nothing with it:
+//! what is unanswered is sent again over the next one, with the same tags, and a server that has
+//! already done it answers with the first result.
 
 mod active_connection;
 mod backoff;
@@ -19,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    Conversation, Hello, Password, Proof, Refusal, Request, Response, Retention, Seq, Tag, Token, UserName,
-    VersionRange, Welcome,
+    Conversation, Hello, Password, Proof, Refusal, Request, Response, Retention, Seq, Tag, Token,
+    UserName, VersionRange, Welcome,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
@@ -36,22 +37,25 @@ use event_queue::EventQueue;
 use handshake::WelcomedConnection;
 use in_flight::InFlight;
 
-/// The most requests that are sent and not answered. It covers the round trip at any rate that a person, a bot or a
-/// benchmark asks; 256 of the longest messages are 2 MB.
+/// The most requests that are sent and not answered. It covers the round trip at any rate that a
+/// person, a bot or a benchmark asks; 256 of the longest messages are 2 MB.
 pub const ASKS_WAITING_MAX: usize = 256;
 
-/// The most requests that are queued while [`ASKS_WAITING_MAX`] are unanswered or the connection is lost.
+/// The most requests that are queued while [`ASKS_WAITING_MAX`] are unanswered or the connection is
+/// lost.
 pub const ASKS_QUEUED_MAX: usize = 256;
 
 /// The most events that the program can take without waiting for the link.
 pub const EVENTS_MAX: usize = 1_024;
 
-/// The most answers to [`Client::submit`](crate::Client::submit) that are under way or wait to be taken. One who submits
-/// and takes no answers waits then; one who asks does not, because it may be the one who takes them.
+/// The most answers to [`Client::submit`](crate::Client::submit) that are under way or wait to be
+/// taken. One who submits and takes no answers waits then; one who asks does not, because it may be
+/// the one who takes them.
 pub const SUBMITTED_MAX: usize = 2_048;
 
-/// The most bytes of events that are held behind [`EVENTS_MAX`] while the program is busy: minutes of a busy group, some
-/// 27,000 short messages or 2,000 of the longest. Answers that nobody takes may double it.
+/// The most bytes of events that are held behind [`EVENTS_MAX`] while the program is busy: minutes
+/// of a busy group, some 27,000 short messages or 2,000 of the longest. Answers that nobody takes
+/// may double it.
 pub const OUTBOX_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How long it may take to connect.
@@ -63,7 +67,8 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the oldest unanswered request may wait before the connection counts as dead.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long the server may be silent before it is asked whether it is there. A server asks sooner by itself.
+/// How long the server may be silent before it is asked whether it is there. A server asks sooner
+/// by itself.
 pub const SILENCE_MAX: Duration = Duration::from_secs(75);
 
 /// A program is told that the server asks to go slower when something has to wait for so long.
@@ -138,11 +143,13 @@ pub(crate) struct Link<D> {
     /// Counts the sessions.
     session: u32,
     /// Whether the server tells again what this client missed.
-    server_retention: bool,
-    /// The newest post before which something was missing, and for which this client has gone back already.
+    server_keeps: bool,
+    /// The newest post before which something was missing, and for which this client has gone back
+    /// already.
     went_back_for: Seq,
-    /// More came than the program takes: until it has taken all that is held, what the server says is let go, and then
-    /// the client comes back to hear it again. Answers go on meanwhile, as the program may wait for one of them.
+    /// More came than the program takes: until it has taken all that is held, what the server says
+    /// is let go, and then the client comes back to hear it again. Answers go on meanwhile, as the
+    /// program may wait for one of them.
     is_deaf: bool,
 }
 
@@ -178,7 +185,7 @@ impl<D: Dial> Link<D> {
             token: connection.welcome.token.clone(),
             grace: grace(&connection.welcome),
             session: 0,
-            server_retention: connection.welcome.retention != Retention::Nothing,
+            server_keeps: connection.welcome.retention != Retention::Nothing,
             went_back_for: Seq::ZERO,
             is_deaf: false,
         };
@@ -223,7 +230,7 @@ impl<D: Dial> Link<D> {
     fn keep_welcome(&mut self, welcome: &Welcome, goes_on: bool) {
         self.token = welcome.token.clone();
         self.grace = grace(welcome);
-        self.server_retention = welcome.retention != Retention::Nothing;
+        self.server_keeps = welcome.retention != Retention::Nothing;
         if goes_on {
             self.journal.resumed(&self.token);
         } else {
@@ -235,10 +242,11 @@ impl<D: Dial> Link<D> {
 
     /// Whether what is let go now will be heard again.
     fn can_hear_again(&self) -> bool {
-        self.server_retention && self.reconnect != Reconnect::Never
+        self.server_keeps && self.reconnect != Reconnect::Never
     }
 
-    /// Lives until the client leaves, until nobody is interested any more, or until there is no way back.
+    /// Lives until the client leaves, until nobody is interested any more, or until there is no way
+    /// back.
     pub(crate) async fn run(mut self, first: WelcomedConnection<D::Stream>) {
         let mut backoff = Backoff::default();
         let mut connection = first;
@@ -263,7 +271,8 @@ impl<D: Dial> Link<D> {
         self.finish(ended).await;
     }
 
-    /// Tries until there is a connection again, or no hope of one. The program may take events meanwhile, or not.
+    /// Tries until there is a connection again, or no hope of one. The program may take events
+    /// meanwhile, or not.
     async fn come_back(
         &mut self,
         lost: Lost,
@@ -296,8 +305,8 @@ impl<D: Dial> Link<D> {
     }
 
     async fn attempts(&self, backoff: &mut Backoff) -> Result<LetIn<D::Stream>, Ended> {
-        // Until then, the name may be taken by this client itself: a welcome that was on its way when the connection
-        // was cut again began a session whose token never came here.
+        // Until then, the name may be taken by this client itself: a welcome that was on its way
+        // when the connection was cut again began a session whose token never came here.
         let mut may_be_ours = Instant::now();
         let mut wait = Duration::ZERO;
         loop {
@@ -332,29 +341,34 @@ impl<D: Dial> Link<D> {
         }
     }
 
-    /// Learns from a connection that was remade: what to tell the program first, and what to ask before the rest.
+    /// Learns from a connection that was remade: what to tell the program first, and what to ask
+    /// before the rest.
     fn take_up(&mut self, connection: &WelcomedConnection<D::Stream>) -> Event {
         let welcome = &connection.welcome;
         tracing::info!(resumed = welcome.resumed, "connection is back");
         let mut back = self.state.welcomed_back(welcome);
         self.keep_welcome(welcome, back.goes_on);
-        // The newest message there may be one of ours whose answer was lost: only what is certain is said.
-        back.missed.retain(|group| !self.unanswered.has_post_to(&Conversation::Group(group.clone())));
+        // The newest message there may be one of ours whose answer was lost: only what is certain
+        // is said.
+        back.missed
+            .retain(|group| !self.unanswered.has_post_to(&Conversation::Group(group.clone())));
         let shared = &self.shared;
         self.unanswered.replace_rejoins(back.rejoin.into_iter().map(|group| LinkRequest {
             tag: shared.next_tag(),
             request: Request::Join { group },
             door: ReplyTo::Rejoin,
         }));
-        let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
+        let groups =
+            welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
         Event::Back { resumed: welcome.resumed, groups, missed: back.missed }
     }
 
-    /// The server had changed the password before the connection was lost, and its answer was lost with it. To be asked again in
-    /// this new session, it would say that the old one is wrong.
+    /// The server had changed the password before the connection was lost, and its answer was lost
+    /// with it. To be asked again in this new session, it would say that the old one is wrong.
     fn password_was_changed(&mut self, new: Password, welcome: &Welcome) {
         for LinkRequest { tag, request, door } in self.unanswered.take_changes_to(&new) {
-            let result = Ok(Response::PasswordChanged { seq: welcome.seq, token: welcome.token.clone() });
+            let result =
+                Ok(Response::PasswordChanged { seq: welcome.seq, token: welcome.token.clone() });
             match door {
                 ReplyTo::Asker(asker) => drop(asker.send(result)),
                 ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),

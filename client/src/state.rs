@@ -1,23 +1,26 @@
-//! How far a client has come: the newest event it has seen, and in each conversation the newest post. Pure.
+//! How far a client has come: the newest event it has seen, and in each conversation the newest
+//! post. Pure.
 //!
-//! A post carries the place of the post before it ([`Post::prev`](chatroom_proto::Post::prev)), and a welcome the
-//! place of each group's newest: whoever knows the newest one that it has seen can tell whether it missed any. What
-//! was said before the session began is not missed.
+//! A post carries the place of the post before it ([`Post::prev`](chatroom_proto::Post::prev)), and
+//! a welcome the place of each group's newest: whoever knows the newest one that it has seen can
+//! tell whether it missed any. What was said before the session began is not missed.
 //!
-//! On a server that keeps what is said, a client that comes back is told again what it missed. Until all of that has come
-//! ([`ReadState::is_behind`]), how far the client is follows what it hears and not what it is answered.
+//! On a server that keeps what is said, a client that comes back is told again what it missed.
+//! Until all of that has come ([`ReadState::is_behind`]), how far the client is follows what it
+//! hears and not what it is answered.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request, Response,
-    Retention, Seq, UserName, Welcome,
+    Conversation, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request,
+    Response, Retention, Seq, UserName, Welcome,
 };
 
 /// The most groups that are followed: as many as a welcome can name.
 pub const MEMBERSHIPS_MAX: usize = PAGE_ITEMS_MAX;
 
-/// The most people with whom a private conversation is followed; the one that is silent for longest is forgotten.
+/// The most people with whom a private conversation is followed; the one that is silent for longest
+/// is forgotten.
 pub const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 
 /// What one client knows of its place in the order.
@@ -37,7 +40,8 @@ pub struct ReadState {
 #[derive(Debug, Clone)]
 struct Followed {
     group: GroupName,
-    /// The newest post that was heard or made here; nothing when its place means nothing to this server.
+    /// The newest post that was heard or made here; nothing when its place means nothing to this
+    /// server.
     newest: Option<Seq>,
     /// The newest that there was when the connection began.
     head: Seq,
@@ -70,8 +74,8 @@ impl ReadState {
         state
     }
 
-    /// The state of a client that had come so far when it ended, and in these conversations perhaps further. It is
-    /// [`ReadState::welcomed_back`] next.
+    /// The state of a client that had come so far when it ended, and in these conversations perhaps
+    /// further. It is [`ReadState::welcomed_back`] next.
     pub fn kept<'a>(seen: Seq, places: impl Iterator<Item = (&'a Conversation, Seq)>) -> ReadState {
         let mut state = ReadState::at(seen);
         for (place, seq) in places {
@@ -106,7 +110,8 @@ impl ReadState {
         self.is_behind
     }
 
-    /// From here on not all is heard: this is how far the client is, until it has come back and heard the rest.
+    /// From here on not all is heard: this is how far the client is, until it has come back and
+    /// heard the rest.
     pub fn fall_behind(&mut self) {
         self.is_behind = true;
     }
@@ -156,7 +161,8 @@ impl ReadState {
 
     /// All that was missed should have been heard now. These groups have newer posts that were not.
     pub fn missing(&self) -> impl Iterator<Item = (&GroupName, Seq)> {
-        let lacks = |followed: &&Followed| followed.newest.is_some_and(|newest| followed.head > newest);
+        let lacks =
+            |followed: &&Followed| followed.newest.is_some_and(|newest| followed.head > newest);
         self.groups.values().filter(lacks).map(|followed| (&followed.group, followed.head))
     }
 
@@ -169,13 +175,14 @@ impl ReadState {
         }
     }
 
-    /// A request was granted. Tells when that shows that messages were missed: a group that was joined again has
-    /// newer ones.
+    /// A request was granted. Tells when that shows that messages were missed: a group that was
+    /// joined again has newer ones.
     pub fn answered(&mut self, request: &Request, response: &Response) -> Option<Conversation> {
         match (request, response) {
             (_, Response::Joined { seq, membership }) => {
                 self.be_answered(*seq);
-                let known = self.groups.get(&membership.group.key()).and_then(|followed| followed.newest);
+                let known =
+                    self.groups.get(&membership.group.key()).and_then(|followed| followed.newest);
                 self.follow(membership);
                 known
                     .is_some_and(|newest| membership.head > newest)
@@ -191,14 +198,19 @@ impl ReadState {
                 self.come_to(&group.key(), *seq);
                 None
             }
-            (Request::Private { to, .. }, Response::Posted { seq, .. } | Response::Kept { seq, .. }) => {
+            (
+                Request::Private { to, .. },
+                Response::Posted { seq, .. } | Response::Kept { seq, .. },
+            ) => {
                 self.be_answered(*seq);
                 self.remember(to.key(), *seq);
                 None
             }
             (
                 _,
-                Response::Created { seq, .. } | Response::Moderated { seq, .. } | Response::Operated { seq },
+                Response::Created { seq, .. }
+                | Response::Moderated { seq, .. }
+                | Response::Operated { seq },
             ) => {
                 self.be_answered(*seq);
                 None
@@ -216,7 +228,8 @@ impl ReadState {
             }
             Notification::PrivatePost { post, to } => {
                 let peer = self.peer(post, to);
-                let newest = self.private.get(&peer.key()).copied().unwrap_or_default().max(self.began);
+                let newest =
+                    self.private.get(&peer.key()).copied().unwrap_or_default().max(self.began);
                 (post.prev > newest).then(|| Conversation::User(peer.clone()))
             }
             _ => None,
@@ -227,7 +240,9 @@ impl ReadState {
     pub fn notified(&mut self, notification: &Notification) -> Option<Conversation> {
         let gap = self.gap(notification);
         match notification {
-            Notification::Arrived { seq, .. } | Notification::Departed { seq, .. } => self.see(*seq),
+            Notification::Arrived { seq, .. } | Notification::Departed { seq, .. } => {
+                self.see(*seq)
+            }
             Notification::Joined { seq, user, group } => {
                 self.see(*seq);
                 if self.is_own(user) {
@@ -264,12 +279,14 @@ impl ReadState {
         self.name.as_ref() == Some(&name.key())
     }
 
-    /// With whom a private conversation is: another device of this person may have said something in it.
+    /// With whom a private conversation is: another device of this person may have said something
+    /// in it.
     fn peer<'a>(&self, post: &'a Post, to: &'a UserName) -> &'a UserName {
         if self.is_own(&post.from) { to } else { &post.from }
     }
 
-    /// Another device has joined a group. What was said in it before is not known here, and not missed.
+    /// Another device has joined a group. What was said in it before is not known here, and not
+    /// missed.
     fn follow_from_here(&mut self, group: &GroupName, seq: Seq) {
         let key = group.key();
         if self.groups.len() < MEMBERSHIPS_MAX && !self.groups.contains_key(&key) {
@@ -282,7 +299,8 @@ impl ReadState {
         self.groups.remove(&group.key());
     }
 
-    /// The answer to a request is in its place among what is heard, unless older posts are still to come.
+    /// The answer to a request is in its place among what is heard, unless older posts are still to
+    /// come.
     fn be_answered(&mut self, seq: Seq) {
         if !self.is_behind {
             self.see(seq);
@@ -295,8 +313,10 @@ impl ReadState {
 
     fn follow(&mut self, membership: &Membership) {
         let key = membership.group.key();
-        // The answer to a request that was sent again is the first one's, and may be older than what is known.
-        let newest = self.groups.get(&key).and_then(|followed| followed.newest).max(Some(membership.head));
+        // The answer to a request that was sent again is the first one's, and may be older than
+        // what is known.
+        let newest =
+            self.groups.get(&key).and_then(|followed| followed.newest).max(Some(membership.head));
         if self.groups.len() < MEMBERSHIPS_MAX || self.groups.contains_key(&key) {
             let Membership { group, head } = membership.clone();
             self.groups.insert(key, Followed { group, newest, head });
@@ -314,7 +334,8 @@ impl ReadState {
         let newest = self.private.entry(person).or_default();
         *newest = seq.max(*newest);
         if self.private.len() > PRIVATE_CONVERSATIONS_MAX
-            && let Some(oldest) = self.private.iter().min_by_key(|(_, seq)| **seq).map(|(key, _)| key.clone())
+            && let Some(oldest) =
+                self.private.iter().min_by_key(|(_, seq)| **seq).map(|(key, _)| key.clone())
             && let Some(seq) = self.private.remove(&oldest)
         {
             // Whoever is forgotten should not seem to have said something that was missed.

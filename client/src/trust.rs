@@ -1,4 +1,5 @@
-//! Whom a client trusts to be the server: one that an authority of this system vouches for, or one whose key is the known one.
+//! Whom a client trusts to be the server: one that an authority of this system vouches for, or one
+//! whose key is the known one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +15,8 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-/// Whether to speak TLS. What was decided stays so: no answer, and no lack of one, makes a client speak plain.
+/// Whether to speak TLS. What was decided stays so: no answer, and no lack of one, makes a client
+/// speak plain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TlsMode {
     /// To every host but this machine: one whose addresses are all 127.0.0.0/8 or ::1.
@@ -57,7 +59,8 @@ impl FromStr for Known {
 /// Why a connection was not trusted, or not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
-    /// The server has another key than the one that is known: it was changed, or somebody else answers.
+    /// The server has another key than the one that is known: it was changed, or somebody else
+    /// answers.
     #[error("the server was known by {known}, and its key is {offered}")]
     KeyChanged {
         /// By what the server was known.
@@ -93,7 +96,8 @@ pub enum Untrusted {
     /// There was no agreement on how to speak TLS.
     #[error("TLS failed: {0}")]
     Failed(String),
-    /// A line of the known servers can't be read, and may be the one about this server: it is not taken for a new one.
+    /// A line of the known servers can't be read, and may be the one about this server: it is not
+    /// taken for a new one.
     #[error("line {line} of {} can't be read", file.display())]
     Damaged {
         /// The file.
@@ -148,12 +152,14 @@ impl KnownHosts {
         KnownHosts { file: None, accepted: None, learned: Arc::default() }
     }
 
-    /// Those in this file, which need not be there yet: a line for each, with its host, its port and its key.
+    /// Those in this file, which need not be there yet: a line for each, with its host, its port
+    /// and its key.
     pub fn in_file(file: impl Into<PathBuf>) -> KnownHosts {
         KnownHosts { file: Some(file.into()), ..KnownHosts::in_memory() }
     }
 
-    /// The same; a server is trusted if it has this key, and only then, and is known by it from now on.
+    /// The same; a server is trusted if it has this key, and only then, and is known by it from now
+    /// on.
     #[must_use]
     pub fn accepting(mut self, accepted: Fingerprint) -> KnownHosts {
         self.accepted = Some(accepted);
@@ -165,7 +171,8 @@ impl KnownHosts {
         self.file.as_deref()
     }
 
-    /// The servers whose keys were learned since this was asked last: for a program that shows them.
+    /// The servers whose keys were learned since this was asked last: for a program that shows
+    /// them.
     pub fn take_news(&self) -> Vec<Acquaintance> {
         std::mem::take(&mut self.learned().news)
     }
@@ -183,10 +190,18 @@ impl KnownHosts {
         Ok(Expected { known, accepted: self.accepted })
     }
 
-    /// Learns whom it has met; or that somebody else has met another one there since it was asked what is expected.
-    pub(crate) fn meet(&self, host: &str, port: u16, expected: Expected, met: Met) -> Result<(), Untrusted> {
+    /// Learns whom it has met; or that somebody else has met another one there since it was asked
+    /// what is expected.
+    pub(crate) fn meet(
+        &self,
+        host: &str,
+        port: u16,
+        expected: Expected,
+        met: Met,
+    ) -> Result<(), Untrusted> {
         let host = host.to_lowercase();
-        // Held until all is written down, so that of two who meet a server at once one is the second.
+        // Held until all is written down, so that of two who meet a server at once one is the
+        // second.
         let mut learned = self.learned();
         let place = (host.clone(), port);
         let mut before = learned.met.get(&place).copied().or(expected.known);
@@ -255,9 +270,9 @@ impl Expected {
         }
     }
 
-    /// Whether to trust the server that has this key, for which an authority vouches, or not. An authority's word is enough
-    /// also for a server that was known by its key: it may have got a certificate since. The other way round it is what somebody
-    /// in between would do.
+    /// Whether to trust the server that has this key, for which an authority vouches, or not. An
+    /// authority's word is enough also for a server that was known by its key: it may have got a
+    /// certificate since. The other way round it is what somebody in between would do.
     pub(crate) fn judge(self, offered: Fingerprint, is_vouched: bool) -> Result<Met, Untrusted> {
         match (self.accepted, self.known) {
             (Some(accepted), _) if accepted == offered => Ok(Met::Key(offered)),

@@ -1,7 +1,9 @@
-//! What reading back costs: an archive behind a log of a million posts, or of as many as are asked for.
+//! What reading back costs: an archive behind a log of a million posts, or of as many as are asked
+//! for.
 //!
-//! `cargo bench -p integration-tests --bench archive` makes a log on the disk of the target directory, lets an archive
-//! catch up, reads from it, starts it again, and deletes. `-- --posts N` says how many posts. It prints a table.
+//! `cargo bench -p integration-tests --bench archive` makes a log on the disk of the target
+//! directory, lets an archive catch up, reads from it, starts it again, and deletes. `-- --posts N`
+//! says how many posts. It prints a table.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +13,8 @@ use chatroom_proto::{Conversation, PostId, Retention, SearchQuery, Seq, Tag, Uni
 use chatroom_server::Restored;
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId, TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId,
+    TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ReadError};
@@ -34,13 +37,14 @@ const WORDS: u64 = 50_000;
 fn main() {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--posts");
     let posts = arguments.nth(1).and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(measure(posts));
 }
 
 async fn measure(posts: u64) {
-    let directory =
-        TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk that is measured");
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a directory on the disk that is measured");
     let path = directory.path();
     let log = Arc::new(SqliteLog::open(path, Durability::Normal).expect("a log"));
     fill(&*log, posts).await;
@@ -77,7 +81,10 @@ async fn read_back(archive: &Archive, head: Seq) {
         let before = Seq(1 + chance.next_u64() % head.0);
         let query = Query::History(ConversationId::Group(group_id(chance.next_u64() % GROUPS)));
         let began = Instant::now();
-        archive.read(Read { reader: person(1), query, before, count: 50, head }).await.expect("read");
+        archive
+            .read(Read { reader: person(1), query, before, count: 50, head })
+            .await
+            .expect("read");
         times.push(began.elapsed());
     }
     rows("a page of 50 posts of a group", &mut times);
@@ -109,12 +116,14 @@ async fn read_back(archive: &Archive, head: Seq) {
 
 /// Starts from a copy of the files as they are now.
 async fn after_a_kill(log: &Arc<SqliteLog>, path: &Path) {
-    let killed = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the same disk");
+    let killed =
+        TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the same disk");
     for name in ["archive.sqlite", "archive.sqlite-wal"] {
         std::fs::copy(path.join(name), killed.path().join(name)).expect("a copy");
     }
     let began = Instant::now();
-    let Restored { archive, mut state } = Archive::open(killed.path(), log.clone()).expect("an archive");
+    let Restored { archive, mut state } =
+        Archive::open(killed.path(), log.clone()).expect("an archive");
     let behind = log.head().0 - state.head().0;
     fold(&**log, &mut state).await;
     row(&format!("start after a kill, {behind} entries behind the snapshot"), began.elapsed());
@@ -136,7 +145,12 @@ async fn restart(archive: Archive, log: &Arc<SqliteLog>, path: &Path) {
     row(&format!("{FORGOTTEN} posts are deleted, {} a second", rate(FORGOTTEN, time)), time);
 }
 
-async fn found(archive: &Archive, words: &str, groups: &[GroupId], head: Seq) -> Result<usize, ReadError> {
+async fn found(
+    archive: &Archive,
+    words: &str,
+    groups: &[GroupId],
+    head: Seq,
+) -> Result<usize, ReadError> {
     let words = SearchQuery::parse(words).expect("words");
     let query = Query::Search { words, groups: groups.to_vec(), in_private: true };
     let read = Read { reader: person(1), query, before: Seq(u64::MAX), count: 50, head };
@@ -152,7 +166,8 @@ async fn fold(log: &dyn Log, state: &mut ChatState) {
     }
 }
 
-/// The people come first, so theirs are the places behind the beginning; then come the groups but General.
+/// The people come first, so theirs are the places behind the beginning; then come the groups but
+/// General.
 fn person(number: u64) -> DeviceId {
     DeviceId(Seq(2 + number))
 }
@@ -177,10 +192,12 @@ async fn fill(log: &dyn Log, posts: u64) {
         Command::Arrive { name: user(&format!("person{number}")), presented: None, fresh, address }
     }));
     commands.extend(
-        (1..GROUPS).map(|number| Command::Create { by: person(0), group: group(&group_name(number)) }),
+        (1..GROUPS)
+            .map(|number| Command::Create { by: person(0), group: group(&group_name(number)) }),
     );
     for person_number in 0..PEOPLE {
-        let join = |number| Command::Join { by: person(person_number), group: group(&group_name(number)) };
+        let join =
+            |number| Command::Join { by: person(person_number), group: group(&group_name(number)) };
         commands.extend((1..GROUPS).map(join));
     }
     for command in commands {
@@ -201,7 +218,8 @@ fn any_post(chance: &mut TestRng) -> Command {
         _ => Conversation::Group(group(&group_name(chance.next_u64() % GROUPS))),
     };
     let words: Vec<String> = (0..4 + chance.next_u64() % 12).map(|_| any_word(chance)).collect();
-    let id = PostId((u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64())).to_be_bytes());
+    let id =
+        PostId((u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64())).to_be_bytes());
     Command::Post { by: person(chance.next_u64() % PEOPLE), to, id, body: body(&words.join(" ")) }
 }
 

@@ -1,14 +1,16 @@
-//! What a delivery costs in instructions, which a busy machine can't touch: the release server under valgrind's
-//! callgrind, with 100 readers in one group, and a speaker.
+//! What a delivery costs in instructions, which a busy machine can't touch: the release server
+//! under valgrind's callgrind, with 100 readers in one group, and a speaker.
 //!
 //! `cargo bench -p integration-tests --bench instructions` counts, and compares with the figures in
-//! `instructions.txt` beside this file. It fails when one has grown by more than a tenth; `-- --record` writes the
-//! file anew. The speaker says some messages of 100 bytes in one write, and the next ones when every reader has heard
-//! these and all are answered, so that the server meets the same whatever else the machine does. Two runs that
-//! differ only in how much is said have the same beginning and the same end: their difference is the deliveries.
+//! `instructions.txt` beside this file. It fails when one has grown by more than a tenth; `--
+//! --record` writes the file anew. The speaker says some messages of 100 bytes in one write, and
+//! the next ones when every reader has heard these and all are answered, so that the server meets
+//! the same whatever else the machine does. Two runs that differ only in how much is said have the
+//! same beginning and the same end: their difference is the deliveries.
 //!
-//! What is counted is the server's own code and that of its libraries, as this compiler and this C library make it.
-//! The kernel's part of a system call is not in it; `--bench load` measures that with everything else.
+//! What is counted is the server's own code and that of its libraries, as this compiler and this C
+//! library make it. The kernel's part of a system call is not in it; `--bench load` measures that
+//! with everything else.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,8 +26,8 @@ const READERS: u64 = 100;
 const MESSAGE_BYTES: usize = 100;
 /// How many messages are under way at a time.
 const UNDER_WAY: [u64; 2] = [1, 32];
-/// How many messages the longer run says more: enough that what is not the same in two runs, the seeds of the hash
-/// maps for one, makes less than half a per cent of it.
+/// How many messages the longer run says more: enough that what is not the same in two runs, the
+/// seeds of the hash maps for one, makes less than half a per cent of it.
 const MESSAGES: u64 = 640;
 /// A figure that has moved by more than this, in per cent, is no longer the one that was recorded.
 const CHANGE_MAX: f64 = 10.0;
@@ -55,8 +57,10 @@ fn main() -> ExitCode {
 fn judge(changes: &[(u64, f64)]) -> ExitCode {
     if let Some((under_way, _)) = changes.iter().find(|(_, change)| *change > CHANGE_MAX) {
         eprintln!(
-            "A delivery takes more than {CHANGE_MAX} % more instructions than was recorded. Make it cheaper; \
-             `callgrind_annotate {}` says where they go. Or, if they are worth it, record the new figures with \
+            "A delivery takes more than {CHANGE_MAX} % more instructions than was recorded. Make \
+             it cheaper; \
+             `callgrind_annotate {}` says where they go. Or, if they are worth it, record the new \
+             figures with \
              `-- --record`, and say in the same commit what they buy.",
             profile(*under_way).display()
         );
@@ -64,7 +68,8 @@ fn judge(changes: &[(u64, f64)]) -> ExitCode {
     }
     if changes.iter().any(|(_, change)| *change < -CHANGE_MAX) {
         eprintln!(
-            "A delivery is cheaper than was recorded: record it with `-- --record`, so that it stays so."
+            "A delivery is cheaper than was recorded: record it with `-- --record`, so that it \
+             stays so."
         );
     }
     ExitCode::SUCCESS
@@ -80,7 +85,8 @@ fn recorded(under_way: u64) -> f64 {
 
 /// The instructions of one delivery, with so many messages under way.
 fn per_delivery(under_way: u64) -> f64 {
-    // The first window is in both: what is done once, at the first message, is no part of the difference.
+    // The first window is in both: what is done once, at the first message, is no part of the
+    // difference.
     let [less, more] = [under_way, under_way + MESSAGES].map(|messages| count(under_way, messages));
     (more as f64 - less as f64) / (MESSAGES * READERS) as f64
 }

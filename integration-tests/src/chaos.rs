@@ -1,6 +1,6 @@
-//! Chaos: a real server that is killed at random moments, lines that are cut and stalled at random bytes, and clients, built
-//! on the client library, that are killed and go on from what they keep on disk. What each of them has lived through is
-//! written down, and checked.
+//! Chaos: a real server that is killed at random moments, lines that are cut and stalled at random
+//! bytes, and clients, built on the client library, that are killed and go on from what they keep
+//! on disk. What each of them has lived through is written down, and checked.
 //!
 //! - [`actor`]: one client: what it does, and what it writes down.
 //! - [`stage`]: a fresh directory, the server on it, the proxy before it, and the cast.
@@ -20,8 +20,8 @@ pub mod stage;
 pub use report::Report;
 use stage::Stage;
 
-/// How many rounds are played on one directory, before everybody comes to rest and the histories are checked: few enough
-/// that they fit into memory easily.
+/// How many rounds are played on one directory, before everybody comes to rest and the histories
+/// are checked: few enough that they fit into memory easily.
 const ROUNDS_A_STAGE_MAX: u64 = 25;
 
 /// What to play.

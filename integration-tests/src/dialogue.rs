@@ -18,14 +18,16 @@
 //! the log goes on
 //! ```
 //!
-//! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything left to hear.
+//! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything
+//! left to hear.
 
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    About, AddressPrefix, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation, Headline,
-    Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password, Post, PostId, Reason,
-    Refusal, Request, Response, SearchQuery, Seq, ServerBan, ServerFrame, Topic, UnixMillis,
+    About, AddressPrefix, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation,
+    Headline, Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password,
+    Post, PostId, Reason, Refusal, Request, Response, SearchQuery, Seq, ServerBan, ServerFrame,
+    Topic, UnixMillis,
 };
 
 use crate::stage::{Entrance, Stage};
@@ -74,11 +76,17 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
         [name, "comes"] => {
             stage.knock(name, Entrance::Open).await;
             let heard = stage.hear(name).await;
-            assert_eq!(heard.as_ref().map(show).as_deref(), Some("welcome, in General"), "{context}");
+            assert_eq!(
+                heard.as_ref().map(show).as_deref(),
+                Some("welcome, in General"),
+                "{context}"
+            );
         }
         [name, "knocks"] => stage.knock(name, Entrance::Open).await,
         [name, "knocks", "with", "a", "password"] => stage.knock(name, Entrance::Password).await,
-        [name, "knocks", "with", "the", "token", "alone"] => stage.knock(name, Entrance::TokenAlone).await,
+        [name, "knocks", "with", "the", "token", "alone"] => {
+            stage.knock(name, Entrance::TokenAlone).await
+        }
         [name, "knocks", "with", "a", "forgery"] => stage.knock(name, Entrance::Forged).await,
         [name, "knocks", "from", "version", version] => {
             stage.knock(name, Entrance::Version(version.parse().expect(context))).await;
@@ -153,7 +161,8 @@ fn password(text: &str) -> Password {
 /// What these words do as an operator of the server.
 fn operation(verb: &str, text: &str) -> Option<Operation> {
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let whom = || AddressPrefix::parse(name).map_or_else(|_| BanTarget::User(user(name)), BanTarget::Host);
+    let whom =
+        || AddressPrefix::parse(name).map_or_else(|_| BanTarget::User(user(name)), BanTarget::Host);
     let (seconds, reason) = timed(rest);
     Some(match verb {
         "appoint" => Operation::Appoint { user: user(name) },
@@ -167,14 +176,18 @@ fn operation(verb: &str, text: &str) -> Option<Operation> {
 
 /// A number of seconds, perhaps, and a reason, perhaps.
 fn timed(text: &str) -> (Option<NonZeroU32>, Option<Reason>) {
-    let reason = |text: &str| (!text.is_empty()).then(|| Reason::parse(text).expect("a valid reason"));
+    let reason =
+        |text: &str| (!text.is_empty()).then(|| Reason::parse(text).expect("a valid reason"));
     match text.split_once(' ').unwrap_or((text, "")) {
-        (seconds, more) if seconds.parse::<NonZeroU32>().is_ok() => (seconds.parse().ok(), reason(more)),
+        (seconds, more) if seconds.parse::<NonZeroU32>().is_ok() => {
+            (seconds.parse().ok(), reason(more))
+        }
         _ => (None, reason(text)),
     }
 }
 
-/// What these words do to keep order: a ban or a mute may have a number of seconds before its reason.
+/// What these words do to keep order: a ban or a mute may have a number of seconds before its
+/// reason.
 fn act(verb: &str, text: &str) -> Option<Moderation> {
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     let someone = || user(name);
@@ -205,7 +218,9 @@ fn id_of(text: &str) -> PostId {
 pub fn show(frame: &ServerFrame) -> String {
     match frame {
         ServerFrame::Response { result: Ok(response), .. } => show_response(response),
-        ServerFrame::Response { result: Err(refusal), .. } => format!("refused: {}", show_refusal(refusal)),
+        ServerFrame::Response { result: Err(refusal), .. } => {
+            format!("refused: {}", show_refusal(refusal))
+        }
         ServerFrame::Notification(notification) => show_notification(notification),
     }
 }
@@ -214,7 +229,8 @@ fn show_response(response: &Response) -> String {
     match response {
         Response::Welcome(welcome) => {
             let back = if welcome.resumed { "welcome back" } else { "welcome" };
-            let groups = list(welcome.groups.as_slice().iter().map(|Membership { group, .. }| group));
+            let groups =
+                list(welcome.groups.as_slice().iter().map(|Membership { group, .. }| group));
             format!("{back}, in {}", or_none(groups))
         }
         Response::Created { group, .. } => format!("created {group}"),
@@ -246,12 +262,14 @@ fn show_response(response: &Response) -> String {
         Response::About(about) => show_about(about),
         Response::Operated { .. } => "done".to_owned(),
         Response::Clients { clients, next } => {
-            let clients =
-                clients.as_slice().iter().map(|ClientInfo { name, groups, is_connected, .. }| {
+            let clients = clients.as_slice().iter().map(
+                |ClientInfo { name, groups, is_connected, .. }| {
                     let held = if *is_connected { "" } else { " (held)" };
-                    let groups: Vec<_> = groups.as_slice().iter().map(|group| group.as_str()).collect();
+                    let groups: Vec<_> =
+                        groups.as_slice().iter().map(|group| group.as_str()).collect();
                     format!("{name}{held} in {}", or_none(groups.join("+")))
-                });
+                },
+            );
             format!("clients: {}{}", list(clients), more(*next))
         }
         Response::ServerBans { bans, next } => {
@@ -270,9 +288,12 @@ fn show_about(about: &About) -> String {
     let mut shown = vec![format!("{group} has {members}")];
     shown.extend(owner.iter().map(|owner| format!("owner {owner}")));
     shown.extend(ops.as_slice().iter().map(|op| format!("op {op}")));
-    shown.extend(topic.iter().map(|Headline { topic, by, .. }| format!("topic {} by {by}", topic.as_str())));
+    shown.extend(
+        topic.iter().map(|Headline { topic, by, .. }| format!("topic {} by {by}", topic.as_str())),
+    );
     shown.extend(locked_since.map(|_| "locked".to_owned()));
-    let flags = [(about.is_member, "in it"), (about.is_invited, "invited"), (about.is_muted, "muted")];
+    let flags =
+        [(about.is_member, "in it"), (about.is_invited, "invited"), (about.is_muted, "muted")];
     shown.extend(flags.iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| (*flag).to_owned()));
     list(shown)
 }
@@ -281,14 +302,19 @@ fn show_about(about: &About) -> String {
 fn show_act(act: &Moderation) -> String {
     let timed = |seconds: &Option<NonZeroU32>, reason: &Option<Reason>| {
         let seconds = seconds.map(|seconds| format!(" {seconds}")).unwrap_or_default();
-        let reason = reason.as_ref().map(|reason| format!(" {}", reason.as_str())).unwrap_or_default();
+        let reason =
+            reason.as_ref().map(|reason| format!(" {}", reason.as_str())).unwrap_or_default();
         seconds + &reason
     };
     match act {
         Moderation::Kick { user, reason } => format!("kick {user}{}", timed(&None, reason)),
-        Moderation::Ban { user, seconds, reason } => format!("ban {user}{}", timed(seconds, reason)),
+        Moderation::Ban { user, seconds, reason } => {
+            format!("ban {user}{}", timed(seconds, reason))
+        }
         Moderation::Unban { user } => format!("unban {user}"),
-        Moderation::Mute { user, seconds, reason } => format!("mute {user}{}", timed(seconds, reason)),
+        Moderation::Mute { user, seconds, reason } => {
+            format!("mute {user}{}", timed(seconds, reason))
+        }
         Moderation::Unmute { user } => format!("unmute {user}"),
         Moderation::Topic { topic: Some(topic) } => format!("topic {}", topic.as_str()),
         Moderation::Topic { topic: None } => "no topic".to_owned(),
@@ -325,7 +351,9 @@ fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
 
 fn show_refusal(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::UnsupportedVersion { server } => format!("speaks {} to {}", server.min(), server.max()),
+        Refusal::UnsupportedVersion { server } => {
+            format!("speaks {} to {}", server.min(), server.max())
+        }
         Refusal::NameTaken { name } => format!("{name} is taken"),
         Refusal::NotRegistered { name } => format!("{name} is not registered"),
         Refusal::GroupExists { group } => format!("{group} exists"),
@@ -379,7 +407,9 @@ fn show_operation(act: &Operation) -> String {
         Operation::Appoint { user } => format!("appoint {user}"),
         Operation::Dismiss { user } => format!("dismiss {user}"),
         Operation::Disconnect { user, reason } => format!("disconnect {user}{}", why(reason)),
-        Operation::Ban { whom, reason, .. } => format!("server-ban {}{}", show_whom(whom), why(reason)),
+        Operation::Ban { whom, reason, .. } => {
+            format!("server-ban {}{}", show_whom(whom), why(reason))
+        }
         Operation::Unban { whom } => format!("server-unban {}", show_whom(whom)),
     }
 }
@@ -401,8 +431,12 @@ fn show_notification(notification: &Notification) -> String {
         Notification::PrivatePost { post: Post { from, body, .. }, to } => {
             format!("{from} to {to}: {}", body.as_str())
         }
-        Notification::Moderated { by, group, act, .. } => format!("{by} does in {group}: {}", show_act(act)),
-        Notification::TopicIs { group, headline } => format!("{group} is about {}", headline.topic.as_str()),
+        Notification::Moderated { by, group, act, .. } => {
+            format!("{by} does in {group}: {}", show_act(act))
+        }
+        Notification::TopicIs { group, headline } => {
+            format!("{group} is about {}", headline.topic.as_str())
+        }
         Notification::PassedOn { group, to, .. } => format!("{group} is {to}'s"),
         Notification::Operated { by, act, .. } => format!("{by} does: {}", show_operation(act)),
         Notification::CaughtUp { .. } => "caught up".to_owned(),

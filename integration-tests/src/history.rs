@@ -1,9 +1,11 @@
-//! What clients have lived through, and whether it keeps the promises: nothing that was acknowledged is lost, everything
-//! is shown once, in one order for everybody, without a gap, and to nobody outside the conversation.
+//! What clients have lived through, and whether it keeps the promises: nothing that was
+//! acknowledged is lost, everything is shown once, in one order for everybody, without a gap, and
+//! to nobody outside the conversation.
 //!
 //! - [`record`]: what a client writes down, line by line, as it happens.
 //! - [`stay`]: when it was surely, and when it was possibly, in a group.
-//! - [`checker`]: looks at all histories of a run, and finds what must not be; [`violation`]: what that is.
+//! - [`checker`]: looks at all histories of a run, and finds what must not be; [`violation`]: what
+//!   that is.
 
 pub mod checker;
 pub mod record;

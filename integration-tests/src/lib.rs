@@ -1,17 +1,24 @@
 //! The kit: what the scenes in `tests/it` are played with.
 //!
-//! - [`chaos`]: a real server that is killed again and again, and clients that write down what they live through.
+//! - [`chaos`]: a real server that is killed again and again, and clients that write down what they
+//!   live through.
 //! - [`host`]: a server on a free port, in this process, that stops on drop.
-//! - [`guest`]: a typed guest that speaks the protocol frame by frame, and waits for what it should hear.
+//! - [`guest`]: a typed guest that speaks the protocol frame by frame, and waits for what it should
+//!   hear.
 //! - [`dialogue`]: scenes as text, played on a stage.
-//! - [`history`]: what clients have lived through, and the checker of it. [`chance`]: choices with a seed.
+//! - [`history`]: what clients have lived through, and the checker of it. [`chance`]: choices with
+//!   a seed.
 //! - [`model`]: the archive as it should be, in a few lines.
 //! - [`proxy`]: between clients and a server, to cut connections.
-//! - [`sim`]: the chat, a log, clients and their lines in one thread under virtual time, from one seed.
+//! - [`sim`]: the chat, a log, clients and their lines in one thread under virtual time, from one
+//!   seed.
 //! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
-//! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client in a pipe.
-//! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees there.
-//! - [`tls`]: this machine as others see it; keys and certificates; servers that are not what they say.
+//! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client
+//!   in a pipe.
+//! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees
+//!   there.
+//! - [`tls`]: this machine as others see it; keys and certificates; servers that are not what they
+//!   say.
 //! - [`process`]: how a program ends, and what it says.
 
 pub mod chance;

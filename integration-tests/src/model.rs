@@ -1,5 +1,5 @@
-//! The archive as it should be: all posts in a list, looked through from end to end. Stages and simulations read from it,
-//! and the real one must find the same.
+//! The archive as it should be: all posts in a list, looked through from end to end. Stages and
+//! simulations read from it, and the real one must find the same.
 
 use chatroom_proto::{ArchivedPost, Conversation, Notification};
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, StoredPost};
@@ -44,12 +44,14 @@ impl Model {
     pub fn replay(&self, replay: &Replay) -> Missed {
         let fits = |record: &&StoredPost| {
             let StoredPost { thread, device, post, .. } = record;
-            let is_new = post.seq > replay.after && post.seq <= replay.until && *device != replay.device;
+            let is_new =
+                post.seq > replay.after && post.seq <= replay.until && *device != replay.device;
             is_new
                 && match thread {
-                    ConversationId::Group(group) => {
-                        replay.groups.iter().any(|(member, since)| member == group && post.seq > *since)
-                    }
+                    ConversationId::Group(group) => replay
+                        .groups
+                        .iter()
+                        .any(|(member, since)| member == group && post.seq > *since),
                     ConversationId::Pair(one, other) => [*one, *other].contains(&replay.reader),
                 }
         };
@@ -64,7 +66,9 @@ fn matches(record: &StoredPost, read: &Read) -> bool {
         Query::Search { words, groups, in_private } => {
             let may_read = match record.thread {
                 ConversationId::Group(group) => groups.contains(&group),
-                ConversationId::Pair(one, other) => *in_private && [one, other].contains(&read.reader),
+                ConversationId::Pair(one, other) => {
+                    *in_private && [one, other].contains(&read.reader)
+                }
             };
             let (said, wanted) = (tokens(record.post.body.as_str()), tokens(words.as_str()));
             may_read && !wanted.is_empty() && wanted.iter().all(|word| said.contains(word))
@@ -85,7 +89,9 @@ fn tokens_of(text: &str) -> impl Iterator<Item = String> + '_ {
 
 fn said(record: &StoredPost, reader: DeviceId) -> ArchivedPost {
     let place = match &record.to {
-        Conversation::User(_) if record.by != reader => Conversation::User(record.post.from.clone()),
+        Conversation::User(_) if record.by != reader => {
+            Conversation::User(record.post.from.clone())
+        }
         to => to.clone(),
     };
     ArchivedPost { place, post: record.post.clone() }

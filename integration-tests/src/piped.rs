@@ -95,7 +95,12 @@ impl Piped {
         arguments: &[&str],
     ) -> Piped {
         let mut command = Command::new(&programs().client);
-        command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::piped()).stdout(output);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(home.environment())
+            .stdin(Stdio::piped())
+            .stdout(output);
         command.envs(environment.iter().copied());
         let Started { process, input, output, diagnostics } = start(&mut command);
         Piped { process, input, output, diagnostics, lines_heard: 0, _home: home.clone() }

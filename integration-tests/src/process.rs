@@ -1,5 +1,5 @@
-//! A program that runs: how it ends, and what it says. Threads wait for both, so that a test waits for an event and a
-//! program is never blocked by a pipe that nobody reads.
+//! A program that runs: how it ends, and what it says. Threads wait for both, so that a test waits
+//! for an event and a program is never blocked by a pipe that nobody reads.
 
 use std::fmt;
 use std::io::Read;
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a test waits for anything. It exists to fail, not to be reached: a busy machine with two cores and debug
-/// builds stays far below it.
+/// How long a test waits for anything. It exists to fail, not to be reached: a busy machine with
+/// two cores and debug builds stays far below it.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Held by whoever starts a program. A new pseudo-terminal is inheritable for a moment; a program that is started in
-/// that moment would hold it open long after its own end.
+/// Held by whoever starts a program. A new pseudo-terminal is inheritable for a moment; a program
+/// that is started in that moment would hold it open long after its own end.
 pub fn spawning() -> MutexGuard<'static, ()> {
     static SPAWNING: Mutex<()> = Mutex::new(());
     SPAWNING.lock().unwrap_or_else(PoisonError::into_inner)
@@ -141,7 +141,8 @@ impl Output {
         output
     }
 
-    /// Waits until what was said so far has what is sought. Nothing when it ended without, or at the deadline.
+    /// Waits until what was said so far has what is sought. Nothing when it ended without, or at
+    /// the deadline.
     pub fn find<T>(&self, mut seek: impl FnMut(&str) -> Option<T>) -> Option<T> {
         let mut found = None;
         let _said = self.0.wait(|said| {

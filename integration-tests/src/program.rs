@@ -21,15 +21,19 @@ pub struct Programs {
     pub client: PathBuf,
 }
 
-/// The binaries, as the sources are now: whoever asks first has them built, in the running test's profile and target
-/// directory. `cargo test` holds no lock while tests run, and has nothing left to build for a second one.
+/// The binaries, as the sources are now: whoever asks first has them built, in the running test's
+/// profile and target directory. `cargo test` holds no lock while tests run, and has nothing left
+/// to build for a second one.
 ///
 /// # Panics
 /// When they can't be built.
 pub fn programs() -> &'static Programs {
     // A failure is kept, too: the compiler says the same to every test.
     static PROGRAMS: OnceLock<Result<Programs, String>> = OnceLock::new();
-    PROGRAMS.get_or_init(build).as_ref().unwrap_or_else(|why| panic!("there are no programs to test: {why}"))
+    PROGRAMS
+        .get_or_init(build)
+        .as_ref()
+        .unwrap_or_else(|why| panic!("there are no programs to test: {why}"))
 }
 
 fn build() -> Result<Programs, String> {
@@ -48,7 +52,15 @@ fn build() -> Result<Programs, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--quiet", "--package", "chatroom-server", "--package", "chatroom-client", "--bins"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "chatroom-server",
+            "--package",
+            "chatroom-client",
+            "--bins",
+        ])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -62,14 +74,16 @@ fn build() -> Result<Programs, String> {
     if !built.status.success() {
         return Err(format!("{command:?} failed:\n{}", String::from_utf8_lossy(&built.stderr)));
     }
-    let programs = Programs { server: directory.join("chatroom-server"), client: directory.join("chatroom") };
+    let programs =
+        Programs { server: directory.join("chatroom-server"), client: directory.join("chatroom") };
     match [&programs.server, &programs.client].iter().find(|program| !program.is_file()) {
         Some(missing) => Err(format!("{command:?} made no {}", missing.display())),
         None => Ok(programs),
     }
 }
 
-/// A home directory for programs, gone with the last of them. Nothing else of the environment reaches them.
+/// A home directory for programs, gone with the last of them. Nothing else of the environment
+/// reaches them.
 #[derive(Debug, Clone)]
 pub struct Home(Arc<TempDir>);
 
@@ -79,7 +93,9 @@ impl Home {
     /// # Panics
     /// When there is no room for temporary files.
     pub fn new() -> Home {
-        Home(Arc::new(TempDir::with_prefix("chatroom-").expect("a temporary directory can be made")))
+        Home(Arc::new(
+            TempDir::with_prefix("chatroom-").expect("a temporary directory can be made"),
+        ))
     }
 
     /// Where it is.
@@ -106,7 +122,8 @@ impl Default for Home {
     }
 }
 
-/// For a server that is asked for more than people ask for: everything is counted, and nothing is too much.
+/// For a server that is asked for more than people ask for: everything is counted, and nothing is
+/// too much.
 pub const BUSY: [&str; 4] = ["--rate", "1000000", "--connections-per-address-max", "1000000"];
 
 /// The server as a program. It is killed when this is dropped.
@@ -121,14 +138,16 @@ pub struct ServerProgram {
     _unread: Option<std::io::PipeReader>,
 }
 
-/// A port that no system hands out by itself, neither to a server that asks for any port nor to a client that connects,
-/// and that nobody else in this process gets: nobody takes it while its server is away for a moment.
+/// A port that no system hands out by itself, neither to a server that asks for any port nor to a
+/// client that connects, and that nobody else in this process gets: nobody takes it while its
+/// server is away for a moment.
 pub fn quiet_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 10_000;
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     // Processes that run at the same time begin far from each other.
-    let number = std::process::id().wrapping_mul(97).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+    let number =
+        std::process::id().wrapping_mul(97).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
     u16::try_from(FIRST + number % COUNT).expect("these are ports")
 }
 
@@ -165,7 +184,8 @@ impl ServerProgram {
     /// # Panics
     /// When it does not say that it listens.
     pub fn start_on(port: u16) -> ServerProgram {
-        ServerProgram::try_start(port, &[]).unwrap_or_else(|said| panic!("the server did not start: {said}"))
+        ServerProgram::try_start(port, &[])
+            .unwrap_or_else(|said| panic!("the server did not start: {said}"))
     }
 
     /// Starts it on that port with these arguments, where one was a moment ago.
@@ -196,11 +216,13 @@ impl ServerProgram {
 
     fn fail(port: u16, arguments: &[&str]) -> Finished {
         let home = Home::new();
-        let Started { process, output, diagnostics, .. } = start(&mut server_command(&home, port, arguments));
+        let Started { process, output, diagnostics, .. } =
+            start(&mut server_command(&home, port, arguments));
         finish(&process, &output, &diagnostics)
     }
 
-    /// Runs it with these arguments and no others, and waits for its end: for what it can do beside serving.
+    /// Runs it with these arguments and no others, and waits for its end: for what it can do beside
+    /// serving.
     ///
     /// # Panics
     /// When it does not end.
@@ -221,11 +243,13 @@ impl ServerProgram {
         drop(unread);
         let mut command = Command::new(&programs().server);
         command.args(arguments).env_clear().envs(home.environment());
-        let Started { process, output, diagnostics, .. } = start(command.stdin(Stdio::null()).stdout(output));
+        let Started { process, output, diagnostics, .. } =
+            start(command.stdin(Stdio::null()).stdout(output));
         finish(&process, &output, &diagnostics)
     }
 
-    /// Starts it on any free port as somebody does who has read nothing: it keeps things where it wants to.
+    /// Starts it on any free port as somebody does who has read nothing: it keeps things where it
+    /// wants to.
     ///
     /// # Panics
     /// When it does not say that it listens.
@@ -236,7 +260,8 @@ impl ServerProgram {
             .unwrap_or_else(|said| panic!("the server did not start: {said}"))
     }
 
-    /// Starts it on any free port where no file may have more than so many KiB, as if the disk were full then.
+    /// Starts it on any free port where no file may have more than so many KiB, as if the disk were
+    /// full then.
     ///
     /// # Errors
     /// What it says, when it does not say that it listens.
@@ -246,7 +271,8 @@ impl ServerProgram {
         ServerProgram::start_under(&["bash", "-c", &shell], arguments)
     }
 
-    /// Starts it on any free port under another program, which is given its command line behind its own arguments.
+    /// Starts it on any free port under another program, which is given its command line behind its
+    /// own arguments.
     ///
     /// # Errors
     /// What they say, when it does not say that it listens.
@@ -282,7 +308,9 @@ impl ServerProgram {
         let found = self.diagnostics.find(|said| {
             let (before, _) = said.split_once(mark)?;
             let addresses = before.split(listening).skip(1);
-            Some(addresses.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect())
+            Some(
+                addresses.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect(),
+            )
         });
         found.unwrap_or_else(|| panic!("it does not say where it listens: {}", self.diagnostics))
     }
@@ -393,7 +421,12 @@ fn server_command(home: &Home, port: u16, arguments: &[&str]) -> Command {
     if !arguments.contains(&"--data") {
         command.arg("--in-memory");
     }
-    command.args(arguments).env_clear().envs(home.environment()).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(home.environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     command
 }
 
@@ -438,7 +471,8 @@ pub(crate) fn start(command: &mut Command) -> Started {
     };
     let mut child = spawned.unwrap_or_else(|error| panic!("can't run {command:?}: {error}"));
     let input = child.stdin.take();
-    let output = child.stdout.take().map_or_else(|| Output::gather(std::io::empty()), Output::gather);
+    let output =
+        child.stdout.take().map_or_else(|| Output::gather(std::io::empty()), Output::gather);
     let diagnostics = Output::gather(child.stderr.take().expect("standard error is a pipe"));
     Started { process: Process::watch(child), input, output, diagnostics }
 }

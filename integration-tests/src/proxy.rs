@@ -1,5 +1,5 @@
-//! A proxy between clients and a server that cuts and stalls connections when a scene says so: after some number of bytes,
-//! in the middle of whatever they were.
+//! A proxy between clients and a server that cuts and stalls connections when a scene says so:
+//! after some number of bytes, in the middle of whatever they were.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,8 @@ pub enum Fate {
         /// After so many bytes, both directions counted.
         after: usize,
     },
-    /// It goes silent: nobody is told, and what is sent comes no further until it is released, or cut.
+    /// It goes silent: nobody is told, and what is sent comes no further until it is released, or
+    /// cut.
     Stalls {
         /// After so many bytes, both directions counted.
         after: usize,
@@ -88,9 +89,9 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Carries bytes between its clients and this server. The first connection is cut after so many bytes, both
-    /// directions counted, and each one later than the one before, so that something gets through in the end; never,
-    /// for `usize::MAX`.
+    /// Carries bytes between its clients and this server. The first connection is cut after so many
+    /// bytes, both directions counted, and each one later than the one before, so that something
+    /// gets through in the end; never, for `usize::MAX`.
     ///
     /// # Panics
     /// When this machine has no free port.
@@ -100,11 +101,13 @@ impl Proxy {
         let commands = Arc::new(Deeds::default());
         let fates: Arc<Mutex<Fates>> = Arc::new(Mutex::new(later_and_later(bytes_until_cut)));
         let (plan, plans) = watch::channel(Plan { server, epoch: 0, releases: 0 });
-        let running = tokio::spawn(accept(socket, plans, Arc::clone(&fates), Arc::clone(&commands)));
+        let running =
+            tokio::spawn(accept(socket, plans, Arc::clone(&fates), Arc::clone(&commands)));
         Proxy { address, commands, fates, plan, running }
     }
 
-    /// Lets the next connection live for so many bytes, the one after it for twice as many, and so on.
+    /// Lets the next connection live for so many bytes, the one after it for twice as many, and so
+    /// on.
     pub fn cut_after(&self, bytes: usize) {
         *self.fates.lock().unwrap_or_else(PoisonError::into_inner) = later_and_later(bytes);
     }
@@ -233,7 +236,8 @@ impl Line {
     /// How many of these bytes may pass before the fate is met.
     fn pass(&self, bytes: usize) -> usize {
         let take = |left: usize| Some(left.saturating_sub(bytes));
-        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).unwrap_or_default();
+        let left =
+            self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).unwrap_or_default();
         if (1..=bytes).contains(&left) && matches!(self.fate, Fate::Stalls { .. }) {
             self.commands.stalls.fetch_add(1, Ordering::SeqCst);
         }

@@ -27,7 +27,12 @@ impl Emulator {
     pub(crate) fn new(size: Size) -> Emulator {
         let Size { rows, columns } = size;
         Emulator {
-            parser: vt100::Parser::new_with_callbacks(rows, columns, SCROLLBACK_ROWS, Bells::default()),
+            parser: vt100::Parser::new_with_callbacks(
+                rows,
+                columns,
+                SCROLLBACK_ROWS,
+                Bells::default(),
+            ),
         }
     }
 
@@ -35,8 +40,8 @@ impl Emulator {
         self.parser.process(bytes);
     }
 
-    /// Changes the window's size as xterm does: long rows are cut off or get room, and when the row with the cursor
-    /// would fall off the bottom, the rows above it scroll up.
+    /// Changes the window's size as xterm does: long rows are cut off or get room, and when the row
+    /// with the cursor would fall off the bottom, the rows above it scroll up.
     pub(crate) fn resize(&mut self, size: Size) {
         let (row, column) = self.parser.screen().cursor_position();
         let (rows, _) = self.parser.screen().size();
@@ -109,7 +114,9 @@ fn all_rows(screen: &mut vt100::Screen) -> Vec<Row> {
 }
 
 fn visible_rows(screen: &vt100::Screen) -> impl Iterator<Item = Row> {
-    (0..).zip(screen.rows(0, u16::MAX)).map(|(row, text)| Row { text, wrapped: screen.row_wrapped(row) })
+    (0..)
+        .zip(screen.rows(0, u16::MAX))
+        .map(|(row, text)| Row { text, wrapped: screen.row_wrapped(row) })
 }
 
 /// Part of a row, with a space for every cell in which there is nothing.
@@ -135,8 +142,8 @@ fn lines(rows: &[Row]) -> Vec<String> {
 /// What is to be seen at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Screen {
-    /// All lines that are not empty, those that have scrolled off the screen, too; a line that was too long for a row
-    /// is one line. Spaces at the end of a line don't count.
+    /// All lines that are not empty, those that have scrolled off the screen, too; a line that was
+    /// too long for a row is one line. Spaces at the end of a line don't count.
     pub lines: Vec<String>,
     /// The line with the cursor, up to the cursor: with all its spaces.
     pub before_cursor: String,
@@ -159,7 +166,8 @@ impl Screen {
         self.lines.iter().any(|shown| shown == line)
     }
 
-    /// The lines, each with what goes on below it: the client folds what is too long, and indents it.
+    /// The lines, each with what goes on below it: the client folds what is too long, and indents
+    /// it.
     pub fn unfolded(&self) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for line in &self.lines {

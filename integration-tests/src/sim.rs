@@ -1,19 +1,19 @@
-//! Deterministic simulation: the real [`Chat`](chatroom_server::chat::Chat), a log that is slow and crashes, clients that come
-//! and go, and lines that break, all in one thread under virtual time. One seed decides everything, so a seed that breaks a
-//! promise breaks it again.
+//! Deterministic simulation: the real [`Chat`](chatroom_server::chat::Chat), a log that is slow and
+//! crashes, clients that come and go, and lines that break, all in one thread under virtual time.
+//! One seed decides everything, so a seed that breaks a promise breaks it again.
 //!
 //! - [`log`]: the log: what is ordered, what of it is on disk, and what the server was told.
 //! - [`outbox`]: what waits for one connection, as the server's own does it.
 //! - `wire`: one connection, both ways, with what is on its way.
 //! - `node`: one run of the server: inputs to the chat, effects carried out.
-//! - `client`: one device of a person: asks, is killed, and goes on from its disk; `client/hearing`: hears.
-//!   Some people have two.
+//! - `client`: one device of a person: asks, is killed, and goes on from its disk;
+//!   `client/hearing`: hears. Some people have two.
 //! - `commands`: what people do to groups, and to each other.
-//! - `storage`, `lines`, `people`, `trouble`: when what is written is on disk, what is sent arrives, who does what, and what
-//!   goes wrong; `state`: time, and everything together.
+//! - `storage`, `lines`, `people`, `trouble`: when what is written is on disk, what is sent
+//!   arrives, who does what, and what goes wrong; `state`: time, and everything together.
 //!
-//! In the end everybody comes back and comes to rest, and the histories are checked. A [`Fault`] is a bug that is put in to
-//! see that it is found.
+//! In the end everybody comes back and comes to rest, and the histories are checked. A [`Fault`] is
+//! a bug that is put in to see that it is found.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Where dialogues play: the same lines on the pure chat under virtual time, and on a real server over sockets.
+//! Where dialogues play: the same lines on the pure chat under virtual time, and on a real server
+//! over sockets.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -32,7 +33,10 @@ pub enum Entrance {
 }
 
 /// Where a dialogue plays.
-#[expect(async_fn_in_trait, reason = "stages stay in their tests, which don't need the futures to be Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "stages stay in their tests, which don't need the futures to be Send"
+)]
 pub trait Stage {
     /// Connects, and says hello.
     async fn knock(&mut self, name: &str, entrance: Entrance);
@@ -74,11 +78,16 @@ impl Memories {
             ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. } => {
                 let memory = Memory { token: welcome.token.clone(), seen: welcome.seq };
                 // What was missed is yet to come.
-                let seen = self.of(name).filter(|_| welcome.resumed).map_or(memory.seen, |known| known.seen);
+                let seen = self
+                    .of(name)
+                    .filter(|_| welcome.resumed)
+                    .map_or(memory.seen, |known| known.seen);
                 self.0.insert(device(name).to_owned(), Memory { seen, ..memory });
             }
             ServerFrame::Notification(notification) => {
-                if let (Some(memory), Some(seq)) = (self.0.get_mut(device(name)), seq_of(notification)) {
+                if let (Some(memory), Some(seq)) =
+                    (self.0.get_mut(device(name)), seq_of(notification))
+                {
                     memory.seen = seq;
                 }
             }
@@ -103,7 +112,8 @@ fn hello_with(name: &str, entrance: Entrance, memory: Option<&Memory>) -> Hello 
         }
         Entrance::Forged => hello.proof = Proof::Resume(Token([0xee; 32])),
         Entrance::Password => {
-            hello.proof = Proof::Password(Password::try_from("secret".to_owned()).expect("a valid password"));
+            hello.proof =
+                Proof::Password(Password::try_from("secret".to_owned()).expect("a valid password"));
         }
         Entrance::Version(only) => {
             hello.versions = VersionRange::try_from((only, only)).expect("a range of one version");
@@ -159,10 +169,9 @@ impl Stage for Real {
         let guest = self.guests.get_mut(name)?;
         // Whatever was on its way comes before the answer.
         if guest.try_say(Request::Ping).await {
-            guest
-                .frame()
-                .await
-                .filter(|frame| !matches!(frame, ServerFrame::Response { result: Ok(Response::Pong), .. }))
+            guest.frame().await.filter(|frame| {
+                !matches!(frame, ServerFrame::Response { result: Ok(Response::Pong), .. })
+            })
         } else {
             None
         }
@@ -181,7 +190,8 @@ impl Stage for Real {
     }
 }
 
-/// The name that somebody goes by: «jim'» is another one who calls himself jim, and «jim*» another device.
+/// The name that somebody goes by: «jim'» is another one who calls himself jim, and «jim*» another
+/// device.
 fn base(name: &str) -> &str {
     name.trim_end_matches(['\'', '*'])
 }

@@ -1,5 +1,5 @@
-//! A pseudo-terminal in which a real program runs, as in a person's window: under a shell that stays when the program
-//! has ended, and sees in what state it left the terminal.
+//! A pseudo-terminal in which a real program runs, as in a person's window: under a shell that
+//! stays when the program has ended, and sees in what state it left the terminal.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -17,8 +17,9 @@ use crate::process::{DEADLINE, Process, Watched, spawning};
 use crate::program::{Home, ServerProgram, programs};
 use crate::screen::{Emulator, Screen, Size};
 
-/// The shell is the session's leader: when a leader ends, the kernel resets the terminal, and nobody would see what the
-/// program left behind. The inner shell says which process the program will be, and becomes it.
+/// The shell is the session's leader: when a leader ends, the kernel resets the terminal, and
+/// nobody would see what the program left behind. The inner shell says which process the program
+/// will be, and becomes it.
 const SHELL: &str = r#"
 trap : INT QUIT TERM
 sh -c 'echo $$ >"$0"; exec "$@"' "$@"
@@ -133,13 +134,17 @@ impl Terminal {
         }
         let (window, child) = {
             let _spawning = spawning();
-            let pair = native_pty_system().openpty(pty_size(size)).expect("a pseudo-terminal can be opened");
+            let pair = native_pty_system()
+                .openpty(pty_size(size))
+                .expect("a pseudo-terminal can be opened");
             let child = pair.slave.spawn_command(command).expect("a shell can be run");
             (pair.master, child)
         };
         let child: Box<dyn Child> = child;
-        let child = child.downcast::<std::process::Child>().expect("here a child is a plain process");
-        let shown = Watched::new(Shown { emulator: Emulator::new(size), raw: Vec::new(), closed: false });
+        let child =
+            child.downcast::<std::process::Child>().expect("here a child is a plain process");
+        let shown =
+            Watched::new(Shown { emulator: Emulator::new(size), raw: Vec::new(), closed: false });
         let output = window.try_clone_reader().expect("a terminal can be read");
         thread::spawn({
             let shown = Arc::clone(&shown);
@@ -147,8 +152,9 @@ impl Terminal {
         });
         // NOCTTY: it shall not become the terminal of the tests.
         let name = window.tty_name().expect("a pseudo-terminal has a name");
-        let tty = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
-            .expect("a terminal can be opened by its name");
+        let tty =
+            rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+                .expect("a terminal can be opened by its name");
         let keyboard = window.take_writer().expect("a terminal can be written to");
         Terminal {
             shown,
@@ -233,14 +239,16 @@ impl Terminal {
         self.window.resize(pty_size(size)).expect("a window can be resized");
     }
 
-    /// Closes the window and waits until the program has noticed and is gone. It has nobody to tell its exit code.
+    /// Closes the window and waits until the program has noticed and is gone. It has nobody to tell
+    /// its exit code.
     ///
     /// # Panics
     /// When it does not go.
     pub fn close_window(self) {
         let program = self.program().expect("the program was started");
         let program = pidfd_open(program, PidfdFlags::empty()).expect("the program still runs");
-        // With the session's leader the kernel takes the terminal away from all others, and tells them.
+        // With the session's leader the kernel takes the terminal away from all others, and tells
+        // them.
         self.shell.signal(Signal::KILL);
         let deadline = Timespec::try_from(DEADLINE).expect("a moderate time");
         let gone = poll(&mut [PollFd::new(&program, PollFlags::IN)], Some(&deadline));
@@ -259,7 +267,11 @@ impl Terminal {
             seen || shown.closed
         });
         let screen = shown.emulator.screen();
-        assert!(seen, "waited for this in vain: {what}; the screen:\n{screen}\n{}", shown.end_of_raw());
+        assert!(
+            seen,
+            "waited for this in vain: {what}; the screen:\n{screen}\n{}",
+            shown.end_of_raw()
+        );
         screen
     }
 
@@ -332,7 +344,8 @@ impl Drop for Terminal {
 }
 
 impl Shown {
-    /// For a message about what went wrong: what was written last, with everything that does not show.
+    /// For a message about what went wrong: what was written last, with everything that does not
+    /// show.
     fn end_of_raw(&self) -> String {
         let start = self.raw.len().saturating_sub(1_000);
         format!("the last bytes written: {}", self.raw[start..].escape_ascii())

@@ -1,4 +1,5 @@
-//! A guest: a client that speaks the protocol frame by frame, so that a scene sees exactly what the server sends.
+//! A guest: a client that speaks the protocol frame by frame, so that a scene sees exactly what the
+//! server sends.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,8 +7,8 @@ use std::time::Duration;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use chatroom_proto::{
-    Body, ClientFrame, CloseReason, GroupName, Hello, Notification, Password, PostId, Proof, Refusal,
-    Request, Response, Seq, ServerFrame, Tag, UserName, VersionRange, Welcome,
+    Body, ClientFrame, CloseReason, GroupName, Hello, Notification, Password, PostId, Proof,
+    Refusal, Request, Response, Seq, ServerFrame, Tag, UserName, VersionRange, Welcome,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -75,7 +76,9 @@ pub fn seq_of(notification: &Notification) -> Option<Seq> {
         | Notification::Left { seq, .. }
         | Notification::Moderated { seq, .. }
         | Notification::Operated { seq, .. } => Some(*seq),
-        Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => Some(post.seq),
+        Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+            Some(post.seq)
+        }
         // Where a group passes on, something else happens that has that place.
         Notification::Ping
         | Notification::Closing(_)
@@ -205,7 +208,10 @@ impl TestClient {
             self.writer.feed(ClientFrame { tag, request }).await?;
             self.writer.flush().await
         };
-        time::timeout(DEADLINE, sent).await.expect("the server reads on").expect("the connection is there");
+        time::timeout(DEADLINE, sent)
+            .await
+            .expect("the server reads on")
+            .expect("the connection is there");
     }
 
     /// Sends bytes that need not be a frame.
@@ -243,7 +249,8 @@ impl TestClient {
 
     /// Sends a request with this tag, unless the connection is gone.
     pub async fn try_say_with(&mut self, tag: Tag, request: Request) -> bool {
-        self.writer.feed(ClientFrame { tag, request }).await.is_ok() && self.writer.flush().await.is_ok()
+        self.writer.feed(ClientFrame { tag, request }).await.is_ok()
+            && self.writer.flush().await.is_ok()
     }
 
     /// As [`TestClient::try_say`], but gives up when the server does not read in time.
@@ -259,8 +266,8 @@ impl TestClient {
         self.ears.frame().await
     }
 
-    /// The next frame, whenever it comes; nothing when the connection has ended in whatever way. For measurements,
-    /// which have one deadline for everything.
+    /// The next frame, whenever it comes; nothing when the connection has ended in whatever way.
+    /// For measurements, which have one deadline for everything.
     pub async fn next(&mut self) -> Option<ServerFrame> {
         self.ears.0.next().await?.ok()
     }
@@ -270,7 +277,8 @@ impl TestClient {
         self.ears.try_frame().await
     }
 
-    /// Sends a request and waits for its answer. What is heard meanwhile waits for [`TestClient::hear`].
+    /// Sends a request and waits for its answer. What is heard meanwhile waits for
+    /// [`TestClient::hear`].
     ///
     /// # Panics
     /// When the answer is to something else, or the server hangs up.
@@ -314,7 +322,8 @@ impl TestClient {
         }
     }
 
-    /// Waits until the server hangs up, and returns the reason that it gave. Whatever comes before is dropped.
+    /// Waits until the server hangs up, and returns the reason that it gave. Whatever comes before
+    /// is dropped.
     ///
     /// # Panics
     /// When it doesn't hang up in time.
@@ -342,7 +351,8 @@ impl Ears {
         time::timeout(DEADLINE, self.0.next()).await.ok()??.ok()
     }
 
-    /// Waits until the server hangs up, and returns the reason that it gave. Whatever comes before is dropped.
+    /// Waits until the server hangs up, and returns the reason that it gave. Whatever comes before
+    /// is dropped.
     ///
     /// # Panics
     /// When it doesn't hang up in time.

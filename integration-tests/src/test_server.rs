@@ -51,13 +51,15 @@ impl TestServer {
     /// # Panics
     /// When this machine has no free port, or no room for files.
     pub async fn keeping(config: Config) -> TestServer {
-        let directory = TempDir::with_prefix("chatroom-host-").expect("a temporary directory can be made");
+        let directory =
+            TempDir::with_prefix("chatroom-host-").expect("a temporary directory can be made");
         let mut host = TestServer::keeping_in(directory.path(), config).await;
         host.directory = Some(directory);
         host
     }
 
-    /// A server with this configuration that keeps everything in this directory, and knows what is there.
+    /// A server with this configuration that keeps everything in this directory, and knows what is
+    /// there.
     ///
     /// # Panics
     /// When this machine has no free port, or what is in the directory can't be restored.
@@ -68,7 +70,8 @@ impl TestServer {
         // What is tested with this is not a power failure.
         let log = SqliteLog::open(directory, Durability::Normal).expect("a log that can be opened");
         let log: Arc<dyn Log> = Arc::new(log);
-        let kept = Archive::open(directory, Arc::clone(&log)).expect("an archive that can be opened");
+        let kept =
+            Archive::open(directory, Arc::clone(&log)).expect("an archive that can be opened");
         TestServer::serve(config, log, Some(kept)).await
     }
 
@@ -81,13 +84,15 @@ impl TestServer {
     }
 
     async fn serve(mut config: Config, log: Arc<dyn Log>, kept: Option<Restored>) -> TestServer {
-        // Guests say more than people do, and do not go slower. What that is for is tested with the real programs.
+        // Guests say more than people do, and do not go slower. What that is for is tested with the
+        // real programs.
         config.rate = RATE_MAX;
         let socket = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = socket.local_addr().expect("a socket that listens has an address");
         let shutdown = CancellationToken::new();
-        let server =
-            Server::open(log, kept, config, shutdown.clone()).await.expect("a log that can be restored");
+        let server = Server::open(log, kept, config, shutdown.clone())
+            .await
+            .expect("a log that can be restored");
         let monitor = server.monitor();
         let code = server.operator_code().cloned();
         let running = tokio::spawn(server.run(vec![socket]));

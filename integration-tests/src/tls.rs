@@ -10,14 +10,17 @@ use std::thread;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
-    ClientConfig, DigitallySignedStruct, Error, ServerConfig, ServerConnection, SignatureScheme, StreamOwned,
+    ClientConfig, DigitallySignedStruct, Error, ServerConfig, ServerConnection, SignatureScheme,
+    StreamOwned,
 };
 
 use crate::process::DEADLINE;
@@ -57,15 +60,16 @@ impl Identity {
         Identity::write(directory, &certificate.pem(), &key)
     }
 
-    /// A new one for this host in this directory, signed by an authority, whose own certificate is written to the other file.
+    /// A new one for this host in this directory, signed by an authority, whose own certificate is
+    /// written to the other file.
     ///
     /// # Panics
     /// When it can't be made.
     pub fn vouched_for(directory: &Path, host: &str, authority: &Path) -> Identity {
         let mut params = CertificateParams::new(vec!["an authority".to_owned()]).expect("a name");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer =
-            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
+            .expect("a certificate");
         fs::write(authority, issuer.pem()).expect("a file");
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![host.to_owned()]).expect("a host");
@@ -74,7 +78,8 @@ impl Identity {
     }
 
     fn write(directory: &Path, certificate: &str, key: &KeyPair) -> Identity {
-        let files = Identity { certificate: directory.join("cert.pem"), key: directory.join("key.pem") };
+        let files =
+            Identity { certificate: directory.join("cert.pem"), key: directory.join("key.pem") };
         fs::write(&files.certificate, certificate).expect("a file");
         fs::write(&files.key, key.serialize_pem()).expect("a file");
         files
@@ -105,7 +110,8 @@ const VISITS_MAX: usize = 64;
 const HEARD_BYTES_MAX: u64 = 1024 * 1024;
 
 impl Impostor {
-    /// Answers everybody at this address with these bytes, once something was said to it, and notes what is said.
+    /// Answers everybody at this address with these bytes, once something was said to it, and notes
+    /// what is said.
     ///
     /// # Panics
     /// When it can't listen there.

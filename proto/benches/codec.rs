@@ -6,8 +6,8 @@ use std::hint::black_box;
 
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{
-    Body, ClientFrame, GroupName, Notification, PAGE_ITEMS_MAX, Page, Post, PostId, Request, Response, Seq,
-    ServerFrame, Tag, UnixMillis, UserName,
+    Body, ClientFrame, GroupName, Notification, PAGE_ITEMS_MAX, Page, Post, PostId, Request,
+    Response, Seq, ServerFrame, Tag, UnixMillis, UserName,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde::Serialize;
@@ -37,7 +37,10 @@ fn both_ways<T: Serialize + DeserializeOwned>(criterion: &mut Criterion, name: &
 }
 
 fn public() -> ClientFrame {
-    ClientFrame { tag: Tag(1), request: Request::Public { group: hall(), id: PostId([7; 16]), body: body() } }
+    ClientFrame {
+        tag: Tag(1),
+        request: Request::Public { group: hall(), id: PostId([7; 16]), body: body() },
+    }
 }
 
 fn group_post() -> ServerFrame {

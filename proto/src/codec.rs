@@ -1,4 +1,5 @@
-//! Bytes: the only file that knows them. A frame is its length and one bincode value; see the crate's front page.
+//! Bytes: the only file that knows them. A frame is its length and one bincode value; see the
+//! crate's front page.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -20,14 +21,15 @@ use tokio_util::codec::length_delimited::LengthDelimitedCodec;
 /// The longest frame, in bytes without its length prefix: a page of the longest names fits.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// The longest frame before `Welcome`, in bytes without its length prefix: the longest `Hello` is under 1 KiB, and a
-/// stranger should not be able to make us reserve more.
+/// The longest frame before `Welcome`, in bytes without its length prefix: the longest `Hello` is
+/// under 1 KiB, and a stranger should not be able to make us reserve more.
 pub const HELLO_FRAME_BYTES_MAX: usize = 4 * 1024;
 
 /// The length prefix: an unsigned big-endian integer.
 pub const LENGTH_BYTES: usize = 4;
 
-/// What is read from a stream at once, in bytes: some hundred short messages for the price of one call.
+/// What is read from a stream at once, in bytes: some hundred short messages for the price of one
+/// call.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
 type Encoding = bincode::config::WithOtherTrailing<
@@ -66,10 +68,12 @@ pub fn encode(frame: &impl Serialize) -> Result<Bytes, FrameError> {
     Ok(bytes.into())
 }
 
-/// Encodes a frame, length prefix included, behind what is in `bytes` already: for a frame that one connection gets.
+/// Encodes a frame, length prefix included, behind what is in `bytes` already: for a frame that one
+/// connection gets.
 ///
 /// # Errors
-/// [`FrameError::TooLong`] when it takes more than [`FRAME_BYTES_MAX`]; `bytes` are then as they were.
+/// [`FrameError::TooLong`] when it takes more than [`FRAME_BYTES_MAX`]; `bytes` are then as they
+/// were.
 pub fn encode_into(frame: &impl Serialize, bytes: &mut Vec<u8>) -> Result<(), FrameError> {
     let start = bytes.len();
     let encoded = try_encode_into(frame, bytes);
@@ -92,8 +96,8 @@ fn try_encode_into(frame: &impl Serialize, bytes: &mut Vec<u8>) -> Result<(), Fr
     Ok(())
 }
 
-/// Decodes one frame from its bytes, without the length prefix. What it allocates is bounded by a small multiple of
-/// `bytes`, whatever lengths the bytes claim.
+/// Decodes one frame from its bytes, without the length prefix. What it allocates is bounded by a
+/// small multiple of `bytes`, whatever lengths the bytes claim.
 ///
 /// # Errors
 /// [`FrameError::Malformed`] unless `bytes` are exactly one valid value.
@@ -101,7 +105,8 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     encoding().deserialize(bytes).map_err(|e| FrameError::Malformed(e))
 }
 
-/// Encodes a value that is kept rather than sent: the bytes of a frame without the length, and without its limit.
+/// Encodes a value that is kept rather than sent: the bytes of a frame without the length, and
+/// without its limit.
 ///
 /// # Errors
 /// [`FrameError::Malformed`] for a value that has no encoding.
@@ -112,8 +117,9 @@ pub fn pack(value: &impl Serialize) -> Result<Vec<u8>, FrameError> {
     Ok(bytes)
 }
 
-/// Frames of type `T` from a stream of bytes. It keeps nothing but the bytes of a frame that is not whole yet, and of those
-/// behind the one that was taken: a connection that is silent costs no buffer.
+/// Frames of type `T` from a stream of bytes. It keeps nothing but the bytes of a frame that is not
+/// whole yet, and of those behind the one that was taken: a connection that is silent costs no
+/// buffer.
 pub struct FrameReader<R, T> {
     stream: R,
     limit: usize,
@@ -135,13 +141,14 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
         self.limit = limit;
     }
 
-    /// The stream itself, to read what is left of it as bytes when its frames can't be read any further.
+    /// The stream itself, to read what is left of it as bytes when its frames can't be read any
+    /// further.
     pub fn stream_mut(&mut self) -> &mut R {
         &mut self.stream
     }
 
-    /// The next frame; nothing when the peer ended the stream between two frames. Dropping the future loses
-    /// nothing.
+    /// The next frame; nothing when the peer ended the stream between two frames. Dropping the
+    /// future loses nothing.
     ///
     /// # Errors
     /// [`FrameError`]. Nothing comes after that: what follows can't be trusted to be a frame.
@@ -172,7 +179,8 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
         }
     }
 
-    /// Takes a whole frame, if one is there. Otherwise what is there begins the buffer, which is as large as that.
+    /// Takes a whole frame, if one is there. Otherwise what is there begins the buffer, which is as
+    /// large as that.
     fn take(&mut self) -> Result<Option<T>, FrameError> {
         let rest = &self.bytes[self.taken..];
         if let Some((length, rest)) = rest.split_first_chunk::<LENGTH_BYTES>() {
@@ -193,14 +201,15 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
         Ok(None)
     }
 
-    /// Reads what is there, into a buffer that all streams of a thread share: nothing is set aside on the word of the peer,
-    /// and nothing is held while there is nothing.
+    /// Reads what is there, into a buffer that all streams of a thread share: nothing is set aside
+    /// on the word of the peer, and nothing is held while there is nothing.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         thread_local! {
             static CHUNK: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES_MAX]);
         }
         CHUNK.with_borrow_mut(|chunk| {
-            // One who may send short frames only is read in small pieces: what is read is held until it is taken.
+            // One who may send short frames only is read in small pieces: what is read is held
+            // until it is taken.
             let bytes_max = READ_BYTES_MAX.min(LENGTH_BYTES + self.limit);
             let mut chunk = ReadBuf::new(&mut chunk[..bytes_max]);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))?;
@@ -212,7 +221,8 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
 
 /// Frames of type `T` to a stream of bytes.
 pub struct FrameWriter<W, T> {
-    frames: tokio_serde::Framed<FramedWrite<W, LengthDelimitedCodec>, T, T, Bincode<T, T, Encoding>>,
+    frames:
+        tokio_serde::Framed<FramedWrite<W, LengthDelimitedCodec>, T, T, Bincode<T, T, Encoding>>,
 }
 
 impl<W: AsyncWrite + Unpin, T: Serialize + Unpin> FrameWriter<W, T> {

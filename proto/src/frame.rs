@@ -30,8 +30,8 @@ pub enum ServerFrame {
     Notification(Notification),
 }
 
-/// The handshake's question: [`Request::Hello`]. Its layout never changes, so that any server can read any client's
-/// and refuse it politely.
+/// The handshake's question: [`Request::Hello`]. Its layout never changes, so that any server can
+/// read any client's and refuse it politely.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The protocol versions that the client speaks.
@@ -40,8 +40,8 @@ pub struct Hello {
     pub name: UserName,
     /// Why it may have that name.
     pub proof: Proof,
-    /// The newest event that it has seen: everything up to it that concerns the client. [`Seq::ZERO`] for a client that comes
-    /// for the first time, or does not know.
+    /// The newest event that it has seen: everything up to it that concerns the client.
+    /// [`Seq::ZERO`] for a client that comes for the first time, or does not know.
     pub seen: Seq,
 }
 
@@ -50,7 +50,8 @@ pub struct Hello {
 pub enum Proof {
     /// Because nobody else has it.
     Open,
-    /// Because it is the one who had it before. A token that the server does not know counts as [`Proof::Open`].
+    /// Because it is the one who had it before. A token that the server does not know counts as
+    /// [`Proof::Open`].
     Resume(Token),
     /// Because it knows the name's password.
     Password(Password),

@@ -1,9 +1,10 @@
 //! The protocol between Chatroom's clients and servers: this page is its specification.
 //!
 //! # Framing
-//! A connection is a stream of frames in each direction. A frame is its length, 4 bytes, unsigned and big-endian,
-//! and then that many bytes: one [`ClientFrame`] from the client, one [`ServerFrame`] from the server, in the
-//! encoding of bincode 1.3 with fixed-width integers. That encoding is positional and small:
+//! A connection is a stream of frames in each direction. A frame is its length, 4 bytes, unsigned
+//! and big-endian, and then that many bytes: one [`ClientFrame`] from the client, one
+//! [`ServerFrame`] from the server, in the encoding of bincode 1.3 with fixed-width integers. That
+//! encoding is positional and small:
 //!
 //! | a value | its bytes |
 //! |---|---|
@@ -13,54 +14,64 @@
 //! | an array, a struct, a tuple | its items or fields in order, nothing between them |
 //! | an enum, a `Result` (`Ok` is 0) | the variant's number as a `u32`, counted from 0 in the order of declaration, then its fields |
 //!
-//! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule of its type (a
-//! [`UserName`] with a space in it) makes the frame malformed, too, so none is ever seen behind the [`codec`].
+//! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule
+//! of its type (a [`UserName`] with a space in it) makes the frame malformed, too, so none is ever
+//! seen behind the [`codec`].
 //!
 //! # Privacy
-//! The same stream may go through TLS (1.2 or 1.3), over the same port: a connection whose first byte is 0x16 is TLS from
-//! there on, one that begins with a frame's length is not. A server may take connections without TLS from its own machine
-//! only; others are closed with [`CloseReason::TlsRequired`]. A server that no authority vouches for is recognized by the
-//! [`Fingerprint`] of its key. A client decides by itself which of the two it speaks, and never because of what an answer
-//! says or fails to say.
+//! The same stream may go through TLS (1.2 or 1.3), over the same port: a connection whose first
+//! byte is 0x16 is TLS from there on, one that begins with a frame's length is not. A server may
+//! take connections without TLS from its own machine only; others are closed with
+//! [`CloseReason::TlsRequired`]. A server that no authority vouches for is recognized by the
+//! [`Fingerprint`] of its key. A client decides by itself which of the two it speaks, and never
+//! because of what an answer says or fails to say.
 //!
 //! # Handshake
-//! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why it may have it,
-//! and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or refuses with
-//! [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another one of those below, and hangs up. It also hangs up
-//! when no `Hello` comes in time. From `Welcome` on, the client is in the group General and hears what happens there.
+//! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why
+//! it may have it, and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or
+//! refuses with [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another one of those
+//! below, and hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the
+//! client is in the group General and hears what happens there.
 //!
-//! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose connection is lost comes
-//! back with [`Proof::Resume`] within `grace_ms`, and its session goes on: same name, same groups, nobody is told. Its
-//! older connection, if the server still believes in it, is closed with [`CloseReason::Replaced`].
+//! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose
+//! connection is lost comes back with [`Proof::Resume`] within `grace_ms`, and its session goes on:
+//! same name, same groups, nobody is told. Its older connection, if the server still believes in
+//! it, is closed with [`CloseReason::Replaced`].
 //!
-//! After that time, or after [`Request::Exit`], the name is free. The server remembers who has left, their groups and
-//! what was said to them, for the token and not for the name: when it is presented and the name is still free, the
-//! client is back in its groups, and General is told. `Welcome::resumed` is true in both cases. A token that the server
-//! does not know (any more) counts as [`Proof::Open`].
+//! After that time, or after [`Request::Exit`], the name is free. The server remembers who has
+//! left, their groups and what was said to them, for the token and not for the name: when it is
+//! presented and the name is still free, the client is back in its groups, and General is told.
+//! `Welcome::resumed` is true in both cases. A token that the server does not know (any more)
+//! counts as [`Proof::Open`].
 //!
 //! # Accounts
-//! [`Request::Register`] makes a name somebody's own. From then on a client comes under it with the token of a device that the
-//! account knows, or with [`Proof::Password`]; it is refused with [`Refusal::PasswordNeeded`] otherwise. A client that comes with
-//! the password becomes one more device of the account: all that are connected are one person, in the same groups, and each
-//! hears what is said to this person, and what the others say as that person: [`Notification::GroupPost`] and
-//! [`Notification::PrivatePost`] whose `from` is the client's own name, [`Notification::Joined`] and [`Notification::Left`] of
-//! what another device did. Somebody arrives with their first device, and departs with their last.
+//! [`Request::Register`] makes a name somebody's own. From then on a client comes under it with the
+//! token of a device that the account knows, or with [`Proof::Password`]; it is refused with
+//! [`Refusal::PasswordNeeded`] otherwise. A client that comes with the password becomes one more
+//! device of the account: all that are connected are one person, in the same groups, and each hears
+//! what is said to this person, and what the others say as that person: [`Notification::GroupPost`]
+//! and [`Notification::PrivatePost`] whose `from` is the client's own name,
+//! [`Notification::Joined`] and [`Notification::Left`] of what another device did. Somebody arrives
+//! with their first device, and departs with their last.
 //!
-//! A server takes passwords only over TLS or from its own machine, and keeps what can be checked and not told from them
-//! (Argon2id, RFC 9106).
+//! A server takes passwords only over TLS or from its own machine, and keeps what can be checked
+//! and not told from them (Argon2id, RFC 9106).
 //!
 //! # Coming back
-//! A server that keeps what is said (`Welcome::keeps`) and has recognized the client sends, behind `Welcome`, every post
-//! after `Hello::seen` that the client has not heard, in the order of [`Seq`] and as the notifications that it missed: what
-//! others said in its groups since it joined them, and to it alone. A client that does not know what it has seen
-//! ([`Seq::ZERO`]) gets what was said since it was lost. Then comes [`Notification::CaughtUp`], and from there on what
-//! happens is live. All of it comes after `Welcome`, and what is sent again comes first, so that at each moment the newest
-//! `Seq` that a client has heard says how far it has come. Who came and went meanwhile is not told again.
+//! A server that keeps what is said (`Welcome::keeps`) and has recognized the client sends, behind
+//! `Welcome`, every post after `Hello::seen` that the client has not heard, in the order of [`Seq`]
+//! and as the notifications that it missed: what others said in its groups since it joined them,
+//! and to it alone. A client that does not know what it has seen ([`Seq::ZERO`]) gets what was said
+//! since it was lost. Then comes [`Notification::CaughtUp`], and from there on what happens is
+//! live. All of it comes after `Welcome`, and what is sent again comes first, so that at each
+//! moment the newest `Seq` that a client has heard says how far it has come. Who came and went
+//! meanwhile is not told again.
 //!
 //! # Asking
-//! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets exactly one
-//! response with that tag, a [`Response`] or a [`Refusal`], and on one connection the responses come in the order of
-//! the requests. A server stops reading from a client that has too many requests unanswered, until there are fewer.
+//! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets
+//! exactly one response with that tag, a [`Response`] or a [`Refusal`], and on one connection the
+//! responses come in the order of the requests. A server stops reading from a client that has too
+//! many requests unanswered, until there are fewer.
 //!
 //! | request | response | refusals | who else hears of it |
 //! |---|---|---|---|
@@ -88,73 +99,83 @@
 //! | [`Request::ChangePassword`] | [`Response::PasswordChanged`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
 //! | [`Request::Unregister`] | [`Response::Unregistered`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | all who share a group with the asker: [`Notification::Departed`] |
 //!
-//! The asker itself hears no notification of what it did; the response is its notice. Any request may also be refused with
-//! [`Refusal::RateLimited`].
+//! The asker itself hears no notification of what it did; the response is its notice. Any request
+//! may also be refused with [`Refusal::RateLimited`].
 //!
 //! # Rates
-//! A server may bound how much one connection, one person and one address ask for in a time. What is beyond that is refused
-//! with [`Refusal::RateLimited`], and nothing of it was done. It says how long to wait; the client then sends the same request
-//! with the same [`Tag`] again, and before any other.
+//! A server may bound how much one connection, one person and one address ask for in a time. What
+//! is beyond that is refused with [`Refusal::RateLimited`], and nothing of it was done. It says how
+//! long to wait; the client then sends the same request with the same [`Tag`] again, and before any
+//! other.
 //!
-//! So that the order of what a client asks is kept, whatever it sent behind a request before it knew that this one was refused: from
-//! that refusal on, everything that comes over the connection is refused in the same way, [`Request::Exit`] and
-//! [`Request::Ping`] included, until the refused request comes again, or until [`SENT_AGAIN_WITHIN_MS`] have passed since it
-//! might have come. A client that drops the request for good may ask something else then. All that was refused is to be sent
-//! again in its order, and what was not sent yet only after that. Each response to a refused request counts as its response:
-//! a server forgets the request.
+//! So that the order of what a client asks is kept, whatever it sent behind a request before it
+//! knew that this one was refused: from that refusal on, everything that comes over the connection
+//! is refused in the same way, [`Request::Exit`] and [`Request::Ping`] included, until the refused
+//! request comes again, or until [`SENT_AGAIN_WITHIN_MS`] have passed since it might have come. A
+//! client that drops the request for good may ask something else then. All that was refused is to
+//! be sent again in its order, and what was not sent yet only after that. Each response to a
+//! refused request counts as its response: a server forgets the request.
 //!
-//! A client that goes on without waiting gets the same refusal, until [`RATE_LIMITED_IN_A_ROW_MAX`] of them; then the server
-//! hangs up with [`Misbehaviour::Flooding`]. The count begins anew with a request that is granted, with one that comes again after
-//! its time, and when it is not waited for any longer.
+//! A client that goes on without waiting gets the same refusal, until [`RATE_LIMITED_IN_A_ROW_MAX`]
+//! of them; then the server hangs up with [`Misbehaviour::Flooding`]. The count begins anew with a
+//! request that is granted, with one that comes again after its time, and when it is not waited for
+//! any longer.
 //!
-//! A [`Request::Hello`] is refused so when too many come from one address; the server then hangs up, as for every refused
-//! `Hello`. More connections at the same time than a server takes from one address are closed with
-//! [`CloseReason::TooManyConnections`].
+//! A [`Request::Hello`] is refused so when too many come from one address; the server then hangs
+//! up, as for every refused `Hello`. More connections at the same time than a server takes from one
+//! address are closed with [`CloseReason::TooManyConnections`].
 //!
 //! # Keeping order
-//! A group's owner, and those whom the owner makes its operators, keep order in it with [`Request::Moderate`]. Owners and
-//! operators are people, whatever becomes of their names; bans and mutes hold for a name, whoever has it, but only for those
-//! who stand below whoever made them: guest, operator of the group, owner, operator of the server. General has no owner. When somebody is forgotten for good, their groups pass on
-//! to the one who has been an operator for longest, or else a member for longest: [`Notification::PassedOn`]. One who joins
-//! a group that has a topic is told it behind [`Response::Joined`], one who comes into General behind [`Response::Welcome`]:
+//! A group's owner, and those whom the owner makes its operators, keep order in it with
+//! [`Request::Moderate`]. Owners and operators are people, whatever becomes of their names; bans
+//! and mutes hold for a name, whoever has it, but only for those who stand below whoever made them:
+//! guest, operator of the group, owner, operator of the server. General has no owner. When somebody
+//! is forgotten for good, their groups pass on to the one who has been an operator for longest, or
+//! else a member for longest: [`Notification::PassedOn`]. One who joins a group that has a topic is
+//! told it behind [`Response::Joined`], one who comes into General behind [`Response::Welcome`]:
 //! [`Notification::TopicIs`].
 //!
-//! Operators of the server keep order in every group, General included, and over owners. Who knows the code that a
-//! server without operators shows to those who run it becomes one with [`Request::Claim`]; they appoint others. They end
-//! stays and ban names and addresses with [`Request::Operate`]: a stay that is ended so is closed with
-//! [`CloseReason::Disconnected`], and its client does not come back by itself.
+//! Operators of the server keep order in every group, General included, and over owners. Who knows
+//! the code that a server without operators shows to those who run it becomes one with
+//! [`Request::Claim`]; they appoint others. They end stays and ban names and addresses with
+//! [`Request::Operate`]: a stay that is ended so is closed with [`CloseReason::Disconnected`], and
+//! its client does not come back by itself.
 //!
 //! # Order
-//! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may skip. What a
-//! connection is sent, responses and notifications, comes in that order, so a client's whole memory of how far it has
-//! come is one number. Each [`Post`] also carries the place of the post before it in its conversation (a group, or two
-//! people): a reader who has seen that one has missed nothing.
+//! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may
+//! skip. What a connection is sent, responses and notifications, comes in that order, so a client's
+//! whole memory of how far it has come is one number. Each [`Post`] also carries the place of the
+//! post before it in its conversation (a group, or two people): a reader who has seen that one has
+//! missed nothing.
 //!
 //! # Once
-//! A client that got no response sends the request again, over a new connection, and it takes effect once: a post is
-//! known by its sender and its [`PostId`], everything else by the session and the [`Tag`]. The response to a repeat is
-//! the first one's. A server remembers a session's latest posts, and its latest other deeds, twice as many as may be
-//! unanswered ([`ASKS_UNANSWERED_MAX`]).
+//! A client that got no response sends the request again, over a new connection, and it takes
+//! effect once: a post is known by its sender and its [`PostId`], everything else by the session
+//! and the [`Tag`]. The response to a repeat is the first one's. A server remembers a session's
+//! latest posts, and its latest other deeds, twice as many as may be unanswered
+//! ([`ASKS_UNANSWERED_MAX`]).
 //!
 //! # Being alive
-//! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes the connection with
-//! [`CloseReason::Idle`] when the silence goes on. A client that wants to know the same of the server asks
-//! [`Request::Ping`].
+//! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes
+//! the connection with [`CloseReason::Idle`] when the silence goes on. A client that wants to know
+//! the same of the server asks [`Request::Ping`].
 //!
 //! # Being closed
-//! A server that hangs up says why in a last frame, [`Notification::Closing`], where the peer lets it: reasons like
-//! [`CloseReason::TooSlow`] that time heals, and [`Misbehaviour`], which is a client's bug and should not be retried. A
-//! malformed frame is answered so, too: after it nothing can be trusted to be a frame.
+//! A server that hangs up says why in a last frame, [`Notification::Closing`], where the peer lets
+//! it: reasons like [`CloseReason::TooSlow`] that time heals, and [`Misbehaviour`], which is a
+//! client's bug and should not be retried. A malformed frame is answered so, too: after it nothing
+//! can be trusted to be a frame.
 //!
 //! # Versions
-//! This is version [`PROTOCOL_VERSION`]. The connection speaks the newest version that both sides do
-//! ([`VersionRange::newest_common`]; on the wire `min`, then `max`). Variants are only ever appended, and a peer is sent none
-//! that its version does not know. The fields of a variant never change, as bytes left over are an error: what needs
-//! another field becomes another variant. That holds for [`Hello`] and [`Proof`] above all, which a server must be able to
-//! read before it knows any version.
+//! This is version [`PROTOCOL_VERSION`]. The connection speaks the newest version that both sides
+//! do ([`VersionRange::newest_common`]; on the wire `min`, then `max`). Variants are only ever
+//! appended, and a peer is sent none that its version does not know. The fields of a variant never
+//! change, as bytes left over are an error: what needs another field becomes another variant. That
+//! holds for [`Hello`] and [`Proof`] above all, which a server must be able to read before it knows
+//! any version.
 //!
-//! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are decoded. A new name that
-//! [looks like](UserName::looks_like) one that is there is refused.
+//! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are
+//! decoded. A new name that [looks like](UserName::looks_like) one that is there is refused.
 //!
 //! # Limits
 //! | what | limit | name |
@@ -171,9 +192,9 @@
 //! | a text to search for | 256 bytes, no control characters | [`WORDS_BYTES_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
 //!
-//! Limits that a server may choose (groups in all, groups a person, connections, rates) come with the refusal that states
-//! them. Everything is checked while decoding, from a slice no longer than the frame limit; what decoding allocates is
-//! bounded by a small multiple of that.
+//! Limits that a server may choose (groups in all, groups a person, connections, rates) come with
+//! the refusal that states them. Everything is checked while decoding, from a slice no longer than
+//! the frame limit; what decoding allocates is bounded by a small multiple of that.
 
 pub mod codec;
 mod fingerprint;
@@ -189,21 +210,25 @@ mod text;
 mod value;
 
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use frame::{ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError};
+pub use frame::{
+    ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError,
+};
 pub use moderation::{
-    ACTS_TOLD_MAX, About, Headline, LINE_BYTES_MAX, LineError, Moderation, ModerationRecord, PeerAddr,
-    Reason, Topic,
+    ACTS_TOLD_MAX, About, Headline, LINE_BYTES_MAX, LineError, Moderation, ModerationRecord,
+    PeerAddr, Reason, Topic,
 };
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
 pub use operation::{
     AddressPrefix, AddressPrefixError, BanTarget, ClientInfo, Code, CodeError, Operation, ServerBan,
 };
-pub use past::{ArchivedPost, Conversation, Retention, SearchQuery, SearchQueryError, WORDS_BYTES_MAX};
+pub use past::{
+    ArchivedPost, Conversation, Retention, SearchQuery, SearchQueryError, WORDS_BYTES_MAX,
+};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{
-    Membership, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response, SENT_AGAIN_WITHIN_MS,
-    Welcome,
+    Membership, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response,
+    SENT_AGAIN_WITHIN_MS, Welcome,
 };
 pub use value::{
     BODY_BYTES_MAX, Body, BodyError, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PageError, Password,

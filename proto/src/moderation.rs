@@ -1,4 +1,5 @@
-//! How order is kept in a group: what its owner and its operators may do, and what is known of that.
+//! How order is kept in a group: what its owner and its operators may do, and what is known of
+//! that.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -16,7 +17,8 @@ use crate::{Notification, Refusal, Request};
 /// The longest topic or reason, in bytes of UTF-8: three lines of a usual screen.
 pub const LINE_BYTES_MAX: usize = 300;
 
-/// The most acts that one answer to [`Request::Why`] tells of. With the longest names and reasons they take 33 KiB.
+/// The most acts that one answer to [`Request::Why`] tells of. With the longest names and reasons
+/// they take 33 KiB.
 pub const ACTS_TOLD_MAX: usize = 50;
 
 /// Why a text is no [`Topic`] and no [`Reason`].
@@ -31,7 +33,8 @@ pub enum LineError {
         /// How many it has.
         bytes: usize,
     },
-    /// It has a character that would break a line, move the cursor or turn the direction of what is around it.
+    /// It has a character that would break a line, move the cursor or turn the direction of what is
+    /// around it.
     #[error("it can't have the character U+{:04X} in it", u32::from(*.0))]
     Forbidden(char),
 }
@@ -51,8 +54,8 @@ fn parse_line(text: &str) -> Result<Arc<str>, LineError> {
     }
 }
 
-/// Control and format characters (those that turn the direction are among them), and what ends a line. The joiners are
-/// needed by Persian, Indic scripts and emoji.
+/// Control and format characters (those that turn the direction are among them), and what ends a
+/// line. The joiners are needed by Persian, Indic scripts and emoji.
 fn breaks_a_line(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     let category = c.general_category();
@@ -102,12 +105,14 @@ macro_rules! line_type {
 }
 
 line_type! {
-    /// What a group is about: 1 to [`LINE_BYTES_MAX`] bytes on one line, nothing in it that controls a terminal.
+    /// What a group is about: 1 to [`LINE_BYTES_MAX`] bytes on one line, nothing in it that
+    /// controls a terminal.
     Topic
 }
 
 line_type! {
-    /// Why something is done to somebody: 1 to [`LINE_BYTES_MAX`] bytes on one line, nothing in it that controls a terminal.
+    /// Why something is done to somebody: 1 to [`LINE_BYTES_MAX`] bytes on one line, nothing in it
+    /// that controls a terminal.
     Reason
 }
 
@@ -116,8 +121,9 @@ line_type! {
     PeerAddr
 }
 
-/// What may be done in a group to keep order. The owner may do all of it; those that the owner has made operators of the
-/// group may do all but the last two, and nothing to one another. Variants are appended, never moved.
+/// What may be done in a group to keep order. The owner may do all of it; those that the owner has
+/// made operators of the group may do all but the last two, and nothing to one another. Variants
+/// are appended, never moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Moderation {
     /// Somebody is a member no longer, and may join again.
@@ -238,7 +244,8 @@ pub struct ModerationRecord {
 pub struct About {
     /// The group as its creator wrote it.
     pub group: GroupName,
-    /// Whose it is. General is nobody's, and so is a group whose owner is gone and that has nobody to take it over.
+    /// Whose it is. General is nobody's, and so is a group whose owner is gone and that has nobody
+    /// to take it over.
     pub owner: Option<UserName>,
     /// Its operators, the one who is it for longest first.
     pub ops: Page<UserName>,
@@ -275,7 +282,8 @@ mod tests {
 
     #[test]
     fn a_line_is_text_that_stays_on_its_line() {
-        for text in ["Tea, and what goes with it", "چای می‌خواهم", "👩‍🚀", "two  spaces"] {
+        for text in ["Tea, and what goes with it", "چای می‌خواهم", "👩‍🚀", "two  spaces"]
+        {
             assert_eq!(Topic::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(Reason::parse("  spam ").unwrap().as_str(), "spam");

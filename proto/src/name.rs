@@ -1,13 +1,16 @@
 //! Names of people and of groups: what may be one, and when two are the same.
 //!
-//! A name is 1 to [`NAME_CHARS_MAX`] characters after Unicode normalization (NFC). White space, control and
-//! format characters may not be in it, with two exceptions that real names need: ZERO WIDTH NON-JOINER (Persian)
-//! and ZERO WIDTH JOINER (Indic scripts, emoji), inside the name but not at its ends. A name must show something.
+//! A name is 1 to [`NAME_CHARS_MAX`] characters after Unicode normalization (NFC). White space,
+//! control and format characters may not be in it, with two exceptions that real names need: ZERO
+//! WIDTH NON-JOINER (Persian) and ZERO WIDTH JOINER (Indic scripts, emoji), inside the name but not
+//! at its ends. A name must show something.
 //!
-//! Two names are the same when their [`NameKey`]s are equal: case, width, composition and characters that are drawn as
-//! nothing make no difference. So "jim" is taken when "Jim" is there, and a name keeps the look it came with.
+//! Two names are the same when their [`NameKey`]s are equal: case, width, composition and
+//! characters that are drawn as nothing make no difference. So "jim" is taken when "Jim" is there,
+//! and a name keeps the look it came with.
 //!
-//! Two names that are not the same may still be mistaken for each other. Those share a [`Skeleton`].
+//! Two names that are not the same may still be mistaken for each other. Those share a
+//! [`Skeleton`].
 
 mod key;
 mod skeleton;
@@ -24,18 +27,20 @@ use crate::text;
 pub use key::NameKey;
 pub use skeleton::Skeleton;
 
-/// The longest name, in characters (Unicode scalar values) after NFC: it must fit beside a message on one line.
+/// The longest name, in characters (Unicode scalar values) after NFC: it must fit beside a message
+/// on one line.
 pub const NAME_CHARS_MAX: usize = 32;
 
-/// The most characters that one character of a normalized text can come from (U+1F82 and its like): a text of more
-/// than this many times [`NAME_CHARS_MAX`] is no name, and need not be normalized to know it.
+/// The most characters that one character of a normalized text can come from (U+1F82 and its like):
+/// a text of more than this many times [`NAME_CHARS_MAX`] is no name, and need not be normalized to
+/// know it.
 const CHARS_PER_NORMALIZED_CHAR_MAX: usize = 4;
 
 const ZWNJ: char = '\u{200C}';
 const ZWJ: char = '\u{200D}';
 
-/// Letters and symbols that are drawn as nothing: the Hangul fillers and the blank Braille pattern. A name with
-/// one of them could not be told from a name without, or from a name with a space.
+/// Letters and symbols that are drawn as nothing: the Hangul fillers and the blank Braille pattern.
+/// A name with one of them could not be told from a name without, or from a name with a space.
 const BLANKS: [char; 5] = ['\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}'];
 
 /// Why a text is not a name.
@@ -61,7 +66,9 @@ pub enum NameError {
 /// Normalizes and checks a text that wants to be a name.
 fn parse(text: &str) -> Result<Arc<str>, NameError> {
     // Normalized as it is, of one byte a character, and each of them can be seen.
-    if (1..=NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if (1..=NAME_CHARS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         return Ok(text.into());
     }
     let written = text.chars().count();
@@ -79,8 +86,10 @@ fn parse(text: &str) -> Result<Arc<str>, NameError> {
     if let Some(bad) = name.chars().find(|&c| is_forbidden(c)) {
         return Err(NameError::Forbidden(bad));
     }
-    if let Some(end) =
-        [name.chars().next(), name.chars().next_back()].into_iter().flatten().find(|&c| is_joiner(c))
+    if let Some(end) = [name.chars().next(), name.chars().next_back()]
+        .into_iter()
+        .flatten()
+        .find(|&c| is_joiner(c))
     {
         return Err(NameError::Forbidden(end));
     }
@@ -104,15 +113,16 @@ fn is_forbidden(c: char) -> bool {
         || (control_or_format && !is_joiner(c))
 }
 
-/// Whether a character that no version of Unicode has given a meaning is drawn as nothing all the same, as the property
-/// `Default_Ignorable_Code_Point` has it (but for the variation selectors among these).
+/// Whether a character that no version of Unicode has given a meaning is drawn as nothing all the
+/// same, as the property `Default_Ignorable_Code_Point` has it (but for the variation selectors
+/// among these).
 fn is_reserved_for_nothing(c: char) -> bool {
     matches!(c, '\u{2065}' | '\u{FFF0}'..='\u{FFF8}' | '\u{E0000}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}')
 }
 
-/// Whether a character that a name may have in it is drawn as nothing: the joiners, and the marks of the property
-/// `Default_Ignorable_Code_Point` (Unicode 16, DerivedCoreProperties.txt). They change the look of their neighbours at
-/// most, and of most neighbours not even that.
+/// Whether a character that a name may have in it is drawn as nothing: the joiners, and the marks
+/// of the property `Default_Ignorable_Code_Point` (Unicode 16, DerivedCoreProperties.txt). They
+/// change the look of their neighbours at most, and of most neighbours not even that.
 fn is_drawn_as_nothing(c: char) -> bool {
     is_joiner(c)
         || matches!(c, '\u{034F}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180D}' | '\u{180F}')
@@ -148,21 +158,22 @@ macro_rules! name_type {
                 NameKey::of(&self.0)
             }
 
-            /// What the name looks like: one skeleton, or two where small and capital letters look like different
-            /// ones. Who keeps names by their skeletons keeps each under all of its own, looks for a new one
-            /// under all of *its* own, and asks [`Self::looks_like`] of those that are there.
+            /// What the name looks like: one skeleton, or two where small and capital letters look
+            /// like different ones. Who keeps names by their skeletons keeps each under all of its
+            /// own, looks for a new one under all of *its* own, and asks [`Self::looks_like`] of
+            /// those that are there.
             pub fn skeletons(&self) -> impl Iterator<Item = Skeleton> + use<> {
                 Skeleton::of(&self.0)
             }
 
-            /// Whether it is of ASCII, as far as names are compared. Two such are never mistaken for each other: those who read
-            /// them know `l` from `I`, and `rn` from `m`.
+            /// Whether it is of ASCII, as far as names are compared. Two such are never mistaken
+            /// for each other: those who read them know `l` from `I`, and `rn` from `m`.
             pub fn is_plain(&self) -> bool {
                 self.0.is_ascii() || self.key().as_str().is_ascii()
             }
 
-            /// Whether the two are different names that people would mistake for each other. [Plain](Self::is_plain) names
-            /// never are.
+            /// Whether the two are different names that people would mistake for each other.
+            /// [Plain](Self::is_plain) names never are.
             pub fn looks_like(&self, other: &Self) -> bool {
                 let are_plain = self.is_plain() && other.is_plain();
                 !are_plain && self.key() != other.key() && skeleton::meet(&self.0, &other.0)
@@ -225,8 +236,20 @@ mod tests {
 
     #[test]
     fn names_of_the_world_are_names() {
-        for name in ["Jim", "علی", "می‌خواهم", "张伟", "ジム", "👩‍🚀", "🏴‍☠️", "O'Brien", "क्‍ष", "x", "J.R.R.", "ß"]
-        {
+        for name in [
+            "Jim",
+            "علی",
+            "می‌خواهم",
+            "张伟",
+            "ジム",
+            "👩‍🚀",
+            "🏴‍☠️",
+            "O'Brien",
+            "क्‍ष",
+            "x",
+            "J.R.R.",
+            "ß",
+        ] {
             assert!(UserName::parse(name).is_ok(), "{name}");
         }
     }
@@ -279,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_retention_the_look_it_came_with() {
+    fn a_name_keeps_the_look_it_came_with() {
         assert_eq!(UserName::parse("JiM").unwrap().as_str(), "JiM");
     }
 }

@@ -6,8 +6,8 @@ use crate::{Body, GroupName, Headline, Moderation, Operation, PostId, Seq, UnixM
 #[cfg(doc)]
 use crate::{Refusal, Request, Response};
 
-/// One variant for each thing that a client hears without asking. Variants are appended, never moved: their number
-/// is on the wire.
+/// One variant for each thing that a client hears without asking. Variants are appended, never
+/// moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notification {
     /// Are you there? Answer with [`Request::Ping`]; any other frame does as well.
@@ -67,8 +67,8 @@ pub enum Notification {
         /// The newest event that is behind it: [`Welcome::seq`](crate::Welcome::seq).
         seq: Seq,
     },
-    /// Somebody keeps order in a group that you are in, or it concerns you. One who is kicked or banned is in the group no
-    /// longer, and hears nothing of it after this.
+    /// Somebody keeps order in a group that you are in, or it concerns you. One who is kicked or
+    /// banned is in the group no longer, and hears nothing of it after this.
     Moderated {
         /// Its place in the order.
         seq: Seq,
@@ -115,8 +115,8 @@ pub enum Notification {
 pub struct Post {
     /// Its place in the order.
     pub seq: Seq,
-    /// The place of the post before it in the same conversation; [`Seq::ZERO`] when it is the first. One who has
-    /// seen that post, or made it, has missed nothing.
+    /// The place of the post before it in the same conversation; [`Seq::ZERO`] when it is the
+    /// first. One who has seen that post, or made it, has missed nothing.
     pub prev: Seq,
     /// When the server took it.
     pub at: UnixMillis,
@@ -133,10 +133,11 @@ pub struct Post {
 pub enum CloseReason {
     /// The server is going down. Come back later with the token.
     Shutdown,
-    /// The client did not read what it was sent, and more was waiting for it than the server holds for one
-    /// connection. Come back with the token.
+    /// The client did not read what it was sent, and more was waiting for it than the server holds
+    /// for one connection. Come back with the token.
     TooSlow,
-    /// Nothing was heard from the client for too long, not even an answer to [`Notification::Ping`].
+    /// Nothing was heard from the client for too long, not even an answer to
+    /// [`Notification::Ping`].
     Idle,
     /// No [`Request::Hello`] came in time.
     HandshakeTimeout,
@@ -148,18 +149,20 @@ pub enum CloseReason {
     Misbehaved(Misbehaviour),
     /// Something failed in the server that was not the client's fault. Come back with the token.
     Failed,
-    /// The account's password was changed, or the account is no more: this device is not known any longer.
+    /// The account's password was changed, or the account is no more: this device is not known any
+    /// longer.
     PasswordChanged,
-    /// The server speaks nothing but TLS to the network that the client comes from. The same connection without it is not
-    /// worth another try.
+    /// The server speaks nothing but TLS to the network that the client comes from. The same
+    /// connection without it is not worth another try.
     TlsRequired,
-    /// From the client's address there are as many connections as the server takes from one. Come back later.
+    /// From the client's address there are as many connections as the server takes from one. Come
+    /// back later.
     TooManyConnections {
         /// How many that is.
         limit: u32,
     },
-    /// An operator of the server has ended the stay; [`Notification::Operated`] before this says who, and why. Do not come back
-    /// unless the person wants to.
+    /// An operator of the server has ended the stay; [`Notification::Operated`] before this says
+    /// who, and why. Do not come back unless the person wants to.
     Disconnected,
 }
 

@@ -18,7 +18,8 @@ const CODE_BYTES: usize = 16;
 /// How many digits stand together when a code is written.
 const CODE_DIGITS_TOGETHER: usize = 4;
 
-/// Makes who knows it an operator of the server, once. The server shows it where only those look who run it.
+/// Makes who knows it an operator of the server, once. The server shows it where only those look
+/// who run it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code(pub [u8; CODE_BYTES]);
 
@@ -64,8 +65,9 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Where somebody comes from, in the one way to write it: an address of IPv4 (`192.0.2.1`), or the 64 bits of one of IPv6 that are a home's
-/// (`2001:db8:1:2::/64`), as whoever has these can choose the others at will.
+/// Where somebody comes from, in the one way to write it: an address of IPv4 (`192.0.2.1`), or the
+/// 64 bits of one of IPv6 that are a home's (`2001:db8:1:2::/64`), as whoever has these can choose
+/// the others at will.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AddressPrefix(Arc<str>);
 
@@ -78,12 +80,14 @@ const NETWORK_BITS: u128 = (u64::MAX as u128) << 64;
 pub struct AddressPrefixError;
 
 impl AddressPrefix {
-    /// Reads an IP address, or a host as it is written. One of version 4 is the same when it is written as one of version 6.
+    /// Reads an IP address, or a host as it is written. One of version 4 is the same when it is
+    /// written as one of version 6.
     ///
     /// # Errors
     /// [`AddressPrefixError`] when it is none.
     pub fn parse(text: &str) -> Result<AddressPrefix, AddressPrefixError> {
-        let (address, is_network) = text.strip_suffix("/64").map_or((text, false), |network| (network, true));
+        let (address, is_network) =
+            text.strip_suffix("/64").map_or((text, false), |network| (network, true));
         let address: IpAddr = address.parse().map_err(|_| AddressPrefixError)?;
         match address.to_canonical() {
             IpAddr::V4(_) if is_network => Err(AddressPrefixError),

@@ -22,7 +22,8 @@ pub enum Conversation {
 /// A post that is read back, and where it was said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedPost {
-    /// Where; among two people, the reader's other one as they were called then, whoever of the two said it.
+    /// Where; among two people, the reader's other one as they were called then, whoever of the two
+    /// said it.
     pub place: Conversation,
     /// What.
     pub post: Post,
@@ -39,8 +40,8 @@ pub enum Retention {
     Everything,
 }
 
-/// What to search for: 1 to [`WORDS_BYTES_MAX`] bytes of text with something other than white space in it, and no control
-/// characters.
+/// What to search for: 1 to [`WORDS_BYTES_MAX`] bytes of text with something other than white space
+/// in it, and no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SearchQuery(String);
 

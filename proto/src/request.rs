@@ -3,47 +3,51 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId, SearchQuery, Seq,
-    UserName,
+    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId,
+    SearchQuery, Seq, UserName,
 };
 #[cfg(doc)]
 use crate::{CloseReason, Notification, Refusal, Response};
 
-/// The most requests that a client leaves unanswered, on all its connections together. A server reads no further from
-/// one that has more, and recognizes repeats of at least the latest twice as many.
+/// The most requests that a client leaves unanswered, on all its connections together. A server
+/// reads no further from one that has more, and recognizes repeats of at least the latest twice as
+/// many.
 pub const ASKS_UNANSWERED_MAX: u32 = 256;
 
-/// One variant for each thing a client may ask. Each may be [`Refusal::RateLimited`]. Variants are appended, never moved: their number is on the wire.
+/// One variant for each thing a client may ask. Each may be [`Refusal::RateLimited`]. Variants are
+/// appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// May I come in, under this name? The first frame of a connection, and only the first.
     ///
-    /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`],
-    /// [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
-    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`], [`Refusal::ServerBanned`]; the server then hangs up. *Heard by* the members of General as
+    /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`],
+    /// [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`],
+    /// [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
+    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`],
+    /// [`Refusal::ServerBanned`]; the server then hangs up. *Heard by* the members of General as
     /// [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
     ///
-    /// *Reply* [`Response::Created`]. *Refused* [`Refusal::GroupExists`], [`Refusal::GroupLooksLike`],
-    /// [`Refusal::TooManyGroups`]. *Heard by* nobody.
+    /// *Reply* [`Response::Created`]. *Refused* [`Refusal::GroupExists`],
+    /// [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`]. *Heard by* nobody.
     Create {
         /// The new group's name.
         group: GroupName,
     },
     /// Make me a member of a group.
     ///
-    /// *Reply* [`Response::Joined`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`],
-    /// [`Refusal::TooManyMemberships`], [`Refusal::Banned`], [`Refusal::InvitationOnly`]. *Heard by* the other members as
-    /// [`Notification::Joined`].
+    /// *Reply* [`Response::Joined`]. *Refused* [`Refusal::NoSuchGroup`],
+    /// [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`], [`Refusal::Banned`],
+    /// [`Refusal::InvitationOnly`]. *Heard by* the other members as [`Notification::Joined`].
     Join {
         /// Which group.
         group: GroupName,
     },
     /// I am no longer a member of a group.
     ///
-    /// *Reply* [`Response::Left`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* those who
-    /// stay as [`Notification::Left`].
+    /// *Reply* [`Response::Left`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`].
+    /// *Heard by* those who stay as [`Notification::Left`].
     Leave {
         /// Which group.
         group: GroupName,
@@ -55,7 +59,8 @@ pub enum Request {
         /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
         after: Seq,
     },
-    /// Who is here, in the order of their arrival? One whose connection was lost a moment ago still counts.
+    /// Who is here, in the order of their arrival? One whose connection was lost a moment ago still
+    /// counts.
     ///
     /// *Reply* [`Response::Users`], a page of them. *Heard by* nobody.
     Users {
@@ -64,9 +69,9 @@ pub enum Request {
     },
     /// Say something in a group that I am a member of.
     ///
-    /// *Reply* [`Response::Posted`]; for an `id` that the asker has used lately, the first one's. *Refused*
-    /// [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::Muted`]. *Heard by* the other members as
-    /// [`Notification::GroupPost`].
+    /// *Reply* [`Response::Posted`]; for an `id` that the asker has used lately, the first one's.
+    /// *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::Muted`]. *Heard by*
+    /// the other members as [`Notification::GroupPost`].
     Public {
         /// Where to say it.
         group: GroupName,
@@ -77,12 +82,13 @@ pub enum Request {
     },
     /// Say something to one person.
     ///
-    /// A person exists who has the name now, or, when nobody has it, who had it last and is remembered. The second is away:
-    /// where posts are kept, it is told when it comes back with its token.
+    /// A person exists who has the name now, or, when nobody has it, who had it last and is
+    /// remembered. The second is away: where posts are kept, it is told when it comes back with its
+    /// token.
     ///
-    /// *Reply* [`Response::Posted`], or [`Response::Kept`] when that person is away; for an `id` that the asker has used
-    /// lately, the first one's. *Refused* [`Refusal::NoSuchUser`]. *Heard by* that person as
-    /// [`Notification::PrivatePost`].
+    /// *Reply* [`Response::Posted`], or [`Response::Kept`] when that person is away; for an `id`
+    /// that the asker has used lately, the first one's. *Refused* [`Refusal::NoSuchUser`]. *Heard
+    /// by* that person as [`Notification::PrivatePost`].
     Private {
         /// To whom.
         to: UserName,
@@ -93,8 +99,8 @@ pub enum Request {
     },
     /// I am going, for good.
     ///
-    /// *Reply* [`Response::Goodbye`]; the server then hangs up. *Heard by* everyone who shares a group with the
-    /// asker as [`Notification::Departed`].
+    /// *Reply* [`Response::Goodbye`]; the server then hangs up. *Heard by* everyone who shares a
+    /// group with the asker as [`Notification::Departed`].
     Exit,
     /// Are you there? Also the answer to [`Notification::Ping`].
     ///
@@ -102,15 +108,17 @@ pub enum Request {
     Ping,
     /// What was said in a conversation of mine, the newest first?
     ///
-    /// A person is who has the name now; when nobody has it, who had it last. Their conversation with the asker is
-    /// theirs: nobody who takes the name later is shown it.
+    /// A person is who has the name now; when nobody has it, who had it last. Their conversation
+    /// with the asker is theirs: nobody who takes the name later is shown it.
     ///
-    /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`],
-    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by* nobody.
+    /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
+    /// [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by*
+    /// nobody.
     History {
         /// Of which conversation.
         of: Conversation,
-        /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before said in `next`.
+        /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before
+        /// said in `next`.
         before: Seq,
         /// How many posts, at the most; a page has fewer when these are long.
         count: u16,
@@ -122,59 +130,67 @@ pub enum Request {
     Search {
         /// The words.
         words: SearchQuery,
-        /// Only in this group; otherwise in all that the asker is in, and in what was said to or by it alone.
+        /// Only in this group; otherwise in all that the asker is in, and in what was said to or by
+        /// it alone.
         within: Option<GroupName>,
-        /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before said in `next`.
+        /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before
+        /// said in `next`.
         before: Seq,
         /// How many posts, at the most; a page has fewer when these are long.
         count: u16,
     },
-    /// My name shall be mine: from now on nobody comes under it without this password. Whoever is registered may be here with
-    /// several devices at once.
+    /// My name shall be mine: from now on nobody comes under it without this password. Whoever is
+    /// registered may be here with several devices at once.
     ///
-    /// *Reply* [`Response::Registered`]. *Refused* [`Refusal::AlreadyRegistered`], [`Refusal::TooManyAccounts`],
-    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]. *Heard by* nobody.
+    /// *Reply* [`Response::Registered`]. *Refused* [`Refusal::AlreadyRegistered`],
+    /// [`Refusal::TooManyAccounts`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`].
+    /// *Heard by* nobody.
     Register {
         /// The password.
         password: Password,
     },
-    /// Another password for my name. My other devices are hung up on with [`CloseReason::PasswordChanged`] and forgotten:
-    /// they need the new one. This one gets another token: whoever has copied the old one has nothing.
+    /// Another password for my name. My other devices are hung up on with
+    /// [`CloseReason::PasswordChanged`] and forgotten: they need the new one. This one gets another
+    /// token: whoever has copied the old one has nothing.
     ///
-    /// *Reply* [`Response::PasswordChanged`]. *Refused* [`Refusal::NotRegistered`], [`Refusal::WrongPassword`],
-    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]. *Heard by* nobody.
+    /// *Reply* [`Response::PasswordChanged`]. *Refused* [`Refusal::NotRegistered`],
+    /// [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`].
+    /// *Heard by* nobody.
     ChangePassword {
         /// The password until now.
         old: Password,
         /// The password from now on.
         new: Password,
     },
-    /// I give my account up, and go for good. The name is free; the server forgets whose it was, with the memberships and all
-    /// devices.
+    /// I give my account up, and go for good. The name is free; the server forgets whose it was,
+    /// with the memberships and all devices.
     ///
-    /// *Reply* [`Response::Unregistered`]; the server then hangs up. *Refused* [`Refusal::NotRegistered`],
-    /// [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`]. *Heard by* everyone who shares a
-    /// group with the asker as [`Notification::Departed`].
+    /// *Reply* [`Response::Unregistered`]; the server then hangs up. *Refused*
+    /// [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`],
+    /// [`Refusal::TooManyTries`]. *Heard by* everyone who shares a group with the asker as
+    /// [`Notification::Departed`].
     Unregister {
         /// The password.
         password: Password,
     },
     /// Keep order in a group that is mine, or in which I am an operator.
     ///
-    /// *Reply* [`Response::Moderated`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NoSuchUser`],
-    /// [`Refusal::NotAllowed`], [`Refusal::OutOfReach`], [`Refusal::NotOneself`], [`Refusal::AlreadySo`],
-    /// [`Refusal::TooManyMarks`], and [`Refusal::Banned`] for one who is invited though banned. *Heard by* the other members,
-    /// and by the person whom it concerns, as [`Notification::Moderated`].
+    /// *Reply* [`Response::Moderated`]. *Refused* [`Refusal::NoSuchGroup`],
+    /// [`Refusal::NoSuchUser`], [`Refusal::NotAllowed`], [`Refusal::OutOfReach`],
+    /// [`Refusal::NotOneself`], [`Refusal::AlreadySo`], [`Refusal::TooManyMarks`], and
+    /// [`Refusal::Banned`] for one who is invited though banned. *Heard by* the other members, and
+    /// by the person whom it concerns, as [`Notification::Moderated`].
     Moderate {
         /// In which group.
         group: GroupName,
         /// What is to be done.
         act: Moderation,
     },
-    /// What was done to keep order in a group, the newest first? Members may know, and everybody what was done to
-    /// themselves.
+    /// What was done to keep order in a group, the newest first? Members may know, and everybody
+    /// what was done to themselves.
     ///
-    /// *Reply* [`Response::Acts`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`]. *Heard by* nobody.
+    /// *Reply* [`Response::Acts`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`].
+    /// *Heard by* nobody.
     Why {
         /// In which group.
         group: GroupName,
@@ -199,23 +215,25 @@ pub enum Request {
     /// Do what operators of the server may do.
     ///
     /// *Reply* [`Response::Operated`]. *Refused* [`Refusal::NotOperator`], [`Refusal::IsOperator`],
-    /// [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`], [`Refusal::TooManyMarks`],
-    /// [`Refusal::RegisterFirst`] for one who is to be an operator. *Heard by*
-    /// whom it concerns as [`Notification::Operated`].
+    /// [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`],
+    /// [`Refusal::TooManyMarks`], [`Refusal::RegisterFirst`] for one who is to be an operator.
+    /// *Heard by* whom it concerns as [`Notification::Operated`].
     Operate {
         /// What is to be done.
         act: Operation,
     },
     /// Who is here, from where, and in which groups, in the order of arrival?
     ///
-    /// *Reply* [`Response::Clients`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard by* nobody.
+    /// *Reply* [`Response::Clients`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard
+    /// by* nobody.
     Clients {
         /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
         after: Seq,
     },
     /// Who may not come to the server?
     ///
-    /// *Reply* [`Response::ServerBans`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard by* nobody.
+    /// *Reply* [`Response::ServerBans`], a page of them. *Refused* [`Refusal::NotOperator`]. *Heard
+    /// by* nobody.
     ServerBans {
         /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
         after: Seq,

@@ -3,25 +3,28 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    About, ArchivedPost, ClientInfo, GroupName, ModerationRecord, Page, Retention, Seq, ServerBan, Token,
-    UnixMillis, UserName, VersionRange,
+    About, ArchivedPost, ClientInfo, GroupName, ModerationRecord, Page, Retention, Seq, ServerBan,
+    Token, UnixMillis, UserName, VersionRange,
 };
 #[cfg(doc)]
 use crate::{Notification, Request};
 
-/// The longest time that a server asks for in [`Refusal::RateLimited`], in milliseconds. A client waits no longer, whatever it
-/// is told.
+/// The longest time that a server asks for in [`Refusal::RateLimited`], in milliseconds. A client
+/// waits no longer, whatever it is told.
 pub const RETRY_AFTER_MS_MAX: u32 = 60_000;
 
-/// How long a server waits for the request that it has refused with [`Refusal::RateLimited`] to come again, once it may
-/// come, in milliseconds. Until then it takes no other over that connection.
+/// How long a server waits for the request that it has refused with [`Refusal::RateLimited`] to
+/// come again, once it may come, in milliseconds. Until then it takes no other over that
+/// connection.
 pub const SENT_AGAIN_WITHIN_MS: u32 = 5_000;
 
-/// How many requests of one connection are refused with [`Refusal::RateLimited`] in a row, none of which has waited as it was
-/// told, before the server hangs up. Twice what may be unanswered: a client that stops when it is told never comes near.
+/// How many requests of one connection are refused with [`Refusal::RateLimited`] in a row, none of
+/// which has waited as it was told, before the server hangs up. Twice what may be unanswered: a
+/// client that stops when it is told never comes near.
 pub const RATE_LIMITED_IN_A_ROW_MAX: u32 = 2 * crate::ASKS_UNANSWERED_MAX;
 
-/// The answer to a request that was granted. Variants are appended, never moved: their number is on the wire.
+/// The answer to a request that was granted. Variants are appended, never moved: their number is on
+/// the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
     /// To [`Request::Hello`]: come in.
@@ -72,7 +75,8 @@ pub enum Response {
     Goodbye,
     /// To [`Request::Ping`].
     Pong,
-    /// To [`Request::Private`]: that person is away. It is kept, once, at this place, and told when they come back.
+    /// To [`Request::Private`]: that person is away. It is kept, once, at this place, and told when
+    /// they come back.
     Kept {
         /// The post's place in the order.
         seq: Seq,
@@ -112,8 +116,9 @@ pub enum Response {
         /// The group as its creator wrote it.
         group: GroupName,
     },
-    /// To [`Request::Why`]: what was done, the newest first, [`ACTS_TOLD_MAX`](crate::ACTS_TOLD_MAX) at the most. A server
-    /// remembers the latest acts only.
+    /// To [`Request::Why`]: what was done, the newest first,
+    /// [`ACTS_TOLD_MAX`](crate::ACTS_TOLD_MAX) at the most. A server remembers the latest acts
+    /// only.
     Acts {
         /// The group as its creator wrote it.
         group: GroupName,
@@ -173,8 +178,8 @@ pub struct Membership {
     pub head: Seq,
 }
 
-/// A request that was not granted: the asker's fault, and the connection lives on (but for a refused
-/// [`Request::Hello`]). Variants are appended, never moved: their number is on the wire.
+/// A request that was not granted: the asker's fault, and the connection lives on (but for a
+/// refused [`Request::Hello`]). Variants are appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// The client speaks no version that the server speaks.
@@ -229,9 +234,11 @@ pub enum Refusal {
     },
     /// The server keeps nothing that was said.
     NothingKept,
-    /// It took too long to find: too much matches, or the server has other things to do. To ask for less, or later, helps.
+    /// It took too long to find: too much matches, or the server has other things to do. To ask for
+    /// less, or later, helps.
     TookTooLong,
-    /// The name is registered: to come under it takes its password, or the token of one of its devices.
+    /// The name is registered: to come under it takes its password, or the token of one of its
+    /// devices.
     PasswordNeeded {
         /// The name as it was registered.
         name: UserName,
@@ -241,8 +248,8 @@ pub enum Refusal {
         /// The name as it was registered.
         name: UserName,
     },
-    /// Passwords are taken only where nobody can read along: over TLS, or from the server's own machine. One that came
-    /// another way should be changed.
+    /// Passwords are taken only where nobody can read along: over TLS, or from the server's own
+    /// machine. One that came another way should be changed.
     PasswordInTheOpen,
     /// The asker's name is registered already.
     AlreadyRegistered {
@@ -259,12 +266,14 @@ pub enum Refusal {
         /// How many that is.
         limit: u32,
     },
-    /// Too many passwords were tried, for this name or from this address, or the server has too many to look at.
+    /// Too many passwords were tried, for this name or from this address, or the server has too
+    /// many to look at.
     TooManyTries {
         /// When to try again, in milliseconds from now.
         retry_after_ms: u32,
     },
-    /// The name can be mistaken for that of somebody who is here or was a moment ago ([`UserName::looks_like`]).
+    /// The name can be mistaken for that of somebody who is here or was a moment ago
+    /// ([`UserName::looks_like`]).
     NameLooksLike {
         /// The other name, as its holder writes it.
         name: UserName,
@@ -274,14 +283,15 @@ pub enum Refusal {
         /// The other group, as its creator wrote it.
         group: GroupName,
     },
-    /// The asker asks for more than is its due, or its address does. Nothing was done; the same request with the same tag
-    /// is to be sent again after this time, and before everything else: see [the rates](crate#rates).
+    /// The asker asks for more than is its due, or its address does. Nothing was done; the same
+    /// request with the same tag is to be sent again after this time, and before everything else:
+    /// see [the rates](crate#rates).
     RateLimited {
         /// How long to wait, in milliseconds: at least 1 and at most [`RETRY_AFTER_MS_MAX`].
         retry_after_ms: u32,
     },
-    /// The asker may not do that: it is neither the owner nor an operator of the group, or an operator that wants what only
-    /// the owner may.
+    /// The asker may not do that: it is neither the owner nor an operator of the group, or an
+    /// operator that wants what only the owner may.
     NotAllowed {
         /// The group as its creator wrote it.
         group: GroupName,
@@ -300,7 +310,8 @@ pub enum Refusal {
         /// The group as its creator wrote it.
         group: GroupName,
     },
-    /// As many people are banned, muted, invited or operators in that group, or in all groups together, as there may be.
+    /// As many people are banned, muted, invited or operators in that group, or in all groups
+    /// together, as there may be.
     TooManyMarks {
         /// How many of one kind a group may have.
         limit: u32,
@@ -328,7 +339,8 @@ pub enum Refusal {
     NotOperator,
     /// The code is not the one that the server shows, or was used.
     WrongCode,
-    /// That person is an operator of the server: nobody ends their stay or bans them before they are dismissed.
+    /// That person is an operator of the server: nobody ends their stay or bans them before they
+    /// are dismissed.
     IsOperator {
         /// Who, as they write their name.
         user: UserName,
@@ -340,7 +352,7 @@ pub enum Refusal {
         /// Until when, if it ends by itself.
         until: Option<UnixMillis>,
     },
-    /// Operators of the server need a registered name, or anybody could take it: the asker, or the one who is to be one, has
-    /// none.
+    /// Operators of the server need a registered name, or anybody could take it: the asker, or the
+    /// one who is to be one, has none.
     RegisterFirst,
 }

@@ -1,4 +1,5 @@
-//! Texts that are read straight into what they have to be: no copy is made of one before it is known to be that.
+//! Texts that are read straight into what they have to be: no copy is made of one before it is
+//! known to be that.
 
 use std::fmt;
 use std::marker::PhantomData;

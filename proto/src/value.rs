@@ -1,5 +1,5 @@
-//! The values that frames are made of. Each is checked where it is made, on decoding too, so one that exists is
-//! valid and nobody checks it again.
+//! The values that frames are made of. Each is checked where it is made, on decoding too, so one
+//! that exists is valid and nobody checks it again.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,16 +12,19 @@ use crate::text;
 /// The longest message, in bytes of UTF-8: two screens of text, far below the frame limit.
 pub const BODY_BYTES_MAX: usize = 8_000;
 
-/// The longest password, in bytes of UTF-8: room for any passphrase, too short to make hashing it expensive.
+/// The longest password, in bytes of UTF-8: room for any passphrase, too short to make hashing it
+/// expensive.
 pub const PASSWORD_BYTES_MAX: usize = 512;
 
-/// The most items on one page of a list. 400 of the longest names (32 characters of 4 bytes, 8 of length) take
-/// 54,400 bytes and fit into a frame.
+/// The most items on one page of a list. 400 of the longest names (32 characters of 4 bytes, 8 of
+/// length) take 54,400 bytes and fit into a frame.
 pub const PAGE_ITEMS_MAX: usize = 400;
 
-/// The place of an event in the one order that everybody sees. It rises and may skip. [`Seq::ZERO`] is before
-/// every event: "nothing seen yet", "no earlier post".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+/// The place of an event in the one order that everybody sees. It rises and may skip. [`Seq::ZERO`]
+/// is before every event: "nothing seen yet", "no earlier post".
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 pub struct Seq(pub u64);
 
 impl Seq {
@@ -41,21 +44,27 @@ impl fmt::Display for Seq {
     }
 }
 
-/// Joins a response to its request; chosen by the client. A client that resumes its session goes on counting, so
-/// that within a session a tag names one request, and a request that is sent again can be recognized by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+/// Joins a response to its request; chosen by the client. A client that resumes its session goes on
+/// counting, so that within a session a tag names one request, and a request that is sent again can
+/// be recognized by it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 pub struct Tag(pub u32);
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z, by the server's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 pub struct UnixMillis(pub u64);
 
-/// Identifies a post for ever: 16 random bytes, chosen by the client. A post that comes again with the id of one
-/// that its sender already made is that one.
+/// Identifies a post for ever: 16 random bytes, chosen by the client. A post that comes again with
+/// the id of one that its sender already made is that one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PostId(pub [u8; 16]);
 
-/// In one piece: these are the bytes as they stand, one after the other, because the numbers of a frame are little-endian.
+/// In one piece: these are the bytes as they stand, one after the other, because the numbers of a
+/// frame are little-endian.
 impl Serialize for PostId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         u128::from_le_bytes(self.0).serialize(serializer)
@@ -74,8 +83,8 @@ impl fmt::Debug for PostId {
     }
 }
 
-/// Proves that a connection goes on with an earlier one's session: 32 random bytes from the server, known to that
-/// client only. Never logged.
+/// Proves that a connection goes on with an earlier one's session: 32 random bytes from the server,
+/// known to that client only. Never logged.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Token(pub [u8; 32]);
 
@@ -85,7 +94,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What a person says: 1 to [`BODY_BYTES_MAX`] bytes of text. Newlines are allowed, other control characters are not.
+/// What a person says: 1 to [`BODY_BYTES_MAX`] bytes of text. Newlines are allowed, other control
+/// characters are not.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Body(Arc<str>);
 
@@ -118,7 +128,8 @@ impl Body {
         if text.len() > BODY_BYTES_MAX {
             return Err(BodyError::TooLong { bytes: text.len() });
         }
-        // Most texts are of one byte a character, and these can be looked through many at a time, without stopping.
+        // Most texts are of one byte a character, and these can be looked through many at a time,
+        // without stopping.
         let is_control = |byte: u8| byte.is_ascii_control() & (byte != b'\n');
         if text.is_ascii() && !text.bytes().fold(false, |found, byte| found | is_control(byte)) {
             return Ok(Body(text.into()));
@@ -174,7 +185,11 @@ impl Password {
 impl TryFrom<String> for Password {
     type Error = PasswordError;
     fn try_from(text: String) -> Result<Password, PasswordError> {
-        if (1..=PASSWORD_BYTES_MAX).contains(&text.len()) { Ok(Password(text)) } else { Err(PasswordError) }
+        if (1..=PASSWORD_BYTES_MAX).contains(&text.len()) {
+            Ok(Password(text))
+        } else {
+            Err(PasswordError)
+        }
     }
 }
 
@@ -217,8 +232,8 @@ impl<T> TryFrom<Vec<T>> for Page<T> {
     }
 }
 
-/// Refuses a page that announces too many items before it makes room for one: a `Vec` would first reserve up to
-/// 1 MiB, on the word of a few bytes.
+/// Refuses a page that announces too many items before it makes room for one: a `Vec` would first
+/// reserve up to 1 MiB, on the word of a few bytes.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(PageVisitor(PhantomData))

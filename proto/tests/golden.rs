@@ -1,5 +1,5 @@
-//! The bytes of every variant of every enum, as golden.txt has them: whoever changes what goes over the wire
-//! learns of it here. Nothing rewrites that file but a person who means it.
+//! The bytes of every variant of every enum, as golden.txt has them: whoever changes what goes over
+//! the wire learns of it here. Nothing rewrites that file but a person who means it.
 
 mod common;
 
@@ -31,7 +31,9 @@ fn bytes(hex: &str) -> Vec<u8> {
     assert!(digits.len().is_multiple_of(2), "two digits a byte: {hex}");
     digits
         .chunks(2)
-        .map(|pair| u8::from_str_radix(&String::from_iter(pair), 16).expect("hexadecimal digits only"))
+        .map(|pair| {
+            u8::from_str_radix(&String::from_iter(pair), 16).expect("hexadecimal digits only")
+        })
         .collect()
 }
 
@@ -46,8 +48,12 @@ fn line(name: &str, bytes: &[u8]) -> String {
 fn differences<T: Serialize>(frames: &[(String, T)]) -> Vec<String> {
     let golden = golden();
     let is_golden = |name: &str, bytes: &[u8]| golden.iter().any(|(n, b)| *n == name && b == bytes);
-    let actual = frames.iter().map(|(name, frame)| (name, encode(frame).expect("an example fits a frame")));
-    actual.filter(|(name, bytes)| !is_golden(name, bytes)).map(|(name, bytes)| line(name, &bytes)).collect()
+    let actual =
+        frames.iter().map(|(name, frame)| (name, encode(frame).expect("an example fits a frame")));
+    actual
+        .filter(|(name, bytes)| !is_golden(name, bytes))
+        .map(|(name, bytes)| line(name, &bytes))
+        .collect()
 }
 
 #[test]
@@ -55,7 +61,8 @@ fn every_frame_takes_exactly_its_golden_bytes() {
     let differences = [differences(&client_frames()), differences(&server_frames())].concat();
     assert!(
         differences.is_empty(),
-        "These frames have other bytes than golden.txt says. If that is meant, it is another version of the \
+        "These frames have other bytes than golden.txt says. If that is meant, it is another \
+         version of the \
          protocol; the lines are now:\n{}\n",
         differences.join("\n")
     );
@@ -66,7 +73,8 @@ fn assert_decode<T: DeserializeOwned + PartialEq + Debug>(frames: Vec<(String, T
     for (name, frame) in frames {
         let found = golden.iter().find(|(n, _)| *n == name);
         let (_, bytes) = found.unwrap_or_else(|| panic!("golden.txt has no line {name}"));
-        let decoded: T = decode(&bytes[LENGTH_BYTES..]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let decoded: T =
+            decode(&bytes[LENGTH_BYTES..]).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(decoded == frame, "{name}: golden.txt means {decoded:?}, not {frame:?}");
     }
 }
@@ -104,7 +112,8 @@ fn every_golden_length_counts_the_bytes_behind_it() {
 /// The table of the crate's front page, followed by hand and not by the encoder.
 #[test]
 fn a_frame_can_be_written_with_the_front_page_in_hand() {
-    let join = ClientFrame { tag: Tag(0x0102_0304), request: Request::Join { group: group("Tea") } };
+    let join =
+        ClientFrame { tag: Tag(0x0102_0304), request: Request::Join { group: group("Tea") } };
     #[rustfmt::skip]
     let by_hand = [
         0, 0, 0, 19,                // 19 bytes follow, big-endian
@@ -132,7 +141,8 @@ fn a_frame_can_be_read_with_the_front_page_in_hand() {
         0,                          // no next page (`None`)
     ];
     let decoded: ServerFrame = decode(&by_hand).unwrap();
-    let ServerFrame::Response { tag: Tag(9), result: Ok(Response::Users { users, next: None }) } = decoded
+    let ServerFrame::Response { tag: Tag(9), result: Ok(Response::Users { users, next: None }) } =
+        decoded
     else {
         panic!("not a page of users: {decoded:?}");
     };

@@ -1,13 +1,13 @@
-//! Peers that err or mean harm: whatever they send, the answer is a typed error of the right kind. How much
-//! memory it may cost is the business of memory.rs.
+//! Peers that err or mean harm: whatever they send, the answer is a typed error of the right kind.
+//! How much memory it may cost is the business of memory.rs.
 
 mod common;
 
 use std::io;
 
 use chatroom_proto::codec::{
-    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES, decode,
-    encode,
+    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES,
+    decode, encode,
 };
 use chatroom_proto::{ClientFrame, Request, ServerFrame, Tag};
 use common::pieces::{Pieces, run};
@@ -31,7 +31,10 @@ fn values() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
 }
 
 /// The first thing that a reader says to a stream of these bytes.
-fn first<T: DeserializeOwned + Unpin>(stream: &[u8], limit: usize) -> Option<Result<T, FrameError>> {
+fn first<T: DeserializeOwned + Unpin>(
+    stream: &[u8],
+    limit: usize,
+) -> Option<Result<T, FrameError>> {
     run(async { FrameReader::new(Pieces::cut(stream, &[3]), limit).next().await })
 }
 
@@ -68,7 +71,11 @@ mod cut_off {
             for length in 1..stream.len() {
                 let end = first::<T>(&stream[..length], FRAME_BYTES_MAX);
                 let Some(Err(FrameError::Io(error))) = &end else {
-                    panic!("cut off after {length} of {} bytes: {:?}", stream.len(), end.map(|r| r.err()));
+                    panic!(
+                        "cut off after {length} of {} bytes: {:?}",
+                        stream.len(),
+                        end.map(|r| r.err())
+                    );
                 };
                 assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
             }
@@ -159,9 +166,13 @@ mod too_long {
     #[test]
     fn the_limit_in_force_is_the_one_that_is_reported() {
         let long = encode(&text_of_frame_bytes(HELLO_FRAME_BYTES_MAX + 1)).unwrap();
-        assert_too_long(first::<String>(&long, HELLO_FRAME_BYTES_MAX).unwrap(), HELLO_FRAME_BYTES_MAX);
+        assert_too_long(
+            first::<String>(&long, HELLO_FRAME_BYTES_MAX).unwrap(),
+            HELLO_FRAME_BYTES_MAX,
+        );
 
-        let twice = [&encode(&text_of_frame_bytes(64)).unwrap(), &long].map(|b| b.to_vec()).concat();
+        let twice =
+            [&encode(&text_of_frame_bytes(64)).unwrap(), &long].map(|b| b.to_vec()).concat();
         run(async {
             let mut reader = FrameReader::<_, String>::new(&twice[..], FRAME_BYTES_MAX);
             reader.next().await.unwrap().unwrap();
@@ -230,9 +241,10 @@ mod malformed_frames {
             assert!(reason.contains("variant index 0 <= i < 22"), "{reason}");
         }
         let hello = |proof| Raw::request(0).u16(1).u16(1).text("Jim").u32(proof).u64(0);
-        for (bytes, reason) in
-            [(Raw::request(22), "variant index 0 <= i < 22"), (hello(3), "variant index 0 <= i < 3")]
-        {
+        for (bytes, reason) in [
+            (Raw::request(22), "variant index 0 <= i < 22"),
+            (hello(3), "variant index 0 <= i < 3"),
+        ] {
             assert!(malformed::<ClientFrame>(&bytes.bytes()).contains(reason), "{reason}");
         }
         for (bytes, reason) in [
@@ -276,7 +288,10 @@ mod noise {
         match decode::<T>(bytes) {
             Ok(value) => {
                 let again = encode(&value).expect("a value of the protocol fits a frame");
-                assert_eq!(decode::<T>(&again[LENGTH_BYTES..]).expect("what was encoded decodes"), value);
+                assert_eq!(
+                    decode::<T>(&again[LENGTH_BYTES..]).expect("what was encoded decodes"),
+                    value
+                );
             }
             Err(error) => assert!(matches!(error, FrameError::Malformed(_)), "{error:?}"),
         }

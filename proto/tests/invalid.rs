@@ -1,4 +1,5 @@
-//! Values that break a rule of their type, inside frames that are otherwise right: none gets past decoding.
+//! Values that break a rule of their type, inside frames that are otherwise right: none gets past
+//! decoding.
 
 mod common;
 
@@ -9,7 +10,11 @@ use common::raw::{Raw, malformed};
 /// Decodes a request around `text` and gives what is wrong with it, nothing when it is fine.
 fn wrong(make: fn(&[u8]) -> Raw, text: impl AsRef<[u8]>) -> Option<String> {
     let bytes = make(text.as_ref()).bytes();
-    if decode::<ClientFrame>(&bytes).is_ok() { None } else { Some(malformed::<ClientFrame>(&bytes)) }
+    if decode::<ClientFrame>(&bytes).is_ok() {
+        None
+    } else {
+        Some(malformed::<ClientFrame>(&bytes))
+    }
 }
 
 const CREATE: fn(&[u8]) -> Raw = |name| Raw::request(1).text(name);
@@ -41,7 +46,8 @@ fn a_name_that_breaks_a_rule_never_gets_in() {
 
 #[test]
 fn text_that_is_not_utf_8_never_gets_in() {
-    let not_utf_8: [&[u8]; 5] = [b"\xff", b"a\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"];
+    let not_utf_8: [&[u8]; 5] =
+        [b"\xff", b"a\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"];
     for bytes in not_utf_8 {
         for make in [CREATE, HELLO, PASSWORD, PUBLIC] {
             let said = wrong(make, bytes).unwrap_or_default();
@@ -67,7 +73,8 @@ fn a_message_that_breaks_a_rule_never_gets_in() {
     }
 }
 
-const KICK: fn(&[u8]) -> Raw = |reason| Raw::request(15).text("G1").u32(0).text("Jim").u8(1).text(reason);
+const KICK: fn(&[u8]) -> Raw =
+    |reason| Raw::request(15).text("G1").u32(0).text("Jim").u8(1).text(reason);
 const TOPIC: fn(&[u8]) -> Raw = |topic| Raw::request(15).text("G1").u32(5).u8(1).text(topic);
 
 #[test]
@@ -88,9 +95,13 @@ fn a_topic_or_a_reason_that_breaks_a_rule_never_gets_in() {
             assert!(said.contains(reason), "{text:?}: {said:?}, and not {reason}");
         }
     }
-    let ban = |seconds| Raw::request(15).text("G1").u32(1).text("Jim").u8(1).u32(seconds).u8(0).bytes();
+    let ban =
+        |seconds| Raw::request(15).text("G1").u32(1).text("Jim").u8(1).u32(seconds).u8(0).bytes();
     assert!(decode::<ClientFrame>(&ban(1)).is_ok());
-    assert!(malformed::<ClientFrame>(&ban(0)).contains("nonzero"), "no ban is over before it begins");
+    assert!(
+        malformed::<ClientFrame>(&ban(0)).contains("nonzero"),
+        "no ban is over before it begins"
+    );
 }
 
 #[test]
@@ -121,7 +132,9 @@ fn a_page_of_too_many_items_or_of_a_bad_one_never_gets_in() {
         names.iter().fold(start, |raw, name| raw.text(name)).u8(0).bytes()
     };
     assert!(decode::<ServerFrame>(&users(&["x"; PAGE_ITEMS_MAX])).is_ok());
-    assert!(malformed::<ServerFrame>(&users(&["x"; PAGE_ITEMS_MAX + 1])).contains("at most 400 items"));
+    assert!(
+        malformed::<ServerFrame>(&users(&["x"; PAGE_ITEMS_MAX + 1])).contains("at most 400 items")
+    );
     assert!(malformed::<ServerFrame>(&users(&["x", "a b"])).contains("U+0020"));
 }
 

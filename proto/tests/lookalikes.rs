@@ -1,5 +1,5 @@
-//! The names of lookalikes.txt: which are one name, which can be mistaken for each other, and which must not be in the way
-//! of each other. Who finds two that people confuse adds a line there.
+//! The names of lookalikes.txt: which are one name, which can be mistaken for each other, and which
+//! must not be in the way of each other. Who finds two that people confuse adds a line there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,8 @@ const LOOK_ALIKES: &str = include_str!("lookalikes.txt");
 fn lines(kind: &str) -> Vec<Vec<UserName>> {
     let lines = LOOK_ALIKES.lines().filter(|line| !line.starts_with('#'));
     let of_kind = lines.filter_map(|line| line.strip_prefix(kind)?.strip_prefix(' '));
-    let names: Vec<Vec<UserName>> = of_kind.map(|line| line.split(' ').map(name).collect()).collect();
+    let names: Vec<Vec<UserName>> =
+        of_kind.map(|line| line.split(' ').map(name).collect()).collect();
     assert!(!names.is_empty(), "the file has lines of the kind {kind}");
     names
 }
@@ -33,7 +34,8 @@ fn unescape(written: &str) -> String {
 }
 
 fn pairs(kind: &str) -> Vec<(UserName, UserName)> {
-    let pair = |names: Vec<UserName>| <[UserName; 2]>::try_from(names).expect("two names on a line");
+    let pair =
+        |names: Vec<UserName>| <[UserName; 2]>::try_from(names).expect("two names on a line");
     lines(kind).into_iter().map(|names| pair(names).into()).collect()
 }
 
@@ -43,7 +45,8 @@ struct Taken(HashMap<Skeleton, Vec<UserName>>);
 
 impl Taken {
     fn take(&mut self, name: &UserName) {
-        name.skeletons().for_each(|skeleton| self.0.entry(skeleton).or_default().push(name.clone()));
+        name.skeletons()
+            .for_each(|skeleton| self.0.entry(skeleton).or_default().push(name.clone()));
     }
 
     fn is_refused(&self, name: &UserName) -> bool {
@@ -75,7 +78,12 @@ fn look_alikes_are_refused_whoever_was_first() {
     for (a, b) in pairs("alike") {
         assert_ne!(a.key(), b.key(), "{} and {}", codes(&a), codes(&b));
         assert!(a.looks_like(&b) && b.looks_like(&a), "{} and {}", codes(&a), codes(&b));
-        assert!(is_second_refused(&a, &b) && is_second_refused(&b, &a), "{} and {}", codes(&a), codes(&b));
+        assert!(
+            is_second_refused(&a, &b) && is_second_refused(&b, &a),
+            "{} and {}",
+            codes(&a),
+            codes(&b)
+        );
     }
 }
 
@@ -84,7 +92,12 @@ fn names_that_people_tell_apart_are_not() {
     for (a, b) in pairs("apart") {
         assert_ne!(a.key(), b.key(), "{} and {}", codes(&a), codes(&b));
         assert!(!a.looks_like(&b) && !b.looks_like(&a), "{} and {}", codes(&a), codes(&b));
-        assert!(!is_second_refused(&a, &b) && !is_second_refused(&b, &a), "{} and {}", codes(&a), codes(&b));
+        assert!(
+            !is_second_refused(&a, &b) && !is_second_refused(&b, &a),
+            "{} and {}",
+            codes(&a),
+            codes(&b)
+        );
     }
 }
 

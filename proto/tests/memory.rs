@@ -1,5 +1,6 @@
-//! What a hostile peer can make us set aside, measured at the allocator: a small multiple of the frame limit,
-//! however much it announces. A test binary of its own, because the allocator counts for all of it.
+//! What a hostile peer can make us set aside, measured at the allocator: a small multiple of the
+//! frame limit, however much it announces. A test binary of its own, because the allocator counts
+//! for all of it.
 
 mod common;
 
@@ -21,7 +22,8 @@ use tokio::io::AsyncWriteExt;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// What decoding may set aside, on top of the frame itself: its one longest text, and as much again.
+/// What decoding may set aside, on top of the frame itself: its one longest text, and as much
+/// again.
 const DECODING_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
 /// What saying that a frame is malformed takes.
@@ -60,14 +62,17 @@ fn frame_full_of(piece: &str) -> String {
 /// Has this thread set aside what all its readers share.
 fn read_once() {
     run(async {
-        assert!(FrameReader::<_, ClientFrame>::new(&[][..], FRAME_BYTES_MAX).next().await.is_none());
+        assert!(
+            FrameReader::<_, ClientFrame>::new(&[][..], FRAME_BYTES_MAX).next().await.is_none()
+        );
     });
 }
 
 #[test]
 fn a_length_that_nothing_stands_behind_costs_only_its_error() {
     let _alone = alone();
-    let welcome = || (0..32).fold(Raw::granted(0).u16(1).text("Jim"), |raw, _| raw.u8(0)).u8(0).u32(0).u64(0);
+    let welcome =
+        || (0..32).fold(Raw::granted(0).u16(1).text("Jim"), |raw, _| raw.u8(0)).u8(0).u32(0).u64(0);
     for length in [PAGE_ITEMS_MAX as u64 + 1, 1 << 31, 1 << 40, u64::MAX] {
         assert_cheaply_malformed::<ClientFrame>(
             "a name",
@@ -75,7 +80,11 @@ fn a_length_that_nothing_stands_behind_costs_only_its_error() {
             ERROR_BYTES_MAX,
         );
         let public = Raw::request(6).text("G1").u64(1).u64(2);
-        assert_cheaply_malformed::<ClientFrame>("a message", &public.u64(length).bytes(), ERROR_BYTES_MAX);
+        assert_cheaply_malformed::<ClientFrame>(
+            "a message",
+            &public.u64(length).bytes(),
+            ERROR_BYTES_MAX,
+        );
         assert_cheaply_malformed::<ServerFrame>(
             "groups",
             &Raw::granted(4).u64(length).text("x").bytes(),
@@ -99,7 +108,11 @@ fn a_page_is_refused_as_soon_as_it_has_too_many_items() {
     let _alone = alone();
     let items = FRAME_BYTES_MAX / 10;
     let page = (0..items).fold(Raw::granted(5).u64(items as u64), |raw, _| raw.text("x")).u8(0);
-    assert_cheaply_malformed::<ServerFrame>("a frame full of users", &page.bytes(), ERROR_BYTES_MAX);
+    assert_cheaply_malformed::<ServerFrame>(
+        "a frame full of users",
+        &page.bytes(),
+        ERROR_BYTES_MAX,
+    );
 }
 
 #[test]
@@ -157,7 +170,10 @@ fn a_frame_that_is_announced_and_never_comes_costs_its_limit_at_most() {
                     );
                 });
             });
-            assert!(bytes <= limit + RUNTIME_BYTES, "{length} announced, limit {limit}: {bytes} bytes");
+            assert!(
+                bytes <= limit + RUNTIME_BYTES,
+                "{length} announced, limit {limit}: {bytes} bytes"
+            );
         }
     }
 }
@@ -166,7 +182,8 @@ fn a_frame_that_is_announced_and_never_comes_costs_its_limit_at_most() {
 fn a_long_stream_costs_no_more_than_a_short_one() {
     let _alone = alone();
     let body = Body::parse(&"x".repeat(BODY_BYTES_MAX)).unwrap();
-    let request = Request::Private { to: UserName::parse("ann").unwrap(), id: PostId([7; 16]), body };
+    let request =
+        Request::Private { to: UserName::parse("ann").unwrap(), id: PostId([7; 16]), body };
     let longest = encode(&ClientFrame { tag: Tag(1), request }).unwrap();
     let ping = encode(&ClientFrame { tag: Tag(1), request: Request::Ping }).unwrap();
     let stream = [ping.repeat(2_000), longest.repeat(50), ping.repeat(2_000)].concat();

@@ -5,12 +5,12 @@ mod common;
 use std::io;
 
 use chatroom_proto::codec::{
-    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES, decode,
-    encode,
+    FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES,
+    decode, encode,
 };
 use chatroom_proto::{
-    BODY_BYTES_MAX, ClientFrame, Hello, Membership, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PostId, Proof,
-    Request, Response, Seq, ServerFrame, Tag, Token, VersionRange, Welcome,
+    BODY_BYTES_MAX, ClientFrame, Hello, Membership, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page,
+    PostId, Proof, Request, Response, Seq, ServerFrame, Tag, Token, VersionRange, Welcome,
 };
 use common::any::{client_frame, server_frame};
 use common::pieces::{Pieces, run};
@@ -34,7 +34,8 @@ fn config() -> ProptestConfig {
 }
 
 fn written<T: Serialize>(frames: &[T]) -> Vec<u8> {
-    let encoded = frames.iter().map(|frame| encode(frame).expect("every value of the protocol fits a frame"));
+    let encoded =
+        frames.iter().map(|frame| encode(frame).expect("every value of the protocol fits a frame"));
     encoded.collect::<Vec<_>>().concat()
 }
 
@@ -103,7 +104,8 @@ proptest! {
 
         let (read, end) = run(read_all::<ClientFrame>(Pieces::cut(&bytes[..at], &cuts)));
         prop_assert_eq!(&read, &frames[..whole]);
-        prop_assert_eq!(is_unexpected_end(end.as_ref()), !between_frames, "cut at {}: {:?}", at, end);
+        prop_assert_eq!(is_unexpected_end(end.as_ref()), !between_frames, "cut at {}: \
+            {:?}", at, end);
     }
 
     #[test]
@@ -160,7 +162,11 @@ fn the_arbitrary_frames_leave_no_variant_out() {
 fn a_wait_that_is_given_up_loses_nothing() {
     let frame = ClientFrame {
         tag: Tag(1),
-        request: Request::Public { group: group("G1"), id: PostId([1; 16]), body: body("all of it") },
+        request: Request::Public {
+            group: group("G1"),
+            id: PostId([1; 16]),
+            body: body("all of it"),
+        },
     };
     let bytes = encode(&frame).unwrap();
     run(async {
@@ -187,14 +193,18 @@ fn what_a_stranger_sends_behind_its_first_frame_stays_in_the_pipe() {
         let mut left = Vec::new();
         reader.stream_mut().read_to_end(&mut left).await.unwrap();
         let held = behind.len() - left.len();
-        assert!(held <= LENGTH_BYTES + HELLO_FRAME_BYTES_MAX, "{held} bytes were read, and nobody asked");
+        assert!(
+            held <= LENGTH_BYTES + HELLO_FRAME_BYTES_MAX,
+            "{held} bytes were read, and nobody asked"
+        );
     });
 }
 
 #[test]
 fn the_longest_of_everything_fits_into_a_frame() {
     let longest_name = "🦀".repeat(32);
-    let memberships = vec![Membership { group: group(&longest_name), head: Seq(u64::MAX) }; PAGE_ITEMS_MAX];
+    let memberships =
+        vec![Membership { group: group(&longest_name), head: Seq(u64::MAX) }; PAGE_ITEMS_MAX];
     let responses = [
         Response::Welcome(Welcome {
             version: u16::MAX,
@@ -212,7 +222,9 @@ fn the_longest_of_everything_fits_into_a_frame() {
         },
     ];
     for response in responses {
-        assert!(encode(&ServerFrame::Response { tag: Tag(u32::MAX), result: Ok(response) }).is_ok());
+        assert!(
+            encode(&ServerFrame::Response { tag: Tag(u32::MAX), result: Ok(response) }).is_ok()
+        );
     }
     let longest_post = ClientFrame {
         tag: Tag(u32::MAX),
@@ -233,6 +245,7 @@ fn the_longest_hello_takes_less_than_a_kibibyte() {
         proof: Proof::Password(password(&"x".repeat(PASSWORD_BYTES_MAX))),
         seen: Seq(u64::MAX),
     };
-    let frame = encode(&ClientFrame { tag: Tag(u32::MAX), request: Request::Hello(hello) }).unwrap();
+    let frame =
+        encode(&ClientFrame { tag: Tag(u32::MAX), request: Request::Hello(hello) }).unwrap();
     assert!(frame.len() < 1024, "{} bytes", frame.len());
 }

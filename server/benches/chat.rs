@@ -1,13 +1,15 @@
-//! What the domain costs, without a log, an outbox or a socket: `cargo bench -p chatroom-server --bench chat`.
+//! What the domain costs, without a log, an outbox or a socket: `cargo bench -p chatroom-server
+//! --bench chat`.
 //!
-//! A post of 100 bytes: `Chat::handle` makes a proposal of it, `Chat::apply` lets it take effect in a group of 1, 100
-//! and 10,000 members, and so does `ChatState::fold` where nobody is there to hear of it. To drop what comes of them is
-//! not a part of the figures.
+//! A post of 100 bytes: `Chat::handle` makes a proposal of it, `Chat::apply` lets it take effect in
+//! a group of 1, 100 and 10,000 members, and so does `ChatState::fold` where nobody is there to
+//! hear of it. To drop what comes of them is not a part of the figures.
 
 use std::cell::RefCell;
 
 use chatroom_proto::{
-    Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
+    Body, GroupName, Hello, PostId, Proof, Request, Seq, Tag, Token, UnixMillis, UserName,
+    VersionRange,
 };
 use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
 use chatroom_server::chat::entry::{ConnectionId, Entry, NodeId, TokenDigest};
@@ -24,7 +26,8 @@ const NOW: UnixMillis = UnixMillis(1_000_000);
 criterion_group!(benches, handle, apply, fold);
 criterion_main!(benches);
 
-/// A request to post, from those who have nothing under way, so that a refusal is looked for, and from one who has.
+/// A request to post, from those who have nothing under way, so that a refusal is looked for, and
+/// from one who has.
 fn handle(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("handle");
     for (name, speakers) in [("nothing_under_way", CALLS), ("much_under_way", 1)] {

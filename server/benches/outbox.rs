@@ -1,8 +1,9 @@
-//! What an outbox costs, without a fan-out or a socket: `cargo bench -p chatroom-server --bench outbox`.
+//! What an outbox costs, without a fan-out or a socket: `cargo bench -p chatroom-server --bench
+//! outbox`.
 //!
-//! What 1, 100 and 10,000 members get of a run is put into the outbox of each, and each is woken; an outbox gets a frame
-//! for itself, and an answer behind it. The outboxes are empty before, as they are when everybody keeps up. To make them
-//! and to drop them is not a part of the figures.
+//! What 1, 100 and 10,000 members get of a run is put into the outbox of each, and each is woken;
+//! an outbox gets a frame for itself, and an answer behind it. The outboxes are empty before, as
+//! they are when everybody keeps up. To make them and to drop them is not a part of the figures.
 
 use std::sync::Arc;
 
@@ -29,7 +30,11 @@ fn share(criterion: &mut Criterion) {
         let hall = || (0..members).map(|_| Outbox::new(Arc::clone(&bounds))).collect::<Vec<_>>();
         let together = BatchSize::NumIterations(OUTBOXES / members);
         group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
-            bencher.iter_batched_ref(hall, |hall| put_into(hall, |outbox| outbox.share(&frame)), together);
+            bencher.iter_batched_ref(
+                hall,
+                |hall| put_into(hall, |outbox| outbox.share(&frame)),
+                together,
+            );
         });
     }
 }

@@ -1,15 +1,18 @@
-//! The [`Chat`]: the whole domain, pure. No sockets, no clock, no disk: requests and log entries go in, [`Effect`]s
-//! come out.
+//! The [`Chat`]: the whole domain, pure. No sockets, no clock, no disk: requests and log entries go
+//! in, [`Effect`]s come out.
 //!
-//! Shared state changes in one place only, [`Chat::apply`], after the log has ordered what is to happen.
-//! [`Chat::handle`] answers questions and what can be refused at once, and turns everything else into proposals.
+//! Shared state changes in one place only, [`Chat::apply`], after the log has ordered what is to
+//! happen. [`Chat::handle`] answers questions and what can be refused at once, and turns everything
+//! else into proposals.
 //!
-//! The [`ChatState`] is what all nodes agree on. Around it stand this node's own connections' states, one for each connection, which
-//! keep the answers of a connection in the order of its requests: a request that needs to know what a command before it
-//! came to waits until that command was applied.
+//! The [`ChatState`] is what all nodes agree on. Around it stand this node's own connections'
+//! states, one for each connection, which keep the answers of a connection in the order of its
+//! requests: a request that needs to know what a command before it came to waits until that command
+//! was applied.
 
 use chatroom_proto::{
-    Code, GroupName, Notification, Refusal, Response, Retention, Seq, Tag, Token, UnixMillis, Welcome,
+    Code, GroupName, Notification, Refusal, Response, Retention, Seq, Tag, Token, UnixMillis,
+    Welcome,
 };
 
 use rustc_hash::FxHashMap;
@@ -141,15 +144,16 @@ impl Chat {
         }
         let grace = u64::from(self.state.limits().grace_ms);
         let Some(until) = now.0.checked_sub(grace) else { return };
-        let due: Vec<_> = self.state.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
+        let due: Vec<_> =
+            self.state.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
         self.expiring = due.len();
         for (session, detached) in due {
             self.propose(None, now, Command::Expire { session, detached }, out);
         }
     }
 
-    /// How much is under way: proposals that the log has not given back, and requests that wait for them. The caller
-    /// takes in no more while it is too much.
+    /// How much is under way: proposals that the log has not given back, and requests that wait for
+    /// them. The caller takes in no more while it is too much.
     pub fn load(&self) -> usize {
         self.load
     }
@@ -186,7 +190,11 @@ impl Chat {
         out: &mut Vec<Effect>,
     ) {
         let from = ConnAddr { node: self.node, connection };
-        if self.state.session(session).is_some_and(|session| session.presence == Presence::Attached(from)) {
+        if self
+            .state
+            .session(session)
+            .is_some_and(|session| session.presence == Presence::Attached(from))
+        {
             self.propose(None, now, Command::Detach { session, from }, out);
         }
     }
@@ -201,7 +209,8 @@ impl Chat {
     ) {
         let Origin { place: ConnAddr { connection, .. }, tag } = origin;
         let Some(conn) = self.conns.get_mut(&connection) else {
-            // The connection was gone before its arrival was applied. One that never had its token can't come back.
+            // The connection was gone before its arrival was applied. One that never had its token
+            // can't come back.
             match result {
                 Some(Ok(CommandOutcome::Admitted { session, lost: Some(_) })) => {
                     self.let_go(session, connection, now, out);
@@ -255,7 +264,8 @@ impl Chat {
         out.push(Effect::HangUp { connection, reason: None });
     }
 
-    /// Lets a connection in; and one who was recognized hears first what was said since it was lost.
+    /// Lets a connection in; and one who was recognized hears first what was said since it was
+    /// lost.
     fn admit(
         &mut self,
         connection: ConnectionId,
@@ -266,7 +276,9 @@ impl Chat {
     ) {
         let Some(session) = self.state.session(id) else { return };
         let Some(conn) = self.conns.get_mut(&connection) else { return };
-        let Phase::LoggingIn(log_in) = std::mem::replace(&mut conn.stage, Phase::In(id)) else { return };
+        let Phase::LoggingIn(log_in) = std::mem::replace(&mut conn.stage, Phase::In(id)) else {
+            return;
+        };
         let PendingLogin { version, old, fresh, seen } = *log_in;
         let head = self.state.head();
         let Limits { grace_ms, retention, .. } = self.state.limits();
@@ -296,9 +308,12 @@ impl Chat {
         });
     }
 
-    /// Serves the requests that waited for a command which is now applied, up to the next that must wait.
+    /// Serves the requests that waited for a command which is now applied, up to the next that must
+    /// wait.
     fn advance(&mut self, connection: ConnectionId, now: UnixMillis, out: &mut Vec<Effect>) {
-        while let Some((tag, turn)) = self.conns.get_mut(&connection).and_then(ConnState::next_ready) {
+        while let Some((tag, turn)) =
+            self.conns.get_mut(&connection).and_then(ConnState::next_ready)
+        {
             self.load = self.load.saturating_sub(1);
             self.settle_turn(connection, tag, turn, now, out);
         }
@@ -313,13 +328,21 @@ impl Chat {
         Proposal { id: ProposalId { node: self.node, number: self.proposed }, origin, at, command }
     }
 
-    fn propose(&mut self, origin: Option<Origin>, at: UnixMillis, command: Command, out: &mut Vec<Effect>) {
+    fn propose(
+        &mut self,
+        origin: Option<Origin>,
+        at: UnixMillis,
+        command: Command,
+        out: &mut Vec<Effect>,
+    ) {
         let proposal = self.proposal(origin, at, command);
         self.send(proposal, out);
     }
 
     fn send(&mut self, proposal: Proposal, out: &mut Vec<Effect>) {
-        if let Some(conn) = proposal.origin.and_then(|origin| self.conns.get_mut(&origin.place.connection)) {
+        if let Some(conn) =
+            proposal.origin.and_then(|origin| self.conns.get_mut(&origin.place.connection))
+        {
             conn.under_way += 1;
         }
         self.load += 1;

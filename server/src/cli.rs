@@ -1,8 +1,11 @@
-//! The program `chatroom-server`: its command line, serving, and what an operator does with a log beside serving it.
+//! The program `chatroom-server`: its command line, serving, and what an operator does with a log
+//! beside serving it.
 //!
 //! - `arguments`: the command line and the environment.
-//! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what stops it.
-//! - `verify`, `export`: read the log, also while a server writes it; `log_reading` is what both share.
+//! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what
+//!   stops it.
+//! - `verify`, `export`: read the log, also while a server writes it; `log_reading` is what both
+//!   share.
 //!
 //! Only this room names a concrete log.
 
@@ -24,10 +27,12 @@ mod verify;
 
 use arguments::{Arguments, Tool};
 
-/// Lines that may wait for a standard output or error that is slow; more are dropped. The server never waits for them.
+/// Lines that may wait for a standard output or error that is slow; more are dropped. The server
+/// never waits for them.
 const LINES_WAITING_MAX: usize = 16_384;
 
-/// Runs the program: reads the command line, does what it asks for, and says what went wrong on standard error.
+/// Runs the program: reads the command line, does what it asks for, and says what went wrong on
+/// standard error.
 pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let (diagnostics, _diagnostics_guard) = lossy(std::io::stderr());
@@ -35,7 +40,8 @@ pub async fn run() -> ExitCode {
         .with_env_filter(arguments.log.clone())
         .with_writer(diagnostics)
         .with_ansi(
-            std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
+            std::io::IsTerminal::is_terminal(&std::io::stderr())
+                && std::env::var_os("NO_COLOR").is_none(),
         )
         .init();
     let done = match &arguments.tool {
@@ -55,7 +61,11 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
     match tool {
         Tool::Verify => println!("{}", verify::verify(&arguments.data_dir()?)?),
         Tool::Export { group } => {
-            export::export(&arguments.data_dir()?, group, &mut BufWriter::new(std::io::stdout().lock()))?;
+            export::export(
+                &arguments.data_dir()?,
+                group,
+                &mut BufWriter::new(std::io::stdout().lock()),
+            )?;
         }
         Tool::Fingerprint => {
             let source = arguments.tls_source()?;

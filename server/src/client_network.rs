@@ -2,15 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// One address of IPv4, or 64 bits of one of IPv6: that is what one home gets, and whoever has it can choose the other 64
-/// at will. It takes 8 bytes, because every connection has one.
+/// One address of IPv4, or 64 bits of one of IPv6: that is what one home gets, and whoever has it
+/// can choose the other 64 at will. It takes 8 bytes, because every connection has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ClientNetwork(u64);
 
 impl ClientNetwork {
-    /// The machine that the server runs on, as its programs come unless they choose. Behind it may be everybody: a program that
-    /// passes connections on, a bench. So it has no limits of its own. `127.0.0.2` is an address like any other.
-    pub(crate) const THIS_MACHINE: ClientNetwork = ClientNetwork(Ipv4Addr::LOCALHOST.to_bits() as u64);
+    /// The machine that the server runs on, as its programs come unless they choose. Behind it may
+    /// be everybody: a program that passes connections on, a bench. So it has no limits of its own.
+    /// `127.0.0.2` is an address like any other.
+    pub(crate) const THIS_MACHINE: ClientNetwork =
+        ClientNetwork(Ipv4Addr::LOCALHOST.to_bits() as u64);
 
     /// Where this address belongs.
     pub(crate) fn of(address: IpAddr) -> ClientNetwork {

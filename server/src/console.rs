@@ -1,4 +1,5 @@
-//! What the server says on standard output: that it listens, and who connects, as in the assignment's figure.
+//! What the server says on standard output: that it listens, and who connects, as in the
+//! assignment's figure.
 
 use std::fmt;
 use std::io::Write;
@@ -17,7 +18,8 @@ impl Console {
         Console(None)
     }
 
-    /// Writes lines to `output`, which never blocks: a terminal that is paused must not stop the server.
+    /// Writes lines to `output`, which never blocks: a terminal that is paused must not stop the
+    /// server.
     pub fn new(output: NonBlocking) -> Console {
         Console(Some(Mutex::new(output)))
     }
@@ -48,8 +50,10 @@ impl Console {
 
 impl Clone for Console {
     fn clone(&self) -> Console {
-        let output =
-            self.0.as_ref().map(|output| output.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let output = self
+            .0
+            .as_ref()
+            .map(|output| output.lock().unwrap_or_else(PoisonError::into_inner).clone());
         Console(output.map(Mutex::new))
     }
 }

@@ -1,5 +1,6 @@
-//! The one task that owns the [`Chat`]. What connections say and what the log has ordered go in; the effects are
-//! carried out here. It waits for nothing but these two: not for a disk, not for a socket.
+//! The one task that owns the [`Chat`]. What connections say and what the log has ordered go in;
+//! the effects are carried out here. It waits for nothing but these two: not for a disk, not for a
+//! socket.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
@@ -7,8 +8,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Request, Response, Seq, ServerFrame, Tag,
-    UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Request, Response, Seq,
+    ServerFrame, Tag, UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -68,7 +69,8 @@ pub(crate) struct Dispatch {
 struct ConnEntry {
     outbox: Outbox,
     source: ClientNetwork,
-    /// [`ConnEntry::session`], which is no place in the log before it has one, and takes half as much in this way.
+    /// [`ConnEntry::session`], which is no place in the log before it has one, and takes half as
+    /// much in this way.
     session: Option<NonZeroU64>,
     last_seen: LastSeen,
 }
@@ -110,8 +112,8 @@ impl Dispatch {
         (dispatch, handle)
     }
 
-    /// Applies what the log has kept from before, and offers the code to become an operator with where there is none. Nobody
-    /// is served until this has been done. A server that is told to
+    /// Applies what the log has kept from before, and offers the code to become an operator with
+    /// where there is none. Nobody is served until this has been done. A server that is told to
     /// stop meanwhile begins nothing. Whether the code is good.
     ///
     /// # Errors
@@ -130,7 +132,8 @@ impl Dispatch {
             for entry in batch? {
                 self.chat.restore(&entry);
             }
-            // What is still in memory comes without a wait, and the signal that tells us to stop needs a turn.
+            // What is still in memory comes without a wait, and the signal that tells us to stop
+            // needs a turn.
             tokio::task::yield_now().await;
         }
         let now = clock::now();
@@ -157,10 +160,12 @@ impl Dispatch {
         let mut ticks = time::interval(self.idle.precision().min(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let Lifetime { shutdown, end } = self.lifetime.clone();
-        let (mut told_to_stop, mut told_to_end) = (pin!(shutdown.cancelled()), pin!(end.cancelled()));
+        let (mut told_to_stop, mut told_to_end) =
+            (pin!(shutdown.cancelled()), pin!(end.cancelled()));
         loop {
-            // The log goes first: what is under way shall be done before more is taken in. The end goes last: to look for it
-            // in every turn costs as much as a message. A server that never rests looks for it when the clock ticks.
+            // The log goes first: what is under way shall be done before more is taken in. The end
+            // goes last: to look for it in every turn costs as much as a message. A server that
+            // never rests looks for it when the clock ticks.
             tokio::select! {
                 biased;
                 _ = ticks.tick() => {
@@ -232,7 +237,11 @@ impl Dispatch {
 
     /// Hands what this turn proposes to the log.
     fn append(&mut self) -> Result<(), LogError> {
-        if self.proposals.is_empty() { Ok(()) } else { self.log.append(std::mem::take(&mut self.proposals)) }
+        if self.proposals.is_empty() {
+            Ok(())
+        } else {
+            self.log.append(std::mem::take(&mut self.proposals))
+        }
     }
 
     /// Applies what the log has ordered, up to the end of this turn.
@@ -251,12 +260,16 @@ impl Dispatch {
         }
     }
 
-    /// Whether somebody goes out of several groups at once, or several devices into or out of one. They hear everything before
-    /// that, or nothing.
+    /// Whether somebody goes out of several groups at once, or several devices into or out of one.
+    /// They hear everything before that, or nothing.
     fn moves_several(&self, command: &Command) -> bool {
         match command {
-            Command::Depart { .. } | Command::ChangePassword { .. } | Command::Unregister { .. } => true,
-            Command::Join { by, .. } | Command::Leave { by, .. } => self.chat.state().has_others(*by),
+            Command::Depart { .. }
+            | Command::ChangePassword { .. }
+            | Command::Unregister { .. } => true,
+            Command::Join { by, .. } | Command::Leave { by, .. } => {
+                self.chat.state().has_others(*by)
+            }
             _ => false,
         }
     }
@@ -268,9 +281,12 @@ impl Dispatch {
                 return outbox.close(Some(CloseReason::Shutdown));
             }
             Message::LogIn(arrival, outbox) => {
-                let (source, last_seen) = (ClientNetwork::of(arrival.address.ip()), self.idle.last_seen());
-                self.connections
-                    .insert(arrival.connection, ConnEntry { outbox, source, session: None, last_seen });
+                let (source, last_seen) =
+                    (ClientNetwork::of(arrival.address.ip()), self.idle.last_seen());
+                self.connections.insert(
+                    arrival.connection,
+                    ConnEntry { outbox, source, session: None, last_seen },
+                );
                 if let Err(excess) = self.rate_limits.arrive(source) {
                     return self.turn_away(arrival.connection, arrival.tag, excess);
                 }
@@ -286,8 +302,8 @@ impl Dispatch {
         self.carry_out();
     }
 
-    /// Takes note of what a connection says. Only what is within the budgets is served; the rest is answered, too, and in its
-    /// turn.
+    /// Takes note of what a connection says. Only what is within the budgets is served; the rest is
+    /// answered, too, and in its turn.
     fn receive(&mut self, input: Input) -> Input {
         let (connection, tag, excess) = match &input {
             Input::Gone { connection } => {
@@ -298,7 +314,10 @@ impl Dispatch {
                 Ok(()) => return input,
                 Err(excess) => (*connection, *tag, excess),
             },
-            Input::LogIn(_) | Input::Found { .. } | Input::Checked { .. } | Input::Refuse { .. } => {
+            Input::LogIn(_)
+            | Input::Found { .. }
+            | Input::Checked { .. }
+            | Input::Refuse { .. } => {
                 return input;
             }
         };
@@ -312,7 +331,12 @@ impl Dispatch {
     }
 
     /// Has a connection pay for what it asks.
-    fn pay(&mut self, connection: ConnectionId, tag: Tag, request: &Request) -> Result<(), RateLimited> {
+    fn pay(
+        &mut self,
+        connection: ConnectionId,
+        tag: Tag,
+        request: &Request,
+    ) -> Result<(), RateLimited> {
         let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
         self.idle.hear(&mut line.last_seen);
         let person = line.session().map(|session| self.chat.state().person(session));
@@ -378,7 +402,8 @@ impl Dispatch {
         }
     }
 
-    /// Has something looked up; what is found comes in by the handle. One for each connection at the most.
+    /// Has something looked up; what is found comes in by the handle. One for each connection at
+    /// the most.
     fn look_up(&self, connection: ConnectionId, tag: Tag, read: Read) {
         let (archive, handle) = (self.archive.clone(), self.handle.clone());
         tokio::spawn(async move {
@@ -387,7 +412,9 @@ impl Dispatch {
                 None => Err(ReadError::Stopped),
             };
             let result = match found {
-                Ok(FoundPosts { posts, next }) => Ok(Response::Past { posts: Page::fill(posts), next }),
+                Ok(FoundPosts { posts, next }) => {
+                    Ok(Response::Past { posts: Page::fill(posts), next })
+                }
                 // A server whose archive has stopped is about to stop.
                 Err(ReadError::TookTooLong | ReadError::Stopped) => Err(Refusal::TookTooLong),
             };

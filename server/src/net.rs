@@ -3,10 +3,12 @@
 //! - `listener`: the accept loop.
 //! - `permits`: how many connections there may be, in all and from one network.
 //! - `stream`: a client's bytes, plain or through TLS, as the first byte says.
-//! - `tls`: the server's key and certificate. `tls_handshakes`: how many handshakes a network may begin.
+//! - `tls`: the server's key and certificate. `tls_handshakes`: how many handshakes a network may
+//!   begin.
 //! - `connection`: the task of one connection.
 //!
-//! This room knows the protocol, outboxes and the handle of the dispatch task; it knows neither the chat nor the log.
+//! This room knows the protocol, outboxes and the handle of the dispatch task; it knows neither the
+//! chat nor the log.
 
 pub(crate) mod connection;
 pub mod listener;

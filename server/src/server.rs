@@ -40,7 +40,8 @@ pub struct Server {
 pub struct Monitor(DispatchHandle);
 
 impl Monitor {
-    /// Every client's address, name and groups, in the order of arrival; nothing from a server that has stopped.
+    /// Every client's address, name and groups, in the order of arrival; nothing from a server that
+    /// has stopped.
     pub async fn clients(&self) -> Vec<ClientReport> {
         self.0.clients().await.unwrap_or_default()
     }
@@ -52,8 +53,8 @@ pub enum ServeError {
     /// The log can't go on.
     #[error("the log can't go on")]
     Log(#[from] LogError),
-    /// What was said can't be kept readable: the archive's file can't be written, for one. What was acknowledged is in the
-    /// log.
+    /// What was said can't be kept readable: the archive's file can't be written, for one. What was
+    /// acknowledged is in the log.
     #[error("the archive has stopped (the diagnostics before this say why)")]
     Archive,
     /// A bug of ours.
@@ -62,8 +63,9 @@ pub enum ServeError {
 }
 
 impl Server {
-    /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from earlier runs is
-    /// restored first, unless it is cancelled meanwhile. Without anything `kept`, what is said is told to those who are there, and to nobody later.
+    /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from
+    /// earlier runs is restored first, unless it is cancelled meanwhile. Without anything `kept`,
+    /// what is said is told to those who are there, and to nobody later.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
@@ -99,8 +101,9 @@ impl Server {
         Ok(Server { config, bounds, dispatch, handle, lifetime, archive, code, retention })
     }
 
-    /// What makes who types it an operator of the server, once; nothing, where there are operators. It is to be shown where only
-    /// those look who run the server, and is another one at the next start.
+    /// What makes who types it an operator of the server, once; nothing, where there are operators.
+    /// It is to be shown where only those look who run the server, and is another one at the next
+    /// start.
     pub fn operator_code(&self) -> Option<&Code> {
         self.code.as_ref()
     }
@@ -110,8 +113,8 @@ impl Server {
         Monitor(self.handle.clone())
     }
 
-    /// Serves everyone who connects to one of these sockets. When told to stop, says goodbye to every client, waits a moment for
-    /// them to have read it, and returns.
+    /// Serves everyone who connects to one of these sockets. When told to stop, says goodbye to
+    /// every client, waits a moment for them to have read it, and returns.
     ///
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
@@ -120,7 +123,8 @@ impl Server {
         self.serve(&listener, listener.run(&sockets)).await
     }
 
-    /// The same for the streams that come out of `streams`, which are in memory. No longer than any come.
+    /// The same for the streams that come out of `streams`, which are in memory. No longer than any
+    /// come.
     ///
     /// # Errors
     /// [`ServeError`] when it had to stop by itself.
@@ -135,7 +139,11 @@ impl Server {
     }
 
     /// Lives as long as connections are accepted, and a moment longer.
-    async fn serve(self, listener: &Listener, accepting: impl Future<Output = ()>) -> Result<(), ServeError> {
+    async fn serve(
+        self,
+        listener: &Listener,
+        accepting: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
         let Server { dispatch, lifetime, archive, retention, .. } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {

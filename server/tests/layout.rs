@@ -1,5 +1,5 @@
-//! The bytes of everything that the log keeps on disk, as layout.txt has them: whoever changes what logs are made of
-//! learns of it here. Nothing rewrites that file but a person who means it.
+//! The bytes of everything that the log keeps on disk, as layout.txt has them: whoever changes what
+//! logs are made of learns of it here. Nothing rewrites that file but a person who means it.
 //!
 //! An image of the state is kept where old entries were deleted, and beside the archive's rows.
 
@@ -12,8 +12,8 @@ use chatroom_proto::{
     Retention, Seq, Tag, Topic, UnixMillis, UserName, codec,
 };
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal, ProposalId,
-    TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal,
+    ProposalId, TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
 
@@ -74,8 +74,12 @@ fn commands() -> Vec<(&'static str, Command)> {
             retention,
         },
     };
-    let post =
-        |to| Command::Post { by, to, id: PostId([0x91; 16]), body: Body::parse("hi").expect("a message") };
+    let post = |to| Command::Post {
+        by,
+        to,
+        id: PostId([0x91; 16]),
+        body: Body::parse("hi").expect("a message"),
+    };
     let commands = vec![
         (" of a stranger", arrive(None)),
         (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
@@ -100,7 +104,15 @@ fn commands() -> Vec<(&'static str, Command)> {
             },
         ),
         ("", Command::Register { by, password: hash() }),
-        ("", Command::ChangePassword { by, old: Seq(0xb1), new: hash(), fresh: TokenDigest([0x71; 32]) }),
+        (
+            "",
+            Command::ChangePassword {
+                by,
+                old: Seq(0xb1),
+                new: hash(),
+                fresh: TokenDigest([0x71; 32]),
+            },
+        ),
         ("", Command::Unregister { by, password: Seq(0xb1) }),
     ];
     let acts = acts().map(|(arm, act)| (arm, Command::Moderate { by, group: group(), act }));
@@ -140,7 +152,10 @@ fn operations() -> [(&'static str, Operation); 6] {
         (": Appoint", Operation::Appoint { user: user() }),
         (": Dismiss", Operation::Dismiss { user: user() }),
         (": Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
-        (": Ban of a name", Operation::Ban { whom: BanTarget::User(user()), seconds, reason: reason() }),
+        (
+            ": Ban of a name",
+            Operation::Ban { whom: BanTarget::User(user()), seconds, reason: reason() },
+        ),
         (": Ban of an address", Operation::Ban { whom: host(), seconds: None, reason: None }),
         (": Unban", Operation::Unban { whom: host() }),
     ]
@@ -198,7 +213,8 @@ struct Story {
 
 impl Story {
     fn new(remembered_max: u32) -> Story {
-        let mut story = Story { state: ChatState::new(limits(remembered_max)), places: BTreeMap::new() };
+        let mut story =
+            Story { state: ChatState::new(limits(remembered_max)), places: BTreeMap::new() };
         story.begin(remembered_max);
         story
     }
@@ -211,7 +227,8 @@ impl Story {
     /// Each entry has a tag of its own.
     fn goes_on(&mut self, command: Command) -> DeviceId {
         let seq = self.state.head().next();
-        let place = command.author().and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
+        let place =
+            command.author().and_then(|by| self.places.get(&by)).copied().unwrap_or(place_of(seq));
         let tag = Tag(u32::try_from(seq.0).expect("the story is short"));
         let id = ProposalId { node: NodeId(0x41), number: seq.0 };
         let origin = Some(Origin { place, tag });
@@ -251,7 +268,14 @@ impl Story {
 
 fn limits(remembered_max: u32) -> Limits {
     let retention = Retention::Days(0x86);
-    Limits { groups_max: 9, memberships_max: 9, grace_ms: 0x83, held_max: 9, remembered_max, retention }
+    Limits {
+        groups_max: 9,
+        memberships_max: 9,
+        grace_ms: 0x83,
+        held_max: 9,
+        remembered_max,
+        retention,
+    }
 }
 
 fn place_of(entry: Seq) -> ConnAddr {
@@ -282,7 +306,8 @@ fn eventful_state() -> ChatState {
     story.begin(9);
     story.comes_back(tom, "Tom");
     story.comes_back(kim, "Kim");
-    let [jim, ann, bob, eve, lea] = ["Jim", "Ann", "Bob", "Eve", "Lea"].map(|name| story.comes(name));
+    let [jim, ann, bob, eve, lea] =
+        ["Jim", "Ann", "Bob", "Eve", "Lea"].map(|name| story.comes(name));
     story.goes_on(Command::Create { by: jim, group: group("Tea") });
     for by in [jim, ann, ann] {
         story.goes_on(Command::Join { by, group: group("Tea") });
@@ -308,19 +333,25 @@ fn eventful_state() -> ChatState {
     }
 
     // Some run the server, whose names are their own.
-    let [registered, _] = [jim, kim].map(|by| story.goes_on(Command::Register { by, password: hash() }));
+    let [registered, _] =
+        [jim, kim].map(|by| story.goes_on(Command::Register { by, password: hash() }));
     story.goes_on(Command::Offer { digest: TokenDigest([0xc1; 32]) });
     story.goes_on(Command::Claim { by: jim, digest: TokenDigest([0xc1; 32]) });
     let host = BanTarget::Host(AddressPrefix::parse("10.0.0.1").expect("an address"));
     for act in [
         Operation::Appoint { user: user("Kim") },
         Operation::Ban { whom: host, seconds: None, reason: None },
-        Operation::Ban { whom: BanTarget::User(user("Moe")), seconds: NonZeroU32::new(0xb1), reason: None },
+        Operation::Ban {
+            whom: BanTarget::User(user("Moe")),
+            seconds: NonZeroU32::new(0xb1),
+            reason: None,
+        },
     ] {
         story.goes_on(Command::Operate { by: jim, act });
     }
 
-    // One goes with ties, one with words, and one with nothing. One is written to behind her back, and one is lost.
+    // One goes with ties, one with words, and one with nothing. One is written to behind her back,
+    // and one is lost.
     for session in [ann, bob, eve] {
         story.goes(session);
     }
@@ -333,7 +364,10 @@ fn eventful_state() -> ChatState {
 }
 
 fn states() -> [(&'static str, ChatState); 2] {
-    [("The image of a quiet world", quiet_state()), ("The image of an eventful world", eventful_state())]
+    [
+        ("The image of a quiet world", quiet_state()),
+        ("The image of an eventful world", eventful_state()),
+    ]
 }
 
 fn line(name: &str, bytes: &[u8]) -> String {
@@ -363,7 +397,8 @@ fn image(state: &ChatState) -> Vec<u8> {
 fn golden(name: &str) -> Vec<u8> {
     let found = LAYOUT.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
     let hex = found.unwrap_or_else(|| panic!("layout.txt has no line {name}"));
-    let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits only");
+    let digit =
+        |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits only");
     (0..hex.len()).step_by(2).map(digit).collect()
 }
 
@@ -374,8 +409,10 @@ fn every_entry_takes_exactly_the_bytes_that_logs_have() {
     let lines = lines();
     assert!(
         golden == lines,
-        "Something has other bytes than layout.txt says: logs that were written until now can't be read any more. If \
-         that is meant, it is another schema of the log, which needs a migration; the lines are now:\n{}\n",
+        "Something has other bytes than layout.txt says: logs that were written until now can't \
+         be read any more. If \
+         that is meant, it is another schema of the log, which needs a migration; the lines are \
+         now:\n{}\n",
         lines.join("\n")
     );
 }
@@ -383,7 +420,8 @@ fn every_entry_takes_exactly_the_bytes_that_logs_have() {
 #[test]
 fn the_bytes_that_logs_have_mean_what_they_meant() {
     for (name, entry) in entries() {
-        let decoded: Entry = codec::decode(&golden(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let decoded: Entry =
+            codec::decode(&golden(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(decoded, entry, "{name}");
     }
 }
@@ -392,7 +430,8 @@ fn the_bytes_that_logs_have_mean_what_they_meant() {
 fn an_image_is_read_as_the_state_that_it_was_and_written_as_it_was_read() {
     for (name, state) in states() {
         let bytes = golden(name);
-        let decoded: ChatState = codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let decoded: ChatState =
+            codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(decoded, state, "{name}");
         assert_eq!(image(&decoded), bytes, "{name}");
     }
@@ -401,6 +440,7 @@ fn an_image_is_read_as_the_state_that_it_was_and_written_as_it_was_read() {
 #[test]
 fn no_command_is_without_its_bytes() {
     let commands = commands();
-    let missing = NAMES.iter().filter(|name| !commands.iter().any(|(_, command)| name_of(command) == **name));
+    let missing =
+        NAMES.iter().filter(|name| !commands.iter().any(|(_, command)| name_of(command) == **name));
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
 }

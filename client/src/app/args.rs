@@ -15,18 +15,26 @@ Examples:
   printf 'users\\n' | chatroom 127.0.0.1 9000 Ann
                                        commands from a pipe, one a line; each waits for its answer
 
-With a pipe, standard output has what the server said, one event a line, and standard error what this program has
-to say itself. Without a NAME, the first line of the pipe is the name. What was said before, while this program did
-not run or had no connection, or in a history, has the time in front of it: [2026-11-24T09:15:02.123Z].
+With a pipe, standard output has what the server said, one event a line, and standard error what \
+this program has
+to say itself. Without a NAME, the first line of the pipe is the name. What was said before, \
+while this program did
+not run or had no connection, or in a history, has the time in front of it: \
+[2026-11-24T09:15:02.123Z].
 
-A server that keeps messages tells those that came while you were away, once, when you are back under your name on
-this machine; and what was sent and has no answer when this program is killed is sent again by its next run.
+A server that keeps messages tells those that came while you were away, once, when you are back \
+under your name on
+this machine; and what was sent and has no answer when this program is killed is sent again by \
+its next run.
 
-To every host but this machine it speaks TLS. A server that an authority of this system vouches for is believed; of
-any other, the key is kept when it is met first, and shown, and a server with another key is refused from then on.
+To every host but this machine it speaks TLS. A server that an authority of this system vouches \
+for is believed; of
+any other, the key is kept when it is met first, and shown, and a server with another key is \
+refused from then on.
 
 Exit codes:
-  0  fine                              3  cannot connect, the connection is lost for good, or the server is not trusted
+  0  fine                              3  cannot connect, the connection is lost for good, or the \
+  server is not trusted
   1  a command was refused (pipe)      4  the name or its password was refused
   2  wrong usage                       5  the server speaks another protocol or version
   128 + n when signal n ended it";

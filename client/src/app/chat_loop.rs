@@ -1,6 +1,7 @@
 //! The chat itself: lines in, requests out (`chat/typed.rs`); events in, text out (`chat/show.rs`).
 //!
-//! Everything that is shown passes through here, so it is shown in the order in which it came over the wire.
+//! Everything that is shown passes through here, so it is shown in the order in which it came over
+//! the wire.
 
 mod list;
 mod past;
@@ -30,7 +31,8 @@ use past::PartialHistory;
 /// How long it may take when a signal ends the program.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 
-/// How often the completer gets to see what has changed: a busy group changes a lot, and nobody types that fast.
+/// How often the completer gets to see what has changed: a busy group changes a lot, and nobody
+/// types that fast.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// The most events that wait behind a refusal, while the list for its "did you mean" is fetched.
@@ -46,8 +48,8 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    /// Below what the link takes without waiting: this loop also shows what comes, and must not wait for the link, which
-    /// takes nothing in while the connection is lost.
+    /// Below what the link takes without waiting: this loop also shows what comes, and must not
+    /// wait for the link, which takes nothing in while the connection is lost.
     fn in_flight_max(self) -> usize {
         match self {
             Pace::OneByOne => 1,
@@ -197,7 +199,8 @@ impl ChatLoop {
         {
             return Ok(Some(ChatOutcome::Away(self.undone(unanswered))));
         }
-        let takes_lines = self.leave_by.is_none() && self.in_flight < self.parts.pace.in_flight_max();
+        let takes_lines =
+            self.leave_by.is_none() && self.in_flight < self.parts.pace.in_flight_max();
         tokio::select! {
             event = self.parts.events.next() => {
                 self.receipt = self.parts.events.receipt().or(self.receipt.take());
@@ -217,8 +220,8 @@ impl ChatLoop {
         Ok(None)
     }
 
-    /// Has it written down that everything up to here is shown, once it is. What is held back here is not; one who is killed
-    /// before that is told again the next time.
+    /// Has it written down that everything up to here is shown, once it is. What is held back here
+    /// is not; one who is killed before that is told again the next time.
     async fn sign(&mut self, screen: &Screen) -> Result<(), OutputGone> {
         if self.held.is_some() || self.absence.is_some() || !self.pending.is_empty() {
             return Ok(());
@@ -229,8 +232,8 @@ impl ChatLoop {
         }
     }
 
-    /// Counts what is not done when the connection is lost and so much had no answer then. Messages that were typed since
-    /// are left to the next run.
+    /// Counts what is not done when the connection is lost and so much had no answer then. Messages
+    /// that were typed since are left to the next run.
     fn undone(&mut self, unanswered: usize) -> Undone {
         let due = self.due_now();
         let unanswered = unanswered.min(due);
@@ -282,7 +285,8 @@ impl ChatLoop {
         Ok(())
     }
 
-    /// Lists that only this program wants are taken in at once; everything else is shown in its turn.
+    /// Lists that only this program wants are taken in at once; everything else is shown in its
+    /// turn.
     async fn handle_event(
         &mut self,
         screen: &Screen,

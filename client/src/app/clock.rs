@@ -18,7 +18,8 @@ pub(crate) fn millis(moment: SystemTime) -> UnixMillis {
     UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The time zone of the one who reads this: of `TZ`, or of the machine. It does not change while the program runs.
+/// The time zone of the one who reads this: of `TZ`, or of the machine. It does not change while
+/// the program runs.
 pub(crate) fn zone() -> &'static TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     ZONE.get_or_init(TimeZone::system)

@@ -1,8 +1,9 @@
-//! The commands, as a table: one row gives a command's name, usage, help, parser and what Tab completes.
+//! The commands, as a table: one row gives a command's name, usage, help, parser and what Tab
+//! completes.
 
 use chatroom_proto::{
-    Body, BodyError, Code, CodeError, Conversation, GroupName, LineError, Moderation, NameError, Operation,
-    PostId, Request, SearchQuery, SearchQueryError, Seq, UserName,
+    Body, BodyError, Code, CodeError, Conversation, GroupName, LineError, Moderation, NameError,
+    Operation, PostId, Request, SearchQuery, SearchQueryError, Seq, UserName,
 };
 
 mod arguments;
@@ -10,7 +11,8 @@ mod table;
 
 pub use table::{ASSIGNED, TABLE};
 
-/// How many messages of a history, or that were found, are shown when nobody says how many: a screen.
+/// How many messages of a history, or that were found, are shown when nobody says how many: a
+/// screen.
 pub const HISTORY_COUNT: u16 = 20;
 
 /// The most of them that can be asked for: hours of a busy group.
@@ -37,7 +39,8 @@ pub enum TypedCommand {
     History(Conversation, u16),
     /// In one group, or everywhere.
     Search(SearchQuery, Option<GroupName>),
-    /// Make one's name one's own. This and the next two need passwords, which are never on the line.
+    /// Make one's name one's own. This and the next two need passwords, which are never on the
+    /// line.
     Register,
     /// Change the password.
     ChangePassword,
@@ -70,10 +73,14 @@ pub enum TypedCommand {
 impl TypedCommand {
     /// Whether passwords have to be asked for.
     pub fn needs_password(&self) -> bool {
-        matches!(self, TypedCommand::Register | TypedCommand::ChangePassword | TypedCommand::Unregister)
+        matches!(
+            self,
+            TypedCommand::Register | TypedCommand::ChangePassword | TypedCommand::Unregister
+        )
     }
 
-    /// What to ask the server; nothing when it is none of its business. `id` becomes a post's identity.
+    /// What to ask the server; nothing when it is none of its business. `id` becomes a post's
+    /// identity.
     pub fn into_request(self, id: PostId) -> Option<Request> {
         Some(match self {
             TypedCommand::Create(group) => Request::Create { group },
@@ -251,8 +258,8 @@ pub fn row(word: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name.eq_ignore_ascii_case(word))
 }
 
-/// Whether a line has a secret in it, which is to be kept nowhere: a code, or the password that somebody types behind a command
-/// that asks for it.
+/// Whether a line has a secret in it, which is to be kept nowhere: a code, or the password that
+/// somebody types behind a command that asks for it.
 pub fn is_secret(line: &str) -> bool {
     let (word, rest) = first_word(line);
     let is = |name: &&str| word.eq_ignore_ascii_case(name);

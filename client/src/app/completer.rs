@@ -1,5 +1,5 @@
-//! What the line editor asks about the line being typed: completions, hints, colours. It runs on the editor's thread
-//! and looks at a snapshot; it never waits for anything.
+//! What the line editor asks about the line being typed: completions, hints, colours. It runs on
+//! the editor's thread and looks at a snapshot; it never waits for anything.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ struct Position<'a> {
     start: usize,
     word: &'a str,
     completes: Completes,
-    /// The command that it belongs to, and its how manieth word behind it this is; nothing when it is the command.
+    /// The command that it belongs to, and its how manieth word behind it this is; nothing when it
+    /// is the command.
     place: Option<(&'static Row, usize)>,
 }
 
@@ -65,10 +66,13 @@ impl Position<'_> {
 }
 
 impl EditorHelper {
-    /// Asks for what this position needs. When too much is asked already, the answer to that is under way.
+    /// Asks for what this position needs. When too much is asked already, the answer to that is
+    /// under way.
     fn wish(&self, completes: Completes) {
         let wishes: &[ListRequest] = match completes {
-            Completes::OtherGroups | Completes::OwnGroups | Completes::AllGroups => &[ListRequest::Groups],
+            Completes::OtherGroups | Completes::OwnGroups | Completes::AllGroups => {
+                &[ListRequest::Groups]
+            }
             Completes::OtherUsers | Completes::AllUsers => &[ListRequest::Users],
             Completes::Conversations => &[ListRequest::Groups, ListRequest::Users],
             Completes::Commands => &[],
@@ -105,7 +109,8 @@ fn hint(line: &str) -> Option<String> {
         let gap = if typed.ends_with(char::is_whitespace) { "" } else { " " };
         return (!arguments.is_empty()).then(|| format!("{gap}{}", arguments.join(" ")));
     }
-    // Some arguments are there; what comes after them is shown once a space says that they are complete.
+    // Some arguments are there; what comes after them is shown once a space says that they are
+    // complete.
     let more = arguments.get(rest.split_whitespace().count()..).filter(|more| !more.is_empty())?;
     typed.ends_with(char::is_whitespace).then(|| more.join(" "))
 }
@@ -113,13 +118,19 @@ fn hint(line: &str) -> Option<String> {
 impl Completer for EditorHelper {
     type Candidate = Pair;
 
-    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let position = position(&line[..pos]).filter(|_| self.knows_commands);
         let Some(position) = position else { return Ok((pos, Vec::new())) };
         self.wish(position.completes);
         let names = self.directory.load().complete(position.completes, position.word);
         let pairs = names.into_iter().map(|name| {
-            let replacement = if position.is_last(&name) { name.clone() } else { format!("{name} ") };
+            let replacement =
+                if position.is_last(&name) { name.clone() } else { format!("{name} ") };
             Pair { display: name, replacement }
         });
         Ok((position.start, pairs.collect()))
@@ -169,7 +180,8 @@ impl Highlighter for EditorHelper {
 }
 
 impl Validator for EditorHelper {
-    /// Every line is complete; but this is called when Enter is pressed, before the terminal leaves raw mode.
+    /// Every line is complete; but this is called when Enter is pressed, before the terminal leaves
+    /// raw mode.
     fn validate(&self, _: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         self.gate.close();
         Ok(ValidationResult::Valid(None))

@@ -14,12 +14,14 @@ use crate::app::command::{Completes, TABLE};
 /// A list that was fetched so recently need not be fetched again.
 pub const FRESH: Duration = Duration::from_secs(1);
 
-/// The most names that are offered at once: with the longest names two columns of a usual screen. (More, and the
-/// line editor would ask whether to show them, and print nothing until that is answered.)
+/// The most names that are offered at once: with the longest names two columns of a usual screen.
+/// (More, and the line editor would ask whether to show them, and print nothing until that is
+/// answered.)
 pub const OFFERED_MAX: usize = 40;
 
-/// What is known of the names on the server. A clone is a snapshot for the line editor's thread, and copies no names: it
-/// shares them until one comes or goes. Who speaks does not, and is known to all snapshots at once.
+/// What is known of the names on the server. A clone is a snapshot for the line editor's thread,
+/// and copies no names: it shares them until one comes or goes. Who speaks does not, and is known
+/// to all snapshots at once.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     me: Option<NameKey>,
@@ -62,12 +64,15 @@ impl Directory {
         directory
     }
 
-    /// These are the groups that one is in, and no others. Gives the names of those that one was in.
+    /// These are the groups that one is in, and no others. Gives the names of those that one was
+    /// in.
     pub fn set_own_groups(&mut self, groups: &[GroupName]) -> Vec<String> {
         let mine: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
         let former = self.groups.iter().filter(|(key, known)| known.mine && !mine.contains(*key));
         let mut left = Vec::new();
-        for (key, known) in former.map(|(key, known)| (key.clone(), Arc::clone(known))).collect::<Vec<_>>() {
+        for (key, known) in
+            former.map(|(key, known)| (key.clone(), Arc::clone(known))).collect::<Vec<_>>()
+        {
             set_mine(&mut self.groups, &key, false);
             left.push(known.name.to_string());
         }
@@ -123,7 +128,9 @@ impl Directory {
             (_, Response::Created { group, .. }) => self.group_is(group, false),
             (_, Response::Joined { membership, .. }) => self.group_is(&membership.group, true),
             (_, Response::Left { group, .. }) => self.group_is(group, false),
-            (Request::Public { group, .. }, Response::Posted { .. }) => self.group_was_active(group),
+            (Request::Public { group, .. }, Response::Posted { .. }) => {
+                self.group_was_active(group)
+            }
             (Request::Private { to, .. }, Response::Posted { .. }) => self.user_was_active(to),
             // Not one who is away: that would seem to be here.
             _ => {}
@@ -143,7 +150,8 @@ impl Directory {
     /// The server's whole list of people.
     pub fn list_users(&mut self, users: &[UserName], now: Instant) {
         self.users_listed = Some(now);
-        self.users = Arc::new(listed(users.iter().map(|name| (name.key(), name.as_str())), &self.users));
+        self.users =
+            Arc::new(listed(users.iter().map(|name| (name.key(), name.as_str())), &self.users));
     }
 
     /// Whether the list of groups is fresh at this time.
@@ -164,7 +172,9 @@ impl Directory {
                 let names = TABLE.iter().map(|row| row.name.to_owned());
                 names.filter(|name| name.starts_with(&start)).collect()
             }
-            Completes::OtherGroups => offer(self.groups.values().filter(|known| !known.mine), start),
+            Completes::OtherGroups => {
+                offer(self.groups.values().filter(|known| !known.mine), start)
+            }
             Completes::OwnGroups => offer(self.groups.values().filter(|known| known.mine), start),
             Completes::AllGroups => offer(self.groups.values(), start),
             Completes::AllUsers => offer(self.users.values(), start),
@@ -257,8 +267,10 @@ fn offer<'a>(names: impl Iterator<Item = &'a Arc<Listed>>, start: &str) -> Vec<S
     if let Some(first) = names.first().copied()
         && names.len() > OFFERED_MAX
     {
-        // The line editor types what all of them have in common: those that are left out must have it, too.
-        let unlike = names.iter().copied().min_by_key(|name| common_prefix(first, name)).unwrap_or(first);
+        // The line editor types what all of them have in common: those that are left out must have
+        // it, too.
+        let unlike =
+            names.iter().copied().min_by_key(|name| common_prefix(first, name)).unwrap_or(first);
         names.truncate(OFFERED_MAX);
         names[OFFERED_MAX - 1] = unlike;
     }
@@ -269,7 +281,8 @@ fn common_prefix(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
 
-/// The one that may have been meant: a third of the letters wrong at most, swapped neighbours counting as one.
+/// The one that may have been meant: a third of the letters wrong at most, swapped neighbours
+/// counting as one.
 pub fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
@@ -304,10 +317,17 @@ mod tests {
     }
 
     fn says(directory: &mut Directory, name: &str, place: &str) {
-        let request =
-            Request::Public { group: group(place), id: PostId([0; 16]), body: Body::parse("hi").unwrap() };
+        let request = Request::Public {
+            group: group(place),
+            id: PostId([0; 16]),
+            body: Body::parse("hi").unwrap(),
+        };
         directory.answered(&request, &Response::Posted { seq: Seq(1), at: UnixMillis(0) });
-        directory.notified(&Notification::Joined { seq: Seq(1), user: user(name), group: group(place) });
+        directory.notified(&Notification::Joined {
+            seq: Seq(1),
+            user: user(name),
+            group: group(place),
+        });
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Long lines, as a terminal shows them. By itself it would go on at the beginning of the next row, where lines of this program begin:
-//! somebody could fill a row with spaces, and what comes behind them would look like a line of its own.
+//! Long lines, as a terminal shows them. By itself it would go on at the beginning of the next row,
+//! where lines of this program begin: somebody could fill a row with spaces, and what comes behind
+//! them would look like a line of its own.
 
 use std::borrow::Cow;
 
@@ -13,13 +14,16 @@ const COLUMNS_MIN: usize = 20;
 /// What may be folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fold {
-    /// Everything, since it may be somebody's who wants it to begin a row: no line is longer than the row.
+    /// Everything, since it may be somebody's who wants it to begin a row: no line is longer than
+    /// the row.
     Everywhere,
-    /// Not the words, since a fingerprint may be one, that is there to be copied: one that is too long stays whole.
+    /// Not the words, since a fingerprint may be one, that is there to be copied: one that is too
+    /// long stays whole.
     BetweenWords,
 }
 
-/// The text, whose lines are no longer than that many columns. What goes on in another row is indented there.
+/// The text, whose lines are no longer than that many columns. What goes on in another row is
+/// indented there.
 pub(crate) fn folded(text: &str, columns: usize, fold: Fold) -> Cow<'_, str> {
     // No character takes more columns than bytes.
     if columns < COLUMNS_MIN || text.split('\n').all(|line| line.len() <= columns) {
@@ -41,7 +45,8 @@ mod tests {
 
     #[test]
     fn nothing_that_somebody_wrote_begins_a_row() {
-        let forged = format!("In group tea, eve: hi{}Private message from Bob: psst", " ".repeat(59));
+        let forged =
+            format!("In group tea, eve: hi{}Private message from Bob: psst", " ".repeat(59));
         assert_eq!(
             folded(&forged, 80, Fold::Everywhere),
             "In group tea, eve: hi\n    Private message from Bob: psst",
@@ -67,6 +72,10 @@ mod tests {
         let text = "one\n    two   with  spaces \nthree\n";
         assert_eq!(folded(text, 80, Fold::Everywhere), text);
         let painted = format!("\u{1b}[1m{}\u{1b}[0m and on", "a".repeat(15));
-        assert_eq!(folded(&painted, 30, Fold::Everywhere), painted, "what is not seen takes no columns");
+        assert_eq!(
+            folded(&painted, 30, Fold::Everywhere),
+            painted,
+            "what is not seen takes no columns"
+        );
     }
 }

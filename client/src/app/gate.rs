@@ -1,16 +1,16 @@
 //! When it is safe to print above the line being typed.
 //!
-//! rustyline's printer hands text to the reading thread while a line is being read, and writes it straight to the
-//! terminal otherwise. At the moment when a line is finished that is a race: a text may be written behind the typed
-//! line, before its line end, or overtake one that was handed over and waits for the next line. So the reading thread
-//! closes this gate when Enter is pressed, and opens it when the next line is being read; the printer prints only
-//! while it is open.
+//! rustyline's printer hands text to the reading thread while a line is being read, and writes it
+//! straight to the terminal otherwise. At the moment when a line is finished that is a race: a text
+//! may be written behind the typed line, before its line end, or overtake one that was handed over
+//! and waits for the next line. So the reading thread closes this gate when Enter is pressed, and
+//! opens it when the next line is being read; the printer prints only while it is open.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long closing waits for a print that has begun: handing a text over takes microseconds. One that takes longer
-/// waits for the reading thread itself, and is no danger.
+/// How long closing waits for a print that has begun: handing a text over takes microseconds. One
+/// that takes longer waits for the reading thread itself, and is no danger.
 const PRINT_WAIT: Duration = Duration::from_millis(5);
 
 /// How long [`Gate::settle`] waits for the reading thread to show what it was handed.
@@ -29,7 +29,8 @@ struct State {
     is_printing: bool,
     /// How often the line was painted.
     painted: u64,
-    /// How often it was when the latest print began; nothing when that one went straight to the terminal.
+    /// How often it was when the latest print began; nothing when that one went straight to the
+    /// terminal.
     painted_before: Option<u64>,
     /// There is no reading thread any more.
     is_deserted: bool,
@@ -61,7 +62,8 @@ impl Gate {
     /// A line is finished: what is printed from now on waits for the next.
     pub fn close(&self) {
         self.change(|state| state.is_open = false);
-        let waited = self.changed.wait_timeout_while(self.lock(), PRINT_WAIT, |state| state.is_printing);
+        let waited =
+            self.changed.wait_timeout_while(self.lock(), PRINT_WAIT, |state| state.is_printing);
         drop(waited);
     }
 
@@ -75,7 +77,8 @@ impl Gate {
         self.change(|state| state.painted += 1);
     }
 
-    /// Waits until the gate is open, and prints. The print is told what has become of the one before it.
+    /// Waits until the gate is open, and prints. The print is told what has become of the one
+    /// before it.
     pub fn print<T>(&self, print: impl FnOnce(Former) -> T) -> T {
         let state = self.lock();
         let waited = self.changed.wait_while(state, |state| !state.is_open && !state.is_deserted);

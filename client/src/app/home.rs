@@ -8,10 +8,13 @@ use chatroom_proto::NameKey;
 /// The longest name of a file, in bytes: what usual file systems take is 255.
 const NAME_BYTES_MAX: usize = 200;
 
-/// `$XDG_STATE_HOME/chatroom`, or what the specification says in its absence. Nothing without a home.
+/// `$XDG_STATE_HOME/chatroom`, or what the specification says in its absence. Nothing without a
+/// home.
 pub(crate) fn directory() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+    let absolute =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state =
+        absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
     Some(state.join("chatroom"))
 }
 
@@ -24,7 +27,8 @@ pub(crate) fn state_file(host: &str, port: u16, name: &NameKey) -> Option<PathBu
     Some(file)
 }
 
-/// A name that is too long for one file, as the directories that lead to it: all but the last end in what no name has.
+/// A name that is too long for one file, as the directories that lead to it: all but the last end
+/// in what no name has.
 fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for c in name.chars() {
@@ -39,8 +43,8 @@ fn parts(name: &str) -> Vec<String> {
     parts
 }
 
-/// A text as the name of a file: letters and digits of any script stay, and a dot that does not begin it; each byte of
-/// anything else becomes a number.
+/// A text as the name of a file: letters and digits of any script stay, and a dot that does not
+/// begin it; each byte of anything else becomes a number.
 fn harmless(text: &str) -> String {
     let mut harmless = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
@@ -78,7 +82,10 @@ mod tests {
         let parts = parts(&name);
         assert_eq!(parts.len(), 2);
         assert!(parts.iter().all(|part| part.len() <= NAME_BYTES_MAX + 1), "{parts:?}");
-        assert_eq!(parts[0].strip_suffix('+').map(|first| first.to_owned() + &parts[1]), Some(name));
+        assert_eq!(
+            parts[0].strip_suffix('+').map(|first| first.to_owned() + &parts[1]),
+            Some(name)
+        );
         assert_eq!(super::parts("Jim"), ["Jim"]);
     }
 }

@@ -50,10 +50,15 @@ impl Ignored {
     /// Whether this tells what somebody on it said.
     pub fn told(&self, notification: &Notification) -> bool {
         match notification {
-            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => self.said(post),
-            // An invitation is nothing but somebody's words to somebody, and a topic is what they say to all.
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                self.said(post)
+            }
+            // An invitation is nothing but somebody's words to somebody, and a topic is what they
+            // say to all.
             Notification::Moderated {
-                by, act: Moderation::Invite { .. } | Moderation::Topic { .. }, ..
+                by,
+                act: Moderation::Invite { .. } | Moderation::Topic { .. },
+                ..
             } => self.has(by),
             Notification::TopicIs { headline, .. } => self.has(&headline.by),
             _ => false,
@@ -93,8 +98,9 @@ pub struct IgnoreList {
 }
 
 impl IgnoreList {
-    /// Reads the list that belongs to a client's file; without one, nothing is kept. Nobody ignores themselves, whoever had
-    /// the file before: what one says with another device would not be shown.
+    /// Reads the list that belongs to a client's file; without one, nothing is kept. Nobody ignores
+    /// themselves, whoever had the file before: what one says with another device would not be
+    /// shown.
     pub fn open(state: Option<&Path>, own: &UserName) -> (IgnoreList, Option<(String, io::Error)>) {
         let Some(state) = state else { return (IgnoreList::default(), None) };
         let mut name = state.as_os_str().to_owned();
@@ -134,7 +140,10 @@ impl IgnoreList {
 
 fn read(file: &Path) -> io::Result<String> {
     if fs::metadata(file)?.len() > FILE_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long to be such a list"));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it is too long to be such a list",
+        ));
     }
     fs::read_to_string(file)
 }
@@ -148,7 +157,13 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
     name.push("~");
     let fresh = PathBuf::from(name);
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?.write_all(text.as_bytes())?;
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?
+        .write_all(text.as_bytes())?;
     fs::rename(&fresh, file)
 }
 
@@ -166,7 +181,14 @@ mod tests {
 
     fn post(from: &str) -> Post {
         let body = Body::parse("hi").unwrap();
-        Post { seq: Seq(2), prev: Seq(1), at: UnixMillis(0), id: PostId([0; 16]), from: user(from), body }
+        Post {
+            seq: Seq(2),
+            prev: Seq(1),
+            at: UnixMillis(0),
+            id: PostId([0; 16]),
+            from: user(from),
+            body,
+        }
     }
 
     #[test]
@@ -197,7 +219,8 @@ mod tests {
         assert!(!many.add(user("one-more")));
         let mut list = IgnoreList { ignored: many, file: None };
         assert!(
-            matches!(list.add(user("one-more")), Change::Full) && matches!(list.add(user("0")), Change::None)
+            matches!(list.add(user("one-more")), Change::Full)
+                && matches!(list.add(user("0")), Change::None)
         );
     }
 
@@ -218,6 +241,8 @@ mod tests {
         assert!(matches!(again.remove(&user("ANN")), Change::Done));
         assert_eq!(open("Jim").0.ignored, Ignored::default());
         fs::create_dir(directory.path().join("clients/Eve_ignored")).unwrap();
-        assert!(IgnoreList::open(Some(&directory.path().join("clients/Eve")), &user("Eve")).1.is_some());
+        assert!(
+            IgnoreList::open(Some(&directory.path().join("clients/Eve")), &user("Eve")).1.is_some()
+        );
     }
 }

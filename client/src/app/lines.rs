@@ -100,6 +100,9 @@ mod tests {
 
     #[test]
     fn a_line_that_is_not_text_is_skipped() {
-        assert_eq!(all(b"\xff\xfe\nusers\n"), [Typed::Unreadable("it is not UTF-8"), line("users")]);
+        assert_eq!(
+            all(b"\xff\xfe\nusers\n"),
+            [Typed::Unreadable("it is not UTF-8"), line("users")]
+        );
     }
 }

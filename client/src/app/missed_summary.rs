@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use chatroom_proto::{Conversation, Notification, UnixMillis};
 
-/// The most messages that are shown to one who comes back: two screens. The rest is there to be asked for.
+/// The most messages that are shown to one who comes back: two screens. The rest is there to be
+/// asked for.
 const SHOWN_MAX: usize = 50;
 
 /// Messages that were missed.
@@ -24,7 +25,9 @@ impl MissedSummary {
     /// It began then, as far as that is known: otherwise with the first message.
     pub fn new(since: Option<UnixMillis>, first: &Notification) -> MissedSummary {
         let said_at = match first {
-            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => post.at,
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                post.at
+            }
             _ => UnixMillis::default(),
         };
         let since = since.unwrap_or(said_at);

@@ -124,8 +124,11 @@ impl Program {
         };
         let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
-        let editor =
-            if at_terminal { edited(assistant, Arc::clone(&left), view, args, &mut warnings) } else { None };
+        let editor = if at_terminal {
+            edited(assistant, Arc::clone(&left), view, args, &mut warnings)
+        } else {
+            None
+        };
         let at_editor = editor.is_some();
         if !start_log(args, at_editor)? {
             warnings.push(view.no_log());
@@ -139,7 +142,11 @@ impl Program {
             None => (Screen::start(Output::Streams)?, InputSource::Plain(lines::start()?)),
         };
         let target = target(args);
-        Ok((Program { screen, gate, wishes, left, published, view, target, is_typed }, input, warnings))
+        Ok((
+            Program { screen, gate, wishes, left, published, view, target, is_typed },
+            input,
+            warnings,
+        ))
     }
 
     /// All of it, from the name to the goodbye.
@@ -167,7 +174,8 @@ impl Program {
         let sent_next_time = self.view.sent_next_time(left_over, chat.name());
         let mut ending = self.end(chat, outcome, code).await;
         if let Some(text) = sent_next_time {
-            ending.words = Some(ending.words.map_or(text.clone(), |words| format!("{words}\n{text}")));
+            ending.words =
+                Some(ending.words.map_or(text.clone(), |words| format!("{words}\n{text}")));
             ending.code = if ending.code == 0 { NO_CONNECTION } else { ending.code };
         }
         ending
@@ -177,11 +185,15 @@ impl Program {
         match outcome {
             Ok(ChatOutcome::Ended(ended)) => self.ended(&ended, code),
             Ok(ChatOutcome::Unanswered(0)) => Ending::quiet(code),
-            Ok(ChatOutcome::Unanswered(count)) => Ending::saying(NO_CONNECTION, self.view.unanswered(count)),
-            Ok(ChatOutcome::Away(undone)) => match self.view.undone(undone.unanswered, undone.unsent) {
-                Some(words) => Ending::saying(NO_CONNECTION, words),
-                None => Ending::quiet(code),
-            },
+            Ok(ChatOutcome::Unanswered(count)) => {
+                Ending::saying(NO_CONNECTION, self.view.unanswered(count))
+            }
+            Ok(ChatOutcome::Away(undone)) => {
+                match self.view.undone(undone.unanswered, undone.unsent) {
+                    Some(words) => Ending::saying(NO_CONNECTION, words),
+                    None => Ending::quiet(code),
+                }
+            }
             Ok(ChatOutcome::OutputGone) => {
                 chat.farewell().await;
                 Ending::quiet(code)
@@ -223,7 +235,9 @@ impl Program {
     fn ended(&self, ended: &Ended, code_of_exit: i32) -> Ending {
         let code = match ended {
             Ended::Left => code_of_exit,
-            Ended::GaveUp(_) | Ended::Replaced | Ended::Disconnected | Ended::Untrusted(_) => NO_CONNECTION,
+            Ended::GaveUp(_) | Ended::Replaced | Ended::Disconnected | Ended::Untrusted(_) => {
+                NO_CONNECTION
+            }
             Ended::PasswordChanged => NAME_REFUSED,
             Ended::Refused(refusal) => refused_code(refusal),
             Ended::Misbehaved(_) | Ended::Garbled(_) => OTHER_PROTOCOL,
@@ -231,8 +245,9 @@ impl Program {
         Ending { code, words: self.view.ended(ended, &self.target) }
     }
 
-    /// Clears up: everything is shown, the terminal is as it was, and only then the last words are said. Gives the exit
-    /// code: one that tells of nothing worse tells of an output that can't be written.
+    /// Clears up: everything is shown, the terminal is as it was, and only then the last words are
+    /// said. Gives the exit code: one that tells of nothing worse tells of an output that can't be
+    /// written.
     async fn strike(self, ending: Ending) -> i32 {
         let Ending { mut code, words } = ending;
         let shown = self.screen.finish().await;
@@ -265,7 +280,8 @@ fn edited(
     let gate = Arc::clone(&assistant.gate);
     let mut prompt = Prompt::open(assistant, left, view).ok()?;
     let printer = prompt.printer().ok()?;
-    let file = if args.no_history { None } else { args.history.clone().or_else(history::default_file) };
+    let file =
+        if args.no_history { None } else { args.history.clone().or_else(history::default_file) };
     if let Some(file) = file
         && let Err(error) = prompt.keep_history(file.clone())
     {

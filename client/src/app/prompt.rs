@@ -1,7 +1,8 @@
 //! The line being typed: the line editor on a thread of its own.
 //!
-//! The editor blocks that thread until a line is finished, and nothing can call it back from there; so the thread
-//! shares nothing with the rest but bounded queues, a snapshot to complete from and the [`Gate`].
+//! The editor blocks that thread until a line is finished, and nothing can call it back from there;
+//! so the thread shares nothing with the rest but bounded queues, a snapshot to complete from and
+//! the [`Gate`].
 
 mod password_input;
 
@@ -35,9 +36,9 @@ use password_input::PasswordInput;
 /// The assignment's question.
 pub(crate) const NAME_QUESTION: &str = "Choose username: ";
 
-/// The most lines that were typed and not carried out, while the connection is lost, say. One more is not taken:
-/// if this thread waited for the rest of the program, which may be waiting for the screen, which needs this thread to
-/// print, nobody would ever move again.
+/// The most lines that were typed and not carried out, while the connection is lost, say. One more
+/// is not taken: if this thread waited for the rest of the program, which may be waiting for the
+/// screen, which needs this thread to print, nobody would ever move again.
 const LINES_WAITING_MAX: usize = 1_024;
 
 /// What to read.
@@ -46,7 +47,8 @@ enum Want {
     Name,
     Password,
     Commands {
-        /// Whether passwords are asked for where one is needed. On a line on which they are not said, nobody need type them.
+        /// Whether passwords are asked for where one is needed. On a line on which they are not
+        /// said, nobody need type them.
         with_passwords: bool,
     },
 }
@@ -75,16 +77,22 @@ pub(crate) struct InputHandle {
 }
 
 impl Prompt {
-    /// Makes the editor. Fails where there is no terminal to edit at. `left` is told when somebody leaves.
-    pub(crate) fn open(assistant: EditorHelper, left: Arc<Notify>, view: View) -> rustyline::Result<Prompt> {
+    /// Makes the editor. Fails where there is no terminal to edit at. `left` is told when somebody
+    /// leaves.
+    pub(crate) fn open(
+        assistant: EditorHelper,
+        left: Arc<Notify>,
+        view: View,
+    ) -> rustyline::Result<Prompt> {
         let config = Config::builder()
             .max_history_size(HISTORY_LINES_MAX)?
             .history_ignore_dups(true)?
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
             .completion_prompt_limit(OFFERED_MAX)
-            // Not for colours, which are the assistant's choice: without this it is not asked to paint the line at all
-            // when NO_COLOR is set, and the gate would not know when a print is on the screen.
+            // Not for colours, which are the assistant's choice: without this it is not asked to
+            // paint the line at all when NO_COLOR is set, and the gate would not know when a print
+            // is on the screen.
             .color_mode(ColorMode::Forced)
             .build();
         let (gate, unseen) = (Arc::clone(&assistant.gate), PasswordInput::default());
@@ -111,7 +119,8 @@ impl Prompt {
         self.aside = Some(aside);
         let (wants, wanted) = sync_channel(1);
         let (lines, typed) = mpsc::channel(LINES_WAITING_MAX);
-        self.editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
+        self.editor
+            .bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
         // Until there is a chat, there may be nothing to do but to wait, and Ctrl-C must end that.
         terminal::quieten(true);
         thread::Builder::new().name("prompt".to_owned()).spawn(move || {
@@ -124,7 +133,9 @@ impl Prompt {
     fn run(&mut self, wanted: &Receiver<Want>, lines: &mpsc::Sender<Typed>) {
         while let Ok(want) = wanted.recv() {
             let typed = match want {
-                Want::Commands { with_passwords } => return self.read_commands(lines, with_passwords),
+                Want::Commands { with_passwords } => {
+                    return self.read_commands(lines, with_passwords);
+                }
                 Want::Password => Typed::Secret(self.read_secret(PASSWORD_QUESTION)),
                 Want::Name => self.read(NAME_QUESTION).unwrap_or(Typed::End),
             };
@@ -141,7 +152,8 @@ impl Prompt {
         }
         if let Some(aside) = self.aside.clone() {
             let unseen = self.unseen.clone();
-            let clears = EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view, unseen }));
+            let clears =
+                EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view, unseen }));
             self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
         }
         // Not before: a name is not asked for with the commands of earlier days.
@@ -168,8 +180,8 @@ impl Prompt {
                 }
             }
             if leaves {
-                // Nothing is edited any more: from here on Ctrl-C is a signal, as anywhere. And this thread is not needed
-                // for printing.
+                // Nothing is edited any more: from here on Ctrl-C is a signal, as anywhere. And
+                // this thread is not needed for printing.
                 terminal::quieten(true);
                 self.gate.desert();
                 // Not only in the queue: while the connection is lost, nobody may come to its end.
@@ -210,7 +222,8 @@ impl Prompt {
         None
     }
 
-    /// A password, of which nothing is shown, not even how long it is, and which the editor never sees.
+    /// A password, of which nothing is shown, not even how long it is, and which the editor never
+    /// sees.
     fn read_secret(&mut self, question: &str) -> Option<Password> {
         self.unseen.begin();
         let read = self.read(question);
@@ -244,12 +257,14 @@ impl Prompt {
         }
     }
 
-    /// Puts a line into the history, and into its file at once: other terminals share it, and this one may crash.
+    /// Puts a line into the history, and into its file at once: other terminals share it, and this
+    /// one may crash.
     fn remember(&mut self, line: &str) {
         if command::is_secret(line) {
             return;
         }
-        let is_new = !line.trim().is_empty() && self.editor.add_history_entry(line).unwrap_or(false);
+        let is_new =
+            !line.trim().is_empty() && self.editor.add_history_entry(line).unwrap_or(false);
         if let (true, Some(file)) = (is_new, &self.history)
             && let Err(error) = self.editor.append_history(file)
         {
@@ -270,7 +285,8 @@ impl InputHandle {
         let _ = self.wants.try_send(Want::Password);
     }
 
-    /// From now on, lines are commands. Those that need passwords come as requests with them, or as they are.
+    /// From now on, lines are commands. Those that need passwords come as requests with them, or as
+    /// they are.
     pub(crate) fn read_commands(self, with_passwords: bool) -> mpsc::Receiver<Typed> {
         let _ = self.wants.try_send(Want::Commands { with_passwords });
         self.typed
@@ -285,7 +301,13 @@ struct ClearLine {
 }
 
 impl ConditionalEventHandler for ClearLine {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+    fn handle(
+        &self,
+        _: &Event,
+        _: RepeatCount,
+        _: bool,
+        context: &EventContext<'_>,
+    ) -> Option<Cmd> {
         if self.unseen.is_asked_for() {
             // Whoever does not want to give a password wants out of that.
             return Some(Cmd::Interrupt);

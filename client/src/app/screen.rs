@@ -1,5 +1,5 @@
-//! What is shown, and the thread that shows it. Writing may block for as long as the terminal, the line editor or the
-//! reader of a pipe likes, so nothing but this thread ever waits for it.
+//! What is shown, and the thread that shows it. Writing may block for as long as the terminal, the
+//! line editor or the reader of a pipe likes, so nothing but this thread ever waits for it.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,11 +13,13 @@ use tokio::time::{Duration, timeout};
 use crate::app::fold::{Fold, folded};
 use crate::app::gate::{Former, Gate};
 
-/// The most texts that wait to be shown: some seconds of a busy group while a search is open. With the longest
-/// messages these are 33 MB. When it is full, the program stops taking events; see the crate's bounds.
+/// The most texts that wait to be shown: some seconds of a busy group while a search is open. With
+/// the longest messages these are 33 MB. When it is full, the program stops taking events; see the
+/// crate's bounds.
 const PRINT_QUEUE_MAX: usize = 4_096;
 
-/// The most texts that go into one print: enough to make the price of a print negligible, few enough to be quick.
+/// The most texts that go into one print: enough to make the price of a print negligible, few
+/// enough to be quick.
 const PRINT_BATCH_MAX: usize = 512;
 
 /// How long the end of the program waits for what is still to be shown.
@@ -33,7 +35,8 @@ enum PrintJob {
     },
     /// What came before this is shown: say so.
     Sign(Receipt),
-    /// Show what came before this, and end. (The queue does not end by itself: the prompt's thread holds a door to it.)
+    /// Show what came before this, and end. (The queue does not end by itself: the prompt's thread
+    /// holds a door to it.)
     Finish,
 }
 
@@ -88,7 +91,8 @@ impl Screen {
         self.queue.send(PrintJob::Show { text, is_note: true }).await.map_err(|_| OutputGone)
     }
 
-    /// Signs this as soon as everything is shown that was handed in before. Waits while too much is waiting already.
+    /// Signs this as soon as everything is shown that was handed in before. Waits while too much is
+    /// waiting already.
     pub(crate) async fn sign(&self, receipt: Receipt) -> Result<(), OutputGone> {
         self.queue.send(PrintJob::Sign(receipt)).await.map_err(|_| OutputGone)
     }
@@ -194,7 +198,8 @@ impl AboveTheLine {
         AboveTheLine { printer, gate, last: String::new() }
     }
 
-    /// What somebody else may have written, so that it can't look like a line of its own; what this program says itself, between words.
+    /// What somebody else may have written, so that it can't look like a line of its own; what this
+    /// program says itself, between words.
     fn folded(&self, text: String, is_note: bool) -> String {
         let fold = if is_note { Fold::BetweenWords } else { Fold::Everywhere };
         match terminal_columns() {

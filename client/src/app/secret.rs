@@ -1,5 +1,5 @@
-//! The password that a program without a person at it comes with. Never on the command line, which everybody on the machine
-//! can read.
+//! The password that a program without a person at it comes with. Never on the command line, which
+//! everybody on the machine can read.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,8 @@ pub(crate) struct Given {
     pub(crate) warning: Option<String>,
 }
 
-/// Gets it from where the command line says. Otherwise what was looked at, and why there is no password.
+/// Gets it from where the command line says. Otherwise what was looked at, and why there is no
+/// password.
 pub(crate) fn given(file: Option<&Path>, command: Option<&str>) -> Result<Given, (String, String)> {
     if let Some(file) = file {
         let from = file.display().to_string();
@@ -41,8 +42,11 @@ fn read(file: &Path) -> io::Result<(Vec<u8>, bool)> {
 }
 
 fn run(command: &str) -> io::Result<Vec<u8>> {
-    let output =
-        Command::new("sh").args(["-c", command]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
     if output.status.success() {
         Ok(output.stdout)
     } else {

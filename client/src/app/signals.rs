@@ -20,7 +20,8 @@ impl Signals {
         })
     }
 
-    /// The number of the next one. Ctrl-C counts when `interrupts` says so: at a prompt it clears the line.
+    /// The number of the next one. Ctrl-C counts when `interrupts` says so: at a prompt it clears
+    /// the line.
     pub(crate) async fn next(&mut self, interrupts: impl Fn() -> bool) -> i32 {
         loop {
             let kind = tokio::select! {

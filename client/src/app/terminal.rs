@@ -1,8 +1,10 @@
-//! The terminal must be usable afterwards, whatever happens: remembered at the start, restored at every end.
+//! The terminal must be usable afterwards, whatever happens: remembered at the start, restored at
+//! every end.
 //!
-//! The line editor sets raw mode while it waits for a key, and nothing can stop it from outside. So every end of this
-//! process that is not the editor's own (a signal, a panic, a server that is gone) restores the terminal here, and
-//! then leaves by `exit`, which takes the editor's thread with it.
+//! The line editor sets raw mode while it waits for a key, and nothing can stop it from outside. So
+//! every end of this process that is not the editor's own (a signal, a panic, a server that is
+//! gone) restores the terminal here, and then leaves by `exit`, which takes the editor's thread
+//! with it.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -18,8 +20,8 @@ const CLEAR_LINE: &[u8] = b"\r\x1b[J";
 
 static REMEMBERED: OnceLock<Termios> = OnceLock::new();
 
-/// Remembers how the terminal is, and sees to it that a panic in any thread restores it and ends the process: half a
-/// client is of no use to anybody.
+/// Remembers how the terminal is, and sees to it that a panic in any thread restores it and ends
+/// the process: half a client is of no use to anybody.
 pub(crate) fn remember() {
     if !io::stdin().is_terminal() {
         return;
@@ -35,9 +37,9 @@ pub(crate) fn remember() {
     }));
 }
 
-/// Makes the terminal keep what is typed to itself, until the line editor wants it. Between two lines the editor puts
-/// back the mode that it found; if that were the shell's, what is typed just then would be shown twice. `signals` tells
-/// whether Ctrl-C still interrupts the program.
+/// Makes the terminal keep what is typed to itself, until the line editor wants it. Between two
+/// lines the editor puts back the mode that it found; if that were the shell's, what is typed just
+/// then would be shown twice. `signals` tells whether Ctrl-C still interrupts the program.
 pub(crate) fn quieten(signals: bool) {
     let Some(mut quiet) = REMEMBERED.get().cloned() else { return };
     quiet.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN;
@@ -46,12 +48,13 @@ pub(crate) fn quieten(signals: bool) {
     let _ = tcsetattr(io::stdin(), OptionalActions::Now, &quiet);
 }
 
-/// Ctrl-Z while a line is being typed: the shell gets its terminal as it was, and the line goes on where it stopped.
+/// Ctrl-Z while a line is being typed: the shell gets its terminal as it was, and the line goes on
+/// where it stopped.
 pub(crate) fn suspend() {
     let Ok(editing) = tcgetattr(io::stdin()) else { return };
     restore(false);
-    // To this thread: a signal to the whole process may stop another one first, and this one would go on for a moment
-    // and take the terminal back.
+    // To this thread: a signal to the whole process may stop another one first, and this one would
+    // go on for a moment and take the terminal back.
     let _ = raise(Signal::SIGTSTP);
     // The shell has called this program to the foreground again.
     let _ = tcsetattr(io::stdin(), OptionalActions::Now, &editing);

@@ -1,7 +1,8 @@
 //! From what happened to lines of text: the only place with sentences. Pure.
 //!
-//! The wording of the assignment's Figure 1 is kept to the letter; the rest speaks in the same voice: what happened,
-//! and what to do about it. Each function gives one or more whole lines, without the last line end.
+//! The wording of the assignment's Figure 1 is kept to the letter; the rest speaks in the same
+//! voice: what happened, and what to do about it. Each function gives one or more whole lines,
+//! without the last line end.
 
 mod administration;
 mod commands;
@@ -25,11 +26,12 @@ pub use harmless::harmless;
 pub use paint::{Kind, Paint};
 pub use tls::ServerTarget;
 
-/// What the continuation lines of a message begin with, so that nobody can forge the line of somebody else.
+/// What the continuation lines of a message begin with, so that nobody can forge the line of
+/// somebody else.
 pub const CONTINUATION: &str = "    ";
 
-/// The most lines of one message that are shown to people: any paste of a usual screen and a half; and nobody can scroll
-/// away what others said with a message of nothing but line ends.
+/// The most lines of one message that are shown to people: any paste of a usual screen and a half;
+/// and nobody can scroll away what others said with a message of nothing but line ends.
 const MESSAGE_LINES_MAX: usize = 40;
 
 /// How text is laid out.
@@ -75,7 +77,9 @@ impl View {
             Notification::Arrived { user, group, .. } => {
                 self.system(format!("{user} joined the room '{group}'"))
             }
-            Notification::Departed { user, .. } => self.system(format!("{user} has left the chat.")),
+            Notification::Departed { user, .. } => {
+                self.system(format!("{user} has left the chat."))
+            }
             Notification::Joined { user, group, .. } => {
                 self.system(format!("{user} has joined in group chat '{group}'."))
             }
@@ -86,18 +90,25 @@ impl View {
             Notification::PrivatePost { post, .. } => self.private_post(post),
             Notification::Moderated { by, group, act, .. } => self.moderated(by, group, act, None),
             Notification::Operated { by, act, .. } => self.operated(by, act),
-            Notification::TopicIs { .. } | Notification::PassedOn { .. } => self.group_news(notification)?,
-            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => return None,
+            Notification::TopicIs { .. } | Notification::PassedOn { .. } => {
+                self.group_news(notification)?
+            }
+            Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {
+                return None;
+            }
         })
     }
 
     fn group_post(self, post: &Post, group: &GroupName) -> String {
-        let head = self.paint.paint(Kind::Name, harmless(&format!("In group {group}, {}:", post.from)));
+        let head =
+            self.paint.paint(Kind::Name, harmless(&format!("In group {group}, {}:", post.from)));
         format!("{head} {}", self.body(&post.body))
     }
 
     fn private_post(self, post: &Post) -> String {
-        let head = self.paint.paint(Kind::Private, harmless(&format!("Private message from {}:", post.from)));
+        let head = self
+            .paint
+            .paint(Kind::Private, harmless(&format!("Private message from {}:", post.from)));
         format!("{head} {}", self.body(&post.body))
     }
 
@@ -115,25 +126,29 @@ impl View {
         lines.join(&format!("\n{CONTINUATION}"))
     }
 
-    /// A request was granted. Nothing for what shows itself, and for pages of lists: see [`View::groups`] and
-    /// [`View::users`].
+    /// A request was granted. Nothing for what shows itself, and for pages of lists: see
+    /// [`View::groups`] and [`View::users`].
     pub fn response(self, response: &Response) -> Option<String> {
         Some(match response {
             Response::Welcome(welcome) => self.welcome(welcome),
             Response::Created { group, .. } => {
                 self.system(format!("New group chat with name '{group}' has created successfully!"))
             }
-            Response::Joined { membership, .. } => {
-                self.system(format!("You have joined in group chat '{}' successfully!", membership.group))
-            }
+            Response::Joined { membership, .. } => self.system(format!(
+                "You have joined in group chat '{}' \
+                    successfully!",
+                membership.group
+            )),
             Response::Left { group, .. } => {
                 self.system(format!("You have left group chat '{group}' successfully!"))
             }
-            Response::Kept { to, .. } => {
-                self.system(format!("{to} is away. Your message is kept, and shown when {to} is back."))
-            }
+            Response::Kept { to, .. } => self.system(format!(
+                "{to} is away. Your message is kept, and shown when {to} is \
+                    back."
+            )),
             Response::Registered { .. } => self.system(
-                "The name is yours now. From another place, it needs the password; from here you are recognized.",
+                "The name is yours now. From another place, it needs the password; from here you \
+                 are recognized.",
             ),
             Response::PasswordChanged { .. } => {
                 self.system("The password is changed. Your other devices need the new one.")
@@ -176,7 +191,8 @@ impl View {
     /// A line was typed and has no place to wait.
     pub fn too_much_typed(self) -> String {
         self.trouble(
-            "Too many lines wait for the server: this one was not taken. The up arrow brings it back.",
+            "Too many lines wait for the server: this one was not taken. The up arrow brings it \
+             back.",
         )
     }
 
@@ -187,7 +203,10 @@ impl View {
 
     /// A text that wants to be a name, and is none.
     pub fn bad_name(self, name: &str, error: &NameError) -> String {
-        self.trouble(format!("'{name}' can't be your name: {}. Choose another one.", name_error(error)))
+        self.trouble(format!(
+            "'{name}' can't be your name: {}. Choose another one.",
+            name_error(error)
+        ))
     }
 
     /// No name was given, and there is nobody to ask.
@@ -218,7 +237,9 @@ impl View {
 
     /// The standard output takes nothing.
     pub fn no_output(self, why: &str) -> String {
-        self.trouble(format!("What the server says can't be written to the standard output: {why}."))
+        self.trouble(format!(
+            "What the server says can't be written to the standard output: {why}."
+        ))
     }
 
     /// The history of lines is not kept.
@@ -230,7 +251,9 @@ impl View {
 
     /// The log would spoil the screen.
     pub fn no_log(self) -> String {
-        self.trouble("Nothing is logged: at a terminal the log needs a file. Choose one: --log-file FILE")
+        self.trouble(
+            "Nothing is logged: at a terminal the log needs a file. Choose one: --log-file FILE",
+        )
     }
 
     fn system(self, text: impl AsRef<str>) -> String {
@@ -246,7 +269,8 @@ impl View {
     }
 }
 
-/// What is wrong with a name. Characters that one types without seeing them have names; the others have numbers.
+/// What is wrong with a name. Characters that one types without seeing them have names; the others
+/// have numbers.
 fn name_error(error: &NameError) -> String {
     let what = match error {
         NameError::Forbidden(' ') => "a space",

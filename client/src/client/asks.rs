@@ -2,16 +2,16 @@
 
 use chatroom_proto::{
     About, ArchivedPost, Body, ClientInfo, Code, Conversation, GroupName, Membership, Moderation,
-    ModerationRecord, Operation, Page, Password, Refusal, Request, Response, SearchQuery, Seq, ServerBan,
-    UnixMillis, UserName,
+    ModerationRecord, Operation, Page, Password, Refusal, Request, Response, SearchQuery, Seq,
+    ServerBan, UnixMillis, UserName,
 };
 
 use super::{AskError, Client, new_post_id};
 use crate::event::Ended;
 
-/// The most names that [`Client::groups`] and [`Client::users`], and people and bans that [`Client::clients`] and
-/// [`Client::server_bans`], gather: a server that never ends its list must not
-/// fill this client's memory. 100,000 of the longest names take about 15 MB.
+/// The most names that [`Client::groups`] and [`Client::users`], and people and bans that
+/// [`Client::clients`] and [`Client::server_bans`], gather: a server that never ends its list must
+/// not fill this client's memory. 100,000 of the longest names take about 15 MB.
 pub const LIST_ITEMS_MAX: usize = 100_000;
 
 /// A post that is kept.
@@ -92,7 +92,8 @@ impl Client {
         self.gather(|after| Request::Users { after }, page).await
     }
 
-    /// Asks for one page after the other. A list that runs in a circle, or is longer than any, ends.
+    /// Asks for one page after the other. A list that runs in a circle, or is longer than any,
+    /// ends.
     async fn gather<T>(
         &self,
         request: impl Fn(Seq) -> Request,
@@ -101,7 +102,8 @@ impl Client {
         let mut all = Vec::new();
         let mut after = Seq::ZERO;
         loop {
-            let (items, next) = page(self.ask(request(after)).await?).ok_or(AskError::Unexpected)?;
+            let (items, next) =
+                page(self.ask(request(after)).await?).ok_or(AskError::Unexpected)?;
             all.extend(items.into_vec());
             match next {
                 Some(next) if next > after && all.len() < LIST_ITEMS_MAX => after = next,
@@ -134,16 +136,22 @@ impl Client {
         }
     }
 
-    /// What was said in a conversation before this ([`Seq::ZERO`] for the newest): so many posts at the most.
+    /// What was said in a conversation before this ([`Seq::ZERO`] for the newest): so many posts at
+    /// the most.
     ///
     /// # Errors
     /// [`AskError`]
-    pub async fn history(&self, of: Conversation, before: Seq, count: u16) -> Result<HistoryPage, AskError> {
+    pub async fn history(
+        &self,
+        of: Conversation,
+        before: Seq,
+        count: u16,
+    ) -> Result<HistoryPage, AskError> {
         self.past(Request::History { of, before, count }).await
     }
 
-    /// What was said with all of these words in it, in one group or wherever this client may read, before this
-    /// ([`Seq::ZERO`] for the newest): so many posts at the most.
+    /// What was said with all of these words in it, in one group or wherever this client may read,
+    /// before this ([`Seq::ZERO`] for the newest): so many posts at the most.
     ///
     /// # Errors
     /// [`AskError`]
@@ -164,8 +172,8 @@ impl Client {
         }
     }
 
-    /// Does something to keep order in a group: [`Moderation`] has all that there is, from a topic to a ban. Tells how the
-    /// server writes the group's name.
+    /// Does something to keep order in a group: [`Moderation`] has all that there is, from a topic
+    /// to a ban. Tells how the server writes the group's name.
     ///
     /// # Errors
     /// [`AskError`]
@@ -225,8 +233,8 @@ impl Client {
         }
     }
 
-    /// Everybody on the server, with where they come from (at most [`LIST_ITEMS_MAX`]), in the order of arrival: for its
-    /// operators.
+    /// Everybody on the server, with where they come from (at most [`LIST_ITEMS_MAX`]), in the
+    /// order of arrival: for its operators.
     ///
     /// # Errors
     /// [`AskError`]
@@ -238,7 +246,8 @@ impl Client {
         self.gather(|after| Request::Clients { after }, page).await
     }
 
-    /// Who may not come to the server (at most [`LIST_ITEMS_MAX`]), the oldest ban first: for its operators.
+    /// Who may not come to the server (at most [`LIST_ITEMS_MAX`]), the oldest ban first: for its
+    /// operators.
     ///
     /// # Errors
     /// [`AskError`]
@@ -261,7 +270,8 @@ impl Client {
         }
     }
 
-    /// Changes the name's password. This client comes back with the new one; the name's other devices are put out.
+    /// Changes the name's password. This client comes back with the new one; the name's other
+    /// devices are put out.
     ///
     /// # Errors
     /// [`AskError`]; [`Refusal::PasswordInTheOpen`] without asking, where others could read along.
@@ -302,8 +312,8 @@ impl Client {
         }
     }
 
-    /// Leaves for good, and waits until the server knows it. A link that is dropped without this leaves a session
-    /// behind, which the server holds for a while.
+    /// Leaves for good, and waits until the server knows it. A link that is dropped without this
+    /// leaves a session behind, which the server holds for a while.
     ///
     /// # Errors
     /// [`AskError`]

@@ -1,4 +1,5 @@
-//! Servers that are not what they say, on sockets: what a client sends them, and what it makes of them.
+//! Servers that are not what they say, on sockets: what a client sends them, and what it makes of
+//! them.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -56,7 +57,11 @@ impl ResolvesServerCert for Shows {
     }
 }
 
-fn acceptor(shown: &Identity, key: &Identity, version: &'static SupportedProtocolVersion) -> TlsAcceptor {
+fn acceptor(
+    shown: &Identity,
+    key: &Identity,
+    version: &'static SupportedProtocolVersion,
+) -> TlsAcceptor {
     let provider = Arc::new(ring::default_provider());
     let secret = PrivateKeyDer::try_from(key.key.serialize_der()).expect("a key");
     let key = provider.key_provider.load_private_key(secret).expect("a key that can sign");
@@ -142,7 +147,11 @@ async fn whoever_shows_a_stolen_certificate_without_its_key_is_not_believed() {
             }
             let heard = served(socket, acceptor(&honest, &thief, version));
             known.take_news();
-            assert_eq!(untrusted(net(port, &known).dial().await), Untrusted::NoProof, "{version:?}");
+            assert_eq!(
+                untrusted(net(port, &known).dial().await),
+                Untrusted::NoProof,
+                "{version:?}"
+            );
             assert_eq!(known.take_news(), [], "nothing was learned from it");
             assert_eq!(heard.await.expect("no panic"), b"", "nothing was said to it");
         }
@@ -155,7 +164,8 @@ async fn whoever_has_the_key_is_believed_in_both_versions() {
         let (honest, known) = (Identity::new(), KnownHosts::in_memory());
         let (socket, port) = listen().await;
         let _heard = served(socket, acceptor(&honest, &honest, version));
-        let dialled = net(port, &known).dial().await.unwrap_or_else(|error| panic!("{version:?}: {error}"));
+        let dialled =
+            net(port, &known).dial().await.unwrap_or_else(|error| panic!("{version:?}: {error}"));
         assert!(dialled.is_private);
         assert_eq!(known.take_news()[0].fingerprint, honest.fingerprint());
     }
@@ -167,8 +177,10 @@ async fn another_key_is_refused_before_anything_is_said() {
     let (socket, port) = listen().await;
     knows(&known, port, before.fingerprint());
     let heard = served(socket, acceptor(&now, &now, &TLS13));
-    let changed =
-        Untrusted::KeyChanged { known: Known::Key(before.fingerprint()), offered: now.fingerprint() };
+    let changed = Untrusted::KeyChanged {
+        known: Known::Key(before.fingerprint()),
+        offered: now.fingerprint(),
+    };
     assert_eq!(untrusted(net(port, &known).dial().await), changed);
     assert_eq!(heard.await.expect("no panic"), b"");
 }
@@ -180,7 +192,8 @@ async fn a_server_that_shows_two_clients_two_keys_at_once_is_believed_by_one() {
     let file = directory.path().join("known_hosts");
     let (socket, port) = listen().await;
     let (first, key) = (KnownHosts::in_file(&file), one.fingerprint());
-    let heard = served_after(socket, acceptor(&other, &other, &TLS13), move || knows(&first, port, key));
+    let heard =
+        served_after(socket, acceptor(&other, &other, &TLS13), move || knows(&first, port, key));
     let known = KnownHosts::in_file(&file);
     let changed = Untrusted::KeyChanged { known: Known::Key(key), offered: other.fingerprint() };
     assert_eq!(untrusted(net(port, &known).dial().await), changed);
@@ -190,7 +203,8 @@ async fn a_server_that_shows_two_clients_two_keys_at_once_is_believed_by_one() {
 #[tokio::test]
 async fn one_that_answers_in_plain_gets_no_plain_byte() {
     let misbehaved = CloseReason::Misbehaved(Misbehaviour::FrameTooLong { limit: 4096 });
-    let frame = encode(&ServerFrame::Notification(Notification::Closing(misbehaved))).expect("a frame");
+    let frame =
+        encode(&ServerFrame::Notification(Notification::Closing(misbehaved))).expect("a frame");
     for answer in [frame.to_vec(), b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), vec![0; 100]] {
         let (socket, port) = listen().await;
         let heard = recorded(socket, answer);
@@ -255,7 +269,8 @@ fn jim() -> UserName {
     UserName::parse("Jim").expect("a name")
 }
 
-/// A client whose connection was lost after it was let in by this server, and how it ends when others answer then.
+/// A client whose connection was lost after it was let in by this server, and how it ends when
+/// others answer then.
 async fn come_back_to(others: impl AsyncFnOnce(TcpListener, &Identity)) -> Option<Event> {
     let identity = Identity::new();
     let (socket, port) = listen().await;
@@ -290,8 +305,9 @@ async fn a_key_that_has_changed_on_the_way_back_ends_the_client() {
         assert_eq!(served(socket, acceptor(&other, &other, &TLS13)).await.expect("no panic"), b"");
     });
     let ended = ended.await;
-    let is_changed =
-        |ended: &Event| matches!(ended, Event::Ended(Ended::Untrusted(Untrusted::KeyChanged { .. })));
+    let is_changed = |ended: &Event| {
+        matches!(ended, Event::Ended(Ended::Untrusted(Untrusted::KeyChanged { .. })))
+    };
     assert!(ended.as_ref().is_some_and(is_changed), "{ended:?}");
 }
 

@@ -3,8 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use chatroom_proto::Fingerprint;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
@@ -26,7 +30,8 @@ impl Authorities {
     pub(super) async fn of_this_system() -> Authorities {
         let provider = Arc::new(ring::default_provider());
         let for_them = Arc::clone(&provider);
-        let read = tokio::task::spawn_blocking(move || rustls_platform_verifier::Verifier::new(for_them));
+        let read =
+            tokio::task::spawn_blocking(move || rustls_platform_verifier::Verifier::new(for_them));
         let system = match read.await {
             Ok(Ok(system)) => Some(Arc::new(system)),
             Ok(Err(error)) => {
@@ -59,7 +64,8 @@ impl Verifier {
         &self.authorities.provider
     }
 
-    /// What it has come to, if it was asked. The server may still have failed to prove that it has the key.
+    /// What it has come to, if it was asked. The server may still have failed to prove that it has
+    /// the key.
     pub(super) fn verdict(&self) -> Option<Judgement> {
         self.verdict.get().cloned()
     }
@@ -76,11 +82,9 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let parsed = ParsedCertificate::try_from(end_entity)?;
         let offered = Fingerprint::of(&parsed.subject_public_key_info());
-        let vouched = self
-            .authorities
-            .system
-            .as_ref()
-            .map(|system| system.verify_server_cert(end_entity, intermediates, name, ocsp_response, now));
+        let vouched = self.authorities.system.as_ref().map(|system| {
+            system.verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
+        });
         let verdict = self.expected.judge(offered, matches!(vouched, Some(Ok(_))));
         tracing::debug!(%offered, ?vouched, ?verdict, "the server shows its certificate");
         let is_trusted = verdict.is_ok();
@@ -92,8 +96,8 @@ impl ServerCertVerifier for Verifier {
         }
     }
 
-    // Whoever has seen a certificate can show it. That the server has its key is proved by a signature, which is checked
-    // whatever made us trust the certificate.
+    // Whoever has seen a certificate can show it. That the server has its key is proved by a
+    // signature, which is checked whatever made us trust the certificate.
 
     fn verify_tls12_signature(
         &self,

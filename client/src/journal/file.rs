@@ -21,7 +21,8 @@ const HEADER_BYTES: usize = 8;
 /// The longest record: the longest post is under 9 KiB.
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 
-/// The longest file that is read: several times what compacting leaves of the most posts that are kept.
+/// The longest file that is read: several times what compacting leaves of the most posts that are
+/// kept.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A file is not compacted before it is so long: tens of thousands of events.
@@ -52,10 +53,12 @@ pub(super) struct OpenedJournal {
 impl JournalFile {
     /// Takes the file for a client of this name. Nobody else can read it: it holds a token.
     pub(super) fn open(path: &Path, name: &UserName) -> Result<OpenedJournal, KeepError> {
-        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
+        {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let mut file =
+            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
         lock(&file)?;
         if !is_at(&file, path)? {
             // It was compacted between our opening and our locking it.
@@ -92,7 +95,8 @@ impl JournalFile {
         if self.bytes > self.compact_at { self.compact() } else { Ok(()) }
     }
 
-    /// Puts a file in its place that says the same in the fewest records. One who is killed meanwhile leaves the old one.
+    /// Puts a file in its place that says the same in the fewest records. One who is killed
+    /// meanwhile leaves the old one.
     fn compact(&mut self) -> io::Result<()> {
         let bytes = self.compacted()?;
         let mut beside = OsString::from(&self.path);
@@ -102,7 +106,8 @@ impl JournalFile {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&beside)?;
+        let mut file =
+            OpenOptions::new().append(true).create_new(true).mode(0o600).open(&beside)?;
         lock(&file).map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))?;
         file.write_all(&bytes)?;
         fs::rename(&beside, &self.path)?;
@@ -112,8 +117,8 @@ impl JournalFile {
         Ok(())
     }
 
-    /// It can't be kept true any longer: who the client is, and how far it came, takes the place of all. That is less than
-    /// what is there, so a full disk has room for it.
+    /// It can't be kept true any longer: who the client is, and how far it came, takes the place of
+    /// all. That is less than what is there, so a full disk has room for it.
     pub(super) fn retire(mut self) {
         self.image.posts.clear();
         let bytes = self.compacted();
@@ -202,7 +207,9 @@ fn read(bytes: &[u8]) -> Result<(JournalState, bool), KeepError> {
 }
 
 fn next(bytes: &[u8]) -> Result<(JournalRecord, usize), Unread> {
-    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Err(Unread::Torn) };
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(Unread::Torn);
+    };
     let [l0, l1, l2, l3, c0, c1, c2, c3] = *header;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
     if length > RECORD_BYTES_MAX {

@@ -29,8 +29,8 @@ pub(crate) enum JournalRecord {
     },
     /// The program has taken everything up to here.
     Seen(Seq),
-    /// In this conversation nothing up to here is missing: it was joined then, or the client said something itself, which
-    /// it is not told again.
+    /// In this conversation nothing up to here is missing: it was joined then, or the client said
+    /// something itself, which it is not told again.
     At(Conversation, Seq),
     /// The client is no longer in this group.
     Left(GroupName),
@@ -54,8 +54,8 @@ pub(crate) struct JournalState {
     pub(crate) session: Option<Session>,
     /// The posts without an answer, in the order in which they were asked.
     pub(crate) posts: VecDeque<Request>,
-    /// A part before this could not be read: until a session begins, how far the program came may be said of another
-    /// session than the one that is known.
+    /// A part before this could not be read: until a session begins, how far the program came may
+    /// be said of another session than the one that is known.
     is_doubtful: bool,
 }
 
@@ -85,11 +85,12 @@ impl Session {
         }
     }
 
-    /// What was said in private up to what was seen needs no place of its own. A group needs one: it tells that the
-    /// client is in it.
+    /// What was said in private up to what was seen needs no place of its own. A group needs one:
+    /// it tells that the client is in it.
     fn forget_what_is_seen(&mut self) {
         let seen = self.seen;
-        self.places.retain(|_, (place, seq)| matches!(place, Conversation::Group(_)) || *seq > seen);
+        self.places
+            .retain(|_, (place, seq)| matches!(place, Conversation::Group(_)) || *seq > seen);
     }
 }
 
@@ -126,7 +127,9 @@ impl JournalState {
             JournalRecord::Resumed { token } => self.change(|session| session.token = token),
             JournalRecord::Seen(_) | JournalRecord::At(..) if self.is_doubtful => {}
             JournalRecord::Seen(seq) => self.change(|session| session.seen = seq),
-            JournalRecord::At(conversation, seq) => self.change(|session| session.be_at(conversation, seq)),
+            JournalRecord::At(conversation, seq) => {
+                self.change(|session| session.be_at(conversation, seq))
+            }
             JournalRecord::Left(group) => self.change(|session| {
                 session.places.remove(&key(&Conversation::Group(group)));
             }),
@@ -146,8 +149,9 @@ impl JournalState {
         if let Some(session) = &self.session {
             let (name, token, seen) = (session.name.clone(), session.token.clone(), session.seen);
             records.push(JournalRecord::Began { name, token, seen });
-            records
-                .extend(session.places.values().cloned().map(|(place, seq)| JournalRecord::At(place, seq)));
+            records.extend(
+                session.places.values().cloned().map(|(place, seq)| JournalRecord::At(place, seq)),
+            );
         }
         records.extend(self.posts.iter().cloned().map(JournalRecord::Asked));
         records

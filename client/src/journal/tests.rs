@@ -141,7 +141,8 @@ fn behind_a_damage_only_a_session_that_begins_says_how_far_the_client_came() {
         journal.handed(place(1, 510));
     }
     let mut bytes = fs::read(&path).unwrap();
-    // What a session begins with is behind what was compacted; its token is at the end of the record.
+    // What a session begins with is behind what was compacted; its token is at the end of the
+    // record.
     let begins = bytes.windows(32).position(|window| window == [2; 32]).unwrap();
     assert!(begins < before + 200);
     bytes[begins] ^= 1;
@@ -250,5 +251,8 @@ fn a_group_that_was_left_is_forgotten() {
     journal.answered(&leave, &Ok(Response::Left { seq: Seq(12), group: group("General") }));
     drop(journal);
     let session = open(&path).1.session.unwrap();
-    assert_eq!(session.places().collect::<Vec<_>>(), [(&Conversation::Group(group("tea")), Seq(11))]);
+    assert_eq!(
+        session.places().collect::<Vec<_>>(),
+        [(&Conversation::Group(group("tea")), Seq(11))]
+    );
 }

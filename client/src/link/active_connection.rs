@@ -1,13 +1,16 @@
-//! One connection's life: frames out, frames in, events to the program, and is the other side still there?
+//! One connection's life: frames out, frames in, events to the program, and is the other side still
+//! there?
 //!
-//! Three things go on at once and never wait for one another: writing, which a future of its own does; reading, which
-//! never pauses; and taking in what is asked, which pauses while too much is unanswered. So two sides that are both
-//! full still drain each other, and a program that waits for an answer gets it while it takes no events: reading must
-//! not wait for a program that may be waiting for what is still to be read.
+//! Three things go on at once and never wait for one another: writing, which a future of its own
+//! does; reading, which never pauses; and taking in what is asked, which pauses while too much is
+//! unanswered. So two sides that are both full still drain each other, and a program that waits for
+//! an answer gets it while it takes no events: reading must not wait for a program that may be
+//! waiting for what is still to be read.
 //!
-//! For the same reason a program that takes no events does not end a connection at once, when the server keeps what is
-//! said: the link lets go what it hears, passes on the answers, and hangs up when the program has taken what was held for
-//! it. Coming back it hears the rest: from where it stopped hearing, so nothing is lost, and nothing is told twice.
+//! For the same reason a program that takes no events does not end a connection at once, when the
+//! server keeps what is said: the link lets go what it hears, passes on the answers, and hangs up
+//! when the program has taken what was held for it. Coming back it hears the rest: from where it
+//! stopped hearing, so nothing is lost, and nothing is told twice.
 
 use std::io;
 use std::pin::pin;
@@ -15,7 +18,8 @@ use std::time::Duration;
 
 use chatroom_proto::codec::FrameError;
 use chatroom_proto::{
-    ClientFrame, CloseReason, Conversation, Notification, Refusal, Request, Response, Seq, ServerFrame, Tag,
+    ClientFrame, CloseReason, Conversation, Notification, Refusal, Request, Response, Seq,
+    ServerFrame, Tag,
 };
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -23,18 +27,21 @@ use tokio::time::{Instant, sleep_until};
 
 use super::handshake::{LinkWriter, WelcomedConnection};
 use super::{
-    ANSWER_DEADLINE, ASKS_WAITING_MAX, End, Link, LinkRequest, ReplyTo, SILENCE_MAX, SLOW_AFTER, Slow,
+    ANSWER_DEADLINE, ASKS_WAITING_MAX, End, Link, LinkRequest, ReplyTo, SILENCE_MAX, SLOW_AFTER,
+    Slow,
 };
 use crate::dial::Dial;
 use crate::event::{Ended, Event, Lost};
 use crate::state::{MEMBERSHIPS_MAX, tells_again};
 use crate::trust::Untrusted;
 
-/// The most frames on their way to the writer: every unanswered request, every group to rejoin, and a ping. So there
-/// is room for all that an honest server lets be unanswered, and nobody ever waits for the writer.
+/// The most frames on their way to the writer: every unanswered request, every group to rejoin, and
+/// a ping. So there is room for all that an honest server lets be unanswered, and nobody ever waits
+/// for the writer.
 const FRAMES_OUT_MAX: usize = ASKS_WAITING_MAX + MEMBERSHIPS_MAX + 1;
 
-/// The most frames that are fed to the writer before it flushes: by then its buffer has been written many times.
+/// The most frames that are fed to the writer before it flushes: by then its buffer has been
+/// written many times.
 const WRITE_BATCH_FRAMES: usize = 128;
 
 /// How long the server's last word is waited for when nothing can be written to it any more.
@@ -82,7 +89,8 @@ impl<D: Dial> Link<D> {
             let sends_at = self.unanswered.sends_at();
             tokio::select! {
                 error = &mut writing, if write_failed.is_none() => {
-                    // The reason may still wait to be read: go on until that fails, too, or is overdue.
+                    // The reason may still wait to be read: go on until that fails, too, or is
+                    // overdue.
                     write_failed = Some(error);
                     alarm.as_mut().reset(Instant::now() + LAST_WORD_WAIT);
                 }
@@ -110,15 +118,16 @@ impl<D: Dial> Link<D> {
         }
     }
 
-    /// Whether one more may be unanswered: not before all that was asked earlier is sent. (A server that answers what it was
-    /// not sent yet could fill the writer's queue: that only makes asking wait.)
+    /// Whether one more may be unanswered: not before all that was asked earlier is sent. (A server
+    /// that answers what it was not sent yet could fill the writer's queue: that only makes asking
+    /// wait.)
     fn has_room(&self, talk: &ActiveConnection) -> bool {
         let has_room = self.unanswered.len() < ASKS_WAITING_MAX && talk.frames_out.capacity() > 1;
         has_room && !self.unanswered.is_held_back()
     }
 
-    /// Sends what is to be sent (again): at the beginning all that is unanswered, later what the server has refused to take so
-    /// fast.
+    /// Sends what is to be sent (again): at the beginning all that is unanswered, later what the
+    /// server has refused to take so fast.
     fn send_held_back(&mut self, talk: &mut ActiveConnection) {
         if !self.unanswered.is_held_back() {
             return;
@@ -168,8 +177,8 @@ impl<D: Dial> Link<D> {
         }
     }
 
-    /// When to look again, or that the connection is dead. It looks at least every [`ANSWER_DEADLINE`], so that no
-    /// request that is made meanwhile is overdue before that.
+    /// When to look again, or that the connection is dead. It looks at least every
+    /// [`ANSWER_DEADLINE`], so that no request that is made meanwhile is overdue before that.
     fn check_alive(
         &mut self,
         talk: &mut ActiveConnection,
@@ -197,8 +206,12 @@ impl<D: Dial> Link<D> {
         talk.heard = Instant::now();
         tracing::trace!(?frame, "heard");
         match frame {
-            Some(Ok(ServerFrame::Response { tag, result })) => self.handle_response(talk, tag, result),
-            Some(Ok(ServerFrame::Notification(notification))) => self.handle_notification(talk, notification),
+            Some(Ok(ServerFrame::Response { tag, result })) => {
+                self.handle_response(talk, tag, result)
+            }
+            Some(Ok(ServerFrame::Notification(notification))) => {
+                self.handle_notification(talk, notification)
+            }
             Some(Err(FrameError::Io(error))) => Some(talk.end(match error.kind() {
                 io::ErrorKind::UnexpectedEof => Lost::HungUp,
                 kind => Lost::Failed(kind),
@@ -239,7 +252,8 @@ impl<D: Dial> Link<D> {
         }
         let LinkRequest { request, door, .. } = ask;
         self.journal.answered(&request, &result);
-        let missed = result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
+        let missed =
+            result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         match door {
             // One who no longer waits for the answer does not want it.
             ReplyTo::Asker(asker) => drop(asker.send(result)),
@@ -255,8 +269,8 @@ impl<D: Dial> Link<D> {
         is_goodbye.then_some(End::Over(Ended::Left))
     }
 
-    /// The server asks to go slower. That is the link's business: the program learns of it only when it takes long, and has its
-    /// answer when there is one.
+    /// The server asks to go slower. That is the link's business: the program learns of it only
+    /// when it takes long, and has its answer when there is one.
     fn go_slower(&mut self, talk: &mut ActiveConnection, tag: Tag, wait: Duration) -> Option<End> {
         if self.unanswered.hold_back(tag, wait, talk.heard).is_none() {
             return Some(answer_to_nothing(tag));
@@ -270,8 +284,8 @@ impl<D: Dial> Link<D> {
         None
     }
 
-    /// Whether an answer is to come again later: among the events it would stand before what is let go now. (Only as
-    /// long as there is room to ask something else.)
+    /// Whether an answer is to come again later: among the events it would stand before what is let
+    /// go now. (Only as long as there is room to ask something else.)
     fn puts_off(&self, ask: &LinkRequest) -> bool {
         matches!(ask.door, ReplyTo::Events)
             && !has_password(&ask.request)
@@ -311,8 +325,10 @@ impl<D: Dial> Link<D> {
             self.state.expelled(group);
             self.journal.expelled(group);
         }
-        let is_post =
-            matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
+        let is_post = matches!(
+            notification,
+            Notification::GroupPost { .. } | Notification::PrivatePost { .. }
+        );
         let is_told_again = is_post && talk.again_until.is_some_and(|until| seq <= until);
         self.tell(if is_told_again {
             Event::Replayed(notification)
@@ -322,9 +338,11 @@ impl<D: Dial> Link<D> {
         None
     }
 
-    /// All that was missed was told again; what the groups' newest posts at the beginning say is checked against it.
+    /// All that was missed was told again; what the groups' newest posts at the beginning say is
+    /// checked against it.
     fn catch_up(&mut self, talk: &mut ActiveConnection, seq: Seq) -> Option<End> {
-        let missing = self.state.missing().map(|(group, head)| (Conversation::Group(group.clone()), head));
+        let missing =
+            self.state.missing().map(|(group, head)| (Conversation::Group(group.clone()), head));
         let mut missing: Vec<_> = missing.collect();
         missing.retain(|(group, _)| !self.unanswered.has_post_to(group));
         if let Some(newest) = missing.iter().map(|(_, head)| *head).max()
@@ -341,8 +359,8 @@ impl<D: Dial> Link<D> {
         None
     }
 
-    /// Something is missing before this: whether it helps to come back and hear it again. Once for each: what a server
-    /// does not tell the second time, it does not have any more.
+    /// Something is missing before this: whether it helps to come back and hear it again. Once for
+    /// each: what a server does not tell the second time, it does not have any more.
     fn goes_back_for(&mut self, seq: Seq, again_until: Option<Seq>) -> bool {
         let goes_back = self.can_hear_again() && seq > self.went_back_for;
         if goes_back {
@@ -352,13 +370,16 @@ impl<D: Dial> Link<D> {
         goes_back
     }
 
-    /// More came than the program takes. What will not be heard again is let go but for what must be told; a program
-    /// that does not even take that will never take anything.
+    /// More came than the program takes. What will not be heard again is let go but for what must
+    /// be told; a program that does not even take that will never take anything.
     fn be_overrun(&mut self) -> Option<End> {
         if self.can_hear_again() {
             self.is_deaf = true;
             self.state.fall_behind();
-            return self.outbox.is_overrun_by_answers().then_some(End::Over(Ended::GaveUp(Lost::Overrun)));
+            return self
+                .outbox
+                .is_overrun_by_answers()
+                .then_some(End::Over(Ended::GaveUp(Lost::Overrun)));
         }
         self.outbox.shed();
         Some(if self.outbox.is_overrun() {
@@ -387,7 +408,8 @@ fn seq(notification: &Notification) -> Seq {
 
 impl ActiveConnection {
     fn send(&self, frame: ClientFrame) {
-        // A writer that has failed takes no more. Then the connection ends soon, and what is unanswered is sent again.
+        // A writer that has failed takes no more. Then the connection ends soon, and what is
+        // unanswered is sent again.
         if let Err(TrySendError::Full(frame)) = self.frames_out.try_send(frame) {
             tracing::error!(tag = ?frame.tag, "no room for a frame: FRAMES_OUT_MAX is wrong");
         }
@@ -413,7 +435,10 @@ fn answer_to_nothing(tag: Tag) -> End {
 
 /// What can't be asked again: the password that it says is not the right one any more.
 fn has_password(request: &Request) -> bool {
-    matches!(request, Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. })
+    matches!(
+        request,
+        Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. }
+    )
 }
 
 fn rejoined(request: Request, result: Result<Response, Refusal>, missed: bool) -> Option<Event> {
@@ -426,7 +451,10 @@ fn rejoined(request: Request, result: Result<Response, Refusal>, missed: bool) -
 }
 
 /// Writes frames as they come: all that are waiting, then one flush. Ends only when writing fails.
-async fn write<S: AsyncWrite>(mut writer: LinkWriter<S>, mut frames: mpsc::Receiver<ClientFrame>) -> Lost {
+async fn write<S: AsyncWrite>(
+    mut writer: LinkWriter<S>,
+    mut frames: mpsc::Receiver<ClientFrame>,
+) -> Lost {
     let mut batch = Vec::with_capacity(WRITE_BATCH_FRAMES);
     loop {
         if frames.recv_many(&mut batch, WRITE_BATCH_FRAMES).await == 0 {

@@ -8,8 +8,8 @@ const FIRST_WAIT_MAX: Duration = Duration::from_millis(250);
 /// No wait is longer: a server that is back should not wait for its people.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Exponential backoff with full jitter: at once, and then any time from zero to a bound that doubles. The jitter
-/// keeps the clients of a restarted server from coming all at once.
+/// Exponential backoff with full jitter: at once, and then any time from zero to a bound that
+/// doubles. The jitter keeps the clients of a restarted server from coming all at once.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     tries: u32,
@@ -21,8 +21,9 @@ impl Backoff {
         let tries = self.tries;
         self.tries = tries.saturating_add(1);
         let Some(doublings) = tries.checked_sub(1) else { return Duration::ZERO };
-        let range =
-            FIRST_WAIT_MAX.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(WAIT_MAX);
+        let range = FIRST_WAIT_MAX
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(WAIT_MAX);
         let range_ms = u64::try_from(range.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(random % (range_ms + 1))
     }

@@ -1,4 +1,5 @@
-//! Coming in: what may prove who this client is, and whether to knock again when the server says no.
+//! Coming in: what may prove who this client is, and whether to knock again when the server says
+//! no.
 
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use crate::dial::Dial;
 use crate::event::Ended;
 use crate::trust::Untrusted;
 
-/// How often the first handshake is tried, with a server that lets in so many from one address in a time.
+/// How often the first handshake is tried, with a server that lets in so many from one address in a
+/// time.
 pub(super) const KNOCKS_MAX: usize = 3;
 
-/// How many passwords are tried of which it is not known whether the server has heard them: it counts the wrong ones, and
-/// nobody changes a password more often within one round trip.
+/// How many passwords are tried of which it is not known whether the server has heard them: it
+/// counts the wrong ones, and nobody changes a password more often within one round trip.
 const PERHAPS_MAX: usize = 3;
 
 /// A client that was let in.
@@ -25,7 +27,8 @@ pub(super) struct LetIn<S> {
     pub(super) by: Option<Password>,
 }
 
-/// Comes in, with the password if nothing else helps; and if it is wrong, with those that it may have been changed to.
+/// Comes in, with the password if nothing else helps; and if it is wrong, with those that it may
+/// have been changed to.
 pub(super) async fn come_in<D: Dial>(
     dial: &D,
     shared: &Shared,
@@ -43,8 +46,12 @@ pub(super) async fn come_in<D: Dial>(
     for (password, is_known) in known.into_iter().chain(perhaps) {
         let hello = Hello { proof: Proof::Password(password.clone()), ..hello.clone() };
         match handshake::connect(dial, shared.next_tag(), hello).await {
-            Ok(connection) => return Ok(LetIn { connection, by: (!is_known).then(|| password.clone()) }),
-            Err(error @ ConnectError::Refused(Refusal::WrongPassword { .. })) if is_known => refused = error,
+            Ok(connection) => {
+                return Ok(LetIn { connection, by: (!is_known).then(|| password.clone()) });
+            }
+            Err(error @ ConnectError::Refused(Refusal::WrongPassword { .. })) if is_known => {
+                refused = error
+            }
             Err(ConnectError::Refused(Refusal::WrongPassword { .. })) => {}
             Err(error) => return Err(error),
         }
@@ -88,14 +95,17 @@ pub(super) fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
     match error {
         ConnectError::Refused(Refusal::TooManyTries { .. } | Refusal::RateLimited { .. }) => Ok(()),
         ConnectError::Refused(refusal) => Err(Ended::Refused(refusal)),
-        ConnectError::PasswordUnsaid { name } => Err(Ended::Refused(Refusal::PasswordNeeded { name })),
+        ConnectError::PasswordUnsaid { name } => {
+            Err(Ended::Refused(Refusal::PasswordNeeded { name }))
+        }
         ConnectError::Closed(CloseReason::Misbehaved(how)) => Err(Ended::Misbehaved(how)),
         ConnectError::Garbled(what) => Err(Ended::Garbled(what)),
         ConnectError::Untrusted(Untrusted::Unreadable { .. } | Untrusted::Failed(_)) => Ok(()),
         // Somebody else may be there: to try again until that is believed would be wrong.
         ConnectError::Untrusted(untrusted) => Err(Ended::Untrusted(untrusted)),
-        ConnectError::Unreachable(_) | ConnectError::Silent | ConnectError::Cut | ConnectError::Closed(_) => {
-            Ok(())
-        }
+        ConnectError::Unreachable(_)
+        | ConnectError::Silent
+        | ConnectError::Cut
+        | ConnectError::Closed(_) => Ok(()),
     }
 }

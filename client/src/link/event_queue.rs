@@ -41,7 +41,8 @@ impl EventQueue {
         self.bytes > 2 * OUTBOX_BYTES_MAX
     }
 
-    /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants none.
+    /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants
+    /// none.
     pub(crate) fn deliver(&mut self, program: &mpsc::Sender<QueuedEvent>) {
         while let Some(told) = self.events.pop_front() {
             let bytes = weight(&told.event);
@@ -53,8 +54,8 @@ impl EventQueue {
         }
     }
 
-    /// Waits until the program has room, and gives it what it has room for. Without anything to give, waits for ever.
-    /// Dropping the future loses nothing.
+    /// Waits until the program has room, and gives it what it has room for. Without anything to
+    /// give, waits for ever. Dropping the future loses nothing.
     pub(crate) async fn deliver_when_it_may(&mut self, program: &mpsc::Sender<QueuedEvent>) {
         if self.is_empty() {
             std::future::pending::<()>().await;
@@ -63,9 +64,10 @@ impl EventQueue {
         self.deliver(program);
     }
 
-    /// Lets go of what the server said, and keeps what else happened: the answers above all, which nobody gives again.
-    /// In place of messages the program is told in which conversations they are missing, once for each. (Only where the
-    /// server keeps nothing: elsewhere nothing is let go that was heard.)
+    /// Lets go of what the server said, and keeps what else happened: the answers above all, which
+    /// nobody gives again. In place of messages the program is told in which conversations they are
+    /// missing, once for each. (Only where the server keeps nothing: elsewhere nothing is let go
+    /// that was heard.)
     pub(crate) fn shed(&mut self) {
         let mut told = HashSet::new();
         self.bytes = 0;
@@ -108,23 +110,29 @@ fn weight(event: &Event) -> usize {
             },
             Event::Answer { request, result, .. } => {
                 let asked = match request {
-                    Request::Public { body, .. } | Request::Private { body, .. } => body.as_str().len(),
+                    Request::Public { body, .. } | Request::Private { body, .. } => {
+                        body.as_str().len()
+                    }
                     _ => 0,
                 };
                 let names = match result {
                     Ok(Response::Groups { groups, .. }) => groups.as_slice().len(),
                     Ok(Response::Users { users, .. }) => users.as_slice().len(),
-                    Ok(Response::Clients { clients, .. }) => {
-                        clients.as_slice().iter().map(|visitor| 2 + visitor.groups.as_slice().len()).sum()
-                    }
+                    Ok(Response::Clients { clients, .. }) => clients
+                        .as_slice()
+                        .iter()
+                        .map(|visitor| 2 + visitor.groups.as_slice().len())
+                        .sum(),
                     Ok(Response::ServerBans { bans, .. }) => bans.as_slice().len() * NAMES_AN_ACT,
                     Ok(Response::Acts { acts, .. }) => acts.as_slice().len() * NAMES_AN_ACT,
                     _ => 0,
                 };
                 let said = match result {
-                    Ok(Response::Past { posts, .. }) => {
-                        posts.as_slice().iter().map(|said| EVENT_BYTES + said.post.body.as_str().len()).sum()
-                    }
+                    Ok(Response::Past { posts, .. }) => posts
+                        .as_slice()
+                        .iter()
+                        .map(|said| EVENT_BYTES + said.post.body.as_str().len())
+                        .sum(),
                     _ => 0,
                 };
                 asked + names * NAME_BYTES + said

@@ -2,8 +2,8 @@
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Hello, Notification, Proof, Refusal, Request, Response, ServerFrame, Tag,
-    Welcome,
+    ClientFrame, CloseReason, Hello, Notification, Proof, Refusal, Request, Response, ServerFrame,
+    Tag, Welcome,
 };
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
@@ -67,11 +67,13 @@ async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
     };
     let written: Result<(), FrameError> = written.await;
     match reader.next().await {
-        Some(Ok(ServerFrame::Response { tag: answered, result })) if answered == tag => match result {
-            Ok(Response::Welcome(welcome)) => Ok(welcome),
-            Ok(_) => Err(ConnectError::Garbled("another response than a welcome".to_owned())),
-            Err(refusal) => Err(ConnectError::Refused(refusal)),
-        },
+        Some(Ok(ServerFrame::Response { tag: answered, result })) if answered == tag => {
+            match result {
+                Ok(Response::Welcome(welcome)) => Ok(welcome),
+                Ok(_) => Err(ConnectError::Garbled("another response than a welcome".to_owned())),
+                Err(refusal) => Err(ConnectError::Refused(refusal)),
+            }
+        }
         Some(Ok(ServerFrame::Notification(Notification::Closing(reason)))) => Err(match reason {
             CloseReason::TlsRequired => ConnectError::Untrusted(Untrusted::TlsRequired),
             reason => ConnectError::Closed(reason),

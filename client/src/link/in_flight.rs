@@ -8,16 +8,18 @@ use tokio::time::Instant;
 
 use super::{ASKS_WAITING_MAX, LinkRequest, ReplyTo};
 
-/// The longest that a server is waited for that asks to go slower; then it is asked again, whatever it said.
+/// The longest that a server is waited for that asks to go slower; then it is asked again, whatever
+/// it said.
 const RETRY_AFTER_MAX: Duration = Duration::from_millis(RETRY_AFTER_MS_MAX as u64);
 
-/// What is sent over this connection, and over the next one if it is not answered. Answers come in the order of the
-/// requests, so the one that is looked for is the first.
+/// What is sent over this connection, and over the next one if it is not answered. Answers come in
+/// the order of the requests, so the one that is looked for is the first.
 ///
-/// A server may ask to go slower: it refuses a request, and all that was sent behind it, until the first comes again after
-/// some time. These stay here in their place, and are sent again one at a time; with each that is granted, twice as many may be
-/// under way. So a server whose budget is spent is asked little more than it grants, and one that was only busy is soon asked
-/// as fast as before.
+/// A server may ask to go slower: it refuses a request, and all that was sent behind it, until the
+/// first comes again after some time. These stay here in their place, and are sent again one at a
+/// time; with each that is granted, twice as many may be under way. So a server whose budget is
+/// spent is asked little more than it grants, and one that was only busy is soon asked as fast as
+/// before.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     asks: VecDeque<Waiting>,
@@ -70,7 +72,8 @@ impl InFlight {
         Some(ask)
     }
 
-    /// The server asks to go slower: the one with this tag is to be sent again after so long. Nothing, when there is none.
+    /// The server asks to go slower: the one with this tag is to be sent again after so long.
+    /// Nothing, when there is none.
     pub(crate) fn hold_back(&mut self, tag: Tag, wait: Duration, now: Instant) -> Option<()> {
         let place = self.place(tag)?;
         if std::mem::take(&mut self.asks[place].is_sent) {
@@ -150,31 +153,37 @@ impl InFlight {
         let asked = self.asks.iter().map(|waiting| &waiting.ask);
         let mut all = asked.chain(&self.put_off).chain(&self.inherited);
         all.any(|ask| match (&ask.request, conversation) {
-            (Request::Public { group, .. }, Conversation::Group(other)) => group.key() == other.key(),
+            (Request::Public { group, .. }, Conversation::Group(other)) => {
+                group.key() == other.key()
+            }
             (Request::Private { to, .. }, Conversation::User(other)) => to.key() == other.key(),
             _ => false,
         })
     }
 
-    /// What the password may be by now, the newest first: the server may have changed it, and its answer be lost.
+    /// What the password may be by now, the newest first: the server may have changed it, and its
+    /// answer be lost.
     pub(crate) fn new_passwords(&self) -> impl Iterator<Item = &Password> {
         self.asks.iter().rev().filter_map(|waiting| new_password(&waiting.ask.request))
     }
 
-    /// Takes out what asked for this password, and for those before it: it holds, so all that was done.
+    /// Takes out what asked for this password, and for those before it: it holds, so all that was
+    /// done.
     pub(crate) fn take_changes_to(&mut self, new: &Password) -> Vec<LinkRequest> {
         let is_last = |waiting: &Waiting| new_password(&waiting.ask.request) == Some(new);
         let done = self.asks.iter().rposition(is_last).map_or(0, |place| place + 1);
-        let (done, rest) = self.asks.drain(..).enumerate().partition::<Vec<_>, _>(|(place, waiting)| {
-            *place < done && new_password(&waiting.ask.request).is_some()
-        });
+        let (done, rest) =
+            self.asks.drain(..).enumerate().partition::<Vec<_>, _>(|(place, waiting)| {
+                *place < done && new_password(&waiting.ask.request).is_some()
+            });
         self.asks = rest.into_iter().map(|(_, waiting)| waiting).collect();
         self.sent = self.asks.iter().filter(|waiting| waiting.is_sent).count();
         done.into_iter().map(|(_, waiting)| waiting.ask).collect()
     }
 
-    /// For a new connection, over which nothing was sent yet: the groups to rejoin come before all else, and those of a
-    /// connection before are forgotten, as are pings. What was put off was asked before what has no answer.
+    /// For a new connection, over which nothing was sent yet: the groups to rejoin come before all
+    /// else, and those of a connection before are forgotten, as are pings. What was put off was
+    /// asked before what has no answer.
     pub(crate) fn replace_rejoins(&mut self, rejoins: impl IntoIterator<Item = LinkRequest>) {
         self.asks.retain(|waiting| !matches!(waiting.ask.door, ReplyTo::Rejoin | ReplyTo::Alive));
         let rest = std::mem::take(&mut self.asks).into_iter().map(|waiting| waiting.ask);
@@ -267,7 +276,11 @@ mod tests {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         unanswered.hold_back(Tag(2), second, start).unwrap();
         unanswered.hold_back(Tag(3), 5 * second, start).unwrap();
-        assert_eq!(send(&mut unanswered, start + 9 * second), [0; 0], "another is still to be refused");
+        assert_eq!(
+            send(&mut unanswered, start + 9 * second),
+            [0; 0],
+            "another is still to be refused"
+        );
         unanswered.hold_back(Tag(4), 5 * second, start).unwrap();
         assert!(unanswered.hold_back(Tag(5), second, start).is_none());
         assert_eq!(unanswered.sends_at(), Some(start + second), "the first one's wait counts");

@@ -1,4 +1,5 @@
-//! The link against a scripted server, over pipes in memory and with a clock that only moves when everybody waits.
+//! The link against a scripted server, over pipes in memory and with a clock that only moves when
+//! everybody waits.
 
 mod busy_program;
 mod coming_back;
@@ -11,7 +12,9 @@ mod told_again;
 use std::io;
 use std::time::Duration;
 
-use chatroom_proto::{CloseReason, Notification, Page, Proof, Refusal, Request, Response, Seq, Tag};
+use chatroom_proto::{
+    CloseReason, Notification, Page, Proof, Refusal, Request, Response, Seq, Tag,
+};
 use tokio::time::Instant;
 
 use super::{ANSWER_DEADLINE, ASKS_QUEUED_MAX, ASKS_WAITING_MAX, SILENCE_MAX};
@@ -29,7 +32,10 @@ async fn answers_and_notifications_come_in_the_order_of_the_wire() {
     connection.answer(tag, joined("G1", 12)).await;
     connection.notify(group_post("G1", 13, 0)).await;
     assert_eq!(events.next().await, Some(Event::Notification(group_post("General", 11, 0))));
-    assert_eq!(events.next().await, Some(Event::Answer { tag, request, result: Ok(joined("G1", 12)) }));
+    assert_eq!(
+        events.next().await,
+        Some(Event::Answer { tag, request, result: Ok(joined("G1", 12)) })
+    );
     assert_eq!(events.next().await, Some(Event::Notification(group_post("G1", 13, 0))));
 }
 
@@ -45,7 +51,10 @@ async fn a_server_that_asks_for_a_sign_of_life_gets_it_and_the_program_hears_not
     connection.is_quiet().await;
     connection.answer(tag, Response::Pong).await;
     connection.notify(group_post("General", 11, 0)).await;
-    assert!(matches!(events.next().await, Some(Event::Notification(Notification::GroupPost { .. }))));
+    assert!(matches!(
+        events.next().await,
+        Some(Event::Notification(Notification::GroupPost { .. }))
+    ));
     drop(client);
 }
 
@@ -117,7 +126,8 @@ async fn no_more_is_unanswered_than_may_be_and_the_rest_waits() {
         client
     });
     let mut tags = vec![connection.asked().await.0];
-    // What is taken in at once has the same bound: with one less unanswered, a full queue is one too many.
+    // What is taken in at once has the same bound: with one less unanswered, a full queue is one
+    // too many.
     connection.answer(tags[0], Response::Pong).await;
     for _ in 0..ASKS_WAITING_MAX {
         tags.push(connection.asked().await.0);
@@ -133,7 +143,10 @@ async fn no_more_is_unanswered_than_may_be_and_the_rest_waits() {
             tags.push(connection.asked().await.0);
         }
     }
-    assert!(tags.windows(2).all(|pair| pair[1].0 == pair[0].0.wrapping_add(1)), "in the order of asking");
+    assert!(
+        tags.windows(2).all(|pair| pair[1].0 == pair[0].0.wrapping_add(1)),
+        "in the order of asking"
+    );
     asking.await.unwrap();
 }
 
@@ -241,7 +254,9 @@ async fn a_first_connection_fails_for_the_reason_that_there_is() {
     let (tag, hello) = connection.hello().await;
     assert_eq!((hello.proof, hello.seen), (Proof::Open, Seq::ZERO));
     connection.refuse(tag, taken.clone()).await;
-    assert!(matches!(server.outcome().await, Err(ConnectError::Refused(refusal)) if refusal == taken));
+    assert!(
+        matches!(server.outcome().await, Err(ConnectError::Refused(refusal)) if refusal == taken)
+    );
 
     let mut server = FakeServer::start(Reconnect::Forever);
     let mut connection = server.accept().await;

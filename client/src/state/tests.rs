@@ -9,7 +9,8 @@ fn group(name: &str) -> GroupName {
 }
 
 fn welcome(seq: u64, resumed: bool, heads: &[(&str, u64)]) -> Welcome {
-    let membership = |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
+    let membership =
+        |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
     Welcome {
         version: 1,
         name: UserName::parse("Jim").unwrap(),
@@ -135,7 +136,8 @@ fn private_conversations_are_bounded() {
     let mut state = ReadState::new(&welcome(0, false, &[]));
     for n in 0..=PRIVATE_CONVERSATIONS_MAX as u64 {
         let to = UserName::parse(&format!("u{n}")).unwrap();
-        let request = Request::Private { to, id: PostId([0; 16]), body: Body::parse("hi").unwrap() };
+        let request =
+            Request::Private { to, id: PostId([0; 16]), body: Body::parse("hi").unwrap() };
         state.answered(&request, &Response::Posted { seq: Seq(n + 1), at: UnixMillis(0) });
     }
     assert_eq!(state.private.len(), PRIVATE_CONVERSATIONS_MAX);

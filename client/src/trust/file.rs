@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use super::{Known, Untrusted};
 
 /// What a new file begins with.
-const HEADING: &str = "# The servers that chatroom knows: host, port, and the fingerprint of the key, or who vouches for it.\n\
+const HEADING: &str = "# The servers that chatroom knows: host, port, and the fingerprint of the \
+    key, or who vouches for it.\n\
                        # One whose line is deleted is new again.\n";
 
 /// The longest file that is read: some ten thousand servers.
@@ -44,9 +45,9 @@ pub(super) fn find(path: &Path, host: &str, port: u16) -> Result<Option<Known>, 
     }
 }
 
-/// Writes down by what this server is known from now on, which is decided by what the file says at that moment: gives both. The
-/// lines of the others stay as they are. Who reads the file sees it as it was or as it is now, and two clients that write at
-/// the same time do so one after the other.
+/// Writes down by what this server is known from now on, which is decided by what the file says at
+/// that moment: gives both. The lines of the others stay as they are. Who reads the file sees it as
+/// it was or as it is now, and two clients that write at the same time do so one after the other.
 pub(super) fn put(
     path: &Path,
     host: &str,
@@ -83,7 +84,8 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 /// The file that is there, while nobody else writes it.
 fn locked(path: &Path) -> io::Result<File> {
     for _ in 0..TRIES_MAX {
-        let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let file =
+            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
         file.lock()?;
         let (ours, there) = (file.metadata()?, fs::metadata(path));
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
@@ -111,8 +113,8 @@ enum Line {
     Damaged,
 }
 
-/// By what a server is known. One whose line is damaged is not new, so a line that can't be read is passed over only if it is
-/// certain to be about another one.
+/// By what a server is known. One whose line is damaged is not new, so a line that can't be read is
+/// passed over only if it is certain to be about another one.
 fn known_in(text: &[u8], host: &str, port: u16) -> Result<Option<Known>, Trouble> {
     let mut found = None;
     for (number, line) in lines(text).enumerate() {
@@ -159,8 +161,8 @@ fn may_be_in_host(c: char) -> bool {
 /// The text with this server's line in it, and no other about it.
 fn with(text: &[u8], host: &str, port: u16, known: Known) -> Vec<u8> {
     let mut new = if text.is_empty() { HEADING.as_bytes().to_vec() } else { Vec::new() };
-    let others =
-        lines(text).filter(|line| !text.is_empty() && !matches!(read(line, host, port), Line::Known(_)));
+    let others = lines(text)
+        .filter(|line| !text.is_empty() && !matches!(read(line, host, port), Line::Known(_)));
     for line in others {
         new.extend_from_slice(line);
         new.push(b'\n');

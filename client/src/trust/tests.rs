@@ -82,7 +82,8 @@ fn the_file_is_for_people_and_for_nobody_elses_eyes() {
     assert_eq!(text.lines().last(), Some(&*format!("chat.example 9000 {}", key("a"))));
 
     // What a person has written into it stays.
-    fs::write(&file, format!("# mine\nchat.example 9000 authority\nother 1 x\n\n{text}")).expect("written");
+    fs::write(&file, format!("# mine\nchat.example 9000 authority\nother 1 x\n\n{text}"))
+        .expect("written");
     let accepting = KnownHosts::in_file(&file).accepting(key("b"));
     meets(&accepting, key("b"), false).expect("accepted");
     let text = fs::read_to_string(&file).expect("a text");
@@ -115,7 +116,8 @@ fn a_line_that_is_damaged_does_not_make_its_server_a_new_one() {
         known.clone(),
         format!("other.example 9000 {known}chat.example 9000 {known}"),
     ];
-    let bytes = damaged.map(String::into_bytes).into_iter().chain([b"ch\xffat.example 9000 x".to_vec()]);
+    let bytes =
+        damaged.map(String::into_bytes).into_iter().chain([b"ch\xffat.example 9000 x".to_vec()]);
     for damaged in bytes {
         let text = [b"# mine\nother.example 1 authority\n", &damaged[..], b"\n"].concat();
         fs::write(&file, &text).expect("written");
@@ -130,7 +132,9 @@ fn a_line_that_is_damaged_does_not_make_its_server_a_new_one() {
 fn a_damaged_line_that_is_certainly_about_another_server_is_left_alone() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("known_hosts");
-    for damaged in ["other.example 9000 SHA25", "other.example 9O00 authority", "chat.example 9001 x"] {
+    for damaged in
+        ["other.example 9000 SHA25", "other.example 9O00 authority", "chat.example 9001 x"]
+    {
         fs::write(&file, damaged).expect("written");
         assert_eq!(meets(&KnownHosts::in_file(&file), key("a"), false), Ok(Met::Key(key("a"))));
         let text = fs::read_to_string(&file).expect("a text");
@@ -149,7 +153,8 @@ fn of_two_clients_that_meet_a_server_at_once_the_second_believes_what_the_first_
     ];
     for (who, first, second) in pairs {
         // Neither knows of the other when it asks what to expect.
-        let expected = [&first, &second].map(|known| known.expected("chat.example", 9000).expect("nothing"));
+        let expected =
+            [&first, &second].map(|known| known.expected("chat.example", 9000).expect("nothing"));
         first.meet("chat.example", 9000, expected[0], Met::Key(key("a"))).expect("the first one");
         let met = second.meet("chat.example", 9000, expected[1], Met::Key(key("b")));
         let changed = Untrusted::KeyChanged { known: Known::Key(key("a")), offered: key("b") };
@@ -166,19 +171,21 @@ fn two_clients_that_meet_a_server_at_once_and_see_the_same_are_of_one_mind() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("known_hosts");
     let (first, second) = (KnownHosts::in_file(&file), KnownHosts::in_file(&file));
-    let expected = [&first, &second].map(|known| known.expected("chat.example", 9000).expect("nothing"));
+    let expected =
+        [&first, &second].map(|known| known.expected("chat.example", 9000).expect("nothing"));
     for (known, expected) in [&first, &second].into_iter().zip(expected) {
         assert_eq!(known.meet("chat.example", 9000, expected, Met::Key(key("a"))), Ok(()));
     }
     let text = fs::read_to_string(&file).expect("a text");
     assert_eq!(text.matches("chat.example").count(), 1, "{text}");
-    // One for whom an authority vouches stays known by the key that somebody else has met, and one who sees a key
-    // where an authority was believed meanwhile is told.
+    // One for whom an authority vouches stays known by the key that somebody else has met, and one
+    // who sees a key where an authority was believed meanwhile is told.
     let third = KnownHosts::in_file(&file);
     third.meet("chat.example", 9000, expected[0], Met::Vouched).expect("vouched for");
     assert_eq!(meets(&third, key("a"), false), Ok(Met::Key(key("a"))));
     fs::write(&file, "chat.example 9000 authority\n").expect("written");
-    let met = KnownHosts::in_file(&file).meet("chat.example", 9000, expected[0], Met::Key(key("a")));
+    let met =
+        KnownHosts::in_file(&file).meet("chat.example", 9000, expected[0], Met::Key(key("a")));
     let changed = Untrusted::KeyChanged { known: Known::Authority, offered: key("a") };
     assert_eq!(met, Err(changed));
 }

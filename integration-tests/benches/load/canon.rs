@@ -1,7 +1,8 @@
 //! The one stream that everybody must hear, byte by byte.
 //!
-//! Whoever is ahead adds to it, and what is added is decoded and checked: the next message, unchanged. All others are
-//! compared with it. So every delivery is checked, for the price of comparing bytes.
+//! Whoever is ahead adds to it, and what is added is decoded and checked: the next message,
+//! unchanged. All others are compared with it. So every delivery is checked, for the price of
+//! comparing bytes.
 
 use crate::subject::{Heard, Subject};
 
@@ -64,7 +65,11 @@ impl Canon {
         assert!(self.last <= last, "message {} was heard, and nobody said it yet", self.last);
         let is_whole = self.last == last && self.heard == self.bytes.len() * self.at.len();
         if is_whole {
-            assert_eq!(self.cut, self.bytes.len(), "a part of something was heard that nobody said yet");
+            assert_eq!(
+                self.cut,
+                self.bytes.len(),
+                "a part of something was heard that nobody said yet"
+            );
             self.bytes.clear();
             self.at.fill(0);
             (self.cut, self.heard) = (0, 0);

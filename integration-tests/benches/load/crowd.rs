@@ -1,4 +1,5 @@
-//! Many connections to one server, served by one thread and one epoll: cheap enough not to be what is measured.
+//! Many connections to one server, served by one thread and one epoll: cheap enough not to be what
+//! is measured.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -18,13 +19,16 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::line::Line;
 use crate::subject::{Ask, Heard, Subject};
 
-/// After so long without a byte, what is missing counts as lost. It exists to fail, not to be reached.
+/// After so long without a byte, what is missing counts as lost. It exists to fail, not to be
+/// reached.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many answers are waited for at the same time: fewer than connections fit into a queue that nobody has accepted yet.
+/// How many answers are waited for at the same time: fewer than connections fit into a queue that
+/// nobody has accepted yet.
 const UNANSWERED_MAX: usize = 512;
 
-/// How often everybody says something while others are waited for: after half a minute a server asks those who are silent.
+/// How often everybody says something while others are waited for: after half a minute a server
+/// asks those who are silent.
 const ALIVE: Duration = Duration::from_secs(10);
 
 const CONNECTIONS_PER_ADDRESS: u32 = 4_000;
@@ -113,8 +117,8 @@ impl Crowd {
         epoll::modify(&self.epoll, &*line, data, flags).expect("a socket can be watched");
     }
 
-    /// Lets everybody ask and be answered something that changes nothing. Behind it nobody is asked for a while whether they
-    /// are there, and whatever came before was shown.
+    /// Lets everybody ask and be answered something that changes nothing. Behind it nobody is asked
+    /// for a while whether they are there, and whatever came before was shown.
     ///
     /// # Panics
     /// When anything else was heard.
@@ -131,9 +135,11 @@ impl Crowd {
     #[must_use]
     pub(crate) fn listen(&mut self, mut hear: impl FnMut(&mut Crowd, usize, &[u8])) -> bool {
         let patience = Timespec::try_from(PATIENCE).expect("a short time");
-        let (mut events, mut chunk) = (std::mem::take(&mut self.events), std::mem::take(&mut self.chunk));
+        let (mut events, mut chunk) =
+            (std::mem::take(&mut self.events), std::mem::take(&mut self.chunk));
         events.clear();
-        epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience)).expect("an epoll waits");
+        epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&patience))
+            .expect("an epoll waits");
         for &Event { flags, data } in &events {
             let member = usize::try_from(data.u64()).expect("an index");
             if flags.contains(EventFlags::OUT) {
@@ -164,7 +170,8 @@ impl Crowd {
         })
     }
 
-    /// Lets these members ask, and waits until everything is answered. Says how much else was heard meanwhile.
+    /// Lets these members ask, and waits until everything is answered. Says how much else was heard
+    /// meanwhile.
     pub(crate) fn ask_all(
         &mut self,
         subject: &dyn Subject,
@@ -199,7 +206,9 @@ impl Crowd {
             if self.alive.elapsed() >= ALIVE {
                 self.alive = Instant::now();
                 let ping = subject.ping();
-                for (member, unanswered) in unanswered.iter_mut().enumerate().take(self.members.len()) {
+                for (member, unanswered) in
+                    unanswered.iter_mut().enumerate().take(self.members.len())
+                {
                     self.say(member, &ping.bytes);
                     *unanswered += ping.answers;
                     missing += ping.answers;
@@ -215,13 +224,17 @@ impl Crowd {
                 unanswered[member] -= 1;
                 missing -= 1;
             });
-            assert!(came, "{missing} answers and {} of {news} tidings are lost", news.saturating_sub(heard));
+            assert!(
+                came,
+                "{missing} answers and {} of {news} tidings are lost",
+                news.saturating_sub(heard)
+            );
         }
     }
 }
 
-/// Where a connection comes from: every few thousand from another address of this machine. From one alone the system would
-/// have to search longer and longer for a free port.
+/// Where a connection comes from: every few thousand from another address of this machine. From one
+/// alone the system would have to search longer and longer for a free port.
 fn here() -> Ipv4Addr {
     static MADE: AtomicU32 = AtomicU32::new(0);
     const FIRST: u32 = Ipv4Addr::new(127, 1, 0, 1).to_bits();
@@ -229,7 +242,12 @@ fn here() -> Ipv4Addr {
 }
 
 /// Cuts bytes into frames, and keeps the beginning of the last one.
-pub(crate) fn frames(subject: &dyn Subject, part: &mut Vec<u8>, bytes: &[u8], mut hear: impl FnMut(&[u8])) {
+pub(crate) fn frames(
+    subject: &dyn Subject,
+    part: &mut Vec<u8>,
+    bytes: &[u8],
+    mut hear: impl FnMut(&[u8]),
+) {
     let mut whole = std::mem::take(part);
     let mut rest = if whole.is_empty() {
         bytes

@@ -1,12 +1,15 @@
-//! What keeping costs: posts to a server with `--data`, acknowledged when they are on the disk; beside Redis, which
-//! appends to its file and syncs it before it answers, and beside a raw append and fdatasync of as many bytes.
+//! What keeping costs: posts to a server with `--data`, acknowledged when they are on the disk;
+//! beside Redis, which appends to its file and syncs it before it answers, and beside a raw append
+//! and fdatasync of as many bytes.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use chatroom_proto::{ASKS_UNANSWERED_MAX, Conversation, Refusal, Request, Response, SearchQuery, Seq};
+use chatroom_proto::{
+    ASKS_UNANSWERED_MAX, Conversation, Refusal, Request, Response, SearchQuery, Seq,
+};
 use integration_tests::test_client::{TestClient, group};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -33,8 +36,10 @@ type Start = fn(&Path) -> Box<dyn Subject>;
 pub(crate) fn run(plan: &Plan) {
     head(
         "Durable posts",
-        "A post of 100 bytes is answered when it is on the disk of the target directory, over one connection, with so many \
-         under way; beside one append and fdatasync of as many bytes, and beside Redis with `appendfsync always`. The last \
+        "A post of 100 bytes is answered when it is on the disk of the target directory, over one \
+         connection, with so many \
+         under way; beside one append and fdatasync of as many bytes, and beside Redis with \
+         `appendfsync always`. The last \
          rows are measured once: a longer run, and how long the archive then takes to catch up.",
         &["", "chatroom", "append + fdatasync", "ratio", "Redis", "ratio"],
     );
@@ -75,7 +80,8 @@ fn show_rates(what: &str, [ours, theirs]: &[Vec<f64>; 2]) {
 
 fn sustained(plan: &Plan, starts: [Start; 2]) {
     eprintln!("durable: a longer run");
-    let (count, mut rates, mut caught_up) = (SUSTAINED / plan.one_in, [const { Vec::new() }; 2], Vec::new());
+    let (count, mut rates, mut caught_up) =
+        (SUSTAINED / plan.one_in, [const { Vec::new() }; 2], Vec::new());
     for (which, start) in starts.into_iter().enumerate().take(1 + usize::from(plan.has_redis)) {
         let directory = directory();
         let subject = start(directory.path());
@@ -86,7 +92,14 @@ fn sustained(plan: &Plan, starts: [Start; 2]) {
     }
     show_rates(&format!("{UNDER_WAY} under way, {count} posts"), &rates);
     for (what, seconds) in ["a history", "a search"].into_iter().zip(caught_up) {
-        row(&[&format!("then {what} has all of them after"), &format!("{seconds:.1} s"), "", "", "", ""]);
+        row(&[
+            &format!("then {what} has all of them after"),
+            &format!("{seconds:.1} s"),
+            "",
+            "",
+            "",
+            "",
+        ]);
     }
 }
 
@@ -109,8 +122,11 @@ fn ms(time: Duration) -> f64 {
 
 fn raw(count: u64) -> Vec<f64> {
     let directory = directory();
-    let mut file =
-        OpenOptions::new().create(true).append(true).open(directory.path().join("raw")).expect("a file");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(directory.path().join("raw"))
+        .expect("a file");
     let bytes = [b'x'; MESSAGE_BYTES + OVERHEAD_BYTES];
     let append = |_| {
         let began = Instant::now();
@@ -176,9 +192,11 @@ fn pipelined(subject: &dyn Subject, count: u64) -> f64 {
     count as f64 / began.elapsed().as_secs_f64()
 }
 
-/// How long it takes, in seconds, until what was said last can be read back, and until it can be found.
+/// How long it takes, in seconds, until what was said last can be read back, and until it can be
+/// found.
 fn catch_up(subject: &dyn Subject, count: u64) -> [f64; 2] {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let began = Instant::now();
         let mut guest = TestClient::come(subject.address(), "reader").await;
@@ -188,7 +206,8 @@ fn catch_up(subject: &dyn Subject, count: u64) -> [f64; 2] {
         ask_until_answered(&mut guest, Request::History { of, before, count: one }).await;
         let read = began.elapsed().as_secs_f64();
         let words = SearchQuery::parse(&text(count - 1)).expect("words");
-        ask_until_answered(&mut guest, Request::Search { words, within: None, before, count: one }).await;
+        ask_until_answered(&mut guest, Request::Search { words, within: None, before, count: one })
+            .await;
         [read, began.elapsed().as_secs_f64()]
     })
 }
@@ -197,7 +216,9 @@ fn catch_up(subject: &dyn Subject, count: u64) -> [f64; 2] {
 async fn ask_until_answered(guest: &mut TestClient, request: Request) {
     loop {
         match guest.ask(request.clone()).await {
-            Ok(Response::Past { posts, .. }) => return assert_eq!(posts.as_slice().len(), 1, "it is there"),
+            Ok(Response::Past { posts, .. }) => {
+                return assert_eq!(posts.as_slice().len(), 1, "it is there");
+            }
             Err(Refusal::TookTooLong) => {}
             other => panic!("neither found nor refused: {other:?}"),
         }

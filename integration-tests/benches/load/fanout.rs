@@ -12,9 +12,12 @@ const UNDER_WAY: [u64; 3] = [1, 32, 256];
 pub(crate) fn run(plan: &Plan) {
     head(
         "Fan-out",
-        "A member of a group says messages of 100 bytes, everybody else in it hears each of them. So many of them go \
-         out in one write, and the next as many when everybody has heard all and the speaker has all answers. CPU is \
-         the server's user and system time for one delivery; beside it how many deliveries a second that were.",
+        "A member of a group says messages of 100 bytes, everybody else in it hears each of them. \
+         So many of them go \
+         out in one write, and the next as many when everybody has heard all and the speaker has \
+         all answers. CPU is \
+         the server's user and system time for one delivery; beside it how many deliveries a \
+         second that were.",
         &[
             "readers, under way",
             "chatroom",
@@ -56,8 +59,10 @@ fn show(readers: usize, under_way: u64, costs: &[Vec<Cost>; 3]) {
     };
     let cpu = costs.each_ref().map(|costs| costs.iter().map(|cost| cost.cpu).collect::<Vec<f64>>());
     let [ours, beside, redis] = &cpu;
-    let [our_micros, micros, redis_micros] = cpu.each_ref().map(|cpu| number(median(cpu), 3, " µs"));
-    let rates = costs.each_ref().map(|costs| costs.iter().map(|cost| cost.rate).collect::<Vec<f64>>());
+    let [our_micros, micros, redis_micros] =
+        cpu.each_ref().map(|cpu| number(median(cpu), 3, " µs"));
+    let rates =
+        costs.each_ref().map(|costs| costs.iter().map(|cost| cost.rate).collect::<Vec<f64>>());
     let [our_rate, rate, redis_rate] = rates.map(|rates| number(median(&rates), 0, "/s"));
     row(&[
         format!("{readers}, {under_way}"),

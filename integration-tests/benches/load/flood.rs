@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-use chatroom_proto::{ASKS_UNANSWERED_MAX, ClientFrame, Notification, Request, ServerFrame, Tag, codec};
+use chatroom_proto::{
+    ASKS_UNANSWERED_MAX, ClientFrame, Notification, Request, ServerFrame, Tag, codec,
+};
 use integration_tests::program::ServerProgram;
 use integration_tests::test_client::{TestClient, hello, public};
 use tokio::io::AsyncWriteExt;
@@ -30,7 +32,8 @@ const PING_EVERY: Duration = Duration::from_millis(10);
 enum Trouble {
     /// There are none.
     Nothing,
-    /// They say as much as goes through the line, whatever the answers are, and come again when they are hung up on.
+    /// They say as much as goes through the line, whatever the answers are, and come again when
+    /// they are hung up on.
     Messages,
     /// They connect again and again, say half a hello, and stay as long as they may.
     Handshakes,
@@ -40,7 +43,8 @@ enum Trouble {
 struct Row {
     pings: Vec<Duration>,
     heard: u64,
-    /// When the server hung up on the one who keeps to the rules, because it could not read all that was said.
+    /// When the server hung up on the one who keeps to the rules, because it could not read all
+    /// that was said.
     hung_up_after: Option<Duration>,
     cpu: f64,
     memory_kib: f64,
@@ -49,8 +53,10 @@ struct Row {
 pub(crate) fn run(plan: &Plan) {
     table::head(
         "Floods",
-        "One asks again and again whether the server is there, and hears what is said in General, while ten make trouble from one other \
-         address. Everybody shares this machine, the troublemakers, too, so the times are upper bounds. CPU is the server's, of one \
+        "One asks again and again whether the server is there, and hears what is said in General, \
+         while ten make trouble from one other \
+         address. Everybody shares this machine, the troublemakers, too, so the times are upper \
+         bounds. CPU is the server's, of one \
          processor; memory is how much more is resident in the end.",
         &["trouble", "pings", "p50", "p99", "worst", "messages heard", "server CPU", "memory"],
     );
@@ -136,7 +142,8 @@ async fn ping(ann: &mut TestClient, heard: &mut u64) -> Option<Duration> {
     }
 }
 
-/// One thread for all of them: they are to trouble the server, not to take the machine away from it.
+/// One thread for all of them: they are to trouble the server, not to take the machine away from
+/// it.
 #[tokio::main(flavor = "current_thread")]
 async fn all_make_trouble(trouble: Trouble, address: SocketAddr, is_over: oneshot::Receiver<()>) {
     let count = if trouble == Trouble::Nothing { 0 } else { TROUBLEMAKERS };

@@ -20,8 +20,10 @@ pub(crate) fn run(plan: &Plan) {
     head(
         "Many groups",
         &format!(
-            "Fan-out as above to {READERS} readers in one group, while there are so many groups in all, {OTHERS_MAX} of which \
-             every reader is in as well. CPU is the server's for one delivery, with 1 and with 32 messages under way; beside \
+            "Fan-out as above to {READERS} readers in one group, while there are so many groups \
+             in all, {OTHERS_MAX} of which \
+             every reader is in as well. CPU is the server's for one delivery, with 1 and with 32 \
+             messages under way; beside \
              it what it is to that with one group."
         ),
         &["groups", "1 under way", "to one group", "32 under way", "to one group"],
@@ -39,10 +41,9 @@ pub(crate) fn run(plan: &Plan) {
         }
     }
     for (of_these, groups) in costs.iter().zip(GROUPS) {
-        let cells = of_these
-            .iter()
-            .zip(&costs[0])
-            .flat_map(|(these, one)| [number(median(these), 3, " µs"), number(ratio(these, one), 2, "x")]);
+        let cells = of_these.iter().zip(&costs[0]).flat_map(|(these, one)| {
+            [number(median(these), 3, " µs"), number(ratio(these, one), 2, "x")]
+        });
         row(&[vec![groups.to_string()], cells.collect()].concat());
     }
 }

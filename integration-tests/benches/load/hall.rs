@@ -9,15 +9,16 @@ use crate::crowd::{Crowd, frames};
 use crate::process::cpu;
 use crate::subject::{HALL, Heard, Subject};
 
-/// How many join before the next ones wait until everybody has heard of them. More at once are cheaper for the server;
-/// that many tidings are less than what may always wait for one connection.
+/// How many join before the next ones wait until everybody has heard of them. More at once are
+/// cheaper for the server; that many tidings are less than what may always wait for one connection.
 const JOINS_AT_ONCE: usize = 1_000;
 
 /// A run has at least so many windows that count.
 const WINDOWS_MIN: u64 = 3;
 
-/// A run ends after so long, even if the server did not use as much CPU as it should: after half a minute servers ask
-/// silent readers whether they are there, which would be no part of what is said.
+/// A run ends after so long, even if the server did not use as much CPU as it should: after half a
+/// minute servers ask silent readers whether they are there, which would be no part of what is
+/// said.
 const RUN_MAX: Duration = Duration::from_secs(10);
 
 /// How often a run looks at the server's CPU.
@@ -60,7 +61,8 @@ impl<'a> Hall<'a> {
         crowd.ask_all(subject, 0..1, |_, _| subject.create(HALL));
         join(subject, &mut crowd, readers + 1);
         let canon = Canon::new(readers, 0);
-        let mut hall = Hall { subject, crowd, canon, readers, said: 0, next: Vec::new(), part: Vec::new() };
+        let mut hall =
+            Hall { subject, crowd, canon, readers, said: 0, next: Vec::new(), part: Vec::new() };
         hall.begin();
         hall
     }
@@ -113,7 +115,8 @@ impl<'a> Hall<'a> {
         (first..first + count).for_each(|number| self.subject.post(HALL, number, &mut self.next));
     }
 
-    /// Says the messages that were prepared, waits until all have heard them, and prepares the next meanwhile.
+    /// Says the messages that were prepared, waits until all have heard them, and prepares the next
+    /// meanwhile.
     fn window(&mut self, count: u64) {
         let (subject, speaker, mut answers) = (self.subject, self.readers, 0);
         self.crowd.say(speaker, &self.next);
@@ -129,7 +132,12 @@ impl<'a> Hall<'a> {
                     answers += 1;
                 });
             });
-            assert!(came, "message {} or an earlier one is lost to {}", self.said, self.canon.who_lacks());
+            assert!(
+                came,
+                "message {} or an earlier one is lost to {}",
+                self.said,
+                self.canon.who_lacks()
+            );
             assert!(answers <= count, "the speaker got more answers than it said messages");
         }
     }
@@ -141,11 +149,16 @@ impl<'a> Hall<'a> {
     }
 }
 
-/// Takes everybody into the hall, the speaker last. Whoever is there already hears of everybody who comes after.
+/// Takes everybody into the hall, the speaker last. Whoever is there already hears of everybody who
+/// comes after.
 fn join(subject: &dyn Subject, crowd: &mut Crowd, count: usize) {
     for first in (0..count).step_by(JOINS_AT_ONCE) {
         let who = first..(first + JOINS_AT_ONCE).min(count);
-        let news = if subject.tells_of_joins() { who.clone().map(|before| before as u64).sum() } else { 0 };
+        let news = if subject.tells_of_joins() {
+            who.clone().map(|before| before as u64).sum()
+        } else {
+            0
+        };
         let heard = crowd.ask_all_and_hear(subject, who, news, |_, member| {
             if member + 1 == count { subject.join_to_speak(HALL) } else { subject.join(HALL) }
         });

@@ -52,8 +52,10 @@ struct Cost {
 pub(crate) fn run(plan: &Plan) {
     head(
         "Idle connections",
-        "So many come and are let in, then each asks once whether the server is there. Memory is how much more is \
-         resident in the server then than before the first came, for each of them. They leave General as they come; in \
+        "So many come and are let in, then each asks once whether the server is there. Memory is \
+         how much more is \
+         resident in the server then than before the first came, for each of them. They leave \
+         General as they come; in \
          the last row they stay, and everybody is told of all who come later.",
         &[
             "connections",
@@ -67,7 +69,10 @@ pub(crate) fn run(plan: &Plan) {
     );
     for wanted in &ROWS {
         if wanted.count > plan.connections_max {
-            eprintln!("{} connections are more than the limit on file descriptors allows", wanted.count);
+            eprintln!(
+                "{} connections are more than the limit on file descriptors allows",
+                wanted.count
+            );
             continue;
         }
         let mut costs = [Cost::default(), Cost::default()];

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection};
 
-/// The longest text of one record of TLS, in bytes: so much may come out behind any byte that goes in.
+/// The longest text of one record of TLS, in bytes: so much may come out behind any byte that goes
+/// in.
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 
 /// A connection that does not block.

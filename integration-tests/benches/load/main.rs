@@ -1,17 +1,20 @@
 //! What everything costs under load, beside a minimal reference.
 //!
-//! `cargo bench -p integration-tests --bench load` measures the release server in a process of its own and prints tables in
-//! Markdown. `-- --quick` measures once, shorter and with at most 1,000 readers; names of sections (`-- fanout`) measure only
-//! these. It fails on a message that is lost, changed, out of order, or comes twice.
+//! `cargo bench -p integration-tests --bench load` measures the release server in a process of its
+//! own and prints tables in Markdown. `-- --quick` measures once, shorter and with at most 1,000
+//! readers; names of sections (`-- fanout`) measure only these. It fails on a message that is lost,
+//! changed, out of order, or comes twice.
 //!
-//! Beside it, in turn with it and in a process of its own, runs `src/bin/reference.rs`, which only copies bytes: a machine that
-//! changes its mood changes it for both. A ratio is the median of the ratios of neighbours, everything else the median of all.
-//! Where there is a `redis-server` on the path, it is measured as well where it can do the same.
+//! Beside it, in turn with it and in a process of its own, runs `src/bin/reference.rs`, which only
+//! copies bytes: a machine that changes its mood changes it for both. A ratio is the median of the
+//! ratios of neighbours, everything else the median of all. Where there is a `redis-server` on the
+//! path, it is measured as well where it can do the same.
 //!
-//! A message is 100 bytes for all of them. What goes with it is each one's own affair: with ours its place, its time, who said it
-//! and where, some 190 bytes in all; with the reference 5 bytes. CPU is a process's user and system time of /proc, in ticks of
-//! 10 ms. The clients are one thread and one epoll in this process. A whole run takes some 20 minutes, and 20,000 file
-//! descriptors (`ulimit -Hn`).
+//! A message is 100 bytes for all of them. What goes with it is each one's own affair: with ours
+//! its place, its time, who said it and where, some 190 bytes in all; with the reference 5 bytes.
+//! CPU is a process's user and system time of /proc, in ticks of 10 ms. The clients are one thread
+//! and one epoll in this process. A whole run takes some 20 minutes, and 20,000 file descriptors
+//! (`ulimit -Hn`).
 
 mod canon;
 mod crowd;
@@ -54,7 +57,8 @@ const DESCRIPTORS_RESERVED: usize = 200;
 pub(crate) struct Plan {
     /// How often.
     pub(crate) repetitions: usize,
-    /// How much CPU the server uses in one run: a percent of it is a tick of the clock that measures it.
+    /// How much CPU the server uses in one run: a percent of it is a tick of the clock that
+    /// measures it.
     pub(crate) cpu: Duration,
     /// How many readers at most.
     pub(crate) readers_max: usize,
@@ -88,11 +92,17 @@ impl Plan {
 
 fn main() {
     // Cargo says `--bench` to every bench.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let (quick, named): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| *argument == "--quick");
-    if let Some(unknown) = named.iter().find(|name| !SECTIONS.iter().any(|(known, _)| *name == known)) {
-        eprintln!("there is no section {unknown}; there are {}", SECTIONS.map(|(name, _)| name).join(", "));
+    if let Some(unknown) =
+        named.iter().find(|name| !SECTIONS.iter().any(|(known, _)| *name == known))
+    {
+        eprintln!(
+            "there is no section {unknown}; there are {}",
+            SECTIONS.map(|(name, _)| name).join(", ")
+        );
         std::process::exit(2);
     }
     let plan = Plan::new(!quick.is_empty());

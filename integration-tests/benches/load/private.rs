@@ -10,11 +10,12 @@ use crate::crowd::{Crowd, frames};
 use crate::subject::{Heard, Subject};
 use crate::table::{at_most, head, median, number, ratio, row};
 
-/// How many pairs, how many round trips of each, and what the middle one may be beside the reference.
+/// How many pairs, how many round trips of each, and what the middle one may be beside the
+/// reference.
 const ROWS: [(usize, u64, Option<f64>); 2] = [(1, 20_000, Some(1.15)), (50, 1_000, None)];
 
-/// A repetition is so many blocks of round trips, each in turn with those of the others: what the machine does to one it
-/// does to all. The first is not counted.
+/// A repetition is so many blocks of round trips, each in turn with those of the others: what the
+/// machine does to one it does to all. The first is not counted.
 const BLOCKS: u64 = 20;
 
 const SHARES: [f64; 3] = [0.5, 0.99, 0.999];
@@ -22,7 +23,8 @@ const SHARES: [f64; 3] = [0.5, 0.99, 0.999];
 pub(crate) fn run(plan: &Plan) {
     head(
         "Private messages",
-        "One of a pair says a message of 100 bytes to the other alone, who answers with another when it hears it. The time is \
+        "One of a pair says a message of 100 bytes to the other alone, who answers with another \
+         when it hears it. The time is \
          from one's writing to one's hearing the answer, with so many pairs at the same time.",
         &[
             "pairs",
@@ -55,13 +57,15 @@ pub(crate) fn run(plan: &Plan) {
                         continue;
                     }
                     for (times, share) in times.iter_mut().zip(SHARES) {
-                        times.push(micros(measured[((measured.len() - 1) as f64 * share) as usize]));
+                        times
+                            .push(micros(measured[((measured.len() - 1) as f64 * share) as usize]));
                     }
                 }
             }
         }
         let [ours, beside, redis] = &times;
-        let shown = |times: &[Vec<f64>; 3]| times.each_ref().map(|times| number(median(times), 1, " µs"));
+        let shown =
+            |times: &[Vec<f64>; 3]| times.each_ref().map(|times| number(median(times), 1, " µs"));
         row(&[
             vec![pairs.to_string()],
             shown(ours).to_vec(),
@@ -102,7 +106,8 @@ impl<'a> Table<'a> {
         let mut times = Vec::new();
         // Of each member: what it has said and heard, and when it said the last.
         let (mut spoken, mut heard) = (vec![0; members], vec![Vec::new(); members]);
-        let (mut when, mut missing) = (vec![Instant::now(); members], members * 2 * rounds as usize);
+        let (mut when, mut missing) =
+            (vec![Instant::now(); members], members * 2 * rounds as usize);
         for starter in (0..members).step_by(2) {
             (when[starter], spoken[starter]) = (Instant::now(), 1);
             crowd.say(starter, &said[starter][0]);
@@ -131,7 +136,11 @@ impl<'a> Table<'a> {
     }
 }
 
-fn all_messages(subject: &dyn Subject, member: usize, numbers: RangeInclusive<u64>) -> Vec<Vec<u8>> {
+fn all_messages(
+    subject: &dyn Subject,
+    member: usize,
+    numbers: RangeInclusive<u64>,
+) -> Vec<Vec<u8>> {
     let message = |number| {
         let mut bytes = Vec::new();
         subject.whisper(member, number, &mut bytes);
@@ -140,7 +149,8 @@ fn all_messages(subject: &dyn Subject, member: usize, numbers: RangeInclusive<u6
     numbers.map(message).collect()
 }
 
-/// A member has heard every message of the other one once and in order, and one answer to each of its own.
+/// A member has heard every message of the other one once and in order, and one answer to each of
+/// its own.
 fn check(subject: &dyn Subject, bytes: &[u8], numbers: RangeInclusive<u64>) {
     let (before, rounds) = (numbers.start() - 1, numbers.end() + 1 - numbers.start());
     let (mut messages, mut answers) = (0, 0);

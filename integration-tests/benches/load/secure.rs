@@ -1,4 +1,5 @@
-//! TLS beside plain: what a delivery costs, a handshake, a silent connection, and what many handshakes do to the others.
+//! TLS beside plain: what a delivery costs, a handshake, a silent connection, and what many
+//! handshakes do to the others.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -48,8 +49,10 @@ fn fan_out(plan: &Plan, config: &Arc<ClientConfig>) {
     head(
         "Fan-out over TLS",
         &format!(
-            "Fan-out as above to {READERS} readers, who all speak TLS or all do not. CPU is the server's for one delivery; \
-             beside it how many deliveries a second that were, with what the readers' own TLS takes of the machine."
+            "Fan-out as above to {READERS} readers, who all speak TLS or all do not. CPU is the \
+             server's for one delivery; \
+             beside it how many deliveries a second that were, with what the readers' own TLS \
+             takes of the machine."
         ),
         &["under way", "TLS", "plain", "ratio", "TLS", "plain"],
     );
@@ -87,7 +90,8 @@ fn fan_out(plan: &Plan, config: &Arc<ClientConfig>) {
 fn handshakes(plan: &Plan, config: &Arc<ClientConfig>) {
     head(
         "Handshakes",
-        "The server's CPU for a connection that comes, says nothing more than the handshake of TLS if it speaks it, and goes.",
+        "The server's CPU for a connection that comes, says nothing more than the handshake of \
+         TLS if it speaks it, and goes.",
         &["", "CPU"],
     );
     for (name, tls) in [("TLS", Some(config)), ("plain", None)] {
@@ -98,7 +102,9 @@ fn handshakes(plan: &Plan, config: &Arc<ClientConfig>) {
             for _ in 0..HANDSHAKES {
                 drop(connect(subject.address(), tls));
             }
-            micros.push((cpu(subject.process()) - before).as_secs_f64() * 1e6 / f64::from(HANDSHAKES));
+            micros.push(
+                (cpu(subject.process()) - before).as_secs_f64() * 1e6 / f64::from(HANDSHAKES),
+            );
         }
         row(&[name.to_owned(), number(median(&micros), 0, " µs")]);
     }
@@ -111,7 +117,8 @@ fn connect(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> Line {
 fn silence(plan: &Plan, config: &Arc<ClientConfig>) {
     head(
         "Silent connections over TLS",
-        "So many come and are let in, leave General, and each asks once whether the server is there. Memory is how much more is \
+        "So many come and are let in, leave General, and each asks once whether the server is \
+         there. Memory is how much more is \
          resident in the server then, for each.",
         &["connections", "TLS", "plain"],
     );
@@ -134,8 +141,10 @@ fn bystander(plan: &Plan, config: &Arc<ClientConfig>) {
     head(
         "Others beside handshakes",
         &format!(
-            "One who is there, without TLS, asks again and again whether the server is there, while nobody comes, and while \
-             {HANDSHAKES_A_SECOND} strangers a second shake hands by TLS and go: how long that takes."
+            "One who is there, without TLS, asks again and again whether the server is there, \
+             while nobody comes, and while \
+             {HANDSHAKES_A_SECOND} strangers a second shake hands by TLS and go: how long that \
+             takes."
         ),
         &["strangers", "p50", "p99", "p99.9", "handshakes a second"],
     );
@@ -160,7 +169,8 @@ fn rest(time: Duration) {
     thread::sleep(time);
 }
 
-/// How long round trips take, in microseconds, the shortest first; and how many strangers came in a second meanwhile.
+/// How long round trips take, in microseconds, the shortest first; and how many strangers came in a
+/// second meanwhile.
 fn round_trips(subject: &dyn Subject, tls: Option<&Arc<ClientConfig>>) -> (Vec<f64>, f64) {
     let (address, is_over, came) = (subject.address(), AtomicBool::new(false), AtomicU64::new(0));
     let mut crowd = Crowd::new();
@@ -175,7 +185,8 @@ fn round_trips(subject: &dyn Subject, tls: Option<&Arc<ClientConfig>>) -> (Vec<f
                     drop(connect(address, Some(config)));
                     let number = came.fetch_add(1, Ordering::Relaxed) + 1;
                     let due = began
-                        + Duration::from_secs(number) / u32::try_from(HANDSHAKES_A_SECOND).expect("few");
+                        + Duration::from_secs(number)
+                            / u32::try_from(HANDSHAKES_A_SECOND).expect("few");
                     rest(due.saturating_duration_since(Instant::now()));
                 }
             });

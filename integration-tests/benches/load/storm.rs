@@ -1,4 +1,5 @@
-//! A storm: a thousand people join one group at once, and everybody is told of everybody who comes later.
+//! A storm: a thousand people join one group at once, and everybody is told of everybody who comes
+//! later.
 
 use tokio::time::Instant;
 
@@ -23,7 +24,8 @@ pub(crate) fn run(plan: &Plan) {
     head(
         "A storm of joins",
         &format!(
-            "{MEMBERS} connections ask to join one group at the same time. It ends when everybody is answered and has heard \
+            "{MEMBERS} connections ask to join one group at the same time. It ends when everybody \
+             is answered and has heard \
              of everybody who joined later: {} tidings in all.",
             MEMBERS * (MEMBERS - 1) / 2
         ),
@@ -54,7 +56,8 @@ fn measure(subject: &dyn Subject, cost: &mut Cost) {
     crowd.ask_all(subject, 0..1, |_, _| subject.create(HALL));
     let asks: Vec<_> = (0..MEMBERS).map(|member| subject.join_aloud(HALL, member).bytes).collect();
 
-    let (mut heard, mut missing) = (vec![Vec::new(); MEMBERS], MEMBERS + MEMBERS * (MEMBERS - 1) / 2);
+    let (mut heard, mut missing) =
+        (vec![Vec::new(); MEMBERS], MEMBERS + MEMBERS * (MEMBERS - 1) / 2);
     let (before, began) = (cpu(subject.process()), Instant::now());
     asks.iter().enumerate().for_each(|(member, ask)| crowd.say(member, ask));
     while missing > 0 {
@@ -85,7 +88,8 @@ fn joins(subject: &dyn Subject, bytes: &[u8]) -> Vec<usize> {
 
 /// There is one order, and everybody has heard exactly the rest of it that comes after themselves.
 fn check(heard: &[Vec<usize>]) {
-    let first = (0..heard.len()).max_by_key(|&member| heard[member].len()).expect("somebody was first");
+    let first =
+        (0..heard.len()).max_by_key(|&member| heard[member].len()).expect("somebody was first");
     let order: Vec<usize> = std::iter::once(first).chain(heard[first].iter().copied()).collect();
     assert_eq!(order.len(), heard.len(), "who was first has heard of all others");
     for (place, &member) in order.iter().enumerate() {

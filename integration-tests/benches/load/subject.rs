@@ -49,7 +49,8 @@ pub(crate) trait Subject {
     fn tells_of_joins(&self) -> bool {
         false
     }
-    /// Makes `member` and the one whose number differs in the last bit a pair, where pairs have to be made.
+    /// Makes `member` and the one whose number differs in the last bit a pair, where pairs have to
+    /// be made.
     fn pair(&self, _member: usize) -> Ask {
         Ask::nothing()
     }
@@ -120,7 +121,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// A fresh one, alone in the state.
+    /// A fresh one, alone in the world.
     pub(crate) fn start(self) -> Box<dyn Subject> {
         match self {
             Kind::Chatroom => Box::new(Chatroom::start()),
@@ -140,7 +141,8 @@ pub(crate) fn text(number: u64) -> String {
 /// # Panics
 /// When nobody said it.
 pub(crate) fn number_of(text: &str) -> u64 {
-    let number = text.parse().unwrap_or_else(|_| panic!("a message was changed: nobody said {text:?}"));
+    let number =
+        text.parse().unwrap_or_else(|_| panic!("a message was changed: nobody said {text:?}"));
     assert_eq!(text.len(), MESSAGE_BYTES, "a message was changed: nobody said {text:?}");
     number
 }

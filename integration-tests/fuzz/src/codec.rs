@@ -1,4 +1,5 @@
-//! Any bytes as a stream, in any pieces: what is read is what one would read who has them all at once.
+//! Any bytes as a stream, in any pieces: what is read is what one would read who has them all at
+//! once.
 
 use std::fmt::Debug;
 use std::io;
@@ -16,8 +17,9 @@ use unicode_normalization::is_nfc;
 
 use crate::choices::Choices;
 
-/// What the reader keeps at once, and what a frame may become, in bytes for `input`: the chunk that all streams share, a
-/// pass over the input for each copy of it, and names of one letter, which take 25 times their bytes on the wire.
+/// What the reader keeps at once, and what a frame may become, in bytes for `input`: the chunk that
+/// all streams share, a pass over the input for each copy of it, and names of one letter, which
+/// take 25 times their bytes on the wire.
 pub fn memory_max(input: &[u8]) -> usize {
     256 * 1024 + 64 * input.len()
 }
@@ -39,8 +41,8 @@ pub fn check(input: &[u8]) {
     read::<ServerFrame>(&stream, pieces, limit, says_a_line);
 }
 
-/// Whether there are words, a topic or a reason in it, from around which white space is taken away, or an address, which may be
-/// written in more than one way.
+/// Whether there are words, a topic or a reason in it, from around which white space is taken away,
+/// or an address, which may be written in more than one way.
 fn asks_with_a_line(request: &Request) -> bool {
     matches!(request, Request::Search { .. } | Request::Moderate { .. } | Request::Operate { .. })
 }
@@ -58,7 +60,9 @@ fn says_a_line(frame: &ServerFrame) -> bool {
         ServerFrame::Response { .. } => false,
         ServerFrame::Notification(notification) => matches!(
             notification,
-            Notification::Moderated { .. } | Notification::TopicIs { .. } | Notification::Operated { .. }
+            Notification::Moderated { .. }
+                | Notification::TopicIs { .. }
+                | Notification::Operated { .. }
         ),
     }
 }
@@ -72,7 +76,8 @@ enum End {
     Malformed,
 }
 
-/// Reads a stream of such frames; `is_tidied` says which may come to have other bytes than were sent.
+/// Reads a stream of such frames; `is_tidied` says which may come to have other bytes than were
+/// sent.
 fn read<T: Serialize + DeserializeOwned + PartialEq + Debug>(
     stream: &[u8],
     pieces: &[u8],
@@ -110,7 +115,9 @@ fn take<'a, T: DeserializeOwned>(rest: &mut &'a [u8], limit: usize) -> Result<(T
     if length > limit {
         return Err(End::TooLong);
     }
-    let Some((frame, behind)) = behind.split_at_checked(length) else { return Err(End::InsideAFrame) };
+    let Some((frame, behind)) = behind.split_at_checked(length) else {
+        return Err(End::InsideAFrame);
+    };
     *rest = behind;
     decode(frame).map(|value| (value, frame)).map_err(|_| End::Malformed)
 }
@@ -141,7 +148,8 @@ fn finish<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A stream that comes in pieces of these sizes, over and over; at a zero there is nothing for a moment.
+/// A stream that comes in pieces of these sizes, over and over; at a zero there is nothing for a
+/// moment.
 struct Pieces<'a> {
     rest: &'a [u8],
     sizes: &'a [u8],
@@ -163,7 +171,8 @@ impl AsyncRead for Pieces<'_> {
         if size == 0 && self.at.is_multiple_of(2) {
             return Poll::Pending;
         }
-        let (piece, rest) = self.rest.split_at(size.max(1).min(self.rest.len()).min(buf.remaining()));
+        let (piece, rest) =
+            self.rest.split_at(size.max(1).min(self.rest.len()).min(buf.remaining()));
         buf.put_slice(piece);
         self.rest = rest;
         Poll::Ready(Ok(()))

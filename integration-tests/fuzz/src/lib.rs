@@ -3,11 +3,13 @@
 //! - [`codec`]: what reads frames from a stream, in pieces of any size.
 //! - [`server`]: a whole server in memory, and up to three peers that say what they like.
 //! - [`link`]: the client's side of a connection, and a server that says what it likes.
-//! - [`typed`]: a line being typed: the parser of commands, completion, hints, and what is said about mistakes.
+//! - [`typed`]: a line being typed: the parser of commands, completion, hints, and what is said
+//!   about mistakes.
 //! - [`shown`]: the text that a terminal is shown, made from whatever a server can say.
 //!
-//! `run`, beside this package's manifest, builds one program of each, instrumented, and lets libFuzzer look for an input for
-//! which it does not hold. The inputs in `corpus` are those that showed something new; `cargo test` plays all of them.
+//! `run`, beside this package's manifest, builds one program of each, instrumented, and lets
+//! libFuzzer look for an input for which it does not hold. The inputs in `corpus` are those that
+//! showed something new; `cargo test` plays all of them.
 //!
 //! [`choices`] reads decisions from bytes, [`saying`] makes frames of them.
 
@@ -19,7 +21,8 @@ pub mod server;
 pub mod shown;
 pub mod typed;
 
-/// The program that looks for an input for which a target panics. What one input makes it allocate is bounded, too.
+/// The program that looks for an input for which a target panics. What one input makes it allocate
+/// is bounded, too.
 #[cfg(feature = "libfuzzer")]
 #[macro_export]
 macro_rules! look_for_trouble {
@@ -32,7 +35,11 @@ macro_rules! look_for_trouble {
             MEMORY.reset_peak_usage();
             $target(data);
             let taken = MEMORY.peak_usage().saturating_sub(before);
-            assert!(taken <= $bytes(data), "{} bytes of input took {taken} bytes of memory", data.len());
+            assert!(
+                taken <= $bytes(data),
+                "{} bytes of input took {taken} bytes of memory",
+                data.len()
+            );
         });
     };
 }

@@ -1,7 +1,8 @@
-//! The client's side of a connection, and a server that says what it likes: before the welcome and after it, answers to what
-//! was asked and to what was not, cuts and silence.
+//! The client's side of a connection, and a server that says what it likes: before the welcome and
+//! after it, answers to what was asked and to what was not, cuts and silence.
 //!
-//! None of that panics. What the client sends is frames, a hello first. What it tells its program ends.
+//! None of that panics. What the client sends is frames, a hello first. What it tells its program
+//! ends.
 
 use std::io;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How long a client tries to come back.
 const RECONNECT: Duration = Duration::from_secs(60);
 
-/// How long a link may take to end that has no server any more: it is patient with the last attempt.
+/// How long a link may take to end that has no server any more: it is patient with the last
+/// attempt.
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What a link and its pipes take, in bytes: what a program has not taken has bounds of its own.
@@ -40,7 +42,8 @@ pub fn memory_max(_: &[u8]) -> usize {
     8 * 1024 * 1024
 }
 
-/// What must hold for any server. The runtime's clock is to be paused: it then goes on when nobody has anything to do.
+/// What must hold for any server. The runtime's clock is to be paused: it then goes on when nobody
+/// has anything to do.
 pub fn check(runtime: &Runtime, input: &[u8]) {
     runtime.block_on(scene(Choices::new(input)));
 }
@@ -53,8 +56,8 @@ impl Dial for Pipes {
 
     async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
         let stream = self.0.lock().await.recv().await;
-        let stream =
-            stream.ok_or_else(|| ConnectError::Unreachable(io::ErrorKind::ConnectionRefused.into()))?;
+        let stream = stream
+            .ok_or_else(|| ConnectError::Unreachable(io::ErrorKind::ConnectionRefused.into()))?;
         Ok(Dialled { stream, is_private: true })
     }
 }
@@ -67,7 +70,8 @@ async fn scene(mut choices: Choices<'_>) {
     let password = choices.flag().then(|| saying::password(&mut choices));
     let program = tokio::spawn(async move {
         // Whoever is not let in has nothing to do.
-        let Ok((client, events, _)) = Client::over(dial, (name, password), reconnect, None).await else {
+        let Ok((client, events, _)) = Client::over(dial, (name, password), reconnect, None).await
+        else {
             return;
         };
         live(client, events).await;
@@ -85,7 +89,8 @@ async fn scene(mut choices: Choices<'_>) {
 }
 
 async fn end(program: JoinHandle<()>) {
-    let ended = timeout(DEADLINE, program).await.expect("without a server, a program hears of the end");
+    let ended =
+        timeout(DEADLINE, program).await.expect("without a server, a program hears of the end");
     ended.expect("no panic");
 }
 
@@ -100,7 +105,9 @@ async fn live(client: Client, mut events: Events) {
         let request = saying::request(&mut Choices::new(&choices), None).request;
         ask = ask.wrapping_add(1);
         let is_exit = matches!(request, Request::Exit);
-        if !is_exit && timeout(PATIENCE, client.submit(request)).await.is_ok_and(|asked| asked.is_err()) {
+        if !is_exit
+            && timeout(PATIENCE, client.submit(request)).await.is_ok_and(|asked| asked.is_err())
+        {
             break;
         }
     }
@@ -166,7 +173,11 @@ impl Fake {
     }
 
     /// Answers the oldest request, or one that nobody has made.
-    async fn answer(&mut self, choices: &mut Choices<'_>, result: Result<Response, chatroom_proto::Refusal>) {
+    async fn answer(
+        &mut self,
+        choices: &mut Choices<'_>,
+        result: Result<Response, chatroom_proto::Refusal>,
+    ) {
         self.listen().await;
         let tag = match choices.byte() {
             other @ 128.. => Tag(other.into()),
@@ -181,8 +192,12 @@ impl Fake {
         let Some(line) = &mut self.line else { return };
         while let Ok(Some(heard)) = timeout(PATIENCE, line.ears.next()).await {
             let Ok(frame) = heard else {
-                // A client that gives up in the middle of a write leaves half a frame; anything else is no frame.
-                assert!(matches!(heard, Err(chatroom_proto::codec::FrameError::Io(_))), "{heard:?}");
+                // A client that gives up in the middle of a write leaves half a frame; anything
+                // else is no frame.
+                assert!(
+                    matches!(heard, Err(chatroom_proto::codec::FrameError::Io(_))),
+                    "{heard:?}"
+                );
                 return;
             };
             assert_eq!(matches!(frame.request, Request::Hello(_)), !line.is_greeted, "{frame:?}");

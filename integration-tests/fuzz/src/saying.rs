@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    AddressPrefix, BanTarget, Body, ClientFrame, Code, Conversation, GroupName, Hello, Moderation, Operation,
-    Password, PostId, Proof, Reason, Request, SearchQuery, Seq, Tag, Token, Topic, UserName, VersionRange,
+    AddressPrefix, BanTarget, Body, ClientFrame, Code, Conversation, GroupName, Hello, Moderation,
+    Operation, Password, PostId, Proof, Reason, Request, SearchQuery, Seq, Tag, Token, Topic,
+    UserName, VersionRange,
 };
 
 use crate::choices::Choices;
@@ -74,9 +75,17 @@ fn whom(choices: &mut Choices<'_>) -> BanTarget {
 fn moderation(choices: &mut Choices<'_>) -> Moderation {
     match choices.byte() % 11 {
         0 => Moderation::Kick { user: user(choices), reason: reason(choices) },
-        1 => Moderation::Ban { user: user(choices), seconds: seconds(choices), reason: reason(choices) },
+        1 => Moderation::Ban {
+            user: user(choices),
+            seconds: seconds(choices),
+            reason: reason(choices),
+        },
         2 => Moderation::Unban { user: user(choices) },
-        3 => Moderation::Mute { user: user(choices), seconds: seconds(choices), reason: reason(choices) },
+        3 => Moderation::Mute {
+            user: user(choices),
+            seconds: seconds(choices),
+            reason: reason(choices),
+        },
         4 => Moderation::Unmute { user: user(choices) },
         5 => Moderation::Topic { topic: choices.flag().then(|| topic(choices)) },
         6 => Moderation::Lock,
@@ -93,7 +102,11 @@ fn operation(choices: &mut Choices<'_>) -> Operation {
         0 => Operation::Appoint { user: user(choices) },
         1 => Operation::Dismiss { user: user(choices) },
         2 => Operation::Disconnect { user: user(choices), reason: reason(choices) },
-        3 => Operation::Ban { whom: whom(choices), seconds: seconds(choices), reason: reason(choices) },
+        3 => Operation::Ban {
+            whom: whom(choices),
+            seconds: seconds(choices),
+            reason: reason(choices),
+        },
         _ => Operation::Unban { whom: whom(choices) },
     }
 }
@@ -111,7 +124,11 @@ fn seq(choices: &mut Choices<'_>) -> Seq {
 }
 
 fn conversation(choices: &mut Choices<'_>) -> Conversation {
-    if choices.flag() { Conversation::Group(group(choices)) } else { Conversation::User(user(choices)) }
+    if choices.flag() {
+        Conversation::Group(group(choices))
+    } else {
+        Conversation::User(user(choices))
+    }
 }
 
 /// A first frame. It may show `token`.
@@ -135,7 +152,8 @@ pub fn hello(choices: &mut Choices<'_>, token: Option<&Token>) -> ClientFrame {
     }
 }
 
-/// Any other frame of a client's. It may name `code`, which makes somebody an operator of the server.
+/// Any other frame of a client's. It may name `code`, which makes somebody an operator of the
+/// server.
 pub fn request(choices: &mut Choices<'_>, code: Option<&Code>) -> ClientFrame {
     let request = match choices.byte() % 24 {
         0 => Request::Create { group: group(choices) },
@@ -143,11 +161,17 @@ pub fn request(choices: &mut Choices<'_>, code: Option<&Code>) -> ClientFrame {
         2 => Request::Leave { group: group(choices) },
         3 => Request::Groups { after: seq(choices) },
         4 => Request::Users { after: seq(choices) },
-        5 | 6 => Request::Public { group: group(choices), id: post_id(choices), body: body(choices) },
+        5 | 6 => {
+            Request::Public { group: group(choices), id: post_id(choices), body: body(choices) }
+        }
         7 | 8 => Request::Private { to: user(choices), id: post_id(choices), body: body(choices) },
         9 => Request::Ping,
         10 => Request::Exit,
-        11 => Request::History { of: conversation(choices), before: seq(choices), count: choices.number() },
+        11 => Request::History {
+            of: conversation(choices),
+            before: seq(choices),
+            count: choices.number(),
+        },
         12 => {
             let words = SearchQuery::parse("سلام x").expect("valid words");
             let within = choices.flag().then(|| group(choices));

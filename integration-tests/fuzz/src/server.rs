@@ -1,8 +1,10 @@
-//! A whole server in memory, and peers that say what they like, when they like: whole frames and halves, in any order, before
-//! a hello and after it, without ever reading or hanging up in the middle.
+//! A whole server in memory, and peers that say what they like, when they like: whole frames and
+//! halves, in any order, before a hello and after it, without ever reading or hanging up in the
+//! middle.
 //!
-//! None of that panics. What each of them is sent is frames, the answers in the order of the requests. An honest guest who
-//! comes at any time is welcomed and answered. And when the server is told to stop, it does.
+//! None of that panics. What each of them is sent is frames, the answers in the order of the
+//! requests. An honest guest who comes at any time is welcomed and answered. And when the server is
+//! told to stop, it does.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,8 +12,8 @@ use std::time::Duration;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Code, Hello, Notification, Proof, Refusal, Request, Response, Seq, ServerFrame,
-    Tag, Token, UserName, VersionRange,
+    ClientFrame, CloseReason, Code, Hello, Notification, Proof, Refusal, Request, Response, Seq,
+    ServerFrame, Tag, Token, UserName, VersionRange,
 };
 use chatroom_server::config::HashCost;
 use chatroom_server::storage::log::MemoryLog;
@@ -28,7 +30,8 @@ use crate::saying;
 /// How many peers there are at the same time, beside the honest one.
 const PEERS_MAX: usize = 3;
 
-/// How much they do: enough for everything to happen, and little enough for thousands of scenes a second.
+/// How much they do: enough for everything to happen, and little enough for thousands of scenes a
+/// second.
 const STEPS_MAX: usize = 48;
 
 /// What is on its way in one direction, in bytes: a peer that doesn't read is soon behind.
@@ -43,22 +46,28 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How long a server may take for an honest guest's request, and to stop.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What a server and its peers take, in bytes, whatever is said: outboxes, pipes, messages that are under way.
+/// What a server and its peers take, in bytes, whatever is said: outboxes, pipes, messages that are
+/// under way.
 pub fn memory_max(_: &[u8]) -> usize {
     8 * 1024 * 1024
 }
 
-/// What must hold for any peers. The runtime's clock is to be paused: it then goes on when nobody has anything to do.
+/// What must hold for any peers. The runtime's clock is to be paused: it then goes on when nobody
+/// has anything to do.
 pub fn check(runtime: &Runtime, input: &[u8]) {
     runtime.block_on(scene(Choices::new(input)));
 }
 
 async fn scene(mut choices: Choices<'_>) {
     let shutdown = CancellationToken::new();
-    let config =
-        Config { outbox_bytes_max: OUTBOX_BYTES_MAX, hash_cost: HashCost::Least, ..Config::default() };
+    let config = Config {
+        outbox_bytes_max: OUTBOX_BYTES_MAX,
+        hash_cost: HashCost::Least,
+        ..Config::default()
+    };
     let log = Arc::new(MemoryLog::new());
-    let server = Server::open(log, None, config, shutdown.clone()).await.expect("an empty log can be read");
+    let server =
+        Server::open(log, None, config, shutdown.clone()).await.expect("an empty log can be read");
     let code = server.operator_code().cloned();
     let (door, streams) = mpsc::channel(1);
     let serving = tokio::spawn(server.run_on(streams));
@@ -96,7 +105,8 @@ struct Known {
     code: Option<Code>,
 }
 
-/// Comes as a guest who does nothing wrong, and is answered. An operator may have banned everybody who comes from this machine.
+/// Comes as a guest who does nothing wrong, and is answered. An operator may have banned everybody
+/// who comes from this machine.
 async fn be_honest(door: &mpsc::Sender<DuplexStream>) {
     let mut guest = Peer::new(door).await;
     let name = UserName::parse("honest").expect("a valid name");
@@ -114,7 +124,8 @@ async fn be_honest(door: &mpsc::Sender<DuplexStream>) {
             .expect("written");
         let answered = async {
             loop {
-                let frame = guest.ears.next().await.expect("the server does not hang up").expect("a frame");
+                let frame =
+                    guest.ears.next().await.expect("the server does not hang up").expect("a frame");
                 if let ServerFrame::Response { tag: answered, result } = frame {
                     assert_eq!(answered, Tag(tag));
                     break result;
@@ -127,7 +138,9 @@ async fn be_honest(door: &mpsc::Sender<DuplexStream>) {
         }
         let fits = matches!(
             (tag, &answer),
-            (1, Ok(Response::Welcome(_))) | (2, Ok(Response::Pong)) | (3, Ok(Response::Users { .. }))
+            (1, Ok(Response::Welcome(_)))
+                | (2, Ok(Response::Pong))
+                | (3, Ok(Response::Users { .. }))
         );
         assert!(fits, "{answer:?} is no answer to request {tag}");
     }
@@ -137,8 +150,8 @@ struct Peer {
     /// Nothing once its side is shut.
     voice: Option<WriteHalf<DuplexStream>>,
     ears: FrameReader<ReadHalf<DuplexStream>, ServerFrame>,
-    /// The requests that were written as a whole, in order; nothing when it has said something else, after which nobody knows
-    /// what the server takes for a request.
+    /// The requests that were written as a whole, in order; nothing when it has said something
+    /// else, after which nobody knows what the server takes for a request.
     asked: Option<VecDeque<Tag>>,
 }
 
@@ -162,7 +175,8 @@ impl Peer {
                 self.say_raw(&[&length, frame].concat()).await;
             }
             3 => {
-                let frame = encode(&saying::request(choices, known.code.as_ref())).expect("a short frame");
+                let frame =
+                    encode(&saying::request(choices, known.code.as_ref())).expect("a short frame");
                 let cut = usize::from(choices.byte()) % frame.len();
                 self.say_raw(&frame[..cut]).await;
             }
@@ -208,8 +222,12 @@ impl Peer {
     async fn listen(&mut self, known: &mut Known) {
         while let Ok(Some(frame)) = timeout(PATIENCE, self.ears.next()).await {
             let Ok(frame) = frame else {
-                // A server that hangs up in the middle of a write leaves half a frame; anything else is no frame.
-                assert!(matches!(frame, Err(chatroom_proto::codec::FrameError::Io(_))), "{frame:?}");
+                // A server that hangs up in the middle of a write leaves half a frame; anything
+                // else is no frame.
+                assert!(
+                    matches!(frame, Err(chatroom_proto::codec::FrameError::Io(_))),
+                    "{frame:?}"
+                );
                 return;
             };
             match frame {

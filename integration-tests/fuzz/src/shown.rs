@@ -1,5 +1,6 @@
-//! What a terminal is shown, whatever a server says: no text does anything to a terminal but to be read, no message can look
-//! like the line of somebody else, and nothing ends in a line end that the screen puts there anyway.
+//! What a terminal is shown, whatever a server says: no text does anything to a terminal but to be
+//! read, no message can look like the line of somebody else, and nothing ends in a line end that
+//! the screen puts there anyway.
 
 use std::io;
 use std::sync::LazyLock;
@@ -7,8 +8,8 @@ use std::sync::LazyLock;
 use chatroom_client::{ConnectError, Ended, Lost};
 use chatroom_proto::codec::decode;
 use chatroom_proto::{
-    Conversation, GroupName, NameError, Notification, Refusal, Request, Response, ServerFrame, UnixMillis,
-    UserName,
+    Conversation, GroupName, NameError, Notification, Refusal, Request, Response, ServerFrame,
+    UnixMillis, UserName,
 };
 use jiff::tz::{Offset, TimeZone};
 
@@ -23,7 +24,8 @@ const FRAMES_MAX: usize = 16;
 /// What the continuation lines of a message begin with.
 const INDENT: &str = "    ";
 
-/// What a text takes, in bytes: some copies of what the server said, which may be pages of messages.
+/// What a text takes, in bytes: some copies of what the server said, which may be pages of
+/// messages.
 pub fn memory_max(input: &[u8]) -> usize {
     1024 * 1024 + 64 * input.len()
 }
@@ -46,11 +48,14 @@ pub fn check(input: &[u8]) {
         if choices.is_empty() {
             break;
         }
-        let frame = if choices.flag() { decode(choices.many()).ok() } else { Some(said(&mut choices)) };
+        let frame =
+            if choices.flag() { decode(choices.many()).ok() } else { Some(said(&mut choices)) };
         match frame {
             Some(ServerFrame::Notification(notification)) => {
                 is_notified(view, &notification, now);
-                absence.get_or_insert_with(|| MissedSummary::new(None, &notification)).add(notification);
+                absence
+                    .get_or_insert_with(|| MissedSummary::new(None, &notification))
+                    .add(notification);
             }
             Some(ServerFrame::Response { result: Ok(response), .. }) => {
                 is_answered(view, &response, now, &mut choices);
@@ -77,7 +82,8 @@ fn said(choices: &mut Choices<'_>) -> ServerFrame {
 }
 
 fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
-    let is_post = matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
+    let is_post =
+        matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
     let texts = [view.notification(notification), view.replayed(notification, now)];
     for text in texts.into_iter().flatten() {
         is_harmless(&text);
@@ -92,7 +98,9 @@ fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
     }
     if let Notification::Closing(reason) = notification {
         is_harmless(&view.lost(&Lost::Closed(*reason)));
-        is_harmless(&view.ended(&Ended::GaveUp(Lost::Closed(*reason)), &target("host")).unwrap_or_default());
+        is_harmless(
+            &view.ended(&Ended::GaveUp(Lost::Closed(*reason)), &target("host")).unwrap_or_default(),
+        );
         is_harmless(&view.connect_error(&ConnectError::Closed(*reason), &target("host")));
     }
 }
@@ -136,8 +144,12 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut C
             is_harmless(&view.server_bans(&request, bans.as_slice(), now));
         }
         Response::Welcome(welcome) => {
-            let groups: Vec<GroupName> =
-                welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
+            let groups: Vec<GroupName> = welcome
+                .groups
+                .as_slice()
+                .iter()
+                .map(|membership| membership.group.clone())
+                .collect();
             is_harmless(&view.back(welcome.resumed, &groups));
             groups.iter().for_each(|group| is_harmless(&view.earlier(group, welcome.retention)));
             is_harmless(&view.sent_next_time(1, &welcome.name).unwrap_or_default());
@@ -158,15 +170,22 @@ fn is_refused(view: View, refusal: &Refusal, choices: &mut Choices<'_>) {
 
 /// A server, at this host.
 fn target(host: &str) -> ServerTarget {
-    ServerTarget { host: host.to_owned(), port: 9_000, name: Some("Jim".to_owned()), known_hosts: None }
+    ServerTarget {
+        host: host.to_owned(),
+        port: 9_000,
+        name: Some("Jim".to_owned()),
+        known_hosts: None,
+    }
 }
 
-/// What nobody has checked comes from the operating system, from a file's name, from what is typed, from a server that is none.
+/// What nobody has checked comes from the operating system, from a file's name, from what is typed,
+/// from a server that is none.
 fn is_in_trouble(view: View, text: &str) {
     is_harmless(&view.connect_error(&ConnectError::Garbled(text.to_owned()), &target(text)));
-    is_harmless(
-        &view.connect_error(&ConnectError::Unreachable(io::Error::other(text.to_owned())), &target(text)),
-    );
+    is_harmless(&view.connect_error(
+        &ConnectError::Unreachable(io::Error::other(text.to_owned())),
+        &target(text),
+    ));
     is_harmless(&view.ended(&Ended::Garbled(text.to_owned()), &target("host")).unwrap_or_default());
     is_harmless(&view.connecting(text, 9_000));
     is_harmless(&view.unreadable(text));
@@ -191,15 +210,17 @@ pub(crate) fn is_harmless(text: &str) {
     let mut bare = text;
     while let Some((before, behind)) = bare.split_once('\u{1b}') {
         has_no_power(before, text);
-        bare =
-            behind_colour(behind).unwrap_or_else(|| panic!("an escape sequence that is no colour: {text:?}"));
+        bare = behind_colour(behind)
+            .unwrap_or_else(|| panic!("an escape sequence that is no colour: {text:?}"));
     }
     has_no_power(bare, text);
 }
 
 /// What follows a colour: `[`, digits and semicolons, `m`.
 fn behind_colour(text: &str) -> Option<&str> {
-    text.strip_prefix('[')?.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').strip_prefix('m')
+    text.strip_prefix('[')?
+        .trim_start_matches(|c: char| c.is_ascii_digit() || c == ';')
+        .strip_prefix('m')
 }
 
 fn has_no_power(part: &str, text: &str) {

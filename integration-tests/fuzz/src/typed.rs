@@ -1,7 +1,8 @@
-//! A line being typed. Whatever it is, with the cursor anywhere: it is parsed, completed and hinted at without a panic.
+//! A line being typed. Whatever it is, with the cursor anywhere: it is parsed, completed and hinted
+//! at without a panic.
 //!
-//! What a command becomes can be sent. What is said about a mistake is a harmless text. A completion takes the place of the
-//! word at the cursor, and begins as that does.
+//! What a command becomes can be sent. What is said about a mistake is a harmless text. A
+//! completion takes the place of the word at the cursor, and begins as that does.
 
 use std::sync::{Arc, LazyLock};
 
@@ -24,7 +25,8 @@ use chatroom_client::app::gate::Gate;
 use chatroom_client::app::view::{Layout, Paint, View};
 
 /// Names that the terminal has heard of, beside words of the line.
-const NAMES: &[&str] = &["General", "Tea", "tea-house", "Jim", "علی", "می\u{200C}خواهم", "👩‍🚀", "Ünlü"];
+const NAMES: &[&str] =
+    &["General", "Tea", "tea-house", "Jim", "علی", "می\u{200C}خواهم", "👩‍🚀", "Ünlü"];
 
 /// How many words of the line are names as well.
 const WORDS_MAX: usize = 3;
@@ -44,16 +46,19 @@ pub fn check(input: &[u8]) {
 }
 
 fn parse(line: &str, colours: bool) {
-    let view = View { layout: Layout::Screen, paint: Paint { colours }, zone: crate::shown::zone() };
+    let view =
+        View { layout: Layout::Screen, paint: Paint { colours }, zone: crate::shown::zone() };
     match command::parse(line) {
         Ok(None) => assert!(line.trim().is_empty(), "only a blank line asks for nothing"),
         Ok(Some(TypedCommand::Help(about))) => is_harmless(&view.help(about)),
-        // Whom one ignores is this side's affair, and what needs a password becomes a request with it.
+        // Whom one ignores is this side's affair, and what needs a password becomes a request with
+        // it.
         Ok(Some(command))
             if command.needs_password()
                 || matches!(command, TypedCommand::Ignore(_) | TypedCommand::Unignore(_)) => {}
         Ok(Some(command)) => {
-            let request = command.into_request(PostId([7; 16])).expect("all others are for the server");
+            let request =
+                command.into_request(PostId([7; 16])).expect("all others are for the server");
             let frame = ClientFrame { tag: Tag(7), request };
             let sent = encode(&frame).expect("what was typed fits a frame");
             assert_eq!(decode::<ClientFrame>(&sent[4..]).expect("a frame"), frame);
@@ -75,8 +80,11 @@ fn directory(line: &str) -> Directory {
     });
     let mut directory = HEARD.clone();
     for word in line.split_whitespace().take(WORDS_MAX) {
-        let (Ok(group), Ok(user)) = (GroupName::parse(word), UserName::parse(word)) else { continue };
-        // What may have been meant is asked for names that are not known, which these are here, mostly.
+        let (Ok(group), Ok(user)) = (GroupName::parse(word), UserName::parse(word)) else {
+            continue;
+        };
+        // What may have been meant is asked for names that are not known, which these are here,
+        // mostly.
         is_harmless(directory.group_like(&group).unwrap_or_default());
         is_harmless(directory.user_like(&user).unwrap_or_default());
         directory.notified(&Notification::Joined { seq: Seq::ZERO, user, group });

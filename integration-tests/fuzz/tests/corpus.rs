@@ -1,4 +1,5 @@
-//! Every input of the corpus once more: what was found stays mended, and the targets stay buildable.
+//! Every input of the corpus once more: what was found stays mended, and the targets stay
+//! buildable.
 
 use std::fs;
 use std::path::Path;
@@ -7,11 +8,13 @@ use tokio::runtime::{Builder, Runtime};
 
 fn inputs(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
-    let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let files =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let inputs: Vec<_> = files
         .map(|file| {
             let path = file.expect("a readable folder").path();
-            let input = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let input =
+                fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             (path.display().to_string(), input)
         })
         .collect();

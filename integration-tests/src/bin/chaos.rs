@@ -1,7 +1,7 @@
 //! Kills a server again and again under load, and says what became of every message.
 //!
-//! `cargo run --release -p integration-tests --bin chaos -- --rounds 1000 --seed 1 [--keep-days DAYS] [--durability normal]
-//! [--rate UNITS]`
+//! `cargo run --release -p integration-tests --bin chaos -- --rounds 1000 --seed 1 [--keep-days
+//! DAYS] [--durability normal] [--rate UNITS]`
 
 use std::process::ExitCode;
 
@@ -16,7 +16,8 @@ const SHOWN_MAX: usize = 20;
 async fn main() -> ExitCode {
     let Some(plan) = plan() else {
         eprintln!(
-            "usage: chaos [--rounds N] [--seed N] [--keep-days DAYS] [--durability full|normal] [--rate N]"
+            "usage: chaos [--rounds N] [--seed N] [--keep-days DAYS] [--durability full|normal] \
+             [--rate N]"
         );
         return ExitCode::from(2);
     };
@@ -35,7 +36,11 @@ async fn main() -> ExitCode {
     .await;
     print!("{report}");
     for failure in &report.failures {
-        eprintln!("stage {}: journals and data are in {}", failure.stage, failure.directory.display());
+        eprintln!(
+            "stage {}: journals and data are in {}",
+            failure.stage,
+            failure.directory.display()
+        );
         failure.trouble.iter().for_each(|trouble| eprintln!("  {trouble}"));
         failure.violations.iter().take(SHOWN_MAX).for_each(|violation| eprintln!("  {violation}"));
     }
@@ -52,7 +57,9 @@ fn plan() -> Option<Plan> {
             "--seed" => plan.seed = value.parse().ok()?,
             "--rate" => plan.rate = value.parse().ok()?,
             "--keep-days" => plan.keep_days = value.parse().ok()?,
-            "--durability" => plan.durability = ["full", "normal"].into_iter().find(|it| *it == value)?,
+            "--durability" => {
+                plan.durability = ["full", "normal"].into_iter().find(|it| *it == value)?
+            }
             _ => return None,
         }
     }

@@ -1,12 +1,15 @@
-//! The minimal reference of the load benchmark: what the kernel charges for carrying messages, and nothing else.
+//! The minimal reference of the load benchmark: what the kernel charges for carrying messages, and
+//! nothing else.
 //!
-//! One thread, one epoll (level-triggered), and no features: it copies frames from whoever sends one to everybody else in
-//! the same room, with one write per socket and wake-up, and tells the sender for each frame that it was taken, as a chat
-//! server does. It listens on a free port of this machine, prints the address, and ends when its standard input does.
+//! One thread, one epoll (level-triggered), and no features: it copies frames from whoever sends
+//! one to everybody else in the same room, with one write per socket and wake-up, and tells the
+//! sender for each frame that it was taken, as a chat server does. It listens on a free port of
+//! this machine, prints the address, and ends when its standard input does.
 //!
-//! A frame is its length, 4 bytes big-endian, and so many bytes, the first of which says what it is: a message, or the
-//! wish to be taken into a room (4 bytes big-endian, and whatever follows), in silence or told to everybody who is there, or only a question
-//! whether somebody is there. Messages and told wishes are copied as they are, length and all.
+//! A frame is its length, 4 bytes big-endian, and so many bytes, the first of which says what it
+//! is: a message, or the wish to be taken into a room (4 bytes big-endian, and whatever follows),
+//! in silence or told to everybody who is there, or only a question whether somebody is there.
+//! Messages and told wishes are copied as they are, length and all.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -82,7 +85,11 @@ impl Reference {
                 match data.u64() {
                     INPUT => return Ok(()),
                     LISTENER => self.accept()?,
-                    peer => self.turn(usize::try_from(peer - PEERS).expect("an index"), flags, &mut chunk)?,
+                    peer => self.turn(
+                        usize::try_from(peer - PEERS).expect("an index"),
+                        flags,
+                        &mut chunk,
+                    )?,
                 }
             }
             while let Some(number) = self.touched.pop() {
@@ -98,7 +105,14 @@ impl Reference {
             let data = EventData::new_u64(PEERS + self.peers.len() as u64);
             epoll::add(&self.epoll, &stream, data, EventFlags::IN)?;
             let (room, part, unsent) = (None, Vec::new(), Vec::new());
-            self.peers.push(Some(Peer { stream, room, part, unsent, is_touched: false, is_full: false }));
+            self.peers.push(Some(Peer {
+                stream,
+                room,
+                part,
+                unsent,
+                is_touched: false,
+                is_full: false,
+            }));
         }
         Ok(())
     }
@@ -128,7 +142,8 @@ impl Reference {
         Ok(())
     }
 
-    /// Takes in the whole frames in front, messages that follow each other as one, and says where they end.
+    /// Takes in the whole frames in front, messages that follow each other as one, and says where
+    /// they end.
     fn take(&mut self, from: usize, bytes: &[u8]) -> usize {
         let (mut at, mut said, mut count) = (0, 0, 0);
         while let Some((length, rest)) = bytes[at..].split_first_chunk::<LENGTH_BYTES>()
@@ -178,8 +193,11 @@ impl Reference {
 
     fn put(&mut self, to: usize, bytes: &[u8]) {
         let Some(peer) = &mut self.peers[to] else { return };
-        let sent =
-            if self.alone && peer.unsent.is_empty() { peer.stream.write(bytes).unwrap_or(0) } else { 0 };
+        let sent = if self.alone && peer.unsent.is_empty() {
+            peer.stream.write(bytes).unwrap_or(0)
+        } else {
+            0
+        };
         peer.unsent.extend_from_slice(&bytes[sent..]);
         if sent < bytes.len() && !peer.is_touched {
             peer.is_touched = true;
@@ -200,7 +218,12 @@ impl Reference {
         if is_full != peer.is_full {
             peer.is_full = is_full;
             let flags = if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
-            epoll::modify(&self.epoll, &peer.stream, EventData::new_u64(PEERS + number as u64), flags)?;
+            epoll::modify(
+                &self.epoll,
+                &peer.stream,
+                EventData::new_u64(PEERS + number as u64),
+                flags,
+            )?;
         }
         Ok(())
     }

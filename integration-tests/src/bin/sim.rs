@@ -1,7 +1,8 @@
 //! Plays many seeds of the simulation, and says what they were like and what is broken.
 //!
-//! `cargo run --release -p integration-tests --bin sim -- --seeds 10000 [--from SEED] [--fault NAME]`; with
-//! `--journal PERSON`, what that one has lived through in the first seed is printed, too.
+//! `cargo run --release -p integration-tests --bin sim -- --seeds 10000 [--from SEED] [--fault
+//! NAME]`; with `--journal PERSON`, what that one has lived through in the first seed is printed,
+//! too.
 
 use std::process::ExitCode;
 
@@ -21,7 +22,8 @@ struct Wanted {
 fn main() -> ExitCode {
     let Some(Wanted { seeds, from, fault, journal }) = wanted() else {
         eprintln!(
-            "usage: sim [--seeds N] [--from SEED] [--fault NAME] [--journal PERSON], where NAME is one of {:?}",
+            "usage: sim [--seeds N] [--from SEED] [--fault NAME] [--journal PERSON], where NAME \
+             is one of {:?}",
             Fault::ALL
         );
         return ExitCode::from(2);
@@ -48,7 +50,8 @@ fn main() -> ExitCode {
 }
 
 fn print_journal(outcome: &Outcome, person: Option<&str>) {
-    let histories = outcome.histories.iter().filter(|history| Some(history.name.as_str()) == person);
+    let histories =
+        outcome.histories.iter().filter(|history| Some(history.name.as_str()) == person);
     histories.flat_map(|history| &history.events).for_each(|event| println!("{event}"));
 }
 
@@ -89,7 +92,9 @@ fn wanted() -> Option<Wanted> {
             "--seeds" => wanted.seeds = value.parse().ok()?,
             "--from" => wanted.from = value.parse().ok()?,
             "--journal" => wanted.journal = Some(value),
-            "--fault" => wanted.fault = Some(Fault::ALL.into_iter().find(|it| format!("{it:?}") == value)?),
+            "--fault" => {
+                wanted.fault = Some(Fault::ALL.into_iter().find(|it| format!("{it:?}") == value)?)
+            }
             _ => return None,
         }
     }

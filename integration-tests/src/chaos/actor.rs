@@ -1,5 +1,5 @@
-//! One client: it talks to the server through the client library, and writes down what happens to it before anything else
-//! can happen. It may be killed at any moment at which it waits.
+//! One client: it talks to the server through the client library, and writes down what happens to
+//! it before anything else can happen. It may be killed at any moment at which it waits.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use chatroom_client::client::new_post_id;
 use chatroom_client::{Client, Event as Heard, Events, Options};
-use chatroom_proto::{Conversation, GroupName, Notification, Refusal, Request, Response, Seq, Welcome};
+use chatroom_proto::{
+    Conversation, GroupName, Notification, Refusal, Request, Response, Seq, Welcome,
+};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -35,7 +37,8 @@ const PASSWORD: &str = "tea and milk";
 /// How many requests one leaves without an answer.
 const UNDER_WAY_MAX: usize = 24;
 
-/// How long one waits between two tries to connect at the start: a program's business, not the library's.
+/// How long one waits between two tries to connect at the start: a program's business, not the
+/// library's.
 const RETRY: Duration = Duration::from_millis(15);
 
 /// What is wanted of everybody.
@@ -102,11 +105,17 @@ impl Part {
     /// When there is no such journal.
     pub fn history(&self) -> History {
         let journal = std::fs::read_to_string(self.journal()).expect("a journal can be read");
-        History::parse(user(self.name()), &journal).expect("a journal that was written by a recorder")
+        History::parse(user(self.name()), &journal)
+            .expect("a journal that was written by a recorder")
     }
 
     /// Lives until it is killed.
-    pub async fn live(self, orders: watch::Receiver<Orders>, state: watch::Sender<State>, chance: Chance) {
+    pub async fn live(
+        self,
+        orders: watch::Receiver<Orders>,
+        state: watch::Sender<State>,
+        chance: Chance,
+    ) {
         let mut life = Life {
             recorder: self.recorder(),
             part: self,
@@ -146,9 +155,13 @@ enum Turn {
     End,
 }
 
-/// The events go first: asking for the next one says that the one before is written down, and that must be said before this
-/// client waits for anything, and can be killed. (`tokio::select!` may wait before it asks anybody.)
-async fn next_turn(events: &mut Events, mut otherwise: Pin<&mut impl Future<Output = Turn>>) -> Turn {
+/// The events go first: asking for the next one says that the one before is written down, and that
+/// must be said before this client waits for anything, and can be killed. (`tokio::select!` may
+/// wait before it asks anybody.)
+async fn next_turn(
+    events: &mut Events,
+    mut otherwise: Pin<&mut impl Future<Output = Turn>>,
+) -> Turn {
     poll_fn(|context| match events.poll_next_unpin(context) {
         Poll::Ready(event) => Poll::Ready(Turn::Hear(event)),
         Poll::Pending => otherwise.as_mut().poll(context),
@@ -189,7 +202,9 @@ impl Life {
     async fn run(&mut self) {
         let (client, mut events, welcome) = self.part.connect().await;
         self.welcomed(&client, &welcome);
-        if self.part.number.is_multiple_of(REGISTERS_EVERY) && self.register(&client).await.is_none() {
+        if self.part.number.is_multiple_of(REGISTERS_EVERY)
+            && self.register(&client).await.is_none()
+        {
             return;
         }
         let mut next_act = Instant::now();
@@ -229,9 +244,14 @@ impl Life {
     }
 
     fn welcomed(&mut self, client: &Client, welcome: &Welcome) {
-        self.groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
+        self.groups =
+            welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
         let groups = self.groups.clone();
-        self.recorder.record(&Event::Welcomed { seq: welcome.seq, resumed: welcome.resumed, groups });
+        self.recorder.record(&Event::Welcomed {
+            seq: welcome.seq,
+            resumed: welcome.resumed,
+            groups,
+        });
         self.unanswered = client.kept().sent_again;
         self.resting = Seq::ZERO;
         if let Some(trouble) = &client.kept().trouble {
@@ -287,7 +307,9 @@ impl Life {
                 self.state.send_modify(|state| state.acknowledged = state.acknowledged.max(seq));
                 Event::Acknowledged(*id, seq)
             }
-            (Request::Public { id, .. } | Request::Private { id, .. }, Err(_)) => Event::Refused(*id),
+            (Request::Public { id, .. } | Request::Private { id, .. }, Err(_)) => {
+                Event::Refused(*id)
+            }
             (_, Ok(Response::Joined { seq, membership })) => {
                 self.groups.push(membership.group.clone());
                 Event::Joined(membership.group, seq)
@@ -365,7 +387,9 @@ impl Life {
         let id = new_post_id();
         self.recorder.record(&Event::Sent(id, to.clone()));
         let request = match to {
-            Conversation::Group(group) => Request::Public { group, id, body: body("something to say") },
+            Conversation::Group(group) => {
+                Request::Public { group, id, body: body("something to say") }
+            }
             Conversation::User(to) => Request::Private { to, id, body: body("something to say") },
         };
         self.submit(client, request).await?;

@@ -26,8 +26,9 @@ use crate::test_client::DEADLINE;
 /// How long a server is under load before it is killed, at the most.
 const LOAD_MS_MAX: u64 = 300;
 
-/// How long clients have to come back by themselves. The library waits longer each time that its connection broke soon,
-/// for the servers' sake; here, who is not back by then is killed and started again.
+/// How long clients have to come back by themselves. The library waits longer each time that its
+/// connection broke soon, for the servers' sake; here, who is not back by then is killed and
+/// started again.
 const PATIENCE: Duration = Duration::from_millis(150);
 
 /// How many bytes a connection lives, at the most, that is to be cut or stalled.
@@ -67,12 +68,21 @@ impl Stage {
     }
 
     async fn set(plan: &Plan, chance: Chance) -> Stage {
-        let directory = TempDir::with_prefix("chatroom-chaos-").expect("a temporary directory can be made");
+        let directory =
+            TempDir::with_prefix("chatroom-chaos-").expect("a temporary directory can be made");
         let data = directory.path().join("data").to_string_lossy().into_owned();
         let days = plan.keep_days.to_string();
         let rate = plan.rate.to_string();
-        let arguments =
-            ["--data", &data, "--keep-days", &days, "--durability", plan.durability, "--rate", &rate];
+        let arguments = [
+            "--data",
+            &data,
+            "--keep-days",
+            &days,
+            "--durability",
+            plan.durability,
+            "--rate",
+            &rate,
+        ];
         let arguments: Vec<String> = arguments.map(str::to_owned).into();
         let (server, port) = start_somewhere(&arguments).await;
         let proxy = Proxy::to(server.address(), usize::MAX).await;
@@ -102,8 +112,8 @@ impl Stage {
     }
 
     async fn play_rounds(&mut self, rounds: u64) -> Result<(), String> {
-        // Everybody is let in once before anything goes wrong: a first welcome that is lost begins a session that nobody has
-        // the token of.
+        // Everybody is let in once before anything goes wrong: a first welcome that is lost begins
+        // a session that nobody has the token of.
         self.wait_for_everybody(|state| state.server == 1, false).await?;
         let mut chance = self.chance.fork();
         self.proxy.decide(move || fate(&mut chance));
@@ -135,7 +145,8 @@ impl Stage {
         let Some(server) = self.server.take() else { return };
         if self.chance.once_in(8) {
             self.report.stops += 1;
-            let stopped = spawn_blocking(move || server.stop()).await.expect("a server that can be stopped");
+            let stopped =
+                spawn_blocking(move || server.stop()).await.expect("a server that can be stopped");
             assert_eq!(stopped.exit, Exit::Code(0), "{}", stopped.diagnostics);
         } else {
             self.report.kills += 1;
@@ -162,14 +173,19 @@ impl Stage {
         let member = &mut self.cast[number];
         member.task.abort();
         let ended = (&mut member.task).await;
-        assert!(ended.is_err_and(|error| error.is_cancelled()), "{:?} lives until it is killed", member.part);
+        assert!(
+            ended.is_err_and(|error| error.is_cancelled()),
+            "{:?} lives until it is killed",
+            member.part
+        );
         member.part.note_killed();
         let (part, report) = (member.part.clone(), member.report.clone());
         report.send_modify(|state| state.server = 0);
         self.cast[number].task = self.start(part, report);
     }
 
-    /// Waits until all are as they should be. Who is not in time is killed and started again, if it may be.
+    /// Waits until all are as they should be. Who is not in time is killed and started again, if it
+    /// may be.
     async fn wait_for_everybody(
         &mut self,
         is_fine: impl Fn(&State) -> bool,
@@ -197,13 +213,15 @@ impl Stage {
         Err(format!("not everybody came so far: {states:?}"))
     }
 
-    /// Nothing goes wrong any more; everybody gets the answers that are due, and shows what there is to show.
+    /// Nothing goes wrong any more; everybody gets the answers that are due, and shows what there
+    /// is to show.
     async fn come_to_rest(&mut self) -> Result<(), String> {
         self.proxy.decide(|| Fate::Lives);
         self.proxy.release();
         self.orders.send_modify(|orders| orders.talks = false);
         let server = self.orders.borrow().server;
-        // One more of each, for lines that were stalled on the way to the server and are not missed by the client.
+        // One more of each, for lines that were stalled on the way to the server and are not missed
+        // by the client.
         self.proxy.cut_now();
         for number in 0..self.cast.len() {
             self.restart(number).await;
@@ -224,7 +242,8 @@ impl Stage {
             let _ = (&mut member.task).await;
         }
         if let Some(server) = self.server.take() {
-            let stopped = spawn_blocking(move || server.stop()).await.expect("a server that can be stopped");
+            let stopped =
+                spawn_blocking(move || server.stop()).await.expect("a server that can be stopped");
             assert_eq!(stopped.exit, Exit::Code(0), "{}", stopped.diagnostics);
         }
         self.report.cuts = self.proxy.cuts() as u64;
@@ -293,7 +312,8 @@ async fn kept(data: &Path) -> Result<Vec<StoredPost>, LogError> {
     let mut records = Vec::new();
     let mut batches = log.follow(state.head());
     while state.head() < head {
-        let batch = timeout(DEADLINE, batches.next()).await.ok().flatten().expect("a log never ends")?;
+        let batch =
+            timeout(DEADLINE, batches.next()).await.ok().flatten().expect("a log never ends")?;
         records.extend(batch.iter().filter_map(|entry| state.fold(entry)));
     }
     Ok(records)

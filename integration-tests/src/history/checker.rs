@@ -1,4 +1,5 @@
-//! The offline checker: from the histories of a run, and what the log has kept, to what must not be. Pure.
+//! The offline checker: from the histories of a run, and what the log has kept, to what must not
+//! be. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,8 @@ use super::record::{Event, History, Shown};
 use super::stay::Stays;
 use super::violation::Violation;
 
-/// Looks at the histories of a run. `kept` is what the log has kept that took effect, if that is known.
+/// Looks at the histories of a run. `kept` is what the log has kept that took effect, if that is
+/// known.
 pub fn check(histories: &[History], kept: Option<&[StoredPost]>) -> Vec<Violation> {
     let mut found = Vec::new();
     let facts = Facts::gather(histories, kept, &mut found);
@@ -21,7 +23,8 @@ pub fn check(histories: &[History], kept: Option<&[StoredPost]>) -> Vec<Violatio
     found
 }
 
-/// What all histories say together. A reader is one device; those who come under the same name are one person.
+/// What all histories say together. A reader is one device; those who come under the same name are
+/// one person.
 struct Facts<'a> {
     sent: BTreeMap<PostId, (usize, &'a Conversation)>,
     /// Where each post is, by whatever source.
@@ -41,7 +44,10 @@ impl<'a> Facts<'a> {
     ) -> Facts<'a> {
         let names: Vec<NameKey> = histories.iter().map(|history| history.name.key()).collect();
         let shares_name = |name: &NameKey| names.iter().filter(|other| *other == name).count() > 1;
-        let stays = histories.iter().zip(&names).map(|(history, name)| Stays::of(history, shares_name(name)));
+        let stays = histories
+            .iter()
+            .zip(&names)
+            .map(|(history, name)| Stays::of(history, shares_name(name)));
         let mut facts = Facts {
             sent: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -75,7 +81,8 @@ impl<'a> Facts<'a> {
     }
 
     fn place(&mut self, id: PostId, seq: Seq, found: &mut Vec<Violation>) {
-        let (place, post) = (*self.places.entry(id).or_insert(seq), *self.posts.entry(seq).or_insert(id));
+        let (place, post) =
+            (*self.places.entry(id).or_insert(seq), *self.posts.entry(seq).or_insert(id));
         if place != seq || post != id {
             let disagreement = Violation::Disagreement { id, seq };
             if !found.contains(&disagreement) {
@@ -123,7 +130,11 @@ impl<'a> Facts<'a> {
                     }
                 };
                 if is_owed && !self.shown[reader].contains(id) {
-                    found.push(Violation::NotShown { reader: history.name.clone(), id: *id, seq: *seq });
+                    found.push(Violation::NotShown {
+                        reader: history.name.clone(),
+                        id: *id,
+                        seq: *seq,
+                    });
                 }
             }
         }
@@ -165,27 +176,32 @@ impl Reader<'_> {
         }
     }
 
-    /// Every post in safe hands gets its answer. When its sender was killed meanwhile, the answer may have come to it and not
-    /// to its journal; but then the post has a place, or was refused.
+    /// Every post in safe hands gets its answer. When its sender was killed meanwhile, the answer
+    /// may have come to it and not to its journal; but then the post has a place, or was refused.
     fn check_answered(&self, found: &mut Vec<Violation>) {
         let mut open: Vec<(PostId, bool)> = Vec::new();
         for event in &self.history.events {
             match event {
                 Event::Entrusted(id) => open.push((*id, false)),
-                Event::Acknowledged(id, _) | Event::Refused(id) => open.retain(|(other, _)| other != id),
+                Event::Acknowledged(id, _) | Event::Refused(id) => {
+                    open.retain(|(other, _)| other != id)
+                }
                 Event::Killed => open.iter_mut().for_each(|(_, was_killed)| *was_killed = true),
                 Event::Rested(seq) => {
                     open.retain(|(id, was_killed)| !was_killed || self.is_missing(*id, *seq));
                     let lost = open.drain(..);
-                    found.extend(lost.map(|(id, _)| Violation::NotAnswered { reader: self.name(), id }));
+                    found.extend(
+                        lost.map(|(id, _)| Violation::NotAnswered { reader: self.name(), id }),
+                    );
                 }
                 _ => {}
             }
         }
     }
 
-    /// A library is believed when it says that something is missing, but for groups that it had asked to leave: what was said
-    /// while it was out is not missing, and it may not know yet that it was.
+    /// A library is believed when it says that something is missing, but for groups that it had
+    /// asked to leave: what was said while it was out is not missing, and it may not know yet that
+    /// it was.
     fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
         let mut left = BTreeSet::new();
         for event in &self.history.events {
@@ -193,7 +209,10 @@ impl Reader<'_> {
                 Event::Leaving(group) => drop(left.insert(group.key())),
                 Event::Missed(Conversation::Group(group)) if left.contains(&group.key()) => {}
                 Event::Missed(place) => {
-                    found.push(Violation::SaidToBeMissing { reader: self.name(), place: place.clone() });
+                    found.push(Violation::SaidToBeMissing {
+                        reader: self.name(),
+                        place: place.clone(),
+                    });
                 }
                 _ => {}
             }
@@ -203,7 +222,9 @@ impl Reader<'_> {
     /// Whether nobody knows a place of a post that can't have been refused.
     fn is_missing(&self, id: PostId, until: Seq) -> bool {
         let may_be_refused = match self.facts.sent.get(&id) {
-            Some((_, Conversation::Group(group))) => self.stays.surely_in(&group.key(), until).is_none(),
+            Some((_, Conversation::Group(group))) => {
+                self.stays.surely_in(&group.key(), until).is_none()
+            }
             _ => false,
         };
         !may_be_refused && !self.facts.places.contains_key(&id)
@@ -213,7 +234,13 @@ impl Reader<'_> {
         self.history.name.clone()
     }
 
-    fn check_once_and_in_order(&self, post: &Shown, newest: Seq, shown: &Before, found: &mut Vec<Violation>) {
+    fn check_once_and_in_order(
+        &self,
+        post: &Shown,
+        newest: Seq,
+        shown: &Before,
+        found: &mut Vec<Violation>,
+    ) {
         let Shown { id, seq, .. } = *post;
         let is_own = shown.said.contains(&id) && !self.is_to_self(id);
         if is_own || shown.ids.contains(&id) || shown.seqs.contains(&seq) {

@@ -1,5 +1,5 @@
-//! A client's journal: one line for each thing that happens to it, written before the next thing can happen. So it survives
-//! whatever becomes of the client; a last line that was torn is no line.
+//! A client's journal: one line for each thing that happens to it, written before the next thing
+//! can happen. So it survives whatever becomes of the client; a last line that was torn is no line.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
@@ -20,7 +20,8 @@ pub struct History {
 /// One thing that happened to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// It comes by its password, as another device of the same person: what it has missed it is not sent.
+    /// It comes by its password, as another device of the same person: what it has missed it is not
+    /// sent.
     NewDevice,
     /// It was let in.
     Welcomed {
@@ -33,7 +34,8 @@ pub enum Event {
     },
     /// It is about to ask to become a member.
     Joining(GroupName),
-    /// It is a member, by what it did itself, or by what was done with another device of the same person.
+    /// It is a member, by what it did itself, or by what was done with another device of the same
+    /// person.
     Joined(GroupName, Seq),
     /// It is about to ask to be one no longer.
     Leaving(GroupName),
@@ -98,7 +100,14 @@ pub struct NoLine {
 impl Shown {
     /// A post as it is shown.
     pub fn new(post: &Post, place: Conversation, manner: Manner) -> Shown {
-        Shown { seq: post.seq, prev: post.prev, id: post.id, from: post.from.clone(), place, manner }
+        Shown {
+            seq: post.seq,
+            prev: post.prev,
+            id: post.id,
+            from: post.from.clone(),
+            place,
+            manner,
+        }
     }
 }
 

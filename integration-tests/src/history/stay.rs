@@ -1,6 +1,6 @@
-//! When somebody was in a group, as far as its journal knows. A join whose answer never came may have taken effect, or not:
-//! so there is what is certain, by which a client is owed what was said, and what is possible, beyond which it must be
-//! shown nothing.
+//! When somebody was in a group, as far as its journal knows. A join whose answer never came may
+//! have taken effect, or not: so there is what is certain, by which a client is owed what was said,
+//! and what is possible, beyond which it must be shown nothing.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,13 +15,15 @@ const OPEN: Seq = Seq(u64::MAX);
 #[derive(Debug, Default)]
 pub struct Stays {
     groups: HashMap<NameKey, Spans>,
-    /// Where its sessions began: one, unless it came as a new device, or a server did not know it when it came back.
+    /// Where its sessions began: one, unless it came as a new device, or a server did not know it
+    /// when it came back.
     pub began: Vec<Seq>,
     /// Where these were that a server did not know.
     pub forgotten: Vec<Seq>,
     /// Whether it comes as a new device.
     is_new: bool,
-    /// Whether others come under the same name: then it may have been out and in again while it was away.
+    /// Whether others come under the same name: then it may have been out and in again while it was
+    /// away.
     shares_name: bool,
     /// The newest welcome.
     welcomed: Seq,
@@ -37,8 +39,8 @@ struct Spans {
     joining: bool,
     /// It asked to leave when it had come so far, and does not know what came of it.
     leaving: Option<Seq>,
-    /// The newest join and the newest leave that it was told of. The answer to a request that was sent again is the first
-    /// one's, and may be older than what was answered before it.
+    /// The newest join and the newest leave that it was told of. The answer to a request that was
+    /// sent again is the first one's, and may be older than what was answered before it.
     joined: Seq,
     left: Seq,
 }
@@ -92,8 +94,8 @@ impl Stays {
         stays
     }
 
-    /// `seen` is how far the client had come before this, and `known` the newest place that it knew of: what it asks takes
-    /// effect after that.
+    /// `seen` is how far the client had come before this, and `known` the newest place that it knew
+    /// of: what it asks takes effect after that.
     fn take_in(&mut self, event: &Event, seen: Seq, known: Seq) {
         match event {
             Event::NewDevice => self.is_new = true,
@@ -104,7 +106,8 @@ impl Stays {
                 Spans::open(&mut spans.possible, seen);
             }
             Event::Joined(group, seq) => {
-                // An answer that comes again is about a time before the welcome: it may have been out since, and in again.
+                // An answer that comes again is about a time before the welcome: it may have been
+                // out since, and in again.
                 let surely = self.welcomed.max(*seq);
                 let spans = self.spans(group);
                 spans.joining = false;
@@ -127,7 +130,8 @@ impl Stays {
                 if spans.joined < *seq {
                     spans.leaving = None;
                     Spans::close(&mut spans.possible, *seq);
-                    // It had asked before it was told that it is in: what it was owed in between is not certain.
+                    // It had asked before it was told that it is in: what it was owed in between is
+                    // not certain.
                     spans.sure.pop_if(|last| last.to == OPEN);
                     if spans.joining {
                         Spans::open(&mut spans.possible, *seq);
@@ -155,7 +159,8 @@ impl Stays {
         (self.is_new, self.welcomed) = (false, self.welcomed.max(seq));
         let listed: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
         for (_, spans) in self.groups.iter_mut().filter(|(group, _)| !listed.contains(group)) {
-            // It was put out while it was away, or what it asked for was done, and it does not know.
+            // It was put out while it was away, or what it asked for was done, and it does not
+            // know.
             spans.end(seen, seq);
         }
         for group in groups {

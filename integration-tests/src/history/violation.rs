@@ -128,9 +128,9 @@ impl Violation {
     /// What it is counted as.
     pub fn kind(&self) -> Kind {
         match self {
-            Violation::NotKept { .. } | Violation::NotShown { .. } | Violation::NotAnswered { .. } => {
-                Kind::Lost
-            }
+            Violation::NotKept { .. }
+            | Violation::NotShown { .. }
+            | Violation::NotAnswered { .. } => Kind::Lost,
             Violation::ShownTwice { .. } | Violation::KeptTwice { .. } => Kind::Doubled,
             Violation::OutOfOrder { .. } | Violation::Disagreement { .. } => Kind::Reordered,
             Violation::Gap { .. } | Violation::SaidToBeMissing { .. } => Kind::Gap,
@@ -149,7 +149,9 @@ impl fmt::Display for Violation {
             Violation::NotShown { reader, id, seq } => {
                 write!(f, "{reader} was there and was not shown {id:?} at {seq}")
             }
-            Violation::NotAnswered { reader, id } => write!(f, "{reader} was never answered {id:?}"),
+            Violation::NotAnswered { reader, id } => {
+                write!(f, "{reader} was never answered {id:?}")
+            }
             Violation::ShownTwice { reader, id, seq } => {
                 write!(f, "{reader} was shown {id:?} again, at {seq}")
             }
@@ -169,7 +171,9 @@ impl fmt::Display for Violation {
             Violation::ShownOutside { reader, id, seq } => {
                 write!(f, "{reader} was shown {id:?} at {seq} and is not in that conversation")
             }
-            Violation::MadeUp { reader, id } => write!(f, "{reader} was shown {id:?}, which nobody has sent"),
+            Violation::MadeUp { reader, id } => {
+                write!(f, "{reader} was shown {id:?}, which nobody has sent")
+            }
             Violation::Forgotten { reader, seq } => {
                 write!(f, "{reader} came back at {seq} and was taken for a stranger")
             }

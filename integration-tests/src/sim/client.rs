@@ -1,12 +1,13 @@
-//! One device of a person of a simulation: does what the real client does where it matters. Requests have tags that go on counting,
-//! what is unanswered is sent again over the next connection, and what is on disk is enough to go on from after a kill: the
-//! token, how far it has come, the password, and the posts that were not answered.
+//! One device of a person of a simulation: does what the real client does where it matters.
+//! Requests have tags that go on counting, what is unanswered is sent again over the next
+//! connection, and what is on disk is enough to go on from after a kill: the token, how far it has
+//! come, the password, and the posts that were not answered.
 
 use std::collections::VecDeque;
 
 use chatroom_proto::{
-    ClientFrame, Conversation, GroupName, Hello, Password, Proof, Request, Seq, Tag, Token, UserName,
-    VersionRange,
+    ClientFrame, Conversation, GroupName, Hello, Password, Proof, Request, Seq, Tag, Token,
+    UserName, VersionRange,
 };
 
 use super::{Broken, Fault, Tally};
@@ -19,7 +20,8 @@ mod hearing;
 /// Who takes part.
 pub(super) const PEOPLE: [&str; 5] = ["jim", "ann", "bob", "zoe", "kim"];
 
-/// Whose device each client is. Who has a second one comes with it by their password, when they have registered.
+/// Whose device each client is. Who has a second one comes with it by their password, when they
+/// have registered.
 pub(super) const DEVICES: [usize; 7] = [0, 1, 2, 3, 4, 0, 1];
 
 /// A password is one of these, and then the other.
@@ -142,7 +144,8 @@ impl Client {
         self.due.clear();
         self.resting = None;
         // Who was leaving has left; it comes back later.
-        self.unanswered.retain(|(_, request)| *request != Request::Exit && *request != Request::Ping);
+        self.unanswered
+            .retain(|(_, request)| *request != Request::Exit && *request != Request::Ping);
         self.wire.take()
     }
 

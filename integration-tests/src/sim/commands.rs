@@ -43,7 +43,11 @@ impl Client {
             0 | 1 => return self.ask(Request::Claim { code: CODE }, desk),
             2 => Operation::Appoint { user },
             3 | 4 => Operation::Disconnect { user, reason: None },
-            _ => Operation::Ban { whom: BanTarget::User(user), seconds: NonZeroU32::new(1), reason: None },
+            _ => Operation::Ban {
+                whom: BanTarget::User(user),
+                seconds: NonZeroU32::new(1),
+                reason: None,
+            },
         };
         self.ask(Request::Operate { act }, desk);
     }

@@ -91,8 +91,10 @@ impl Sim {
         if self.clients[client].wire != Some(id) {
             return;
         }
-        // A client that reads gets what is in the kernel's hands; some of it, when the connection is reset.
-        let count = if was_told { rest.len() } else { self.chance.below(rest.len() as u64 + 1) as usize };
+        // A client that reads gets what is in the kernel's hands; some of it, when the connection
+        // is reset.
+        let count =
+            if was_told { rest.len() } else { self.chance.below(rest.len() as u64 + 1) as usize };
         for frame in rest.into_iter().take(count).flatten() {
             if self.clients[client].wire == Some(id)
                 && self.with_client(client, |client, desk| client.hear(frame, desk))

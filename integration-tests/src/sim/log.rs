@@ -1,5 +1,5 @@
-//! The log of a simulation: entries are ordered at once, are on disk some time later, and the server is told of them some
-//! time after that. A crash forgets what was not on disk.
+//! The log of a simulation: entries are ordered at once, are on disk some time later, and the
+//! server is told of them some time after that. A crash forgets what was not on disk.
 
 use chatroom_proto::Seq;
 use chatroom_server::chat::entry::{Entry, Proposal};

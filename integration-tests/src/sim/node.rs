@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    ClientFrame, CloseReason, GroupName, Notification, Page, PostId, Proof, Request, Response, Retention,
-    Seq, ServerFrame, Tag, Token, UnixMillis,
+    ClientFrame, CloseReason, GroupName, Notification, Page, PostId, Proof, Request, Response,
+    Retention, Seq, ServerFrame, Tag, Token, UnixMillis,
 };
 use chatroom_server::chat::effect::{
     Audience, Channel, Credential, Effect, Input, LoginRequest, Read, Replay,
@@ -65,8 +65,13 @@ impl Sim {
             chat.offer(&CODE, self.unix_now(), &mut effects);
         }
         let listeners = HashMap::new();
-        self.node =
-            Some(Node { chat, epoch: self.epoch, listeners, outside: Vec::new(), is_stopping: false });
+        self.node = Some(Node {
+            chat,
+            epoch: self.epoch,
+            listeners,
+            outside: Vec::new(),
+            is_stopping: false,
+        });
         self.carry_out(effects);
         self.after(1_000, What::Tick(self.epoch));
     }
@@ -203,8 +208,12 @@ impl Sim {
                     self.after(delay, What::Finds(self.epoch, connection.0, tag, Box::new(read)));
                 }
                 Effect::Check { connection, tag, check } => {
-                    let checked =
-                        passwords::checked(connection, tag, &check, self.chance.between(0, u64::MAX - 1));
+                    let checked = passwords::checked(
+                        connection,
+                        tag,
+                        &check,
+                        self.chance.between(0, u64::MAX - 1),
+                    );
                     self.handle(checked);
                 }
                 Effect::Replay { connection, replay } => self.replay(connection.0, replay),
@@ -216,14 +225,19 @@ impl Sim {
     fn notify(&mut self, audience: &Audience, notification: &Notification) {
         let Some(Node { chat, listeners, .. }) = &self.node else { return };
         let hearers = chat.state().hearers(audience);
-        let wires: Vec<u64> = hearers.filter_map(|session| listeners.get(&session)).copied().collect();
+        let wires: Vec<u64> =
+            hearers.filter_map(|session| listeners.get(&session)).copied().collect();
         for id in self.as_the_fault_has_it(wires, notification) {
             self.put(id, ServerFrame::Notification(notification.clone()));
         }
     }
 
     /// Planted bugs: somebody hears too little, or too much.
-    fn as_the_fault_has_it(&mut self, mut wires: Vec<u64>, notification: &Notification) -> Vec<u64> {
+    fn as_the_fault_has_it(
+        &mut self,
+        mut wires: Vec<u64>,
+        notification: &Notification,
+    ) -> Vec<u64> {
         let name_at = |id: &u64| Some(self.clients[self.wires.get(id)?.client].name());
         match (self.fault, notification, &mut self.node) {
             (
@@ -239,7 +253,11 @@ impl Sim {
                 let is_out = |id: &u64| name_at(id).is_some_and(|name| act.user() == Some(name));
                 outside.extend(wires.iter().copied().filter(is_out).map(|id| (group.clone(), id)));
             }
-            (Some(Fault::OutsideTold), Notification::GroupPost { group, .. }, Some(Node { outside, .. })) => {
+            (
+                Some(Fault::OutsideTold),
+                Notification::GroupPost { group, .. },
+                Some(Node { outside, .. }),
+            ) => {
                 let too_many = outside.iter().filter(|(of, _)| of == group).map(|(_, id)| *id);
                 wires.extend(too_many);
             }
@@ -258,7 +276,8 @@ impl Sim {
     fn put(&mut self, id: u64, frame: ServerFrame) {
         let Some(wire) = self.wires.get_mut(&id) else { return };
         let is_answer = matches!(frame, ServerFrame::Response { .. });
-        let is_too_much = if is_answer { wire.outbox.answer(frame) } else { wire.outbox.push(frame) };
+        let is_too_much =
+            if is_answer { wire.outbox.answer(frame) } else { wire.outbox.push(frame) };
         self.tally.too_slow += u64::from(is_too_much);
         self.write_soon(id);
         self.close_if_done(id);
@@ -317,8 +336,10 @@ impl Sim {
         let missed = self.archive.replay(&pump.replay).notifications;
         let count = (self.chance.between(1, 12) as usize).min(missed.len());
         pump.is_last = count == missed.len();
-        pump.replay.after =
-            missed[..count].last().and_then(crate::test_client::seq_of).unwrap_or(pump.replay.until);
+        pump.replay.after = missed[..count]
+            .last()
+            .and_then(crate::test_client::seq_of)
+            .unwrap_or(pump.replay.until);
         let mut part: Vec<ServerFrame> =
             missed.into_iter().take(count).map(ServerFrame::Notification).collect();
         if pump.is_last {

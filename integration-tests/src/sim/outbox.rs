@@ -1,5 +1,6 @@
-//! What waits for one connection, by the rules of the server's own outbox, counted in frames: a bound, beyond which the
-//! reader is too slow; what happens while a client catches up is held behind what it missed; what is closed says why.
+//! What waits for one connection, by the rules of the server's own outbox, counted in frames: a
+//! bound, beyond which the reader is too slow; what happens while a client catches up is held
+//! behind what it missed; what is closed says why.
 
 use std::collections::VecDeque;
 

@@ -6,7 +6,8 @@ use super::client::{Client, Desk};
 use super::state::{Sim, What};
 use super::wire::Wire;
 
-/// How long a client waits for an answer before it gives its connection up, in virtual milliseconds.
+/// How long a client waits for an answer before it gives its connection up, in virtual
+/// milliseconds.
 const ANSWER_MS_MAX: u64 = 4_000;
 
 /// What may wait for one connection, in frames: few, so that it is too much now and then.
@@ -129,8 +130,9 @@ impl Sim {
 
     /// When nobody waits for anything, a last ping shows that everything was shown.
     pub(super) fn rest(&mut self, number: usize) {
-        let is_quiet = self.clients.iter().all(|client| client.is_quiet() || client.is_locked_out())
-            && self.log.is_quiet();
+        let is_quiet =
+            self.clients.iter().all(|client| client.is_quiet() || client.is_locked_out())
+                && self.log.is_quiet();
         if is_quiet && self.clients[number].wire.is_some() {
             let until = self.log.on_disk().last().map_or(Seq::ZERO, |entry| entry.seq);
             self.with_client(number, |client, desk| client.rest(until, desk));

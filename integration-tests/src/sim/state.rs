@@ -22,7 +22,8 @@ const TROUBLE_MS: u64 = 20_000;
 /// How long everybody has to come to rest after that, in virtual milliseconds.
 const REST_MS_MAX: u64 = 300_000;
 
-/// What may still happen when everybody rests: connections that are found to be gone, in virtual milliseconds.
+/// What may still happen when everybody rests: connections that are found to be gone, in virtual
+/// milliseconds.
 const AFTERMATH_MS: u64 = 12_000;
 
 /// Something that happens at some time.
@@ -223,7 +224,8 @@ impl Sim {
     }
 
     fn finish(mut self) -> Outcome {
-        let restless = self.clients.iter().filter(|client| !client.has_rested && !client.is_locked_out());
+        let restless =
+            self.clients.iter().filter(|client| !client.has_rested && !client.is_locked_out());
         let restless: Vec<usize> = restless.map(|client| client.number).collect();
         if !restless.is_empty() {
             self.broken.push(Broken::NoRest(restless));

@@ -1,4 +1,5 @@
-//! The log and the archive in time: when entries are on disk, when the server is told, when they can be read back.
+//! The log and the archive in time: when entries are on disk, when the server is told, when they
+//! can be read back.
 
 use super::Fault;
 use super::state::{Sim, What};

@@ -63,7 +63,8 @@ impl Sim {
         for id in wires {
             if let Some(wire) = self.wires.get_mut(&id) {
                 wire.cut(&mut self.chance);
-                // Clients find out at once, as the kernel tells them, or when they have waited for too long.
+                // Clients find out at once, as the kernel tells them, or when they have waited for
+                // too long.
                 let delay = if self.chance.once_in(4) { 3_000 } else { 30 };
                 let delay = self.chance.below(delay);
                 self.after(delay, What::Misses(id));

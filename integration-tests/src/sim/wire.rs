@@ -1,4 +1,5 @@
-//! One connection between a client and a run of the server, with what is on its way in each direction.
+//! One connection between a client and a run of the server, with what is on its way in each
+//! direction.
 
 use std::collections::VecDeque;
 
@@ -29,7 +30,8 @@ impl<T> Pipe<T> {
 
     /// Sends a frame, or the end, which arrives after everything before it: when.
     pub(super) fn send(&mut self, frame: Option<T>, at: u64) -> u64 {
-        let at = self.under_way.back().map_or(at, |(last, _)| at.max(*last)).max(self.stalled_until);
+        let at =
+            self.under_way.back().map_or(at, |(last, _)| at.max(*last)).max(self.stalled_until);
         if !self.is_cut {
             self.under_way.push_back((at, frame));
         }

@@ -1,4 +1,5 @@
-//! The chat without anything around it: one node, a log that can be stopped, and a clock that goes when told to.
+//! The chat without anything around it: one node, a log that can be stopped, and a clock that goes
+//! when told to.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -88,7 +89,8 @@ impl Pure {
             match effect {
                 Effect::Propose(proposal) => self.log.push_back(proposal),
                 Effect::Admit { connection, session } => {
-                    for line in self.lines.values_mut().filter(|line| line.session == Some(session)) {
+                    for line in self.lines.values_mut().filter(|line| line.session == Some(session))
+                    {
                         line.session = None;
                     }
                     if let Some(line) = self.line(connection) {
@@ -115,12 +117,15 @@ impl Pure {
                         for notification in missed {
                             line.hear(ServerFrame::Notification(notification));
                         }
-                        line.hear(ServerFrame::Notification(Notification::CaughtUp { seq: replay.until }));
+                        line.hear(ServerFrame::Notification(Notification::CaughtUp {
+                            seq: replay.until,
+                        }));
                     }
                 }
                 Effect::Notify { audience, notification } => {
                     for session in self.chat.state().hearers(&audience) {
-                        let line = self.lines.values_mut().find(|line| line.session == Some(session));
+                        let line =
+                            self.lines.values_mut().find(|line| line.session == Some(session));
                         if let Some(line) = line {
                             line.hear(ServerFrame::Notification(notification.clone()));
                         }
@@ -160,7 +165,8 @@ impl Stage for Pure {
     async fn knock(&mut self, name: &str, entrance: Entrance) {
         self.knocks += 1;
         let connection = ConnectionId(self.knocks);
-        let line = Line { connection, session: None, next_tag: 1, heard: VecDeque::new(), closed: false };
+        let line =
+            Line { connection, session: None, next_tag: 1, heard: VecDeque::new(), closed: false };
         self.lines.insert(name.to_owned(), line);
         let hello = hello_with(base(name), entrance, self.memories.of(name));
         let presented = match &hello.proof {
@@ -172,7 +178,8 @@ impl Stage for Pure {
         let fresh = Credential { token: Token(secret), digest: TokenDigest(secret) };
         let address = format!("192.0.2.1:{}", self.knocks).parse().expect("an address");
         let channel = Channel::Loopback;
-        let arrival = LoginRequest { connection, tag: Tag(0), hello, presented, fresh, address, channel };
+        let arrival =
+            LoginRequest { connection, tag: Tag(0), hello, presented, fresh, address, channel };
         self.handle(Input::LogIn(Box::new(arrival)));
     }
 

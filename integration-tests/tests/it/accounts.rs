@@ -1,5 +1,6 @@
-//! Names that belong to somebody, as dialogues: on the pure chat and on a real server. `jim*` is another
-//! device of jim's, `jim'` somebody who says that he is jim; somebody who knocks "with a password" says "secret".
+//! Names that belong to somebody, as dialogues: on the pure chat and on a real server. `jim*` is
+//! another device of jim's, `jim'` somebody who says that he is jim; somebody who knocks "with a
+//! password" says "secret".
 
 use chatroom_proto::{Request, Retention};
 use chatroom_server::Config;
@@ -14,7 +15,8 @@ async fn check(dialogue: &str) {
 }
 
 async fn check_kept(dialogue: &str) {
-    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue).await;
+    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue)
+        .await;
     play(Real::new(TestServer::keeping(Config::default()).await), dialogue).await;
 }
 

@@ -1,16 +1,18 @@
-//! Two nodes on one log agree, whatever happens in whatever order: the shared state is a fold over the log.
+//! Two nodes on one log agree, whatever happens in whatever order: the shared state is a fold over
+//! the log.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    BanTarget, Code, Conversation, Hello, Moderation, Operation, Page, Password, Proof, Request, Response,
-    Retention, Seq, Tag, Token, Topic, UnixMillis, VersionRange,
+    BanTarget, Code, Conversation, Hello, Moderation, Operation, Page, Password, Proof, Request,
+    Response, Retention, Seq, Tag, Token, Topic, UnixMillis, VersionRange,
 };
 use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, Proposal, ProposalId, TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, Proposal, ProposalId,
+    TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
 use integration_tests::passwords;
@@ -113,14 +115,20 @@ impl ChatState {
     fn knock(&mut self, node: usize, effects: &mut Vec<Effect>) {
         let connection = ConnectionId(self.fresh());
         let name = ["jim", "ann", "Bob", "ZOE", "zoe"][self.below(5) as usize];
-        let old = self.tokens.get(&name.to_lowercase()).filter(|_| connection.0.is_multiple_of(2)).cloned();
+        let old = self
+            .tokens
+            .get(&name.to_lowercase())
+            .filter(|_| connection.0.is_multiple_of(2))
+            .cloned();
         // Here a token is its own digest.
         let presented = old.as_ref().map(|old| TokenDigest(old.0));
-        let stranger = if connection.0.is_multiple_of(3) { Proof::Password(password()) } else { Proof::Open };
+        let stranger =
+            if connection.0.is_multiple_of(3) { Proof::Password(password()) } else { Proof::Open };
         let proof = old.map_or(stranger, Proof::Resume);
         let mut fresh = [0; 32];
         fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
-        let hello = Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
+        let hello =
+            Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
         let input = Input::LogIn(Box::new(LoginRequest {
             connection,
             tag: Tag(0),
@@ -167,8 +175,14 @@ impl ChatState {
             15 => Request::Operate { act: self.any_operation(peer) },
             11 | 12 => Request::Moderate { group: group(name), act: self.any_act(peer) },
             13 => Request::Why { group: group(name), user: None },
-            9 => Request::History { of: Conversation::Group(group(name)), before: Seq::ZERO, count: 9 },
-            10 => Request::History { of: Conversation::User(user(peer)), before: Seq::ZERO, count: 9 },
+            9 => Request::History {
+                of: Conversation::Group(group(name)),
+                before: Seq::ZERO,
+                count: 9,
+            },
+            10 => {
+                Request::History { of: Conversation::User(user(peer)), before: Seq::ZERO, count: 9 }
+            }
             0 => Request::Create { group: group(name) },
             1 | 2 => Request::Join { group: group(name) },
             3 => Request::Leave { group: group(name) },
@@ -187,7 +201,11 @@ impl ChatState {
             0 => Operation::Appoint { user },
             1 => Operation::Dismiss { user },
             2 => Operation::Disconnect { user, reason: None },
-            3 => Operation::Ban { whom: BanTarget::User(user), seconds: NonZeroU32::new(1), reason: None },
+            3 => Operation::Ban {
+                whom: BanTarget::User(user),
+                seconds: NonZeroU32::new(1),
+                reason: None,
+            },
             _ => Operation::Unban { whom: BanTarget::User(user) },
         }
     }
@@ -201,7 +219,9 @@ impl ChatState {
             2 => Moderation::Unban { user },
             3 => Moderation::Mute { user, seconds, reason: None },
             4 => Moderation::Unmute { user },
-            5 => Moderation::Topic { topic: Some(Topic::parse("what it is about").expect("a topic")) },
+            5 => Moderation::Topic {
+                topic: Some(Topic::parse("what it is about").expect("a topic")),
+            },
             6 => Moderation::Lock,
             7 => Moderation::Unlock,
             8 => Moderation::Invite { user },
@@ -321,7 +341,8 @@ fn a_state_goes_on_from_its_image_as_if_it_had_never_been_away() {
         let packed = codec::pack(&whole).expect("a world has an encoding");
         let mut image: chatroom_server::chat::ChatState =
             codec::decode(&packed).expect("and is read from it");
-        // A restart begins with this entry; what follows meets the same people, groups and names in both.
+        // A restart begins with this entry; what follows meets the same people, groups and names in
+        // both.
         let mut entries = vec![Command::Began { limits: LIMITS }];
         entries.extend(["jim", "ann", "bob", "zoe"].map(|name| Command::Arrive {
             name: user(name),
@@ -366,7 +387,8 @@ fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
     let mut here = Vec::new();
     for (number, (place, command)) in (1..).zip(commands) {
         let origin = place.map(|place| Origin { place, tag: Tag(0) });
-        let proposal = Proposal { id: ProposalId { node, number }, origin, at: UnixMillis(number), command };
+        let proposal =
+            Proposal { id: ProposalId { node, number }, origin, at: UnixMillis(number), command };
         chat.apply(&Entry { seq: Seq(number), proposal }, &mut Vec::new());
         here.push(chat.clients().count());
     }

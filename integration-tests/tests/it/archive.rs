@@ -1,4 +1,5 @@
-//! The archive finds what its model finds, whatever was said, and however often it was stopped, lost or damaged.
+//! The archive finds what its model finds, whatever was said, and however often it was stopped,
+//! lost or damaged.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,13 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    ArchivedPost, Conversation, Notification, PostId, Retention, SearchQuery, Seq, Tag, UnixMillis, codec,
+    ArchivedPost, Conversation, Notification, PostId, Retention, SearchQuery, Seq, Tag, UnixMillis,
+    codec,
 };
 use chatroom_server::Restored;
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal, ProposalId,
-    TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal,
+    ProposalId, TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ArchiveError};
@@ -38,8 +40,8 @@ const GROUPS: [&str; 5] = ["General", "tea", "art", "کتاب", "war"];
 
 /// Few words, in several spellings, so that many posts have the same ones.
 const WORDS: [&str; 16] = [
-    "tea", "Tea", "TEA", "chai", "and", "or", "near", "the", "كتاب", "کتاب", "علي", "علی", "موسى", "موسی",
-    "سلام", "g0",
+    "tea", "Tea", "TEA", "chai", "and", "or", "near", "the", "كتاب", "کتاب", "علي", "علی", "موسى",
+    "موسی", "سلام", "g0",
 ];
 const BETWEEN_WORDS: [&str; 7] = [" ", ", ", "\n", "-", "\u{200C}", " \"* ", ": ("];
 
@@ -330,8 +332,10 @@ async fn it_goes_on_where_it_was_stopped_and_the_state_is_as_it_was() {
         let mut history = History::new(on_disk(directory.path()), seed);
         for _ in 0..3 {
             let Restored { archive, state } = open(directory.path(), &history.log);
-            // What is kept of a state says all about it but in which order those who are there are told.
-            let [found, left] = [&state, &history.state].map(|state| codec::pack(state).expect("an image"));
+            // What is kept of a state says all about it but in which order those who are there are
+            // told.
+            let [found, left] =
+                [&state, &history.state].map(|state| codec::pack(state).expect("an image"));
             assert!(found == left, "seed {seed}: it was stopped when it had read everything");
             history.happen(400).await;
             history.check(&archive).await;
@@ -358,7 +362,8 @@ async fn one_that_was_killed_goes_on_from_what_it_had_committed() {
     history.check(&archive).await;
     // As a kill would leave it: with rows that are newer than the snapshot.
     for name in ["archive.sqlite", "archive.sqlite-wal"] {
-        fs::copy(directory.path().join(name), elsewhere.path().join(name)).expect("a file of the archive");
+        fs::copy(directory.path().join(name), elsewhere.path().join(name))
+            .expect("a file of the archive");
     }
     history.happen(300).await;
     let Restored { archive, state } = open(elsewhere.path(), &history.log);

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 
 use chatroom_client::{AskError, Client, Ended, Event, Events, Options};
-use chatroom_proto::{BanTarget, CloseReason, Moderation, Operation, Reason, Refusal, Request, Topic};
+use chatroom_proto::{
+    BanTarget, CloseReason, Moderation, Operation, Reason, Refusal, Request, Topic,
+};
 use chatroom_server::Config;
 use integration_tests::test_client::{DEADLINE, TestClient, group, password, user};
 use integration_tests::test_server::TestServer;
@@ -25,14 +27,15 @@ async fn end(mut events: Events) -> Ended {
 }
 
 #[tokio::test]
-async fn a_bot_retention_order_in_its_group() {
+async fn a_bot_keeps_order_in_its_group() {
     let host = TestServer::start();
     let (bot, _events) = come(&host, "Bot").await;
     let mut eve = TestClient::come(host.address, "Eve").await;
     bot.create(group("tea")).await.expect("created");
     bot.join(group("tea")).await.expect("joined");
     let topic = Topic::parse("green or black").expect("a topic");
-    let written = bot.moderate(group("TEA"), Moderation::Topic { topic: Some(topic.clone()) }).await;
+    let written =
+        bot.moderate(group("TEA"), Moderation::Topic { topic: Some(topic.clone()) }).await;
     assert_eq!(written, Ok(group("tea")), "as its creator wrote it");
     eve.do_(Request::Join { group: group("tea") }).await;
     let reason = Reason::parse("spilled it").ok();
@@ -59,10 +62,13 @@ async fn a_bot_with_a_registered_name_becomes_an_operator_and_looks_after_the_se
     bot.claim(host.code.clone().expect("a code")).await.expect("an operator");
 
     let mut eve = TestClient::come(host.address, "Eve").await;
-    let names: Vec<_> = bot.clients().await.expect("clients").into_iter().map(|one| one.name).collect();
+    let names: Vec<_> =
+        bot.clients().await.expect("clients").into_iter().map(|one| one.name).collect();
     assert_eq!(names, ["Bot", "Eve"].map(user));
     let whom = BanTarget::User(user("Eve"));
-    bot.operate(Operation::Ban { whom: whom.clone(), seconds: None, reason: None }).await.expect("banned");
+    bot.operate(Operation::Ban { whom: whom.clone(), seconds: None, reason: None })
+        .await
+        .expect("banned");
     assert_eq!(eve.hear_why_closed().await, Some(CloseReason::Disconnected));
     let bans = bot.server_bans().await.expect("bans");
     assert_eq!(bans.into_iter().map(|ban| ban.whom).collect::<Vec<_>>(), [whom]);

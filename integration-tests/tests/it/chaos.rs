@@ -12,7 +12,10 @@ async fn played(seed: u64, keep_days: u32, rate: u32) -> Report {
 
 fn assert_fine(report: &Report) {
     assert!(report.is_fine(), "{report}{:#?}", report.failures);
-    assert!(report.kills + report.stops >= ROUNDS && report.acknowledged > 100, "it was a test:\n{report}");
+    assert!(
+        report.kills + report.stops >= ROUNDS && report.acknowledged > 100,
+        "it was a test:\n{report}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

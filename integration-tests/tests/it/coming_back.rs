@@ -1,11 +1,14 @@
-//! One way back: whoever was away, for whatever reason, hears everything once and in order, and then goes on.
+//! One way back: whoever was away, for whatever reason, hears everything once and in order, and
+//! then goes on.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq, ServerFrame, Tag, Token,
-    Welcome,
+    CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq, ServerFrame,
+    Tag, Token, Welcome,
 };
 use chatroom_server::Config;
-use integration_tests::test_client::{DEADLINE, TestClient, group, hello, post_id, private, public};
+use integration_tests::test_client::{
+    DEADLINE, TestClient, group, hello, post_id, private, public,
+};
 use integration_tests::test_server::TestServer;
 use tokio::time;
 
@@ -25,7 +28,12 @@ struct Reader {
 
 impl Reader {
     fn new(name: &str, welcome: &Welcome) -> Reader {
-        Reader { name: name.to_owned(), token: welcome.token.clone(), seen: welcome.seq, read: Vec::new() }
+        Reader {
+            name: name.to_owned(),
+            token: welcome.token.clone(),
+            seen: welcome.seq,
+            read: Vec::new(),
+        }
     }
 
     async fn come_back(&self, host: &TestServer) -> (TestClient, Welcome) {
@@ -36,9 +44,16 @@ impl Reader {
     fn take(&mut self, frame: Option<ServerFrame>) -> Option<Option<CloseReason>> {
         match frame {
             Some(ServerFrame::Notification(Notification::GroupPost { post, .. })) => {
-                assert!(post.seq > self.seen, "{}: {} comes after {}", self.name, post.seq, self.seen);
+                assert!(
+                    post.seq > self.seen,
+                    "{}: {} comes after {}",
+                    self.name,
+                    post.seq,
+                    self.seen
+                );
                 self.seen = post.seq;
-                self.read.push(u64::from_be_bytes(post.id.0[8..].try_into().expect("half of an id")));
+                self.read
+                    .push(u64::from_be_bytes(post.id.0[8..].try_into().expect("half of an id")));
                 None
             }
             Some(ServerFrame::Notification(Notification::Closing(reason))) => Some(Some(reason)),
@@ -56,7 +71,8 @@ impl Reader {
 }
 
 #[tokio::test]
-async fn readers_who_are_cut_again_and_again_while_others_speak_hear_everything_once_and_in_order() {
+async fn readers_who_are_cut_again_and_again_while_others_speak_hear_everything_once_and_in_order()
+{
     const READERS: usize = 8;
     const POSTS: u64 = 400;
     let host = TestServer::keeping(Config::default()).await;
@@ -152,7 +168,8 @@ async fn one_who_does_not_know_what_it_has_seen_hears_what_was_said_since_it_was
     ann.do_(Request::Exit).await;
     drop(ann);
     speaker.do_(private("ann", 2, "for you")).await;
-    let (mut ann, _) = TestClient::come_with(host.address, back("ann", &welcome.token, Seq::ZERO)).await;
+    let (mut ann, _) =
+        TestClient::come_with(host.address, back("ann", &welcome.token, Seq::ZERO)).await;
     match ann.hear().await {
         Notification::PrivatePost { post, .. } => assert_eq!(post.id, post_id(2)),
         other => panic!("not what was kept: {other:?}"),
@@ -173,7 +190,8 @@ async fn a_history_of_the_longest_messages_is_read_page_by_page() {
     let mut pages = 0;
     loop {
         let of = Conversation::Group(group("General"));
-        let Response::Past { posts, next } = ann.do_(Request::History { of, before, count: 400 }).await
+        let Response::Past { posts, next } =
+            ann.do_(Request::History { of, before, count: 400 }).await
         else {
             panic!("no page")
         };
@@ -207,7 +225,8 @@ async fn what_is_kept_for_somebody_outlives_the_server() {
     let (mut ann, again) =
         TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
     assert!(again.resumed);
-    let groups: Vec<&str> = again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
+    let groups: Vec<&str> =
+        again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
     assert_eq!(groups, ["General", "tea"]);
     for number in [1, 2] {
         match ann.hear().await {
@@ -225,8 +244,10 @@ async fn requests_without_answers_come_to_the_same_when_they_are_sent_again() {
     let host = TestServer::keeping(Config::default()).await;
     let (mut ann, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     ann.do_(Request::Create { group: group("tea") }).await;
-    let (join, leave) = (Request::Join { group: group("tea") }, Request::Leave { group: group("tea") });
-    // What is refused the first time would be granted the second time, if only the others were recognized.
+    let (join, leave) =
+        (Request::Join { group: group("tea") }, Request::Leave { group: group("tea") });
+    // What is refused the first time would be granted the second time, if only the others were
+    // recognized.
     let requests = [&join, &join, &leave, &leave, &join];
     let mut answers = Vec::new();
     for _ in 0..2 {
@@ -246,8 +267,10 @@ async fn requests_without_answers_come_to_the_same_when_they_are_sent_again() {
     }
     assert_eq!(answers[0], answers[1]);
     assert!(answers[0][1].is_err() && answers[0][3].is_err() && answers[0][4].is_ok());
-    let again = TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.1;
-    let groups: Vec<&str> = again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
+    let again =
+        TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await.1;
+    let groups: Vec<&str> =
+        again.groups.as_slice().iter().map(|member| member.group.as_str()).collect();
     assert_eq!(groups, ["General", "tea"]);
 }
 
@@ -265,7 +288,8 @@ async fn a_message_kept_for_somebody_is_told_however_many_others_its_sender_writ
         TestClient::come(host.address, &name).await.do_(Request::Exit).await;
         bot.do_(private(&name, number, "welcome")).await;
     }
-    let (mut ann, _) = TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
+    let (mut ann, _) =
+        TestClient::come_with(host.address, back("ann", &welcome.token, welcome.seq)).await;
     match ann.hear().await {
         Notification::PrivatePost { post, .. } => assert_eq!(post.id, post_id(0)),
         other => panic!("not what was kept: {other:?}"),

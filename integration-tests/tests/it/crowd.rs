@@ -1,8 +1,8 @@
 //! Many at once: bursts, churn, and the sum of many small debts. Nobody pays for what others do.
 
 use chatroom_proto::{
-    ASKS_UNANSWERED_MAX, CloseReason, Conversation, Hello, Notification, Proof, Request, Response, Seq,
-    ServerFrame,
+    ASKS_UNANSWERED_MAX, CloseReason, Conversation, Hello, Notification, Proof, Request, Response,
+    Seq, ServerFrame,
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
@@ -23,7 +23,9 @@ async fn pipeline(mut guest: TestClient, first: u64) {
                 assert!(matches!(result, Ok(Response::Posted { .. })), "{result:?}");
                 answers += 1;
             }
-            ServerFrame::Notification(Notification::Closing(reason)) => panic!("hung up on: {reason:?}"),
+            ServerFrame::Notification(Notification::Closing(reason)) => {
+                panic!("hung up on: {reason:?}")
+            }
             ServerFrame::Notification(_) => {}
         }
     }
@@ -118,17 +120,21 @@ async fn of_too_many_who_vanish_the_one_away_for_longest_is_given_up() {
     }
 }
 
-/// Whether the server knows that somebody's connection is gone: another one with the token of nobody is refused either
-/// way, so it is the monitor that tells.
+/// Whether the server knows that somebody's connection is gone: another one with the token of
+/// nobody is refused either way, so it is the monitor that tells.
 async fn held(host: &TestServer, name: &str) -> bool {
-    host.monitor.clients().await.iter().any(|client| client.name.as_str() == name && !client.is_connected)
+    host.monitor
+        .clients()
+        .await
+        .iter()
+        .any(|client| client.name.as_str() == name && !client.is_connected)
 }
 
 #[tokio::test]
 async fn many_who_do_not_read_cost_no_more_than_the_common_budget() {
     const SLOW: usize = 20;
-    /// 5.6 MB for each: the kernel holds some of it, and the outboxes would hold the rest, which they share: more than the
-    /// budget all the same.
+    /// 5.6 MB for each: the kernel holds some of it, and the outboxes would hold the rest, which
+    /// they share: more than the budget all the same.
     const POSTS: u64 = 700;
     let config = Config {
         // Its own bound closes nobody here.
@@ -153,7 +159,9 @@ async fn many_who_do_not_read_cost_no_more_than_the_common_budget() {
         let last = time::timeout(DEADLINE, async {
             loop {
                 match guest.frame().await {
-                    Some(ServerFrame::Notification(Notification::Closing(reason))) => return Some(reason),
+                    Some(ServerFrame::Notification(Notification::Closing(reason))) => {
+                        return Some(reason);
+                    }
                     Some(ServerFrame::Notification(Notification::GroupPost { post, .. })) => {
                         if post.id == integration_tests::test_client::post_id(POSTS) {
                             return None;

@@ -19,7 +19,8 @@ async fn check_with(limits: Limits, dialogue: &str) {
 
 /// Plays on a chat that keeps what is said: the pure one, and a real server with a log on disk.
 async fn check_kept(dialogue: &str) {
-    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue).await;
+    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue)
+        .await;
     play(Real::new(TestServer::keeping(Config::default()).await), dialogue).await;
 }
 
@@ -401,7 +402,7 @@ async fn groups_and_memberships_are_bounded() {
 }
 
 #[tokio::test]
-async fn names_of_the_state_work() {
+async fn names_of_the_world_work() {
     check(
         "
         علی comes
@@ -815,7 +816,8 @@ async fn what_was_said_before_one_joined_is_not_missed_but_can_be_read() {
 
 #[tokio::test]
 async fn one_who_is_forgotten_comes_as_a_stranger() {
-    let limits = Limits { retention: Retention::Everything, remembered_max: 1, ..Limits::default() };
+    let limits =
+        Limits { retention: Retention::Everything, remembered_max: 1, ..Limits::default() };
     play(
         Pure::new(limits),
         "
@@ -880,7 +882,7 @@ async fn where_nothing_is_kept_nobody_who_is_away_is_written_to() {
 }
 
 #[tokio::test]
-async fn a_question_about_the_past_retention_its_place_among_the_answers() {
+async fn a_question_about_the_past_keeps_its_place_among_the_answers() {
     check_kept(
         "
         jim comes

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, SearchQuery, Seq,
-    ServerFrame, Tag, Welcome,
+    CloseReason, Conversation, Hello, Notification, PostId, Proof, Request, Response, SearchQuery,
+    Seq, ServerFrame, Tag, Welcome,
 };
 use chatroom_server::chat::entry::{Command, Entry};
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
@@ -76,7 +76,9 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
     jim.do_(Request::Join { group: group("tea") }).await;
     ann.do_(Request::Join { group: group("tea") }).await;
     assert!(matches!(jim.hear().await, Notification::Joined { .. }));
-    let Response::Posted { seq, .. } = jim.do_(public("tea", 1, "kept")).await else { panic!("not posted") };
+    let Response::Posted { seq, .. } = jim.do_(public("tea", 1, "kept")).await else {
+        panic!("not posted")
+    };
     tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
 
     let server = start(&data);
@@ -87,7 +89,8 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
         ..hello(name)
     };
     let (mut jim, jim_back) = TestClient::come_with(server.address(), back("jim", welcome)).await;
-    let (mut ann, ann_back) = TestClient::come_with(server.address(), back("ann", ann_welcome)).await;
+    let (mut ann, ann_back) =
+        TestClient::come_with(server.address(), back("ann", ann_welcome)).await;
     for welcome in [&jim_back, &ann_back] {
         assert!(welcome.resumed);
         let groups: Vec<&str> =
@@ -96,7 +99,10 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
         assert_eq!(welcome.groups.as_slice()[1].head, seq);
     }
     let again = jim.do_(public("tea", 1, "kept")).await;
-    assert!(matches!(again, Response::Posted { seq: first, .. } if first == seq), "once: {again:?}");
+    assert!(
+        matches!(again, Response::Posted { seq: first, .. } if first == seq),
+        "once: {again:?}"
+    );
     jim.do_(public("tea", 2, "new")).await;
     assert!(
         matches!(ann.hear().await, Notification::GroupPost { post, .. } if post.seq == seq),
@@ -122,8 +128,8 @@ async fn a_server_that_was_killed_knows_everything_and_nobody_notices() {
 /// Posts under way at a time, so that the server is killed in the middle of some.
 const UNDER_WAY: u32 = 16;
 
-/// Says things from this number on, as fast as they are answered, and kills the server after so many answers. Returns
-/// where each acknowledged post was put, by its number.
+/// Says things from this number on, as fast as they are answered, and kills the server after so
+/// many answers. Returns where each acknowledged post was put, by its number.
 async fn speak_until_killed(
     server: ServerProgram,
     name: &str,
@@ -154,19 +160,24 @@ async fn speak_until_killed(
 }
 
 #[tokio::test]
-async fn every_post_that_was_acknowledged_is_kept_once_at_its_place_whenever_the_server_is_killed() {
+async fn every_post_that_was_acknowledged_is_kept_once_at_its_place_whenever_the_server_is_killed()
+{
     let data = data();
     let mut acknowledged = BTreeMap::new();
     for round in 1..=6_u32 {
         let server = start(&data);
         // The names of the rounds before are still held.
         let name = format!("speaker{round}");
-        acknowledged.extend(speak_until_killed(server, &name, round * 10_000, 37 * round as usize).await);
+        acknowledged
+            .extend(speak_until_killed(server, &name, round * 10_000, 37 * round as usize).await);
     }
     let kept = posts(&kept(data.path()).await.expect("a log that can be read"));
     for (number, seq) in &acknowledged {
-        let places: Vec<Seq> =
-            kept.iter().filter(|(id, _)| *id == post_id((*number).into())).map(|(_, seq)| *seq).collect();
+        let places: Vec<Seq> = kept
+            .iter()
+            .filter(|(id, _)| *id == post_id((*number).into()))
+            .map(|(_, seq)| *seq)
+            .collect();
         assert_eq!(places, [*seq], "post {number}");
     }
     assert!(acknowledged.len() >= 37 * 21, "it was a test: {}", acknowledged.len());
@@ -215,7 +226,8 @@ async fn files_that_are_not_ours_or_damaged_are_refused_and_left_alone() {
     let said = ServerProgram::run(&Home::new(), &["verify", arguments[0], arguments[1]]);
     assert_eq!(said.exit, Exit::Code(1));
     assert!(said.diagnostics.contains("the log is damaged"), "{}", said.diagnostics);
-    // A restart reads only what came after the newest snapshot; without the archive, it has to read everything.
+    // A restart reads only what came after the newest snapshot; without the archive, it has to read
+    // everything.
     for name in ["archive.sqlite", "archive.sqlite-wal", "archive.sqlite-shm"] {
         let _ = fs::remove_file(damaged.path().join(name));
     }
@@ -265,7 +277,11 @@ async fn a_torn_end_is_recovered_to_a_whole_beginning() {
     for cut in (0..wal.len()).step_by(wal.len() / 23) {
         match kept_of_copy(data.path(), Some(&wal[..cut])).await {
             Ok(entries) => {
-                assert_eq!(entries, whole[..entries.len()], "cut at {cut}: a beginning, and nothing else");
+                assert_eq!(
+                    entries,
+                    whole[..entries.len()],
+                    "cut at {cut}: a beginning, and nothing else"
+                );
             }
             Err(error) => assert!(cut < 8_192, "cut at {cut}: {error}"),
         }
@@ -288,7 +304,8 @@ async fn kept_of_copy(directory: &Path, wal: Option<&[u8]>) -> Result<Vec<Entry>
 async fn a_full_disk_ends_the_server_with_a_clear_error_and_everything_acknowledged_is_kept() {
     let data = data();
     let arguments = [&BUSY[..], &["--data", data.path().to_str().expect("text")]].concat();
-    let server = ServerProgram::start_with_room_for(400, &arguments).expect("there is room to begin");
+    let server =
+        ServerProgram::start_with_room_for(400, &arguments).expect("there is room to begin");
     let mut jim = TestClient::come(server.address(), "jim").await;
     let text = "x".repeat(7_000);
     let mut acknowledged = Vec::new();
@@ -342,12 +359,14 @@ async fn a_server_whose_archive_can_not_go_on_ends_with_a_clear_error() {
     let mut jim = TestClient::come(server.address(), "jim").await;
     let of = || Conversation::Group(group("General"));
     jim.do_(public("General", 1, "kept")).await;
-    // Its rows are read, and then its index, which is made of them afterwards: the archive has nothing to do.
+    // Its rows are read, and then its index, which is made of them afterwards: the archive has
+    // nothing to do.
     jim.do_(Request::History { of: of(), before: Seq::ZERO, count: 1 }).await;
     let words = SearchQuery::parse("kept").expect("a word");
     jim.do_(Request::Search { words, within: None, before: Seq::ZERO, count: 1 }).await;
     // The log is well; the archive loses the table that it writes.
-    let archive = rusqlite::Connection::open(data.path().join("archive.sqlite")).expect("a database");
+    let archive =
+        rusqlite::Connection::open(data.path().join("archive.sqlite")).expect("a database");
     archive.execute_batch("DROP TABLE posts").expect("dropped");
     drop(archive);
     jim.do_(public("General", 2, "kept, too")).await;

@@ -7,8 +7,9 @@ use integration_tests::process::Exit;
 use integration_tests::program::{Finished, Home, ServerProgram};
 use integration_tests::terminal::Terminal;
 
-/// What the three type (`$`) and what their terminals show (`|`), in an order in which it can have happened. The lines
-/// of one person are that person's terminal in the figure, complete and in its order.
+/// What the three type (`$`) and what their terminals show (`|`), in an order in which it can have
+/// happened. The lines of one person are that person's terminal in the figure, complete and in its
+/// order.
 const FIGURE: &str = "
 Jim     $ Choose username: Jim
 Jim     | Connected to the server!
@@ -63,7 +64,8 @@ const QUESTION: &str = "Choose username: ";
 const JIM_IS_GONE: &str = "Jim has left the chat.";
 
 /// The eight commands, which the one line that the figure does not have must name.
-const COMMANDS: [&str; 8] = ["create", "join", "leave", "groups", "users", "public", "private", "exit"];
+const COMMANDS: [&str; 8] =
+    ["create", "join", "leave", "groups", "users", "public", "private", "exit"];
 
 #[derive(Clone, Copy)]
 enum Line {
@@ -88,7 +90,7 @@ fn figure_one_at_three_terminals() {
 }
 
 #[test]
-fn figure_one_at_three_terminals_of_a_server_that_retention_everything() {
+fn figure_one_at_three_terminals_of_a_server_that_keeps_everything() {
     let data = tempfile::tempdir().expect("a temporary directory can be made");
     at_three_terminals(ServerProgram::start_with(&["--data", data.path().to_str().expect("text")]));
 }
@@ -97,9 +99,9 @@ fn at_three_terminals(server: ServerProgram) {
     let mut terminals = BTreeMap::new();
     let mut transcripts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (who, line) in script() {
-        let terminal = terminals
-            .entry(who)
-            .or_insert_with(|| Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new()));
+        let terminal = terminals.entry(who).or_insert_with(|| {
+            Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new())
+        });
         let transcript = transcripts.entry(who).or_default();
         let (Line::Typed(text) | Line::Shown(text)) = line;
         transcript.push(text);
@@ -131,7 +133,8 @@ fn at_three_terminals(server: ServerProgram) {
 
 /// The lines without the one that names the commands, which comes after the welcome.
 fn without_help(lines: &[String]) -> Vec<&str> {
-    let is_help = |line: &str| COMMANDS.iter().all(|command| line.contains(command)) && line.contains("Tab");
+    let is_help =
+        |line: &str| COMMANDS.iter().all(|command| line.contains(command)) && line.contains("Tab");
     let is_extra = |&(number, line): &(usize, &str)| number == 3 && is_help(line);
     lines
         .iter()
@@ -172,7 +175,8 @@ fn figure_one_through_pipes() {
     }
 
     let finished = |pipe: Piped, transcript: String| {
-        let expected = Finished { exit: Exit::Code(0), output: transcript, diagnostics: String::new() };
+        let expected =
+            Finished { exit: Exit::Code(0), output: transcript, diagnostics: String::new() };
         assert_eq!(pipe.finish(), expected);
     };
     finished(pipes.remove("Jim").expect("Jim is there"), transcripts["Jim"].clone());
@@ -194,12 +198,17 @@ fn server_said_what_the_figure_shows(server: &Finished) {
     assert_eq!(lines.next(), Some("Server is listening!"));
     let ports: Vec<u16> = lines
         .map(|line| {
-            let port =
-                line.strip_prefix("Connected with ('127.0.0.1', ").and_then(|line| line.strip_suffix(')'));
+            let port = line
+                .strip_prefix("Connected with ('127.0.0.1', ")
+                .and_then(|line| line.strip_suffix(')'));
             port.and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{line}"))
         })
         .collect();
     assert_eq!(ports.len(), 3, "{}", server.output);
-    assert!(ports[0] != ports[1] && ports[1] != ports[2] && ports[2] != ports[0], "{}", server.output);
+    assert!(
+        ports[0] != ports[1] && ports[1] != ports[2] && ports[2] != ports[0],
+        "{}",
+        server.output
+    );
     assert_eq!(server.exit, Exit::Code(0));
 }

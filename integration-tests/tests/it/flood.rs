@@ -1,5 +1,6 @@
-//! Too much of everything: requests, connections, names, handshakes that never end. Who goes too fast is asked to go slower,
-//! who does not care is hung up on, and everybody else chats on. A person who pastes something is none of these.
+//! Too much of everything: requests, connections, names, handshakes that never end. Who goes too
+//! fast is asked to go slower, who does not care is hung up on, and everybody else chats on. A
+//! person who pastes something is none of these.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::ServerProgram;
 use integration_tests::terminal::{Key, Terminal};
-use integration_tests::test_client::{DEADLINE, TestClient, body, group, hello, post_id, public, user};
+use integration_tests::test_client::{
+    DEADLINE, TestClient, body, group, hello, post_id, public, user,
+};
 use integration_tests::test_server::TestServer;
 use tokio::time;
 
@@ -50,8 +53,11 @@ async fn all_of_500_messages_at_once_arrive_once_and_in_order() {
         let said = said.clone();
         tokio::spawn(async move {
             for (number, text) in (0..).zip(said) {
-                let post =
-                    Request::Public { group: group("General"), id: post_id(number), body: body(&text) };
+                let post = Request::Public {
+                    group: group("General"),
+                    id: post_id(number),
+                    body: body(&text),
+                };
                 ann.submit(post).await.expect("a link that lives");
             }
             ann
@@ -105,7 +111,9 @@ async fn one_who_does_not_go_slower_is_refused_and_then_hung_up_on() {
                         other => panic!("neither granted nor too fast: {other:?}"),
                     }
                 }
-                Some(ServerFrame::Notification(Notification::Closing(reason))) => break 'flood reason,
+                Some(ServerFrame::Notification(Notification::Closing(reason))) => {
+                    break 'flood reason;
+                }
                 other => panic!("something else: {other:?}"),
             }
         }
@@ -130,14 +138,17 @@ async fn what_is_sent_behind_a_refused_message_does_not_overtake_it() {
         let tag = eve.say(public("General", 1, &long)).await;
         // The same post again costs as much as another one, and nobody hears of it.
         if let Some(ServerFrame::Response { result: Err(refusal), .. }) = eve.frame().await {
-            let Refusal::RateLimited { retry_after_ms } = refusal else { panic!("refused: {refusal:?}") };
+            let Refusal::RateLimited { retry_after_ms } = refusal else {
+                panic!("refused: {refusal:?}")
+            };
             break (tag, Duration::from_millis(retry_after_ms.into()));
         }
     };
     assert_eq!(hear_text(&mut ann).await, long);
     let second = Tag(first.0 + 1);
     eve.say_with(second, public("General", 3, "second")).await;
-    let Some(ServerFrame::Response { result: Err(Refusal::RateLimited { .. }), .. }) = eve.frame().await
+    let Some(ServerFrame::Response { result: Err(Refusal::RateLimited { .. }), .. }) =
+        eve.frame().await
     else {
         panic!("the second overtakes");
     };
@@ -196,8 +207,14 @@ fn a_script_that_asks_for_much_takes_longer_and_is_told_why() {
     script.say_all("create G1\ncreate G2\ncreate G3\ncreate G4\ncreate G5\nexit\n");
     let finished = script.finish();
     assert_eq!(finished.exit, Exit::Code(0), "{}", finished.diagnostics);
-    assert_eq!(finished.output.matches("has created successfully!").count(), 5, "{}", finished.output);
-    let why = "The server asks to go slower: what you asked for is kept and sent in order, the next in 3 seconds.\n";
+    assert_eq!(
+        finished.output.matches("has created successfully!").count(),
+        5,
+        "{}",
+        finished.output
+    );
+    let why = "The server asks to go slower: what you asked for is kept and sent in order, the \
+        next in 3 seconds.\n";
     assert_eq!(finished.diagnostics, why);
 }
 
@@ -246,7 +263,8 @@ async fn handshakes_that_never_end_hold_up_nobody_and_end() {
         connections_per_address_max: limit,
         ..Config::default()
     });
-    let whole = encode(&ClientFrame { tag: Tag(0), request: Request::Hello(hello("eve")) }).expect("a frame");
+    let whole = encode(&ClientFrame { tag: Tag(0), request: Request::Hello(hello("eve")) })
+        .expect("a frame");
     let mut slow = Vec::new();
     for _ in 0..limit {
         let mut eve = TestClient::connect_from(FAR, host.address).await;

@@ -1,4 +1,5 @@
-//! Peers that break the protocol, or never speak it. They are told why, where that is possible, and all others chat on.
+//! Peers that break the protocol, or never speak it. They are told why, where that is possible, and
+//! all others chat on.
 
 use std::time::Duration;
 
@@ -83,8 +84,9 @@ async fn one_who_says_half_a_frame_is_hung_up_on_in_time() {
 #[tokio::test]
 async fn a_length_beyond_the_limit_is_refused_at_once() {
     let mut table = Table::set(Config::default()).await;
-    let too_long =
-        |limit: usize| misbehaved(Misbehaviour::FrameTooLong { limit: u32::try_from(limit).unwrap() });
+    let too_long = |limit: usize| {
+        misbehaved(Misbehaviour::FrameTooLong { limit: u32::try_from(limit).unwrap() })
+    };
     assert_eq!(table.throw(&[0xff; 4]).await, too_long(HELLO_FRAME_BYTES_MAX));
     let just_above = u32::try_from(HELLO_FRAME_BYTES_MAX + 1).unwrap().to_be_bytes();
     assert_eq!(table.throw(&just_above).await, too_long(HELLO_FRAME_BYTES_MAX));
@@ -120,7 +122,8 @@ async fn what_is_not_a_hello_is_not_let_in() {
 async fn garbage_after_a_valid_hello_ends_that_connection() {
     let mut table = Table::set(Config::default()).await;
     let garbage =
-        [frame(Request::Hello(hello("eve"))), vec![0, 0, 0, 2, 0xee, 0xee], vec![0xee; 100_000]].concat();
+        [frame(Request::Hello(hello("eve"))), vec![0, 0, 0, 2, 0xee, 0xee], vec![0xee; 100_000]]
+            .concat();
     assert_eq!(table.throw(&garbage).await, misbehaved(Misbehaviour::Malformed));
     assert!(matches!(table.ann.hear().await, Notification::Arrived { .. }));
     table.chats_on().await;
@@ -200,7 +203,11 @@ async fn one_who_falls_silent_is_asked_and_then_hung_up_on() {
     let mut jim = host.guest("jim").await;
     assert_eq!(jim.hear().await, Notification::Ping);
     jim.do_(Request::Ping).await;
-    assert_eq!(jim.hear().await, Notification::Ping, "an answer counts, and the silence begins anew");
+    assert_eq!(
+        jim.hear().await,
+        Notification::Ping,
+        "an answer counts, and the silence begins anew"
+    );
     assert_eq!(jim.hear().await, Notification::Ping);
     assert_eq!(jim.hear_why_closed().await, Some(CloseReason::Idle));
 }
@@ -210,7 +217,10 @@ async fn one_who_asks_and_asks_without_reading_is_not_read_any_further() {
     let mut table = Table::set(Config::default()).await;
     for n in 0..300 {
         let name = format!("{n:0>32}");
-        table.jim.do_(Request::Create { group: integration_tests::test_client::group(&name) }).await;
+        table
+            .jim
+            .do_(Request::Create { group: integration_tests::test_client::group(&name) })
+            .await;
     }
     let mut eve = table.host.guest("eve").await;
     assert!(matches!(table.ann.hear().await, Notification::Arrived { .. }));
@@ -218,7 +228,10 @@ async fn one_who_asks_and_asks_without_reading_is_not_read_any_further() {
     for _ in 0..asks {
         // 12 KB of answer to 20 bytes of question: 24 MB in all, many times what the outbox holds.
         if !eve
-            .try_say_within(Request::Groups { after: chatroom_proto::Seq::ZERO }, Duration::from_millis(300))
+            .try_say_within(
+                Request::Groups { after: chatroom_proto::Seq::ZERO },
+                Duration::from_millis(300),
+            )
             .await
         {
             break;
@@ -242,7 +255,8 @@ async fn one_who_asks_and_asks_without_reading_is_not_read_any_further() {
 async fn one_who_closes_the_sending_side_still_gets_the_answers() {
     let mut table = Table::set(Config::default()).await;
     let (mut eve, mut write) = TestClient::connect_raw(table.host.address).await;
-    let asks = [frame(Request::Hello(hello("eve"))), frame(Request::Ping), frame(Request::Ping)].concat();
+    let asks =
+        [frame(Request::Hello(hello("eve"))), frame(Request::Ping), frame(Request::Ping)].concat();
     write.write_all(&asks).await.unwrap();
     write.shutdown().await.unwrap();
     for _ in 0..3 {

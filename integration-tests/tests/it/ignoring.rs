@@ -1,4 +1,5 @@
-//! Whom one ignores is not heard: live, told again, or read back; and that stays so in the next run.
+//! Whom one ignores is not heard: live, told again, or read back; and that stays so in the next
+//! run.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -16,7 +17,8 @@ fn text(line: &str) -> &str {
 #[tokio::test]
 async fn what_somebody_says_who_is_ignored_is_shown_nowhere_and_in_no_later_run() {
     let data = tempfile::TempDir::with_prefix("chatroom-data-").expect("a temporary directory");
-    let server = ServerProgram::start_with(&["--data", data.path().to_str().expect("a path that is text")]);
+    let server =
+        ServerProgram::start_with(&["--data", data.path().to_str().expect("a path that is text")]);
     let home = Home::new();
     let port = server.port().to_string();
     let arguments = ["127.0.0.1", &port, "Jim"];

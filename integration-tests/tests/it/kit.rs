@@ -16,7 +16,8 @@ fn a_line_that_is_too_long_for_a_row_is_one_line_also_after_it_has_scrolled_off(
         i=0; while [ $i -lt 30 ]; do echo "$i: a text that is wider than the window"; i=$((i + 1)); done
         printf 'half a line that needs two rows' "#;
     let left = shell(script, Size { rows: 5, columns: 20 }).wait_for("the end", |screen| {
-        screen.before_cursor.is_empty() && screen.lines.last().is_some_and(|line| line.contains("[left"))
+        screen.before_cursor.is_empty()
+            && screen.lines.last().is_some_and(|line| line.contains("[left"))
     });
     let mut expected: Vec<String> =
         (0..30).map(|i| format!("{i}: a text that is wider than the window")).collect();
@@ -26,7 +27,8 @@ fn a_line_that_is_too_long_for_a_row_is_one_line_also_after_it_has_scrolled_off(
 
 #[test]
 fn the_cursor_is_found_in_a_line_of_several_rows_of_wide_and_joined_characters() {
-    let script = "printf '> \u{645}\u{6cc}\u{200c}\u{631}\u{648}\u{645} \u{4f60}\u{597d} \u{4f60}\u{597d}\\033[2D'; read -r _";
+    let script = "printf '> \u{645}\u{6cc}\u{200c}\u{631}\u{648}\u{645} \u{4f60}\u{597d} \
+        \u{4f60}\u{597d}\\033[2D'; read -r _";
     let screen = shell(script, Size { rows: 5, columns: 10 })
         .wait_for("the cursor in the second row", |screen| screen.after_cursor == "\u{597d}");
     assert_eq!(
@@ -36,20 +38,22 @@ fn the_cursor_is_found_in_a_line_of_several_rows_of_wide_and_joined_characters()
 }
 
 #[test]
-fn a_window_that_shrinks_retention_the_cursor_s_row() {
+fn a_window_that_shrinks_keeps_the_cursor_s_row() {
     let mut terminal = shell("seq 1 8; printf half; read -r line; echo got $line", Size::default());
     terminal.wait_for("half", |screen| screen.before_cursor == "half");
     terminal.resize(Size { rows: 4, columns: 30 });
     terminal.type_line("typed");
     terminal.wait_for_line("got typed");
     let left = terminal.wait_exit();
-    let expected = ["1", "2", "3", "4", "5", "6", "7", "8", "halftyped", "got typed", "[left with 0]"];
+    let expected =
+        ["1", "2", "3", "4", "5", "6", "7", "8", "halftyped", "got typed", "[left with 0]"];
     assert_eq!(left.screen.lines, expected);
 }
 
 #[test]
 fn a_terminal_that_was_left_raw_is_seen_to_be_raw() {
-    let raw = shell("stty -icanon -echo -isig -opost; printf '\\033[?2004h'", Size::default()).wait_exit();
+    let raw = shell("stty -icanon -echo -isig -opost; printf '\\033[?2004h'", Size::default())
+        .wait_exit();
     assert_eq!(raw.modes, Modes { canonical: false, echo: false, signals: false, newlines: false });
     assert!(raw.screen.bracketed_paste);
     let usable = shell("exit 7", Size::default()).wait_exit();

@@ -1,4 +1,5 @@
-//! Every post names the one before it in its conversation, so that a reader can prove that it missed nothing.
+//! Every post names the one before it in its conversation, so that a reader can prove that it
+//! missed nothing.
 
 use chatroom_proto::{Membership, Notification, Post, Request, Response, Seq};
 use integration_tests::test_client::{TestClient, group, private, public};
@@ -49,7 +50,11 @@ async fn posts_in_a_group_are_one_chain_whoever_made_them() {
     let by_ann = hear(&mut jim).await;
     assert_eq!((by_ann.seq, by_ann.prev), (second, first));
     let mut bob = host.guest("bob").await;
-    assert_eq!(join(&mut bob, "tea").await.head, third, "one who joins learns where the chain has come to");
+    assert_eq!(
+        join(&mut bob, "tea").await.head,
+        third,
+        "one who joins learns where the chain has come to"
+    );
     let fourth = post(&mut ann, public("tea", 5, "four")).await;
     let last = hear(&mut bob).await;
     assert_eq!((last.seq, last.prev), (fourth, third));

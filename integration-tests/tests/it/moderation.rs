@@ -1,6 +1,9 @@
-//! Keeping order, as dialogues: what owners and operators may, what becomes of whom it concerns, and what stays.
+//! Keeping order, as dialogues: what owners and operators may, what becomes of whom it concerns,
+//! and what stays.
 
-use chatroom_proto::{Moderation, Notification, Proof, Reason, Refusal, Request, Response, Tag, Topic};
+use chatroom_proto::{
+    Moderation, Notification, Proof, Reason, Refusal, Request, Response, Tag, Topic,
+};
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
@@ -351,7 +354,7 @@ async fn one_who_joins_is_told_the_topic_and_nobody_is_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn nobody_owns_general_and_nobody_retention_order_in_it() {
+async fn nobody_owns_general_and_nobody_keeps_order_in_it() {
     check(
         "
         ann comes
@@ -367,7 +370,8 @@ async fn nobody_owns_general_and_nobody_retention_order_in_it() {
 }
 
 #[tokio::test]
-async fn a_group_whose_owner_is_forgotten_passes_on_to_the_oldest_operator_or_else_the_oldest_member() {
+async fn a_group_whose_owner_is_forgotten_passes_on_to_the_oldest_operator_or_else_the_oldest_member()
+ {
     let limits = Limits { remembered_max: 0, ..Limits::default() };
     check_pure(
         limits,
@@ -428,7 +432,9 @@ async fn a_kick_that_is_sent_again_is_done_once() {
     jim.do_(public("tea", 1, "still here")).await;
     let mut answers = Vec::new();
     while answers.len() < 2 {
-        if let Some(chatroom_proto::ServerFrame::Response { tag: Tag(1_000), result }) = ann.frame().await {
+        if let Some(chatroom_proto::ServerFrame::Response { tag: Tag(1_000), result }) =
+            ann.frame().await
+        {
             answers.push(result);
         }
     }
@@ -438,7 +444,8 @@ async fn a_kick_that_is_sent_again_is_done_once() {
 
 #[tokio::test]
 async fn everything_survives_a_restart_and_is_in_the_log() {
-    let directory = tempfile::TempDir::with_prefix("chatroom-order-").expect("a temporary directory");
+    let directory =
+        tempfile::TempDir::with_prefix("chatroom-order-").expect("a temporary directory");
     let host = TestServer::keeping_in(directory.path(), Config::default()).await;
     let mut ann = host.guest("ann").await;
     let mut bob = host.guest("bob").await;
@@ -457,9 +464,12 @@ async fn everything_survives_a_restart_and_is_in_the_log() {
     ] {
         ann.do_(moderate(act)).await;
     }
-    let tokens = [&ann, &bob, &jim].map(|guest| guest.welcome().map(|welcome| welcome.token.clone()));
+    let tokens =
+        [&ann, &bob, &jim].map(|guest| guest.welcome().map(|welcome| welcome.token.clone()));
     let before = ann.do_(Request::About { group: group("tea") }).await;
-    let Response::Acts { acts, .. } = ann.do_(Request::Why { group: group("tea"), user: None }).await else {
+    let Response::Acts { acts, .. } =
+        ann.do_(Request::Why { group: group("tea"), user: None }).await
+    else {
         panic!("no acts")
     };
     drop((ann, bob, jim));
@@ -469,7 +479,8 @@ async fn everything_survives_a_restart_and_is_in_the_log() {
     let back = async |name: &str, token: &Option<chatroom_proto::Token>| {
         let proof = Proof::Resume(token.clone().expect("a token"));
         let (mut guest, _) =
-            TestClient::come_with(host.address, chatroom_proto::Hello { proof, ..hello(name) }).await;
+            TestClient::come_with(host.address, chatroom_proto::Hello { proof, ..hello(name) })
+                .await;
         // A session goes on with tags that were not used before.
         for _ in 0..10 {
             guest.do_(Request::Ping).await;

@@ -1,5 +1,6 @@
-//! Keeping order among people who are here with several devices, as dialogues: what is done to somebody is done to all of
-//! their devices. `jim*` is another device of jim's; somebody who knocks "with a password" says "secret".
+//! Keeping order among people who are here with several devices, as dialogues: what is done to
+//! somebody is done to all of their devices. `jim*` is another device of jim's; somebody who knocks
+//! "with a password" says "secret".
 
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
@@ -105,7 +106,7 @@ async fn a_device_of_one_who_is_banned_comes_into_the_other_groups_alone() {
 }
 
 #[tokio::test]
-async fn an_operator_retention_order_with_any_device() {
+async fn an_operator_keeps_order_with_any_device() {
     check(&format!(
         "{TEA}
         bob comes

@@ -1,5 +1,5 @@
-//! Who stands above whom where order is kept: what is decided above holds below, whatever somebody becomes, and nobody can use up
-//! what the others need to keep order.
+//! Who stands above whom where order is kept: what is decided above holds below, whatever somebody
+//! becomes, and nobody can use up what the others need to keep order.
 
 use chatroom_proto::{Hello, Moderation, Proof, Request, Response, Seq, Topic};
 use chatroom_server::Config;
@@ -251,8 +251,12 @@ async fn a_group_may_ban_whatever_others_have_used_up() {
             ask(&mut stage, "eve", act(&name, topic(number))).await;
         }
     }
-    ask(&mut stage, "ann", act("tea", Moderation::Ban { user: user("jim"), seconds: None, reason: None }))
-        .await;
+    ask(
+        &mut stage,
+        "ann",
+        act("tea", Moderation::Ban { user: user("jim"), seconds: None, reason: None }),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -261,8 +265,10 @@ async fn invitations_of_those_who_are_forgotten_take_no_room() {
     let host = TestServer::start_with(Config { limits, ..Config::default() });
     let mut ann = host.guest("ann").await;
     ann.do_(Request::Create { group: group("tea") }).await;
-    let invite =
-        |name: &str| Request::Moderate { group: group("tea"), act: Moderation::Invite { user: user(name) } };
+    let invite = |name: &str| Request::Moderate {
+        group: group("tea"),
+        act: Moderation::Invite { user: user(name) },
+    };
     for number in 0..500 {
         let name = format!("guest{number}");
         let mut guest = host.guest(&name).await;
@@ -290,7 +296,8 @@ async fn the_list_of_clients_has_all_devices_however_long_their_groups_names_are
     let mut devices = vec![eve];
     while devices.len() < DEVICES {
         let proof = Proof::Password(password("secret"));
-        let (device, _) = TestClient::come_with(host.address, Hello { proof, ..hello("eve") }).await;
+        let (device, _) =
+            TestClient::come_with(host.address, Hello { proof, ..hello("eve") }).await;
         devices.push(device);
     }
     let (mut eves, mut after) = (Vec::new(), Seq::ZERO);

@@ -40,7 +40,11 @@ fn a_port_that_is_taken_is_a_clear_error() {
     let port = taken.local_addr().expect("an address").port();
     let said = ServerProgram::fail_on(port);
     assert_eq!(said.exit, Exit::Code(1));
-    assert!(said.diagnostics.contains(&format!("can't listen on 127.0.0.1:{port}")), "{}", said.diagnostics);
+    assert!(
+        said.diagnostics.contains(&format!("can't listen on 127.0.0.1:{port}")),
+        "{}",
+        said.diagnostics
+    );
     assert_eq!(said.output, "");
 }
 
@@ -77,18 +81,24 @@ async fn its_memory_is_bounded_whoever_does_not_read() {
     let server = ServerProgram::start_with(&BUSY);
     let mut slow = Vec::new();
     for number in 0..10 {
-        slow.push(TestClient::come_with_small_ears(server.address(), &format!("slow{number}")).await);
+        slow.push(
+            TestClient::come_with_small_ears(server.address(), &format!("slow{number}")).await,
+        );
     }
     let mut speaker = TestClient::come(server.address(), "speaker").await;
     let text = "x".repeat(8_000);
-    // 5,000 messages of 8,000 bytes are 40 MB for each of the ten, and 40 MB for a log that would keep all.
+    // 5,000 messages of 8,000 bytes are 40 MB for each of the ten, and 40 MB for a log that would
+    // keep all.
     for number in 0..5_000 {
         speaker.do_(public("General", number, &text)).await;
     }
-    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).expect("the server runs");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak of memory");
+    let status =
+        fs::read_to_string(format!("/proc/{}/status", server.id())).expect("the server runs");
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak of memory");
     let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
-    // The log keeps 32 MiB, an outbox 1 MiB, twice while it is written; the rest is the program itself.
+    // The log keeps 32 MiB, an outbox 1 MiB, twice while it is written; the rest is the program
+    // itself.
     assert!(kib * 1024 < 100 * MIB, "the server took {} MiB", kib / 1024);
     for guest in &mut slow {
         assert_eq!(guest.hear_why_closed().await, Some(CloseReason::TooSlow));

@@ -1,4 +1,5 @@
-//! The client without a terminal, as scripts run it: one event a line, nothing else, and an exit code.
+//! The client without a terminal, as scripts run it: one event a line, nothing else, and an exit
+//! code.
 
 use std::io::Read;
 use std::path::Path;
@@ -36,7 +37,8 @@ fn assert_said(finished: &Finished, code: i32, output: &str) {
 #[test]
 fn a_script_gets_the_wording_of_the_assignment() {
     let server = ServerProgram::start();
-    let finished = run(&server, "Ann", "create G1\njoin G1\npublic G1 hello\ngroups\nusers\nexit\n");
+    let finished =
+        run(&server, "Ann", "create G1\njoin G1\npublic G1 hello\ngroups\nusers\nexit\n");
     let output = "New group chat with name 'G1' has created successfully!\n\
                   You have joined in group chat 'G1' successfully!\n\
                   available groups:\nGeneral\nG1\n\
@@ -53,8 +55,8 @@ fn a_refused_command_ends_with_code_1_and_says_why() {
                Type 'groups' to see what there is, or 'create nope' to make it.\n";
     assert_said(&finished, 1, why);
     let finished = run(&server, "Ann", "join Generl\ngroups\nexit\n");
-    let output =
-        "There is no group chat with name 'Generl'. Did you mean 'General'?\navailable groups:\nGeneral\n";
+    let output = "There is no group chat with name 'Generl'. Did you mean 'General'?\navailable \
+        groups:\nGeneral\n";
     assert_said(&finished, 1, output);
 }
 
@@ -92,7 +94,8 @@ async fn what_arrives_is_one_line_each_and_comes_at_once() {
     let mut ann = Piped::connect(server.port(), "Ann");
     ann.hear("Connected to the server!");
     ann.hear("You joined the room 'General'");
-    for (number, text) in (0..).zip(["one", "two\nlines", "turned \u{202e}around", "\u{6af}\u{200c}\u{645}"])
+    for (number, text) in
+        (0..).zip(["one", "two\nlines", "turned \u{202e}around", "\u{6af}\u{200c}\u{645}"])
     {
         robot.do_(public("General", number, text)).await;
     }
@@ -118,7 +121,9 @@ fn the_name_is_an_argument_or_the_first_line() {
 async fn a_name_that_is_taken_or_none_at_all_ends_with_code_4() {
     let server = ServerProgram::start();
     let _ann = TestClient::come(server.address(), "Ann").await;
-    for (name, why) in [("ann", "The name 'Ann' is taken"), ("two words", "'two words' can't be your name")] {
+    for (name, why) in
+        [("ann", "The name 'Ann' is taken"), ("two words", "'two words' can't be your name")]
+    {
         let finished = run(&server, name, "users\n");
         assert_eq!((finished.exit, finished.output.as_str()), (Exit::Code(4), ""));
         assert!(finished.diagnostics.starts_with(why), "{}", finished.diagnostics);
@@ -129,7 +134,11 @@ async fn a_name_that_is_taken_or_none_at_all_ends_with_code_4() {
 fn without_a_server_it_ends_with_code_3() {
     let finished = Piped::connect(quiet_port(), "Ann").finish();
     assert_eq!((finished.exit, finished.output.as_str()), (Exit::Code(3), ""));
-    assert!(finished.diagnostics.starts_with("Cannot connect to 127.0.0.1:"), "{}", finished.diagnostics);
+    assert!(
+        finished.diagnostics.starts_with("Cannot connect to 127.0.0.1:"),
+        "{}",
+        finished.diagnostics
+    );
 }
 
 #[test]
@@ -154,7 +163,8 @@ fn lines_that_are_typed_into_a_pipe_s_program_are_plain_lines() {
     terminal.wait_for_line("Ann");
     terminal.type_line("exit");
     let left = terminal.wait_exit();
-    let expected = format!("Choose username: Ann\n{WELCOME}users\nonline users:\nAnn\nexit\n[left with 0]");
+    let expected =
+        format!("Choose username: Ann\n{WELCOME}users\nonline users:\nAnn\nexit\n[left with 0]");
     assert_eq!(left.screen.lines.join("\n"), expected);
     assert!(!terminal.raw().contains(&0x1b), "{}", terminal.raw().escape_ascii());
 }
@@ -176,13 +186,20 @@ async fn what_does_not_speak_the_protocol_ends_with_code_5() {
         std::io::copy(&mut caller, &mut std::io::sink())
     });
     let finished = Piped::connect(port, "Ann").finish();
-    assert_eq!((finished.exit, finished.output.as_str()), (Exit::Code(5), ""), "{}", finished.diagnostics);
+    assert_eq!(
+        (finished.exit, finished.output.as_str()),
+        (Exit::Code(5), ""),
+        "{}",
+        finished.diagnostics
+    );
     let _ = answering.join().expect("the stranger is fine");
 }
 
 #[test]
 fn wrong_usage_ends_with_code_2() {
-    for arguments in [&["--no-such-option"][..], &["127.0.0.1", "no-port", "Ann"], &["a", "1", "b", "c"]] {
+    for arguments in
+        [&["--no-such-option"][..], &["127.0.0.1", "no-port", "Ann"], &["a", "1", "b", "c"]]
+    {
         let finished = Piped::run(arguments).finish();
         assert_eq!((finished.exit, finished.output.as_str()), (Exit::Code(2), ""));
         assert!(finished.diagnostics.starts_with("error: "), "{}", finished.diagnostics);
@@ -227,7 +244,7 @@ async fn sigterm_says_goodbye() {
 }
 
 #[test]
-fn a_server_that_goes_down_and_comes_back_retention_the_order_of_what_is_sent() {
+fn a_server_that_goes_down_and_comes_back_keeps_the_order_of_what_is_sent() {
     let server = ServerProgram::start_where_it_can_come_back();
     let port = server.port();
     let mut ann = Piped::connect(port, "Ann");
@@ -246,7 +263,11 @@ fn a_server_that_goes_down_and_comes_back_retention_the_order_of_what_is_sent() 
     }
     let finished = ann.finish();
     assert_eq!(finished.exit, Exit::Code(0));
-    assert!(finished.diagnostics.starts_with("Connection lost; reconnecting..."), "{}", finished.diagnostics);
+    assert!(
+        finished.diagnostics.starts_with("Connection lost; reconnecting..."),
+        "{}",
+        finished.diagnostics
+    );
 }
 
 #[tokio::test]
@@ -285,5 +306,8 @@ async fn what_was_not_read_before_a_client_was_killed_is_said_again_by_its_next_
     }
     assert!(after.is_sorted_by(|a, b| a < b), "in order, and once");
     let (last_before, first_after) = (before.last().copied().unwrap_or_default(), after[0]);
-    assert!(before.len() < POSTS as usize && first_after <= last_before + 1, "{last_before}, {first_after}");
+    assert!(
+        before.len() < POSTS as usize && first_after <= last_before + 1,
+        "{last_before}, {first_after}"
+    );
 }

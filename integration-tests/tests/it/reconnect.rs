@@ -1,11 +1,13 @@
-//! The client library over connections that are cut: what was sent arrives once and in order, and nobody is told of a
-//! short absence.
+//! The client library over connections that are cut: what was sent arrives once and in order, and
+//! nobody is told of a short absence.
 
 use chatroom_client::{Client, Ended, Event, Events, Options};
 use chatroom_proto::codec::encode;
 use chatroom_proto::{ClientFrame, Notification, Request, Response, Seq, ServerFrame, Tag};
 use integration_tests::proxy::{Fate, Proxy, Way};
-use integration_tests::test_client::{DEADLINE, TestClient, body, group, hello, password, post_id, user};
+use integration_tests::test_client::{
+    DEADLINE, TestClient, body, group, hello, password, post_id, user,
+};
 use integration_tests::test_server::TestServer;
 use tokio::time;
 
@@ -15,7 +17,10 @@ async fn come(proxy: &Proxy, name: &str) -> (Client, Events) {
 }
 
 async fn next(events: &mut Events) -> Event {
-    time::timeout(DEADLINE, events.next()).await.expect("an event in time").expect("a link that lives")
+    time::timeout(DEADLINE, events.next())
+        .await
+        .expect("an event in time")
+        .expect("a link that lives")
 }
 
 /// What a guest hears people say in groups, up to this text.
@@ -46,12 +51,14 @@ async fn what_is_said_over_a_line_that_breaks_arrives_once_and_in_order() {
 
     for number in 1..=300 {
         if number == 20 {
-            // From now on a connection lives for a handshake and a few messages, and breaks inside a frame.
+            // From now on a connection lives for a handshake and a few messages, and breaks inside
+            // a frame.
             proxy.cut_after(3_001);
             proxy.cut_now();
         }
         let said = body(&format!("message {number}"));
-        let request = Request::Public { group: group("tea"), id: post_id(number as u64), body: said };
+        let request =
+            Request::Public { group: group("tea"), id: post_id(number as u64), body: said };
         ann.submit(request).await.expect("a link that lives");
     }
 
@@ -68,7 +75,9 @@ async fn what_is_said_over_a_line_that_breaks_arrives_once_and_in_order() {
             Event::Answer { result: Ok(Response::Posted { seq, .. }), .. } => seqs.push(seq),
             Event::Answer { result, .. } => panic!("not posted: {result:?}"),
             Event::Lost(_) | Event::Notification(_) => {}
-            Event::Back { resumed, .. } => assert!(resumed, "within the grace time the session goes on"),
+            Event::Back { resumed, .. } => {
+                assert!(resumed, "within the grace time the session goes on")
+            }
             other => panic!("unexpected: {other:?}"),
         }
     }
@@ -90,7 +99,9 @@ async fn a_server_that_was_restarted_empty_is_joined_anew() {
     let Event::Back { resumed, groups, .. } = next(&mut events).await else { panic!("not back") };
     assert!(!resumed, "an empty server knows no sessions");
     assert_eq!(groups, [group("General")]);
-    let Event::NotRejoined { group: gone, .. } = next(&mut events).await else { panic!("tea is gone") };
+    let Event::NotRejoined { group: gone, .. } = next(&mut events).await else {
+        panic!("tea is gone")
+    };
     assert_eq!(gone, group("tea"));
     assert_eq!(ann.users().await.expect("an answer"), [user("ann")]);
 }
@@ -98,9 +109,11 @@ async fn a_server_that_was_restarted_empty_is_joined_anew() {
 /// How many bytes these requests and answers take.
 fn bytes(asked: Vec<Request>, answered: Vec<Response>) -> usize {
     let tag = Tag(0);
-    let asked = asked.into_iter().map(|request| encode(&ClientFrame { tag, request }).expect("a frame"));
-    let answered =
-        answered.into_iter().map(|response| encode(&ServerFrame::Response { tag, result: Ok(response) }));
+    let asked =
+        asked.into_iter().map(|request| encode(&ClientFrame { tag, request }).expect("a frame"));
+    let answered = answered
+        .into_iter()
+        .map(|response| encode(&ServerFrame::Response { tag, result: Ok(response) }));
     asked.map(|frame| frame.len()).chain(answered.map(|frame| frame.expect("a frame").len())).sum()
 }
 
@@ -110,7 +123,8 @@ async fn one_whose_line_breaks_while_the_password_is_changed_comes_back_with_the
     let (old, new) = (password("old"), password("new"));
     let register = Request::Register { password: old.clone() };
     let change = Request::ChangePassword { old: old.clone(), new: new.clone() };
-    // The line stalls behind the last byte of the change: the server does it, and its answer does not arrive.
+    // The line stalls behind the last byte of the change: the server does it, and its answer does
+    // not arrive.
     let (_, welcome) = TestClient::come_with(host.address, hello("ann")).await;
     let asked = vec![Request::Hello(hello("jim")), register.clone(), change.clone()];
     let answered = vec![Response::Welcome(welcome), Response::Registered { seq: Seq::ZERO }];
@@ -119,12 +133,17 @@ async fn one_whose_line_breaks_while_the_password_is_changed_comes_back_with_the
     proxy.decide(move || fates.pop().unwrap_or(Fate::Lives));
     let (jim, mut events) = come(&proxy, "jim").await;
     jim.ask(register).await.expect("registered");
-    let mut elsewhere = Options::new(host.address.ip().to_string(), host.address.port(), user("jim"));
+    let mut elsewhere =
+        Options::new(host.address.ip().to_string(), host.address.port(), user("jim"));
     elsewhere.password = Some(old.clone());
     let (_elsewhere, mut also_jim) = Client::connect(elsewhere).await.expect("welcome");
 
     let tag = jim.submit(change).await.expect("a link that lives");
-    assert_eq!(next(&mut also_jim).await, Event::Ended(Ended::PasswordChanged), "the server has done it");
+    assert_eq!(
+        next(&mut also_jim).await,
+        Event::Ended(Ended::PasswordChanged),
+        "the server has done it"
+    );
     proxy.cut_now();
     loop {
         match next(&mut events).await {

@@ -1,8 +1,9 @@
-//! Who runs a server: how one becomes its operator, what operators may, and what becomes of whom they put out.
+//! Who runs a server: how one becomes its operator, what operators may, and what becomes of whom
+//! they put out.
 
 use chatroom_proto::{
-    AddressPrefix, BanTarget, CloseReason, Code, Hello, Notification, Operation, Password, Proof, Reason,
-    Refusal, Request, Response, Seq,
+    AddressPrefix, BanTarget, CloseReason, Code, Hello, Notification, Operation, Password, Proof,
+    Reason, Refusal, Request, Response, Seq,
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
@@ -246,7 +247,8 @@ async fn the_ban_of_an_address_puts_out_everybody_from_there_but_operators() {
 
 #[tokio::test]
 async fn operators_and_bans_survive_a_restart_and_the_code_of_the_run_before_does_not() {
-    let directory = tempfile::TempDir::with_prefix("chatroom-rule-").expect("a temporary directory");
+    let directory =
+        tempfile::TempDir::with_prefix("chatroom-rule-").expect("a temporary directory");
     let host = TestServer::keeping_in(directory.path(), Config::default()).await;
     let first = host.code.clone().expect("nobody is an operator");
     host.stop().await.expect("stops");
@@ -342,7 +344,9 @@ async fn at_a_terminal_the_code_is_typed_and_kept_nowhere() {
     });
     ann.type_line("users");
     ann.type_line(&format!("operator {}", code.to_lowercase()));
-    ann.wait_for_line("You are an operator of this server now. What you can do is at the end of 'help'.");
+    ann.wait_for_line(
+        "You are an operator of this server now. What you can do is at the end of 'help'.",
+    );
     ann.wait_for("an empty line", |screen| screen.is_typing() && screen.before_cursor.is_empty());
     ann.press(Key::Up);
     ann.wait_for("the line before the secret", |screen| screen.before_cursor == "users");
@@ -374,7 +378,8 @@ async fn at_a_terminal_the_code_is_typed_and_kept_nowhere() {
 
     ann.type_line("exit");
     ann.wait_exit();
-    let history = std::fs::read_to_string(home.path().join("state/chatroom/history")).expect("a history");
+    let history =
+        std::fs::read_to_string(home.path().join("state/chatroom/history")).expect("a history");
     assert!(history.contains("users") && !history.to_uppercase().contains(&code), "{history}");
     let said = tokio::task::spawn_blocking(move || server.stop()).await.expect("stops");
     assert_eq!(said.exit, Exit::Code(0));

@@ -1,4 +1,5 @@
-//! Simulated runs: the promises hold for every seed, and a bug that is put in is found by some, every time in the same way.
+//! Simulated runs: the promises hold for every seed, and a bug that is put in is found by some,
+//! every time in the same way.
 
 use integration_tests::sim::{Fault, Outcome, run};
 
@@ -15,7 +16,10 @@ fn no_seed_breaks_a_promise() {
         let Outcome { broken, tally, .. } = run(seed, None);
         assert_eq!(broken, [], "seed {seed}");
         crashes += tally.crashes;
-        assert!(tally.posts > 100 && tally.acknowledged > tally.posts / 2, "seed {seed}: {tally:?}");
+        assert!(
+            tally.posts > 100 && tally.acknowledged > tally.posts / 2,
+            "seed {seed}: {tally:?}"
+        );
     }
     assert!(crashes > SEEDS, "it was a test: {crashes}");
 }

@@ -10,7 +10,8 @@ use tokio::time;
 
 const QUICK: usize = 100;
 
-/// 400 posts of 8,000 bytes: 3.2 MB, many times what the slow one's socket and outbox hold together.
+/// 400 posts of 8,000 bytes: 3.2 MB, many times what the slow one's socket and outbox hold
+/// together.
 const POSTS: u64 = 400;
 
 /// A hundred who read, one who has stopped to, and one who speaks.
@@ -45,7 +46,8 @@ impl Hall {
     /// The speaker says everything; the quick ones have heard it all, in order.
     async fn speak(&mut self) {
         let quick = std::mem::take(&mut self.quick);
-        let listening: Vec<_> = quick.into_iter().map(|guest| tokio::spawn(listen(guest))).collect();
+        let listening: Vec<_> =
+            quick.into_iter().map(|guest| tokio::spawn(listen(guest))).collect();
         for number in 1..=POSTS {
             self.speaker.do_(public("General", number, &text(number))).await;
         }
@@ -107,7 +109,8 @@ async fn one_who_never_reads_again_gives_its_place_back() {
             }
         }
     };
-    let mut newcomer = time::timeout(DEADLINE, newcomer).await.expect("the slow one's place becomes free");
+    let mut newcomer =
+        time::timeout(DEADLINE, newcomer).await.expect("the slow one's place becomes free");
     hall.speaker.do_(public("General", POSTS + 1, "welcome")).await;
     assert!(matches!(newcomer.hear().await, Notification::GroupPost { .. }));
 }

@@ -20,7 +20,9 @@ fn jim_at(server: &ServerProgram, home: &Home) -> Terminal {
 }
 
 fn is_ready(screen: &Screen) -> bool {
-    screen.has("You joined the room 'General'") && screen.is_typing() && screen.before_cursor.is_empty()
+    screen.has("You joined the room 'General'")
+        && screen.is_typing()
+        && screen.before_cursor.is_empty()
 }
 
 /// Whether this is on the screen, wherever its lines were broken.
@@ -102,7 +104,9 @@ fn what_was_typed_as_a_password_is_not_brought_back_by_any_key_nor_told_by_the_c
         jim.press(Key::Control(key));
     }
     jim.type_line(SECRET);
-    jim.wait_for("the question", |screen| screen.is_typing() && screen.before_cursor.contains("again:"));
+    jim.wait_for("the question", |screen| {
+        screen.is_typing() && screen.before_cursor.contains("again:")
+    });
     jim.paste(&format!("{SECRET}\n"));
     jim.press(Key::Enter);
     jim.wait_for("the name is Jim's", |screen| has_text(screen, "The name is yours now."));
@@ -111,7 +115,10 @@ fn what_was_typed_as_a_password_is_not_brought_back_by_any_key_nor_told_by_the_c
     }
     jim.type_text("!");
     jim.wait_for("what was typed last", |screen| screen.before_cursor == "register!");
-    assert!(!contains(&jim.raw(), SECRET) && !contains(&jim.raw(), "horse"), "it was on the screen");
+    assert!(
+        !contains(&jim.raw(), SECRET) && !contains(&jim.raw(), "horse"),
+        "it was on the screen"
+    );
 }
 
 #[test]
@@ -130,7 +137,8 @@ fn one_comes_back_without_a_password_and_from_elsewhere_with_it() {
         has_text(screen, "The name 'Jim' belongs to somebody who has registered it.")
     });
     answer(&mut also_jim, "Password:", "wrong");
-    also_jim.wait_for("it is wrong", |screen| has_text(screen, "That is not the password of 'Jim'."));
+    also_jim
+        .wait_for("it is wrong", |screen| has_text(screen, "That is not the password of 'Jim'."));
     answer(&mut also_jim, "Password:", SECRET);
     also_jim.wait_for("the welcome", is_ready);
     also_jim.type_line("public General here, too");
@@ -163,8 +171,9 @@ fn one_who_does_not_know_the_password_can_go_and_can_take_another_name() {
     register(&mut jim);
     let mut stranger = Terminal::chatroom(&["127.0.0.1", &server.port().to_string()], &Home::new());
     answer(&mut stranger, "Choose username:", "jim");
-    stranger
-        .wait_for("the password", |screen| screen.is_typing() && screen.before_cursor.contains("Password:"));
+    stranger.wait_for("the password", |screen| {
+        screen.is_typing() && screen.before_cursor.contains("Password:")
+    });
     stranger.press(Key::Control('c'));
     answer(&mut stranger, "Choose username:", "Kim");
     stranger.wait_for("the welcome", is_ready);
@@ -191,13 +200,14 @@ fn no_password_is_asked_for_where_others_could_read_along() {
         stranger.type_line(command);
         stranger.wait_for("why not", |screen| {
             let text = screen.unfolded().join(" ");
-            screen.is_typing() && text.matches("no password is asked for and none is said").count() == told
+            screen.is_typing()
+                && text.matches("no password is asked for and none is said").count() == told
         });
     }
 }
 
-// Neither side can see a forwarder: to the client it is the server's own machine, to the server a stranger's. A thread for it:
-// this one waits for the screen.
+// Neither side can see a forwarder: to the client it is the server's own machine, to the server a
+// stranger's. A thread for it: this one waits for the screen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_password_that_a_forwarder_has_carried_in_the_open_is_not_taken_and_its_owner_is_told() {
     let Some(elsewhere) = elsewhere() else { return };

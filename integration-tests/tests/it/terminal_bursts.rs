@@ -29,7 +29,8 @@ impl Scene {
         Scene { jim, robot, ann, message: long_and_short, said: 0, _server: server }
     }
 
-    /// Robot says so many things, as fast as it can, and does not wait for anybody to have read them.
+    /// Robot says so many things, as fast as it can, and does not wait for anybody to have read
+    /// them.
     async fn burst(&mut self, count: usize) {
         let numbers = self.said..self.said + count;
         for number in numbers.clone() {
@@ -45,12 +46,14 @@ impl Scene {
         self.said = numbers.end;
     }
 
-    /// Waits until Jim's screen has everything that was said: once, in order, and nothing inside of it.
+    /// Waits until Jim's screen has everything that was said: once, in order, and nothing inside of
+    /// it.
     #[track_caller]
     fn everything_is_shown(&self) -> Screen {
         let expected: Vec<String> = (0..self.said).map(|number| self.shown(number)).collect();
         let last = expected.last().expect("something was said");
-        let screen = self.jim.wait_for("the last message", |screen| screen.unfolded().contains(last));
+        let screen =
+            self.jim.wait_for("the last message", |screen| screen.unfolded().contains(last));
         let mut shown = screen.unfolded();
         shown.retain(|line| line.starts_with("In group General, Robot:"));
         assert_eq!(shown, expected, "{screen}");
@@ -66,7 +69,8 @@ impl Scene {
     fn everything_is_shown_above(&self, before_cursor: &str, after_cursor: &str) {
         self.everything_is_shown();
         self.jim.wait_for("the line being typed", |screen| {
-            (screen.before_cursor.as_str(), screen.after_cursor.as_str()) == (before_cursor, after_cursor)
+            (screen.before_cursor.as_str(), screen.after_cursor.as_str())
+                == (before_cursor, after_cursor)
         });
     }
 
@@ -74,7 +78,9 @@ impl Scene {
     async fn ann_hears_from_jim(&mut self) -> String {
         loop {
             match self.ann.hear().await {
-                Notification::GroupPost { post: Post { from, body, .. }, .. } if from.as_str() == "Jim" => {
+                Notification::GroupPost { post: Post { from, body, .. }, .. }
+                    if from.as_str() == "Jim" =>
+                {
                     return body.as_str().to_owned();
                 }
                 _ => {}
@@ -82,7 +88,8 @@ impl Scene {
         }
     }
 
-    /// Everything that Jim sees of this scene: nothing is missing, nothing is there twice, nothing is left over.
+    /// Everything that Jim sees of this scene: nothing is missing, nothing is there twice, nothing
+    /// is left over.
     #[track_caller]
     fn the_screen_is_the_messages_and(&self, typed: &[&str]) {
         let lines = self.everything_is_shown().unfolded();
@@ -95,8 +102,11 @@ impl Scene {
 
 /// Some are wider than the window.
 fn long_and_short(number: usize) -> String {
-    let padding =
-        if number % 7 == 3 { " that needs more than one row of the screen".repeat(2) } else { String::new() };
+    let padding = if number % 7 == 3 {
+        " that needs more than one row of the screen".repeat(2)
+    } else {
+        String::new()
+    };
     format!("number {number}{padding}.")
 }
 
@@ -108,7 +118,8 @@ fn short(number: usize) -> String {
 #[tokio::test]
 async fn half_a_line_is_typed_500_messages_arrive_and_the_line_is_finished() {
     let mut scene = Scene::open().await;
-    let line = "public General I type slowly, and in the end this line is longer than a row of my screen.";
+    let line =
+        "public General I type slowly, and in the end this line is longer than a row of my screen.";
     let pieces: Vec<&str> = line.split_inclusive(' ').collect();
     let bursts = 500_usize.div_ceil(pieces.len());
     for piece in pieces {
@@ -254,7 +265,8 @@ async fn a_paste_of_20_lines_in_the_middle_of_a_line_is_one_message() {
 #[tokio::test]
 async fn a_window_is_resized_while_a_line_is_typed_and_messages_arrive() {
     let mut scene = Scene { message: short, ..Scene::open().await };
-    let line = "public General a line that needs two rows of a narrow window, and one of a wide one";
+    let line =
+        "public General a line that needs two rows of a narrow window, and one of a wide one";
     let (first, second) = line.split_at(50);
     scene.jim.type_text(first);
     scene.burst(3).await;

@@ -1,11 +1,13 @@
-//! However the client ends, the terminal is usable afterwards, and the exit code tells what happened.
+//! However the client ends, the terminal is usable afterwards, and the exit code tells what
+//! happened.
 
 use std::path::Path;
 use std::time::Duration;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use chatroom_proto::{
-    ClientFrame, Membership, Notification, Page, Request, Response, Seq, ServerFrame, Token, Welcome,
+    ClientFrame, Membership, Notification, Page, Request, Response, Seq, ServerFrame, Token,
+    Welcome,
 };
 use integration_tests::program::{Home, ServerProgram, programs, quiet_port};
 use integration_tests::screen::{Screen, Size};
@@ -28,14 +30,17 @@ fn left_usable(terminal: &Terminal, code: i32) -> Left {
     left
 }
 
-/// One whose program has ended said goodbye: they are not there any more. A session that was only cut off would be held
-/// for a while.
+/// One whose program has ended said goodbye: they are not there any more. A session that was only
+/// cut off would be held for a while.
 pub(crate) async fn has_said_goodbye(who: &str, witness: &mut TestClient) {
-    let Response::Users { users, .. } = witness.do_(Request::Users { after: Seq::ZERO }).await else {
+    let Response::Users { users, .. } = witness.do_(Request::Users { after: Seq::ZERO }).await
+    else {
         panic!("a list of users is asked for")
     };
     assert!(!users.as_slice().contains(&user(who)), "{who} is still there: {users:?}");
-    while !matches!(witness.hear().await, Notification::Departed { user: gone, .. } if gone == user(who)) {}
+    while !matches!(witness.hear().await, Notification::Departed { user: gone, .. } if gone == user(who))
+    {
+    }
 }
 
 async fn jim_and_ann() -> (ServerProgram, Terminal, TestClient) {
@@ -74,7 +79,9 @@ async fn control_c_clears_the_line_and_on_an_empty_one_says_how_to_leave() {
     let (_server, mut jim, mut ann) = jim_and_ann().await;
     jim.type_text("public General never mi");
     jim.press(Key::Control('c'));
-    jim.wait_for("an empty line", |screen| screen.before_cursor.is_empty() && screen.after_cursor.is_empty());
+    jim.wait_for("an empty line", |screen| {
+        screen.before_cursor.is_empty() && screen.after_cursor.is_empty()
+    });
     jim.press(Key::Control('c'));
     jim.wait_for("how to leave", |screen| screen.lines.iter().any(|line| line.contains("'exit'")));
     jim.type_line("exit");
@@ -115,14 +122,16 @@ async fn control_z_gives_the_shell_its_terminal_and_fg_brings_back_the_line() {
     jim.type_text("public General half");
     jim.wait_for("half a line", |screen| screen.before_cursor.ends_with("half"));
     jim.press(Key::Control('z'));
-    jim.wait_for("the shell", |screen| screen.lines.iter().any(|line| line.ends_with("[stopped with 148]")));
+    jim.wait_for("the shell", |screen| {
+        screen.lines.iter().any(|line| line.ends_with("[stopped with 148]"))
+    });
     assert_eq!(jim.modes(), Modes::USABLE);
     jim.press(Key::Enter);
     jim.wait_for("the line again", Screen::is_typing);
     jim.type_line(" and half");
-    while !matches!(ann.hear().await, Notification::GroupPost { post, .. } if post.body.as_str() == "half and half")
-    {
-    }
+    while !matches!(ann.hear().await, Notification::GroupPost { post, .. } if post.body.as_str() == "half and \
+        half")
+    {}
     jim.type_line("exit");
     left_usable(&jim, 0);
 }
@@ -149,7 +158,8 @@ async fn a_lost_server_and_then_exit_leaves_a_usable_terminal() {
 #[tokio::test]
 async fn one_who_leaves_while_the_server_is_away_is_told_what_was_not_sent_and_does_not_wait() {
     // 140: more than may be on their way at once. Messages are not lost: the next run sends them.
-    for (line, count) in [("users", 1), ("users", 140), ("public General hi", 1), ("public General hi", 140)]
+    for (line, count) in
+        [("users", 1), ("users", 140), ("public General hi", 1), ("public General hi", 140)]
     {
         let (server, mut jim, _ann) = jim_and_ann().await;
         server.kill();
@@ -171,7 +181,10 @@ async fn one_who_leaves_while_the_server_is_away_is_told_what_was_not_sent_and_d
             _ => format!("{count} messages are kept, and sent when Jim is back."),
         };
         assert!(left.screen.has(&said), "{}", left.screen);
-        assert_eq!(left.screen.lines_beginning("The connection is lost").len(), usize::from(line == "users"));
+        assert_eq!(
+            left.screen.lines_beginning("The connection is lost").len(),
+            usize::from(line == "users")
+        );
     }
 }
 
@@ -198,8 +211,9 @@ fn one_who_waits_for_the_connection_sees_what_for_and_can_interrupt_the_waiting(
     let mut jim = Terminal::chatroom(&["127.0.0.1", &port.to_string(), "Jim"], &Home::new());
     let connecting = format!("Connecting to 127.0.0.1:{port}...");
     // With its end: an interrupt throws away what the terminal has not shown yet.
-    let screen =
-        jim.wait_for("a whole line", |screen| screen.has(&connecting) && screen.before_cursor.is_empty());
+    let screen = jim.wait_for("a whole line", |screen| {
+        screen.has(&connecting) && screen.before_cursor.is_empty()
+    });
     assert_eq!(screen.lines[0], connecting, "{screen}");
     jim.press(Key::Control('c'));
     left_usable(&jim, 128 + 2);
@@ -224,7 +238,8 @@ async fn welcoming_and_no_more() -> u16 {
             retention: chatroom_proto::Retention::Nothing,
         };
         let mut writer = FrameWriter::new(write);
-        let answer = ServerFrame::Response { tag: hello.tag, result: Ok(Response::Welcome(welcome)) };
+        let answer =
+            ServerFrame::Response { tag: hello.tag, result: Ok(Response::Welcome(welcome)) };
         writer.feed(answer).await.expect("they listen");
         writer.flush().await.expect("they listen");
         while frames.next().await.is_some() {}
@@ -237,6 +252,9 @@ fn without_a_server_the_client_says_so_and_how_to_start_one() {
     let port = quiet_port().to_string();
     let left = left_usable(&Terminal::chatroom(&["127.0.0.1", &port, "Jim"], &Home::new()), 3);
     let said = &left.screen.lines[0];
-    assert!(said.starts_with("Cannot connect to 127.0.0.1:") && said.contains("chatroom-server"), "{said}");
+    assert!(
+        said.starts_with("Cannot connect to 127.0.0.1:") && said.contains("chatroom-server"),
+        "{said}"
+    );
     assert_eq!(left.screen.lines.len(), 2);
 }

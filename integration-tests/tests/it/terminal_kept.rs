@@ -15,7 +15,10 @@ struct ConnAddr {
 
 impl ConnAddr {
     fn new() -> ConnAddr {
-        ConnAddr { port: quiet_port(), data: tempfile::tempdir().expect("a temporary directory can be made") }
+        ConnAddr {
+            port: quiet_port(),
+            data: tempfile::tempdir().expect("a temporary directory can be made"),
+        }
     }
 
     fn start(&self) -> ServerProgram {
@@ -68,7 +71,11 @@ async fn one_who_was_away_is_shown_what_was_said_once_and_without_a_bell() {
     });
     let lines = without_time(&screen.lines);
     assert!(lines[4].starts_with("--- 2 new since "), "{screen}");
-    assert_eq!(lines[1..3], ["You joined the room 'General'", "You joined the room 'tea'"], "{screen}");
+    assert_eq!(
+        lines[1..3],
+        ["You joined the room 'General'", "You joined the room 'tea'"],
+        "{screen}"
+    );
     assert_eq!(
         lines[5..],
         ["In group tea, Ann: anybody?", "Private message from Ann: are you well?"],
@@ -101,7 +108,10 @@ async fn a_server_that_is_killed_forgets_nobody_and_nothing_and_nobody_is_told()
     jim.type_line("history General");
     let screen = jim.wait_for("what was said, the newest last", |screen| {
         is_ready(screen)
-            && screen.lines.iter().any(|line| line.ends_with("In group General, Jim: half of a line"))
+            && screen
+                .lines
+                .iter()
+                .any(|line| line.ends_with("In group General, Jim: half of a line"))
     });
     let lines = without_time(&screen.lines);
     assert_eq!(
@@ -111,7 +121,8 @@ async fn a_server_that_is_killed_forgets_nobody_and_nothing_and_nobody_is_told()
     );
     jim.type_line("search HALF");
     let screen = jim.wait_for("what was found", |screen| {
-        is_ready(screen) && screen.lines.iter().filter(|line| line.contains("half of a line")).count() == 3
+        is_ready(screen)
+            && screen.lines.iter().filter(|line| line.contains("half of a line")).count() == 3
     });
     assert!(
         screen.lines_beginning("Jim").is_empty() && screen.lines_beginning("Ann has").is_empty(),

@@ -73,7 +73,8 @@ async fn one_who_is_put_out_of_a_group_while_the_line_is_dead_is_told_afterwards
     ann.do_(Request::Moderate { group: group("tea"), act }).await;
     proxy.go_to(server.address());
     jim.wait_for("the news", |screen| {
-        screen.lines_beginning("While you were away, you were put out of group chat 'tea'.").len() == 1
+        screen.lines_beginning("While you were away, you were put out of group chat 'tea'.").len()
+            == 1
     });
 }
 
@@ -101,7 +102,8 @@ async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_t
             && screen.before_cursor == "public General another"
     });
     jim.press(Key::Enter);
-    // The first was sent before Ann could hear of it or after, as it happens; it must not come in between or twice.
+    // The first was sent before Ann could hear of it or after, as it happens; it must not come in
+    // between or twice.
     let mut heard = hear_body(&mut ann).await;
     if heard == "half of a line" {
         heard = hear_body(&mut ann).await;
@@ -109,7 +111,10 @@ async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_t
     assert_eq!(heard, "another");
     let screen = jim.screen();
     assert_eq!(screen.lines_beginning("Connection lost").len(), 1, "{screen}");
-    assert_eq!(screen.lines_beginning("public"), ["public General half of a line", "public General another"]);
+    assert_eq!(
+        screen.lines_beginning("public"),
+        ["public General half of a line", "public General another"]
+    );
 }
 
 #[tokio::test]
@@ -121,7 +126,8 @@ async fn what_is_said_while_the_server_is_away_arrives_when_it_is_back() {
     jim.wait_for_line("Ann joined the room 'General'");
     server.kill();
     for terminal in [&jim, &ann] {
-        terminal.wait_for("the loss", |screen| screen.lines_beginning("Connection lost").len() == 1);
+        terminal
+            .wait_for("the loss", |screen| screen.lines_beginning("Connection lost").len() == 1);
     }
     jim.type_line("create G1");
     jim.type_line("groups");

@@ -30,11 +30,16 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
     });
     wait_for_question(&jim, 2);
     jim.type_line("two words");
-    jim.wait_for("why not", |screen| screen.lines.iter().any(|line| line.contains("can't be your name")));
+    jim.wait_for("why not", |screen| {
+        screen.lines.iter().any(|line| line.contains("can't be your name"))
+    });
     wait_for_question(&jim, 3);
     jim.type_line("Jim");
     let screen = jim.wait_for("the welcome", |screen| screen.has("You joined the room 'General'"));
-    assert!(screen.lines[2].starts_with("    "), "folded, and not broken where the row ends: {screen}");
+    assert!(
+        screen.lines[2].starts_with("    "),
+        "folded, and not broken where the row ends: {screen}"
+    );
     let lines = screen.unfolded();
     assert_eq!(lines[0], "Choose username: ANN");
     assert!(lines[1].starts_with("The name 'Ann' is taken"), "{screen}");
@@ -65,8 +70,8 @@ async fn what_is_typed_before_the_question_comes_is_not_lost() {
 async fn a_taken_name_as_an_argument_ends_with_code_4() {
     let server = ServerProgram::start();
     let _ann = TestClient::come(server.address(), "Ann").await;
-    let left =
-        Terminal::chatroom(&["127.0.0.1", &server.port().to_string(), "ann"], &Home::new()).wait_exit();
+    let left = Terminal::chatroom(&["127.0.0.1", &server.port().to_string(), "ann"], &Home::new())
+        .wait_exit();
     assert_eq!(left.code, 4);
     assert!(left.screen.lines[0].starts_with("The name 'Ann' is taken"), "{}", left.screen);
 }
@@ -92,10 +97,14 @@ fn the_lines_of_one_run_are_there_in_the_next_and_nobody_else_can_read_them() {
     };
     let mut first = run();
     first.type_line("Jim");
-    first.wait_for("a line to type in", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+    first.wait_for("a line to type in", |screen| {
+        screen.is_typing() && screen.before_cursor.is_empty()
+    });
     first.type_line("public General do you remember?");
     first.wait_for("a line to type in", |screen| {
-        screen.is_typing() && screen.lines_beginning("public").len() == 1 && screen.before_cursor.is_empty()
+        screen.is_typing()
+            && screen.lines_beginning("public").len() == 1
+            && screen.before_cursor.is_empty()
     });
     first.type_line("exit");
     assert_eq!(first.wait_exit().code, 0);
@@ -107,11 +116,16 @@ fn the_lines_of_one_run_are_there_in_the_next_and_nobody_else_can_read_them() {
     let mut second = run();
     second.press(Key::Up);
     second.type_line("Jim");
-    let screen = second.wait_for("the welcome", |screen| screen.lines.len() == 4 && screen.is_typing());
+    let screen =
+        second.wait_for("the welcome", |screen| screen.lines.len() == 4 && screen.is_typing());
     assert_eq!(screen.lines[0], "Choose username: Jim", "commands are no names");
-    second.wait_for("a line to type in", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+    second.wait_for("a line to type in", |screen| {
+        screen.is_typing() && screen.before_cursor.is_empty()
+    });
     second.press(Key::Up);
     second.wait_for("the last line", |screen| screen.before_cursor == "exit");
     second.press(Key::Up);
-    second.wait_for("the line before", |screen| screen.before_cursor == "public General do you remember?");
+    second.wait_for("the line before", |screen| {
+        screen.before_cursor == "public General do you remember?"
+    });
 }

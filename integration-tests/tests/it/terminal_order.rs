@@ -1,8 +1,10 @@
-//! Keeping order at a real terminal, and texts that mean harm in every field that somebody chooses for others.
+//! Keeping order at a real terminal, and texts that mean harm in every field that somebody chooses
+//! for others.
 
 use chatroom_proto::codec::encode;
 use chatroom_proto::{
-    BanTarget, ClientFrame, CloseReason, Misbehaviour, Moderation, Operation, Reason, Request, Tag, Topic,
+    BanTarget, ClientFrame, CloseReason, Misbehaviour, Moderation, Operation, Reason, Request, Tag,
+    Topic,
 };
 use integration_tests::piped::Piped;
 use integration_tests::program::ServerProgram;
@@ -47,7 +49,8 @@ async fn an_owner_puts_somebody_out_and_both_read_it() {
     jim.type_line("why G1 Jim");
     jim.wait_for("who did it, and when", |screen| {
         screen.lines.iter().any(|line| {
-            line.starts_with('[') && line.ends_with("] Ann has put Jim out of group chat 'G1': too loud")
+            line.starts_with('[')
+                && line.ends_with("] Ann has put Jim out of group chat 'G1': too loud")
         })
     });
 }
@@ -70,15 +73,20 @@ fn in_a_pipe_each_act_is_one_line_and_a_refusal_is_told_by_the_exit_code() {
     let mut jim = Piped::connect(server.port(), "Jim");
     WELCOME.iter().for_each(|line| jim.hear(line));
     jim.say("join G1");
-    jim.hear("Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: about G1");
+    jim.hear(
+        "Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: \
+        about G1",
+    );
     assert_eq!(jim.finish().exit, integration_tests::process::Exit::Code(1));
 }
 
 /// A frame in which a text has become another one of the same length, which no type would hold.
 fn forged(request: Request, from: &str, to: &str) -> Vec<u8> {
     let mut bytes = encode(&ClientFrame { tag: Tag(1), request }).expect("a frame").to_vec();
-    let at =
-        bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is in it");
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from.as_bytes())
+        .expect("the text is in it");
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     bytes
 }
@@ -86,7 +94,8 @@ fn forged(request: Request, from: &str, to: &str) -> Vec<u8> {
 #[tokio::test]
 async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
     const HARMLESS: &str = "AAAAAAA";
-    const EVIL: [&str; 4] = ["\u{1b}[2J\u{1b}[H", "\u{1b}]0;x\u{7}A", "a\nb\nc\nd", "\u{202e}\u{2066}a"];
+    const EVIL: [&str; 4] =
+        ["\u{1b}[2J\u{1b}[H", "\u{1b}]0;x\u{7}A", "a\nb\nc\nd", "\u{202e}\u{2066}a"];
     let server = ServerProgram::start_with(&["--log", "trace"]);
     let mut ann = TestClient::come(server.address(), "Ann").await;
     ann.do_(Request::Create { group: group("tea") }).await;
@@ -99,8 +108,8 @@ async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
         let ban = Moderation::Ban { user: user("Ann"), seconds: None, reason: reason() };
         let mute = Moderation::Mute { user: user("Ann"), seconds: None, reason: reason() };
         let name = Moderation::Invite { user: user(HARMLESS) };
-        let group_acts =
-            [topic, kick, ban, mute, name].map(|act| Request::Moderate { group: group("tea"), act });
+        let group_acts = [topic, kick, ban, mute, name]
+            .map(|act| Request::Moderate { group: group("tea"), act });
         let whom = BanTarget::User(user("Ann"));
         let operations = [
             Operation::Disconnect { user: user("Ann"), reason: reason() },
@@ -111,7 +120,8 @@ async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
             number += 1;
             let (mut ears, mut mouth) = TestClient::connect_raw(server.address()).await;
             let hello = Request::Hello(hello(&format!("eve{number}")));
-            let mut bytes = encode(&ClientFrame { tag: Tag(0), request: hello }).expect("a frame").to_vec();
+            let mut bytes =
+                encode(&ClientFrame { tag: Tag(0), request: hello }).expect("a frame").to_vec();
             bytes.extend(forged(request, HARMLESS, evil));
             mouth.write_all(&bytes).await.expect("the server reads");
             let reason = ears.hear_why_closed().await;

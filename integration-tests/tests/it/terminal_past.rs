@@ -1,9 +1,10 @@
-//! What was said while one was away, and what is read back: against a server that says what the scene says.
+//! What was said while one was away, and what is read back: against a server that says what the
+//! scene says.
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use chatroom_proto::{
-    ArchivedPost, ClientFrame, Conversation, Membership, Notification, Page, Post, Proof, Refusal, Request,
-    Response, Retention, Seq, ServerFrame, Token, UnixMillis, Welcome,
+    ArchivedPost, ClientFrame, Conversation, Membership, Notification, Page, Post, Proof, Refusal,
+    Request, Response, Retention, Seq, ServerFrame, Token, UnixMillis, Welcome,
 };
 use integration_tests::piped::Piped;
 use integration_tests::program::Home;
@@ -66,10 +67,15 @@ async fn answer(
             let resumed = matches!(hello.proof, Proof::Resume(_));
             if resumed {
                 assert_eq!(hello.seen, Seq(10));
-                again.extend((11..=60).map(|seq| in_general(seq, seq - 1, &format!("number {seq}"))));
+                again.extend(
+                    (11..=60).map(|seq| in_general(seq, seq - 1, &format!("number {seq}"))),
+                );
                 again.extend((61..=62).map(|seq| {
                     let said = post(seq, if seq == 61 { 0 } else { 61 }, "psst");
-                    ServerFrame::Notification(Notification::PrivatePost { post: said, to: user("Jim") })
+                    ServerFrame::Notification(Notification::PrivatePost {
+                        post: said,
+                        to: user("Jim"),
+                    })
                 }));
                 again.push(ServerFrame::Notification(Notification::CaughtUp { seq: Seq(100) }));
             }
@@ -117,7 +123,9 @@ async fn one_who_comes_back_is_shown_what_was_missed_and_how_to_get_the_rest() {
     let arguments = ["127.0.0.1", &port, "Jim"];
     let mut first = Terminal::chatroom(&arguments, &home);
     first.wait_for_line("Earlier messages: history General (kept for 30 days)");
-    first.wait_for("a line to type in", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+    first.wait_for("a line to type in", |screen| {
+        screen.is_typing() && screen.before_cursor.is_empty()
+    });
     first.press(Key::Control('d'));
     assert_eq!(first.wait_exit().code, 0);
 
@@ -125,16 +133,21 @@ async fn one_who_comes_back_is_shown_what_was_missed_and_how_to_get_the_rest() {
     let screen = again.wait_for("what was missed", |screen| {
         screen.lines.iter().any(|line| line.ends_with("] Private message from Ann: psst"))
     });
-    let new: Vec<_> = screen.lines_beginning("--- ").iter().map(|line| (*line).to_owned()).collect();
+    let new: Vec<_> =
+        screen.lines_beginning("--- ").iter().map(|line| (*line).to_owned()).collect();
     assert!(new.len() == 1 && new[0].starts_with("--- 52 new since "), "{screen}");
     assert!(
         screen.has("These are the newest 50. For more: history [group-name|@username] [count]"),
         "{screen}"
     );
-    let missed: Vec<_> = screen.lines_beginning("[2001-09-0").iter().map(|line| (*line).to_owned()).collect();
+    let missed: Vec<_> =
+        screen.lines_beginning("[2001-09-0").iter().map(|line| (*line).to_owned()).collect();
     assert_eq!(missed.len(), 50, "{screen}");
     assert!(missed[0].ends_with("] In group General, Ann: number 13"), "{screen}");
-    assert!(screen.lines_beginning("Earlier messages").is_empty(), "one who was here knows: {screen}");
+    assert!(
+        screen.lines_beginning("Earlier messages").is_empty(),
+        "one who was here knows: {screen}"
+    );
     assert!(!again.raw().contains(&7), "no bell");
 }
 
@@ -147,7 +160,8 @@ async fn what_is_read_back_comes_in_as_many_pages_as_it_takes() {
     let screen = jim.wait_for("the history", |screen| {
         screen.lines.iter().any(|line| line.ends_with("Private message from Ann: page 10"))
     });
-    let read: Vec<_> = screen.lines_beginning("[2001-09-0").iter().map(|line| (*line).to_owned()).collect();
+    let read: Vec<_> =
+        screen.lines_beginning("[2001-09-0").iter().map(|line| (*line).to_owned()).collect();
     assert_eq!(read.len(), 8, "{screen}");
     assert!(read[0].ends_with("] Private message from Ann: page 3"), "{screen}");
     jim.type_line("search green tea in General");

@@ -17,7 +17,9 @@ fn jim(port: u16, home: &Home, more: &[&str]) -> Terminal {
     let arguments: Vec<&str> = more.iter().copied().chain(["127.0.0.1", &port, "Jim"]).collect();
     let jim = Terminal::chatroom(&arguments, home);
     jim.wait_for("the welcome, and a line to type in", |screen| {
-        screen.has("You joined the room 'General'") && screen.is_typing() && screen.before_cursor.is_empty()
+        screen.has("You joined the room 'General'")
+            && screen.is_typing()
+            && screen.before_cursor.is_empty()
     });
     jim
 }
@@ -32,7 +34,8 @@ async fn hear_jim(guest: &mut TestClient) -> String {
     }
 }
 
-/// Waits until Jim's client has written this down; the line is gone from the screen a moment before that.
+/// Waits until Jim's client has written this down; the line is gone from the screen a moment before
+/// that.
 async fn wait_until_kept(port: u16, home: &Home, text: &str) {
     let file = home.path().join(format!("state/chatroom/clients/127.0.0.1_{port}/jim"));
     let is_kept = || {
@@ -61,7 +64,8 @@ async fn what_was_typed_before_the_program_was_killed_is_sent_by_its_next_run() 
     before.wait_for("the loss", |screen| !screen.lines_beginning("Connection lost").is_empty());
     for line in ["public General one", "public General two", "private Ann three"] {
         before.type_line(line);
-        before.wait_for("it is taken", |screen| screen.has(line) && screen.before_cursor.is_empty());
+        before
+            .wait_for("it is taken", |screen| screen.has(line) && screen.before_cursor.is_empty());
     }
     wait_until_kept(port, &home, "three").await;
     kill(&before);
@@ -126,7 +130,10 @@ fn a_file_that_cannot_be_used_is_a_warning_and_no_more() {
     fs::write(home.path().join("diary"), "dear diary").expect("there is room");
     let mut jim = jim(server.port(), &home, &["--state", "diary"]);
     let warned = |screen: &Screen| {
-        screen.lines.iter().any(|line| line.starts_with("What comes while you are away can't be kept"))
+        screen
+            .lines
+            .iter()
+            .any(|line| line.starts_with("What comes while you are away can't be kept"))
     };
     jim.wait_for("the warning", warned);
     jim.type_line("users");

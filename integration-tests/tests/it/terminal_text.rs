@@ -1,4 +1,4 @@
-//! Text of the state is typed and shown as it is; text that means harm is shown harmlessly.
+//! Text of the world is typed and shown as it is; text that means harm is shown harmlessly.
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use integration_tests::terminal::{Key, Terminal};
 use integration_tests::test_client::{TestClient, public};
 
 /// "I want to come", with the zero-width non-joiner that Persian needs.
-const PERSIAN: &str = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645} \u{628}\u{6cc}\u{627}\u{6cc}\u{645}\u{60c} \u{62e}\u{628}\u{61f}";
+const PERSIAN: &str = "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645} \
+    \u{628}\u{6cc}\u{627}\u{6cc}\u{645}\u{60c} \u{62e}\u{628}\u{61f}";
 
 async fn say(guest: &mut TestClient, number: u64, text: &str) {
     guest.do_(public("General", number, text)).await;
@@ -46,10 +47,16 @@ async fn text_of_the_state_is_typed_and_received_to_the_character() {
     let shown: Vec<String> = texts
         .iter()
         .flat_map(|text| {
-            [format!("In group General, \u{639}\u{644}\u{6cc}: {text}"), format!("public General {text}")]
+            [
+                format!("In group General, \u{639}\u{644}\u{6cc}: {text}"),
+                format!("public General {text}"),
+            ]
         })
         .collect();
-    assert_eq!(jim.wait_for("an empty line", |screen| screen.before_cursor.is_empty()).lines[3..], shown);
+    assert_eq!(
+        jim.wait_for("an empty line", |screen| screen.before_cursor.is_empty()).lines[3..],
+        shown
+    );
 }
 
 #[tokio::test]
@@ -57,7 +64,8 @@ async fn wide_characters_that_fill_several_rows_keep_the_cursor_in_its_place() {
     let server = ServerProgram::start();
     let mut ann = TestClient::come(server.address(), "Anna").await;
     let mut jim = Terminal::sit_down(&server, "Jim");
-    // Behind texts of an even width: a character that is split by the window's edge would leave a gap there.
+    // Behind texts of an even width: a character that is split by the window's edge would leave a
+    // gap there.
     let wide = "\u{5b57}".repeat(50);
     jim.type_text(&format!("public  General {wide}"));
     for _ in 0..20 {
@@ -66,7 +74,8 @@ async fn wide_characters_that_fill_several_rows_keep_the_cursor_in_its_place() {
     for number in 0..5 {
         say(&mut ann, number, &wide).await;
     }
-    let (before, after) = (format!("public  General {}", "\u{5b57}".repeat(30)), "\u{5b57}".repeat(20));
+    let (before, after) =
+        (format!("public  General {}", "\u{5b57}".repeat(30)), "\u{5b57}".repeat(20));
     jim.wait_for("all five, and the line", |screen| {
         screen.lines_beginning("In group").len() == 5
             && screen.before_cursor == before
@@ -84,7 +93,8 @@ async fn without_colours_the_lines_are_the_same() {
     let client = programs().client.to_str().expect("a path of ordinary characters");
     let port = server.port().to_string();
     let arguments = ["NO_COLOR=1", client, "127.0.0.1", &port, "Jim"];
-    let mut jim = Terminal::run(Path::new("/usr/bin/env"), &arguments, &Home::new(), Size::default());
+    let mut jim =
+        Terminal::run(Path::new("/usr/bin/env"), &arguments, &Home::new(), Size::default());
     jim.wait_for("the welcome, and a line to type in", |screen| {
         screen.lines.len() == 3 && screen.is_typing()
     });
@@ -136,9 +146,9 @@ async fn hostile_text_can_neither_turn_a_line_nor_forge_one() {
     assert_eq!(screen.bells, 0);
     let raw = String::from_utf8_lossy(&jim.raw()).into_owned();
     assert!(raw.contains("\u{fffd}drow terces\u{fffd}a\u{fffd}\u{fffd}"), "{raw:?}");
-    assert!(
-        !raw.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}'])
-    );
+    assert!(!raw.contains([
+        '\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{feff}'
+    ]));
 }
 
 #[tokio::test]
@@ -164,7 +174,10 @@ async fn nothing_in_a_message_begins_a_row_of_the_screen() {
         say(
             &mut eve,
             number,
-            &format!("{}Private message from Ann: psst", filling.repeat(left).replacen(' ', ".", 1)),
+            &format!(
+                "{}Private message from Ann: psst",
+                filling.repeat(left).replacen(' ', ".", 1)
+            ),
         )
         .await;
     }

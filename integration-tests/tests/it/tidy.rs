@@ -1,9 +1,11 @@
-//! Which part may know which: the arrows of the architecture, read off the `use` lines and paths of the sources.
+//! Which part may know which: the arrows of the architecture, read off the `use` lines and paths of
+//! the sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A part of the sources, and what may not be in it. Tests beside the code may know more than the code.
+/// A part of the sources, and what may not be in it. Tests beside the code may know more than the
+/// code.
 struct Rule {
     /// A file or a folder.
     part: &'static str,
@@ -79,9 +81,17 @@ const RULES: &[Rule] = &[
         never: &["MemoryLog", "crate::listener", "crate::connection"],
         because: "only main names a concrete log, and dispatch knows connections by their outboxes",
     },
-    Rule { part: "server/src/lib.rs", never: &["MemoryLog"], because: "only main names a concrete log" },
+    Rule {
+        part: "server/src/lib.rs",
+        never: &["MemoryLog"],
+        because: "only main names a concrete log",
+    },
     Rule { part: "server/src/stream.rs", never: BYTES_NEVER, because: "a stream knows bytes" },
-    Rule { part: "server/src/tls.rs", never: BYTES_NEVER, because: "a key knows nothing of the chat" },
+    Rule {
+        part: "server/src/tls.rs",
+        never: BYTES_NEVER,
+        because: "a key knows nothing of the chat",
+    },
     Rule { part: "server/src/tls", never: BYTES_NEVER, because: "a key knows nothing of the chat" },
     Rule {
         part: "client/src/trust.rs",
@@ -184,12 +194,13 @@ fn sources(part: &Path) -> Vec<PathBuf> {
 
 /// The code of a file: no comments, nothing of its tests.
 fn code(file: &Path) -> Vec<(usize, String)> {
-    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let text =
+        fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     without_tests(&text)
 }
 
-/// What stands behind `#[cfg(test)]` is left out up to its end: a `;`, or the brace that closes it, which the formatter
-/// puts under its first letter.
+/// What stands behind `#[cfg(test)]` is left out up to its end: a `;`, or the brace that closes it,
+/// which the formatter puts under its first letter.
 fn without_tests(text: &str) -> Vec<(usize, String)> {
     let mut lines = text.lines().enumerate();
     let mut kept = Vec::new();
@@ -256,8 +267,8 @@ fn a_broken_arrow_is_seen() {
 
 #[test]
 fn only_tests_are_left_out() {
-    let text =
-        "use a;\n#[cfg(test)]\nmod tests;\nuse b;\n#[cfg(test)]\nmod more {\n    use c;\n}\nfn d() {} // e\n";
+    let text = "use a;\n#[cfg(test)]\nmod tests;\nuse b;\n#[cfg(test)]\nmod more \
+        {\n    use c;\n}\nfn d() {} // e\n";
     let code: Vec<_> =
         without_tests(text).into_iter().map(|(n, line)| format!("{n} {}", line.trim())).collect();
     assert_eq!(code, ["1 use a;", "4 use b;", "9 fn d() {}"]);

@@ -1,5 +1,5 @@
-//! The client against servers that it does not trust, and those that it does: the real programs, by the address by which others
-//! reach this machine.
+//! The client against servers that it does not trust, and those that it does: the real programs, by
+//! the address by which others reach this machine.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -54,15 +54,21 @@ fn a_new_server_s_key_is_shown_once_and_kept_for_nobody_elses_eyes() {
     let home = Home::new();
     let first = visit(&home, at, &[]);
     assert!(is_welcome(&first), "{first:?}");
-    let new =
-        format!("The server at {} is new here. Its fingerprint is {}\n", at_text(at), server.fingerprint());
+    let new = format!(
+        "The server at {} is new here. Its fingerprint is {}\n",
+        at_text(at),
+        server.fingerprint()
+    );
     assert!(first.diagnostics.starts_with(&new), "{first:?}");
     let second = visit(&home, at, &[]);
     assert!(is_welcome(&second), "{second:?}");
     assert_eq!(second.diagnostics, "");
     let file = known_hosts(&home);
     let text = fs::read_to_string(&file).expect("a text");
-    assert_eq!(text.lines().last(), Some(&*format!("{} {} {}", at.ip(), at.port(), server.fingerprint())));
+    assert_eq!(
+        text.lines().last(),
+        Some(&*format!("{} {} {}", at.ip(), at.port(), server.fingerprint()))
+    );
     assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
 }
 
@@ -85,20 +91,27 @@ fn a_changed_key_is_refused_with_both_fingerprints_and_the_command_that_is_shown
         assert!(refused.diagnostics.lines().any(|said| said == line), "{refused:?}");
     }
     // As the person types it who was shown it.
-    let command = refused.diagnostics.lines().find(|line| line.starts_with("chatroom ")).expect("a command");
+    let command =
+        refused.diagnostics.lines().find(|line| line.starts_with("chatroom ")).expect("a command");
     let words: Vec<&str> = command.split(' ').skip(1).collect();
     let mut jim = Piped::run_at(&home, &words);
     jim.say("exit");
     let accepted = jim.finish();
     assert!(is_welcome(&accepted), "{accepted:?}");
-    assert!(accepted.diagnostics.contains(&format!("is known by its new key now: {now}")), "{accepted:?}");
+    assert!(
+        accepted.diagnostics.contains(&format!("is known by its new key now: {now}")),
+        "{accepted:?}"
+    );
     let after = visit(&home, at, &[]);
     assert!(is_welcome(&after) && after.diagnostics.is_empty(), "{after:?}");
 
     let other = format!("SHA256:{}", "0".repeat(64));
     let refused = visit(&home, at, &["--accept-key", &other]);
     assert_eq!(refused.exit, Exit::Code(3), "{refused:?}");
-    assert!(refused.diagnostics.contains(&other) && refused.diagnostics.contains(&now), "{refused:?}");
+    assert!(
+        refused.diagnostics.contains(&other) && refused.diagnostics.contains(&now),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -123,9 +136,10 @@ fn whoever_shows_the_server_s_certificate_without_its_key_hears_nothing() {
 #[test]
 fn what_does_not_speak_tls_is_sent_no_plain_byte() {
     // As a chatroom-server of before would, and a web server.
-    for answer in
-        [b"\0\0\0\x10\x01\0\0\0\x07\0\0\0\x06\0\0\0\0\0\0\0".as_slice(), b"HTTP/1.1 400 Bad Request\r\n\r\n"]
-    {
+    for answer in [
+        b"\0\0\0\x10\x01\0\0\0\x07\0\0\0\x06\0\0\0\0\0\0\0".as_slice(),
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ] {
         let plain = Impostor::answers(SocketAddr::new(host(), 0), answer);
         let refused = visit(&Home::new(), plain.address, &[]);
         assert_eq!((refused.exit, &*refused.output), (Exit::Code(3), ""), "{refused:?}");
@@ -166,7 +180,10 @@ fn a_server_whose_line_is_damaged_is_no_new_one_and_the_line_is_named() {
     let left = visit(&home, at, &[]);
     assert_eq!(left.exit, Exit::Code(3), "{left:?}");
     let said = format!("Line {number} of {} can't be read", file.display());
-    assert!(left.diagnostics.contains(&said) && left.diagnostics.contains("Mend the line"), "{left:?}");
+    assert!(
+        left.diagnostics.contains(&said) && left.diagnostics.contains("Mend the line"),
+        "{left:?}"
+    );
     assert_eq!(fs::read_to_string(&file).expect("a text"), damaged, "it is as it was found");
     fs::write(&file, text).expect("written");
     assert!(is_welcome(&visit(&home, at, &[])), "it is mended");
@@ -203,11 +220,15 @@ fn plain_clients_from_elsewhere_are_told_what_to_do_or_let_in_where_that_is_wish
         at_text(at)
     );
     assert!(refused.diagnostics.starts_with(&told), "{refused:?}");
-    assert!(is_welcome(&visit(&Home::new(), server.address(), &["--plaintext"])), "from here it is let in");
+    assert!(
+        is_welcome(&visit(&Home::new(), server.address(), &["--plaintext"])),
+        "from here it is let in"
+    );
 
     let open = ServerProgram::start_with(&["--listen", &listen, "--allow-plaintext"]);
     assert!(is_welcome(&visit(&Home::new(), open.addresses()[1], &["--plaintext"])));
-    let (_, warned) = (open.addresses(), open.diagnostics().find(|said| said.contains("WARN").then_some(())));
+    let (_, warned) =
+        (open.addresses(), open.diagnostics().find(|said| said.contains("WARN").then_some(())));
     assert!(warned.is_some(), "{}", open.diagnostics());
 }
 
@@ -219,8 +240,10 @@ fn a_server_that_an_authority_vouches_for_needs_no_fingerprint_and_does_not_lose
     let arguments = vouched.arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (home, port) = (Home::new(), quiet_port());
-    let server =
-        ServerProgram::start_again(port, &arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let server = ServerProgram::start_again(
+        port,
+        &arguments.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    );
     let environment = [("SSL_CERT_FILE", authority.to_str().expect("text"))];
     let visit = |port: u16| {
         let port = port.to_string();
@@ -248,8 +271,10 @@ fn at_a_terminal_the_fingerprint_comes_before_the_welcome() {
     let jim = Terminal::chatroom(&["--tls", "127.0.0.1", &port, "Jim"], &Home::new());
     let screen = jim.wait_for_line("Connected to the server!");
     let text = screen.unfolded().join("\n");
-    let (new, welcome) =
-        (text.find("is new here. Its fingerprint is SHA256:"), text.find("Connected to the server!"));
+    let (new, welcome) = (
+        text.find("is new here. Its fingerprint is SHA256:"),
+        text.find("Connected to the server!"),
+    );
     assert!(new.is_some() && new < welcome, "{:?}", screen.lines);
 }
 
@@ -279,7 +304,9 @@ async fn a_chat_over_tls_goes_on_where_it_was_cut() {
     let mut heard = Vec::new();
     loop {
         match ann.hear().await {
-            chatroom_proto::Notification::GroupPost { post, .. } => heard.push(post.body.as_str().to_owned()),
+            chatroom_proto::Notification::GroupPost { post, .. } => {
+                heard.push(post.body.as_str().to_owned())
+            }
             chatroom_proto::Notification::Departed { .. } => break,
             other => heard.push(format!("{other:?}")),
         }
@@ -288,5 +315,9 @@ async fn a_chat_over_tls_goes_on_where_it_was_cut() {
     assert_eq!(left.exit, Exit::Code(0), "{left:?}");
     assert!(left.diagnostics.contains("Connected again!"), "{left:?}");
     let expected: Vec<String> = (1..=40).map(|number| format!("message {number}")).collect();
-    assert_eq!(heard[1..], expected, "behind the arrival: once each, in order, and nothing about an absence");
+    assert_eq!(
+        heard[1..],
+        expected,
+        "behind the arrival: once each, in order, and nothing about an absence"
+    );
 }

@@ -1,4 +1,5 @@
-//! TLS as the server speaks it: its files, its signals, where it listens, and peers that mean it no good.
+//! TLS as the server speaks it: its files, its signals, where it listens, and peers that mean it no
+//! good.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -74,10 +75,12 @@ fn the_key_is_made_once_for_nobody_elses_eyes_and_its_fingerprint_is_told() {
 #[test]
 fn who_can_be_reached_by_others_says_the_fingerprint_on_standard_output() {
     let Some(elsewhere) = elsewhere() else { return };
-    let server = ServerProgram::start_with(&["--listen", &SocketAddr::new(elsewhere, 0).to_string()]);
+    let server =
+        ServerProgram::start_with(&["--listen", &SocketAddr::new(elsewhere, 0).to_string()]);
     let line = format!("Fingerprint: {}", server.fingerprint());
     assert_eq!(server.output().line(1), Some(line));
-    let warned = server.diagnostics().find(|said| said.contains("a new one at every start").then_some(()));
+    let warned =
+        server.diagnostics().find(|said| said.contains("a new one at every start").then_some(()));
     assert!(warned.is_some(), "{}", server.diagnostics());
 }
 
@@ -96,7 +99,10 @@ fn a_key_that_is_not_what_it_was_is_a_clear_error() {
         let failed = ServerProgram::fail_with(&["--data", data_text]);
         assert_eq!((failed.exit, &*failed.output), (Exit::Code(1), ""), "{failed:?}");
         assert!(failed.diagnostics.contains(wanted), "no {wanted} in {failed:?}");
-        assert!(failed.diagnostics.contains("put it back from a copy, or delete tls-key.pem"), "{failed:?}");
+        assert!(
+            failed.diagnostics.contains("put it back from a copy, or delete tls-key.pem"),
+            "{failed:?}"
+        );
     };
     fs::write(&own.key, &key[..key.len() / 2]).expect("written");
     fails("tls-key.pem has no key in it");
@@ -155,8 +161,12 @@ fn a_server_whose_terminal_is_closed_stops() {
     let said = home.path().join("said");
     let script = format!("exec \"$0\" --in-memory --listen 127.0.0.1:0 2>{}", said.display());
     let arguments = ["-c", &*script, server.to_str().expect("text")];
-    let terminal =
-        Terminal::run(Path::new("/bin/sh"), &arguments, &home, integration_tests::screen::Size::default());
+    let terminal = Terminal::run(
+        Path::new("/bin/sh"),
+        &arguments,
+        &home,
+        integration_tests::screen::Size::default(),
+    );
     terminal.wait_for_line("Server is listening!");
     terminal.close_window();
     let said = fs::read_to_string(said).expect("a text");
@@ -165,7 +175,8 @@ fn a_server_whose_terminal_is_closed_stops() {
 
 #[test]
 fn it_listens_wherever_it_is_told_to() {
-    let server = ServerProgram::start_with(&["--listen", "[::1]:0,127.0.0.1:0", "--listen", "localhost:0"]);
+    let server =
+        ServerProgram::start_with(&["--listen", "[::1]:0,127.0.0.1:0", "--listen", "localhost:0"]);
     let addresses = server.addresses();
     assert_eq!(addresses.len(), 4, "{addresses:?}");
     for at in addresses {
@@ -197,7 +208,11 @@ fn all_addresses_of_both_kinds_can_have_one_port() {
 /// A server in this process that gives up on a handshake soon.
 async fn hasty_host() -> TestServer {
     let tls = tls::ServerTls::open(TlsSource::Memory).expect("a key");
-    TestServer::start_with(Config { tls: Some(tls), handshake_deadline: HASTE, ..Config::default() })
+    TestServer::start_with(Config {
+        tls: Some(tls),
+        handshake_deadline: HASTE,
+        ..Config::default()
+    })
 }
 
 const HASTE: Duration = Duration::from_millis(500);
@@ -214,15 +229,19 @@ async fn half_a_handshake_is_hung_up_on_and_disturbs_nobody() {
     let mut halves = Vec::new();
     for number in 0..HALVES {
         let mut half = TcpStream::connect(host.address).await.expect("it listens");
-        half.write_all(&HALF_A_HELLO[..=number % HALF_A_HELLO.len().min(10)]).await.expect("it reads");
+        half.write_all(&HALF_A_HELLO[..=number % HALF_A_HELLO.len().min(10)])
+            .await
+            .expect("it reads");
         halves.push(half);
         jim.ping().await.expect("an answer");
     }
     // One who sends a byte now and then gets no more time.
     for half in &mut halves {
         let mut heard = Vec::new();
-        let ended = time::timeout(DEADLINE, half.read_to_end(&mut heard)).await.expect("it hangs up");
-        // Whether what was not read of it resets the connection is the kernel's affair; it hears nothing in plain.
+        let ended =
+            time::timeout(DEADLINE, half.read_to_end(&mut heard)).await.expect("it hangs up");
+        // Whether what was not read of it resets the connection is the kernel's affair; it hears
+        // nothing in plain.
         assert!(ended.is_err() || heard.is_empty(), "{heard:?}");
     }
     assert!(began.elapsed() >= HASTE);
@@ -235,7 +254,10 @@ async fn a_handshake_that_is_none_costs_its_own_connection() {
     let mut garbled = TcpStream::connect(host.address).await.expect("it listens");
     garbled.write_all(b"\x16\x03\x01\x00\x05hello").await.expect("it reads");
     let mut heard = Vec::new();
-    time::timeout(DEADLINE, garbled.read_to_end(&mut heard)).await.expect("it hangs up").expect("politely");
+    time::timeout(DEADLINE, garbled.read_to_end(&mut heard))
+        .await
+        .expect("it hangs up")
+        .expect("politely");
     const ALERT: u8 = 0x15;
     assert!(heard.is_empty() || heard[0] == ALERT, "it hears nothing in plain: {heard:?}");
     let mut jim = TestClient::come(host.address, "jim").await;
@@ -250,7 +272,8 @@ async fn strangers_who_fail_at_tls_write_nothing_into_the_usual_diagnostics() {
         garbled.write_all(b"\x16\x03\x01\x00\x05hello").await.expect("it reads");
         let _ = garbled.read_to_end(&mut Vec::new()).await;
     }
-    let said = tokio::task::spawn_blocking(move || server.stop()).await.expect("no panic").diagnostics;
+    let said =
+        tokio::task::spawn_blocking(move || server.stop()).await.expect("no panic").diagnostics;
     let is_usual =
         |line: &&str| line.contains("chatroom_server") || line.starts_with("To become an operator");
     assert_eq!(said.lines().find(|line| !is_usual(line)), None, "{said}");
@@ -290,7 +313,8 @@ async fn handshakes_of_one_address_are_made_as_often_as_it_may_come_and_no_more(
 #[tokio::test]
 async fn a_full_server_says_so_by_tls_too() {
     let tls = tls::ServerTls::open(TlsSource::Memory).expect("a key");
-    let host = TestServer::start_with(Config { tls: Some(tls), connections_max: 1, ..Config::default() });
+    let host =
+        TestServer::start_with(Config { tls: Some(tls), connections_max: 1, ..Config::default() });
     let _jim = TestClient::come(host.address, "jim").await;
     let options = Options {
         tls: TlsMode::Always,
@@ -314,8 +338,12 @@ async fn an_operator_sees_who_speaks_tls() {
     let listed = tokio::task::spawn_blocking(move || {
         server.signal_clients();
         let found = server.diagnostics().find(|said| {
-            let line = |name: &str| said.lines().find(|line| line.contains(name) && line.ends_with(['e']));
-            Some((line("name=jim")?.ends_with("tls=true"), line("name=ann")?.ends_with("tls=false")))
+            let line =
+                |name: &str| said.lines().find(|line| line.contains(name) && line.ends_with(['e']));
+            Some((
+                line("name=jim")?.ends_with("tls=true"),
+                line("name=ann")?.ends_with("tls=false"),
+            ))
         });
         assert_eq!(found, Some((true, true)), "{}", server.diagnostics());
     });

@@ -1,4 +1,5 @@
-//! What an operator does with what a server keeps: the real program's subcommands, beside a server that runs.
+//! What an operator does with what a server keeps: the real program's subcommands, beside a server
+//! that runs.
 
 use std::fs;
 
@@ -12,7 +13,8 @@ use rusqlite::Connection;
 
 /// Runs the program with these arguments.
 async fn run(home: &Home, arguments: &[&str]) -> integration_tests::program::Finished {
-    let (home, arguments) = (home.clone(), arguments.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+    let (home, arguments) =
+        (home.clone(), arguments.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
     let run = move || {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         ServerProgram::run(&home, &arguments)
@@ -20,7 +22,8 @@ async fn run(home: &Home, arguments: &[&str]) -> integration_tests::program::Fin
     tokio::task::spawn_blocking(run).await.expect("it ends")
 }
 
-/// A server at home, and somebody who has said things in two groups and to somebody. The places of what was said in tea.
+/// A server at home, and somebody who has said things in two groups and to somebody. The places of
+/// what was said in tea.
 async fn talk(home: &Home) -> (ServerProgram, Vec<Seq>) {
     let server = ServerProgram::start_at_home(home);
     let mut jim = TestClient::come(server.address(), "jim").await;
@@ -39,21 +42,22 @@ async fn talk(home: &Home) -> (ServerProgram, Vec<Seq>) {
 }
 
 #[tokio::test]
-async fn told_nothing_a_server_retention_everything_in_the_state_directory() {
+async fn told_nothing_a_server_keeps_everything_in_the_state_directory() {
     let home = Home::new();
     let (server, _) = talk(&home).await;
     tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
     assert!(home.path().join("state/chatroom-server/log.sqlite").is_file());
     let server = ServerProgram::start_at_home(&home);
     let mut ben = TestClient::come(server.address(), "ben").await;
-    let Response::Groups { groups, .. } = ben.do_(Request::Groups { after: Seq::ZERO }).await else {
+    let Response::Groups { groups, .. } = ben.do_(Request::Groups { after: Seq::ZERO }).await
+    else {
         panic!("no list")
     };
     assert_eq!(groups.as_slice(), [group("General"), group("Tea")]);
 }
 
 #[tokio::test]
-async fn a_server_that_retention_nothing_leaves_nothing_behind() {
+async fn a_server_that_keeps_nothing_leaves_nothing_behind() {
     let home = Home::new();
     let said = run(&home, &["--in-memory", "--data", "somewhere"]).await;
     assert_eq!(said.exit, Exit::Code(2), "{}", said.diagnostics);
@@ -69,8 +73,11 @@ async fn a_group_is_exported_as_lines_of_json_while_the_server_runs() {
     let (_server, places) = talk(&home).await;
     let said = run(&home, &["export", "TEA"]).await;
     assert_eq!(said.exit, Exit::Code(0), "{}", said.diagnostics);
-    let lines: Vec<serde_json::Value> =
-        said.output.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let lines: Vec<serde_json::Value> = said
+        .output
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
     assert_eq!(lines.len(), 5);
     for (number, (line, seq)) in lines.iter().zip(places).enumerate() {
         assert_eq!(line["group"], "Tea");
@@ -80,7 +87,10 @@ async fn a_group_is_exported_as_lines_of_json_while_the_server_runs() {
         let id = u128::from_be_bytes(post_id(number as u64).0);
         assert_eq!(line["id"], format!("{id:032x}"));
         let time = line["time"].as_str().expect("a text");
-        assert!(time.starts_with("20") && time.as_bytes()[10] == b'T' && time.ends_with('Z'), "{time}");
+        assert!(
+            time.starts_with("20") && time.as_bytes()[10] == b'T' && time.ends_with('Z'),
+            "{time}"
+        );
     }
 }
 
@@ -140,7 +150,10 @@ async fn what_is_wrong_with_a_log_is_said_and_where() {
 
     fs::write(&wal, &whole).expect("written");
     for (damage, wanted) in [
-        ("UPDATE batches SET entries = zeroblob(length(entries)) WHERE last = 4", "checksum of the batch at"),
+        (
+            "UPDATE batches SET entries = zeroblob(length(entries)) WHERE last = 4",
+            "checksum of the batch at",
+        ),
         ("DELETE FROM batches WHERE last = 4", "entries are missing between 3 and"),
     ] {
         let log = Connection::open(directory.join("log.sqlite")).expect("a database");

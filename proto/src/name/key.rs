@@ -10,16 +10,17 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::is_drawn_as_nothing;
 
-/// How often the fold is applied at most. It is stable after two for every character there is (a test says so), and
-/// RFC 8264 (section 7) asks for four at most.
+/// How often the fold is applied at most. It is stable after two for every character there is (a
+/// test says so), and RFC 8264 (section 7) asks for four at most.
 const ROUNDS_MAX: usize = 4;
 
 /// What identifies a name: the name after folding. Compare these, show the names.
 ///
-/// The fold is the PRECIS profile `UsernameCaseMapped` (RFC 8265, section 3.3) applied until nothing changes, on top of
-/// canonical caseless matching (definition D145 of the Unicode Standard, chapter 3.13), of what can be seen. The first makes
-/// full-width letters and their like equal to the usual ones, the second knows more of case ("straße" is "STRASSE").
-/// The profile's mappings are used, not its list of allowed characters: a name may have an emoji in it.
+/// The fold is the PRECIS profile `UsernameCaseMapped` (RFC 8265, section 3.3) applied until
+/// nothing changes, on top of canonical caseless matching (definition D145 of the Unicode Standard,
+/// chapter 3.13), of what can be seen. The first makes full-width letters and their like equal to
+/// the usual ones, the second knows more of case ("straße" is "STRASSE"). The profile's mappings
+/// are used, not its list of allowed characters: a name may have an emoji in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameKey(Arc<str>);
 
@@ -43,7 +44,8 @@ impl NameKey {
     }
 }
 
-/// Folds a text until nothing changes. The caseless fold comes first, so that what it makes equal stays equal.
+/// Folds a text until nothing changes. The caseless fold comes first, so that what it makes equal
+/// stays equal.
 pub(super) fn fold(text: &str) -> String {
     let mut folded = caseless(text.chars().filter(|&c| !is_drawn_as_nothing(c)));
     for _ in 1..ROUNDS_MAX {
@@ -64,8 +66,8 @@ fn caseless(text: impl Iterator<Item = char>) -> String {
     text.nfd().default_case_fold().nfc().collect()
 }
 
-/// The mappings of the profile, in its order: width, case, normalization. They can't fail on a text; if one did, the text would
-/// be as it was.
+/// The mappings of the profile, in its order: width, case, normalization. They can't fail on a
+/// text; if one did, the text would be as it was.
 fn precis(text: &str) -> Cow<'_, str> {
     let profile = UsernameCaseMapped::new();
     let mapped = profile
@@ -100,9 +102,14 @@ mod tests {
 
     #[test]
     fn what_is_drawn_as_nothing_makes_no_difference() {
-        for hidden in
-            ["Jim\u{FE0F}", "J\u{034F}im", "J\u{200C}im", "J\u{200D}im", "Ji\u{E0100}m", "Ji\u{180B}m"]
-        {
+        for hidden in [
+            "Jim\u{FE0F}",
+            "J\u{034F}im",
+            "J\u{200C}im",
+            "J\u{200D}im",
+            "Ji\u{E0100}m",
+            "Ji\u{180B}m",
+        ] {
             assert!(same("jim", hidden), "{}", hidden.escape_unicode());
         }
         assert!(same("می‌خواهم", "میخواهم"));
@@ -124,8 +131,8 @@ mod tests {
 
     #[test]
     fn every_character_is_stable_after_two_rounds() {
-        let assigned =
-            ('\0'..=char::MAX).filter(|c| c.general_category_group() != GeneralCategoryGroup::Other);
+        let assigned = ('\0'..=char::MAX)
+            .filter(|c| c.general_category_group() != GeneralCategoryGroup::Other);
         for c in assigned {
             let text = c.to_string();
             let twice = caseless(precis(&caseless(precis(&older(&text)).chars())).chars());
@@ -136,8 +143,10 @@ mod tests {
 
     fn name() -> impl Strategy<Value = UserName> {
         let any_script = "\\PC{1,12}";
-        let quarrelsome = "[A-Za-zÅåßſKıİΑ-ώᎠ-ᏴꭰＡ-ｚｦ-ﾝﾞﾟ\u{301}\u{307}\u{345}\u{3099}\u{200C}🙂]{1,12}";
-        prop_oneof![any_script, quarrelsome].prop_filter_map("no name", |text| UserName::parse(&text).ok())
+        let quarrelsome =
+            "[A-Za-zÅåßſKıİΑ-ώᎠ-ᏴꭰＡ-ｚｦ-ﾝﾞﾟ\u{301}\u{307}\u{345}\u{3099}\u{200C}🙂]{1,12}";
+        prop_oneof![any_script, quarrelsome]
+            .prop_filter_map("no name", |text| UserName::parse(&text).ok())
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! When two names look alike: skeletons as in Unicode Technical Standard 39, section 4.
 //!
-//! Its table knows that Cyrillic і is drawn as Latin i, that either yeh and either kaf look alike, and that ZERO WIDTH
-//! NON-JOINER shows nothing. What it leaves to its users is done here: names differ in more than case, and marks can be hidden.
+//! Its table knows that Cyrillic і is drawn as Latin i, that either yeh and either kaf look alike,
+//! and that ZERO WIDTH NON-JOINER shows nothing. What it leaves to its users is done here: names
+//! differ in more than case, and marks can be hidden.
 
 use std::sync::LazyLock;
 
@@ -9,7 +10,8 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use super::key::fold;
 
-/// How often table and fold are applied at most: two are enough for nearly all characters, and the rest is as good a skeleton.
+/// How often table and fold are applied at most: two are enough for nearly all characters, and the
+/// rest is as good a skeleton.
 const ROUNDS_MAX: usize = 6;
 
 /// Stretches an Arabic letter, and is none.
@@ -17,14 +19,14 @@ const TATWEEL: char = '\u{640}';
 
 const DOT_ABOVE: char = '\u{307}';
 
-/// What a name looks like, whatever it is written with: names that share one can be mistaken for each other. For comparing
-/// only; nobody could read it.
+/// What a name looks like, whatever it is written with: names that share one can be mistaken for
+/// each other. For comparing only; nobody could read it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Skeleton(String);
 
 impl Skeleton {
-    /// That of the name as it is shown, and that of its small letters where that is another one: Greek Ν looks like N
-    /// and ν like v.
+    /// That of the name as it is shown, and that of its small letters where that is another one:
+    /// Greek Ν looks like N and ν like v.
     pub(super) fn of(name: &str) -> impl Iterator<Item = Skeleton> + use<> {
         let shown = skeleton(name);
         // Of plain letters it is the same, which is what skeletons are folded for.
@@ -54,7 +56,8 @@ fn skeleton(text: &str) -> String {
     bare(text)
 }
 
-/// The table turns I into l and m into rn, the fold turns M into m: so they take turns until nothing changes.
+/// The table turns I into l and m into rn, the fold turns M into m: so they take turns until
+/// nothing changes.
 fn bare(text: &str) -> String {
     let mut bare = text.to_owned();
     for _ in 0..ROUNDS_MAX {
@@ -71,8 +74,9 @@ fn without_tatweel(text: &str) -> String {
     text.chars().filter(|&c| c != TATWEEL).collect()
 }
 
-/// Takes away what makes no difference to the eye in a decomposed text: a dot on a letter that has one, and a mark that lies on
-/// one of its kind. Letters with the look of capitals become the letters that they look like.
+/// Takes away what makes no difference to the eye in a decomposed text: a dot on a letter that has
+/// one, and a mark that lies on one of its kind. Letters with the look of capitals become the
+/// letters that they look like.
 fn plain(text: impl Iterator<Item = char>) -> String {
     let mut plain = String::new();
     let mut base = None;
@@ -92,8 +96,8 @@ fn plain(text: impl Iterator<Item = char>) -> String {
     plain
 }
 
-/// The small letter that a small capital is a picture of: the table has Cyrillic В as B and в as ʙ, but B and b are one
-/// letter. And as it has I as l, so is i.
+/// The small letter that a small capital is a picture of: the table has Cyrillic В as B and в as ʙ,
+/// but B and b are one letter. And as it has I as l, so is i.
 fn without_case(c: char) -> char {
     match c {
         'ᴀ' => 'a',
@@ -133,8 +137,8 @@ mod tests {
 
     #[test]
     fn every_character_has_a_stable_skeleton() {
-        let assigned =
-            ('\0'..=char::MAX).filter(|c| c.general_category_group() != GeneralCategoryGroup::Other);
+        let assigned = ('\0'..=char::MAX)
+            .filter(|c| c.general_category_group() != GeneralCategoryGroup::Other);
         let unstable: Vec<char> = assigned
             .filter(|c| {
                 let once = skeleton(&c.to_string());
@@ -155,7 +159,8 @@ mod tests {
     fn name() -> impl Strategy<Value = UserName> {
         let any_script = "\\PC{1,12}";
         let alike = "[IiLlJjMmrn0Oo1іІјЈмМвВνΝΗηاهیيكک\u{301}\u{307}\u{640}\u{200C}]{1,6}";
-        prop_oneof![any_script, alike].prop_filter_map("no name", |text| UserName::parse(&text).ok())
+        prop_oneof![any_script, alike]
+            .prop_filter_map("no name", |text| UserName::parse(&text).ok())
     }
 
     proptest! {
@@ -165,7 +170,7 @@ mod tests {
         }
 
         #[test]
-        fn who_retention_names_by_their_skeletons_finds_all_that_look_alike(a in name(), b in name()) {
+        fn who_keeps_names_by_their_skeletons_finds_all_that_look_alike(a in name(), b in name()) {
             let theirs: Vec<_> = b.skeletons().collect();
             let shares = a.skeletons().any(|skeleton| theirs.contains(&skeleton));
             prop_assert_eq!(a.looks_like(&b), b.looks_like(&a));

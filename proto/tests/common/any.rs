@@ -2,10 +2,10 @@
 
 use chatroom_proto::{
     About, AddressPrefix, ArchivedPost, BODY_BYTES_MAX, BanTarget, Body, ClientFrame, ClientInfo,
-    CloseReason, Code, Conversation, GroupName, Headline, Hello, Membership, Misbehaviour, Moderation,
-    ModerationRecord, Notification, Operation, PAGE_ITEMS_MAX, Page, Password, PeerAddr, Post, PostId, Proof,
-    Reason, Refusal, Request, Response, Retention, SearchQuery, Seq, ServerBan, ServerFrame, Tag, Token,
-    Topic, UnixMillis, UserName, VersionRange, Welcome,
+    CloseReason, Code, Conversation, GroupName, Headline, Hello, Membership, Misbehaviour,
+    Moderation, ModerationRecord, Notification, Operation, PAGE_ITEMS_MAX, Page, Password,
+    PeerAddr, Post, PostId, Proof, Reason, Refusal, Request, Response, Retention, SearchQuery, Seq,
+    ServerBan, ServerFrame, Tag, Token, Topic, UnixMillis, UserName, VersionRange, Welcome,
 };
 use proptest::prelude::*;
 use proptest::{collection, option};
@@ -25,7 +25,8 @@ pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
     ]
 }
 
-/// Texts that are names: of the scripts of the world, with what real names have between their letters.
+/// Texts that are names: of the scripts of the world, with what real names have between their
+/// letters.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[A-Za-z0-9][A-Za-z0-9_.'-]{0,31}",
@@ -162,7 +163,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         any_user().prop_map(|user| Operation::Appoint { user }),
         any_user().prop_map(|user| Operation::Dismiss { user }),
-        (any_user(), any_reason()).prop_map(|(user, reason)| Operation::Disconnect { user, reason }),
+        (any_user(), any_reason())
+            .prop_map(|(user, reason)| Operation::Disconnect { user, reason }),
         (whom(), any::<Option<std::num::NonZeroU32>>(), any_reason())
             .prop_map(|(whom, seconds, reason)| Operation::Ban { whom, seconds, reason }),
         whom().prop_map(|whom| Operation::Unban { whom }),
@@ -171,14 +173,20 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 fn visitor() -> impl Strategy<Value = ClientInfo> {
     let groups = collection::vec(any_group(), 0..3).prop_map(Page::fill);
-    (any_line(), any_user(), groups, any::<bool>()).prop_map(|(address, name, groups, is_connected)| {
-        ClientInfo { address: PeerAddr::parse(&address).expect("an address"), name, groups, is_connected }
-    })
+    (any_line(), any_user(), groups, any::<bool>()).prop_map(
+        |(address, name, groups, is_connected)| ClientInfo {
+            address: PeerAddr::parse(&address).expect("an address"),
+            name,
+            groups,
+            is_connected,
+        },
+    )
 }
 
 fn server_ban() -> impl Strategy<Value = ServerBan> {
-    (any_seq(), any_time(), any_user(), whom(), option::of(any_time()), any_reason())
-        .prop_map(|(seq, at, by, whom, until, reason)| ServerBan { seq, at, by, whom, until, reason })
+    (any_seq(), any_time(), any_user(), whom(), option::of(any_time()), any_reason()).prop_map(
+        |(seq, at, by, whom, until, reason)| ServerBan { seq, at, by, whom, until, reason },
+    )
 }
 
 fn headline() -> impl Strategy<Value = Headline> {
@@ -219,29 +227,34 @@ fn proof() -> impl Strategy<Value = Proof> {
 fn request() -> impl Strategy<Value = Request> {
     let id = || any::<[u8; 16]>().prop_map(PostId);
     prop_oneof![
-        (any_versions(), any_user(), proof(), any_seq())
-            .prop_map(|(versions, name, proof, seen)| Request::Hello(Hello { versions, name, proof, seen })),
+        (any_versions(), any_user(), proof(), any_seq()).prop_map(
+            |(versions, name, proof, seen)| Request::Hello(Hello { versions, name, proof, seen })
+        ),
         any_group().prop_map(|group| Request::Create { group }),
         any_group().prop_map(|group| Request::Join { group }),
         any_group().prop_map(|group| Request::Leave { group }),
         any_seq().prop_map(|after| Request::Groups { after }),
         any_seq().prop_map(|after| Request::Users { after }),
-        (any_group(), id(), any_body()).prop_map(|(group, id, body)| Request::Public { group, id, body }),
+        (any_group(), id(), any_body()).prop_map(|(group, id, body)| Request::Public {
+            group,
+            id,
+            body
+        }),
         (any_user(), id(), any_body()).prop_map(|(to, id, body)| Request::Private { to, id, body }),
         Just(Request::Exit),
         Just(Request::Ping),
-        (conversation(), any_seq(), any::<u16>()).prop_map(|(of, before, count)| Request::History {
-            of,
-            before,
-            count
-        }),
-        (any_words(), option::of(any_group()), any_seq(), any::<u16>())
-            .prop_map(|(words, within, before, count)| Request::Search { words, within, before, count }),
+        (conversation(), any_seq(), any::<u16>())
+            .prop_map(|(of, before, count)| Request::History { of, before, count }),
+        (any_words(), option::of(any_group()), any_seq(), any::<u16>()).prop_map(
+            |(words, within, before, count)| Request::Search { words, within, before, count }
+        ),
         any_password().prop_map(|password| Request::Register { password }),
-        (any_password(), any_password()).prop_map(|(old, new)| Request::ChangePassword { old, new }),
+        (any_password(), any_password())
+            .prop_map(|(old, new)| Request::ChangePassword { old, new }),
         any_password().prop_map(|password| Request::Unregister { password }),
         (any_group(), act()).prop_map(|(group, act)| Request::Moderate { group, act }),
-        (any_group(), option::of(any_user())).prop_map(|(group, user)| Request::Why { group, user }),
+        (any_group(), option::of(any_user()))
+            .prop_map(|(group, user)| Request::Why { group, user }),
         any_group().prop_map(|group| Request::About { group }),
         any::<[u8; 16]>().prop_map(|code| Request::Claim { code: Code(code) }),
         operation().prop_map(|act| Request::Operate { act }),
@@ -276,11 +289,15 @@ fn response() -> impl Strategy<Value = Response> {
     prop_oneof![
         welcome().prop_map(Response::Welcome),
         (any_seq(), any_group()).prop_map(|(seq, group)| Response::Created { seq, group }),
-        (any_seq(), membership()).prop_map(|(seq, membership)| Response::Joined { seq, membership }),
+        (any_seq(), membership())
+            .prop_map(|(seq, membership)| Response::Joined { seq, membership }),
         (any_seq(), any_group()).prop_map(|(seq, group)| Response::Left { seq, group }),
-        (page(any_group().boxed()), next()).prop_map(|(groups, next)| Response::Groups { groups, next }),
-        (page(any_user().boxed()), next()).prop_map(|(users, next)| Response::Users { users, next }),
-        (any_seq(), any::<u64>()).prop_map(|(seq, at)| Response::Posted { seq, at: UnixMillis(at) }),
+        (page(any_group().boxed()), next())
+            .prop_map(|(groups, next)| Response::Groups { groups, next }),
+        (page(any_user().boxed()), next())
+            .prop_map(|(users, next)| Response::Users { users, next }),
+        (any_seq(), any::<u64>())
+            .prop_map(|(seq, at)| Response::Posted { seq, at: UnixMillis(at) }),
         Just(Response::Goodbye),
         Just(Response::Pong),
         (any_seq(), any::<u64>(), any_user()).prop_map(|(seq, at, to)| Response::Kept {
@@ -334,8 +351,10 @@ fn refusal() -> impl Strategy<Value = Refusal> {
         Just(Refusal::NotOneself),
         any_group().prop_map(|group| Refusal::AlreadySo { group }),
         any::<u32>().prop_map(|limit| Refusal::TooManyMarks { limit }),
-        (any_group(), option::of(any_time())).prop_map(|(group, until)| Refusal::Banned { group, until }),
-        (any_group(), option::of(any_time())).prop_map(|(group, until)| Refusal::Muted { group, until }),
+        (any_group(), option::of(any_time()))
+            .prop_map(|(group, until)| Refusal::Banned { group, until }),
+        (any_group(), option::of(any_time()))
+            .prop_map(|(group, until)| Refusal::Muted { group, until }),
         any_group().prop_map(|group| Refusal::InvitationOnly { group }),
         Just(Refusal::NotOperator),
         Just(Refusal::WrongCode),

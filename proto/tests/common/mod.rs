@@ -2,11 +2,11 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use chatroom_proto::{
-    About, AddressPrefix, ArchivedPost, BanTarget, Body, ClientFrame, ClientInfo, CloseReason, Code,
-    Conversation, GroupName, Headline, Hello, Membership, Misbehaviour, Moderation, ModerationRecord,
-    Notification, Operation, Page, Password, PeerAddr, Post, PostId, Proof, Reason, Refusal, Request,
-    Response, Retention, SearchQuery, Seq, ServerBan, ServerFrame, Tag, Token, Topic, UnixMillis, UserName,
-    VersionRange, Welcome,
+    About, AddressPrefix, ArchivedPost, BanTarget, Body, ClientFrame, ClientInfo, CloseReason,
+    Code, Conversation, GroupName, Headline, Hello, Membership, Misbehaviour, Moderation,
+    ModerationRecord, Notification, Operation, Page, Password, PeerAddr, Post, PostId, Proof,
+    Reason, Refusal, Request, Response, Retention, SearchQuery, Seq, ServerBan, ServerFrame, Tag,
+    Token, Topic, UnixMillis, UserName, VersionRange, Welcome,
 };
 
 pub(crate) mod any;
@@ -82,7 +82,9 @@ fn acts() -> [(&'static str, Moderation); 14] {
 fn operations() -> [(&'static str, Operation); 6] {
     let (user, seconds) = (|| user("Jim"), std::num::NonZeroU32::new(600));
     let reason = || Reason::parse("spam").ok();
-    let host = || BanTarget::Host(AddressPrefix::parse("127.0.0.1").expect("the test chose a valid address"));
+    let host = || {
+        BanTarget::Host(AddressPrefix::parse("127.0.0.1").expect("the test chose a valid address"))
+    };
     [
         ("Appoint", Operation::Appoint { user: user() }),
         ("Dismiss", Operation::Dismiss { user: user() }),
@@ -108,7 +110,12 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
     let g1 = || group("G1");
     let id = PostId(counting(0x10));
     let hello = |proof, seen| {
-        Request::Hello(Hello { versions: VersionRange::SPOKEN, name: user("Jim"), proof, seen: Seq(seen) })
+        Request::Hello(Hello {
+            versions: VersionRange::SPOKEN,
+            name: user("Jim"),
+            proof,
+            seen: Seq(seen),
+        })
     };
     let requests = [
         ("Hello(Open)", hello(Proof::Open, 0)),
@@ -123,10 +130,15 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
         ("Private", Request::Private { to: user("علی"), id, body: body("sure") }),
         ("Exit", Request::Exit),
         ("Ping", Request::Ping),
-        ("History(Group)", Request::History { of: Conversation::Group(g1()), before: Seq::ZERO, count: 20 }),
+        (
+            "History(Group)",
+            Request::History { of: Conversation::Group(g1()), before: Seq::ZERO, count: 20 },
+        ),
         (
             "History(User)",
-            Request::History { of: Conversation::User(user("علی")), before: Seq(258), count: 258 },
+            Request::History {
+                of: Conversation::User(user("علی")), before: Seq(258), count: 258
+            },
         ),
         (
             "Search(everywhere)",
@@ -134,39 +146,51 @@ pub(crate) fn client_frames() -> Vec<(String, ClientFrame)> {
         ),
         (
             "Search(group)",
-            Request::Search { words: words("not much"), within: Some(g1()), before: Seq(258), count: 20 },
+            Request::Search {
+                words: words("not much"),
+                within: Some(g1()),
+                before: Seq(258),
+                count: 20,
+            },
         ),
         ("Register", Request::Register { password: password("hunter2") }),
-        ("ChangePassword", Request::ChangePassword { old: password("hunter2"), new: password("correct") }),
+        (
+            "ChangePassword",
+            Request::ChangePassword { old: password("hunter2"), new: password("correct") },
+        ),
         ("Unregister", Request::Unregister { password: password("hunter2") }),
     ];
     let requests = requests.map(|(name, request)| (name.to_owned(), request));
-    let acts =
-        acts().map(|(name, act)| (format!("Moderate({name})"), Request::Moderate { group: g1(), act }));
+    let acts = acts()
+        .map(|(name, act)| (format!("Moderate({name})"), Request::Moderate { group: g1(), act }));
     let questions = [
         ("Why(anybody)", Request::Why { group: g1(), user: None }),
         ("Why(somebody)", Request::Why { group: g1(), user: Some(user("Jim")) }),
         ("About", Request::About { group: g1() }),
     ]
     .map(|(name, request)| (name.to_owned(), request));
-    let operations =
-        operations().map(|(name, act)| (format!("Operate({name})"), Request::Operate { act })).into_iter();
+    let operations = operations()
+        .map(|(name, act)| (format!("Operate({name})"), Request::Operate { act }))
+        .into_iter();
     let lists = [
         ("Claim".to_owned(), Request::Claim { code: Code(counting(0x30)) }),
         ("Clients".to_owned(), Request::Clients { after: Seq::ZERO }),
         ("ServerBans".to_owned(), Request::ServerBans { after: Seq(258) }),
     ];
     let all = requests.into_iter().chain(acts).chain(questions).chain(operations).chain(lists);
-    all.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request })).collect()
+    all.map(|(name, request)| (format!("Request::{name}"), ClientFrame { tag: Tag(7), request }))
+        .collect()
 }
 
 /// Every variant of what a server sends, each under the name that golden.txt knows it by.
 pub(crate) fn server_frames() -> Vec<(String, ServerFrame)> {
     let answer = |result| ServerFrame::Response { tag: Tag(7), result };
-    let granted =
-        responses().into_iter().map(|(name, response)| (format!("Response::{name}"), answer(Ok(response))));
-    let refused =
-        refusals().into_iter().map(|(name, refusal)| (format!("Refusal::{name}"), answer(Err(refusal))));
+    let granted = responses()
+        .into_iter()
+        .map(|(name, response)| (format!("Response::{name}"), answer(Ok(response))));
+    let refused = refusals()
+        .into_iter()
+        .map(|(name, refusal)| (format!("Refusal::{name}"), answer(Err(refusal))));
     let told = notifications()
         .into_iter()
         .map(|(name, news)| (format!("Notification::{name}"), ServerFrame::Notification(news)));
@@ -200,8 +224,14 @@ fn responses() -> Vec<(&'static str, Response)> {
         ("Joined", Response::Joined { seq, membership: membership("G1", 5) }),
         ("Left", Response::Left { seq, group: group("G1") }),
         ("Groups(last)", Response::Groups { groups: Page::fill([]), next: None }),
-        ("Groups(more)", Response::Groups { groups: Page::fill([group("General")]), next: Some(seq) }),
-        ("Users(last)", Response::Users { users: Page::fill([user("Jim"), user("علی")]), next: None }),
+        (
+            "Groups(more)",
+            Response::Groups { groups: Page::fill([group("General")]), next: Some(seq) },
+        ),
+        (
+            "Users(last)",
+            Response::Users { users: Page::fill([user("Jim"), user("علی")]), next: None },
+        ),
         ("Users(more)", Response::Users { users: Page::fill([user("Jim")]), next: Some(seq) }),
         ("Posted", Response::Posted { seq, at: UnixMillis(1_700_000_000_000) }),
         ("Goodbye", Response::Goodbye),
@@ -258,7 +288,8 @@ fn responses() -> Vec<(&'static str, Response)> {
             "Clients",
             Response::Clients {
                 clients: Page::fill([ClientInfo {
-                    address: PeerAddr::parse("127.0.0.1:1").expect("the test chose a valid address"),
+                    address: PeerAddr::parse("127.0.0.1:1")
+                        .expect("the test chose a valid address"),
                     name: user("Jim"),
                     groups: Page::fill([group("General"), group("G1")]),
                     is_connected: true,
@@ -343,7 +374,10 @@ fn notifications() -> Vec<(&'static str, Notification)> {
         ("Closing(HandshakeTimeout)", closing(CloseReason::HandshakeTimeout)),
         ("Closing(ServerFull)", closing(CloseReason::ServerFull)),
         ("Closing(Replaced)", closing(CloseReason::Replaced)),
-        ("Closing(Misbehaved(FrameTooLong))", misbehaved(Misbehaviour::FrameTooLong { limit: 65_536 })),
+        (
+            "Closing(Misbehaved(FrameTooLong))",
+            misbehaved(Misbehaviour::FrameTooLong { limit: 65_536 }),
+        ),
         ("Closing(Misbehaved(Malformed))", misbehaved(Misbehaviour::Malformed)),
         ("Closing(Misbehaved(HelloExpected))", misbehaved(Misbehaviour::HelloExpected)),
         ("Closing(Misbehaved(HelloAgain))", misbehaved(Misbehaviour::HelloAgain)),

@@ -13,7 +13,8 @@ pub(crate) fn run<T>(scene: impl Future<Output = T>) -> T {
     runtime.expect("a runtime without drivers needs nothing").block_on(scene)
 }
 
-/// A stream that brings its bytes in pieces, is not ready before each of them, and ends after the last.
+/// A stream that brings its bytes in pieces, is not ready before each of them, and ends after the
+/// last.
 pub(crate) struct Pieces {
     pieces: VecDeque<Vec<u8>>,
     ready: bool,

@@ -1,12 +1,13 @@
-//! Which variants a set of frames shows. A variant that is added to the protocol does not compile here until
-//! it is on its list, and no test that asks for [`Seen::missing`] passes until there is a frame with it.
+//! Which variants a set of frames shows. A variant that is added to the protocol does not compile
+//! here until it is on its list, and no test that asks for [`Seen::missing`] passes until there is
+//! a frame with it.
 
 use std::collections::BTreeSet;
 
 use chatroom_proto::codec::{LENGTH_BYTES, encode};
 use chatroom_proto::{
-    BanTarget, ClientFrame, CloseReason, Conversation, Misbehaviour, Moderation, Notification, Operation,
-    Proof, Refusal, Request, Response, Retention, Seq, ServerFrame,
+    BanTarget, ClientFrame, CloseReason, Conversation, Misbehaviour, Moderation, Notification,
+    Operation, Proof, Refusal, Request, Response, Retention, Seq, ServerFrame,
 };
 use serde::Serialize;
 
@@ -179,8 +180,10 @@ impl Seen {
 
     /// Notes the variant, and that its number on the wire is its place on the list.
     fn see<T: Variants>(&mut self, value: &T) {
-        let (name, bytes) = (value.variant(), encode(value).expect("a value of the protocol fits a frame"));
-        let place = T::NAMES.iter().position(|&known| known == name).expect("both come from one list");
+        let (name, bytes) =
+            (value.variant(), encode(value).expect("a value of the protocol fits a frame"));
+        let place =
+            T::NAMES.iter().position(|&known| known == name).expect("both come from one list");
         let number = (place as u64).to_le_bytes();
         let on_wire = &bytes[LENGTH_BYTES..LENGTH_BYTES + T::NUMBER_BYTES];
         assert_eq!(on_wire, &number[..T::NUMBER_BYTES], "the number of {}::{name}", T::TYPE);

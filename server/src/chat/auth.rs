@@ -1,6 +1,7 @@
-//! What needs a password: to come in under a registered name, to register one, to change the password, to give the account
-//! up. Whether a password is right takes long to find out, on purpose, so it is an [`Effect::Check`] whose answer comes in as an
-//! input; until then the connection's other requests wait.
+//! What needs a password: to come in under a registered name, to register one, to change the
+//! password, to give the account up. Whether a password is right takes long to find out, on
+//! purpose, so it is an [`Effect::Check`] whose answer comes in as an input; until then the
+//! connection's other requests wait.
 
 use chatroom_proto::{Password, Refusal, Request, Tag, UnixMillis, UserName};
 
@@ -10,8 +11,8 @@ use super::effect::{Channel, Check, Checked, Claim, Credential, Effect};
 use super::entry::{Address, Command, ConnectionId, DeviceId, TokenDigest};
 
 impl Chat {
-    /// Somebody says the password of a name. That nobody has registered it takes as long to find out as that the password
-    /// is wrong.
+    /// Somebody says the password of a name. That nobody has registered it takes as long to find
+    /// out as that the password is wrong.
     pub(super) fn log_in_with_password(
         &mut self,
         (connection, tag): (ConnectionId, Tag),
@@ -19,7 +20,8 @@ impl Chat {
         (name, password, fresh, address): (UserName, Password, TokenDigest, Address),
         out: &mut Vec<Effect>,
     ) {
-        let (hash, since) = self.state.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
+        let (hash, since) =
+            self.state.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
         let mut conn = ConnState::new(Phase::LoggingIn(Box::new(log_in)), channel);
         let claimed = Some(Claim { password, hash });
         let check = Check { name: name.clone(), person: None, address, claimed, new: None };
@@ -114,7 +116,9 @@ impl Chat {
         let (Some(conn), Some(name)) = (conn, name) else { return Err(Refusal::TookTooLong) };
         let hash = match checked {
             Checked::Right(hash) => hash,
-            Checked::Later { retry_after_ms } => return Err(Refusal::TooManyTries { retry_after_ms }),
+            Checked::Later { retry_after_ms } => {
+                return Err(Refusal::TooManyTries { retry_after_ms });
+            }
             Checked::Wrong => {
                 let is_registered = match &auth {
                     PendingAuth::LogIn { password: since, .. }

@@ -27,8 +27,9 @@ pub(super) struct ConnState {
 struct ColdState {
     /// What it has said a password for.
     auth: Option<PendingAuth>,
-    /// Requests that wait for what is under way or looked up, in their order. Bounded: a connection stops reading when
-    /// [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are unanswered.
+    /// Requests that wait for what is under way or looked up, in their order. Bounded: a connection
+    /// stops reading when [`ASKS_UNANSWERED_MAX`](chatroom_proto::ASKS_UNANSWERED_MAX) requests are
+    /// unanswered.
     waiting: VecDeque<(Tag, Queued)>,
 }
 
@@ -63,7 +64,8 @@ pub(super) struct PendingLogin {
     pub(super) seen: Seq,
 }
 
-/// What somebody has said a password for. With the entry that set what it must match; nothing when there is no account.
+/// What somebody has said a password for. With the entry that set what it must match; nothing when
+/// there is no account.
 #[derive(Debug)]
 pub(super) enum PendingAuth {
     /// To come in.
@@ -84,8 +86,8 @@ impl ConnState {
         ConnState { stage, under_way: 0, is_reading: false, channel, rare: None }
     }
 
-    /// Whether a request can't be served yet: others wait before it, or something is being looked up, or it asks for what
-    /// commands under way may change.
+    /// Whether a request can't be served yet: others wait before it, or something is being looked
+    /// up, or it asks for what commands under way may change.
     pub(super) fn must_wait(&self, turn: &Queued) -> bool {
         let logging_in = matches!(self.stage, Phase::LoggingIn(_));
         let blocked = self.is_reading || (self.under_way > 0 && is_question(turn));

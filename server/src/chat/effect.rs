@@ -1,8 +1,8 @@
 //! What goes into the [`Chat`](super::Chat) and what comes out of it.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, Password, Post, Refusal, Request, Response, SearchQuery,
-    Seq, Tag, Token, UserName,
+    CloseReason, Conversation, Hello, Notification, Password, Post, Refusal, Request, Response,
+    SearchQuery, Seq, Tag, Token, UserName,
 };
 
 use super::entry::{Address, ConnectionId, DeviceId, GroupId, PasswordHash, Proposal, TokenDigest};
@@ -69,7 +69,8 @@ pub enum Query {
     },
 }
 
-/// What a client that has come back is to hear again: what others said in these groups, and to it alone.
+/// What a client that has come back is to hear again: what others said in these groups, and to it
+/// alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// Who.
@@ -113,12 +114,14 @@ pub struct Credential {
     pub digest: TokenDigest,
 }
 
-/// Something to find out about a password: it takes tens of milliseconds and much memory, on purpose.
+/// Something to find out about a password: it takes tens of milliseconds and much memory, on
+/// purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// For whose name.
     pub name: UserName,
-    /// Who asks, for one who is in already: strangers who guess at the name are not to keep its owner from changing the password.
+    /// Who asks, for one who is in already: strangers who guess at the name are not to keep its
+    /// owner from changing the password.
     pub person: Option<DeviceId>,
     /// Where it comes from.
     pub address: Address,
@@ -133,7 +136,8 @@ pub struct Check {
 pub struct Claim {
     /// What they say.
     pub password: Password,
-    /// What it has to match; nothing when no such account exists, which shall take as long to find out.
+    /// What it has to match; nothing when no such account exists, which shall take as long to find
+    /// out.
     pub hash: Option<PasswordHash>,
 }
 
@@ -170,8 +174,9 @@ pub struct LoginRequest {
     pub channel: Channel,
 }
 
-/// What the state says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a second, and are moved from one
-/// hand to the next several times each: what is larger and comes seldom is in a box.
+/// What the state says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a
+/// second, and are moved from one hand to the next several times each: what is larger and comes
+/// seldom is in a box.
 #[derive(Debug)]
 pub enum Input {
     /// A new connection asks to come in: its first frame.
@@ -210,7 +215,8 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
-    /// A connection has asked for something that is not served, whatever it is. It is answered in its turn.
+    /// A connection has asked for something that is not served, whatever it is. It is answered in
+    /// its turn.
     Refuse {
         /// Which connection.
         connection: ConnectionId,
@@ -251,7 +257,8 @@ pub enum Effect {
         /// What to find out.
         check: Check,
     },
-    /// Send this again, and then [`Notification::CaughtUp`], before anything that happens from now on.
+    /// Send this again, and then [`Notification::CaughtUp`], before anything that happens from now
+    /// on.
     Replay {
         /// The connection that has come back.
         connection: ConnectionId,
@@ -267,7 +274,8 @@ pub enum Effect {
         /// What came of it.
         result: Result<Response, Refusal>,
     },
-    /// Tell some sessions something; those that are not connected here are not this node's business.
+    /// Tell some sessions something; those that are not connected here are not this node's
+    /// business.
     Notify {
         /// Whom.
         audience: Audience,
@@ -303,8 +311,8 @@ pub enum Passage {
     Outside,
 }
 
-/// Who hears a notification. What it names is in the [`ChatState`](super::ChatState) that has just applied the entry, see
-/// [`ChatState::hearers`](super::ChatState::hearers); no list is copied.
+/// Who hears a notification. What it names is in the [`ChatState`](super::ChatState) that has just
+/// applied the entry, see [`ChatState::hearers`](super::ChatState::hearers); no list is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
     /// One session.

@@ -1,4 +1,5 @@
-//! What the log keeps: entries, the proposals that they were, and the commands in these, with the names of everybody in them.
+//! What the log keeps: entries, the proposals that they were, and the commands in these, with the
+//! names of everybody in them.
 
 // Addresses, and no sockets: these are in `std::net`.
 use core::net::{AddrParseError, IpAddr, SocketAddr};
@@ -12,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 
-/// One run of one server process. A restarted server is another node, so that nothing of the old run is taken for
-/// its own.
+/// One run of one server process. A restarted server is another node, so that nothing of the old
+/// run is taken for its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeId(pub u64);
 
@@ -21,8 +22,8 @@ pub struct NodeId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
-/// One device of one person, over however many connections: the place of its first arrival in the log. A person is known by the
-/// first of their devices.
+/// One device of one person, over however many connections: the place of its first arrival in the
+/// log. A person is known by the first of their devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DeviceId(pub Seq);
 
@@ -55,7 +56,8 @@ pub struct Origin {
 
 /// The network address that a client comes from. The log keeps it as text.
 ///
-/// Every session has one, so it is without what a [`SocketAddr`] of IPv6 has beside these, a zone and a flow.
+/// Every session has one, so it is without what a [`SocketAddr`] of IPv6 has beside these, a zone
+/// and a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address {
@@ -119,8 +121,8 @@ impl TokenDigest {
     pub const NOBODYS: TokenDigest = TokenDigest([0; 32]);
 }
 
-/// What the log keeps of a password: enough to recognize it, not enough to tell it. In the format of the Password Hashing
-/// Competition, which names the method and its costs.
+/// What the log keeps of a password: enough to recognize it, not enough to tell it. In the format
+/// of the Password Hashing Competition, which names the method and its costs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordHash(pub String);
 
@@ -152,8 +154,8 @@ pub struct ProposalId {
     pub number: u64,
 }
 
-/// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by everything before
-/// it: the first in the log wins.
+/// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by
+/// everything before it: the first in the log wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its place.
@@ -162,12 +164,12 @@ pub struct Entry {
     pub proposal: Proposal,
 }
 
-/// What can happen to the shared state. Variants are appended, never moved, and their fields never change: logs on disk
-/// hold them.
+/// What can happen to the shared state. Variants are appended, never moved, and their fields never
+/// change: logs on disk hold them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Somebody comes: to go on with a session, if the name is held and the token is right; with a new session, if
-    /// the name is free.
+    /// Somebody comes: to go on with a session, if the name is held and the token is right; with a
+    /// new session, if the name is free.
     Arrive {
         /// The name.
         name: UserName,
@@ -185,8 +187,9 @@ pub enum Command {
         /// The connection that is gone: a session that has moved on to another one is not meant.
         from: ConnAddr,
     },
-    /// A server began, alone on this log: whoever was connected to the run before is not any more, and everyone who is
-    /// held has the whole grace time from now, however long the server was away.
+    /// A server began, alone on this log: whoever was connected to the run before is not any more,
+    /// and everyone who is held has the whole grace time from now, however long the server was
+    /// away.
     Began {
         /// What holds from here on. In the log, so that it decides the same when it is read again.
         limits: Limits,
@@ -195,7 +198,8 @@ pub enum Command {
     Expire {
         /// Which.
         session: DeviceId,
-        /// The [`Command::Detach`] since which it waits: a session that was back in between is not meant.
+        /// The [`Command::Detach`] since which it waits: a session that was back in between is not
+        /// meant.
         detached: Seq,
     },
     /// Somebody goes for good.
@@ -326,8 +330,8 @@ impl Command {
         }
     }
 
-    /// Whether somebody who hears what happens now may be out of a group afterwards: they hear everything up to here before
-    /// it is applied.
+    /// Whether somebody who hears what happens now may be out of a group afterwards: they hear
+    /// everything up to here before it is applied.
     pub(crate) fn may_take_out(&self) -> bool {
         match self {
             Command::Depart { .. } => true,
@@ -365,7 +369,10 @@ mod tests {
     #[test]
     fn what_is_no_address_is_none_in_a_log_either() {
         for wrong in ["", "somewhere", "192.0.2.1", "192.0.2.1:70000", "192.0.2.256:7", "::1:7"] {
-            assert!(codec::decode::<Address>(&codec::pack(&wrong.to_owned()).unwrap()).is_err(), "{wrong}");
+            assert!(
+                codec::decode::<Address>(&codec::pack(&wrong.to_owned()).unwrap()).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

@@ -15,11 +15,12 @@ pub struct Limits {
     pub memberships_max: u32,
     /// How long a session without a connection is held, in milliseconds.
     pub grace_ms: u32,
-    /// Sessions without a connection that are held at the same time. With one more, the one that has been away for
-    /// longest ends.
+    /// Sessions without a connection that are held at the same time. With one more, the one that
+    /// has been away for longest ends.
     pub held_max: u32,
-    /// People who have gone and are remembered, with their groups and what is said to them. With one more, one is forgotten:
-    /// who has been away for longest, and those first who left nothing behind.
+    /// People who have gone and are remembered, with their groups and what is said to them. With
+    /// one more, one is forgotten: who has been away for longest, and those first who left nothing
+    /// behind.
     pub remembered_max: u32,
     /// How long what is said is kept.
     pub retention: Retention,
@@ -32,11 +33,14 @@ impl Default for Limits {
             groups_max: 100_000,
             // Fits into one `Welcome`, and into anybody's head.
             memberships_max: 100,
-            // Long enough for a train's tunnel or a client's restart, short enough that a name is not held in vain.
+            // Long enough for a train's tunnel or a client's restart, short enough that a name is
+            // not held in vain.
             grace_ms: 30_000,
-            // Everybody behind one router that restarts. One costs about a KiB, and up to 32 if it did much.
+            // Everybody behind one router that restarts. One costs about a KiB, and up to 32 if it
+            // did much.
             held_max: 10_000,
-            // A town's worth. One costs about a KiB, and up to 32 if it did much just before it went.
+            // A town's worth. One costs about a KiB, and up to 32 if it did much just before it
+            // went.
             remembered_max: 10_000,
             retention: Retention::Nothing,
         }

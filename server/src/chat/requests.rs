@@ -1,9 +1,10 @@
-//! What comes over a connection: the first words, and one request after the other, each in its turn. What can be answered or refused
-//! at once is, what has to be looked up is, and everything else becomes a proposal.
+//! What comes over a connection: the first words, and one request after the other, each in its
+//! turn. What can be answered or refused at once is, what has to be looked up is, and everything
+//! else becomes a proposal.
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal, Request, Response,
-    Retention, SearchQuery, Seq, Tag, UnixMillis, VersionRange,
+    CloseReason, Conversation, GroupName, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal, Request,
+    Response, Retention, SearchQuery, Seq, Tag, UnixMillis, VersionRange,
 };
 
 use super::Chat;
@@ -26,12 +27,15 @@ impl Chat {
         let old = match hello.proof {
             Proof::Open => None,
             Proof::Resume(token) => Some(token),
-            Proof::Password(_) if !channel.is_private() => return refuse(Refusal::PasswordInTheOpen, out),
+            Proof::Password(_) if !channel.is_private() => {
+                return refuse(Refusal::PasswordInTheOpen, out);
+            }
             Proof::Password(password) => {
                 if let Err(refusal) = self.state.may_try_password(&hello.name, address, now) {
                     return refuse(refusal, out);
                 }
-                let log_in = PendingLogin { version, old: None, fresh: fresh.token, seen: hello.seen };
+                let log_in =
+                    PendingLogin { version, old: None, fresh: fresh.token, seen: hello.seen };
                 let by = (hello.name, password, fresh.digest, address);
                 return self.log_in_with_password((connection, tag), (log_in, channel), by, out);
             }
@@ -75,7 +79,9 @@ impl Chat {
     ) {
         match turn {
             Queued::Serve(request) => self.ask(connection, tag, request, now, out),
-            Queued::Refuse(refusal) => out.push(Effect::Reply { connection, tag, result: Err(refusal) }),
+            Queued::Refuse(refusal) => {
+                out.push(Effect::Reply { connection, tag, result: Err(refusal) })
+            }
         }
     }
 
@@ -114,10 +120,14 @@ impl Chat {
                 let read = self.search(by, words, within.as_ref(), before, count);
                 return self.look_up(connection, tag, read, out);
             }
-            Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. } => {
+            Request::Register { .. }
+            | Request::ChangePassword { .. }
+            | Request::Unregister { .. } => {
                 return self.ask_with_password((connection, tag), by, request, out);
             }
-            Request::Why { group, user } => return reply(self.state.acts(by, &group, user.as_ref())),
+            Request::Why { group, user } => {
+                return reply(self.state.acts(by, &group, user.as_ref()));
+            }
             Request::About { group } => return reply(self.state.about(by, &group, now)),
             Request::Clients { after } => return reply(self.state.visitors(by, after)),
             Request::ServerBans { after } => return reply(self.state.server_bans(by, after, now)),
@@ -130,7 +140,9 @@ impl Chat {
             Request::Public { group, id, body } => {
                 Command::Post { by, to: Conversation::Group(group), id, body }
             }
-            Request::Private { to, id, body } => Command::Post { by, to: Conversation::User(to), id, body },
+            Request::Private { to, id, body } => {
+                Command::Post { by, to: Conversation::User(to), id, body }
+            }
             Request::Moderate { group, act } => Command::Moderate { by, group, act },
         };
         let proposal = self.proposal(Some(self.origin(connection, tag)), now, command);
@@ -142,7 +154,13 @@ impl Chat {
     }
 
     /// What to look up of one conversation, if the asker may.
-    fn history(&self, by: DeviceId, of: &Conversation, before: Seq, count: u16) -> Result<Read, Refusal> {
+    fn history(
+        &self,
+        by: DeviceId,
+        of: &Conversation,
+        before: Seq,
+        count: u16,
+    ) -> Result<Read, Refusal> {
         let thread = self.state.thread(by, of)?;
         self.read(by, Query::History(thread), before, count)
     }

@@ -1,11 +1,11 @@
-//! The state: what all nodes agree on, a fold over the log. Whatever happens here is decided by the entries alone,
-//! so two states that have applied the same entries are equal.
+//! The state: what all nodes agree on, a fold over the log. Whatever happens here is decided by the
+//! entries alone, so two states that have applied the same entries are equal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, NameKey, Notification, Refusal, Response, Seq, Tag, UnixMillis,
-    UserName,
+    CloseReason, Conversation, GroupName, NameKey, Notification, Refusal, Response, Seq, Tag,
+    UnixMillis, UserName,
 };
 
 use super::effect::{Audience, Channel};
@@ -64,7 +64,8 @@ pub struct ChatState {
     held_max: usize,
     /// Who is remembered, by the token that brings them back.
     away: HashMap<TokenDigest, DeviceId>,
-    /// The same, the first to be forgotten first: those who have left nothing behind, and then by their departure.
+    /// The same, the first to be forgotten first: those who have left nothing behind, and then by
+    /// their departure.
     eviction_order: BTreeSet<(EvictionClass, Seq, DeviceId)>,
     /// How many names are registered.
     accounts: usize,
@@ -152,9 +153,13 @@ impl ChatState {
         self.head = entry.seq;
         let Proposal { origin, at, ref command, .. } = entry.proposal;
         if let Some(known) = self.repeated(&entry.proposal) {
-            return Applied { result: Some(known.map(CommandOutcome::Answer)), ..Applied::default() };
+            return Applied {
+                result: Some(known.map(CommandOutcome::Answer)),
+                ..Applied::default()
+            };
         }
-        if command.author().is_some_and(|by| !self.is_heard(by, origin.map(|origin| origin.place))) {
+        if command.author().is_some_and(|by| !self.is_heard(by, origin.map(|origin| origin.place)))
+        {
             return Applied::default();
         }
         let tag = origin.map(|origin| origin.tag);
@@ -167,7 +172,9 @@ impl ChatState {
             },
             Command::Detach { session, from } => Ok(self.detach(entry.seq, at, *session, *from)),
             Command::Began { limits } => Ok(self.begin(entry.seq, at, *limits)),
-            Command::Expire { session, detached } => Ok(self.expire(entry.seq, *session, *detached)),
+            Command::Expire { session, detached } => {
+                Ok(self.expire(entry.seq, *session, *detached))
+            }
             Command::Depart { session } => {
                 Ok(self.depart(entry.seq, *session, origin.map(|origin| origin.place)))
             }
@@ -192,7 +199,9 @@ impl ChatState {
             Command::Unregister { by, password } => {
                 self.unregister(entry.seq, origin.map(|origin| origin.place), *by, *password)
             }
-            Command::Moderate { by, group, act } => self.moderate((entry.seq, at), tag, *by, (group, act)),
+            Command::Moderate { by, group, act } => {
+                self.moderate((entry.seq, at), tag, *by, (group, act))
+            }
             Command::Offer { digest } => {
                 self.offer(*digest);
                 Ok(Applied::default())
@@ -200,17 +209,20 @@ impl ChatState {
             Command::Claim { by, digest } => self.claim((entry.seq, at), tag, *by, *digest),
             Command::Operate { by, act } => self.operate((entry.seq, at), tag, *by, act),
         };
-        applied.unwrap_or_else(|refusal| Applied { result: Some(Err(refusal)), ..Applied::default() })
+        applied
+            .unwrap_or_else(|refusal| Applied { result: Some(Err(refusal)), ..Applied::default() })
     }
 
-    /// Whether what somebody does there counts: over the connection that they have, and no other. What has come over one that was
-    /// replaced or taken from them, and stands in the log behind that, is sent again by a client that has come back, in its order.
+    /// Whether what somebody does there counts: over the connection that they have, and no other.
+    /// What has come over one that was replaced or taken from them, and stands in the log behind
+    /// that, is sent again by a client that has come back, in its order.
     fn is_heard(&self, by: DeviceId, over: Option<ConnAddr>) -> bool {
         let presence = self.sessions.get(&by).map(|session| session.presence);
         matches!(presence, Some(Presence::Attached(place)) if over.is_none_or(|over| over == place))
     }
 
-    /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post that took effect.
+    /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post
+    /// that took effect.
     pub fn fold(&mut self, entry: &Entry) -> Option<StoredPost> {
         let Applied { news, said, .. } = self.apply(entry);
         let (device, thread) = said?;
@@ -223,22 +235,28 @@ impl ChatState {
         Some(StoredPost { thread, by, device, to, post })
     }
 
-    /// What a proposal would be answered if nothing came before it: a refusal, or the first answer to a repeat.
-    /// Nothing, when it has to be applied to know.
+    /// What a proposal would be answered if nothing came before it: a refusal, or the first answer
+    /// to a repeat. Nothing, when it has to be applied to know.
     pub(super) fn foresee(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
         let refusal = match &proposal.command {
             Command::Arrive { name, presented, address, .. } => {
                 self.may_arrive(name, *presented, *address, proposal.at).err()
             }
             Command::Create { group, .. } => self.may_create(group).err(),
-            Command::Join { by, group } => self.may_join((*by, self.who(*by)?), group, proposal.at).err(),
+            Command::Join { by, group } => {
+                self.may_join((*by, self.who(*by)?), group, proposal.at).err()
+            }
             Command::Leave { by, group } => self.require_member(self.who(*by)?, group).err(),
-            Command::Post { by, to, .. } => self.may_post((*by, self.who(*by)?), to, proposal.at).err(),
+            Command::Post { by, to, .. } => {
+                self.may_post((*by, self.who(*by)?), to, proposal.at).err()
+            }
             Command::LogIn { name, password, address, .. } => {
                 self.may_log_in(name, *password, *address, proposal.at).err()
             }
             Command::Register { by, .. } => self.may_register(self.who(*by)?).err(),
-            Command::Moderate { by, group, act } => self.may_moderate(*by, group, act, proposal.at).err(),
+            Command::Moderate { by, group, act } => {
+                self.may_moderate(*by, group, act, proposal.at).err()
+            }
             Command::Claim { by, digest } => self.may_claim(*by, *digest).err(),
             Command::Operate { by, act } => self.may_operate(*by, act, proposal.at).err(),
             Command::ChangePassword { .. }
@@ -249,7 +267,8 @@ impl ChatState {
             | Command::Depart { .. }
             | Command::Offer { .. } => None,
         };
-        // What could happen is for the log, even if it has happened before: then it comes to the same answer.
+        // What could happen is for the log, even if it has happened before: then it comes to the
+        // same answer.
         let refusal = refusal?;
         self.repeated(proposal).or_else(|| is_forgettable(&refusal).then_some(Err(refusal)))
     }
@@ -259,8 +278,8 @@ impl ChatState {
         let (by, verb, name) = match &proposal.command {
             Command::Post { by, to, id, .. } => {
                 let device = self.sessions.get(by)?;
-                // A client that has lost the answer to its new password comes as another device, and says again what it said
-                // with the one before.
+                // A client that has lost the answer to its new password comes as another device,
+                // and says again what it said with the one before.
                 let others = || self.devices(device.person).filter(|other| other != by);
                 let with = |other| self.sessions.get(&other)?.done.post(*id);
                 let (seq, at) = device.done.post(*id).or_else(|| others().find_map(with))?;
@@ -269,7 +288,9 @@ impl ChatState {
             Command::Create { by, group } => (by, DedupKind::Create, group),
             Command::Join { by, group } => (by, DedupKind::Join, group),
             Command::Leave { by, group } => (by, DedupKind::Leave, group),
-            Command::Register { by, .. } => return self.registered(*by, proposal.origin?.tag).map(Ok),
+            Command::Register { by, .. } => {
+                return self.registered(*by, proposal.origin?.tag).map(Ok);
+            }
             Command::Moderate { by, group, .. } => (by, DedupKind::Moderate, group),
             Command::Claim { by, .. } | Command::Operate { by, .. } => {
                 return self.known(*by, proposal.origin?.tag, DedupKind::Operate, GroupId::GENERAL);
@@ -297,7 +318,14 @@ impl ChatState {
     }
 
     /// Notes what a session did to a group, or that it was refused, to know it when it comes again.
-    fn note(&mut self, by: DeviceId, tag: Option<Tag>, verb: DedupKind, group: GroupId, seq: Option<Seq>) {
+    fn note(
+        &mut self,
+        by: DeviceId,
+        tag: Option<Tag>,
+        verb: DedupKind,
+        group: GroupId,
+        seq: Option<Seq>,
+    ) {
         if let (Some(session), Some(tag)) = (self.sessions.get_mut(&by), tag) {
             session.done.did(tag, verb, group, seq);
         }
@@ -338,14 +366,16 @@ impl ChatState {
     fn who(&self, session: DeviceId) -> Option<&Device> {
         let device = self.sessions.get(&session)?;
         // Mostly it is the only one.
-        let person = if device.person == session { device } else { self.sessions.get(&device.person)? };
+        let person =
+            if device.person == session { device } else { self.sessions.get(&device.person)? };
         Some(person)
     }
 
     /// All devices of a person.
     fn devices(&self, person: DeviceId) -> impl Iterator<Item = DeviceId> + '_ {
         let account = self.sessions.get(&person).and_then(|session| session.account.as_ref());
-        std::iter::once(person).chain(account.into_iter().flat_map(|account| account.devices.iter().copied()))
+        std::iter::once(person)
+            .chain(account.into_iter().flat_map(|account| account.devices.iter().copied()))
     }
 
     /// The devices of a person that have a connection.
@@ -381,9 +411,10 @@ impl ChatState {
     }
 }
 
-/// Whether nothing goes wrong when a request that was refused so is granted when it comes again. One who joins, joins
-/// again and leaves, and has no answer to that, would be in the group in the end if the second were granted then. The same
-/// holds for one who locks a group, locks it again and unlocks it.
+/// Whether nothing goes wrong when a request that was refused so is granted when it comes again.
+/// One who joins, joins again and leaves, and has no answer to that, would be in the group in the
+/// end if the second were granted then. The same holds for one who locks a group, locks it again
+/// and unlocks it.
 fn is_forgettable(refusal: &Refusal) -> bool {
     !matches!(
         refusal,

@@ -18,19 +18,23 @@ use crate::storage::log::Durability;
     version,
     about,
     after_help = "\
-Signals: SIGTERM and Ctrl-C say goodbye to everyone and stop the server, and so does SIGHUP when the terminal in
-which it was started is closed; any other SIGHUP reads the TLS certificate and its key again. SIGUSR1 writes every
+Signals: SIGTERM and Ctrl-C say goodbye to everyone and stop the server, and so does SIGHUP when \
+the terminal in
+which it was started is closed; any other SIGHUP reads the TLS certificate and its key again. \
+SIGUSR1 writes every
 client's address, name and groups to the diagnostics, and whether it speaks TLS.
 
-Clients on other machines speak TLS. The server makes a key for that in its data directory; clients recognize it by
+Clients on other machines speak TLS. The server makes a key for that in its data directory; \
+clients recognize it by
 its fingerprint, which is said at the start and by `chatroom-server fingerprint`."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) tool: Option<Tool>,
 
-    /// Where to listen: an address or a name of this machine; may be given more than once. Only this machine can reach
-    /// 127.0.0.1; others reach 0.0.0.0:9000, and [::]:9000 over IPv6 as well.
+    /// Where to listen: an address or a name of this machine; may be given more than once. Only
+    /// this machine can reach 127.0.0.1; others reach 0.0.0.0:9000, and [::]:9000 over IPv6 as
+    /// well.
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -42,11 +46,23 @@ pub(super) struct Arguments {
 
     /// A certificate that an authority has signed, with those that lead to the authority, in PEM
     /// [default: the server makes its own].
-    #[arg(long, global = true, value_name = "FILE", requires = "tls_key", env = "CHATROOM_TLS_CERT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        requires = "tls_key",
+        env = "CHATROOM_TLS_CERT"
+    )]
     pub(super) tls_cert: Option<PathBuf>,
 
     /// The key of that certificate, in PEM.
-    #[arg(long, global = true, value_name = "FILE", requires = "tls_cert", env = "CHATROOM_TLS_KEY")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        requires = "tls_cert",
+        env = "CHATROOM_TLS_KEY"
+    )]
     pub(super) tls_key: Option<PathBuf>,
 
     /// Let clients on other machines come without TLS: everybody on the way can read along.
@@ -57,14 +73,16 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COUNT", env = "CHATROOM_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) connections_max: Option<u32>,
 
-    /// Connections from one address at the same time, and half of what may come from it in a minute; 0 for any number. An
-    /// address is one of IPv4, or 64 bits of one of IPv6. 127.0.0.1 and ::1 have no such limit.
+    /// Connections from one address at the same time, and half of what may come from it in a
+    /// minute; 0 for any number. An address is one of IPv4, or 64 bits of one of IPv6. 127.0.0.1
+    /// and ::1 have no such limit.
     #[arg(long, value_name = "COUNT", default_value_t = config::Config::default().connections_per_address_max,
           env = "CHATROOM_CONNECTIONS_PER_ADDRESS_MAX")]
     pub(super) connections_per_address_max: u32,
 
-    /// What one person may ask for in a second; 0 for any amount. A short message is 1, a long one up to 17, a new group 10. Ten
-    /// times as much may come at once, and twenty times as much from one address.
+    /// What one person may ask for in a second; 0 for any amount. A short message is 1, a long one
+    /// up to 17, a new group 10. Ten times as much may come at once, and twenty times as much from
+    /// one address.
     #[arg(long, value_name = "UNITS", default_value_t = config::Config::default().rate, env = "CHATROOM_RATE",
           value_parser = clap::value_parser!(u32).range(0..=i64::from(config::RATE_MAX)))]
     pub(super) rate: u32,
@@ -74,8 +92,8 @@ pub(super) struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) groups_max: u32,
 
-    /// Keep everything in this directory, so that a restart or a crash forgets nothing [default: chatroom-server in
-    /// $XDG_STATE_HOME or ~/.local/state].
+    /// Keep everything in this directory, so that a restart or a crash forgets nothing [default:
+    /// chatroom-server in $XDG_STATE_HOME or ~/.local/state].
     #[arg(long, global = true, value_name = "DIRECTORY", env = "CHATROOM_DATA")]
     pub(super) data: Option<PathBuf>,
 
@@ -91,8 +109,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DAYS", default_value_t = 0, env = "CHATROOM_KEEP_DAYS")]
     pub(super) keep_days: u32,
 
-    /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a filter in the syntax of
-    /// tracing's `EnvFilter`.
+    /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a
+    /// filter in the syntax of tracing's `EnvFilter`.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "RUST_LOG")]
     pub(super) log: EnvFilter,
 }
@@ -102,7 +120,8 @@ pub(super) struct Arguments {
 pub(super) enum Tool {
     /// Read everything that is kept, and say whether it is whole.
     Verify,
-    /// Write what was said in a group to standard output, as lines of JSON. A server may be running.
+    /// Write what was said in a group to standard output, as lines of JSON. A server may be
+    /// running.
     Export {
         /// The group's name.
         #[arg(value_parser = |name: &str| GroupName::parse(name))]
@@ -128,7 +147,8 @@ impl Arguments {
     pub(super) fn data_dir(&self) -> anyhow::Result<PathBuf> {
         let data = self.data.clone().or_else(default_data);
         data.context(
-            "there is no home directory to keep things in: choose a directory with --data, or --in-memory",
+            "there is no home directory to keep things in: choose a directory with --data, or \
+             --in-memory",
         )
     }
 }

@@ -21,12 +21,16 @@ struct Line<'a> {
     id: String,
 }
 
-/// Writes every post of a group that the log in this directory has, one a line, the oldest first. One who reads no further
-/// is no error.
+/// Writes every post of a group that the log in this directory has, one a line, the oldest first.
+/// One who reads no further is no error.
 ///
 /// # Errors
 /// [`ToolError`]; among them that there is no such group.
-pub(super) fn export(directory: &Path, group: &GroupName, out: &mut impl Write) -> Result<(), ToolError> {
+pub(super) fn export(
+    directory: &Path,
+    group: &GroupName,
+    out: &mut impl Write,
+) -> Result<(), ToolError> {
     match write_all(directory, group, out) {
         Err(ToolError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         ended => ended,
@@ -46,7 +50,8 @@ fn write_all(directory: &Path, group: &GroupName, out: &mut impl Write) -> Resul
                 body: post.body.as_str(),
                 id: format!("{:032x}", u128::from_be_bytes(post.id.0)),
             };
-            serde_json::to_writer(&mut *out, &line).map_err(|error| ToolError::Output(error.into()))?;
+            serde_json::to_writer(&mut *out, &line)
+                .map_err(|error| ToolError::Output(error.into()))?;
             out.write_all(b"\n").map_err(ToolError::Output)
         }
         _ => Ok(()),

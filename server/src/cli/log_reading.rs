@@ -27,7 +27,9 @@ pub(super) enum ToolError {
         source: codec::FrameError,
     },
     /// A post does not follow the one before it.
-    #[error("the log is damaged: the post at {at} says that it follows {says}, and it follows {follows}")]
+    #[error(
+        "the log is damaged: the post at {at} says that it follows {says}, and it follows {follows}"
+    )]
     Link {
         /// Which post.
         at: Seq,
@@ -44,8 +46,8 @@ pub(super) enum ToolError {
     Output(#[source] io::Error),
 }
 
-/// Reads a whole log, from its base on, and gives everything to `each`: the entry, and what it says if it is a post that
-/// took effect. Returns what all of it has come to.
+/// Reads a whole log, from its base on, and gives everything to `each`: the entry, and what it says
+/// if it is a post that took effect. Returns what all of it has come to.
 pub(super) fn read_through(
     log: &mut LogReader,
     mut each: impl FnMut(&Entry, Option<StoredPost>) -> Result<(), ToolError>,

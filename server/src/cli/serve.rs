@@ -1,4 +1,5 @@
-//! `chatroom-server` without a subcommand: opens what it needs, and serves until it is told to stop.
+//! `chatroom-server` without a subcommand: opens what it needs, and serves until it is told to
+//! stop.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -46,7 +47,9 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let fingerprint = tls.fingerprint()?;
     signals::on_hangup(tls.clone(), &shutdown)?;
     (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
-    let server = Server::open(log, kept, config, shutdown.clone()).await.context("can't restore the chat")?;
+    let server = Server::open(log, kept, config, shutdown.clone())
+        .await
+        .context("can't restore the chat")?;
     if shutdown.is_cancelled() {
         info!("stopped before anybody was served");
         return Ok(());
@@ -57,7 +60,8 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     }
     info!(%fingerprint, "clients on other machines recognize this server by its key");
     if let Some(code) = server.operator_code() {
-        // Not a diagnostic: it is for the person who starts the server, whatever the filter says, and for no file of them.
+        // Not a diagnostic: it is for the person who starts the server, whatever the filter says,
+        // and for no file of them.
         eprintln!("To become an operator of this server, type in the client: operator {code}");
     }
     console.listening();
@@ -73,11 +77,14 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 /// What is to be known of a server that others can reach.
 fn warn_of_the_network(arguments: &Arguments) {
     if arguments.allow_plaintext {
-        warn!("clients on other machines may come without TLS: everybody on the way can read along");
+        warn!(
+            "clients on other machines may come without TLS: everybody on the way can read along"
+        );
     }
     if arguments.in_memory && arguments.tls_cert.is_none() {
         warn!(
-            "the key is a new one at every start, and clients refuse a server whose key has changed: give one with \
+            "the key is a new one at every start, and clients refuse a server whose key has \
+             changed: give one with \
              --tls-cert and --tls-key, or keep one with --data"
         );
     }
@@ -89,14 +96,15 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Resto
         return Ok((Arc::new(MemoryLog::new()), None));
     }
     let directory = arguments.data_dir()?;
-    info!(directory = %directory.display(), durability = ?arguments.durability, "keeping everything");
+    info!(directory = %directory.display(), durability = ?arguments.durability, "keeping \
+        everything");
     let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
     let kept = open_archive(&directory, &log, arguments.durability)?;
     Ok((log, Some(kept)))
 }
 
-/// The archive of a log. Without full durability, a power failure may cost the log its last moment, which the archive has
-/// seen: that is what was asked for.
+/// The archive of a log. Without full durability, a power failure may cost the log its last moment,
+/// which the archive has seen: that is what was asked for.
 fn open_archive(
     directory: &Path,
     log: &Arc<dyn Log>,
@@ -104,7 +112,8 @@ fn open_archive(
 ) -> Result<Restored, ArchiveError> {
     match Archive::open(directory, Arc::clone(log)) {
         Err(ArchiveError::Ahead { archive, log: head, .. }) if durability == Durability::Normal => {
-            warn!(%archive, log = %head, "the log has lost its last moment; the archive is made again");
+            warn!(%archive, log = %head, "the log has lost its last moment; the archive is made \
+                again");
             Archive::remove(directory)?;
             Archive::open(directory, Arc::clone(log))
         }
@@ -115,7 +124,10 @@ fn open_archive(
 /// Sockets that listen at all of these.
 async fn bind(listen: &[String]) -> anyhow::Result<Vec<TcpListener>> {
     let cannot = |listen: &str| {
-        format!("can't listen on {listen} (is a server running there already? choose another with --listen)")
+        format!(
+            "can't listen on {listen} (is a server running there already? choose another with \
+             --listen)"
+        )
     };
     let mut addresses = Vec::new();
     for listen in listen {
@@ -128,16 +140,21 @@ async fn bind(listen: &[String]) -> anyhow::Result<Vec<TcpListener>> {
 }
 
 async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
-    let mut addresses = tokio::net::lookup_host(listen).await.context("it needs an address and a port")?;
+    let mut addresses =
+        tokio::net::lookup_host(listen).await.context("it needs an address and a port")?;
     addresses.next().context("that name has no address")
 }
 
 /// As many as were asked for, within what file descriptors allow.
 fn allowed_connections(wanted: Option<u32>) -> anyhow::Result<usize> {
-    let possible = config::connections_max().context("can't raise the limit on file descriptors")?;
+    let possible =
+        config::connections_max().context("can't raise the limit on file descriptors")?;
     let Some(wanted) = wanted.map(|wanted| wanted as usize) else { return Ok(possible) };
     if wanted > possible {
-        warn!(wanted, possible, "the limit on file descriptors allows fewer connections than were asked for");
+        warn!(
+            wanted,
+            possible, "the limit on file descriptors allows fewer connections than were asked for"
+        );
     }
     Ok(wanted.min(possible))
 }

@@ -27,8 +27,8 @@ pub(super) fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()
     Ok(())
 }
 
-/// SIGHUP has two meanings: that the terminal is gone, which stops the server; otherwise that the certificate is to be read
-/// again.
+/// SIGHUP has two meanings: that the terminal is gone, which stops the server; otherwise that the
+/// certificate is to be read again.
 pub(super) fn on_hangup(tls: ServerTls, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let mut signals = listen_for(SignalKind::hangup())?;
     let shutdown = shutdown.clone();
@@ -41,8 +41,9 @@ pub(super) fn on_hangup(tls: ServerTls, shutdown: &CancellationToken) -> anyhow:
                 continue;
             }
             let again = tls.clone();
-            let reloaded =
-                tokio::task::spawn_blocking(move || again.reload().and_then(|()| again.fingerprint()));
+            let reloaded = tokio::task::spawn_blocking(move || {
+                again.reload().and_then(|()| again.fingerprint())
+            });
             match reloaded.await {
                 Ok(Ok(fingerprint)) => info!(%fingerprint, "read the certificate again"),
                 Ok(Err(error)) => {

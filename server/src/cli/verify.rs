@@ -36,8 +36,8 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Reads the whole log in this directory: checksums, order and gaps, and that every post says truly which post of its
-/// conversation it follows.
+/// Reads the whole log in this directory: checksums, order and gaps, and that every post says truly
+/// which post of its conversation it follows.
 ///
 /// # Errors
 /// [`ToolError`] says what is wrong, and where.
@@ -92,8 +92,14 @@ mod tests {
     fn record(thread: ConversationId, seq: u64, prev: u64) -> StoredPost {
         let from = UserName::parse("jim").unwrap();
         let body = Body::parse("x").unwrap();
-        let post =
-            Post { seq: Seq(seq), prev: Seq(prev), at: UnixMillis(0), id: PostId([0; 16]), from, body };
+        let post = Post {
+            seq: Seq(seq),
+            prev: Seq(prev),
+            at: UnixMillis(0),
+            id: PostId([0; 16]),
+            from,
+            body,
+        };
         let to = Conversation::Group(GroupName::general());
         let by = DeviceId(Seq(1));
         StoredPost { thread, by, device: by, to, post }
@@ -102,10 +108,12 @@ mod tests {
     /// Where the first lie is, if there is one.
     fn lie(begins: u64, posts: &[(ConversationId, u64, u64)]) -> Option<u64> {
         let mut links = Links { begins: Seq(begins), newest: HashMap::new() };
-        posts.iter().find_map(|&(thread, seq, prev)| match links.follow(&record(thread, seq, prev)) {
-            Ok(()) => None,
-            Err(ToolError::Link { at, .. }) => Some(at.0),
-            Err(other) => panic!("{other:?}"),
+        posts.iter().find_map(|&(thread, seq, prev)| {
+            match links.follow(&record(thread, seq, prev)) {
+                Ok(()) => None,
+                Err(ToolError::Link { at, .. }) => Some(at.0),
+                Err(other) => panic!("{other:?}"),
+            }
         })
     }
 
@@ -125,6 +133,10 @@ mod tests {
             "people may have talked longer ago than is known"
         );
         assert_eq!(lie(0, &[(pair, 4, 0), (pair, 6, 5)]), Some(6));
-        assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 0)]), Some(6), "groups are not forgotten");
+        assert_eq!(
+            lie(0, &[(general, 4, 0), (general, 6, 0)]),
+            Some(6),
+            "groups are not forgotten"
+        );
     }
 }

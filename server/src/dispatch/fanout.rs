@@ -1,9 +1,10 @@
 //! The fan-out: who of those that are connected here hears what.
 //!
-//! What is said in one group without anything of another group in between is a *run*: it is encoded once, one frame
-//! behind the other, and every member gets all of it as one piece, which all of them share. Those who did something in it, or
-//! have just come, get theirs apart: a cursor says how far into the run each of them has heard. So everybody hears
-//! everything in the order of the log, and a burst costs one piece for each member and not one for each message.
+//! What is said in one group without anything of another group in between is a *run*: it is encoded
+//! once, one frame behind the other, and every member gets all of it as one piece, which all of
+//! them share. Those who did something in it, or have just come, get theirs apart: a cursor says
+//! how far into the run each of them has heard. So everybody hears everything in the order of the
+//! log, and a burst costs one piece for each member and not one for each message.
 
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ use crate::dispatch::outbox::{Bounds, Outbox, Pushed};
 #[derive(Debug)]
 pub(crate) struct Fanout {
     bounds: Arc<Bounds>,
-    /// Which connection hears what is said to a session. The keys are given by the log, not chosen by anybody.
+    /// Which connection hears what is said to a session. The keys are given by the log, not chosen
+    /// by anybody.
     listeners: FxHashMap<DeviceId, (ConnectionId, Outbox)>,
     run: Run,
     /// What got frames since the last wake.
@@ -85,7 +87,12 @@ impl Fanout {
     }
 
     /// Tells everyone who is meant and is connected here.
-    pub(crate) fn notify(&mut self, state: &ChatState, audience: &Audience, notification: Notification) {
+    pub(crate) fn notify(
+        &mut self,
+        state: &ChatState,
+        audience: &Audience,
+        notification: Notification,
+    ) {
         let frame = ServerFrame::Notification(notification);
         match audience {
             Audience::Nobody => {}
@@ -96,7 +103,9 @@ impl Fanout {
             Audience::Group { group, except, passage, and } => {
                 let present = state.present(*group);
                 // With a run that goes on, the one who knows may still have to hear the rest of it.
-                if self.run.group == Some(*group) || present.iter().chain(and).any(|hears| hears != except) {
+                if self.run.group == Some(*group)
+                    || present.iter().chain(and).any(|hears| hears != except)
+                {
                     self.go_on(state, *group);
                     if matches!(passage, Passage::Stays | Passage::Out) {
                         self.catch_up(*except);
@@ -114,7 +123,8 @@ impl Fanout {
         }
     }
 
-    /// Tells one connection something, behind all that its session was told before. Whether the frame could be encoded.
+    /// Tells one connection something, behind all that its session was told before. Whether the
+    /// frame could be encoded.
     pub(crate) fn send(
         &mut self,
         state: &ChatState,
@@ -195,8 +205,8 @@ impl Fanout {
         }
     }
 
-    /// Gives everybody what they have not heard of the run yet. Due before anybody leaves its group unheard, and at the end
-    /// of each turn.
+    /// Gives everybody what they have not heard of the run yet. Due before anybody leaves its group
+    /// unheard, and at the end of each turn.
     pub(crate) fn flush(&mut self, state: &ChatState) {
         let Run { group, frames, cursors } = &mut self.run;
         if let Some(group) = group.take()
@@ -209,7 +219,9 @@ impl Fanout {
                     None => outbox.share(&frames),
                     Some(last_seen) if *last_seen == frames.len() => continue,
                     // A small part is copied: it is not to keep all the rest in memory.
-                    Some(last_seen) if *last_seen > frames.len() / 2 => outbox.push(&frames[*last_seen..]),
+                    Some(last_seen) if *last_seen > frames.len() / 2 => {
+                        outbox.push(&frames[*last_seen..])
+                    }
                     Some(last_seen) => outbox.share(&frames.slice(last_seen..)),
                 };
                 touch(&mut self.touched, outbox, pushed);
@@ -223,7 +235,8 @@ impl Fanout {
         self.turn.bytes >= TURN_BYTES_MAX || self.turn.deliveries >= TURN_DELIVERIES_MAX
     }
 
-    /// Ends the turn: gives everybody what is theirs, and wakes each connection that got something, once.
+    /// Ends the turn: gives everybody what is theirs, and wakes each connection that got something,
+    /// once.
     pub(crate) fn end_turn(&mut self, state: &ChatState) {
         self.flush(state);
         for outbox in self.touched.drain(..) {
@@ -240,8 +253,8 @@ fn touch(touched: &mut Vec<Outbox>, outbox: &Outbox, pushed: Pushed) {
     }
 }
 
-/// Encodes what the server itself has made. Its types are bounded so that every frame fits; one that does not is a bug
-/// of ours, which must cost no more than the frame.
+/// Encodes what the server itself has made. Its types are bounded so that every frame fits; one
+/// that does not is a bug of ours, which must cost no more than the frame.
 fn encode_into(frame: &ServerFrame, bytes: &mut Vec<u8>) -> bool {
     codec::encode_into(frame, bytes).map_err(|error| not_encoded(frame, &error)).is_ok()
 }

@@ -20,7 +20,8 @@ pub(crate) enum Message {
     Clients(oneshot::Sender<Vec<ClientReport>>),
 }
 
-/// How a server comes to its end. Not messages: these must get through when the inbox is full and nothing is taken in.
+/// How a server comes to its end. Not messages: these must get through when the inbox is full and
+/// nothing is taken in.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lifetime {
     /// The server goes down: everyone is told, and nobody is let in any more.

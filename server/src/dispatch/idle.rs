@@ -1,5 +1,6 @@
-//! Who is silent: one queue of deadlines for all connections, in place of a timer for each. A timer costs memory for as
-//! long as its connection lives, and time whenever something is heard; here what is heard is a number that is noted down.
+//! Who is silent: one queue of deadlines for all connections, in place of a timer for each. A timer
+//! costs memory for as long as its connection lives, and time whenever something is heard; here
+//! what is heard is a number that is noted down.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -94,7 +95,8 @@ impl IdleTimers {
         })
     }
 
-    /// What to do about a connection that was taken out. One that we owe something has a reason to be silent.
+    /// What to do about a connection that was taken out. One that we owe something has a reason to
+    /// be silent.
     pub(crate) fn judge(
         &mut self,
         connection: ConnectionId,
@@ -161,7 +163,10 @@ mod tests {
         let mut jim = idle.last_seen();
         idle.begin(JIM, &mut jim);
         let verdicts = watch(&mut idle, &mut jim, 200, false).await;
-        assert_eq!(verdicts, [(30, IdleAction::Ask), (60, IdleAction::Ask), (90, IdleAction::Ends)]);
+        assert_eq!(
+            verdicts,
+            [(30, IdleAction::Ask), (60, IdleAction::Ask), (90, IdleAction::Ends)]
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -172,10 +177,17 @@ mod tests {
         watch(&mut idle, &mut jim, 20, false).await;
         idle.hear(&mut jim);
         let verdicts = watch(&mut idle, &mut jim, 85, false).await;
-        assert_eq!(verdicts, [(10, IdleAction::Goes), (30, IdleAction::Ask), (60, IdleAction::Ask)]);
+        assert_eq!(
+            verdicts,
+            [(10, IdleAction::Goes), (30, IdleAction::Ask), (60, IdleAction::Ask)]
+        );
         idle.hear(&mut jim);
         let verdicts = watch(&mut idle, &mut jim, 40, false).await;
-        assert_eq!(verdicts, [(5, IdleAction::Goes), (30, IdleAction::Ask)], "from the last word on");
+        assert_eq!(
+            verdicts,
+            [(5, IdleAction::Goes), (30, IdleAction::Ask)],
+            "from the last word on"
+        );
     }
 
     #[tokio::test(start_paused = true)]

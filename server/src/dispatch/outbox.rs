@@ -1,8 +1,8 @@
-//! The outbox: what waits to be written to one connection. The dispatch task puts frames in and never waits; the
-//! connection's own task takes them out, many in one write.
+//! The outbox: what waits to be written to one connection. The dispatch task puts frames in and
+//! never waits; the connection's own task takes them out, many in one write.
 //!
-//! It is bounded in bytes, and so are all outboxes together. When a frame does not fit, the peer is too slow: what waits
-//! is dropped, the reason takes its place, and the connection ends.
+//! It is bounded in bytes, and so are all outboxes together. When a frame does not fit, the peer is
+//! too slow: what waits is dropped, the reason takes its place, and the connection ends.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -224,7 +224,8 @@ impl Outbox {
         if std::mem::replace(&mut queue.dirty, true) { Pushed::More } else { Pushed::First }
     }
 
-    /// Lets the connection see what was put in: once for many frames, so that they go out in one write.
+    /// Lets the connection see what was put in: once for many frames, so that they go out in one
+    /// write.
     pub fn wake(&self) {
         let mut queue = self.queue();
         queue.dirty = false;
@@ -260,18 +261,23 @@ impl Outbox {
         }
     }
 
-    /// From now on what is put in waits behind what [`Outbox::catch_up`] puts in, until [`Outbox::go_live`].
+    /// From now on what is put in waits behind what [`Outbox::catch_up`] puts in, until
+    /// [`Outbox::go_live`].
     pub(crate) fn hold(&self) {
         let mut queue = self.queue();
         if !queue.closed {
-            queue.first = Some(Box::new(CatchUp { frames: std::mem::take(&mut queue.frames), task: None }));
+            queue.first =
+                Some(Box::new(CatchUp { frames: std::mem::take(&mut queue.frames), task: None }));
         }
     }
 
-    /// Puts frames in before all that is held, as soon as those before them are being written. Nothing, once closed.
+    /// Puts frames in before all that is held, as soon as those before them are being written.
+    /// Nothing, once closed.
     pub(crate) async fn catch_up(&self, frames: &[u8]) -> Option<()> {
         let put = |queue: &mut Queue| {
-            let Some(first) = queue.first.as_mut().filter(|_| !queue.closed) else { return Some(None) };
+            let Some(first) = queue.first.as_mut().filter(|_| !queue.closed) else {
+                return Some(None);
+            };
             if !first.frames.is_empty() {
                 return None;
             }
@@ -293,8 +299,8 @@ impl Outbox {
         queue.wake();
     }
 
-    /// Swaps what there is to write with `into`, which is empty; ready when there is something, or nothing more will come.
-    /// What was taken before is written by now. For the connection's task.
+    /// Swaps what there is to write with `into`, which is empty; ready when there is something, or
+    /// nothing more will come. What was taken before is written by now. For the connection's task.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Pieces) -> Poll<Taken> {
         self.poll(cx, Who::Connection, |queue| {
             queue.writing = 0;
@@ -313,8 +319,8 @@ impl Outbox {
         })
     }
 
-    /// Counts one more request, if at most `asks` are unanswered and the peer has read most of its answers. Nothing, when
-    /// it was closed.
+    /// Counts one more request, if at most `asks` are unanswered and the peer has read most of its
+    /// answers. Nothing, when it was closed.
     pub(crate) fn try_ask(&self, asks: u16) -> Option<bool> {
         self.queue().ask(asks)
     }
@@ -341,8 +347,9 @@ impl Outbox {
 
     /// Waits until the connection was let in. Nothing, when it was closed instead.
     pub(crate) async fn admitted(&self) -> Option<()> {
-        let settled =
-            |queue: &mut Queue| (queue.admitted || queue.closed).then(|| queue.admitted.then_some(()));
+        let settled = |queue: &mut Queue| {
+            (queue.admitted || queue.closed).then(|| queue.admitted.then_some(()))
+        };
         self.until(Who::Connection, settled).await
     }
 

@@ -1,7 +1,8 @@
 //! Passwords: what is kept of them, and how often somebody may try one.
 //!
-//! A hash is slow and takes 19 MiB on purpose (Argon2id with what OWASP recommends: m = 19,456 KiB, t = 2, p = 1), so few are
-//! made at the same time, in threads of their own, few more wait for that, and tries are counted before.
+//! A hash is slow and takes 19 MiB on purpose (Argon2id with what OWASP recommends: m = 19,456 KiB,
+//! t = 2, p = 1), so few are made at the same time, in threads of their own, few more wait for
+//! that, and tries are counted before.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -40,7 +41,8 @@ pub(crate) struct Passwords {
     by_person: Tries<DeviceId>,
     at_once: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    /// What a password for an unknown name is compared with, to take as long. Made with the first that is needed.
+    /// What a password for an unknown name is compared with, to take as long. Made with the first
+    /// that is needed.
     nobodys: Arc<OnceLock<Option<PasswordHash>>>,
     cost: HashCost,
 }
@@ -67,9 +69,16 @@ impl Passwords {
     }
 
     /// Finds out what is to be found out, and hands it in.
-    pub(crate) fn check(&self, connection: ConnectionId, tag: Tag, check: Check, handle: DispatchHandle) {
+    pub(crate) fn check(
+        &self,
+        connection: ConnectionId,
+        tag: Tag,
+        check: Check,
+        handle: DispatchHandle,
+    ) {
         let hand_in = move |checked| async move {
-            let input = Input::Checked { connection, tag, checked, fresh: Box::new(token::fresh()) };
+            let input =
+                Input::Checked { connection, tag, checked, fresh: Box::new(token::fresh()) };
             // A server that has stopped answers nobody.
             let _ = handle.send(Message::Input(input)).await;
         };
@@ -147,11 +156,12 @@ fn hash_of(password: &str, cost: HashCost) -> Option<PasswordHash> {
     let params = match cost {
         HashCost::Recommended => Params::DEFAULT,
         HashCost::Least => {
-            Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, None).unwrap_or_default()
+            Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, None)
+                .unwrap_or_default()
         }
     };
-    let hash =
-        Argon2::new(Algorithm::default(), Version::default(), params).hash_password(password.as_bytes());
+    let hash = Argon2::new(Algorithm::default(), Version::default(), params)
+        .hash_password(password.as_bytes());
     hash.map_err(|error| error!(%error, "a password could not be hashed"))
         .map(|hash: argon2::PasswordHash| PasswordHash(hash.to_string()))
         .ok()

@@ -1,5 +1,6 @@
-//! Budgets: how much a connection, a person and an address may ask for in a time. Kept by the dispatch task alone; time is an
-//! argument. Whoever has asked for nothing lately takes no memory here.
+//! Budgets: how much a connection, a person and an address may ask for in a time. Kept by the
+//! dispatch task alone; time is an argument. Whoever has asked for nothing lately takes no memory
+//! here.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
@@ -8,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chatroom_proto::{
-    BODY_BYTES_MAX, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Request, SENT_AGAIN_WITHIN_MS, Tag,
+    BODY_BYTES_MAX, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Request, SENT_AGAIN_WITHIN_MS,
+    Tag,
 };
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
@@ -41,7 +43,8 @@ const PASSWORD_COST: u32 = 10;
 const PAGE_COST: u32 = 2;
 
 /// One of the limiters: what each of these may ask for.
-type Limiter<K, S = FxBuildHasher> = RateLimiter<K, HashMapStateStore<K, S>, Hands, NoOpMiddleware<Duration>>;
+type Limiter<K, S = FxBuildHasher> =
+    RateLimiter<K, HashMapStateStore<K, S>, Hands, NoOpMiddleware<Duration>>;
 
 /// The time, as it was told.
 #[derive(Debug, Clone, Default)]
@@ -105,7 +108,8 @@ struct Held {
     forgotten_at: Duration,
     /// How many requests were refused since one has waited.
     refused: u32,
-    /// What it has paid for itself, when its address can't pay or it comes again as something dearer: it does not pay that twice.
+    /// What it has paid for itself, when its address can't pay or it comes again as something
+    /// dearer: it does not pay that twice.
     paid: u32,
 }
 
@@ -152,7 +156,12 @@ impl RateLimits {
     }
 
     /// Somebody asks for something: it is paid for, or else it is not served.
-    pub(crate) fn ask(&mut self, asker: &Asker, tag: Tag, request: &Request) -> Result<(), RateLimited> {
+    pub(crate) fn ask(
+        &mut self,
+        asker: &Asker,
+        tag: Tag,
+        request: &Request,
+    ) -> Result<(), RateLimited> {
         let now = self.clock.now();
         let mut paid = 0;
         if let Some(held) = self.held.get_mut(&asker.connection) {
@@ -184,7 +193,8 @@ impl RateLimits {
         }
     }
 
-    /// Throws away what says nothing any more: whoever has their whole budget again is as one who never asked.
+    /// Throws away what says nothing any more: whoever has their whole budget again is as one who
+    /// never asked.
     pub(crate) fn tidy(&mut self) {
         self.sweep();
         shrink(self.connections.as_ref());
@@ -194,11 +204,14 @@ impl RateLimits {
         self.held.shrink_to_fit();
     }
 
-    /// The narrowest budget first: what is refused there costs nobody else anything. Something may be paid already.
+    /// The narrowest budget first: what is refused there costs nobody else anything. Something may
+    /// be paid already.
     fn pay(&self, asker: &Asker, cost: u32, paid: u32, now: Duration) -> Result<(), Unpaid> {
         let Asker { connection, person, source } = asker;
         let own = match person {
-            Some(person) if cost > 0 => charge(self.people.as_ref(), person, cost.saturating_sub(paid), now),
+            Some(person) if cost > 0 => {
+                charge(self.people.as_ref(), person, cost.saturating_sub(paid), now)
+            }
             // What costs nothing. (Everybody who asks for something is somebody: they were let in.)
             _ => charge(self.connections.as_ref(), connection, 1, now),
         };
@@ -241,7 +254,8 @@ impl RateLimits {
 /// What a request costs, in units. One is about what a short message costs everybody together.
 fn cost(request: &Request) -> u32 {
     match request {
-        // They are counted, and that is all. One who wants to go is not held up for what it has spent.
+        // They are counted, and that is all. One who wants to go is not held up for what it has
+        // spent.
         Request::Hello(_) | Request::Ping | Request::Exit => 0,
         Request::Groups { .. }
         | Request::Users { .. }
@@ -298,7 +312,12 @@ where
 }
 
 /// Takes so much out of a budget; what is not there is to be waited for, and nothing is taken.
-fn charge<K, S>(limiter: Option<&Limiter<K, S>>, key: &K, cost: u32, now: Duration) -> Option<Duration>
+fn charge<K, S>(
+    limiter: Option<&Limiter<K, S>>,
+    key: &K,
+    cost: u32,
+    now: Duration,
+) -> Option<Duration>
 where
     K: Hash + Eq + Clone,
     S: BuildHasher,

@@ -1,4 +1,5 @@
-//! What a client missed, on its way from the archive into its outbox, part by part as the client reads.
+//! What a client missed, on its way from the archive into its outbox, part by part as the client
+//! reads.
 
 use chatroom_proto::{CloseReason, Notification, Seq, ServerFrame, codec};
 use tracing::error;
@@ -7,15 +8,18 @@ use crate::chat::effect::Replay;
 use crate::dispatch::outbox::Outbox;
 use crate::storage::archive::{Archive, Missed};
 
-/// Sends everything that was missed, and then lets through what the outbox has held meanwhile. A client that can't be
-/// told everything is hung up on: it comes back, and goes on from where it has come to.
+/// Sends everything that was missed, and then lets through what the outbox has held meanwhile. A
+/// client that can't be told everything is hung up on: it comes back, and goes on from where it has
+/// come to.
 pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
     while replay.after < replay.until {
         let part = tokio::select! {
             part = archive.replay(replay.clone()) => part,
             () = outbox.closed_to_replay() => return,
         };
-        let frames = part.map_err(|error| error!(%error, "can't read what a client missed")).and_then(encode);
+        let frames = part
+            .map_err(|error| error!(%error, "can't read what a client missed"))
+            .and_then(encode);
         let Ok((frames, reached)) = frames else { return outbox.close(Some(CloseReason::Failed)) };
         if !frames.is_empty() && outbox.catch_up(&frames).await.is_none() {
             return;

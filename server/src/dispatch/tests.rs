@@ -1,4 +1,5 @@
-//! What everybody hears, to the byte: the dispatch task beside a model that gives each notification to each hearer at once.
+//! What everybody hears, to the byte: the dispatch task beside a model that gives each notification
+//! to each hearer at once.
 
 use chatroom_proto::{Body, Conversation, GroupName, Moderation, PostId, Request, UserName};
 
@@ -134,7 +135,7 @@ fn one_who_is_kicked_in_the_middle_of_a_run_hears_that_and_nothing_after_it() {
 }
 
 #[test]
-fn one_who_retention_order_in_a_group_from_outside_hears_nothing_of_it() {
+fn one_who_keeps_order_in_a_group_from_outside_hears_nothing_of_it() {
     let (mut stage, [jim, ann, eve]) = Stage::of(["jim", "ann", "eve"]);
     stage.asks(ann, create("tea"));
     stage.turn();
@@ -173,7 +174,10 @@ fn what_is_said_is_last_seen_with_all_devices_and_with_the_one_that_says_it_not_
     let posts = |last_seen: Vec<String>| -> Vec<String> {
         last_seen.into_iter().filter(|line| !line.starts_with("answer")).collect()
     };
-    assert_eq!(posts(stage.hears(jim)), ["ann in General: one", "jim in General: two", "ann: three"]);
+    assert_eq!(
+        posts(stage.hears(jim)),
+        ["ann in General: one", "jim in General: two", "ann: three"]
+    );
     assert_eq!(posts(stage.hears(other)), ["ann in General: one", "ann: three", "jim: four"]);
     assert_eq!(posts(stage.hears(ann)), ["jim in General: two", "jim: four"]);
 }
@@ -190,7 +194,11 @@ fn one_who_leaves_in_the_middle_of_a_run_leaves_with_all_devices() {
     stage.turn();
     assert_eq!(stage.hears(jim), ["ann in tea: before", "answer: left tea"]);
     let last_seen = stage.hears(other);
-    assert_eq!((last_seen.len(), last_seen[0].as_str()), (2, "ann in tea: before"), "{last_seen:?}");
+    assert_eq!(
+        (last_seen.len(), last_seen[0].as_str()),
+        (2, "ann in tea: before"),
+        "{last_seen:?}"
+    );
     assert!(last_seen[1].starts_with("Left"), "{last_seen:?}");
 }
 
@@ -204,7 +212,10 @@ fn a_device_whose_owner_changes_the_password_in_the_middle_of_a_run_hears_what_w
     stage.finds(0);
     stage.asks(ann, say("General", "after"));
     stage.turn();
-    assert_eq!(stage.hears(other), ["ann in General: before", "closing: PasswordChanged", "the end"]);
+    assert_eq!(
+        stage.hears(other),
+        ["ann in General: before", "closing: PasswordChanged", "the end"]
+    );
     assert_eq!(stage.hears(jim).len(), 3, "both, and the answer");
 }
 

@@ -1,4 +1,5 @@
-//! One connection's life: the handshake, requests in, the outbox out, and the deadlines of all that.
+//! One connection's life: the handshake, requests in, the outbox out, and the deadlines of all
+//! that.
 //!
 //! What it does is here, piece by piece; in which order, and how it waits, is in [`life`].
 
@@ -45,7 +46,8 @@ pub(crate) struct Common {
 pub(crate) struct Connection {
     id: ConnectionId,
     address: Address,
-    /// Whether the request before was for a list. It stands here, and in the life of the connection it would take 8 bytes.
+    /// Whether the request before was for a list. It stands here, and in the life of the connection
+    /// it would take 8 bytes.
     after_list: bool,
     outbox: Outbox,
     common: Arc<Common>,
@@ -54,7 +56,8 @@ pub(crate) struct Connection {
 /// Why reading has ended.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    /// The peer closed its side, or the connection failed. It may still want the answers to what it sent.
+    /// The peer closed its side, or the connection failed. It may still want the answers to what it
+    /// sent.
     Gone,
     /// We close it, and say why.
     Close(CloseReason),
@@ -75,7 +78,9 @@ impl From<FrameError> for End {
                 Misbehaviour::FrameTooLong { limit: u32::try_from(limit).unwrap_or(u32::MAX) }
             }
             FrameError::Malformed(_) => Misbehaviour::Malformed,
-            FrameError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<PlainRefused>()) => {
+            FrameError::Io(error)
+                if error.get_ref().is_some_and(|inner| inner.is::<PlainRefused>()) =>
+            {
                 return End::Close(CloseReason::TlsRequired);
             }
             FrameError::Io(error) => {
@@ -146,11 +151,13 @@ impl Connection {
         LoginRequest { connection, tag, hello, presented, fresh, address, channel }
     }
 
-    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there is room.
+    /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there
+    /// is room.
     fn hand_in(&mut self, frame: ClientFrame) -> Result<Option<RareFuture<Result<(), End>>>, End> {
         let ClientFrame { tag, request } = frame;
-        // A list is the one long answer: one at a time, or asking for many would overflow the outbox. What has to be looked
-        // up takes a while, too: nothing may wait behind it where waiting requests count for all.
+        // A list is the one long answer: one at a time, or asking for many would overflow the
+        // outbox. What has to be looked up takes a while, too: nothing may wait behind it where
+        // waiting requests count for all.
         let asks = if self.after_list { 0 } else { ASKS_MAX };
         self.after_list = takes_a_while(&request);
         let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
@@ -193,7 +200,8 @@ impl Connection {
 
     /// Lets the dispatch task know that it is no more.
     fn leave(&self) -> RareFuture<()> {
-        let (common, gone) = (Arc::clone(&self.common), Message::Input(Input::Gone { connection: self.id }));
+        let (common, gone) =
+            (Arc::clone(&self.common), Message::Input(Input::Gone { connection: self.id }));
         Box::pin(async move {
             // When the dispatch task has stopped, there is nobody left to tell.
             let _ = common.handle.send(gone).await;
@@ -207,8 +215,9 @@ impl fmt::Display for Connection {
     }
 }
 
-/// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in behind it until it is there. What
-/// waits in a seat counts for all, and what it waits for comes in by the same handle.
+/// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in
+/// behind it until it is there. What waits in a seat counts for all, and what it waits for comes in
+/// by the same handle.
 fn takes_a_while(request: &Request) -> bool {
     matches!(
         request,

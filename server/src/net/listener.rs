@@ -24,7 +24,8 @@ use crate::net::permits::Permits;
 use crate::net::stream::{Offer, Stream};
 use crate::net::tls_handshakes::Handshakes;
 
-/// A socket that listens at this address, with a backlog that holds a storm of clients. At `[::]` it hears IPv4, too.
+/// A socket that listens at this address, with a backlog that holds a storm of clients. At `[::]`
+/// it hears IPv4, too.
 ///
 /// # Errors
 /// When the address can't be listened at, such as one in use.
@@ -32,7 +33,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     bind_beside(address, &[])
 }
 
-/// The same, where others listen at these addresses: `[::]` leaves IPv4 to them when one of them has its port.
+/// The same, where others listen at these addresses: `[::]` leaves IPv4 to them when one of them
+/// has its port.
 ///
 /// # Errors
 /// As [`bind`].
@@ -97,8 +99,8 @@ impl Listener {
         }
     }
 
-    /// Takes in streams as they come, until shutdown or until there are no more. They come from this
-    /// machine, and from nowhere in particular there.
+    /// Takes in streams as they come, until shutdown or until there are no more. They come from
+    /// this machine, and from nowhere in particular there.
     pub(crate) async fn run_on(&self, mut streams: mpsc::Receiver<DuplexStream>) {
         let here = Address::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let mut number = 0;
@@ -165,7 +167,8 @@ impl Listener {
                 let frame = outbox::closing(reason).ok()?;
                 stream.write_all(&frame).await.ok()?;
                 stream.shutdown().await.ok()?;
-                // Until the peer has closed, too: its Hello, unread, would make the kernel reset the connection.
+                // Until the peer has closed, too: its Hello, unread, would make the kernel reset
+                // the connection.
                 tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok()
             };
             let _ = time::timeout(deadline, farewell).await;
@@ -174,8 +177,8 @@ impl Listener {
     }
 }
 
-/// The next connection at any of these. Where it looks first changes with the number, so that a storm at one of them does
-/// not leave the others unheard.
+/// The next connection at any of these. Where it looks first changes with the number, so that a
+/// storm at one of them does not leave the others unheard.
 async fn accept(sockets: &[TcpListener], number: u64) -> io::Result<(TcpStream, SocketAddr)> {
     let first = usize::try_from(number).unwrap_or_default() % sockets.len().max(1);
     let (before, from) = sockets.split_at(first);

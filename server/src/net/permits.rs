@@ -1,5 +1,5 @@
-//! Permits: how many connections there are, in all and from each address. Each connection holds one, and gives it back by
-//! going out of scope.
+//! Permits: how many connections there are, in all and from each address. Each connection holds
+//! one, and gives it back by going out of scope.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -94,7 +94,8 @@ mod tests {
     use super::*;
 
     fn permits(all: usize, each: u32) -> Arc<Permits> {
-        let config = Config { connections_max: all, connections_per_address_max: each, ..Config::default() };
+        let config =
+            Config { connections_max: all, connections_per_address_max: each, ..Config::default() };
         Permits::new(&config)
     }
 

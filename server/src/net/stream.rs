@@ -1,7 +1,8 @@
-//! A client's stream of bytes. Its first byte tells whether it is TLS, and from there on it is the one or the other: what has
-//! begun as TLS is never sent a byte in plain.
+//! A client's stream of bytes. Its first byte tells whether it is TLS, and from there on it is the
+//! one or the other: what has begun as TLS is never sent a byte in plain.
 //!
-//! A plain stream is nothing but its socket, also in size. Everything else is in a box, and gone with it.
+//! A plain stream is nothing but its socket, also in size. Everything else is in a box, and gone
+//! with it.
 
 use std::io::{self, IoSlice};
 use std::mem;
@@ -15,8 +16,8 @@ use tokio_rustls::server::{FallibleAccept, TlsStream};
 
 use crate::config::TLS_WRITE_BYTES_MAX;
 
-/// What a TLS connection begins with: a record of the handshake. A frame of ours begins with the highest byte of a length
-/// that is far below that.
+/// What a TLS connection begins with: a record of the handshake. A frame of ours begins with the
+/// highest byte of a length that is far below that.
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A stream of bytes whose end knows whether it is TLS.
@@ -84,37 +85,48 @@ impl Stream {
         Stream::Boxed(Box::new(Boxed::Undecided(Undecided { tcp, offer, takes_plain })))
     }
 
-    /// Goes on as what the first byte says. Fails when that is not taken from there; what is written goes out in plain then,
-    /// so that the client learns of it.
+    /// Goes on as what the first byte says. Fails when that is not taken from there; what is
+    /// written goes out in plain then, so that the client learns of it.
     fn poll_decide(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Stream::Boxed(boxed) = self else { return Poll::Ready(Ok(())) };
-        let Boxed::Undecided(Undecided { tcp, .. }) = &mut **boxed else { return Poll::Ready(Ok(())) };
+        let Boxed::Undecided(Undecided { tcp, .. }) = &mut **boxed else {
+            return Poll::Ready(Ok(()));
+        };
         let first = ready!(poll_first(tcp, cx))?;
-        let Boxed::Undecided(Undecided { tcp, offer, takes_plain }) = mem::replace(&mut **boxed, Boxed::Gone)
+        let Boxed::Undecided(Undecided { tcp, offer, takes_plain }) =
+            mem::replace(&mut **boxed, Boxed::Gone)
         else {
             return Poll::Ready(Ok(()));
         };
         match (first, offer) {
             (Some(TLS_HANDSHAKE), Offer::Tls(tls)) => {
-                let accept =
-                    tls.accept_with(tcp, |session| session.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX)));
+                let accept = tls.accept_with(tcp, |session| {
+                    session.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX))
+                });
                 **boxed = Boxed::Accepting(Box::new(accept.into_fallible()));
             }
             // To be told so it would have to be spoken to in TLS.
             (Some(TLS_HANDSHAKE), Offer::Later) => {
                 **boxed = Boxed::Failed(tcp);
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, TooManyHandshakes)));
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::QuotaExceeded,
+                    TooManyHandshakes,
+                )));
             }
             (Some(_), _) if !takes_plain => {
                 *self = Stream::Plain(tcp);
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::PermissionDenied, PlainRefused)));
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    PlainRefused,
+                )));
             }
             _ => *self = Stream::Plain(tcp),
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Goes on to where something can be read: with what is plain, or with the handshake to its end.
+    /// Goes on to where something can be read: with what is plain, or with the handshake to its
+    /// end.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_decide(cx))?;
         let Stream::Boxed(boxed) = self else { return Poll::Ready(Ok(())) };
@@ -133,7 +145,11 @@ impl Stream {
 
     /// Not part of what is done for every delivery: there it would cost, by its size alone.
     #[inline(never)]
-    fn poll_read_boxed(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read_boxed(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         ready!(self.poll_ready(cx))?;
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
@@ -145,8 +161,8 @@ impl Stream {
         }
     }
 
-    /// Where bytes can be written to: one who has said nothing yet is told in plain why it is hung up on, one in the middle of a
-    /// handshake can't be told.
+    /// Where bytes can be written to: one who has said nothing yet is told in plain why it is hung
+    /// up on, one in the middle of a handshake can't be told.
     fn writable(&mut self) -> io::Result<Pin<&mut (dyn AsyncWrite + Unpin)>> {
         if let Stream::Boxed(boxed) = self
             && matches!(**boxed, Boxed::Undecided(_) | Boxed::Accepting(_))
@@ -179,7 +195,11 @@ impl Wire for Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             stream => stream.poll_read_boxed(cx, buf),
@@ -188,7 +208,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             stream => stream.writable()?.poll_write(cx, bytes),

@@ -60,7 +60,8 @@ pub enum TlsError {
     },
     /// A file that the server made itself is gone or is not what it was.
     #[error(
-        "{} {what}: put it back from a copy, or delete {} and {} there to have new ones made (clients \
+        "{} {what}: put it back from a copy, or delete {} and {} there to have new ones made \
+         (clients \
          will be told then that the server's key has changed)", path.display(), files::KEY, files::CERTIFICATE
     )]
     Own {
@@ -78,7 +79,10 @@ pub enum TlsError {
         what: String,
     },
     /// There is no certificate yet.
-    #[error("there is no certificate in {place} yet: the server makes it when it starts for the first time")]
+    #[error(
+        "there is no certificate in {place} yet: the server makes it when it starts for the first \
+         time"
+    )]
     NotYet {
         /// Where it was looked for.
         place: String,
@@ -116,7 +120,8 @@ impl ResolvesServerCert for Shown {
 }
 
 impl ServerTls {
-    /// With the key and the certificate from there, which are made if that is the place where the server keeps its own.
+    /// With the key and the certificate from there, which are made if that is the place where the
+    /// server keeps its own.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -128,7 +133,8 @@ impl ServerTls {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&shown) as Arc<dyn ResolvesServerCert>);
-        // A client comes seldom, and stays: what would be kept to make its next handshake cheaper costs more.
+        // A client comes seldom, and stays: what would be kept to make its next handshake cheaper
+        // costs more.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(ServerTls { acceptor: TlsAcceptor::from(Arc::new(config)), shown, source })
@@ -142,8 +148,8 @@ impl ServerTls {
         Ok(fingerprint(self.shown.current().end_entity_cert()?)?)
     }
 
-    /// Reads the files again: clients that come from now on are shown what is there. Those that are there stay as they are. After
-    /// an error everything is as it was.
+    /// Reads the files again: clients that come from now on are shown what is there. Those that are
+    /// there stay as they are. After an error everything is as it was.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -151,7 +157,8 @@ impl ServerTls {
         if matches!(self.source, TlsSource::Memory) {
             return Ok(());
         }
-        let certified = files::load(&self.source, files::Missing::IsAnError, &provider_of(&self.acceptor))?;
+        let certified =
+            files::load(&self.source, files::Missing::IsAnError, &provider_of(&self.acceptor))?;
         *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
         Ok(())
     }
@@ -180,7 +187,9 @@ pub fn fingerprint_at(source: &TlsSource) -> Result<Fingerprint, TlsError> {
     let chain = match source {
         TlsSource::Files { certificate, .. } => files::chain(certificate)?,
         TlsSource::Directory(path) => match files::chain(&path.join(files::CERTIFICATE)) {
-            Err(TlsError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(TlsError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Vec::new()
+            }
             chain => chain?,
         },
         TlsSource::Memory => Vec::new(),

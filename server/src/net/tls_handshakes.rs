@@ -1,5 +1,5 @@
-//! Handshakes of TLS: how many an address may begin in a time, before it has said a word. Each costs the server more than it costs
-//! whoever begins it.
+//! Handshakes of TLS: how many an address may begin in a time, before it has said a word. Each
+//! costs the server more than it costs whoever begins it.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,14 +24,19 @@ impl Handshakes {
     pub(crate) fn new(config: &Config) -> Handshakes {
         let most = config.connections_per_address_max.saturating_mul(ARRIVALS_SHARE);
         let each = NonZeroU32::new(most).map(|most| {
-            RateLimiter::new(Quota::per_minute(most), HashMapStateStore::default(), DefaultClock::default())
+            RateLimiter::new(
+                Quota::per_minute(most),
+                HashMapStateStore::default(),
+                DefaultClock::default(),
+            )
         });
         Handshakes { each, begun: AtomicUsize::new(0) }
     }
 
     /// Whether one from there may begin; if so, it counts.
     pub(crate) fn may_begin(&self, source: ClientNetwork) -> bool {
-        let Some(each) = self.each.as_ref().filter(|_| source != ClientNetwork::THIS_MACHINE) else {
+        let Some(each) = self.each.as_ref().filter(|_| source != ClientNetwork::THIS_MACHINE)
+        else {
             return true;
         };
         let may = each.check_key(&source).is_ok();

@@ -1,14 +1,18 @@
-//! The archive: what can be read back. A view of the log, which a thread of its own writes behind it; others read.
+//! The archive: what can be read back. A view of the log, which a thread of its own writes behind
+//! it; others read.
 //!
-//! It follows the log as any node does, so it may be lost: it is made again. A read waits until the view has come as far
-//! as the read asks for, which takes milliseconds, or as long as it takes after a loss.
+//! It follows the log as any node does, so it may be lost: it is made again. A read waits until the
+//! view has come as far as the read asks for, which takes milliseconds, or as long as it takes
+//! after a loss.
 //!
 //! - this file: the handle, which waits for the view and asks the readers.
 //! - `file`: `archive.sqlite`, its schema, and what becomes of one that can't be used.
-//! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows what took effect.
+//! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows
+//!   what took effect.
 //! - `row`: a post as a row.
 //! - `snapshot`: the state as it was at some place, so that a restart need not fold the whole log.
-//! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same word.
+//! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same
+//!   word.
 //! - `deletion`: what is deleted, really.
 //! - `waiters`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
 //! - `reader`, `missed`: the threads that read; a part of what somebody missed.
@@ -58,7 +62,8 @@ const READS_WAITING_MAX: usize = 256;
 /// Commands that wait for the writer: there is one who gives any, once a day.
 const COMMANDS_WAITING_MAX: usize = 8;
 
-/// Reads what was said. Cheap to clone. When the last one goes, the archive writes down how far it has come, and ends.
+/// Reads what was said. Cheap to clone. When the last one goes, the archive writes down how far it
+/// has come, and ends.
 #[derive(Debug, Clone)]
 pub struct Archive(Arc<Inner>);
 
@@ -122,8 +127,9 @@ pub struct Restored {
 }
 
 impl Archive {
-    /// Opens the archive in the directory of this log, or makes it. One that can't be read, or is of an older server, is
-    /// made again. To be called within a runtime, which has to live longer than the archive.
+    /// Opens the archive in the directory of this log, or makes it. One that can't be read, or is
+    /// of an older server, is made again. To be called within a runtime, which has to live longer
+    /// than the archive.
     ///
     /// # Errors
     /// [`ArchiveError`] says what an operator has to decide.
@@ -131,15 +137,24 @@ impl Archive {
         let path = directory.join(FILE_NAME);
         let opened = file::open(&path)?;
         if opened.position.head > log.head() {
-            return Err(ArchiveError::Ahead { path, archive: opened.position.head, log: log.head() });
+            return Err(ArchiveError::Ahead {
+                path,
+                archive: opened.position.head,
+                log: log.head(),
+            });
         }
         let oldest = oldest_state(&*log)?;
         let state = opened.state.filter(|state| state.head() >= oldest.head()).unwrap_or(oldest);
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
         let waiters = Arc::new(Waiters::default());
         let told = (waiting, Arc::clone(&waiters));
-        let (writer, progress) =
-            ArchiveWriter::new((opened.db, opened.position), log, state.clone(), told, Handle::current());
+        let (writer, progress) = ArchiveWriter::new(
+            (opened.db, opened.position),
+            log,
+            state.clone(),
+            told,
+            Handle::current(),
+        );
         let (asks, reader) = start_reader(&path, "archive-reader")?;
         let (searches, searcher) = start_reader(&path, "archive-search")?;
         let writer = WorkerThread::start("archive", move || writer.run(&path))
@@ -156,7 +171,8 @@ impl Archive {
         Ok(Restored { archive, state })
     }
 
-    /// Removes the archive in this directory, which nobody uses: the next one that is opened there is made again.
+    /// Removes the archive in this directory, which nobody uses: the next one that is opened there
+    /// is made again.
     ///
     /// # Errors
     /// [`ArchiveError::Storage`]
@@ -172,14 +188,16 @@ impl Archive {
         let (is_search, head) = (matches!(read.query, Query::Search { .. }), read.head);
         let found = async {
             // Here and not in the reader, who serves others meanwhile.
-            self.reached(|progress| if is_search { progress.indexed } else { progress.rows }, head).await?;
+            self.reached(|progress| if is_search { progress.indexed } else { progress.rows }, head)
+                .await?;
             let reader = if is_search { &self.0.searches } else { &self.0.asks };
             ask(reader, |answer| ReadRequest::Read(read, answer)).await
         };
         time::timeout(READ_DEADLINE, found).await.unwrap_or(Err(ReadError::TookTooLong))
     }
 
-    /// The first part of what somebody missed. It ends at `replay.until`, or earlier, where the next part begins.
+    /// The first part of what somebody missed. It ends at `replay.until`, or earlier, where the
+    /// next part begins.
     ///
     /// # Errors
     /// [`ReadError`]
@@ -188,18 +206,22 @@ impl Archive {
         ask(&self.0.asks, |answer| ReadRequest::Replay(replay, answer)).await
     }
 
-    /// The first post, in the order of the log, that was said at this time or later; nothing when there is none up to
-    /// `head`. Clocks go back sometimes: posts after it may be older.
+    /// The first post, in the order of the log, that was said at this time or later; nothing when
+    /// there is none up to `head`. Clocks go back sometimes: posts after it may be older.
     ///
     /// # Errors
     /// [`ReadError::Stopped`]; this takes as long as it takes.
-    pub async fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Result<Option<Seq>, ReadError> {
+    pub async fn first_at_or_after(
+        &self,
+        at: UnixMillis,
+        head: Seq,
+    ) -> Result<Option<Seq>, ReadError> {
         self.reached(|progress| progress.rows, head).await?;
         ask(&self.0.searches, |answer| ReadRequest::FirstSince(at, answer)).await
     }
 
-    /// Deletes every post up to this place, also from the search index and from the free space of the files. Returns
-    /// when that is done. What a restart interrupts is done after it.
+    /// Deletes every post up to this place, also from the search index and from the free space of
+    /// the files. Returns when that is done. What a restart interrupts is done after it.
     ///
     /// # Errors
     /// [`ReadError::Stopped`]
@@ -240,8 +262,8 @@ async fn ask<T>(
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // A closed channel is what tells a thread to end. The writer comes last: whoever closes the file last tidies it,
-        // and those who only read can't.
+        // A closed channel is what tells a thread to end. The writer comes last: whoever closes the
+        // file last tidies it, and those who only read can't.
         (self.asks, self.searches) = (None, None);
         self.readers.drain(..).for_each(WorkerThread::wait);
         self.commands = None;
@@ -256,7 +278,9 @@ impl Drop for Inner {
 /// # Errors
 /// [`LogError`] when the log's base can't be read.
 pub(crate) fn oldest_state(log: &dyn Log) -> Result<ChatState, LogError> {
-    let Some(LogSnapshot { seq, state }) = log.base()? else { return Ok(ChatState::new(Limits::default())) };
+    let Some(LogSnapshot { seq, state }) = log.base()? else {
+        return Ok(ChatState::new(Limits::default()));
+    };
     match codec::decode::<ChatState>(&state) {
         Ok(state) if state.head() == seq => Ok(state),
         _ => Err(LogError::Corrupt(format!("the log is damaged: its base at {seq} can't be read"))),
@@ -268,8 +292,9 @@ fn start_reader(
     name: &'static str,
 ) -> Result<(mpsc::Sender<ReadRequest>, WorkerThread), ArchiveError> {
     let (asks, waiting) = mpsc::channel(READS_WAITING_MAX);
-    let reader = ArchiveReader::open(path)
-        .map_err(|source| file::storage(&format!("can't read the archive {}", path.display()), source))?;
+    let reader = ArchiveReader::open(path).map_err(|source| {
+        file::storage(&format!("can't read the archive {}", path.display()), source)
+    })?;
     let thread = WorkerThread::start(name, move || reader.run(waiting))
         .map_err(|source| file::storage("can't start the archive's reader", source))?;
     Ok((asks, thread))

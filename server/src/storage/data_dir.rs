@@ -3,15 +3,16 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The directory for a server's data: `chatroom-server` in `$XDG_STATE_HOME`, or else in `~/.local/state`. Nothing when
-/// the environment has neither, as an absolute path.
+/// The directory for a server's data: `chatroom-server` in `$XDG_STATE_HOME`, or else in
+/// `~/.local/state`. Nothing when the environment has neither, as an absolute path.
 pub fn default_data() -> Option<PathBuf> {
     default_in(std::env::var_os("XDG_STATE_HOME"), std::env::var_os("HOME"))
 }
 
 fn default_in(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     // The specification of these directories says that a relative path is to be ignored.
-    let absolute = |path: Option<OsString>| path.map(PathBuf::from).filter(|path| Path::is_absolute(path));
+    let absolute =
+        |path: Option<OsString>| path.map(PathBuf::from).filter(|path| Path::is_absolute(path));
     let state = absolute(state).or_else(|| absolute(home).map(|home| home.join(".local/state")))?;
     Some(state.join("chatroom-server"))
 }

@@ -1,5 +1,5 @@
-//! What is older than the server keeps is deleted: from the archive and its search index, and from the log, where an image
-//! of the state takes the place of everything that led to it.
+//! What is older than the server keeps is deleted: from the archive and its search index, and from
+//! the log, where an image of the state takes the place of everything that led to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,17 +30,24 @@ pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32) {
         match compact(Arc::clone(&log), &archive, before).await {
             Ok(None) => {}
             Ok(Some(until)) => info!(%until, days, "what was said before is deleted"),
-            Err(error) => error!(%error, "what is too old could not be deleted; tried again in an hour"),
+            Err(error) => {
+                error!(%error, "what is too old could not be deleted; tried again in an hour")
+            }
         }
     }
 }
 
 /// Deletes what was said before this moment, and says up to which place, if there was anything.
-async fn compact(log: Arc<dyn Log>, archive: &Archive, before: UnixMillis) -> Result<Option<Seq>, Failure> {
+async fn compact(
+    log: Arc<dyn Log>,
+    archive: &Archive,
+    before: UnixMillis,
+) -> Result<Option<Seq>, Failure> {
     let head = log.head();
     let first_kept = archive.first_at_or_after(before, head).await?;
     let until = first_kept.map_or(head, |first| Seq(first.0.saturating_sub(1)));
-    // The log has to be folded once more up to there, which takes a while: on a thread where that is allowed.
+    // The log has to be folded once more up to there, which takes a while: on a thread where that
+    // is allowed.
     let runtime = Handle::current();
     let folding = tokio::task::spawn_blocking(move || {
         let base = runtime.block_on(base_at(&*log, until))?;
@@ -53,10 +60,13 @@ async fn compact(log: Arc<dyn Log>, archive: &Archive, before: UnixMillis) -> Re
     Ok(Some(until))
 }
 
-/// What the log has come to at the last end of a batch up to `until`. Nothing when it has no batch up to there.
+/// What the log has come to at the last end of a batch up to `until`. Nothing when it has no batch
+/// up to there.
 async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<LogSnapshot>, LogError> {
     let mut state = oldest_state(log)?;
-    let Some(end) = log.batch_end(until)?.filter(|end| *end > state.head()) else { return Ok(None) };
+    let Some(end) = log.batch_end(until)?.filter(|end| *end > state.head()) else {
+        return Ok(None);
+    };
     let mut batches = log.follow(state.head());
     while state.head() < end
         && let Some(batch) = batches.next().await
@@ -66,7 +76,8 @@ async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<LogSnapshot>, LogEr
         }
     }
     let doing = "can't write down what the log has come to".to_owned();
-    let packed = codec::pack(&state).map_err(|source| LogError::Storage { doing, source: source.into() })?;
+    let packed =
+        codec::pack(&state).map_err(|source| LogError::Storage { doing, source: source.into() })?;
     Ok(Some(LogSnapshot { seq: state.head(), state: packed }))
 }
 
@@ -95,7 +106,8 @@ mod tests {
     use crate::Restored;
     use crate::chat::Limits;
     use crate::chat::entry::{
-        Command, ConnAddr, ConnectionId, DeviceId, NodeId, Origin, Proposal, ProposalId, TokenDigest,
+        Command, ConnAddr, ConnectionId, DeviceId, NodeId, Origin, Proposal, ProposalId,
+        TokenDigest,
     };
     use crate::storage::log::{Durability, SqliteLog};
 
@@ -153,11 +165,16 @@ mod tests {
         ];
         // The arrival is the second entry; the posts are by its session.
         let commands = commands.into_iter().map(|(at, command)| match command {
-            Command::Post { to, id, body, .. } => (at, Command::Post { by: DeviceId(Seq(2)), to, id, body }),
+            Command::Post { to, id, body, .. } => {
+                (at, Command::Post { by: DeviceId(Seq(2)), to, id, body })
+            }
             command => (at, command),
         });
         live(&*log, commands.collect()).await;
-        assert_eq!(compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap(), Some(Seq(4)));
+        assert_eq!(
+            compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap(),
+            Some(Seq(4))
+        );
         // What comes behind it in the log knows that the base is kept.
         let Command::Post { to, id, body, .. } = post("another-young-one") else {
             unreachable!("it is a post")

@@ -32,7 +32,8 @@ impl List {
         List { what, groups: Vec::new(), users: Vec::new(), after: Seq::ZERO, is_shown }
     }
 
-    /// Adds a page; tells where the next begins. A list that runs in a circle, or is longer than any, ends.
+    /// Adds a page; tells where the next begins. A list that runs in a circle, or is longer than
+    /// any, ends.
     pub(super) fn add(&mut self, page: Result<Response, Refusal>) -> Option<Seq> {
         let next = match page {
             Ok(Response::Groups { groups, next }) => {

@@ -23,8 +23,8 @@ impl PartialHistory {
         }
     }
 
-    /// Adds a page; tells what to ask for next, when more was wanted and there is more. Pages that run in a circle, or
-    /// bring nothing, end it.
+    /// Adds a page; tells what to ask for next, when more was wanted and there is more. Pages that
+    /// run in a circle, or bring nothing, end it.
     pub(super) fn add(&mut self, page: Response) -> Option<Request> {
         let Response::Past { posts, next } = page else { return None };
         let (Request::History { before, count, .. } | Request::Search { before, count, .. }) =
@@ -37,7 +37,8 @@ impl PartialHistory {
         *count = count.saturating_sub(u16::try_from(posts.len()).unwrap_or(u16::MAX));
         let is_empty = posts.is_empty();
         self.said.extend(posts);
-        let goes_back = |next: &Seq| *next != Seq::ZERO && (*before == Seq::ZERO || *next < *before);
+        let goes_back =
+            |next: &Seq| *next != Seq::ZERO && (*before == Seq::ZERO || *next < *before);
         let next = next.filter(|next| *count > 0 && !is_empty && goes_back(next))?;
         *before = next;
         Some(self.request.clone())
@@ -66,8 +67,14 @@ mod tests {
     fn said(seq: u64) -> ArchivedPost {
         let group = GroupName::parse("tea").unwrap();
         let (from, body) = (UserName::parse("Ann").unwrap(), Body::parse("hi").unwrap());
-        let post =
-            Post { seq: Seq(seq), prev: Seq(seq - 1), at: UnixMillis(0), id: PostId([0; 16]), from, body };
+        let post = Post {
+            seq: Seq(seq),
+            prev: Seq(seq - 1),
+            at: UnixMillis(0),
+            id: PostId([0; 16]),
+            from,
+            body,
+        };
         ArchivedPost { place: Conversation::Group(group), post }
     }
 
@@ -77,7 +84,11 @@ mod tests {
 
     fn asking(count: u16) -> (PartialHistory, Conversation) {
         let of = Conversation::Group(GroupName::parse("tea").unwrap());
-        (PartialHistory::new(&Request::History { of: of.clone(), before: Seq::ZERO, count }).unwrap(), of)
+        (
+            PartialHistory::new(&Request::History { of: of.clone(), before: Seq::ZERO, count })
+                .unwrap(),
+            of,
+        )
     }
 
     #[test]

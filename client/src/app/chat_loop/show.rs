@@ -20,7 +20,9 @@ impl ChatLoop {
     ) -> Result<Option<ChatOutcome>, OutputGone> {
         let view = self.parts.view;
         match event {
-            Event::Notification(notification) => self.show_notification(screen, &notification).await?,
+            Event::Notification(notification) => {
+                self.show_notification(screen, &notification).await?
+            }
             Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
             Event::CaughtUp => {
                 self.show_absence(screen).await?;
@@ -106,7 +108,11 @@ impl ChatLoop {
     }
 
     /// A person gets what was missed at once, with a word about it; a program as it comes.
-    async fn show_replayed(&mut self, screen: &Screen, said: Notification) -> Result<(), OutputGone> {
+    async fn show_replayed(
+        &mut self,
+        screen: &Screen,
+        said: Notification,
+    ) -> Result<(), OutputGone> {
         self.parts.directory.notified(&said);
         self.changed();
         if self.parts.ignore.ignored.told(&said) {
@@ -132,7 +138,12 @@ impl ChatLoop {
     }
 
     /// Takes one page of what is read back, and asks for the next, or shows it when it is all.
-    async fn show_page(&mut self, screen: &Screen, tag: Tag, page: Response) -> Result<(), OutputGone> {
+    async fn show_page(
+        &mut self,
+        screen: &Screen,
+        tag: Tag,
+        page: Response,
+    ) -> Result<(), OutputGone> {
         let Some(mut past) = self.pasts.remove(&tag) else { return Ok(()) };
         if let Some(next) = past.add(page)
             && let Ok(tag) = self.parts.client.submit(next).await
@@ -145,7 +156,11 @@ impl ChatLoop {
         screen.say(text).await
     }
 
-    async fn note_missed(&self, screen: &Screen, missed: &[Conversation]) -> Result<(), OutputGone> {
+    async fn note_missed(
+        &self,
+        screen: &Screen,
+        missed: &[Conversation],
+    ) -> Result<(), OutputGone> {
         match self.parts.view.missed(missed) {
             Some(text) => screen.note(text).await,
             None => Ok(()),
@@ -208,7 +223,9 @@ impl ChatLoop {
     /// Asks for the next page of a list that is shown page by page. One that runs in a circle ends.
     async fn ask_on(&mut self, request: &Request, response: &Response) {
         let next = match (request, response) {
-            (Request::Clients { after }, Response::Clients { next: Some(next), .. }) if next > after => {
+            (Request::Clients { after }, Response::Clients { next: Some(next), .. })
+                if next > after =>
+            {
                 Request::Clients { after: *next }
             }
             (Request::ServerBans { after }, Response::ServerBans { next: Some(next), .. })
@@ -223,12 +240,16 @@ impl ChatLoop {
         }
     }
 
-    /// One who has come into a group is told how to read what was said there before they came to the server.
+    /// One who has come into a group is told how to read what was said there before they came to
+    /// the server.
     async fn offer_earlier(&self, screen: &Screen, response: &Response) -> Result<(), OutputGone> {
         let Response::Joined { membership, .. } = response else { return Ok(()) };
         let is_earlier = membership.head > Seq::ZERO && membership.head <= self.parts.arrived;
         let view = self.parts.view;
-        if view.layout != Layout::Screen || self.parts.retention == Retention::Nothing || !is_earlier {
+        if view.layout != Layout::Screen
+            || self.parts.retention == Retention::Nothing
+            || !is_earlier
+        {
             return Ok(());
         }
         screen.note(view.earlier(&membership.group, self.parts.retention)).await

@@ -30,7 +30,11 @@ pub(super) fn unsent(typed: Typed) -> Option<Request> {
 }
 
 impl ChatLoop {
-    pub(super) async fn handle_typed(&mut self, screen: &Screen, typed: Typed) -> Result<(), OutputGone> {
+    pub(super) async fn handle_typed(
+        &mut self,
+        screen: &Screen,
+        typed: Typed,
+    ) -> Result<(), OutputGone> {
         let view = self.parts.view;
         let line = match typed {
             Typed::Line(line) => line,
@@ -61,7 +65,9 @@ impl ChatLoop {
             Ok(Some(command)) if command.needs_password() => {
                 self.has_trouble = true;
                 let is_private = self.parts.client.is_private();
-                screen.note(if is_private { view.no_way_to_ask() } else { view.no_password_here() }).await
+                screen
+                    .note(if is_private { view.no_way_to_ask() } else { view.no_password_here() })
+                    .await
             }
             Ok(Some(TypedCommand::Ignore(None))) => {
                 screen.note(view.ignored(&self.parts.ignore.ignored)).await
@@ -114,7 +120,11 @@ impl ChatLoop {
     }
 
     /// Asks for something with a password in it, where nobody can read along.
-    async fn ask_in_private(&mut self, screen: &Screen, request: Request) -> Result<(), OutputGone> {
+    async fn ask_in_private(
+        &mut self,
+        screen: &Screen,
+        request: Request,
+    ) -> Result<(), OutputGone> {
         if !self.parts.client.is_private() {
             self.has_trouble = true;
             return screen.note(self.parts.view.no_password_here()).await;
@@ -157,9 +167,11 @@ mod tests {
     fn what_was_typed_last_is_undone_unless_it_asks_for_nothing() {
         let line = |text: &str| Typed::Line(text.to_owned());
         let password = Password::try_from("hunter2".to_owned()).unwrap();
-        for asks in
-            [Typed::Request(Box::new(Request::Register { password })), line("users"), line("join tea")]
-        {
+        for asks in [
+            Typed::Request(Box::new(Request::Register { password })),
+            line("users"),
+            line("join tea"),
+        ] {
             assert!(unsent(asks).is_some());
         }
         for asks_nothing in

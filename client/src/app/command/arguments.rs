@@ -3,14 +3,18 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    AddressPrefix, BanTarget, Body, BodyError, Code, Conversation, GroupName, LineError, Moderation,
-    Operation, Reason, SearchQuery, SearchQueryError, Topic, UserName,
+    AddressPrefix, BanTarget, Body, BodyError, Code, Conversation, GroupName, LineError,
+    Moderation, Operation, Reason, SearchQuery, SearchQueryError, Topic, UserName,
 };
 
 use super::{HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, TypedCommand, find, first_word};
 
 /// A command that is told nothing.
-pub(super) fn alone(row: &'static Row, rest: &str, command: TypedCommand) -> Result<TypedCommand, Mistake> {
+pub(super) fn alone(
+    row: &'static Row,
+    rest: &str,
+    command: TypedCommand,
+) -> Result<TypedCommand, Mistake> {
     nothing(row, rest).map(|()| command)
 }
 
@@ -56,7 +60,10 @@ pub(super) fn history(row: &'static Row, rest: &str) -> Result<TypedCommand, Mis
     let (count, more) = first_word(rest);
     let of = match place.strip_prefix('@') {
         _ if place.is_empty() => {
-            return Err(Mistake::Missing { row, what: "the name of a group, or @ and the name of a user" });
+            return Err(Mistake::Missing {
+                row,
+                what: "the name of a group, or @ and the name of a user",
+            });
         }
         Some(user) => Conversation::User(parse_user(row, user)?),
         None => Conversation::Group(parse_group(row, place)?),
@@ -92,7 +99,8 @@ pub(super) fn split_within(text: &str) -> Option<(&str, GroupName)> {
     is_in.then(|| GroupName::parse(group).ok()).flatten().map(|group| (words, group))
 }
 
-/// A message has one kind of line end, and no tabs: what a tab looks like is the reader's terminal's affair.
+/// A message has one kind of line end, and no tabs: what a tab looks like is the reader's
+/// terminal's affair.
 pub(super) fn normalize(message: &str) -> String {
     message.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ")
 }
@@ -107,7 +115,10 @@ pub(super) fn help(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistak
 }
 
 /// A group, a person, and what follows.
-fn group_and_user<'a>(row: &'static Row, rest: &'a str) -> Result<(GroupName, UserName, &'a str), Mistake> {
+fn group_and_user<'a>(
+    row: &'static Row,
+    rest: &'a str,
+) -> Result<(GroupName, UserName, &'a str), Mistake> {
     let (group, rest) = first_word(rest);
     if group.is_empty() {
         return Err(Mistake::Missing { row, what: "the name of a group" });
@@ -158,7 +169,8 @@ fn reason(text: &str) -> Result<Option<Reason>, Mistake> {
     }
 }
 
-/// What begins with a digit is meant to be a time: nobody is to be banned for good because of a slip.
+/// What begins with a digit is meant to be a time: nobody is to be banned for good because of a
+/// slip.
 pub(super) fn how_long<'a>(
     row: &'static Row,
     rest: &'a str,
@@ -227,14 +239,20 @@ pub(super) fn user(row: &'static Row, rest: &str) -> Result<UserName, Mistake> {
     user_or_none(row, rest)?.ok_or(Mistake::Missing { row, what: "the name of a user" })
 }
 
-pub(super) fn user_and_why(row: &'static Row, rest: &str) -> Result<(UserName, Option<Reason>), Mistake> {
+pub(super) fn user_and_why(
+    row: &'static Row,
+    rest: &str,
+) -> Result<(UserName, Option<Reason>), Mistake> {
     let (name, rest) = first_word(rest);
     Ok((user(row, name)?, reason(rest)?))
 }
 
 pub(super) fn code(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     if rest.trim().is_empty() {
-        return Err(Mistake::Missing { row, what: "the code that the server shows to those who run it" });
+        return Err(Mistake::Missing {
+            row,
+            what: "the code that the server shows to those who run it",
+        });
     }
     Code::parse(rest.trim()).map(TypedCommand::Claim).map_err(|error| Mistake::BadCode { error })
 }

@@ -4,7 +4,8 @@ use chatroom_proto::{Moderation, Operation};
 
 use super::arguments::{
     act, act_for_a_time, alone, code, group, help, history, name_and_message, nothing, parse_group,
-    parse_user, search, server_ban, someone_and_why, topic, user, user_and_why, user_or_none, whom, why,
+    parse_user, search, server_ban, someone_and_why, topic, user, user_and_why, user_or_none, whom,
+    why,
 };
 use super::{Completes, Row, Section, TypedCommand};
 
@@ -227,7 +228,11 @@ pub const TABLE: &[Row] = &[
                name, whoever has it.",
         completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| {
-            act_for_a_time(row, rest, |user, seconds, reason| Moderation::Ban { user, seconds, reason })
+            act_for_a_time(row, rest, |user, seconds, reason| Moderation::Ban {
+                user,
+                seconds,
+                reason,
+            })
         },
     },
     Row {
@@ -249,7 +254,11 @@ pub const TABLE: &[Row] = &[
                the name, whoever has it.",
         completes: SOMEBODY_IN_A_GROUP,
         parse: |row, rest| {
-            act_for_a_time(row, rest, |user, seconds, reason| Moderation::Mute { user, seconds, reason })
+            act_for_a_time(row, rest, |user, seconds, reason| Moderation::Mute {
+                user,
+                seconds,
+                reason,
+            })
         },
     },
     Row {

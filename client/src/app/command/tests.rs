@@ -89,10 +89,16 @@ fn a_search_ends_with_a_group_only_where_one_can_be_meant() {
     assert_eq!(found("search in Kitchen"), expect("in Kitchen", None));
     assert_eq!(found("search tea in"), expect("tea in", None));
     let no_name = "x".repeat(33);
-    assert_eq!(found(&format!("search tea in {no_name}")), expect(&format!("tea in {no_name}"), None));
+    assert_eq!(
+        found(&format!("search tea in {no_name}")),
+        expect(&format!("tea in {no_name}"), None)
+    );
     assert!(matches!(parse("search "), Err(Mistake::Missing { .. })));
     let long = format!("search {}", "x".repeat(300));
-    assert_eq!(parse(&long), Err(Mistake::BadWords { error: SearchQueryError::TooLong { bytes: 300 } }));
+    assert_eq!(
+        parse(&long),
+        Err(Mistake::BadWords { error: SearchQueryError::TooLong { bytes: 300 } })
+    );
 }
 
 #[test]
@@ -125,7 +131,8 @@ fn each_command_but_help_asks_the_server() {
     let id = PostId([7; 16]);
     assert_eq!(TypedCommand::Exit.into_request(id), Some(Request::Exit));
     assert_eq!(TypedCommand::Help(None).into_request(id), None);
-    let Some(Request::Private { id: sent, .. }) = parse("private Ann hi").unwrap().unwrap().into_request(id)
+    let Some(Request::Private { id: sent, .. }) =
+        parse("private Ann hi").unwrap().unwrap().into_request(id)
     else {
         panic!("private is a request");
     };
@@ -150,7 +157,9 @@ fn order_is_kept_with_a_group_a_name_and_sometimes_a_time_and_a_reason() {
         Moderation::Kick { user: user(), reason: reason("so much spam") }
     );
     assert_eq!(act("ban G1 Jim"), Moderation::Ban { user: user(), seconds: None, reason: None });
-    for (time, count) in [("30s", 30), ("10m", 600), ("2h", 7_200), ("7D", 604_800), ("1w", 604_800)] {
+    for (time, count) in
+        [("30s", 30), ("10m", 600), ("2h", 7_200), ("7D", 604_800), ("1w", 604_800)]
+    {
         let ban = Moderation::Ban { user: user(), seconds: seconds(count), reason: reason("spam") };
         assert_eq!(act(&format!("ban G1 Jim {time} spam")), ban);
     }
@@ -196,7 +205,9 @@ fn why_is_about_a_group_or_about_somebody_in_it() {
 #[test]
 fn operators_ban_an_address_or_a_name() {
     let whom = |line: &str| match parse(line) {
-        Ok(Some(TypedCommand::Operate(Operation::Ban { whom, .. } | Operation::Unban { whom }))) => whom,
+        Ok(Some(TypedCommand::Operate(
+            Operation::Ban { whom, .. } | Operation::Unban { whom },
+        ))) => whom,
         other => panic!("{line}: {other:?}"),
     };
     let name = |name| BanTarget::User(UserName::parse(name).unwrap());
@@ -216,7 +227,9 @@ fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
     let code = "7F3A-0000-0000-0000-0000-0000-0000-00ff";
     assert!(matches!(parse(&format!("operator {code}")), Ok(Some(TypedCommand::Claim(_)))));
     assert!(matches!(parse("operator 7F3A"), Err(Mistake::BadCode { .. })));
-    for line in [format!("operator {code}"), format!("  OPERATOR\t{code}"), "operator 7F3A".to_owned()] {
+    for line in
+        [format!("operator {code}"), format!("  OPERATOR\t{code}"), "operator 7F3A".to_owned()]
+    {
         assert!(is_secret(&line), "{line}");
     }
     for line in ["register hunter2", " PASSWD old new", "unregister\thunter2"] {

@@ -1,4 +1,5 @@
-//! The way in: a name that the server takes, a password where one is needed, and what is said at the door.
+//! The way in: a name that the server takes, a password where one is needed, and what is said at
+//! the door.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,7 +12,9 @@ use chatroom_proto::{
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::{Ending, InputSource, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, Program, USAGE, refused_code};
+use super::{
+    Ending, InputSource, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, Program, USAGE, refused_code,
+};
 use crate::app::args::Args;
 use crate::app::home;
 use crate::app::ignore::IgnoreList;
@@ -19,7 +22,8 @@ use crate::app::lines::Typed;
 use crate::app::prompt::NAME_QUESTION;
 use crate::app::secret::{self, Given};
 
-/// How long a program in a pipe waits for a lost connection: a restart of the server. A person waits for ever.
+/// How long a program in a pipe waits for a lost connection: a restart of the server. A person
+/// waits for ever.
 const PIPE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long connecting may take without a word.
@@ -47,7 +51,11 @@ struct Arrived {
 
 impl Program {
     /// Finds a name that the server takes, and connects.
-    pub(super) async fn enter(&self, args: Args, mut input: InputSource) -> Result<ReadyChat, Ending> {
+    pub(super) async fn enter(
+        &self,
+        args: Args,
+        mut input: InputSource,
+    ) -> Result<ReadyChat, Ending> {
         let known_hosts = known_hosts(&args);
         let is_asked = args.name.is_none();
         let given_password = self.given_password(&args).await?;
@@ -71,15 +79,17 @@ impl Program {
                 return Err(Ending::saying(NAME_REFUSED, refused));
             }
             match input {
-                InputSource::Editor(_) => self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?,
+                InputSource::Editor(_) => {
+                    self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?
+                }
                 // As the question, which must come after it.
                 InputSource::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
             }
         }
     }
 
-    /// Comes under this name. It is asked for its password, as long as somebody is there to know it. When another name may help,
-    /// tells why this one was refused.
+    /// Comes under this name. It is asked for its password, as long as somebody is there to know
+    /// it. When another name may help, tells why this one was refused.
     async fn come_as(
         &self,
         name: UserName,
@@ -87,7 +97,8 @@ impl Program {
         (args, known_hosts): (&Args, &KnownHosts),
         input: &mut InputSource,
     ) -> Result<Result<Arrived, String>, Ending> {
-        let reconnect = if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
+        let reconnect =
+            if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
         loop {
             let keep = state_file(args, &name);
             let connected = self.connect(Options {
@@ -101,7 +112,9 @@ impl Program {
             let connected = connected.await;
             self.tell_of_acquaintances(known_hosts).await?;
             let error = match connected {
-                Ok((client, events, welcome)) => return Ok(Ok(Arrived { client, events, welcome, keep })),
+                Ok((client, events, welcome)) => {
+                    return Ok(Ok(Arrived { client, events, welcome, keep }));
+                }
                 Err(error) => error,
             };
             let refused = |refusal| self.view.refusal(&Request::Ping, refusal, None);
@@ -151,8 +164,8 @@ impl Program {
             Ok(connected) => connected,
             Err(_) => {
                 if self.is_typed {
-                    // Not above the line being typed: there is none. In one write: Ctrl-C throws away what the terminal has
-                    // not shown yet, and half a line would be left.
+                    // Not above the line being typed: there is none. In one write: Ctrl-C throws
+                    // away what the terminal has not shown yet, and half a line would be left.
                     let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
                 }
                 connecting.await
@@ -199,7 +212,9 @@ impl Program {
         };
         match typed {
             Some(Typed::Line(name)) => Ok(name),
-            Some(Typed::Unreadable(why)) => Err(Ending::saying(NAME_REFUSED, self.view.unreadable(why))),
+            Some(Typed::Unreadable(why)) => {
+                Err(Ending::saying(NAME_REFUSED, self.view.unreadable(why)))
+            }
             Some(Typed::End | Typed::Secret(_) | Typed::Request(_)) | None if self.is_typed => {
                 Err(Ending::quiet(0))
             }
@@ -291,7 +306,9 @@ fn connect_code(error: &ConnectError) -> i32 {
         | ConnectError::Untrusted(_) => NO_CONNECTION,
         ConnectError::Refused(refusal) => refused_code(refusal),
         ConnectError::PasswordUnsaid { .. } => NAME_REFUSED,
-        ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => OTHER_PROTOCOL,
+        ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => {
+            OTHER_PROTOCOL
+        }
         ConnectError::Closed(_) => NO_CONNECTION,
     }
 }

@@ -1,8 +1,8 @@
 //! What is typed and not shown: a password.
 //!
-//! The line editor never gets it. What it once had stays in its kill ring for the next Ctrl-Y, and in what undo brings back; and
-//! its cursor tells how long the line is. So the keys are taken before they come there, the line stays empty, and the
-//! cursor stays behind the question.
+//! The line editor never gets it. What it once had stays in its kill ring for the next Ctrl-Y, and
+//! in what undo brings back; and its cursor tells how long the line is. So the keys are taken
+//! before they come there, the line stays empty, and the cursor stays behind the question.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,8 @@ use rustyline::{
     Cmd, ConditionalEventHandler, Event, EventContext, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 
-/// The most bytes of it that are kept, more than any password has: a paste of anything else must not fill the memory.
+/// The most bytes of it that are kept, more than any password has: a paste of anything else must
+/// not fill the memory.
 const UNSEEN_BYTES_MAX: usize = 16 * 1024;
 
 /// Where the keys go while something is asked for that is not shown. Clones share it.
@@ -101,7 +102,10 @@ mod tests {
 
     fn type_text(unseen: &PasswordInput, text: &str) {
         for c in text.chars() {
-            assert_eq!(press(unseen, &[KeyEvent(KeyCode::Char(c), Modifiers::NONE)]), [Some(Cmd::Noop)]);
+            assert_eq!(
+                press(unseen, &[KeyEvent(KeyCode::Char(c), Modifiers::NONE)]),
+                [Some(Cmd::Noop)]
+            );
         }
     }
 
@@ -134,8 +138,11 @@ mod tests {
     fn nothing_that_an_editor_could_do_with_it_is_done() {
         let unseen = PasswordInput::default();
         unseen.begin();
-        let keys = [KeyEvent::ctrl('Y'), KeyEvent::ctrl('R'), KeyEvent::ctrl('V'), KeyEvent::ctrl('_')];
-        for key in keys.into_iter().chain([KeyEvent::alt('b'), KeyEvent(KeyCode::Up, Modifiers::NONE)]) {
+        let keys =
+            [KeyEvent::ctrl('Y'), KeyEvent::ctrl('R'), KeyEvent::ctrl('V'), KeyEvent::ctrl('_')];
+        for key in
+            keys.into_iter().chain([KeyEvent::alt('b'), KeyEvent(KeyCode::Up, Modifiers::NONE)])
+        {
             assert_eq!(press(&unseen, &[key]), [Some(Cmd::Noop)], "{key:?}");
         }
         assert_eq!(press(&unseen, &[KeyEvent::ctrl('C')]), [Some(Cmd::Interrupt)]);

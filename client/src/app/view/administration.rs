@@ -21,11 +21,9 @@ impl View {
     /// This reader did something as an operator of the server, or became one.
     pub fn you_operated(self, request: &Request, me: &UserName) -> Option<String> {
         match request {
-            Request::Claim { .. } => {
-                Some(self.system(
-                    "You are an operator of this server now. What you can do is at the end of 'help'.",
-                ))
-            }
+            Request::Claim { .. } => Some(self.system(
+                "You are an operator of this server now. What you can do is at the end of 'help'.",
+            )),
             // Who dismisses themselves is told so as anybody who is dismissed.
             Request::Operate { act: Operation::Dismiss { user } } if me.key() == user.key() => None,
             Request::Operate { act } => Some(self.system(sentence("You have", &target(act), act))),
@@ -35,7 +33,8 @@ impl View {
 
     /// A page of those who are there.
     pub fn clients(self, request: &Request, clients: &[ClientInfo]) -> String {
-        let title = matches!(request, Request::Clients { after: Seq::ZERO }).then(|| self.system("clients:"));
+        let title = matches!(request, Request::Clients { after: Seq::ZERO })
+            .then(|| self.system("clients:"));
         let line = |ClientInfo { address, name, groups, is_connected }: &ClientInfo| {
             let groups: Vec<_> = groups.as_slice().iter().map(|group| group.as_str()).collect();
             let lost = if *is_connected { "" } else { " (connection lost)" };
@@ -64,27 +63,36 @@ impl View {
     pub(super) fn operation_refusal(self, request: &Request, refusal: &Refusal) -> String {
         match refusal {
             Refusal::NotOperator => {
-                "Only operators of this server can do that. One of them can make you one, or the code that the server \
+                "Only operators of this server can do that. One of them can make you one, or the \
+                 code that the server \
                  shows when nobody is one yet: operator [code]"
                     .to_owned()
             }
             Refusal::WrongCode => {
-                "That is not the code that the server shows to those who run it, or it was used already.".to_owned()
+                "That is not the code that the server shows to those who run it, or it was used \
+                 already."
+                    .to_owned()
             }
             Refusal::IsOperator { user } => {
-                format!("{user} is an operator of this server. Make them none first: dismiss {user}")
+                format!(
+                    "{user} is an operator of this server. Make them none first: dismiss \
+                    {user}"
+                )
             }
             Refusal::RegisterFirst => match request {
                 Request::Operate { act: Operation::Appoint { user } } => format!(
-                    "Operators need a registered name, or anybody could take it: {user} has to register first, then type the \
+                    "Operators need a registered name, or anybody could take it: {user} has to \
+                     register first, then type the \
                      command again."
                 ),
-                _ => "Operators need a registered name, or anybody could take it: register first, then type the command \
+                _ => "Operators need a registered name, or anybody could take it: register first, \
+                    then type the command \
                       again."
                     .to_owned(),
             },
             Refusal::ServerBanned { until } => format!(
-                "An operator of this server has banned this name, or the address that you come from{}. Ask those who run it.",
+                "An operator of this server has banned this name, or the address that you come \
+                 from{}. Ask those who run it.",
                 self.until(*until)
             ),
             _ => no_difference(request),
@@ -105,7 +113,10 @@ fn no_difference(request: &Request) -> String {
             format!("{user} is not here. Type 'clients' to see who is.")
         }
         Request::Operate { act: Operation::Unban { whom } } => {
-            format!("{} is not banned from this server. Type 'server-bans' to see who is.", name(whom))
+            format!(
+                "{} is not banned from this server. Type 'server-bans' to see who is.",
+                name(whom)
+            )
         }
         _ => "That is so already on this server.".to_owned(),
     }
@@ -120,9 +131,9 @@ fn name(whom: &BanTarget) -> String {
 
 fn target(act: &Operation) -> String {
     match act {
-        Operation::Appoint { user } | Operation::Dismiss { user } | Operation::Disconnect { user, .. } => {
-            user.to_string()
-        }
+        Operation::Appoint { user }
+        | Operation::Dismiss { user }
+        | Operation::Disconnect { user, .. } => user.to_string(),
         Operation::Ban { whom, .. } | Operation::Unban { whom } => name(whom),
     }
 }
@@ -130,8 +141,12 @@ fn target(act: &Operation) -> String {
 fn sentence(who: &str, whom: &str, act: &Operation) -> String {
     match act {
         Operation::Appoint { .. } => format!("{who} made {whom} an operator of this server."),
-        Operation::Dismiss { .. } => format!("{who} made {whom} an operator of this server no longer."),
-        Operation::Disconnect { reason, .. } => format!("{who} disconnected {whom}{}", because(reason)),
+        Operation::Dismiss { .. } => {
+            format!("{who} made {whom} an operator of this server no longer.")
+        }
+        Operation::Disconnect { reason, .. } => {
+            format!("{who} disconnected {whom}{}", because(reason))
+        }
         Operation::Ban { seconds, reason, .. } => {
             format!("{who} banned {whom} from this server{}{}", span(*seconds), because(reason))
         }
@@ -150,7 +165,11 @@ mod tests {
 
     fn ban() -> Operation {
         let (seconds, reason) = (NonZeroU32::new(7_200), Reason::parse("spam").ok());
-        Operation::Ban { whom: BanTarget::Host(AddressPrefix::parse("10.0.0.1").unwrap()), seconds, reason }
+        Operation::Ban {
+            whom: BanTarget::Host(AddressPrefix::parse("10.0.0.1").unwrap()),
+            seconds,
+            reason,
+        }
     }
 
     #[test]
@@ -202,7 +221,10 @@ mod tests {
             lines().server_bans(&first, &bans, UnixMillis(0)),
             "banned from this server:\n[1970-01-01T00:00:00.000Z] Jim, by Ann."
         );
-        assert_eq!(lines().server_bans(&first, &[], UnixMillis(0)), "Nobody is banned from this server.");
+        assert_eq!(
+            lines().server_bans(&first, &[], UnixMillis(0)),
+            "Nobody is banned from this server."
+        );
     }
 
     #[test]
@@ -211,11 +233,15 @@ mod tests {
         let said = |request: &Request, refusal| view().refusal(request, &refusal, None);
         assert!(said(&claim, Refusal::NotOperator).contains("operator [code]"));
         assert!(said(&claim, Refusal::WrongCode).contains("used already"));
-        assert_eq!(said(&claim, Refusal::NoDifference), "You are an operator of this server already.");
+        assert_eq!(
+            said(&claim, Refusal::NoDifference),
+            "You are an operator of this server already."
+        );
         assert!(said(&claim, Refusal::IsOperator { user: user("Ann") }).ends_with("dismiss Ann"));
         assert_eq!(
             said(&claim, Refusal::ServerBanned { until: None }),
-            "An operator of this server has banned this name, or the address that you come from. Ask those who run it."
+            "An operator of this server has banned this name, or the address that you come from. \
+             Ask those who run it."
         );
         for act in [
             Operation::Appoint { user: user("Jim") },

@@ -12,13 +12,16 @@ impl View {
                 format!("There is no command '{word}'. Did you mean '{meant}'?")
             }
             Mistake::UnknownCommand { word, meant: None } => format!(
-                "There is no command '{word}'. Type 'help' to see the commands. To say something: public \
+                "There is no command '{word}'. Type 'help' to see the commands. To say something: \
+                 public \
                  [group-name] [message]"
             ),
             Mistake::Missing { row, what } => {
                 format!("'{}' needs {what}. Usage: {}", row.name, usage(row))
             }
-            Mistake::TooMuch { row } if matches!(row.name, "register" | "passwd" | "unregister") => {
+            Mistake::TooMuch { row }
+                if matches!(row.name, "register" | "passwd" | "unregister") =>
+            {
                 format!("Type '{}' alone: passwords are asked for then, and not shown.", row.name)
             }
             Mistake::TooMuch { row } if row.arguments.is_empty() => {
@@ -38,12 +41,17 @@ impl View {
             }
             Mistake::BadMessage { error } => format!("That was not sent: {error}."),
             Mistake::BadCount { row, count } => {
-                format!("'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: {}", usage(row))
+                format!(
+                    "'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: \
+                    {}",
+                    usage(row)
+                )
             }
             Mistake::BadCode { error } => format!("That is no code: {error}."),
             Mistake::BadLine { error } => format!("That was not sent: {error}."),
             Mistake::BadDuration { row, duration } => format!(
-                "'{duration}' is no time: write a number and s, m, h, d or w, as in 10m. A reason can't begin with a \
+                "'{duration}' is no time: write a number and s, m, h, d or w, as in 10m. A reason \
+                 can't begin with a \
                  digit. Usage: {}",
                 usage(row)
             ),
@@ -65,16 +73,23 @@ impl View {
     }
 }
 
-/// A part of the list of all commands. The arguments of those that keep order would leave no room to say what they do.
+/// A part of the list of all commands. The arguments of those that keep order would leave no room
+/// to say what they do.
 fn help_section(section: Section) -> String {
     let (title, shown): (_, fn(&Row) -> String) = match section {
         Section::Chatting => (None, usage),
-        Section::YourName => (Some("For your name ('help register' says how):"), |row| row.name.to_owned()),
+        Section::YourName => {
+            (Some("For your name ('help register' says how):"), |row| row.name.to_owned())
+        }
         Section::KeepingOrder => {
-            (Some("To keep order in a group chat ('help kick' says how):"), |row| row.name.to_owned())
+            (Some("To keep order in a group chat ('help kick' says how):"), |row| {
+                row.name.to_owned()
+            })
         }
         Section::Operating => {
-            (Some("For operators of the server ('help clients' says how):"), |row| row.name.to_owned())
+            (Some("For operators of the server ('help clients' says how):"), |row| {
+                row.name.to_owned()
+            })
         }
     };
     let rows = || TABLE.iter().filter(|row| row.section == section);

@@ -1,10 +1,13 @@
-//! What is said about the connection: that there is none, that it is lost, that it is back, that it is over.
+//! What is said about the connection: that there is none, that it is lost, that it is back, that it
+//! is over.
 
 use std::time::Duration;
 
 use crate::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
-use chatroom_proto::{CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName};
+use chatroom_proto::{
+    CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName,
+};
 
 use super::{ServerTarget, View};
 
@@ -34,7 +37,8 @@ impl View {
     /// Somebody has put this one out of a group while the connection was lost.
     pub fn put_out(self, group: &str) -> String {
         self.trouble(format!(
-            "While you were away, you were put out of group chat '{group}'. To see who did that, and why: why {group} \
+            "While you were away, you were put out of group chat '{group}'. To see who did that, \
+             and why: why {group} \
              [your-name]"
         ))
     }
@@ -49,8 +53,11 @@ impl View {
             })
             .collect();
         let (last, others) = names.split_last()?;
-        let names =
-            if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
+        let names = if others.is_empty() {
+            last.clone()
+        } else {
+            format!("{} and {last}", others.join(", "))
+        };
         Some(self.trouble(format!("While you were away, messages {names} were missed.")))
     }
 
@@ -58,7 +65,8 @@ impl View {
     pub fn not_rejoined(self, group: &GroupName, refusal: &Refusal) -> String {
         match refusal {
             Refusal::NoSuchGroup { .. } => self.trouble(format!(
-                "Group chat '{group}' is gone: the server no longer has it. To make it again: create {group}"
+                "Group chat '{group}' is gone: the server no longer has it. To make it again: \
+                 create {group}"
             )),
             other => {
                 let request = Request::Join { group: group.clone() };
@@ -90,21 +98,26 @@ impl View {
             Ended::Left => return None,
             Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
             Ended::Refused(Refusal::NameTaken { name }) => format!(
-                "You were away for too long, and somebody else is called '{name}' now. Come back under another name."
+                "You were away for too long, and somebody else is called '{name}' now. Come back \
+                 under another name."
             ),
             Ended::Refused(Refusal::NameLooksLike { name }) => format!(
-                "You were away for too long, and somebody is called '{name}' now, which looks like your name. Come \
+                "You were away for too long, and somebody is called '{name}' now, which looks \
+                 like your name. Come \
                  back under another one."
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Disconnected => {
-                "An operator of the server has ended your stay. To come back, if you are not banned: start this program \
+                "An operator of the server has ended your stay. To come back, if you are not \
+                 banned: start this program \
                  again."
                     .to_owned()
             }
-            Ended::Replaced => "You came back from somewhere else, and the chat goes on there.".to_owned(),
+            Ended::Replaced => "You came back from somewhere else, and the chat goes on \
+                there.".to_owned(),
             Ended::PasswordChanged => {
-                "The password of your name was changed on another device. Come in again with the new one.".to_owned()
+                "The password of your name was changed on another device. Come in again with the \
+                 new one.".to_owned()
             }
             Ended::Misbehaved(how) => misbehaved_text(*how),
             Ended::Untrusted(untrusted) => return Some(self.untrusted(untrusted, at)),
@@ -127,7 +140,8 @@ impl View {
     /// There is nobody to ask for a password.
     pub fn no_way_to_ask(self) -> String {
         self.trouble(
-            "A password can only be asked for at a terminal. From a pipe: register, with --password-file FILE or \
+            "A password can only be asked for at a terminal. From a pipe: register, with \
+             --password-file FILE or \
              --password-command COMMAND.",
         )
     }
@@ -140,14 +154,16 @@ impl View {
     /// Others can read the file with the password.
     pub fn open_password_file(self, file: &str) -> String {
         self.trouble(format!(
-            "Others can read {file}, where the password is. To keep it to yourself: chmod 600 {file}"
+            "Others can read {file}, where the password is. To keep it to yourself: chmod 600 \
+             {file}"
         ))
     }
 
     /// Somebody comes under a registered name, and is about to be asked for its password.
     pub fn password_wanted(self, name: &UserName) -> String {
         self.system(format!(
-            "The name '{name}' belongs to somebody who has registered it. If that is you, type its password: it is not shown. \
+            "The name '{name}' belongs to somebody who has registered it. If that is you, type \
+             its password: it is not shown. \
              If it is not, press Ctrl-C and choose another name."
         ))
     }
@@ -155,7 +171,8 @@ impl View {
     /// A command needs a password, and it is not asked for where others can read along.
     pub fn no_password_here(self) -> String {
         self.trouble(
-            "Others can read along on the way to this server, so no password is asked for and none is said. Come back with --tls.",
+            "Others can read along on the way to this server, so no password is asked for and \
+             none is said. Come back with --tls.",
         )
     }
 
@@ -169,7 +186,8 @@ impl View {
         let ServerTarget { host, port, .. } = at;
         self.trouble(match error {
             ConnectError::Unreachable(why) => format!(
-                "Cannot connect to {host}:{port}: {why}. Is the server running there? To start one: chatroom-server"
+                "Cannot connect to {host}:{port}: {why}. Is the server running there? To start \
+                 one: chatroom-server"
             ),
             ConnectError::Silent => {
                 format!("The server at {host}:{port} does not answer. Is it a chatroom-server?")
@@ -179,16 +197,25 @@ impl View {
             }
             ConnectError::Refused(refusal) => return self.refusal(&Request::Ping, refusal, None),
             ConnectError::PasswordUnsaid { name } => format!(
-                "The name '{name}' belongs to somebody who has registered it. If that is you, come back with --tls: others can \
-                 read along on the way to this server, so no password is asked for. If it is not, choose another name."
+                "The name '{name}' belongs to somebody who has registered it. If that is you, \
+                 come back with --tls: others can \
+                 read along on the way to this server, so no password is asked for. If it is not, \
+                 choose another name."
             ),
             ConnectError::Closed(CloseReason::Misbehaved(how)) => misbehaved_text(*how),
             ConnectError::Closed(reason) => {
-                format!("The server at {host}:{port} hung up: {}. Try again later.", reason_text(*reason))
+                format!(
+                    "The server at {host}:{port} hung up: {}. Try again \
+                    later.",
+                    reason_text(*reason)
+                )
             }
             ConnectError::Untrusted(untrusted) => return self.untrusted(untrusted, at),
             ConnectError::Garbled(what) => {
-                format!("What answers at {host}:{port} does not speak this program's protocol: {what}.")
+                format!(
+                    "What answers at {host}:{port} does not speak this program's protocol: \
+                    {what}."
+                )
             }
         })
     }
@@ -238,7 +265,12 @@ fn misbehaved_text(how: Misbehaviour) -> String {
         Misbehaviour::Malformed => "a frame that is not a request".to_owned(),
         Misbehaviour::HelloExpected => "something before hello".to_owned(),
         Misbehaviour::HelloAgain => "hello again".to_owned(),
-        Misbehaviour::Flooding => "more and more, without the waits that the server asked for".to_owned(),
+        Misbehaviour::Flooding => {
+            "more and more, without the waits that the server asked for".to_owned()
+        }
     };
-    format!("The server hung up because of what this program sent: {what}. That is a bug in this program.")
+    format!(
+        "The server hung up because of what this program sent: {what}. That is a bug in this \
+         program."
+    )
 }

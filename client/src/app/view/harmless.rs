@@ -1,12 +1,14 @@
-//! Text from others, made harmless: nothing in it moves the cursor, forges a line or turns its direction.
+//! Text from others, made harmless: nothing in it moves the cursor, forges a line or turns its
+//! direction.
 
 use std::borrow::Cow;
 
 /// What stands for a character that is not shown.
 const REPLACEMENT: char = '\u{FFFD}';
 
-/// Replaces every control character, line and paragraph separator, and bidirectional mark, override or isolate.
-/// ZWNJ and ZWJ stay: Persian and emoji need them. Newlines are replaced, too: a caller that wants lines splits first.
+/// Replaces every control character, line and paragraph separator, and bidirectional mark, override
+/// or isolate. ZWNJ and ZWJ stay: Persian and emoji need them. Newlines are replaced, too: a caller
+/// that wants lines splits first.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_harmful) {
         Cow::Owned(text.chars().map(|c| if is_harmful(c) { REPLACEMENT } else { c }).collect())
@@ -34,7 +36,8 @@ mod tests {
 
     #[test]
     fn text_of_the_world_stays_as_it_is() {
-        for text in ["Hey, what's up?", "می‌خواهم", "👩‍🚀", "שלום", "e\u{301}", "tab is gone, 'quotes' stay"]
+        for text in
+            ["Hey, what's up?", "می‌خواهم", "👩‍🚀", "שלום", "e\u{301}", "tab is gone, 'quotes' stay"]
         {
             assert!(matches!(harmless(text), Cow::Borrowed(same) if same == text), "{text}");
         }

@@ -23,11 +23,13 @@ impl View {
             )),
             Change::None => self.trouble(format!("You ignore {name} already.")),
             Change::Full => self.trouble(format!(
-                "You ignore {IGNORED_MAX} people, and nobody can ignore more: {name} is still heard. Take somebody off first: \
+                "You ignore {IGNORED_MAX} people, and nobody can ignore more: {name} is still \
+                 heard. Take somebody off first: \
                  unignore [username]"
             )),
             Change::NotKept(file, why) => self.trouble(format!(
-                "You hear nothing more of what {name} says until you leave; it can't be kept for longer: {file}: {why}"
+                "You hear nothing more of what {name} says until you leave; it can't be kept for \
+                 longer: {file}: {why}"
             )),
         }
     }
@@ -40,7 +42,8 @@ impl View {
                 self.trouble(format!("You don't ignore {name}. Type 'ignore' to see whom you do."))
             }
             Change::NotKept(file, why) => self.trouble(format!(
-                "You hear again what {name} says until you leave; it can't be kept for longer: {file}: {why}"
+                "You hear again what {name} says until you leave; it can't be kept for longer: \
+                 {file}: {why}"
             )),
         }
     }
@@ -52,7 +55,9 @@ impl View {
 
     /// The list can't be read.
     pub fn no_ignored(self, file: &str, why: &str) -> String {
-        self.trouble(format!("Whom you ignored can't be read, so everybody is heard: {file}: {why}"))
+        self.trouble(format!(
+            "Whom you ignored can't be read, so everybody is heard: {file}: {why}"
+        ))
     }
 
     /// In what is read back, some is left out.
@@ -70,7 +75,8 @@ mod tests {
     #[test]
     fn every_change_has_its_words() {
         let jim = user("Jim");
-        let not_kept = || Change::NotKept("a file".to_owned(), std::io::ErrorKind::PermissionDenied.into());
+        let not_kept =
+            || Change::NotKept("a file".to_owned(), std::io::ErrorKind::PermissionDenied.into());
         assert_eq!(
             view().ignoring(&jim, &Change::Done),
             "You hear nothing more of what Jim says. To hear it again: unignore Jim"

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    About, GroupName, Headline, Moderation, ModerationRecord, Notification, Reason, Refusal, Request,
-    UnixMillis, UserName,
+    About, GroupName, Headline, Moderation, ModerationRecord, Notification, Reason, Refusal,
+    Request, UnixMillis, UserName,
 };
 
 use super::View;
@@ -46,7 +46,9 @@ impl View {
             Notification::TopicIs { group, headline } => {
                 format!("The topic of group chat '{group}': {}", headline.topic.as_str())
             }
-            Notification::PassedOn { group, to, .. } => return Some(self.passed_on(group, to, None)),
+            Notification::PassedOn { group, to, .. } => {
+                return Some(self.passed_on(group, to, None));
+            }
             _ => return None,
         }))
     }
@@ -82,15 +84,21 @@ impl View {
     /// What a group is, and what the reader is in it.
     pub fn about(self, about: &About) -> String {
         let About { group, owner, ops, topic, locked_since, members, .. } = about;
-        let owner = owner.as_ref().map_or_else(|| "nobody's".to_owned(), |owner| format!("{owner}'s"));
-        let people = if *members == 1 { "1 member".to_owned() } else { format!("{members} members") };
+        let owner =
+            owner.as_ref().map_or_else(|| "nobody's".to_owned(), |owner| format!("{owner}'s"));
+        let people =
+            if *members == 1 { "1 member".to_owned() } else { format!("{members} members") };
         let mut lines = vec![format!("Group chat '{group}' is {owner}, and has {people}.")];
         if !ops.as_slice().is_empty() {
             let names: Vec<_> = ops.as_slice().iter().map(UserName::as_str).collect();
             lines.push(format!("Its operators: {}", names.join(", ")));
         }
         if let Some(Headline { topic, by, at }) = topic {
-            lines.push(format!("Its topic, by {by} on {}: {}", self.date_and_time(*at), topic.as_str()));
+            lines.push(format!(
+                "Its topic, by {by} on {}: {}",
+                self.date_and_time(*at),
+                topic.as_str()
+            ));
         }
         lines.push(match locked_since {
             Some(since) => {
@@ -117,46 +125,57 @@ impl View {
         match refusal {
             Refusal::NotAllowed { group } => {
                 let who = match request {
-                    Request::Moderate { act: Moderation::Op { .. } | Moderation::Deop { .. }, .. } => {
-                        "the owner"
-                    }
+                    Request::Moderate {
+                        act: Moderation::Op { .. } | Moderation::Deop { .. },
+                        ..
+                    } => "the owner",
                     _ => "the owner and the operators",
                 };
-                format!("Only {who} of group chat '{group}' can do that. To see who that is: about {group}")
+                format!(
+                    "Only {who} of group chat '{group}' can do that. To see who that is: about \
+                     {group}"
+                )
             }
             Refusal::OutOfReach { group, user } => format!(
-                "You can't do that to {user}: they keep order in group chat '{group}', too, or somebody above you has \
+                "You can't do that to {user}: they keep order in group chat '{group}', too, or \
+                 somebody above you has \
                  decided about them. To see who: about {group}, why {group} {user}"
             ),
             Refusal::NotOneself if matches!(request, Request::Operate { .. }) => {
                 "You can't do that to yourself. To leave: exit".to_owned()
             }
             Refusal::NotOneself => {
-                "You can't do that to yourself. To stop being a member: leave [group-name]".to_owned()
+                "You can't do that to yourself. To stop being a member: leave [group-name]"
+                    .to_owned()
             }
             Refusal::AlreadySo { group } => already_so(request, group),
             Refusal::TooManyMarks { limit } => format!(
-                "There are too many of these already: {limit} in one group chat, or as many as the server holds for \
+                "There are too many of these already: {limit} in one group chat, or as many as \
+                 the server holds for \
                  all. Undo some first."
             ),
             Refusal::Banned { group, until } => match request {
                 Request::Moderate { act, .. } => {
                     let user = act.user().map_or("That person", UserName::as_str);
                     format!(
-                        "{user} is banned from group chat '{group}'. Lift that first: unban {group} {user}"
+                        "{user} is banned from group chat '{group}'. Lift that first: unban \
+                         {group} {user}"
                     )
                 }
                 _ => format!(
-                    "You are banned from group chat '{group}'{}. To read why: why {group} [your-name]",
+                    "You are banned from group chat '{group}'{}. To read why: why {group} \
+                     [your-name]",
                     self.until(*until)
                 ),
             },
             Refusal::Muted { group, until } => format!(
-                "You can read in group chat '{group}', and not speak{}. To read why: why {group} [your-name]",
+                "You can read in group chat '{group}', and not speak{}. To read why: why {group} \
+                 [your-name]",
                 self.until(*until)
             ),
             Refusal::InvitationOnly { group } => format!(
-                "Group chat '{group}' is locked: only those can join who are invited. To see whom to ask: about {group}"
+                "Group chat '{group}' is locked: only those can join who are invited. To see whom \
+                 to ask: about {group}"
             ),
             other => format!("The server refused that: {other:?}"),
         }
@@ -180,7 +199,9 @@ fn already_so(request: &Request, group: &GroupName) -> String {
     };
     match act {
         Moderation::Kick { user, .. } => {
-            format!("{user} is not in group chat '{group}'. To keep somebody out: ban {group} {user}")
+            format!(
+                "{user} is not in group chat '{group}'. To keep somebody out: ban {group} {user}"
+            )
         }
         Moderation::Unban { user } => {
             format!("{user} is not banned from group chat '{group}', so there is nothing to lift.")
@@ -192,7 +213,10 @@ fn already_so(request: &Request, group: &GroupName) -> String {
             format!("Group chat '{group}' has no topic, so there is nothing to remove.")
         }
         Moderation::Lock => {
-            format!("Group chat '{group}' is locked already. To let somebody in: invite {group} [username]")
+            format!(
+                "Group chat '{group}' is locked already. To let somebody in: invite {group} \
+                 [username]"
+            )
         }
         Moderation::Unlock => format!("Group chat '{group}' is not locked: everybody can join it."),
         Moderation::Invite { user } => {
@@ -220,21 +244,37 @@ fn sentence(Roles { who, whom }: &Roles<'_>, group: &GroupName, act: &Moderation
             format!("{who} put {whom} out of group chat '{group}'{}", because(reason))
         }
         Moderation::Ban { seconds, reason, .. } => {
-            format!("{who} banned {whom} from group chat '{group}'{}{}", span(*seconds), because(reason))
+            format!(
+                "{who} banned {whom} from group chat '{group}'{}{}",
+                span(*seconds),
+                because(reason)
+            )
         }
-        Moderation::Unban { .. } => format!("{who} lifted the ban on {whom} in group chat '{group}'."),
+        Moderation::Unban { .. } => {
+            format!("{who} lifted the ban on {whom} in group chat '{group}'.")
+        }
         Moderation::Mute { seconds, reason, .. } => {
-            format!("{who} muted {whom} in group chat '{group}'{}{}", span(*seconds), because(reason))
+            format!(
+                "{who} muted {whom} in group chat '{group}'{}{}",
+                span(*seconds),
+                because(reason)
+            )
         }
-        Moderation::Unmute { .. } => format!("{who} let {whom} speak again in group chat '{group}'."),
+        Moderation::Unmute { .. } => {
+            format!("{who} let {whom} speak again in group chat '{group}'.")
+        }
         Moderation::Topic { topic: Some(topic) } => {
             format!("{who} set the topic of group chat '{group}': {}", topic.as_str())
         }
-        Moderation::Topic { topic: None } => format!("{who} removed the topic of group chat '{group}'."),
+        Moderation::Topic { topic: None } => {
+            format!("{who} removed the topic of group chat '{group}'.")
+        }
         Moderation::Lock => {
             format!("{who} locked group chat '{group}': only those can join who are invited.")
         }
-        Moderation::Unlock => format!("{who} unlocked group chat '{group}': everybody can join it."),
+        Moderation::Unlock => {
+            format!("{who} unlocked group chat '{group}': everybody can join it.")
+        }
         Moderation::Invite { .. } => format!("{who} invited {whom} to group chat '{group}'."),
         Moderation::Op { .. } => format!("{who} made {whom} an operator of group chat '{group}'."),
         Moderation::Deop { .. } => {
@@ -249,7 +289,8 @@ pub(super) fn because(reason: &Option<Reason>) -> String {
 
 /// For how long, in the largest unit that says it exactly.
 pub(super) fn span(seconds: Option<NonZeroU32>) -> String {
-    const UNITS: [(u32, &str); 4] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
+    const UNITS: [(u32, &str); 4] =
+        [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute"), (1, "second")];
     let Some(seconds) = seconds.map(NonZeroU32::get) else { return String::new() };
     let unit = UNITS.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
     let (unit, name) = unit.copied().unwrap_or((1, "second"));

@@ -1,4 +1,5 @@
-//! Colours: few and quiet, and none at all when they are not wanted. The text is the same either way.
+//! Colours: few and quiet, and none at all when they are not wanted. The text is the same either
+//! way.
 
 use anstyle::{AnsiColor, Style};
 

@@ -1,6 +1,8 @@
 //! What was said before: when one was away, and what is read back.
 
-use chatroom_proto::{ArchivedPost, Conversation, GroupName, Notification, Retention, UnixMillis, UserName};
+use chatroom_proto::{
+    ArchivedPost, Conversation, GroupName, Notification, Retention, UnixMillis, UserName,
+};
 use jiff::Timestamp;
 
 use super::{Layout, View};
@@ -42,7 +44,11 @@ impl View {
         if absence.newest.len() < absence.count {
             let fix = match &absence.only_in {
                 Some(place) => {
-                    format!("history {} {}", conversation(place), absence.count.min(HISTORY_COUNT_MAX.into()))
+                    format!(
+                        "history {} {}",
+                        conversation(place),
+                        absence.count.min(HISTORY_COUNT_MAX.into())
+                    )
                 }
                 None => "history [group-name|@username] [count]".to_owned(),
             };
@@ -57,8 +63,12 @@ impl View {
     pub fn history(self, of: &Conversation, said: &[ArchivedPost], now: UnixMillis) -> String {
         if said.is_empty() {
             return self.system(match of {
-                Conversation::Group(group) => format!("Nothing was said in group chat '{group}' yet."),
-                Conversation::User(user) => format!("Nothing was said between you and '{user}' yet."),
+                Conversation::Group(group) => {
+                    format!("Nothing was said in group chat '{group}' yet.")
+                }
+                Conversation::User(user) => {
+                    format!("Nothing was said between you and '{user}' yet.")
+                }
             });
         }
         self.all(said.iter().rev(), now)
@@ -103,7 +113,8 @@ impl View {
         self.system(format!("{} from last time {} sent again.", messages(count), is(count)))
     }
 
-    /// One leaves before the server has answered to messages, which are kept on this side. Nothing when there are none.
+    /// One leaves before the server has answered to messages, which are kept on this side. Nothing
+    /// when there are none.
     pub fn sent_next_time(self, count: usize, name: &UserName) -> Option<String> {
         let text = format!("{} {} kept, and sent when {name} is back.", messages(count), is(count));
         (count > 0).then(|| self.trouble(text))
@@ -112,7 +123,8 @@ impl View {
     /// The file for what must not be forgotten is not used.
     pub fn no_state(self, file: &str, why: &str) -> String {
         self.trouble(format!(
-            "What comes while you are away can't be kept for you: {file}: {why}. To choose another file: --state FILE"
+            "What comes while you are away can't be kept for you: {file}: {why}. To choose \
+             another file: --state FILE"
         ))
     }
 

@@ -1,5 +1,5 @@
-//! Why a request was refused, and what to do about it. What concerns order is in `order.rs`, what concerns operators of the
-//! server in `operation.rs`.
+//! Why a request was refused, and what to do about it. What concerns order is in `order.rs`, what
+//! concerns operators of the server in `operation.rs`.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use chatroom_proto::{Refusal, Request, VersionRange};
 use super::{View, connection};
 
 impl View {
-    /// A request was refused; `meant` is what may have been meant instead of a name that is not there.
+    /// A request was refused; `meant` is what may have been meant instead of a name that is not
+    /// there.
     pub fn refusal(self, request: &Request, refusal: &Refusal, meant: Option<&str>) -> String {
         self.trouble(match refusal {
             Refusal::GroupExists { .. }
@@ -74,36 +75,48 @@ impl View {
 fn group_refusal(request: &Request, refusal: &Refusal, meant: Option<&str>) -> String {
     match refusal {
         Refusal::GroupExists { group } => {
-            format!("There is already a group chat with name '{group}'. To become a member: join {group}")
+            format!(
+                "There is already a group chat with name '{group}'. To become a member: join \
+                 {group}"
+            )
         }
         Refusal::NoSuchGroup { group } => {
             let fix = match meant {
                 Some(meant) => format!("Did you mean '{meant}'?"),
-                None => format!("Type 'groups' to see what there is, or 'create {group}' to make it."),
+                None => {
+                    format!("Type 'groups' to see what there is, or 'create {group}' to make it.")
+                }
             };
             format!("There is no group chat with name '{group}'. {fix}")
         }
         Refusal::AlreadyMember { group } => {
-            format!("You are already in group chat '{group}'. To say something: public {group} [message]")
+            format!(
+                "You are already in group chat '{group}'. To say something: public {group} \
+                 [message]"
+            )
         }
         Refusal::NotMember { group } if matches!(request, Request::Leave { .. }) => {
             format!("You are not in group chat '{group}', so there is nothing to leave.")
         }
         Refusal::NotMember { group } if matches!(request, Request::Why { .. }) => format!(
-            "You are not in group chat '{group}', so you can only read what was done to yourself: why {group} [your-name]"
+            "You are not in group chat '{group}', so you can only read what was done to yourself: \
+             why {group} [your-name]"
         ),
         Refusal::NotMember { group } => {
             format!("You are not in group chat '{group}'; join it first: join {group}")
         }
         Refusal::TooManyGroups { limit } => format!(
-            "The server holds {limit} group chats, and that is all it will. Type 'groups' to see them, and \
+            "The server holds {limit} group chats, and that is all it will. Type 'groups' to see \
+             them, and \
              join one."
         ),
         Refusal::TooManyMemberships { limit } => format!(
-            "You are in {limit} group chats, and nobody can be in more. Leave one first: leave [group-name]"
+            "You are in {limit} group chats, and nobody can be in more. Leave one first: leave \
+             [group-name]"
         ),
         Refusal::GroupLooksLike { group } => format!(
-            "That name looks like group chat '{group}'. Choose one that can't be confused with it, or join that \
+            "That name looks like group chat '{group}'. Choose one that can't be confused with \
+             it, or join that \
              one: join {group}"
         ),
         other => format!("The server refused that: {other:?}"),
@@ -115,15 +128,20 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
     match refusal {
         Refusal::NameTaken { name } => {
             format!(
-                "The name '{name}' is taken. Choose another one. If that was you a moment ago: half a minute after a \
+                "The name '{name}' is taken. Choose another one. If that was you a moment ago: \
+                 half a minute after a \
                  connection is lost, its name is free again."
             )
         }
         Refusal::NotRegistered { name } => {
-            format!("The name '{name}' is not registered, so it has no password. To make it yours: register")
+            format!(
+                "The name '{name}' is not registered, so it has no password. To make it yours: \
+                 register"
+            )
         }
         Refusal::PasswordNeeded { name } => format!(
-            "The name '{name}' belongs to somebody who has registered it. If that is you, its password is needed \
+            "The name '{name}' belongs to somebody who has registered it. If that is you, its \
+             password is needed \
              (--password-file FILE); otherwise choose another name."
         ),
         Refusal::WrongPassword { name } if is_about_own_name(request) => {
@@ -144,14 +162,19 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
             format!("The server keeps {limit} registered names, and that is all it will.")
         }
         Refusal::TooManyDevices { limit } => format!(
-            "You are here with {limit} devices, and nobody can be with more. Leave with one of them first: exit"
+            "You are here with {limit} devices, and nobody can be with more. Leave with one of \
+             them first: exit"
         ),
         Refusal::TooManyTries { retry_after_ms } => {
-            format!("Too many passwords were tried. Try again in {} s.", retry_after_ms.div_ceil(1_000))
+            format!(
+                "Too many passwords were tried. Try again in {} s.",
+                retry_after_ms.div_ceil(1_000)
+            )
         }
         Refusal::NameLooksLike { name } => {
             format!(
-                "That name looks like '{name}', which is taken. Choose one that can't be confused with it."
+                "That name looks like '{name}', which is taken. Choose one that can't be confused \
+                 with it."
             )
         }
         other => format!("The server refused that: {other:?}"),

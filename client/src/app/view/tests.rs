@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use crate::{ConnectError, Ended, Lost};
 use chatroom_proto::{
-    BodyError, CloseReason, Conversation, Membership, Misbehaviour, Page, PostId, Refusal, Request, Seq,
-    Token, UnixMillis,
+    BodyError, CloseReason, Conversation, Membership, Misbehaviour, Page, PostId, Refusal, Request,
+    Seq, Token, UnixMillis,
 };
 
 use super::*;
@@ -49,7 +49,10 @@ fn welcome() -> Welcome {
 fn figure_one_to_the_letter() {
     let seq = Seq(1);
     let (jim, george, g1) = (user("Jim"), user("George"), group("G1"));
-    assert_eq!(view().welcome(&welcome()), "Connected to the server!\nYou joined the room 'General'");
+    assert_eq!(
+        view().welcome(&welcome()),
+        "Connected to the server!\nYou joined the room 'General'"
+    );
     let says = |notification| view().notification(&notification).unwrap();
     let arrived = Notification::Arrived { seq, user: george, group: group("General") };
     assert_eq!(says(arrived), "George joined the room 'General'");
@@ -98,7 +101,8 @@ fn mistakes_show_the_usage() {
     assert_eq!(said("jion G1"), "There is no command 'jion'. Did you mean 'join'?");
     assert_eq!(
         said("hello"),
-        "There is no command 'hello'. Type 'help' to see the commands. To say something: public [group-name] \
+        "There is no command 'hello'. Type 'help' to see the commands. To say something: public \
+         [group-name] \
          [message]"
     );
     assert_eq!(said("join"), "'join' needs the name of a group. Usage: join [group-name]");
@@ -107,14 +111,19 @@ fn mistakes_show_the_usage() {
     assert_eq!(said("join a b"), "'join' takes one name, without spaces. Usage: join [group-name]");
     assert_eq!(
         said("join a\u{200b}"),
-        "'a\u{200b}' is no name: a name can't have the character U+200B in it. Usage: join [group-name]"
+        "'a\u{200b}' is no name: a name can't have the character U+200B in it. Usage: join \
+         [group-name]"
     );
     assert_eq!(
         said("public G1 \u{1b}[2J"),
-        "That was not sent: a message can't have the control character U+001B in it. The up arrow brings it back."
+        "That was not sent: a message can't have the control character U+001B in it. The up arrow \
+         brings it back."
     );
     let long = Mistake::BadMessage { error: BodyError::TooLong { bytes: 8_001 } };
-    assert_eq!(lines().mistake(&long), "That was not sent: a message has at most 8000 bytes, this has 8001.");
+    assert_eq!(
+        lines().mistake(&long),
+        "That was not sent: a message has at most 8000 bytes, this has 8001."
+    );
 }
 
 #[test]
@@ -131,7 +140,8 @@ fn the_way_out_and_back_is_said() {
     assert_eq!(view().back(true, &[]), "Connected again!");
     assert_eq!(
         view().back(false, &[group("G1"), group("tea"), group("x")]),
-        "Connected again, in a new session!\nWhile you were away, messages in 'G1', in 'tea' and in 'x' were missed."
+        "Connected again, in a new session!\nWhile you were away, messages in 'G1', in 'tea' and \
+         in 'x' were missed."
     );
     assert_eq!(
         view().missed(&[Conversation::User(user("Jim"))]).unwrap(),
@@ -151,7 +161,8 @@ fn what_was_not_done_is_told_to_one_who_leaves() {
     assert_eq!(view().undone(0, 1).unwrap(), "The connection is lost: 1 command was not sent.");
     assert_eq!(
         view().undone(1, 2).unwrap(),
-        "The connection is lost: 1 command was perhaps not carried out, and 2 commands were not sent."
+        "The connection is lost: 1 command was perhaps not carried out, and 2 commands were not \
+         sent."
     );
     assert_eq!(
         view().unanswered(2),
@@ -167,11 +178,13 @@ pub(super) fn target() -> ServerTarget {
 fn a_server_that_asks_to_go_slower_is_no_trouble() {
     assert_eq!(
         view().slowed(Duration::from_millis(2_100), 1),
-        "The server asks to go slower: what you asked for is kept and sent in order, the next in 3 seconds."
+        "The server asks to go slower: what you asked for is kept and sent in order, the next in \
+         3 seconds."
     );
     assert_eq!(
         view().slowed(Duration::from_millis(40), 12),
-        "The server asks to go slower: 12 things that you asked for are kept and sent in order, the next in a second."
+        "The server asks to go slower: 12 things that you asked for are kept and sent in order, \
+         the next in a second."
     );
     assert_eq!(
         view().refusal(&Request::Ping, &Refusal::RateLimited { retry_after_ms: 30_000 }, None),
@@ -190,14 +203,19 @@ fn every_end_has_its_words() {
     );
     assert_eq!(
         said(Ended::Refused(Refusal::NameTaken { name: user("Jim") })),
-        "You were away for too long, and somebody else is called 'Jim' now. Come back under another name."
+        "You were away for too long, and somebody else is called 'Jim' now. Come back under \
+         another name."
     );
     assert_eq!(
         said(Ended::Refused(Refusal::NameLooksLike { name: user("Jim") })),
-        "You were away for too long, and somebody is called 'Jim' now, which looks like your name. Come back under \
+        "You were away for too long, and somebody is called 'Jim' now, which looks like your \
+         name. Come back under \
          another one."
     );
-    assert_eq!(said(Ended::Replaced), "You came back from somewhere else, and the chat goes on there.");
+    assert_eq!(
+        said(Ended::Replaced),
+        "You came back from somewhere else, and the chat goes on there."
+    );
     assert!(said(Ended::Misbehaved(Misbehaviour::HelloAgain)).contains("hello again"));
     assert!(said(Ended::Garbled("a\u{1b}b".to_owned())).contains("a\u{fffd}b"));
     for lost in [Lost::HungUp, Lost::Silent, Lost::Failed(std::io::ErrorKind::ConnectionReset)] {
@@ -211,17 +229,24 @@ fn every_failure_to_connect_has_its_words() {
     let said = |error| view().connect_error(&error, &target());
     assert_eq!(
         said(ConnectError::Unreachable(refused)),
-        "Cannot connect to 127.0.0.1:9000: connection refused. Is the server running there? To start one: \
+        "Cannot connect to 127.0.0.1:9000: connection refused. Is the server running there? To \
+         start one: \
          chatroom-server"
     );
     assert!(said(ConnectError::Silent).contains("does not answer"));
     assert!(said(ConnectError::Cut).contains("hung up at once"));
     assert_eq!(
         said(ConnectError::Closed(CloseReason::ServerFull)),
-        "The server at 127.0.0.1:9000 hung up: the server has as many connections as it will hold. Try again later."
+        "The server at 127.0.0.1:9000 hung up: the server has as many connections as it will \
+         hold. Try again later."
     );
-    assert!(said(ConnectError::Closed(CloseReason::Misbehaved(Misbehaviour::Malformed))).contains("a bug"));
-    assert!(said(ConnectError::Refused(Refusal::NameTaken { name: user("Jim") })).contains("taken"));
+    assert!(
+        said(ConnectError::Closed(CloseReason::Misbehaved(Misbehaviour::Malformed)))
+            .contains("a bug")
+    );
+    assert!(
+        said(ConnectError::Refused(Refusal::NameTaken { name: user("Jim") })).contains("taken")
+    );
     assert!(said(ConnectError::Garbled("x".to_owned())).contains("does not speak"));
     assert_eq!(view().connecting("a\u{1b}b", 9000), "Connecting to a\u{fffd}b:9000...");
 }
@@ -244,7 +269,11 @@ fn a_message_of_very_many_lines_is_shown_in_part() {
     let shown = |count: usize| {
         let text = vec!["x"; count].join("\n");
         let said = Notification::GroupPost { post: post("Mallory", &text), group: group("G1") };
-        assert_eq!(lines().notification(&said).unwrap().lines().count(), 1, "programs get all of it");
+        assert_eq!(
+            lines().notification(&said).unwrap().lines().count(),
+            1,
+            "programs get all of it"
+        );
         view().notification(&said).unwrap()
     };
     assert_eq!(shown(20).lines().count(), 20, "a paste is shown whole");
@@ -303,7 +332,8 @@ fn nothing_that_others_write_reaches_the_terminal_unfiltered() {
             }
         }
     }
-    let persian = Notification::PrivatePost { post: post("علی", "می‌خواهم"), to: user("Jim") };
+    let persian =
+        Notification::PrivatePost { post: post("علی", "می‌خواهم"), to: user("Jim") };
     assert_eq!(view().notification(&persian).unwrap(), "Private message from علی: می‌خواهم");
 }
 

@@ -1,4 +1,5 @@
-//! A program that does not take its events: because it waits for an answer, because it is busy, or for ever.
+//! A program that does not take its events: because it waits for an answer, because it is busy, or
+//! for ever.
 
 use std::time::Duration;
 
@@ -33,11 +34,17 @@ async fn one_who_waits_for_an_answer_in_the_loop_that_reads_gets_it_however_much
     });
     for round in 0..rounds {
         let first = 10 + round * (MANY + 2);
-        assert_eq!(events.next().await, Some(Event::Notification(group_post("General", first + 1, first))));
+        assert_eq!(
+            events.next().await,
+            Some(Event::Notification(group_post("General", first + 1, first)))
+        );
         let answer = client.public(group("General"), body("echo")).await;
         assert_eq!(answer.unwrap().seq, Seq(first + MANY + 2));
         for seq in first + 1..=first + MANY {
-            assert_eq!(events.next().await, Some(Event::Notification(group_post("General", seq + 1, seq))));
+            assert_eq!(
+                events.next().await,
+                Some(Event::Notification(group_post("General", seq + 1, seq)))
+            );
         }
     }
     serving.await.unwrap();
@@ -57,14 +64,21 @@ async fn more_than_can_be_held_before_an_answer_costs_messages_and_not_the_answe
     assert_eq!(asking.await.unwrap().unwrap().seq, Seq(head + MANY + 1));
 
     for seq in 10..10 + EVENTS_MAX as u64 {
-        assert_eq!(events.next().await, Some(Event::Notification(group_post("General", seq + 1, seq))));
+        assert_eq!(
+            events.next().await,
+            Some(Event::Notification(group_post("General", seq + 1, seq)))
+        );
     }
     assert_eq!(events.next().await, Some(Event::Missed(Conversation::Group(group("General")))));
     assert_eq!(events.next().await, Some(Event::Lost(Lost::Overrun)));
-    // What else was missed may be the post of its own that has no answer yet: nothing certain can be said.
+    // What else was missed may be the post of its own that has no answer yet: nothing certain can
+    // be said.
     assert!(matches!(events.next().await, Some(Event::Back { resumed: true, .. })));
     for seq in head..head + MANY {
-        assert_eq!(events.next().await, Some(Event::Notification(group_post("General", seq + 1, seq))));
+        assert_eq!(
+            events.next().await,
+            Some(Event::Notification(group_post("General", seq + 1, seq)))
+        );
     }
 }
 

@@ -4,12 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Misbehaviour, Moderation, Notification, PostId, Proof, Refusal, Request, Response, Seq,
-    UnixMillis, VersionRange,
+    CloseReason, Misbehaviour, Moderation, Notification, PostId, Proof, Refusal, Request, Response,
+    Seq, UnixMillis, VersionRange,
 };
 use tokio::time::Instant;
 
-use super::fake::{self, body, connected, group, group_post, joined, posted, private_post, public, user};
+use super::fake::{
+    self, body, connected, group, group_post, joined, posted, private_post, public, user,
+};
 use crate::client::{AskError, Reconnect};
 use crate::event::{Ended, Event, Lost};
 
@@ -82,7 +84,10 @@ async fn in_a_new_session_the_groups_are_joined_again_before_all_else() {
 
     assert!(matches!(events.next().await, Some(Event::Lost(_))));
     assert!(matches!(events.next().await, Some(Event::Back { resumed: false, .. })));
-    assert_eq!(events.next().await, Some(Event::NotRejoined { group: group("gone"), refusal: gone }));
+    assert_eq!(
+        events.next().await,
+        Some(Event::NotRejoined { group: group("gone"), refusal: gone })
+    );
     assert_eq!(events.next().await, Some(Event::Rejoined { group: group("milk"), missed: false }));
     assert_eq!(events.next().await, Some(Event::Rejoined { group: group("tea"), missed: true }));
 }
@@ -163,7 +168,8 @@ async fn the_reason_of_the_hang_up_decides_whether_to_come_back() {
         assert!(matches!(events.next().await, Some(Event::Back { .. })), "{reason:?}");
     }
     let bug = Misbehaviour::Malformed;
-    for (reason, ended) in [(Misbehaved(bug), Ended::Misbehaved(bug)), (Replaced, Ended::Replaced)] {
+    for (reason, ended) in [(Misbehaved(bug), Ended::Misbehaved(bug)), (Replaced, Ended::Replaced)]
+    {
         let (client, mut events, mut connection, _server) = connected(Reconnect::Forever).await;
         connection.notify(Notification::Closing(reason)).await;
         drop(connection);
@@ -203,10 +209,9 @@ async fn patience_has_an_end_when_the_options_say_so() {
     let start = Instant::now();
     drop(connection);
     assert!(matches!(events.next().await, Some(Event::Lost(_))));
-    let refusing =
-        tokio::spawn(
-            async move { while server.cannot_be_reached(io::ErrorKind::ConnectionRefused).await {} },
-        );
+    let refusing = tokio::spawn(async move {
+        while server.cannot_be_reached(io::ErrorKind::ConnectionRefused).await {}
+    });
     assert_eq!(events.next().await, Some(Event::Ended(Ended::GaveUp(Lost::HungUp))));
     assert_eq!(start.elapsed().as_secs(), patience.as_secs());
     refusing.await.unwrap();

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    Body, ClientFrame, GroupName, Hello, Membership, Notification, Page, Password, Post, PostId, Refusal,
-    Request, Response, Retention, Seq, ServerFrame, Tag, Token, UnixMillis, UserName, Welcome,
+    Body, ClientFrame, GroupName, Hello, Membership, Notification, Page, Password, Post, PostId,
+    Refusal, Request, Response, Retention, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
+    Welcome,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::{Mutex, mpsc};
@@ -88,7 +89,8 @@ impl FakeServer {
         // Without room: an attempt is answered when it is made.
         let (pipes, dialled) = mpsc::channel(1);
         let dial = Pipes { pipes: Arc::new(Mutex::new(dialled)), is_private };
-        let client = Some(tokio::spawn(Client::over(dial, (user("Jim"), password), reconnect, keep)));
+        let client =
+            Some(tokio::spawn(Client::over(dial, (user("Jim"), password), reconnect, keep)));
         FakeServer { pipes, client }
     }
 
@@ -121,7 +123,11 @@ impl FakeServer {
     }
 
     /// The same, on a server that keeps everything; also gives what the client's hello said.
-    pub(super) async fn recognize(&mut self, seq: u64, heads: &[(&str, u64)]) -> (WelcomedConnection, Hello) {
+    pub(super) async fn recognize(
+        &mut self,
+        seq: u64,
+        heads: &[(&str, u64)],
+    ) -> (WelcomedConnection, Hello) {
         let mut connection = self.accept().await;
         let (tag, hello) = connection.hello().await;
         connection.welcome_and_keep(tag, true, seq, heads).await;
@@ -140,7 +146,9 @@ impl FakeServer {
 }
 
 /// A client that was welcomed to General.
-pub(super) async fn connected(reconnect: Reconnect) -> (Client, Events, WelcomedConnection, FakeServer) {
+pub(super) async fn connected(
+    reconnect: Reconnect,
+) -> (Client, Events, WelcomedConnection, FakeServer) {
     let mut server = FakeServer::start(reconnect);
     let connection = server.accept_and_welcome(false, 10, &[("General", 10)]).await;
     let (client, events, _) = server.outcome().await.expect("welcome");
@@ -175,7 +183,8 @@ pub(super) struct Saying {
 
 impl Hearing {
     pub(super) async fn asked(&mut self) -> (Tag, Request) {
-        let ClientFrame { tag, request } = self.frames.next().await.expect("a frame").expect("a request");
+        let ClientFrame { tag, request } =
+            self.frames.next().await.expect("a frame").expect("a request");
         (tag, request)
     }
 }
@@ -222,7 +231,13 @@ impl WelcomedConnection {
         }
     }
 
-    pub(super) async fn welcome(&mut self, tag: Tag, resumed: bool, seq: u64, heads: &[(&str, u64)]) {
+    pub(super) async fn welcome(
+        &mut self,
+        tag: Tag,
+        resumed: bool,
+        seq: u64,
+        heads: &[(&str, u64)],
+    ) {
         self.greet(tag, resumed, seq, heads, Retention::Nothing).await;
     }
 
@@ -244,7 +259,8 @@ impl WelcomedConnection {
         heads: &[(&str, u64)],
         retention: Retention,
     ) {
-        let membership = |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
+        let membership =
+            |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
         let welcome = Welcome {
             version: 1,
             name: user("Jim"),
@@ -282,7 +298,10 @@ impl WelcomedConnection {
 
     /// The client asks nothing.
     pub(super) async fn is_quiet(&mut self) {
-        assert!(timeout(QUIET, self.hearing.frames.next()).await.is_err(), "nothing was to be asked");
+        assert!(
+            timeout(QUIET, self.hearing.frames.next()).await.is_err(),
+            "nothing was to be asked"
+        );
     }
 
     /// The client hangs up.
@@ -316,7 +335,10 @@ pub(crate) fn joined(name: &str, seq: u64) -> Response {
 }
 
 pub(crate) fn joined_at(name: &str, seq: u64, head: u64) -> Response {
-    Response::Joined { seq: Seq(seq), membership: Membership { group: group(name), head: Seq(head) } }
+    Response::Joined {
+        seq: Seq(seq),
+        membership: Membership { group: group(name), head: Seq(head) },
+    }
 }
 
 pub(crate) fn group_post(name: &str, seq: u64, prev: u64) -> Notification {

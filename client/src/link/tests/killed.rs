@@ -31,7 +31,8 @@ fn seq(notification: &Notification) -> u64 {
 #[tokio::test(start_paused = true)]
 async fn posts_without_an_answer_are_sent_again_before_anything_new() {
     let (_home, file) = home();
-    let (client, events, mut connection, _server) = connected_and_kept(Reconnect::Forever, Some(&file)).await;
+    let (client, events, mut connection, _server) =
+        connected_and_kept(Reconnect::Forever, Some(&file)).await;
     let first = client.submit(public("General", "one")).await.unwrap();
     let private = Request::Private { to: user("Ann"), id: PostId([9; 16]), body: body("two") };
     client.submit(private).await.unwrap();
@@ -59,7 +60,10 @@ async fn posts_without_an_answer_are_sent_again_before_anything_new() {
     }
     assert_eq!(events.next().await, Some(Event::CaughtUp));
     for (tag, request) in sent {
-        assert_eq!(events.next().await, Some(Event::Answer { tag, request, result: Ok(posted(15)) }));
+        assert_eq!(
+            events.next().await,
+            Some(Event::Answer { tag, request, result: Ok(posted(15)) })
+        );
     }
     drop((client, events));
     let server = FakeServer::start_with(Reconnect::Forever, Some(&file));
@@ -80,10 +84,12 @@ async fn again(mut server: FakeServer) -> Vec<Request> {
 #[tokio::test(start_paused = true)]
 async fn what_was_typed_while_the_connection_was_lost_is_kept_too() {
     let (_home, file) = home();
-    let (client, mut events, connection, _server) = connected_and_kept(Reconnect::Forever, Some(&file)).await;
+    let (client, mut events, connection, _server) =
+        connected_and_kept(Reconnect::Forever, Some(&file)).await;
     drop(connection);
     assert!(matches!(events.next().await, Some(Event::Lost(_))));
-    let posts: Vec<_> = (0..ASKS_WAITING_MAX).map(|number| public("General", &number.to_string())).collect();
+    let posts: Vec<_> =
+        (0..ASKS_WAITING_MAX).map(|number| public("General", &number.to_string())).collect();
     for post in &posts {
         client.submit(post.clone()).await.unwrap();
     }
@@ -94,7 +100,8 @@ async fn what_was_typed_while_the_connection_was_lost_is_kept_too() {
 #[tokio::test(start_paused = true)]
 async fn many_posts_without_an_answer_are_sent_as_their_answers_come() {
     let (_home, file) = home();
-    let (client, events, _connection, _server) = connected_and_kept(Reconnect::Forever, Some(&file)).await;
+    let (client, events, _connection, _server) =
+        connected_and_kept(Reconnect::Forever, Some(&file)).await;
     let count = ASKS_WAITING_MAX + 100;
     for number in 0..count {
         client.submit(public("General", &number.to_string())).await.unwrap();
@@ -171,7 +178,8 @@ async fn a_program_that_is_aborted_where_it_waits_sees_everything_once() {
 #[tokio::test(start_paused = true)]
 async fn own_posts_and_joined_groups_are_no_gap_after_a_new_start() {
     let (_home, file) = home();
-    let (client, events, mut connection, _server) = connected_and_kept(Reconnect::Forever, Some(&file)).await;
+    let (client, events, mut connection, _server) =
+        connected_and_kept(Reconnect::Forever, Some(&file)).await;
     let asking = tokio::spawn(async move {
         client.join(group("tea")).await.unwrap();
         client.public(group("General"), body("hi")).await.unwrap();
@@ -188,7 +196,8 @@ async fn own_posts_and_joined_groups_are_no_gap_after_a_new_start() {
     let (mut connection, hello) = server.recognize(30, &[("General", 20), ("tea", 21)]).await;
     assert_eq!(hello.seen, Seq(10), "no event was taken");
     let (_client, mut events, _) = server.outcome().await.unwrap();
-    let said = [group_post("General", 20, 16), group_post("tea", 21, 14), fake::private_post(22, 17)];
+    let said =
+        [group_post("General", 20, 16), group_post("tea", 21, 14), fake::private_post(22, 17)];
     for said in &said {
         connection.notify(said.clone()).await;
     }
@@ -220,7 +229,8 @@ async fn one_who_left_is_known_when_coming_again() {
 #[tokio::test(start_paused = true)]
 async fn one_who_is_not_recognized_begins_anew_and_sends_its_posts_all_the_same() {
     let (_home, file) = home();
-    let (client, events, connection, _server) = connected_and_kept(Reconnect::Forever, Some(&file)).await;
+    let (client, events, connection, _server) =
+        connected_and_kept(Reconnect::Forever, Some(&file)).await;
     client.submit(public("General", "one")).await.unwrap();
     drop((client, events, connection));
     let mut server = FakeServer::start_with(Reconnect::Forever, Some(&file));
@@ -255,7 +265,8 @@ async fn where_nothing_is_kept_it_is_told_what_is_missing() {
 #[tokio::test(start_paused = true)]
 async fn a_second_client_with_the_same_file_is_a_stranger() {
     let (_home, file) = home();
-    let (_client, _events, _connection, _server) = connected_and_kept(Reconnect::Forever, Some(&file)).await;
+    let (_client, _events, _connection, _server) =
+        connected_and_kept(Reconnect::Forever, Some(&file)).await;
     let mut server = FakeServer::start_with(Reconnect::Forever, Some(&file));
     let mut connection = server.accept().await;
     let (tag, hello) = connection.hello().await;

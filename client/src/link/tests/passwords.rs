@@ -68,7 +68,10 @@ async fn a_password_that_was_changed_before_the_answer_was_lost_lets_its_client_
         assert_eq!(events.next().await, Some(Event::Lost(Lost::HungUp)));
         assert!(matches!(events.next().await, Some(Event::Back { resumed: false, .. })));
         let result = Ok(Response::PasswordChanged { seq: Seq(20), token: fake::TOKEN });
-        assert_eq!(events.next().await, Some(Event::Answer { tag, request: change("old", "new"), result }));
+        assert_eq!(
+            events.next().await,
+            Some(Event::Answer { tag, request: change("old", "new"), result })
+        );
 
         // It is not asked again, and what was asked behind it is.
         let (tag, request) = connection.asked().await;
@@ -111,7 +114,9 @@ async fn of_several_changes_those_are_done_that_led_to_the_password_that_holds()
         events.next().await;
     }
     for (old, new) in [("a", "b"), ("b", "c")] {
-        let Some(Event::Answer { request, result: Ok(_), .. }) = events.next().await else { panic!("done") };
+        let Some(Event::Answer { request, result: Ok(_), .. }) = events.next().await else {
+            panic!("done")
+        };
         assert_eq!(request, change(old, new));
     }
 }

@@ -1,8 +1,11 @@
-//! A server that asks to go slower gets it, and the program notices nothing but the time that it takes.
+//! A server that asks to go slower gets it, and the program notices nothing but the time that it
+//! takes.
 
 use std::time::Duration;
 
-use chatroom_proto::{CloseReason, Notification, RETRY_AFTER_MS_MAX, Refusal, Request, Response, Tag};
+use chatroom_proto::{
+    CloseReason, Notification, RETRY_AFTER_MS_MAX, Refusal, Request, Response, Tag,
+};
 use tokio::time::Instant;
 
 use super::fake::{FakeServer, WelcomedConnection, connected, posted, public};
@@ -33,7 +36,9 @@ async fn refuse_all(connection: &mut WelcomedConnection, tags: &[Tag], wait: Dur
 
 async fn is_posted(events: &mut Events, expected: Tag) {
     match events.next().await {
-        Some(Event::Answer { tag, result: Ok(Response::Posted { .. }), .. }) => assert_eq!(tag, expected),
+        Some(Event::Answer { tag, result: Ok(Response::Posted { .. }), .. }) => {
+            assert_eq!(tag, expected)
+        }
         other => panic!("not an answer: {other:?}"),
     }
 }
@@ -45,7 +50,10 @@ async fn what_was_refused_is_sent_again_in_its_order_and_what_is_asked_meanwhile
     let mut tags = say(&client, 3).await;
     let start = Instant::now();
     refuse_all(&mut connection, &tags, wait).await;
-    assert!(matches!(events.next().await, Some(Event::Slowed { .. })), "it knows that it has to wait");
+    assert!(
+        matches!(events.next().await, Some(Event::Slowed { .. })),
+        "it knows that it has to wait"
+    );
     tags.extend(say(&client, 2).await);
     for tag in tags {
         assert_eq!(connection.asked().await.0, tag);
@@ -99,7 +107,11 @@ async fn a_long_wait_is_told_once_and_is_no_dead_connection() {
     client.submit(Request::Ping).await.unwrap();
     let (tag, _) = connection.asked().await;
     connection.refuse(tag, slower(SLOW_AFTER)).await;
-    assert_eq!(events.next().await, Some(Event::Slowed { wait: SLOW_AFTER, waiting: 1 }), "another time");
+    assert_eq!(
+        events.next().await,
+        Some(Event::Slowed { wait: SLOW_AFTER, waiting: 1 }),
+        "another time"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,9 @@
 
 use chatroom_proto::{Proof, Request, Seq};
 
-use super::fake::{self, body, connected_and_kept, group, group_post, posted, private_post, public};
+use super::fake::{
+    self, body, connected_and_kept, group, group_post, posted, private_post, public,
+};
 use crate::client::Reconnect;
 use crate::event::{Ended, Event, Events, Lost};
 use crate::link::{ASKS_WAITING_MAX, EVENTS_MAX, OUTBOX_BYTES_MAX};
@@ -52,8 +54,10 @@ async fn what_was_missed_is_told_again_and_then_what_comes_is_live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_lost_again_before_it_has_caught_up_hears_the_rest_and_answers_do_not_hide_it() {
-    let (client, mut events, connection, mut server) = connected_and_kept(Reconnect::Forever, None).await;
+async fn one_that_is_lost_again_before_it_has_caught_up_hears_the_rest_and_answers_do_not_hide_it()
+{
+    let (client, mut events, connection, mut server) =
+        connected_and_kept(Reconnect::Forever, None).await;
     drop(connection);
     let (mut connection, _) = server.recognize(30, &[("General", 25)]).await;
     connection.notify(group_post("General", 20, 10)).await;
@@ -112,7 +116,8 @@ async fn a_gap_that_the_server_shows_again_is_told_and_lived_with() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newest_post_that_was_not_told_again_is_a_gap_too() {
-    let (_client, mut events, connection, mut server) = connected_and_kept(Reconnect::Forever, None).await;
+    let (_client, mut events, connection, mut server) =
+        connected_and_kept(Reconnect::Forever, None).await;
     drop(connection);
     for _ in 0..2 {
         let (mut connection, hello) = server.recognize(30, &[("General", 25)]).await;
@@ -127,7 +132,8 @@ async fn a_newest_post_that_was_not_told_again_is_a_gap_too() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_never_comes_back_lives_with_every_gap() {
-    let (_client, mut events, mut connection, _server) = connected_and_kept(Reconnect::Never, None).await;
+    let (_client, mut events, mut connection, _server) =
+        connected_and_kept(Reconnect::Never, None).await;
     connection.notify(group_post("General", 20, 15)).await;
     assert_eq!((events.next().await, events.next().await), (Some(in_general()), live(20, 15)));
 }
@@ -152,10 +158,15 @@ async fn a_server_that_has_lost_its_memory_begins_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_can_be_held_costs_no_message_where_messages_are_kept() {
-    let (client, mut events, mut connection, mut server) = connected_and_kept(Reconnect::Forever, None).await;
+    let (client, mut events, mut connection, mut server) =
+        connected_and_kept(Reconnect::Forever, None).await;
     let submitted = client.submit(public("General", "one")).await.unwrap();
     let first = connection.asked().await;
-    assert_eq!(connection.flood(10, TOO_MANY).await, TOO_MANY, "the connection is not given up at once");
+    assert_eq!(
+        connection.flood(10, TOO_MANY).await,
+        TOO_MANY,
+        "the connection is not given up at once"
+    );
     // One who waits for an answer, and takes no events meanwhile, gets it.
     let asking = tokio::spawn({
         let client = client.clone();
@@ -167,7 +178,8 @@ async fn more_than_can_be_held_costs_no_message_where_messages_are_kept() {
     connection.answer(second, posted(head + 2)).await;
     assert_eq!(asking.await.unwrap().unwrap().seq, Seq(head + 2));
 
-    // What is held comes in order; then the connection is remade, and the rest comes from where hearing stopped.
+    // What is held comes in order; then the connection is remade, and the rest comes from where
+    // hearing stopped.
     let mut heard = 10;
     let mut event = events.next().await;
     while event != Some(Event::Lost(Lost::Overrun)) {
@@ -196,9 +208,11 @@ async fn more_than_can_be_held_costs_no_message_where_messages_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_takes_nothing_does_not_make_its_link_come_and_go() {
-    let (client, mut events, mut connection, mut server) = connected_and_kept(Reconnect::Forever, None).await;
+    let (client, mut events, mut connection, mut server) =
+        connected_and_kept(Reconnect::Forever, None).await;
     connection.flood(10, TOO_MANY).await;
-    // As many as may be unanswered: after that, answers stand among the events earlier than they might.
+    // As many as may be unanswered: after that, answers stand among the events earlier than they
+    // might.
     for _ in 0..ASKS_WAITING_MAX + 10 {
         let tag = client.submit(Request::Ping).await.unwrap();
         assert_eq!(connection.asked().await.0, tag);
@@ -230,7 +244,8 @@ async fn a_program_that_takes_nothing_does_not_make_its_link_come_and_go() {
 
 #[tokio::test(start_paused = true)]
 async fn a_link_whose_answers_nobody_takes_ends_where_messages_are_kept_too() {
-    let (client, events, mut connection, server) = connected_and_kept(Reconnect::Forever, None).await;
+    let (client, events, mut connection, server) =
+        connected_and_kept(Reconnect::Forever, None).await;
     let page = chatroom_proto::Page::fill(
         (0..chatroom_proto::PAGE_ITEMS_MAX).map(|number| group(&format!("group{number}"))),
     );

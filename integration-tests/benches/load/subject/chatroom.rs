@@ -87,7 +87,8 @@ impl Subject for Chatroom {
     }
 
     fn hear(&self, frame: &[u8]) -> Heard {
-        match codec::decode(&frame[LENGTH_BYTES..]).expect("a server says what the protocol knows") {
+        match codec::decode(&frame[LENGTH_BYTES..]).expect("a server says what the protocol knows")
+        {
             ServerFrame::Response { result, .. } => {
                 result.unwrap_or_else(|refusal| panic!("something was refused: {refusal:?}"));
                 Heard::Answer
@@ -95,8 +96,12 @@ impl Subject for Chatroom {
             ServerFrame::Notification(
                 Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. },
             ) => Heard::Post(number_of(post.body.as_str())),
-            ServerFrame::Notification(Notification::Joined { user, .. }) => Heard::Joined(member(&user)),
-            ServerFrame::Notification(Notification::Closing(why)) => panic!("the server hangs up: {why:?}"),
+            ServerFrame::Notification(Notification::Joined { user, .. }) => {
+                Heard::Joined(member(&user))
+            }
+            ServerFrame::Notification(Notification::Closing(why)) => {
+                panic!("the server hangs up: {why:?}")
+            }
             ServerFrame::Notification(_) => Heard::News,
         }
     }
@@ -115,8 +120,9 @@ fn hall(room: u32) -> String {
     format!("hall{room}")
 }
 
-/// Answers come in the order of the requests, so nobody here needs tags to tell them apart. But by its tag a server knows a
-/// repeat, unless it is a post: no two commands of one person have the same.
+/// Answers come in the order of the requests, so nobody here needs tags to tell them apart. But by
+/// its tag a server knows a repeat, unless it is a post: no two commands of one person have the
+/// same.
 fn ask(requests: &[(u32, Request)]) -> Ask {
     let mut bytes = Vec::new();
     requests.iter().for_each(|(tag, request)| say(*tag, request.clone(), &mut bytes));
@@ -124,5 +130,6 @@ fn ask(requests: &[(u32, Request)]) -> Ask {
 }
 
 fn say(tag: u32, request: Request, into: &mut Vec<u8>) {
-    codec::encode_into(&ClientFrame { tag: Tag(tag), request }, into).expect("a frame of ours is short");
+    codec::encode_into(&ClientFrame { tag: Tag(tag), request }, into)
+        .expect("a frame of ours is short");
 }

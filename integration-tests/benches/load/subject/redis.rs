@@ -34,7 +34,14 @@ impl Redis {
     /// One that appends every command to a file, and syncs it before it answers what came with it.
     pub(crate) fn start_in(directory: &Path) -> Redis {
         let path = directory.to_str().expect("a path that is text");
-        let always = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
+        let always = [
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--auto-aof-rewrite-percentage",
+            "0",
+        ];
         Redis::run(&[&["--dir", path], &always[..]].concat())
     }
 

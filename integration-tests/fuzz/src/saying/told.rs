@@ -1,12 +1,14 @@
 //! What a server says, made from choices.
 
 use chatroom_proto::{
-    About, ArchivedPost, ClientInfo, CloseReason, Headline, Membership, Misbehaviour, ModerationRecord,
-    Notification, Page, PeerAddr, Post, Refusal, Response, Retention, ServerBan, Token, UnixMillis,
-    VersionRange, Welcome,
+    About, ArchivedPost, ClientInfo, CloseReason, Headline, Membership, Misbehaviour,
+    ModerationRecord, Notification, Page, PeerAddr, Post, Refusal, Response, Retention, ServerBan,
+    Token, UnixMillis, VersionRange, Welcome,
 };
 
-use super::{body, conversation, group, moderation, operation, post_id, reason, seq, topic, user, whom};
+use super::{
+    body, conversation, group, moderation, operation, post_id, reason, seq, topic, user, whom,
+};
 use crate::choices::Choices;
 
 fn at(choices: &mut Choices<'_>) -> UnixMillis {
@@ -40,7 +42,12 @@ fn headline(choices: &mut Choices<'_>) -> Headline {
 }
 
 fn acted(choices: &mut Choices<'_>) -> ModerationRecord {
-    ModerationRecord { seq: seq(choices), at: at(choices), by: user(choices), act: moderation(choices) }
+    ModerationRecord {
+        seq: seq(choices),
+        at: at(choices),
+        by: user(choices),
+        act: moderation(choices),
+    }
 }
 
 fn about(choices: &mut Choices<'_>) -> About {
@@ -96,19 +103,31 @@ pub fn welcome(choices: &mut Choices<'_>) -> Welcome {
 
 /// An answer to something.
 pub fn response(choices: &mut Choices<'_>) -> Response {
-    let said = |choices: &mut Choices<'_>| ArchivedPost { place: conversation(choices), post: post(choices) };
+    let said = |choices: &mut Choices<'_>| ArchivedPost {
+        place: conversation(choices),
+        post: post(choices),
+    };
     match choices.byte() % 20 {
         0 => Response::Welcome(welcome(choices)),
         1 => Response::Created { seq: seq(choices), group: group(choices) },
         2 => Response::Joined { seq: seq(choices), membership: membership(choices) },
         3 => Response::Left { seq: seq(choices), group: group(choices) },
-        4 => Response::Groups { groups: page(choices, group), next: choices.flag().then(|| seq(choices)) },
-        5 => Response::Users { users: page(choices, user), next: choices.flag().then(|| seq(choices)) },
+        4 => Response::Groups {
+            groups: page(choices, group),
+            next: choices.flag().then(|| seq(choices)),
+        },
+        5 => Response::Users {
+            users: page(choices, user),
+            next: choices.flag().then(|| seq(choices)),
+        },
         6 => Response::Posted { seq: seq(choices), at: at(choices) },
         7 => Response::Goodbye,
         8 => Response::Pong,
         9 => Response::Kept { seq: seq(choices), at: UnixMillis(0), to: user(choices) },
-        10 => Response::Past { posts: page(choices, said), next: choices.flag().then(|| seq(choices)) },
+        10 => Response::Past {
+            posts: page(choices, said),
+            next: choices.flag().then(|| seq(choices)),
+        },
         11 => Response::Registered { seq: seq(choices) },
         12 => Response::PasswordChanged { seq: seq(choices), token: Token([choices.byte(); 32]) },
         13 => Response::Unregistered { seq: seq(choices) },
@@ -116,9 +135,10 @@ pub fn response(choices: &mut Choices<'_>) -> Response {
         15 => Response::Acts { group: group(choices), acts: page(choices, acted) },
         16 => Response::About(Box::new(about(choices))),
         17 => Response::Operated { seq: seq(choices) },
-        18 => {
-            Response::Clients { clients: page(choices, visitor), next: choices.flag().then(|| seq(choices)) }
-        }
+        18 => Response::Clients {
+            clients: page(choices, visitor),
+            next: choices.flag().then(|| seq(choices)),
+        },
         _ => Response::ServerBans {
             bans: page(choices, server_ban),
             next: choices.flag().then(|| seq(choices)),
@@ -173,7 +193,9 @@ pub fn refusal(choices: &mut Choices<'_>) -> Refusal {
 pub fn notification(choices: &mut Choices<'_>) -> Notification {
     match choices.byte() % 14 {
         0 => Notification::Ping,
-        1 => Notification::Arrived { seq: seq(choices), user: user(choices), group: group(choices) },
+        1 => {
+            Notification::Arrived { seq: seq(choices), user: user(choices), group: group(choices) }
+        }
         2 => Notification::Departed { seq: seq(choices), user: user(choices) },
         3 => Notification::Joined { seq: seq(choices), user: user(choices), group: group(choices) },
         4 => Notification::Left { seq: seq(choices), user: user(choices), group: group(choices) },
@@ -185,7 +207,9 @@ pub fn notification(choices: &mut Choices<'_>) -> Notification {
             Notification::Moderated { seq, at, by, group: group(choices), act: moderation(choices) }
         }
         10 => Notification::TopicIs { group: group(choices), headline: headline(choices) },
-        11 => Notification::PassedOn { seq: seq(choices), group: group(choices), to: user(choices) },
+        11 => {
+            Notification::PassedOn { seq: seq(choices), group: group(choices), to: user(choices) }
+        }
         12 => {
             let (seq, at, by) = (seq(choices), at(choices), user(choices));
             Notification::Operated { seq, at, by, act: operation(choices) }

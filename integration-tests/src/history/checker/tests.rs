@@ -155,14 +155,19 @@ fn two_readers_who_know_a_post_at_two_places_disagree() {
 #[test]
 fn a_post_whose_predecessor_was_not_shown_leaves_a_gap() {
     let jim = JIM.replace("showed 9 7 0c", "showed 9 8 0c");
-    assert_eq!(found([&jim, ANN, BOB]), [Violation::Gap { reader: user("jim"), seq: Seq(9), prev: Seq(8) }]);
+    assert_eq!(
+        found([&jim, ANN, BOB]),
+        [Violation::Gap { reader: user("jim"), seq: Seq(9), prev: Seq(8) }]
+    );
 }
 
 #[test]
 fn what_a_library_says_is_missing_is_a_gap_unless_one_was_out() {
     let jim = JIM.replace("rested", "missed #tea\nrested");
-    let missing =
-        Violation::SaidToBeMissing { reader: user("jim"), place: Conversation::Group(group("tea")) };
+    let missing = Violation::SaidToBeMissing {
+        reader: user("jim"),
+        place: Conversation::Group(group("tea")),
+    };
     assert_eq!(found([&jim, ANN, BOB]), [missing]);
     let jim = jim.replace("missed", "leaving tea\nmissed");
     assert_eq!(found([&jim, ANN, BOB]), []);
@@ -170,8 +175,11 @@ fn what_a_library_says_is_missing_is_a_gap_unless_one_was_out() {
 
 #[test]
 fn a_post_that_is_shown_outside_its_conversation_is_seen() {
-    let outside =
-        |number, seq| Violation::ShownOutside { reader: user("bob"), id: post_id(number), seq: Seq(seq) };
+    let outside = |number, seq| Violation::ShownOutside {
+        reader: user("bob"),
+        id: post_id(number),
+        seq: Seq(seq),
+    };
     let bob = BOB.replace("showed 10", "showed 7 6 0b jim #tea live\nshowed 10");
     assert_eq!(found([JIM, ANN, &bob]), [outside(0xb, 7)], "a group that bob is not in");
     let jim = JIM.replace("rested", "showed 10 0 0d ann @ann live\nrested");
@@ -185,7 +193,10 @@ fn a_post_from_nowhere_and_a_person_who_was_forgotten_are_seen() {
     let made_up = Violation::MadeUp { reader: user("bob"), id: post_id(0xff) };
     assert!(found([JIM, ANN, &bob]).contains(&made_up));
     let bob = BOB.replace("rested", "welcomed 11 new General\nrested");
-    assert_eq!(found([JIM, ANN, &bob]), [Violation::Forgotten { reader: user("bob"), seq: Seq(11) }]);
+    assert_eq!(
+        found([JIM, ANN, &bob]),
+        [Violation::Forgotten { reader: user("bob"), seq: Seq(11) }]
+    );
 }
 
 /// A chat that is as it should be, with people who come, go and are away.
@@ -264,8 +275,8 @@ impl Fine {
             _ => {
                 let name = if self.chance.once_in(2) { "General" } else { "tea" };
                 if self.members.contains(&(name, who)) {
-                    let others =
-                        (0..4).filter(|other| *other != who && self.members.contains(&(name, *other)));
+                    let others = (0..4)
+                        .filter(|other| *other != who && self.members.contains(&(name, *other)));
                     let others: Vec<usize> = others.collect();
                     let place = Conversation::Group(group(name));
                     self.say(who, place.clone(), &place, name.to_owned(), &others);
@@ -278,7 +289,8 @@ impl Fine {
         let Some(missed) = self.missed[who].take() else { return };
         self.tell(who, Event::Killed);
         let seq = self.next();
-        let groups = self.members.iter().filter(|(_, member)| *member == who).map(|(name, _)| group(name));
+        let groups =
+            self.members.iter().filter(|(_, member)| *member == who).map(|(name, _)| group(name));
         let groups: Vec<GroupName> = groups.collect();
         self.tell(who, Event::Welcomed { seq, resumed: true, groups });
         for shown in missed {
@@ -299,7 +311,14 @@ impl Fine {
     }
 
     /// `place` is what the sender calls the conversation, and `shown` what the readers do.
-    fn say(&mut self, who: usize, place: Conversation, shown: &Conversation, chain: String, to: &[usize]) {
+    fn say(
+        &mut self,
+        who: usize,
+        place: Conversation,
+        shown: &Conversation,
+        chain: String,
+        to: &[usize],
+    ) {
         let seq = self.next();
         self.ids += 1;
         let id = post_id(self.ids);
@@ -328,7 +347,9 @@ impl Fine {
     fn any_shown(&mut self) -> (usize, usize) {
         let shown = self.histories.iter().enumerate().flat_map(|(who, history)| {
             let events = history.events.iter().enumerate();
-            events.filter(|(_, event)| matches!(event, Event::Showed(_))).map(move |(at, _)| (who, at))
+            events
+                .filter(|(_, event)| matches!(event, Event::Showed(_)))
+                .map(move |(at, _)| (who, at))
         });
         let shown: Vec<(usize, usize)> = shown.collect();
         *self.chance.pick(&shown).expect("somebody was shown something")
@@ -374,8 +395,10 @@ impl Fine {
             }
             6 => {
                 let shown = self.shown((who, at)).clone();
-                let sender = PEOPLE.iter().position(|name| user(name) == shown.from).expect("one of them");
-                let somebody = (0..4).find(|other| ![who, sender].contains(other)).expect("one of four");
+                let sender =
+                    PEOPLE.iter().position(|name| user(name) == shown.from).expect("one of them");
+                let somebody =
+                    (0..4).find(|other| ![who, sender].contains(other)).expect("one of four");
                 let place = Conversation::User(shown.from.clone());
                 let told = Event::Showed(Shown { place, ..shown });
                 self.histories[somebody].events.push(told);
@@ -392,7 +415,8 @@ impl Fine {
 
     /// Shows something later than it was: after all else.
     fn move_to_the_end(&mut self, who: usize, at: usize) -> Kind {
-        let is_last = !self.histories[who].events[at + 1..].iter().any(|it| matches!(it, Event::Showed(_)));
+        let is_last =
+            !self.histories[who].events[at + 1..].iter().any(|it| matches!(it, Event::Showed(_)));
         let moved = self.histories[who].events.remove(at);
         if is_last {
             return Kind::Lost;
@@ -409,6 +433,9 @@ fn a_random_history_is_fine_and_one_broken_thing_in_it_is_found() {
         assert_eq!(fine.violations(), [], "seed {seed}");
         let kind = fine.mutate();
         let found = fine.violations();
-        assert!(found.iter().any(|it| it.kind() == kind), "seed {seed}: no {kind:?} among {found:?}");
+        assert!(
+            found.iter().any(|it| it.kind() == kind),
+            "seed {seed}: no {kind:?} among {found:?}"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! What a client hears, and what it makes of it.
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Notification, PostId, Refusal, Request, Response, Seq, ServerFrame,
-    Tag, Welcome,
+    CloseReason, Conversation, GroupName, Notification, PostId, Refusal, Request, Response, Seq,
+    ServerFrame, Tag, Welcome,
 };
 
 use super::super::{Broken, Fault};
@@ -21,7 +21,12 @@ impl Client {
         }
     }
 
-    fn hear_answer(&mut self, tag: Tag, result: Result<Response, Refusal>, desk: &mut Desk<'_>) -> bool {
+    fn hear_answer(
+        &mut self,
+        tag: Tag,
+        result: Result<Response, Refusal>,
+        desk: &mut Desk<'_>,
+    ) -> bool {
         if self.due.pop_front() != Some(tag) {
             desk.broken.push(Broken::AnswerOutOfTurn { client: self.number, tag: tag.0 });
             return true;
@@ -43,7 +48,9 @@ impl Client {
             }
             _ => {}
         }
-        let Some(place) = self.unanswered.iter().position(|(asked, _)| *asked == tag) else { return true };
+        let Some(place) = self.unanswered.iter().position(|(asked, _)| *asked == tag) else {
+            return true;
+        };
         let (_, request) = self.unanswered.remove(place);
         self.disk.posts.retain(|(asked, _)| *asked != tag);
         self.answered(&request, result, desk)
@@ -76,7 +83,9 @@ impl Client {
                 self.is_out(&group);
                 self.record(Event::Left(group, seq));
             }
-            (_, Ok(Response::Created { seq, .. } | Response::Moderated { seq, .. })) => self.see(seq),
+            (_, Ok(Response::Created { seq, .. } | Response::Moderated { seq, .. })) => {
+                self.see(seq)
+            }
             (_, Ok(Response::PasswordChanged { seq, token })) => {
                 self.see(seq);
                 self.disk.token = Some(token);
@@ -120,7 +129,8 @@ impl Client {
             desk.tally.logins += 1;
             self.record(Event::NewDevice);
             // Whether it took effect, it knows by the password with which it was let in.
-            self.unanswered.retain(|(_, request)| !matches!(request, Request::ChangePassword { .. }));
+            self.unanswered
+                .retain(|(_, request)| !matches!(request, Request::ChangePassword { .. }));
         }
         self.welcomed_at = seq;
         self.groups = groups.into_vec().into_iter().map(|membership| membership.group).collect();

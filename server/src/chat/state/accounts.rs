@@ -11,7 +11,8 @@ use crate::chat::state::device::{Account, Device, Presence};
 /// Accounts in all. One costs about a KiB, and is kept for ever: 100 MiB at the worst.
 const ACCOUNTS_MAX: u32 = 100_000;
 
-/// Devices of one account. When there is one more, the one that has been away for longest is forgotten.
+/// Devices of one account. When there is one more, the one that has been away for longest is
+/// forgotten.
 const DEVICES_MAX: u32 = 16;
 
 impl ChatState {
@@ -44,7 +45,8 @@ impl ChatState {
     /// The first answer to a name's registration that comes again.
     pub(super) fn registered(&self, by: DeviceId, tag: Tag) -> Option<Response> {
         let account = self.who(by)?.account.as_ref()?;
-        (account.registered == Some((by, tag))).then_some(Response::Registered { seq: account.since })
+        (account.registered == Some((by, tag)))
+            .then_some(Response::Registered { seq: account.since })
     }
 
     pub(super) fn register(
@@ -138,12 +140,18 @@ impl ChatState {
         if let Some(device) = self.sessions.get_mut(&by) {
             device.token = fresh;
         }
-        if let Some(account) = self.sessions.get_mut(&person).and_then(|person| person.account.as_mut()) {
+        if let Some(account) =
+            self.sessions.get_mut(&person).and_then(|person| person.account.as_mut())
+        {
             account.password = new.clone();
             account.since = seq;
             account.registered = None;
         }
-        Ok(Applied { result: Some(Ok(CommandOutcome::PasswordChanged)), cut_off, ..Applied::default() })
+        Ok(Applied {
+            result: Some(Ok(CommandOutcome::PasswordChanged)),
+            cut_off,
+            ..Applied::default()
+        })
     }
 
     pub(super) fn unregister(
@@ -153,10 +161,14 @@ impl ChatState {
         by: DeviceId,
         password: Seq,
     ) -> Result<Applied, Refusal> {
-        let Some(person) = self.may_use_password(by, password)? else { return Ok(Applied::default()) };
+        let Some(person) = self.may_use_password(by, password)? else {
+            return Ok(Applied::default());
+        };
         let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
-        let dropped: Vec<_> = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
-        let mut applied = self.end(seq, by).map_or_else(Applied::default, |ended| ended.said_over(from));
+        let dropped: Vec<_> =
+            others.into_iter().filter_map(|device| self.drop_device(device)).collect();
+        let mut applied =
+            self.end(seq, by).map_or_else(Applied::default, |ended| ended.said_over(from));
         applied.cut_off.extend(dropped);
         self.accounts -= 1;
         for device in BTreeSet::from([by, person]) {
@@ -172,7 +184,9 @@ impl ChatState {
         let name = || person.name.clone();
         match &person.account {
             None => Err(Refusal::NotRegistered { name: name() }),
-            Some(account) if account.since != password => Err(Refusal::WrongPassword { name: name() }),
+            Some(account) if account.since != password => {
+                Err(Refusal::WrongPassword { name: name() })
+            }
             Some(_) => Ok(Some(person.person)),
         }
     }
@@ -206,8 +220,8 @@ impl ChatState {
         }
     }
 
-    /// What a device said stays known with its owner: its client may come with the password, as another device, and say again what
-    /// it has no answer to.
+    /// What a device said stays known with its owner: its client may come with the password, as
+    /// another device, and say again what it has no answer to.
     fn leave_posts(&mut self, id: DeviceId) {
         let Some(device) = self.sessions.get_mut(&id) else { return };
         let (person, done) = (device.person, std::mem::take(&mut device.done));

@@ -1,8 +1,8 @@
 //! What the operators of the server do.
 
 use chatroom_proto::{
-    AddressPrefix, BanTarget, ClientInfo, CloseReason, GroupName, Notification, Operation, Page, PeerAddr,
-    Refusal, Response, Seq, ServerBan, Tag, UnixMillis, UserName,
+    AddressPrefix, BanTarget, ClientInfo, CloseReason, GroupName, Notification, Operation, Page,
+    PeerAddr, Refusal, Response, Seq, ServerBan, Tag, UnixMillis, UserName,
 };
 
 use super::queries::from;
@@ -76,7 +76,12 @@ impl ChatState {
     }
 
     /// Whether somebody may do this now.
-    pub(super) fn may_operate(&self, by: DeviceId, act: &Operation, at: UnixMillis) -> Result<(), Refusal> {
+    pub(super) fn may_operate(
+        &self,
+        by: DeviceId,
+        act: &Operation,
+        at: UnixMillis,
+    ) -> Result<(), Refusal> {
         let me = self.person(by);
         if !self.is_operator(me) {
             return Err(Refusal::NotOperator);
@@ -89,7 +94,9 @@ impl ChatState {
         };
         let target = named.and_then(|name| self.named(name));
         // A name can be banned that nobody has.
-        if let Some(name) = named.filter(|_| target.is_none() && !matches!(act, Operation::Ban { .. })) {
+        if let Some(name) =
+            named.filter(|_| target.is_none() && !matches!(act, Operation::Ban { .. }))
+        {
             return Err(Refusal::NoSuchUser { name: name.clone() });
         }
         if let Some(target) = target.filter(|_| ends) {
@@ -106,7 +113,9 @@ impl ChatState {
                 (is_operator, self.rule.operators.len() >= OPERATORS_MAX, OPERATORS_MAX)
             }
             Operation::Dismiss { .. } => (!is_operator, false, 0),
-            Operation::Disconnect { .. } => (!target.is_some_and(|target| self.is_here(target)), false, 0),
+            Operation::Disconnect { .. } => {
+                (!target.is_some_and(|target| self.is_here(target)), false, 0)
+            }
             Operation::Ban { whom, .. } => {
                 let is_full = self.rule.bans.of(whom, at).is_none() && self.rule.bans.are_full(at);
                 (false, is_full, SERVER_BANS_MAX)
@@ -115,7 +124,9 @@ impl ChatState {
         };
         match (makes_no_difference, is_full) {
             (true, _) => Err(Refusal::NoDifference),
-            (_, true) => Err(Refusal::TooManyMarks { limit: u32::try_from(limit).unwrap_or(u32::MAX) }),
+            (_, true) => {
+                Err(Refusal::TooManyMarks { limit: u32::try_from(limit).unwrap_or(u32::MAX) })
+            }
             (false, false) => match (act, target) {
                 (Operation::Appoint { .. }, Some(target)) => self.may_be_operator(target),
                 _ => Ok(()),
@@ -135,7 +146,8 @@ impl ChatState {
             return Ok(Applied::default());
         };
         let me = me.name.clone();
-        self.may_operate(by, act, at).inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
+        self.may_operate(by, act, at)
+            .inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
         let told = self.concerned(act);
         match act {
             Operation::Appoint { user } => {
@@ -150,8 +162,9 @@ impl ChatState {
             }
             Operation::Disconnect { .. } => {}
             Operation::Ban { whom, seconds, reason } => {
-                let until =
-                    seconds.map(|seconds| UnixMillis(at.0.saturating_add(u64::from(seconds.get()) * 1_000)));
+                let until = seconds.map(|seconds| {
+                    UnixMillis(at.0.saturating_add(u64::from(seconds.get()) * 1_000))
+                });
                 let (whom, reason) = (whom.clone(), reason.clone());
                 self.rule.bans.set(ServerBan { seq, at, by: me.clone(), whom, until, reason });
             }
@@ -191,10 +204,13 @@ impl ChatState {
         devices.filter(|id| self.is_device_here(*id)).collect()
     }
 
-    /// Takes the connection from somebody whose stay is to end: with an entry of its own, as every end.
+    /// Takes the connection from somebody whose stay is to end: with an entry of its own, as every
+    /// end.
     fn put_out(&mut self, (seq, at): (Seq, UnixMillis), id: DeviceId, applied: &mut Applied) {
         applied.ends.push(id);
-        if let Some(Presence::Attached(place)) = self.sessions.get(&id).map(|session| session.presence) {
+        if let Some(Presence::Attached(place)) =
+            self.sessions.get(&id).map(|session| session.presence)
+        {
             self.lose_connection(seq, at, id);
             applied.put_out.push((place, CloseReason::Disconnected));
         }
@@ -216,7 +232,8 @@ impl ChatState {
         }
     }
 
-    /// Whether whoever knows this name's password may come from there: it need not be found out for one who may not.
+    /// Whether whoever knows this name's password may come from there: it need not be found out for
+    /// one who may not.
     pub(in super::super) fn may_try_password(
         &self,
         name: &UserName,
@@ -239,17 +256,22 @@ impl ChatState {
         Ok(Response::Clients { clients, next })
     }
 
-    /// The devices of somebody that are here. They fit a page together: where the groups of each would be too much, they stand with the
-    /// first.
+    /// The devices of somebody that are here. They fit a page together: where the groups of each
+    /// would be too much, they stand with the first.
     fn visitors_of(&self, person: DeviceId) -> Vec<ClientInfo> {
         let Some(owner) = self.sessions.get(&person) else { return Vec::new() };
         let groups: Vec<_> = self.groups_of(owner).map(|(_, group)| group.name.clone()).collect();
         let devices = self.devices(person).filter_map(|id| self.sessions.get(&id));
-        let mut visitors: Vec<_> =
-            devices.filter(|device| device.is_here()).map(|device| visitor(device, &groups)).collect();
+        let mut visitors: Vec<_> = devices
+            .filter(|device| device.is_here())
+            .map(|device| visitor(device, &groups))
+            .collect();
         let bytes: usize = visitors.iter().map(|visitor| ITEM_BYTES + bytes_of(visitor)).sum();
         if bytes > PAGE_BYTES_MAX {
-            visitors.iter_mut().skip(1).for_each(|visitor| visitor.groups = Page::fill(std::iter::empty()));
+            visitors
+                .iter_mut()
+                .skip(1)
+                .for_each(|visitor| visitor.groups = Page::fill(std::iter::empty()));
         }
         visitors
     }
@@ -287,9 +309,12 @@ fn bytes_of(visitor: &ClientInfo) -> usize {
     visitor.name.as_str().len() + visitor.address.as_str().len() + groups.sum::<usize>()
 }
 
-/// As many as fit a page, and where the next one begins. Those who have one place stay together: what is no page with all of
-/// them ends before the first, unless there is nothing else on it.
-fn filled<T>(items: impl Iterator<Item = (Seq, T)>, bytes: impl Fn(&T) -> usize) -> (Page<T>, Option<Seq>) {
+/// As many as fit a page, and where the next one begins. Those who have one place stay together:
+/// what is no page with all of them ends before the first, unless there is nothing else on it.
+fn filled<T>(
+    items: impl Iterator<Item = (Seq, T)>,
+    bytes: impl Fn(&T) -> usize,
+) -> (Page<T>, Option<Seq>) {
     let (mut taken, mut size, mut last) = (Vec::new(), 0, Seq::ZERO);
     for (seq, item) in items {
         size += ITEM_BYTES + bytes(&item);

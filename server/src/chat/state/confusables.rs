@@ -1,5 +1,6 @@
-//! Which names look like which: so that nobody comes under a name that can be mistaken for that of somebody who is here or
-//! has registered it, and no group is made that can be mistaken for another one.
+//! Which names look like which: so that nobody comes under a name that can be mistaken for that of
+//! somebody who is here or has registered it, and no group is made that can be mistaken for another
+//! one.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,11 +11,12 @@ use chatroom_proto::{GroupName, Refusal, Seq, Skeleton, UserName};
 use super::ChatState;
 use crate::chat::entry::{DeviceId, GroupId};
 
-/// Whose names have which skeletons. In it are these as numbers, which take little and are enough to find the few that are
-/// worth a closer look.
+/// Whose names have which skeletons. In it are these as numbers, which take little and are enough
+/// to find the few that are worth a closer look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ConfusableIndex<T> {
-    /// Plain names. There may be thousands with one skeleton, and none of them is held against another.
+    /// Plain names. There may be thousands with one skeleton, and none of them is held against
+    /// another.
     plain: BTreeSet<(u64, T)>,
     /// All others: of these there is hardly more than one with each.
     other: BTreeSet<(u64, T)>,
@@ -39,7 +41,8 @@ impl<T: Ord + Copy> ConfusableIndex<T> {
         if is_plain { &mut self.plain } else { &mut self.other }
     }
 
-    /// Whose name may look like one that is plain or not; between these bounds are all that there are.
+    /// Whose name may look like one that is plain or not; between these bounds are all that there
+    /// are.
     fn with(
         &self,
         is_plain: bool,
@@ -69,8 +72,10 @@ impl ChatState {
     /// Nobody who is here, or is registered, can be mistaken for this.
     pub(super) fn looks_like_nobody(&self, name: &UserName) -> Result<(), Refusal> {
         let all = DeviceId(Seq::ZERO)..=DeviceId(Seq(u64::MAX));
-        let people =
-            self.looks.with(name.is_plain(), name.skeletons(), all).filter_map(|id| self.sessions.get(&id));
+        let people = self
+            .looks
+            .with(name.is_plain(), name.skeletons(), all)
+            .filter_map(|id| self.sessions.get(&id));
         match people.map(|person| &person.name).find(|other| other.looks_like(name)) {
             Some(other) => Err(Refusal::NameLooksLike { name: other.clone() }),
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! A session: one person, known by a token; their stay, over however many connections, and what is remembered of them
-//! between one stay and the next.
+//! A session: one person, known by a token; their stay, over however many connections, and what is
+//! remembered of them between one stay and the next.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,17 +9,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PasswordHash, TokenDigest};
 
-/// How many of a session's latest posts are remembered, and how many of its other commands, to recognize one that comes
-/// again: twice as many as a client may leave unanswered ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one
-/// that got no answer is always among them, whatever else the client did when it came back.
+/// How many of a session's latest posts are remembered, and how many of its other commands, to
+/// recognize one that comes again: twice as many as a client may leave unanswered
+/// ([`ASKS_UNANSWERED_MAX`]). They are taken in order, so one that got no answer is always among
+/// them, whatever else the client did when it came back.
 const DEEDS_REMEMBERED_MAX: usize = 2 * ASKS_UNANSWERED_MAX as usize;
 
-/// How many people a session's private conversations are followed with; the one that is silent for longest is
-/// forgotten, and its next post begins a new chain.
+/// How many people a session's private conversations are followed with; the one that is silent for
+/// longest is forgotten, and its next post begins a new chain.
 const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
 
-/// One device of one person. Most people have one. What they have in common stands with the first, which is known as the
-/// person and stays as long as the account: the groups, the private conversations, the account itself.
+/// One device of one person. Most people have one. What they have in common stands with the first,
+/// which is known as the person and stays as long as the account: the groups, the private
+/// conversations, the account itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Device {
     /// Whose it is: its own, when it is the first.
@@ -85,7 +87,8 @@ impl Private {
         self.0.iter().flat_map(|heads| heads.each.keys().copied())
     }
 
-    /// There is a post with this one. If there are too many conversations, the one that is silent for longest is forgotten.
+    /// There is a post with this one. If there are too many conversations, the one that is silent
+    /// for longest is forgotten.
     pub(crate) fn add(&mut self, peer: DeviceId, seq: Seq) -> Option<DeviceId> {
         let heads = self.0.get_or_insert_default();
         heads.each.insert(peer, seq);
@@ -145,7 +148,8 @@ pub(crate) enum Presence {
     },
     /// It has ended; its name is free. It is remembered for when it comes back.
     Away {
-        /// The entry that says so, or that its connection was gone: it has heard everything up to there.
+        /// The entry that says so, or that its connection was gone: it has heard everything up to
+        /// there.
         by: Seq,
         /// What there is to come back to: those who have less are forgotten first.
         worth: EvictionClass,
@@ -158,7 +162,8 @@ impl Device {
         !matches!(self.presence, Presence::Away { .. })
     }
 
-    /// Joins and leaves. Many are in one group and stay there: what they are in takes what it takes, and no more.
+    /// Joins and leaves. Many are in one group and stay there: what they are in takes what it
+    /// takes, and no more.
     pub(crate) fn regroup(&mut self, change: impl FnOnce(&mut Vec<MembershipSince>)) {
         let mut groups = std::mem::take(&mut self.groups).into_vec();
         groups.reserve_exact(1);
@@ -210,7 +215,8 @@ pub(crate) struct DedupWindow {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Posts(Option<Box<RecentPosts>>);
 
-/// Of each post the parts stand in a queue of their own, because every new one is looked for among all of them.
+/// Of each post the parts stand in a queue of their own, because every new one is looked for among
+/// all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct RecentPosts {
     /// A part of each id.
@@ -243,7 +249,8 @@ struct DoneRequest {
     tag: Tag,
     verb: DedupKind,
     group: GroupId,
-    /// Where it took effect; [`Seq::ZERO`], where nothing ever happens, when it was refused because it had already.
+    /// Where it took effect; [`Seq::ZERO`], where nothing ever happens, when it was refused because
+    /// it had already.
     seq: Seq,
 }
 
@@ -298,9 +305,12 @@ impl DedupWindow {
         self.posts.0.is_none()
     }
 
-    /// What came of this request to do this to this group, if it was here: when it took effect, or that it was refused.
+    /// What came of this request to do this to this group, if it was here: when it took effect, or
+    /// that it was refused.
     pub(crate) fn verb(&self, tag: Tag, verb: DedupKind, group: GroupId) -> Option<Option<Seq>> {
-        let same = |command: &&DoneRequest| (command.tag, command.verb, command.group) == (tag, verb, group);
+        let same = |command: &&DoneRequest| {
+            (command.tag, command.verb, command.group) == (tag, verb, group)
+        };
         let command = self.verbs.iter().rev().find(same)?;
         Some((command.seq != Seq::ZERO).then_some(command.seq))
     }
@@ -323,19 +333,21 @@ impl RecentPosts {
         self.facts.push_back((seq, at));
     }
 
-    /// Where this id is. Every post is looked for here, and nearly none is found: short marks are compared, to the last without
-    /// stopping, because several go at once in this way.
+    /// Where this id is. Every post is looked for here, and nearly none is found: short marks are
+    /// compared, to the last without stopping, because several go at once in this way.
     fn position(&self, id: PostId) -> Option<usize> {
         let wanted = mark(id);
-        let is_in = |marks: &[u16]| marks.iter().fold(false, |found, mark| found | (*mark == wanted));
+        let is_in =
+            |marks: &[u16]| marks.iter().fold(false, |found, mark| found | (*mark == wanted));
         let (front, back) = self.marks.as_slices();
         let is_worth_a_look = is_in(front) | is_in(back);
         is_worth_a_look.then(|| self.ids.iter().position(|known| *known == id))?
     }
 }
 
-/// A part of an id that tells most ids apart, whether they are random or counted (the last bytes first): a new one has the mark
-/// of one that is remembered once in 128 times, and then the ids themselves are looked at.
+/// A part of an id that tells most ids apart, whether they are random or counted (the last bytes
+/// first): a new one has the mark of one that is remembered once in 128 times, and then the ids
+/// themselves are looked at.
 fn mark(PostId([.., a, b]): PostId) -> u16 {
     u16::from_ne_bytes([a, b])
 }
@@ -384,7 +396,10 @@ mod tests {
         }
         assert_eq!(done.post(id(0)), None);
         assert_eq!(done.verb(Tag(0), DedupKind::Join, GroupId::GENERAL), None);
-        assert!(done.post(id(1)).is_some() && done.verb(Tag(1), DedupKind::Join, GroupId::GENERAL).is_some());
+        assert!(
+            done.post(id(1)).is_some()
+                && done.verb(Tag(1), DedupKind::Join, GroupId::GENERAL).is_some()
+        );
     }
 
     #[test]

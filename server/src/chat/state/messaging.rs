@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, Notification, Post, Refusal, Response, Retention, Seq, Tag,
-    UnixMillis,
+    Conversation, GroupName, Membership, Notification, Post, Refusal, Response, Retention, Seq,
+    Tag, UnixMillis,
 };
 
 use super::{Applied, ChatState, CommandOutcome, is_forgettable};
@@ -26,7 +26,11 @@ impl ChatState {
         }
         self.looks_like_no_group(name)?;
         let limit = self.limits.groups_max;
-        if self.groups.len() >= limit as usize { Err(Refusal::TooManyGroups { limit }) } else { Ok(()) }
+        if self.groups.len() >= limit as usize {
+            Err(Refusal::TooManyGroups { limit })
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn create(
@@ -65,9 +69,17 @@ impl ChatState {
         }
     }
 
-    pub(super) fn require_member(&self, session: &Device, name: &GroupName) -> Result<GroupId, Refusal> {
+    pub(super) fn require_member(
+        &self,
+        session: &Device,
+        name: &GroupName,
+    ) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
-        if session.is_in(id) { Ok(id) } else { Err(Refusal::NotMember { group: group.name.clone() }) }
+        if session.is_in(id) {
+            Ok(id)
+        } else {
+            Err(Refusal::NotMember { group: group.name.clone() })
+        }
     }
 
     /// Somebody joins or leaves a group.
@@ -82,8 +94,11 @@ impl ChatState {
             return Ok(Applied::default());
         };
         let joins = verb == DedupKind::Join;
-        let may =
-            if joins { self.may_join((by, session), name, at) } else { self.require_member(session, name) };
+        let may = if joins {
+            self.may_join((by, session), name, at)
+        } else {
+            self.require_member(session, name)
+        };
         let id = match may {
             Ok(id) => id,
             Err(refusal) => {
@@ -96,7 +111,9 @@ impl ChatState {
         };
         let person = self.person(by);
         let devices = self.attached(person);
-        let (Some(session), Some(group)) = (self.sessions.get_mut(&person), self.groups.get_mut(&id)) else {
+        let (Some(session), Some(group)) =
+            (self.sessions.get_mut(&person), self.groups.get_mut(&id))
+        else {
             return Ok(Applied::default());
         };
         let (user, name) = (session.name.clone(), group.name.clone());
@@ -112,7 +129,8 @@ impl ChatState {
             session.regroup(|groups| groups.retain(|stake| stake.group != id));
             group.members = group.members.saturating_sub(1);
             devices.iter().for_each(|device| group.quit(*device));
-            (passage, and) = (Passage::Out, devices.into_iter().filter(|device| *device != by).collect());
+            (passage, and) =
+                (Passage::Out, devices.into_iter().filter(|device| *device != by).collect());
             news = Notification::Left { seq, user, group: name };
         }
         let audience = Audience::Group { group: id, except: by, passage, and };
@@ -136,7 +154,9 @@ impl ChatState {
                 self.may_speak((by, session), group, at).map(|()| PostTarget::Group(group))
             }
             Conversation::User(name) => match self.names.get(&name.key()) {
-                Some(&peer) if self.is_here(peer) || self.limits.retention != Retention::Nothing => {
+                Some(&peer)
+                    if self.is_here(peer) || self.limits.retention != Retention::Nothing =>
+                {
                     Ok(PostTarget::User(peer))
                 }
                 _ => Err(Refusal::NoSuchUser { name: name.clone() }),
@@ -144,7 +164,12 @@ impl ChatState {
         }
     }
 
-    pub(super) fn post(&mut self, seq: Seq, at: UnixMillis, command: &Command) -> Result<Applied, Refusal> {
+    pub(super) fn post(
+        &mut self,
+        seq: Seq,
+        at: UnixMillis,
+        command: &Command,
+    ) -> Result<Applied, Refusal> {
         let Command::Post { by, to, id, body } = command else { return Ok(Applied::default()) };
         let Some(session) = self.who(*by) else {
             return Ok(Applied::default());
@@ -172,7 +197,9 @@ impl ChatState {
                 let prev = self.link(author, peer, seq);
                 self.keep_longer(peer);
                 let to = self.sessions.get(&peer).map(|peer| peer.name.clone());
-                to.map(|to| (self.between(*by, peer), Notification::PrivatePost { post: post(prev), to }))
+                to.map(|to| {
+                    (self.between(*by, peer), Notification::PrivatePost { post: post(prev), to })
+                })
             }
         };
         if let Some(session) = self.sessions.get_mut(by) {
@@ -201,7 +228,8 @@ impl ChatState {
     fn link(&mut self, one: DeviceId, other: DeviceId, seq: Seq) -> Seq {
         let before = self.sessions.get(&one).and_then(|session| session.private.with(other));
         for (id, peer) in [(one, other), (other, one)] {
-            let silent = self.sessions.get_mut(&id).and_then(|session| session.private.add(peer, seq));
+            let silent =
+                self.sessions.get_mut(&id).and_then(|session| session.private.add(peer, seq));
             if let Some(silent) = silent.and_then(|silent| self.sessions.get_mut(&silent)) {
                 silent.private.forget(id);
             }

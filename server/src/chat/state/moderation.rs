@@ -1,8 +1,8 @@
 //! Who keeps order in groups, what that comes to, and to whom a group passes on.
 
 use chatroom_proto::{
-    ACTS_TOLD_MAX, About, GroupName, Moderation, ModerationRecord, Notification, Page, Refusal, Response,
-    Seq, Tag, UnixMillis, UserName,
+    ACTS_TOLD_MAX, About, GroupName, Moderation, ModerationRecord, Notification, Page, Refusal,
+    Response, Seq, Tag, UnixMillis, UserName,
 };
 
 use super::{Applied, ChatState, is_forgettable};
@@ -34,8 +34,8 @@ impl ChatState {
         self.names.get(&name.key()).map(|id| self.person(*id))
     }
 
-    /// Whom an act means: whoever has the name. To be an operator no longer is for an operator of that name, if there is one; a
-    /// stranger may have it meanwhile.
+    /// Whom an act means: whoever has the name. To be an operator no longer is for an operator of
+    /// that name, if there is one; a stranger may have it meanwhile.
     fn meant(&self, group: &Group, act: &Moderation) -> Option<DeviceId> {
         let user = act.user()?;
         let has_the_name =
@@ -59,8 +59,8 @@ impl ChatState {
         self.mark(|order| &order.bans, (id, session), group, at)
     }
 
-    /// Whether a mark on somebody's name holds for them, and until when. It never does for one who stands as high as whoever made it:
-    /// it was meant for another of that name.
+    /// Whether a mark on somebody's name holds for them, and until when. It never does for one who
+    /// stands as high as whoever made it: it was meant for another of that name.
     fn mark(
         &self,
         which: fn(&ModerationState) -> &Restrictions,
@@ -142,7 +142,8 @@ impl ChatState {
         if let Some(user) = act.user().filter(|_| target.is_none() && !undoes) {
             return Err(Refusal::NoSuchUser { name: user.clone() });
         }
-        let is_against = act.expels() || matches!(act, Moderation::Mute { .. } | Moderation::Deop { .. });
+        let is_against =
+            act.expels() || matches!(act, Moderation::Mute { .. } | Moderation::Deop { .. });
         if let Some(target) = target.filter(|_| is_against && !resigns) {
             if target == me {
                 return Err(Refusal::NotOneself);
@@ -153,7 +154,8 @@ impl ChatState {
                 return Err(Refusal::OutOfReach { group: group.name.clone(), user });
             }
         }
-        // What somebody above has decided about one who is no less than the asker, the asker included, is not theirs to change.
+        // What somebody above has decided about one who is no less than the asker, the asker
+        // included, is not theirs to change.
         if let Some(user) = act.user()
             && target.is_some_and(|target| self.rank(target, id) >= mine)
             && is_decided_above(mine, group, user, act, at)
@@ -174,7 +176,7 @@ impl ChatState {
         let none = ModerationState::default();
         let order = self.groups.get(&id).and_then(|group| group.order.as_deref()).unwrap_or(&none);
         let is_in = target.is_some_and(|target| self.is_in(target, id));
-        let retention_order = target.is_some_and(|target| self.rank(target, id) > Rank::Guest);
+        let keeps_order = target.is_some_and(|target| self.rank(target, id) > Rank::Guest);
         let is_so = match act {
             Moderation::Kick { .. } => !is_in,
             Moderation::Unban { user } => order.bans.of(user, at).is_none(),
@@ -183,9 +185,9 @@ impl ChatState {
             Moderation::Lock => order.locked_since.is_some(),
             Moderation::Unlock => order.locked_since.is_none(),
             Moderation::Invite { .. } => {
-                is_in || retention_order || target.is_some_and(|target| order.invited.contains(&target))
+                is_in || keeps_order || target.is_some_and(|target| order.invited.contains(&target))
             }
-            Moderation::Op { .. } => retention_order,
+            Moderation::Op { .. } => keeps_order,
             Moderation::Deop { .. } => !target.is_some_and(|target| order.ops.contains(&target)),
             Moderation::Ban { .. } | Moderation::Mute { .. } | Moderation::Topic { .. } => false,
         };
@@ -207,7 +209,9 @@ impl ChatState {
             Moderation::Mute { user, .. } => {
                 (order.mutes.of(user, at).is_none() && order.mutes.are_full(at), MARKS_MAX)
             }
-            Moderation::Invite { .. } => (order.invited.iter().filter(known).count() >= MARKS_MAX, MARKS_MAX),
+            Moderation::Invite { .. } => {
+                (order.invited.iter().filter(known).count() >= MARKS_MAX, MARKS_MAX)
+            }
             Moderation::Op { .. } => (order.ops.iter().filter(known).count() >= OPS_MAX, OPS_MAX),
             _ => return Ok(()),
         };
@@ -235,11 +239,14 @@ impl ChatState {
             }
         })?;
         let target = self.groups.get(&id).and_then(|group| self.meant(group, act));
-        // Why somebody is put out or silenced is for those who were there: nobody is to have words for whom they like.
+        // Why somebody is put out or silenced is for those who were there: nobody is to have words
+        // for whom they like.
         let gives_a_reason = act.expels() || matches!(act, Moderation::Mute { .. });
         let concerned = target.filter(|target| !gives_a_reason || self.is_in(*target, id));
         let rank = self.rank(self.person(by), id);
-        let name = target.and_then(|target| self.sessions.get(&target)).map(|session| session.name.clone());
+        let name = target
+            .and_then(|target| self.sessions.get(&target))
+            .map(|session| session.name.clone());
         let act = name.map_or_else(|| act.clone(), |name| act.clone().naming(name));
         if act.expels() {
             target.into_iter().for_each(|target| self.expel(target, id));
@@ -258,7 +265,8 @@ impl ChatState {
     /// Somebody is not a member of a group any more, with none of their devices.
     pub(super) fn expel(&mut self, person: DeviceId, group: GroupId) {
         let devices = self.attached(person);
-        let Some(session) = self.sessions.get_mut(&person).filter(|session| session.is_in(group)) else {
+        let Some(session) = self.sessions.get_mut(&person).filter(|session| session.is_in(group))
+        else {
             return;
         };
         session.regroup(|groups| groups.retain(|stake| stake.group != group));
@@ -288,11 +296,14 @@ impl ChatState {
         *items = items.saturating_sub(before) + order.items();
     }
 
-    /// One who has come into a group, or is back in it, needs an invitation no longer. A ban of their name that did not hold for
-    /// them, because they keep order there, has ended: no member is banned, whatever becomes of their rank.
+    /// One who has come into a group, or is back in it, needs an invitation no longer. A ban of
+    /// their name that did not hold for them, because they keep order there, has ended: no member
+    /// is banned, whatever becomes of their rank.
     pub(super) fn clear_restrictions(&mut self, person: DeviceId, group: GroupId) {
         let Some(session) = self.sessions.get(&person) else { return };
-        let Some(order) = self.groups.get_mut(&group).and_then(|group| group.order.as_mut()) else { return };
+        let Some(order) = self.groups.get_mut(&group).and_then(|group| group.order.as_mut()) else {
+            return;
+        };
         let ended = [order.invited.remove(&person), order.bans.lift(&session.name)];
         self.items = self.items.saturating_sub(ended.into_iter().filter(|ended| *ended).count());
     }
@@ -360,7 +371,13 @@ impl ChatState {
 }
 
 /// Whether that would change a ban or a mute that was made by somebody above.
-fn is_decided_above(mine: Rank, group: &Group, user: &UserName, act: &Moderation, at: UnixMillis) -> bool {
+fn is_decided_above(
+    mine: Rank,
+    group: &Group,
+    user: &UserName,
+    act: &Moderation,
+    at: UnixMillis,
+) -> bool {
     let Some(order) = group.order.as_ref() else { return false };
     let mark = match act {
         Moderation::Ban { .. } | Moderation::Unban { .. } => order.bans.of(user, at),

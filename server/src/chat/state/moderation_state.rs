@@ -1,4 +1,5 @@
-//! How order is kept in one group: its operators, who is banned, muted or invited, its topic, and what was done lately.
+//! How order is kept in one group: its operators, who is banned, muted or invited, its topic, and
+//! what was done lately.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;
@@ -14,15 +15,17 @@ pub(crate) const OPS_MAX: usize = 50;
 /// Bans, mutes and invitations of one group, of each kind. A kind takes some 100 KiB then.
 pub(crate) const MARKS_MAX: usize = 500;
 
-/// The latest acts of one group that are remembered: months of a quiet one, and a bad day of a large one.
+/// The latest acts of one group that are remembered: months of a quiet one, and a bad day of a
+/// large one.
 pub(crate) const ACTS_MAX: usize = 200;
 
-/// All of that in all groups together, before each has only its fair share of what is new: some 60 MiB when everything has the longest
-/// names and reasons.
+/// All of that in all groups together, before each has only its fair share of what is new: some 60
+/// MiB when everything has the longest names and reasons.
 pub(crate) const ITEMS_MAX: usize = 100_000;
 
-/// How many operators, bans, mutes and invitations one group may always have, however much the others have: nobody can use up
-/// what others need to keep order. The acts that are remembered give way.
+/// How many operators, bans, mutes and invitations one group may always have, however much the
+/// others have: nobody can use up what others need to keep order. The acts that are remembered give
+/// way.
 pub(crate) const ITEMS_FAIR: usize = 16;
 
 /// What somebody is to a group, from little to much. Each may act against those before it.
@@ -75,10 +78,13 @@ impl ModerationState {
         self.invited.retain(&is_known);
     }
 
-    /// Remembers what was done, and forgets the oldest acts when there are too many: here, or in all groups together.
+    /// Remembers what was done, and forgets the oldest acts when there are too many: here, or in
+    /// all groups together.
     pub(crate) fn note(&mut self, act: ModerationRecord, is_full: bool) {
         self.acts.push_back(act);
-        while self.acts.len() > ACTS_MAX || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1) {
+        while self.acts.len() > ACTS_MAX
+            || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1)
+        {
             self.acts.pop_front();
         }
     }
@@ -148,7 +154,8 @@ pub(crate) struct Restriction {
     name: UserName,
     /// Until when it holds, if it ends by itself.
     pub(crate) until: Option<UnixMillis>,
-    /// What whoever made it was: it holds for those below, and may be changed by those who are no less.
+    /// What whoever made it was: it holds for those below, and may be changed by those who are no
+    /// less.
     pub(crate) by: Rank,
 }
 
@@ -179,7 +186,8 @@ impl Restrictions {
 
     /// Whether there is no room for one more at that time.
     pub(crate) fn are_full(&self, at: UnixMillis) -> bool {
-        self.0.len() >= MARKS_MAX && self.0.values().filter(|mark| mark.holds(at)).count() >= MARKS_MAX
+        self.0.len() >= MARKS_MAX
+            && self.0.values().filter(|mark| mark.holds(at)).count() >= MARKS_MAX
     }
 }
 
@@ -207,14 +215,20 @@ mod tests {
     }
 
     fn act(number: u64) -> ModerationRecord {
-        ModerationRecord { seq: Seq(number), at: UnixMillis(0), by: user("ann"), act: Moderation::Lock }
+        ModerationRecord {
+            seq: Seq(number),
+            at: UnixMillis(0),
+            by: user("ann"),
+            act: Moderation::Lock,
+        }
     }
 
     #[test]
     fn a_mark_holds_for_a_name_in_any_case_until_its_time() {
         let mut marks = Restrictions::default();
-        let until =
-            |marks: &Restrictions, name, at| marks.of(&user(name), UnixMillis(at)).map(|mark| mark.until);
+        let until = |marks: &Restrictions, name, at| {
+            marks.of(&user(name), UnixMillis(at)).map(|mark| mark.until)
+        };
         marks.set(user("Jim"), Some(UnixMillis(10)), Rank::Op);
         assert_eq!(until(&marks, "JIM", 9), Some(Some(UnixMillis(10))));
         assert_eq!(until(&marks, "jim", 10), None);

@@ -8,7 +8,9 @@ use super::{Applied, ChatState, CommandOutcome};
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, TokenDigest};
 use crate::chat::limits::Limits;
-use crate::chat::state::device::{DedupWindow, Device, EvictionClass, MembershipSince, Presence, Private};
+use crate::chat::state::device::{
+    DedupWindow, Device, EvictionClass, MembershipSince, Presence, Private,
+};
 use crate::chat::state::group::Group;
 
 impl ChatState {
@@ -33,7 +35,8 @@ impl ChatState {
         let holder = self.names.get(&name.key()).and_then(|id| Some((*id, self.sessions.get(id)?)));
         match holder {
             Some((person, session)) if session.account.is_some() || session.is_here() => {
-                let has_token = |id: &DeviceId| self.sessions.get(id).map(|device| device.token) == presented;
+                let has_token =
+                    |id: &DeviceId| self.sessions.get(id).map(|device| device.token) == presented;
                 let device = presented.and_then(|_| self.devices(person).find(has_token));
                 let name = || session.name.clone();
                 device.map(Some).ok_or_else(|| match session.account {
@@ -101,9 +104,15 @@ impl ChatState {
         Applied { result: Some(Ok(admitted)), news, ..Applied::default() }
     }
 
-    /// Puts a device that has just arrived where its owner belongs: in their groups, but not where the name that they have
-    /// again is banned; and the first one in General, too. The news, if it is the first, are for General.
-    fn enter(&mut self, seq: Seq, at: UnixMillis, id: DeviceId) -> Option<(Audience, Notification)> {
+    /// Puts a device that has just arrived where its owner belongs: in their groups, but not where
+    /// the name that they have again is banned; and the first one in General, too. The news, if it
+    /// is the first, are for General.
+    fn enter(
+        &mut self,
+        seq: Seq,
+        at: UnixMillis,
+        id: DeviceId,
+    ) -> Option<(Audience, Notification)> {
         let person = self.person(id);
         let is_first = !self.devices(person).any(|other| other != id && self.is_device_here(other));
         let session = self.sessions.get(&person)?;
@@ -120,8 +129,9 @@ impl ChatState {
         }
         let session = self.sessions.get_mut(&person)?;
         if enters_general {
-            session
-                .regroup(|groups| groups.insert(0, MembershipSince { group: GroupId::GENERAL, since: seq }));
+            session.regroup(|groups| {
+                groups.insert(0, MembershipSince { group: GroupId::GENERAL, since: seq })
+            });
             self.groups.get_mut(&GroupId::GENERAL)?.members += 1;
         }
         for stake in &session.groups {
@@ -142,8 +152,12 @@ impl ChatState {
         }
         let general = self.groups.get(&GroupId::GENERAL)?;
         let arrived = Notification::Arrived { seq, user, group: general.name.clone() };
-        let audience =
-            Audience::Group { group: GroupId::GENERAL, except: id, passage: Passage::In, and: Vec::new() };
+        let audience = Audience::Group {
+            group: GroupId::GENERAL,
+            except: id,
+            passage: Passage::In,
+            and: Vec::new(),
+        };
         Some((audience, arrived))
     }
 
@@ -184,12 +198,23 @@ impl ChatState {
         Applied { result: Some(Ok(admitted)), news, ..Applied::default() }
     }
 
-    pub(super) fn detach(&mut self, seq: Seq, at: UnixMillis, id: DeviceId, from: ConnAddr) -> Applied {
-        if !self.sessions.get(&id).is_some_and(|session| session.presence == Presence::Attached(from)) {
+    pub(super) fn detach(
+        &mut self,
+        seq: Seq,
+        at: UnixMillis,
+        id: DeviceId,
+        from: ConnAddr,
+    ) -> Applied {
+        if !self
+            .sessions
+            .get(&id)
+            .is_some_and(|session| session.presence == Presence::Attached(from))
+        {
             return Applied::default();
         }
         self.lose_connection(seq, at, id);
-        // One more than are held: the one that has been away for longest is not waited for any more.
+        // One more than are held: the one that has been away for longest is not waited for any
+        // more.
         if self.detached.len() > self.held_max
             && let Some(&(_, longest)) = self.detached.first()
         {
@@ -246,8 +271,8 @@ impl ChatState {
         Applied { result, ..ended.said_over(from) }
     }
 
-    /// Ends the stay of somebody's device. What is theirs is remembered. The news, if it was their last here, are for
-    /// everyone who shared a group with them.
+    /// Ends the stay of somebody's device. What is theirs is remembered. The news, if it was their
+    /// last here, are for everyone who shared a group with them.
     pub(super) fn end(&mut self, seq: Seq, id: DeviceId) -> Option<EndedStay> {
         let owns = self.owned(id).next().is_some() || self.is_operator(id);
         let is_registered = self.who(id)?.account.is_some();
@@ -267,7 +292,9 @@ impl ChatState {
             self.eviction_order.insert((worth, by, id));
         }
         // The next stay's tags begin anew.
-        if let Some(account) = self.sessions.get_mut(&person).and_then(|person| person.account.as_mut()) {
+        if let Some(account) =
+            self.sessions.get_mut(&person).and_then(|person| person.account.as_mut())
+        {
             account.registered = account.registered.filter(|(device, _)| *device != id);
         }
         self.unsubscribe(id);
@@ -320,7 +347,8 @@ impl ChatState {
         }
     }
 
-    /// Forgets a device that is away, and with the last its owner, for good. The news are of the groups that were theirs.
+    /// Forgets a device that is away, and with the last its owner, for good. The news are of the
+    /// groups that were theirs.
     pub(super) fn forget(&mut self, seq: Seq, id: DeviceId) -> Vec<(Audience, Notification)> {
         self.remove(id);
         let Some(session) = self.sessions.remove(&id) else { return Vec::new() };
@@ -353,9 +381,11 @@ impl ChatState {
         self.transfer_ownership(seq, id)
     }
 
-    /// Somebody who is away has been written to, or was left a group, and is not forgotten before those who have nothing to come back to.
+    /// Somebody who is away has been written to, or was left a group, and is not forgotten before
+    /// those who have nothing to come back to.
     pub(super) fn keep_longer(&mut self, id: DeviceId) {
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.account.is_none()) else {
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.account.is_none())
+        else {
             return;
         };
         if let Presence::Away { by, worth } = &mut session.presence {
@@ -365,8 +395,8 @@ impl ChatState {
         }
     }
 
-    /// Everyone who is in a group of somebody: all of the largest one, which is shared, and from the others those who are
-    /// not in that.
+    /// Everyone who is in a group of somebody: all of the largest one, which is shared, and from
+    /// the others those who are not in that.
     fn neighbours(&self, id: DeviceId) -> Audience {
         let Some(session) = self.who(id) else { return Audience::Nobody };
         let largest = self.groups_of(session).max_by_key(|(_, group)| group.present().len());
@@ -375,7 +405,12 @@ impl ChatState {
         let members = others.flat_map(|(_, group)| group.present());
         let is_outside = |member: &DeviceId| !self.is_in(*member, largest);
         let and: BTreeSet<DeviceId> = members.copied().filter(is_outside).collect();
-        Audience::Group { group: largest, except: id, passage: Passage::Out, and: and.into_iter().collect() }
+        Audience::Group {
+            group: largest,
+            except: id,
+            passage: Passage::Out,
+            and: and.into_iter().collect(),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is looked up in the state: pages of what there is, who reads what, and what somebody missed.
+//! What is looked up in the state: pages of what there is, who reads what, and what somebody
+//! missed.
 
 use std::ops::Bound;
 
@@ -13,8 +14,8 @@ use crate::chat::state::device::{Device, MembershipSince, Presence};
 use crate::chat::state::group::Group;
 
 impl ChatState {
-    /// What a client that was recognized is to hear again, which has seen everything up to `after`. Nothing when that is
-    /// nothing.
+    /// What a client that was recognized is to hear again, which has seen everything up to `after`.
+    /// Nothing when that is nothing.
     pub(in crate::chat) fn missed(&self, id: DeviceId, after: Seq) -> Option<Replay> {
         let session = self.who(id)?;
         let newer = |(stake, group): (&MembershipSince, &Group)| {
@@ -35,10 +36,16 @@ impl ChatState {
     }
 
     /// The conversation that somebody means.
-    pub(in crate::chat) fn thread(&self, by: DeviceId, of: &Conversation) -> Result<ConversationId, Refusal> {
+    pub(in crate::chat) fn thread(
+        &self,
+        by: DeviceId,
+        of: &Conversation,
+    ) -> Result<ConversationId, Refusal> {
         let Some(session) = self.who(by) else { return Err(Refusal::TookTooLong) };
         match of {
-            Conversation::Group(name) => self.require_member(session, name).map(ConversationId::Group),
+            Conversation::Group(name) => {
+                self.require_member(session, name).map(ConversationId::Group)
+            }
             Conversation::User(name) => match self.names.get(&name.key()) {
                 Some(&peer) => Ok(ConversationId::between(session.person, peer)),
                 None => Err(Refusal::NoSuchUser { name: name.clone() }),
@@ -84,7 +91,8 @@ impl ChatState {
         page(rest.filter_map(|(arrived, id)| Some((*arrived, self.sessions.get(id)?.name.clone()))))
     }
 
-    /// The sessions that lost their connection at `at` or before, with the entry that says so, the longest first.
+    /// The sessions that lost their connection at `at` or before, with the entry that says so, the
+    /// longest first.
     pub(in crate::chat) fn detached_until(
         &self,
         at: UnixMillis,
@@ -98,7 +106,9 @@ impl ChatState {
 
     /// Every client's address, name and groups, in the order of arrival.
     /// With the connection, where there is one.
-    pub(in crate::chat) fn clients(&self) -> impl Iterator<Item = (ClientReport, Option<ConnAddr>)> + '_ {
+    pub(in crate::chat) fn clients(
+        &self,
+    ) -> impl Iterator<Item = (ClientReport, Option<ConnAddr>)> + '_ {
         let devices = self.here.values().flat_map(|person| self.devices(*person));
         let here = devices.filter_map(|id| Some((self.sessions.get(&id)?, self.who(id)?)));
         here.filter(|(session, _)| session.is_here()).map(|(session, person)| {
@@ -127,8 +137,8 @@ pub(super) fn from<T>(after: Seq, id: fn(Seq) -> T) -> Bound<T> {
 pub(super) fn page<T>(items: impl Iterator<Item = (Seq, T)>) -> (Page<T>, Option<Seq>) {
     let mut items = items.peekable();
     let mut last = Seq::ZERO;
-    let taken =
-        std::iter::from_fn(|| items.next().map(|(seq, item)| (last = seq, item).1)).take(PAGE_ITEMS_MAX);
+    let taken = std::iter::from_fn(|| items.next().map(|(seq, item)| (last = seq, item).1))
+        .take(PAGE_ITEMS_MAX);
     let page = Page::fill(taken);
     let more = items.peek().is_some();
     (page, more.then_some(last))

@@ -45,7 +45,12 @@ pub(crate) struct Bans(BTreeMap<Key, ServerBan>);
 
 impl Bans {
     /// The ban that holds for somebody of this name who comes from there.
-    pub(crate) fn holds_for(&self, name: &UserName, address: Address, at: UnixMillis) -> Option<&ServerBan> {
+    pub(crate) fn holds_for(
+        &self,
+        name: &UserName,
+        address: Address,
+        at: UnixMillis,
+    ) -> Option<&ServerBan> {
         if self.0.is_empty() {
             return None;
         }

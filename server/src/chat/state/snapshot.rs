@@ -57,9 +57,14 @@ impl<'de> Deserialize<'de> for ChatState {
         };
         let owners = state.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));
         state.owned = owners.collect();
-        state.items =
-            state.groups.values().filter_map(|group| group.order.as_ref()).map(|order| order.items()).sum();
-        state.group_names = state.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
+        state.items = state
+            .groups
+            .values()
+            .filter_map(|group| group.order.as_ref())
+            .map(|order| order.items())
+            .sum();
+        state.group_names =
+            state.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
         for id in named {
             if let Some(session) = state.sessions.get(&id) {
                 state.names.insert(session.name.key(), id);
@@ -67,7 +72,8 @@ impl<'de> Deserialize<'de> for ChatState {
         }
         let groups: Vec<_> = state.groups.keys().copied().collect();
         groups.into_iter().for_each(|group| state.show_group(group));
-        state.accounts = state.sessions.values().filter(|session| session.account.is_some()).count();
+        state.accounts =
+            state.sessions.values().filter(|session| session.account.is_some()).count();
         for session in state.sessions.values() {
             for stake in &session.groups {
                 if let Some(group) = state.groups.get_mut(&stake.group) {
@@ -75,7 +81,8 @@ impl<'de> Deserialize<'de> for ChatState {
                 }
             }
         }
-        let devices: Vec<_> = state.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
+        let devices: Vec<_> =
+            state.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
         for (id, presence) in devices {
             state.conn(id, presence);
         }

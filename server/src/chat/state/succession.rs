@@ -15,9 +15,14 @@ impl ChatState {
         self.owned.range(groups).map(|(_, group)| *group)
     }
 
-    /// A person is gone for good: their groups pass on to the one who has been an operator for longest, or else a member for
-    /// longest; to nobody, where there is neither. The news are for the members.
-    pub(super) fn transfer_ownership(&mut self, seq: Seq, person: DeviceId) -> Vec<(Audience, Notification)> {
+    /// A person is gone for good: their groups pass on to the one who has been an operator for
+    /// longest, or else a member for longest; to nobody, where there is neither. The news are for
+    /// the members.
+    pub(super) fn transfer_ownership(
+        &mut self,
+        seq: Seq,
+        person: DeviceId,
+    ) -> Vec<(Audience, Notification)> {
         let mut heirs: BTreeMap<GroupId, Option<(Seq, DeviceId)>> =
             self.owned(person).map(|group| (group, None)).collect();
         if heirs.is_empty() {
@@ -62,7 +67,8 @@ impl ChatState {
         }
         self.keep_longer(heir);
         let to = self.sessions.get(&heir)?.name.clone();
-        let and = self.attached(heir).into_iter().filter(|device| !self.is_in(*device, id)).collect();
+        let and =
+            self.attached(heir).into_iter().filter(|device| !self.is_in(*device, id)).collect();
         let audience = Audience::Group { group: id, except: from, passage: Passage::Outside, and };
         Some((audience, Notification::PassedOn { seq, group: self.name_of(id), to }))
     }

@@ -1,5 +1,6 @@
-//! Worlds at random: whatever the log says, in whatever order, the state is sound, it goes on from its image as if nothing
-//! had happened, what is refused changes nothing, and what is foreseen comes true.
+//! Worlds at random: whatever the log says, in whatever order, the state is sound, it goes on from
+//! its image as if nothing had happened, what is refused changes nothing, and what is foreseen
+//! comes true.
 
 use chatroom_proto::codec;
 
@@ -15,7 +16,8 @@ mod under_way;
 /// Few enough for a debug build.
 const HISTORIES: u64 = 60;
 const STEPS: usize = 200;
-/// How often, in entries, everything is compared, which takes longer than everything else; and the other state begins anew.
+/// How often, in entries, everything is compared, which takes longer than everything else; and the
+/// other state begins anew.
 const COMPARED_ONCE_IN: usize = 3;
 const RESTORED_ONCE_IN: usize = 50;
 
@@ -87,7 +89,8 @@ impl History {
         }
     }
 
-    /// The indexes are what follows from the rest; and from now on, sometimes, the other state is one that was just read.
+    /// The indexes are what follows from the rest; and from now on, sometimes, the other state is
+    /// one that was just read.
     fn is_its_image(&mut self) {
         let packed = codec::pack(&self.state).expect("a world has an encoding");
         let image: ChatState = codec::decode(&packed).expect("and is read from it");
@@ -103,7 +106,11 @@ impl History {
         let (one, other) = (in_order(one.clone()), in_order(other.clone()));
         if one != other {
             self.same(&print(&one), &print(&other), otherwise);
-            panic!("history {}: {otherwise}, in what is not printed, after\n{}", self.seed, self.end());
+            panic!(
+                "history {}: {otherwise}, in what is not printed, after\n{}",
+                self.seed,
+                self.end()
+            );
         }
     }
 
@@ -112,7 +119,8 @@ impl History {
             return;
         }
         let lines = one.lines().zip(other.lines()).filter(|(one, other)| one != other);
-        let lines: Vec<_> = lines.take(5).map(|(one, other)| format!("{one}\n  and not {other}")).collect();
+        let lines: Vec<_> =
+            lines.take(5).map(|(one, other)| format!("{one}\n  and not {other}")).collect();
         panic!("history {}: {otherwise}:\n{}\nafter\n{}", self.seed, lines.join("\n"), self.end());
     }
 
@@ -144,5 +152,8 @@ fn print(state: &ChatState) -> String {
     let away = sorted(state.away.iter().map(|away| format!("{away:?}")).collect());
     let ChatState { sessions, here, groups, detached, eviction_order, owned, rule, .. } = state;
     let counts = (state.limits, state.head, state.items, state.held_max, state.accounts);
-    format!("{:#?}", (counts, sessions, here, names, away, groups, detached, eviction_order, owned, rule))
+    format!(
+        "{:#?}",
+        (counts, sessions, here, names, away, groups, detached, eviction_order, owned, rule)
+    )
 }

@@ -1,4 +1,5 @@
-//! How what many hear gets into their outboxes. What each of them hears is in the dispatch task's scenes.
+//! How what many hear gets into their outboxes. What each of them hears is in the dispatch task's
+//! scenes.
 
 use std::task::{Context, Poll, Waker};
 
@@ -6,7 +7,9 @@ use chatroom_proto::{Body, Conversation, GroupName, PostId, Tag, UnixMillis, Use
 
 use super::*;
 use crate::chat::effect::Effect;
-use crate::chat::entry::{Command, ConnAddr, Entry, NodeId, Origin, Proposal, ProposalId, TokenDigest};
+use crate::chat::entry::{
+    Command, ConnAddr, Entry, NodeId, Origin, Proposal, ProposalId, TokenDigest,
+};
 use crate::chat::{Chat, Limits};
 use crate::config::Config;
 use crate::dispatch::outbox::{Pieces, Taken};
@@ -28,7 +31,8 @@ impl Hall {
     fn of(members: u64, config: &Config) -> Hall {
         let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         let fanout = Fanout::new(Arc::clone(&bounds));
-        let mut hall = Hall { chat: Chat::new(NODE, Limits::default()), fanout, members: Vec::new() };
+        let mut hall =
+            Hall { chat: Chat::new(NODE, Limits::default()), fanout, members: Vec::new() };
         for number in 0..members {
             hall.apply(Command::Arrive {
                 name: UserName::parse(&format!("member{number}")).unwrap(),
@@ -36,7 +40,8 @@ impl Hall {
                 fresh: TokenDigest([0; 32]),
                 address: "192.0.2.1:1".parse().unwrap(),
             });
-            let (session, outbox) = (DeviceId(hall.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
+            let (session, outbox) =
+                (DeviceId(hall.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
             hall.fanout.admit(hall.chat.state(), ConnectionId(number), session, outbox.clone());
             hall.members.push((session, outbox));
         }
@@ -85,7 +90,9 @@ impl Hall {
         let taken = self.members[member].1.poll_take(&mut context, &mut pieces);
         assert_ne!(taken, Poll::Ready(Taken::Last), "member {member} is hung up on");
         // Whoever asks for more has written what it took.
-        assert!(self.members[member].1.poll_take(&mut context, &mut Pieces::default()).is_pending());
+        assert!(
+            self.members[member].1.poll_take(&mut context, &mut Pieces::default()).is_pending()
+        );
         pieces
     }
 
@@ -122,11 +129,15 @@ fn one_who_has_last_seen_little_of_a_run_shares_the_rest_and_of_a_small_rest_get
     }
     hall.end_turn();
     let [much, little, all] = [1, 2, 3].map(|member| hall.read(member));
-    let [much, little, all] = [&much, &little, &all].map(|pieces| pieces.as_one().expect("one piece"));
+    let [much, little, all] =
+        [&much, &little, &all].map(|pieces| pieces.as_one().expect("one piece"));
     assert_eq!([much, little, all].map(|rest| rest.len() / LONG), [4, 1, 6]);
     assert!(all.ends_with(much) && all.ends_with(little));
     assert_eq!(much.as_ptr_range().end, all.as_ptr_range().end, "shared");
-    assert!(!all.as_ptr_range().contains(&little.as_ptr()), "it does not keep all the rest in memory");
+    assert!(
+        !all.as_ptr_range().contains(&little.as_ptr()),
+        "it does not keep all the rest in memory"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Bytes in as few pieces as it takes: what many connections get is shared between them and not copied, what is short is
-//! put together with its neighbours, so that all of it goes out in one write.
+//! Bytes in as few pieces as it takes: what many connections get is shared between them and not
+//! copied, what is short is put together with its neighbours, so that all of it goes out in one
+//! write.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -7,8 +8,8 @@ use std::ops::Deref;
 
 use bytes::{Buf, Bytes};
 
-/// Shorter ones are copied behind or before their neighbours, in bytes: a copy of this size costs less than one more piece
-/// in the kernel's hands (measured: vectored writes pay from some KiB on).
+/// Shorter ones are copied behind or before their neighbours, in bytes: a copy of this size costs
+/// less than one more piece in the kernel's hands (measured: vectored writes pay from some KiB on).
 const SHARED_BYTES_MIN: usize = 4 * 1024;
 
 /// Whole frames, length prefixes included.
@@ -65,7 +66,8 @@ impl Pieces {
         self.front.len() + self.more.as_ref().map_or(0, |more| more.bytes)
     }
 
-    /// How many bytes were copied in, and are nobody else's; those that have been taken out since, too.
+    /// How many bytes were copied in, and are nobody else's; those that have been taken out since,
+    /// too.
     pub(crate) fn copied(&self) -> usize {
         self.copied
     }
@@ -116,7 +118,11 @@ impl Pieces {
             self.copied += others.copied;
             let more = self.more.get_or_insert_default();
             more.push(Piece::Shared(others.front));
-            others.more.into_iter().flat_map(|others| others.pieces).for_each(|piece| more.push(piece));
+            others
+                .more
+                .into_iter()
+                .flat_map(|others| others.pieces)
+                .for_each(|piece| more.push(piece));
         }
     }
 }
@@ -183,7 +189,11 @@ mod tests {
         pieces.copy(b"own");
         assert_eq!(pieces.as_one(), None);
         let mut slices = [IoSlice::new(&[]); 9];
-        assert_eq!(pieces.chunks_vectored(&mut slices), 4, "what is short is together, behind the front");
+        assert_eq!(
+            pieces.chunks_vectored(&mut slices),
+            4,
+            "what is short is together, behind the front"
+        );
         assert_eq!(slices[2].as_ptr(), long.as_ptr(), "shared");
         assert_eq!(all(&pieces), [b"short, own, short", &long[..], b"own"].concat());
         assert_eq!(pieces.len(), all(&pieces).len());
@@ -194,7 +204,9 @@ mod tests {
         for step in [1, 3, 4_000, 5_000, 20_000] {
             let mut pieces = Pieces::default();
             pieces.copy(b"first");
-            pieces.share(&Bytes::from((0..=255).cycle().take(2 * SHARED_BYTES_MIN).collect::<Vec<u8>>()));
+            pieces.share(&Bytes::from(
+                (0..=255).cycle().take(2 * SHARED_BYTES_MIN).collect::<Vec<u8>>(),
+            ));
             let mut others = Pieces::default();
             others.copy(b"last");
             pieces.append(others);

@@ -92,7 +92,11 @@ async fn what_is_held_for_one_who_has_not_caught_up_is_not_sent_when_it_is_close
     let _ = slow.push(b"too much");
     assert_eq!(slow.catch_up(b"more").await, None);
     slow.go_live();
-    assert_eq!(drain(&slow).await, (told, Taken::Last), "it would take the live for all that there was");
+    assert_eq!(
+        drain(&slow).await,
+        (told, Taken::Last),
+        "it would take the live for all that there was"
+    );
 
     let (closed, told) = (outbox(100), closing(CloseReason::Shutdown).unwrap().to_vec());
     closed.hold();

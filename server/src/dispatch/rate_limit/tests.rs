@@ -59,13 +59,19 @@ fn a_burst_is_served_at_once_and_then_as_fast_as_the_rate_is() {
     assert_eq!(scene.ask(asker(1), 100, &post(100)), Ok(()));
     assert_eq!(scene.ask(asker(1), 101, &post(100)).unwrap_err().retry_after_ms, 100);
     scene.wait(10_000);
-    assert_eq!(scene.spend(asker(1), &post(100)).0, 100, "who was silent for long has all of it again");
+    assert_eq!(
+        scene.spend(asker(1), &post(100)).0,
+        100,
+        "who was silent for long has all of it again"
+    );
 }
 
 #[test]
 fn what_costs_the_others_more_costs_more() {
     let create = Request::Create { group: GroupName::parse("tea").unwrap() };
-    for (request, served) in [(post(499), 100), (post(500), 50), (post(BODY_BYTES_MAX), 5), (create, 10)] {
+    for (request, served) in
+        [(post(499), 100), (post(500), 50), (post(BODY_BYTES_MAX), 5), (create, 10)]
+    {
         assert_eq!(Scene::at(10).spend(asker(1), &request).0, served, "{request:?}");
     }
     assert_eq!(
@@ -197,7 +203,9 @@ fn one_whose_address_can_not_pay_has_paid_for_what_it_asked_and_not_for_more() {
     scene.ask(far(50), 99, &post(1)).expect_err("its address has nothing left");
     // In that time the address gets 20 units, and the person one.
     scene.wait(100);
-    scene.ask(far(50), 99, &post(BODY_BYTES_MAX)).expect_err("that is dearer than what was paid for");
+    scene
+        .ask(far(50), 99, &post(BODY_BYTES_MAX))
+        .expect_err("that is dearer than what was paid for");
     scene.wait(1_500);
     scene.ask(far(50), 99, &post(BODY_BYTES_MAX)).expect("the difference was paid");
 }
@@ -237,7 +245,11 @@ fn nothing_is_kept_of_those_who_are_silent() {
         // Each has all that it had before the next but one comes.
         scene.wait(100);
     }
-    assert!(scene.rate_limits.kept() < 10 * BUDGETS_SWEPT_AFTER, "kept: {}", scene.rate_limits.kept());
+    assert!(
+        scene.rate_limits.kept() < 10 * BUDGETS_SWEPT_AFTER,
+        "kept: {}",
+        scene.rate_limits.kept()
+    );
     scene.spend(asker(1), &post(1));
     scene.wait(60_000);
     scene.rate_limits.tidy();

@@ -1,5 +1,5 @@
-//! The model: a chat of its own, and nothing is shared, put off or put together. Who is to hear a post is said here once more,
-//! in its own words.
+//! The model: a chat of its own, and nothing is shared, put off or put together. Who is to hear a
+//! post is said here once more, in its own words.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -60,28 +60,39 @@ impl Model {
         self.carry_out(effects);
     }
 
-    /// A post is heard, once, with all devices of the members, or of the two who talk: but not with the one that said it, unless
-    /// they talk to themselves.
+    /// A post is heard, once, with all devices of the members, or of the two who talk: but not with
+    /// the one that said it, unless they talk to themselves.
     fn is_for_the_right_ones(&self, by: DeviceId, effect: &Effect) {
         let Effect::Notify { audience, notification } = effect else { return };
         let is_to_hear = |session: DeviceId, name: &NameKey| match (audience, notification) {
             (Audience::Group { group, .. }, Notification::GroupPost { .. }) => {
                 self.chat.state().is_in(session, *group)
             }
-            (_, Notification::PrivatePost { post, to }) => [post.from.key(), to.key()].contains(name),
+            (_, Notification::PrivatePost { post, to }) => {
+                [post.from.key(), to.key()].contains(name)
+            }
             _ => panic!("{notification:?} is not what becomes of a post"),
         };
         let mut hears = BTreeSet::new();
-        for session in self.chat.state().hearers(audience).filter(|session| self.listener(*session).is_some())
+        for session in
+            self.chat.state().hearers(audience).filter(|session| self.listener(*session).is_some())
         {
             assert!(hears.insert(session), "{session:?} hears {notification:?} twice");
         }
-        let here =
-            self.listeners.keys().filter_map(|session| Some((*session, &self.listener(*session)?.name)));
-        let is_to_self = matches!(notification, Notification::PrivatePost { post, to } if post.from == *to);
+        let here = self
+            .listeners
+            .keys()
+            .filter_map(|session| Some((*session, &self.listener(*session)?.name)));
+        let is_to_self =
+            matches!(notification, Notification::PrivatePost { post, to } if post.from == *to);
         let may_hear = |session| session != by || is_to_self;
-        let should = here.filter(|(session, name)| may_hear(*session) && is_to_hear(*session, name));
-        assert_eq!(hears, should.map(|(session, _)| session).collect(), "said with {by:?}: {notification:?}");
+        let should =
+            here.filter(|(session, name)| may_hear(*session) && is_to_hear(*session, name));
+        assert_eq!(
+            hears,
+            should.map(|(session, _)| session).collect(),
+            "said with {by:?}: {notification:?}"
+        );
     }
 
     /// Who hears what is said to a session.
@@ -117,11 +128,16 @@ impl Model {
                 }
                 Effect::HangUp { connection, reason } => {
                     if let Some(reason) = reason {
-                        self.tell(connection, &ServerFrame::Notification(Notification::Closing(reason)));
+                        self.tell(
+                            connection,
+                            &ServerFrame::Notification(Notification::Closing(reason)),
+                        );
                     }
                     self.lines.entry(connection).and_modify(|told| told.is_closed = true);
                 }
-                Effect::Check { connection, tag, check } => self.checks.push_back((connection, tag, check)),
+                Effect::Check { connection, tag, check } => {
+                    self.checks.push_back((connection, tag, check))
+                }
                 // What the real one proposes is ordered; and nothing is kept that could be read.
                 Effect::Propose(_) | Effect::Read { .. } | Effect::Replay { .. } => {}
             }

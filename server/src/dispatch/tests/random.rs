@@ -1,4 +1,5 @@
-//! Histories at random: whatever people do and however the turns are cut, everybody hears what the model says.
+//! Histories at random: whatever people do and however the turns are cut, everybody hears what the
+//! model says.
 
 use chatroom_proto::{
     BanTarget, Code, Moderation, Operation, Proof, Request, Retention, Seq, Topic, UserName,
@@ -15,8 +16,8 @@ const STEPS: u32 = 300;
 /// Few names and groups, so that people meet.
 const NAMES: [&str; 7] = ["ann", "bob", "eve", "jim", "kim", "lea", "tom"];
 const GROUPS: [&str; 3] = ["General", "tea", "go"];
-/// So few that somebody's grace is often cut short, and somebody forgotten; and all whose connection is lost go at the next
-/// tick.
+/// So few that somebody's grace is often cut short, and somebody forgotten; and all whose
+/// connection is lost go at the next tick.
 const LIMITS: Limits = Limits {
     groups_max: 9,
     memberships_max: 9,
@@ -31,7 +32,8 @@ const CODE: Code = Code([7; 16]);
 const NAMES_OF_SEVERAL: usize = 3;
 /// Mostly the first, and then the other one is wrong.
 const PASSWORDS: [&str; 4] = ["tea and milk", "tea and milk", "tea and milk", "milk and tea"];
-/// So long is a long message, in bytes: it is shared where a short one is copied, and some of them are a turn's worth.
+/// So long is a long message, in bytes: it is shared where a short one is copied, and some of them
+/// are a turn's worth.
 const LONG: usize = 7_000;
 
 #[test]
@@ -67,12 +69,14 @@ fn step(stage: &mut Stage, dice: &mut Dice, number: u32) {
     }
 }
 
-/// Somebody comes, over a connection of their own, or in the place of another one, or after it has gone; with a device that was
-/// here before, or a new one.
+/// Somebody comes, over a connection of their own, or in the place of another one, or after it has
+/// gone; with a device that was here before, or a new one.
 fn come(stage: &mut Stage, dice: &mut Dice) {
     let name = NAMES[dice.roll(NAMES.len())];
     match dice.roll(6) {
-        0 | 1 => stage.logs_in(NAMES[dice.roll(NAMES_OF_SEVERAL)], PASSWORDS[dice.roll(PASSWORDS.len())]),
+        0 | 1 => {
+            stage.logs_in(NAMES[dice.roll(NAMES_OF_SEVERAL)], PASSWORDS[dice.roll(PASSWORDS.len())])
+        }
         2 => match dice.roll(stage.tokens_of(name).len() + 1) {
             0 => stage.comes_with(name, Proof::Open),
             nth => stage.comes_with(name, Proof::Resume(stage.tokens_of(name)[nth - 1].clone())),
@@ -107,7 +111,8 @@ fn request(dice: &mut Dice, number: u32) -> Request {
     }
 }
 
-/// Something that keeps order: mostly what takes somebody out, tells one who is not in, or keeps one silent.
+/// Something that keeps order: mostly what takes somebody out, tells one who is not in, or keeps
+/// one silent.
 fn act(dice: &mut Dice) -> Moderation {
     let user = UserName::parse(NAMES[dice.roll(NAMES.len())]).expect("a name");
     match dice.roll(16) {

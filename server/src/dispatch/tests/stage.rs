@@ -1,4 +1,5 @@
-//! The dispatch task's work, done when a scene says so, over a log that orders what the scene lets it.
+//! The dispatch task's work, done when a scene says so, over a log that orders what the scene lets
+//! it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::task::{Context, Waker};
 use bytes::Buf;
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{
-    Code, Hello, Notification, Password, Proof, Request, Response, Seq, ServerFrame, Tag, Token, UnixMillis,
-    UserName, VersionRange,
+    Code, Hello, Notification, Password, Proof, Request, Response, Seq, ServerFrame, Tag, Token,
+    UnixMillis, UserName, VersionRange,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -75,7 +76,8 @@ impl Stage {
         let (chat, log) = (Chat::new(NODE, limits), Arc::new(MemoryLog::new()));
         let lifetime = Lifetime::default();
         let config = Config { rate: RATE_MAX, ..Config::default() };
-        let (dispatch, _handle) = Dispatch::new(chat, log, None, &config, Arc::clone(&bounds), &lifetime);
+        let (dispatch, _handle) =
+            Dispatch::new(chat, log, None, &config, Arc::clone(&bounds), &lifetime);
         Stage {
             name: name.to_owned(),
             dispatch,
@@ -133,8 +135,12 @@ impl Stage {
         };
         self.done.push(format!("{name} comes over {}{manner}", connection.0));
         let outbox = Outbox::new(Arc::clone(&self.bounds));
-        let line =
-            Line { outbox: outbox.clone(), name: name.to_owned(), is_over: false, last_seen: Vec::new() };
+        let line = Line {
+            outbox: outbox.clone(),
+            name: name.to_owned(),
+            is_over: false,
+            last_seen: Vec::new(),
+        };
         self.lines.insert(connection, line);
         let name = UserName::parse(name).expect("a name");
         self.model.connect(connection, &name);
@@ -201,7 +207,11 @@ impl Stage {
         for _ in 0..entries {
             let Some(proposal) = self.proposed.pop_front() else { break };
             self.head = self.head.next();
-            self.done.push(format!("{}: {}", self.head.0, short(&format!("{:?}", proposal.command))));
+            self.done.push(format!(
+                "{}: {}",
+                self.head.0,
+                short(&format!("{:?}", proposal.command))
+            ));
             let entry = Entry { seq: self.head, proposal };
             self.model.apply(&entry);
             self.dispatch.ordered.push_back(Arc::new(entry));
@@ -215,7 +225,8 @@ impl Stage {
         }
     }
 
-    /// Everything that was proposed is ordered and applied in one turn, and all passwords are looked at.
+    /// Everything that was proposed is ordered and applied in one turn, and all passwords are
+    /// looked at.
     pub(super) fn turn(&mut self) {
         while !self.proposed.is_empty() || self.checks() > 0 {
             self.order(usize::MAX);
@@ -283,7 +294,8 @@ fn log_in(connection: ConnectionId, name: UserName, proof: Proof) -> Box<LoginRe
 /// What comes of looking at a password. Its hash hides nothing, and takes no time.
 fn checked(check: &Check) -> Checked {
     let hash = |password: &Password| PasswordHash(format!("of {}", password.reveal()));
-    let is_right = check.claimed.as_ref().is_none_or(|claim| claim.hash == Some(hash(&claim.password)));
+    let is_right =
+        check.claimed.as_ref().is_none_or(|claim| claim.hash == Some(hash(&claim.password)));
     if is_right { Checked::Right(check.new.as_ref().map(hash)) } else { Checked::Wrong }
 }
 
@@ -319,7 +331,9 @@ fn frames(mut bytes: &[u8]) -> impl Iterator<Item = ServerFrame> {
 fn tokens(bytes: &[u8]) -> impl Iterator<Item = Token> {
     frames(bytes).filter_map(|frame| match frame {
         ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. } => Some(welcome.token),
-        ServerFrame::Response { result: Ok(Response::PasswordChanged { token, .. }), .. } => Some(token),
+        ServerFrame::Response { result: Ok(Response::PasswordChanged { token, .. }), .. } => {
+            Some(token)
+        }
         _ => None,
     })
 }
@@ -340,7 +354,9 @@ fn line(frame: ServerFrame) -> String {
                 other => format!("answer: {other:?}"),
             };
         }
-        ServerFrame::Response { result: Err(refusal), .. } => return format!("refused: {refusal:?}"),
+        ServerFrame::Response { result: Err(refusal), .. } => {
+            return format!("refused: {refusal:?}");
+        }
     };
     match notification {
         Notification::GroupPost { post, group } => {

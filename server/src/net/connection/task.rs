@@ -1,9 +1,10 @@
-//! A connection's life as a future. It is made by hand: of one that the compiler makes, every function keeps what it was
-//! called with, for as long as the connection lives (408 bytes; this has 136). What is needed in rare moments only is
-//! boxed, and the box is gone with the moment: a clock, a request that has to wait, the rest of a write.
+//! A connection's life as a future. It is made by hand: of one that the compiler makes, every
+//! function keeps what it was called with, for as long as the connection lives (408 bytes; this has
+//! 136). What is needed in rare moments only is boxed, and the box is gone with the moment: a
+//! clock, a request that has to wait, the rest of a write.
 //!
-//! Reading and writing go on side by side, so neither waits for the other: a peer that doesn't read its answers can't keep us
-//! from hearing it, and the other way round.
+//! Reading and writing go on side by side, so neither waits for the other: a peer that doesn't read
+//! its answers can't keep us from hearing it, and the other way round.
 
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,11 +32,13 @@ const SLICES_MAX: usize = 16;
 /// What is waited for in rare moments.
 pub(super) type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Lives from the connection's beginning to its end, which the dispatch task hears of whatever happens.
+/// Lives from the connection's beginning to its end, which the dispatch task hears of whatever
+/// happens.
 pub(crate) struct ConnectionTask<S> {
     connection: Connection,
     reader: FrameReader<S, ClientFrame>,
-    /// What is out of the ordinary; nothing, while requests are handed in as they come, and frames are written as they come.
+    /// What is out of the ordinary; nothing, while requests are handed in as they come, and frames
+    /// are written as they come.
     busy: Option<Box<Busy>>,
     /// Given back when it ends.
     _permit: Option<Permit>,
@@ -69,8 +72,9 @@ enum Writing {
     Slow(Slow),
     /// The peer is to see the end of the stream, until this ends.
     ShutsDown(Pin<Box<Sleep>>),
-    /// Everything is said. What the peer is still sending is read and thrown away, until this ends: the kernel answers unread
-    /// bytes on a closed socket with a reset, which can overtake our last frame.
+    /// Everything is said. What the peer is still sending is read and thrown away, until this ends:
+    /// the kernel answers unread bytes on a closed socket with a reset, which can overtake our last
+    /// frame.
     Lingers { until: Pin<Box<Sleep>>, bytes_left: usize },
     /// The dispatch task is being told that the connection is no more.
     Leaves(RareFuture<()>),
@@ -83,13 +87,18 @@ struct Slow {
     /// How long a peer may take nothing, and until when now.
     patience: Duration,
     until: Pin<Box<Sleep>>,
-    /// Ends a while after the outbox was closed: one who takes a byte now and then can't hold us for ever.
+    /// Ends a while after the outbox was closed: one who takes a byte now and then can't hold us
+    /// for ever.
     too_long: RareFuture<()>,
 }
 
 impl<S: Wire> ConnectionTask<S> {
     /// The life of this connection, over this stream; what permits it is given back when it ends.
-    pub(crate) fn new(connection: Connection, stream: S, permit: Option<Permit>) -> ConnectionTask<S> {
+    pub(crate) fn new(
+        connection: Connection,
+        stream: S,
+        permit: Option<Permit>,
+    ) -> ConnectionTask<S> {
         let reading = Reading::Hello(connection.no_hello());
         ConnectionTask {
             connection,
@@ -139,8 +148,8 @@ impl<S: Wire> ConnectionTask<S> {
         }
     }
 
-    /// Writes what the outbox holds as long as it is taken at once, as it is nearly always. Ready when something else is to be
-    /// done.
+    /// Writes what the outbox holds as long as it is taken at once, as it is nearly always. Ready
+    /// when something else is to be done.
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut frames = Pieces::default();
         loop {
@@ -178,7 +187,8 @@ impl<S: Wire> ConnectionTask<S> {
         }
     }
 
-    /// Hands in what the peer asks, and what it says in the beginning. Ready when nothing more is to be read, and why.
+    /// Hands in what the peer asks, and what it says in the beginning. Ready when nothing more is
+    /// to be read, and why.
     fn poll_reading(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             let read = match self.busy.as_mut().map(|busy| &mut busy.reading) {
@@ -200,7 +210,9 @@ impl<S: Wire> ConnectionTask<S> {
             };
             match read {
                 Ok(()) => {}
-                Err(End::Gone) => self.busy().reading = Reading::Waits(self.connection.all_answered()),
+                Err(End::Gone) => {
+                    self.busy().reading = Reading::Waits(self.connection.all_answered())
+                }
                 Err(end) => return Poll::Ready(end),
             }
         }
@@ -240,7 +252,9 @@ impl<S: Wire> ConnectionTask<S> {
 
     /// Gives up what is kept for what is out of the ordinary, when nothing is any more.
     fn calm_down(&mut self) {
-        self.busy.take_if(|busy| matches!((&busy.reading, &busy.writing), (Reading::Free, Writing::Free)));
+        self.busy.take_if(|busy| {
+            matches!((&busy.reading, &busy.writing), (Reading::Free, Writing::Free))
+        });
     }
 }
 
@@ -275,7 +289,11 @@ impl Slow {
         Slow { frames, taken, patience: connection.common.config.write_deadline, until, too_long }
     }
 
-    fn poll<S: AsyncWrite + Unpin>(&mut self, cx: &mut Context<'_>, stream: &mut S) -> Poll<io::Result<()>> {
+    fn poll<S: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut S,
+    ) -> Poll<io::Result<()>> {
         let before = self.frames.len();
         let written = poll_write(cx, stream, &mut self.frames);
         if written.is_ready() {
@@ -315,7 +333,8 @@ fn poll_write<S: AsyncWrite + Unpin>(
     Pin::new(stream).poll_flush(cx)
 }
 
-/// Reads what the peer is still sending and throws it away; ready at its end, or when it is too much.
+/// Reads what the peer is still sending and throws it away; ready at its end, or when it is too
+/// much.
 fn poll_unread<S: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
     stream: &mut S,

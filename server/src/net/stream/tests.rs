@@ -73,7 +73,8 @@ async fn behind_the_first_byte_of_tls_nothing_is_written_in_plain() {
         client.write_all(&[TLS_HANDSHAKE]).await.unwrap();
         let mut buffer = [0; 1];
         let waiting =
-            tokio::time::timeout(std::time::Duration::from_millis(20), stream.read(&mut buffer)).await;
+            tokio::time::timeout(std::time::Duration::from_millis(20), stream.read(&mut buffer))
+                .await;
         assert!(waiting.is_err(), "the handshake waits for the rest");
         assert!(stream.write_all(b"plain").await.is_err());
         assert_eq!(stream.read(&mut buffer).await.unwrap(), 0, "there is nobody any more");

@@ -63,13 +63,15 @@ pub(super) fn load(
         TlsSource::Memory => {
             let key = KeyPair::generate()?;
             let pems = Pems { certificate: signed(&key)?, key: key.serialize_pem().into_bytes() };
-            let memory = |path: &Path, what: String| TlsError::Given { path: path.to_owned(), what };
+            let memory =
+                |path: &Path, what: String| TlsError::Given { path: path.to_owned(), what };
             certified(&pems, (Path::new(CERTIFICATE), Path::new(KEY)), provider, memory)
         }
     }
 }
 
-/// The server's own files. A certificate that is missing is made for the key that is there: clients go by the key.
+/// The server's own files. A certificate that is missing is made for the key that is there: clients
+/// go by the key.
 fn own_pems(certificate: &Path, key: &Path, missing: Missing) -> Result<Pems, TlsError> {
     let gone = |path: &Path| TlsError::Own { path: path.to_owned(), what: "is missing".to_owned() };
     match (read_if_there(certificate)?, read_if_there(key)?) {
@@ -150,7 +152,8 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |source| TlsError::File { doing: "read", path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read =
+        File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read.map_err(failed)? as u64 {
         0..=FILE_BYTES_MAX => Ok(bytes),
         _ => Err(failed(io::ErrorKind::FileTooLarge.into())),
@@ -188,6 +191,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
 fn warn_of_readers(key: &Path) {
     const OTHERS: u32 = 0o077;
     if fs::metadata(key).is_ok_and(|file| file.mode() & OTHERS != 0) {
-        warn!(path = %key.display(), "others on this machine can read the server's key: chmod 600 it");
+        warn!(path = %key.display(), "others on this machine can read the server's key: chmod 600 \
+            it");
     }
 }

@@ -19,7 +19,7 @@ fn a_server_s_own_key_is_made_once() {
 }
 
 #[test]
-fn a_reload_makes_nothing_and_retention_what_was_there_when_it_fails() {
+fn a_reload_makes_nothing_and_keeps_what_was_there_when_it_fails() {
     let directory = tempfile::tempdir().unwrap();
     let tls = ServerTls::open(TlsSource::Directory(directory.path().to_owned())).unwrap();
     let made = tls.fingerprint().unwrap();

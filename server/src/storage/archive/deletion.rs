@@ -1,11 +1,12 @@
 //! What is deleted, really.
 //!
 //! What guarantees that nothing of a post is left in the files when this is done:
-//! - its row and its entries in the indexes of the table are deleted with `secure_delete`, which overwrites with zeros
-//!   what was deleted, in pages that stay and in pages that become free;
-//! - the search index takes its entries out of the pages they are in (`secure-delete` of FTS5), and a page that it
-//!   merges away becomes free as above;
-//! - the write-ahead log still has older versions of these pages, until the checkpoint at the end cuts it to nothing.
+//! - its row and its entries in the indexes of the table are deleted with `secure_delete`, which
+//!   overwrites with zeros what was deleted, in pages that stay and in pages that become free;
+//! - the search index takes its entries out of the pages they are in (`secure-delete` of FTS5), and
+//!   a page that it merges away becomes free as above;
+//! - the write-ahead log still has older versions of these pages, until the checkpoint at the end
+//!   cuts it to nothing.
 
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ pub(super) struct Deletion {
 }
 
 impl Deletion {
-    /// One that looks whether everything up to here is deleted: an earlier run may have been stopped over it.
+    /// One that looks whether everything up to here is deleted: an earlier run may have been
+    /// stopped over it.
     pub(super) fn up_to(until: Seq) -> Deletion {
         Deletion { until, is_under_way: until > Seq::ZERO, waiting: Vec::new() }
     }
@@ -50,7 +52,11 @@ impl Deletion {
     }
 
     /// Deletes some posts; when none are left, cuts off what the write-ahead log has of them.
-    pub(super) fn step(&mut self, db: &mut Connection, state: ArchivePosition) -> rusqlite::Result<()> {
+    pub(super) fn step(
+        &mut self,
+        db: &mut Connection,
+        state: ArchivePosition,
+    ) -> rusqlite::Result<()> {
         if delete_some(db, self.until, state)? == POSTS_A_STEP {
             return Ok(());
         }
@@ -92,8 +98,9 @@ fn delete_some(db: &mut Connection, until: Seq, state: ArchivePosition) -> rusql
     Ok(count)
 }
 
-/// Writes everything from the write-ahead log into the file, and cuts it to nothing; whether that was possible. Readers may be
-/// in the way, one after the other: what is said meanwhile must not wait for them.
+/// Writes everything from the write-ahead log into the file, and cuts it to nothing; whether that
+/// was possible. Readers may be in the way, one after the other: what is said meanwhile must not
+/// wait for them.
 pub(super) fn checkpoint(db: &Connection) -> rusqlite::Result<bool> {
     db.busy_timeout(CHECKPOINT_WAIT)?;
     let is_busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));

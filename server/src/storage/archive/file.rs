@@ -1,7 +1,7 @@
 //! The file `archive.sqlite`: its schema, its settings, and what becomes of one that can't be used.
 //!
-//! It is a view, so one that is damaged or of an older server is removed and made again from the log. One that is not
-//! ours stays as it is.
+//! It is a view, so one that is damaged or of an older server is removed and made again from the
+//! log. One that is not ours stays as it is.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -20,20 +20,22 @@ use super::snapshot::{self, SnapshotError};
 use crate::chat::ChatState;
 use crate::storage::log::LogError;
 
-/// The schema that this program writes, kept in the file's `user_version`. It is also the version of what the columns
-/// and the snapshot mean: a change of the tables, of the image of a state, of what the fold makes of an entry, or of
-/// how words are folded is a new schema. The archive is then made again.
+/// The schema that this program writes, kept in the file's `user_version`. It is also the version
+/// of what the columns and the snapshot mean: a change of the tables, of the image of a state, of
+/// what the fold makes of an entry, or of how words are folded is a new schema. The archive is then
+/// made again.
 const SCHEMA: i64 = 3;
 
 /// Marks a file as ours, in its `application_id`: "ChaV" in ASCII, a view of a chat.
 const APPLICATION: i64 = 0x4368_6156;
 
-/// How long a write waits for the lock of another program, as long as one of the log does. The server ends after that: what was
-/// said could not be read back.
+/// How long a write waits for the lock of another program, as long as one of the log does. The
+/// server ends after that: what was said could not be read back.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(60);
 
-/// Settings of the connection that writes. What a power failure takes is in the log. `secure_delete` overwrites what is
-/// deleted with zeros: a post that was deleted is in no free page.
+/// Settings of the connection that writes. What a power failure takes is in the log.
+/// `secure_delete` overwrites what is deleted with zeros: a post that was deleted is in no free
+/// page.
 const SETTINGS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
@@ -103,8 +105,10 @@ pub enum ArchiveError {
     Log(#[from] LogError),
     /// The log ends before what the archive has seen of it.
     #[error(
-        "the log has lost its end: it has entries up to {log}, and the archive {} has seen up to {archive}. An older \
-         copy of the log may have been put in its place. To go on without what is lost, remove the archive; it is made \
+        "the log has lost its end: it has entries up to {log}, and the archive {} has seen up to \
+         {archive}. An older \
+         copy of the log may have been put in its place. To go on without what is lost, remove \
+         the archive; it is made \
          again from the log",
         path.display()
     )]
@@ -143,9 +147,10 @@ pub(super) fn open(path: &Path) -> Result<OpenedArchive, ArchiveError> {
     remove(path)?;
     try_open(path).map_err(|unusable| match unusable {
         Unusable::Refused(error) => error,
-        Unusable::Damaged(source) => {
-            ArchiveError::Storage { doing: format!("can't make the archive {}", path.display()), source }
-        }
+        Unusable::Damaged(source) => ArchiveError::Storage {
+            doing: format!("can't make the archive {}", path.display()),
+            source,
+        },
     })
 }
 
@@ -162,7 +167,8 @@ pub(super) fn note_damage(path: &Path, error: &rusqlite::Error) {
     if !is_damage(error) {
         return;
     }
-    error!(path = %path.display(), %error, "the archive is damaged; it is made again at the next start");
+    error!(path = %path.display(), %error, "the archive is damaged; it is made again at the next \
+        start");
     if let Err(error) = File::create(marker(path)) {
         error!(%error, "can't note that the archive is damaged: remove it before the next start");
     }
@@ -174,8 +180,9 @@ fn marker(path: &Path) -> PathBuf {
 }
 
 fn try_open(path: &Path) -> Result<OpenedArchive, Unusable> {
-    let cannot =
-        |source| Unusable::Refused(storage(&format!("can't open the archive {}", path.display()), source));
+    let cannot = |source| {
+        Unusable::Refused(storage(&format!("can't open the archive {}", path.display()), source))
+    };
     if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
         // What SQLite has written beside a file that is gone must not become a part of the new one.
         remove(path).map_err(Unusable::Refused)?;
@@ -213,13 +220,17 @@ fn identify(db: &Connection, path: &Path) -> Result<bool, Unusable> {
         (0, 0, 0) => Ok(true),
         (APPLICATION, SCHEMA, _) => Ok(false),
         (APPLICATION, newer, _) if newer > SCHEMA => refused(format!(
-            "the archive {} was written by a newer server (schema {newer}; this one knows {SCHEMA})",
+            "the archive {} was written by a newer server (schema {newer}; this one knows \
+             {SCHEMA})",
             path.display()
         )),
         (APPLICATION, older, _) => {
             Err(Unusable::Damaged(format!("it is of the older schema {older}").into()))
         }
-        _ => refused(format!("can't open the archive {}: it is not one of this program", path.display())),
+        _ => refused(format!(
+            "can't open the archive {}: it is not one of this program",
+            path.display()
+        )),
     }
 }
 
@@ -228,8 +239,9 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
     for part in [CREATE, row::CREATE, snapshot::CREATE, index::CREATE] {
         change.execute_batch(part)?;
     }
-    change
-        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
+    change.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
+    ))?;
     change.commit()
 }
 
@@ -237,7 +249,11 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
 fn position(db: &Connection) -> rusqlite::Result<ArchivePosition> {
     db.prepare(&format!("SELECT {} FROM posts, words", row::COLUMNS))?;
     db.query_row("SELECT head, indexed, forgotten FROM state", [], |row| {
-        Ok(ArchivePosition { head: seq(row.get(0)?), indexed: seq(row.get(1)?), forgotten: seq(row.get(2)?) })
+        Ok(ArchivePosition {
+            head: seq(row.get(0)?),
+            indexed: seq(row.get(1)?),
+            forgotten: seq(row.get(2)?),
+        })
     })
 }
 
@@ -253,7 +269,10 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     match error.sqlite_error_code() {
         // The unknown one is SQLite's general error: a table that is not there.
         Some(code) => {
-            matches!(code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown)
+            matches!(
+                code,
+                ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown
+            )
         }
         // Values that are not what was written.
         None => true,
@@ -278,6 +297,9 @@ pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-pub(super) fn storage(doing: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> ArchiveError {
+pub(super) fn storage(
+    doing: &str,
+    source: impl Into<Box<dyn Error + Send + Sync>>,
+) -> ArchiveError {
     ArchiveError::Storage { doing: doing.to_owned(), source: source.into() }
 }

@@ -1,4 +1,5 @@
-//! The search index: for each word, the posts that have it. It has no copy of the texts; the rows have them.
+//! The search index: for each word, the posts that have it. It has no copy of the texts; the rows
+//! have them.
 
 use rusqlite::Connection;
 
@@ -6,11 +7,13 @@ use crate::chat::effect::ConversationId;
 
 use super::words;
 
-/// The index keeps which posts have a word, not where in them (`detail`), nor how long they are (`columnsize`):
-/// results are ordered by place and not by rank. What is deleted from it is taken out of its pages at once
-/// (`secure-delete`), not covered with a mark that a later merge would remove.
+/// The index keeps which posts have a word, not where in them (`detail`), nor how long they are
+/// (`columnsize`): results are ordered by place and not by rank. What is deleted from it is taken
+/// out of its pages at once (`secure-delete`), not covered with a mark that a later merge would
+/// remove.
 ///
-/// Words come separated and folded, see [`words`]: the tokenizer `ascii` leaves everything alone that is not ASCII.
+/// Words come separated and folded, see [`words`]: the tokenizer `ascii` leaves everything alone
+/// that is not ASCII.
 pub(super) const CREATE: &str = "
     CREATE VIRTUAL TABLE words USING fts5(
         text, content = '', detail = none, columnsize = 0, tokenize = 'ascii'
@@ -19,13 +22,24 @@ pub(super) const CREATE: &str = "
 ";
 
 /// Adds a post.
-pub(super) fn add(db: &Connection, seq: i64, thread: ConversationId, body: &str) -> rusqlite::Result<()> {
+pub(super) fn add(
+    db: &Connection,
+    seq: i64,
+    thread: ConversationId,
+    body: &str,
+) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?;
     insert.execute((seq, words::text(thread, body))).map(|_| ())
 }
 
 /// Takes out a post that is in it. The index finds its entries by what was added, to the letter.
-pub(super) fn remove(db: &Connection, seq: i64, thread: ConversationId, body: &str) -> rusqlite::Result<()> {
-    let mut delete = db.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)")?;
+pub(super) fn remove(
+    db: &Connection,
+    seq: i64,
+    thread: ConversationId,
+    body: &str,
+) -> rusqlite::Result<()> {
+    let mut delete =
+        db.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)")?;
     delete.execute((seq, words::text(thread, body))).map(|_| ())
 }

@@ -11,17 +11,19 @@ use super::row::{self, number, seq};
 use crate::chat::effect::{Replay, StoredPost};
 use crate::chat::entry::GroupId;
 
-/// Posts in one part, the reader's own counted: some for every write to the connection, not so many that others wait long for the reader.
+/// Posts in one part, the reader's own counted: some for every write to the connection, not so many
+/// that others wait long for the reader.
 const POSTS_MAX: usize = 200;
 
-/// What one part may take, in bytes: a quarter of what the outbox holds before its connection has to read.
+/// What one part may take, in bytes: a quarter of what the outbox holds before its connection has
+/// to read.
 const PART_BYTES_MAX: usize = 128 * 1024;
 
 /// What a post takes besides its text, in bytes; an estimate.
 const POST_BYTES: usize = 128;
 
-/// Places that are looked up at a time in one conversation. Most have few new posts, so a part of a hundred groups
-/// costs a hundred short looks and not a hundred parts.
+/// Places that are looked up at a time in one conversation. Most have few new posts, so a part of a
+/// hundred groups costs a hundred short looks and not a hundred parts.
 const PLACES_AT_ONCE: usize = 16;
 
 /// Posts of one kind that somebody missed, the next first.
@@ -48,8 +50,10 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
     for (index, source) in sources.iter_mut().enumerate() {
         next.extend(source.take(db, replay)?.map(|place| Reverse((place, index))));
     }
-    let mut select = db.prepare_cached(&format!("SELECT {} FROM posts WHERE seq = ?", row::COLUMNS))?;
-    let (mut notifications, mut looked_at, mut bytes, mut reached) = (Vec::new(), 0, 0, replay.after);
+    let mut select =
+        db.prepare_cached(&format!("SELECT {} FROM posts WHERE seq = ?", row::COLUMNS))?;
+    let (mut notifications, mut looked_at, mut bytes, mut reached) =
+        (Vec::new(), 0, 0, replay.after);
     while let Some(Reverse((place, index))) = next.pop() {
         if looked_at == POSTS_MAX || bytes >= PART_BYTES_MAX {
             return Ok(Missed { notifications, reached });
@@ -57,7 +61,8 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
         let record = select.query_row([number(place)], row::record)?;
         looked_at += 1;
         reached = place;
-        // What the device itself said is not news. It counts all the same: a part must not go through thousands of these.
+        // What the device itself said is not news. It counts all the same: a part must not go
+        // through thousands of these.
         if record.device != replay.device {
             bytes += POST_BYTES + record.post.body.as_str().len();
             notifications.push(heard(record));
@@ -85,7 +90,8 @@ impl Source {
     }
 
     fn look_up(&mut self, db: &Connection, replay: &Replay) -> rusqlite::Result<()> {
-        let (after, until, reader) = (number(self.after), number(replay.until), number(replay.reader.0));
+        let (after, until, reader) =
+            (number(self.after), number(replay.until), number(replay.reader.0));
         let limit = PLACES_AT_ONCE as i64;
         let place = |row: &rusqlite::Row<'_>| row.get(0).map(seq);
         match self.from {
@@ -95,7 +101,8 @@ impl Source {
                      ORDER BY seq LIMIT ?",
                 )?;
                 let params = params![number(group.0), after, until, limit];
-                self.places.extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
+                self.places
+                    .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
             From::Others => {
                 let mut select = db.prepare_cached(
@@ -103,15 +110,18 @@ impl Source {
                      ORDER BY seq LIMIT ?",
                 )?;
                 let params = params![reader, after, until, limit];
-                self.places.extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
+                self.places
+                    .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
             From::Own => {
                 let mut select = db.prepare_cached(
-                    "SELECT seq FROM posts WHERE by = ? AND addressee IS NOT NULL AND addressee <> by AND seq > ? AND seq <= ?
+                    "SELECT seq FROM posts WHERE by = ? AND addressee IS NOT NULL AND addressee \
+                     <> by AND seq > ? AND seq <= ?
                      ORDER BY seq LIMIT ?",
                 )?;
                 let params = params![reader, after, until, limit];
-                self.places.extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
+                self.places
+                    .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
         }
         self.has_more = self.places.len() == PLACES_AT_ONCE;

@@ -1,4 +1,5 @@
-//! A thread that reads. It serves one after another: what it is asked for is there, so nobody waits long.
+//! A thread that reads. It serves one after another: what it is asked for is there, so nobody waits
+//! long.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,12 +18,12 @@ use crate::chat::entry::DeviceId;
 /// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
 const PAGE_BYTES_MAX: usize = 60 * 1024;
 
-/// What a post takes on a page besides its texts, in bytes: 8 for each of seven numbers and lengths, 16 for its id, and
-/// some to spare.
+/// What a post takes on a page besides its texts, in bytes: 8 for each of seven numbers and
+/// lengths, 16 for its id, and some to spare.
 const POST_BYTES: usize = 96;
 
-/// How long the reader looks for words. Everybody's searches wait for one another, and what takes longer should be asked
-/// for less.
+/// How long the reader looks for words. Everybody's searches wait for one another, and what takes
+/// longer should be asked for less.
 const SEARCH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How often a query looks at the clock, in steps of SQLite's machine: every few milliseconds.
@@ -48,12 +49,16 @@ impl ArchiveReader {
                         Query::Search { .. } => SEARCH_DEADLINE,
                         Query::History(_) => READ_DEADLINE,
                     };
-                    self.answer(answer, Some(Instant::now() + deadline), |db| self::read(db, &read));
+                    self.answer(answer, Some(Instant::now() + deadline), |db| {
+                        self::read(db, &read)
+                    });
                 }
                 ReadRequest::Replay(replay, answer) => {
                     self.answer(answer, None, |db| missed::part(db, &replay))
                 }
-                ReadRequest::FirstSince(at, answer) => self.answer(answer, None, |db| first_since(db, at)),
+                ReadRequest::FirstSince(at, answer) => {
+                    self.answer(answer, None, |db| first_since(db, at))
+                }
             }
         }
     }
@@ -109,8 +114,9 @@ fn read(db: &Connection, read: &Read) -> rusqlite::Result<FoundPosts> {
 
 fn history(db: &Connection, thread: ConversationId, read: &Read) -> rusqlite::Result<FoundPosts> {
     let (low, high) = row::numbers(thread);
-    let select =
-        format!("SELECT {COLUMNS} FROM posts WHERE low = ? AND high = ? AND seq < ? ORDER BY seq DESC");
+    let select = format!(
+        "SELECT {COLUMNS} FROM posts WHERE low = ? AND high = ? AND seq < ? ORDER BY seq DESC"
+    );
     let mut select = db.prepare_cached(&select)?;
     let rows = select.query_map((low, high, below(read)), row::record)?;
     page(rows, read)
@@ -124,7 +130,8 @@ fn search(db: &Connection, query: &str, read: &Read) -> rusqlite::Result<FoundPo
     page(found.map(|post| select.query_row([post?], row::record)), read)
 }
 
-/// The place behind the last that is meant. What was said after the head is news to the reader, who hears it anyway.
+/// The place behind the last that is meant. What was said after the head is news to the reader, who
+/// hears it anyway.
 fn below(read: &Read) -> i64 {
     number(read.before.min(read.head.next()))
 }
@@ -154,10 +161,13 @@ fn cost(said: &ArchivedPost) -> usize {
     POST_BYTES + place.len() + said.post.from.as_str().len() + said.post.body.as_str().len()
 }
 
-/// A post as its reader sees it: what is private is among the reader and the other one, whoever said it.
+/// A post as its reader sees it: what is private is among the reader and the other one, whoever
+/// said it.
 fn said(record: StoredPost, reader: DeviceId) -> ArchivedPost {
     let place = match record.to {
-        Conversation::User(_) if record.by != reader => Conversation::User(record.post.from.clone()),
+        Conversation::User(_) if record.by != reader => {
+            Conversation::User(record.post.from.clone())
+        }
         to => to,
     };
     ArchivedPost { place, post: record.post }
@@ -165,7 +175,8 @@ fn said(record: StoredPost, reader: DeviceId) -> ArchivedPost {
 
 /// The rows are in the order of the log, so this ends at the first that counts.
 fn first_since(db: &Connection, at: UnixMillis) -> rusqlite::Result<Option<Seq>> {
-    let mut select = db.prepare_cached("SELECT seq FROM posts WHERE at >= ? ORDER BY seq LIMIT 1")?;
+    let mut select =
+        db.prepare_cached("SELECT seq FROM posts WHERE at >= ? ORDER BY seq LIMIT 1")?;
     let at = i64::try_from(at.0).unwrap_or(i64::MAX);
     select.query_row([at], |row| row.get(0).map(seq)).optional()
 }

@@ -7,8 +7,9 @@ use rusqlite::{CachedStatement, Connection, Row, params};
 use crate::chat::effect::{ConversationId, StoredPost};
 use crate::chat::entry::{DeviceId, GroupId};
 
-/// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee` is who it was said to
-/// alone. An index holds the rows' `seq` behind its columns, so each serves "of these, in order, from there on".
+/// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee`
+/// is who it was said to alone. An index holds the rows' `seq` behind its columns, so each serves
+/// "of these, in order, from there on".
 pub(super) const CREATE: &str = "
     CREATE TABLE posts (
         seq INTEGER PRIMARY KEY,
@@ -43,7 +44,10 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
 }
 
 /// Writes a row.
-pub(super) fn insert(insert: &mut CachedStatement<'_>, record: &StoredPost) -> rusqlite::Result<()> {
+pub(super) fn insert(
+    insert: &mut CachedStatement<'_>,
+    record: &StoredPost,
+) -> rusqlite::Result<()> {
     let StoredPost { thread, by, device, to, post } = record;
     let (low, high) = numbers(*thread);
     let place = match to {
@@ -90,12 +94,18 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
 }
 
 /// A text that was valid when it was written.
-fn parsed<T, E>(row: &Row<'_>, column: usize, parse: fn(&str) -> Result<T, E>) -> rusqlite::Result<T>
+fn parsed<T, E>(
+    row: &Row<'_>,
+    column: usize,
+    parse: fn(&str) -> Result<T, E>,
+) -> rusqlite::Result<T>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
     let text = row.get_ref(column)?.as_str()?;
-    parse(text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+    parse(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
 }
 
 /// Whom something was said to alone.

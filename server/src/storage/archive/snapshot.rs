@@ -53,9 +53,12 @@ pub(super) enum WriteError {
 /// The newest snapshot, if there is one.
 pub(super) fn read(db: &Connection) -> Result<Option<ChatState>, SnapshotError> {
     let select = "SELECT seq, crc, bytes FROM snapshots";
-    let columns =
-        |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
-    let Some((seq, crc, bytes)): Option<(i64, _, _)> = db.query_row(select, [], columns).optional()? else {
+    let columns = |row: &rusqlite::Row<'_>| {
+        Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?))
+    };
+    let Some((seq, crc, bytes)): Option<(i64, _, _)> =
+        db.query_row(select, [], columns).optional()?
+    else {
         return Ok(None);
     };
     if crc32fast::hash(&bytes) != crc {

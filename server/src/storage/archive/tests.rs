@@ -1,16 +1,20 @@
-//! What becomes of files that are not as this program left them, what is deleted, and who waits for what.
+//! What becomes of files that are not as this program left them, what is deleted, and who waits for
+//! what.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use chatroom_proto::{Body, Conversation, GroupName, PostId, Retention, SearchQuery, Tag, UserName};
+use chatroom_proto::{
+    Body, Conversation, GroupName, PostId, Retention, SearchQuery, Tag, UserName,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
 use crate::chat::effect::ConversationId;
 use crate::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId, TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId,
+    TokenDigest,
 };
 use crate::storage::log::{Batches, MemoryLog};
 
@@ -55,7 +59,9 @@ impl Scene {
         let tag = Tag(u32::try_from(number).unwrap());
         let id = ProposalId { node: NodeId(1), number };
         let at = UnixMillis(number * 1_000);
-        self.log.append(vec![Proposal { id, origin: Some(Origin { place, tag }), at, command }]).unwrap();
+        self.log
+            .append(vec![Proposal { id, origin: Some(Origin { place, tag }), at, command }])
+            .unwrap();
     }
 
     fn say(&self, text: &str) {
@@ -96,7 +102,8 @@ impl Scene {
     }
 
     async fn find(&self, archive: &Archive, query: Query) -> Result<Vec<String>, ReadError> {
-        let read = Read { reader: JIM, query, before: Seq(u64::MAX), count: 100, head: self.log.head() };
+        let read =
+            Read { reader: JIM, query, before: Seq(u64::MAX), count: 100, head: self.log.head() };
         let past = archive.read(read).await?;
         Ok(past.posts.iter().map(|said| said.post.body.as_str().to_owned()).collect())
     }
@@ -234,7 +241,10 @@ async fn a_file_of_another_program_or_a_newer_server_is_refused_and_left_as_it_w
         scene.tamper(sql);
         let before = fs::read(scene.path()).unwrap();
         let opened = scene.open();
-        assert!(matches!(&opened, Err(ArchiveError::NotOurs(said)) if said.contains(why)), "{opened:?}");
+        assert!(
+            matches!(&opened, Err(ArchiveError::NotOurs(said)) if said.contains(why)),
+            "{opened:?}"
+        );
         assert_eq!(fs::read(scene.path()).unwrap(), before);
     }
 }
@@ -250,7 +260,8 @@ async fn a_directory_in_its_place_is_an_error_and_not_removed() {
 #[tokio::test]
 async fn words_are_found_however_they_are_written_and_no_syntax_gets_through() {
     let scene = Scene::new();
-    for text in ["كتاب عَلي", "Crème brûlée", "NEAR and OR not", "text: -minus *", "\"quoted\""] {
+    for text in ["كتاب عَلي", "Crème brûlée", "NEAR and OR not", "text: -minus *", "\"quoted\""]
+    {
         scene.say(text);
     }
     let archive = scene.archive();
@@ -349,7 +360,8 @@ async fn deletion_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_ba
 async fn the_first_post_of_a_time_is_found() {
     let scene = Scene::new();
     let archive = scene.archive();
-    let first = async |at| archive.first_at_or_after(UnixMillis(at), scene.log.head()).await.unwrap();
+    let first =
+        async |at| archive.first_at_or_after(UnixMillis(at), scene.log.head()).await.unwrap();
     assert_eq!(first(0).await, None);
     scene.say("at 2,000");
     scene.say("at 3,000");
@@ -411,8 +423,10 @@ async fn the_last_handle_ends_it_and_leaves_a_snapshot() {
     assert_eq!(scene.texts(&other).await.unwrap(), ["two", "one"]);
     drop(other);
     assert_eq!(Arc::strong_count(&scene.log), 1, "nobody follows the log any more");
-    let names: Vec<_> =
-        fs::read_dir(scene.directory.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let names: Vec<_> = fs::read_dir(scene.directory.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
     assert_eq!(names, ["archive.sqlite"], "nothing is left beside it");
     let Restored { archive: _archive, state } = scene.open().unwrap();
     assert_eq!(state.head(), scene.log.head());
@@ -426,17 +440,21 @@ async fn a_page_ends_where_a_frame_is_full() {
     }
     let archive = scene.archive();
     let query = Query::History(ConversationId::Group(GroupId::GENERAL));
-    let read = Read { reader: JIM, query, before: Seq(u64::MAX), count: 400, head: scene.log.head() };
+    let read =
+        Read { reader: JIM, query, before: Seq(u64::MAX), count: 400, head: scene.log.head() };
     let past = archive.read(read).await.unwrap();
     assert_eq!(past.posts.len(), 7);
     assert_eq!(past.next, past.posts.last().map(|said| said.post.seq));
-    let frame =
-        chatroom_proto::Response::Past { posts: chatroom_proto::Page::fill(past.posts), next: past.next };
+    let frame = chatroom_proto::Response::Past {
+        posts: chatroom_proto::Page::fill(past.posts),
+        next: past.next,
+    };
     let frame = chatroom_proto::ServerFrame::Response { tag: Tag(1), result: Ok(frame) };
     assert!(codec::encode(&frame).is_ok());
 }
 
-/// Whoever changes what this says has to raise the schema: the bytes in old files mean something else then.
+/// Whoever changes what this says has to raise the schema: the bytes in old files mean something
+/// else then.
 #[test]
 fn the_image_of_a_state_is_what_this_schema_says() {
     let limits = Limits { retention: Retention::Everything, ..Limits::default() };
@@ -447,7 +465,8 @@ fn the_image_of_a_state_is_what_this_schema_says() {
     scene.say_to(Conversation::User(UserName::parse("jim").unwrap()), "a note");
     scene.append(Command::Depart { session: JIM });
     let mut entries = scene.log.follow(Seq::ZERO);
-    let entries = futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut entries));
+    let entries =
+        futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut entries));
     for entry in entries.unwrap().unwrap().unwrap() {
         state.fold(&entry);
     }

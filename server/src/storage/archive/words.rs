@@ -1,7 +1,7 @@
 //! What counts as a word, and which words are the same.
 //!
-//! The index is given words that are folded and separated already. So what is the same word is decided here alone, for
-//! texts and queries alike, and no syntax of the index can be in a query.
+//! The index is given words that are folded and separated already. So what is the same word is
+//! decided here alone, for texts and queries alike, and no syntax of the index can be in a query.
 
 use chatroom_proto::SearchQuery;
 use unicode_normalization::UnicodeNormalization;
@@ -13,11 +13,13 @@ use crate::chat::entry::{DeviceId, GroupId};
 /// Stretches Arabic letters to fill a line, and means nothing.
 const TATWEEL: char = '\u{640}';
 
-/// Begins the tokens that say where something was said. No word has it in it, and to the index it is a letter.
+/// Begins the tokens that say where something was said. No word has it in it, and to the index it
+/// is a letter.
 const PLACE: char = '§';
 
-/// What the index is given of a post: its words, and where it was said. Made again from the row when it is deleted from
-/// the index, so a change of what comes out of it is a change of the schema.
+/// What the index is given of a post: its words, and where it was said. Made again from the row
+/// when it is deleted from the index, so a change of what comes out of it is a change of the
+/// schema.
 pub(super) fn text(thread: ConversationId, body: &str) -> String {
     let mut text = joined(body, " ");
     let places = match thread {
@@ -31,9 +33,13 @@ pub(super) fn text(thread: ConversationId, body: &str) -> String {
     text
 }
 
-/// Asks the index for what has all of these words and was said in one of these groups, or to or by this reader alone.
-/// Nothing, when that could find nothing.
-pub(super) fn query(words: &SearchQuery, groups: &[GroupId], in_private: Option<DeviceId>) -> Option<String> {
+/// Asks the index for what has all of these words and was said in one of these groups, or to or by
+/// this reader alone. Nothing, when that could find nothing.
+pub(super) fn query(
+    words: &SearchQuery,
+    groups: &[GroupId],
+    in_private: Option<DeviceId>,
+) -> Option<String> {
     let words = joined(words.as_str(), "\" AND \"");
     let places: Vec<String> =
         groups.iter().copied().map(group_token).chain(in_private.map(person_token)).collect();
@@ -58,8 +64,8 @@ fn joined(text: &str, separator: &str) -> String {
     words.join(separator)
 }
 
-/// A text without what makes no difference to who searches: case, accents and vowel marks, compatibility forms, and the
-/// letters and digits that Arabic and Persian write differently.
+/// A text without what makes no difference to who searches: case, accents and vowel marks,
+/// compatibility forms, and the letters and digits that Arabic and Persian write differently.
 fn folded(text: &str) -> String {
     let is_mark = |c: &char| canonical_combining_class(*c) != 0 || *c == TATWEEL;
     let bare = text.nfkd().filter(|c| !is_mark(c));
@@ -113,8 +119,9 @@ mod tests {
 
     #[test]
     fn a_query_has_no_syntax_but_ours() {
-        let query =
-            |words| query(&SearchQuery::parse(words).unwrap(), &[GroupId(Seq(3))], Some(DeviceId(Seq(7))));
+        let query = |words| {
+            query(&SearchQuery::parse(words).unwrap(), &[GroupId(Seq(3))], Some(DeviceId(Seq(7))))
+        };
         assert_eq!(query("a").unwrap(), "\"a\" AND (\"§g3\" OR \"§p7\")");
         let hostile = query("\" OR NEAR(x*) :text -y ^z §g9").unwrap();
         let words = "\"or\" AND \"near\" AND \"x\" AND \"text\" AND \"y\" AND \"z\" AND \"g9\"";

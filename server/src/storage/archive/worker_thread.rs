@@ -34,7 +34,8 @@ impl WorkerThread {
         Ok(WorkerThread { name, ended: Mutex::new(ended) })
     }
 
-    /// Waits for its end. One that takes too long is left to itself: what it writes is whole or not there.
+    /// Waits for its end. One that takes too long is left to itself: what it writes is whole or not
+    /// there.
     pub(super) fn wait(self) {
         let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(END_DEADLINE) == Err(RecvTimeoutError::Timeout) {

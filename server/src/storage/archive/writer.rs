@@ -1,8 +1,9 @@
 //! The thread that writes: it follows the log, and does its chores when it has caught up.
 //!
-//! It commits when it has caught up, so that what was said can be read at once, and in large transactions while it has
-//! not. Whoever waits for a place learns of it after the commit. The index comes behind the rows, and deleting behind
-//! both: neither delays the rows by more than one step.
+//! It commits when it has caught up, so that what was said can be read at once, and in large
+//! transactions while it has not. Whoever waits for a place learns of it after the commit. The
+//! index comes behind the rows, and deleting behind both: neither delays the rows by more than one
+//! step.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,22 +26,24 @@ use super::waiters::Waiters;
 use crate::chat::ChatState;
 use crate::storage::log::{Batch, Batches, Log, LogError};
 
-/// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a read which waits for
-/// one of them waits for some hundred milliseconds.
+/// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a
+/// read which waits for one of them waits for some hundred milliseconds.
 const ENTRIES_A_COMMIT_MAX: usize = 16_384;
 
-/// Entries between two snapshots. A restart folds so many at the most; at 700,000 a second that is no time.
+/// Entries between two snapshots. A restart folds so many at the most; at 700,000 a second that is
+/// no time.
 const SNAPSHOT_EVERY_ENTRIES: usize = 100_000;
 
-/// Posts that one step adds to the index: some ten milliseconds, which is what a read of new posts may have to wait.
+/// Posts that one step adds to the index: some ten milliseconds, which is what a read of new posts
+/// may have to wait.
 const POSTS_A_STEP: usize = 2_000;
 
-/// How long the log has to rest before the view follows it, when nobody waits for that. A busy log needs the processor and
-/// the disk for its commits, which somebody does wait for.
+/// How long the log has to rest before the view follows it, when nobody waits for that. A busy log
+/// needs the processor and the disk for its commits, which somebody does wait for.
 const REST: Duration = Duration::from_millis(20);
 
-/// How far the view may fall behind a log that does not rest, in entries: what it catches up with in some two seconds, well
-/// within [`READ_DEADLINE`](super::READ_DEADLINE).
+/// How far the view may fall behind a log that does not rest, in entries: what it catches up with
+/// in some two seconds, well within [`READ_DEADLINE`](super::READ_DEADLINE).
 const ENTRIES_BEHIND_MAX: u64 = 250_000;
 
 /// How much the rest of the machine goes before: 0 is as much as itself, 19 is the last.
@@ -112,7 +115,8 @@ impl ArchiveWriter {
         (commands, waiters): (mpsc::Receiver<WriterCommand>, Arc<Waiters>),
         runtime: Handle,
     ) -> (ArchiveWriter, watch::Receiver<Progress>) {
-        let (progress, watched) = watch::channel(Progress { rows: position.head, indexed: position.indexed });
+        let (progress, watched) =
+            watch::channel(Progress { rows: position.head, indexed: position.indexed });
         let writer = ArchiveWriter {
             db,
             batches: log.follow(state.head()),
@@ -137,8 +141,11 @@ impl ArchiveWriter {
     pub(super) fn run(mut self, path: &Path) {
         give_way();
         if let Err(failure) = self.work() {
-            error!(%failure, "the archive has stopped: nothing new can be read back before a restart");
-            if let WriterFailure::File(error) | WriterFailure::Snapshot(WriteError::File(error)) = &failure {
+            error!(%failure, "the archive has stopped: nothing new can be read back before a \
+                restart");
+            if let WriterFailure::File(error) | WriterFailure::Snapshot(WriteError::File(error)) =
+                &failure
+            {
                 file::note_damage(path, error);
             }
         }
@@ -198,8 +205,8 @@ impl ArchiveWriter {
         })
     }
 
-    /// Waits until it is time to follow: the log rests, or somebody waits for the view, or it is far behind. What it is told
-    /// meanwhile comes first.
+    /// Waits until it is time to follow: the log rests, or somebody waits for the view, or it is
+    /// far behind. What it is told meanwhile comes first.
     fn wait_for_rest(&mut self) -> Option<Next> {
         loop {
             let head = self.log.head();
@@ -222,7 +229,8 @@ impl ArchiveWriter {
         }
     }
 
-    /// Folds entries. A post that is behind the rows gets one; what is before that was written by an earlier run.
+    /// Folds entries. A post that is behind the rows gets one; what is before that was written by
+    /// an earlier run.
     fn take_in(&mut self, batch: &Batch) -> Result<(), WriterFailure> {
         self.begin()?;
         let mut insert = row::inserting(&self.db)?;
@@ -232,7 +240,8 @@ impl ArchiveWriter {
                 continue;
             }
             self.position.head = entry.seq;
-            if let Some(record) = record.filter(|record| record.post.seq > self.position.forgotten) {
+            if let Some(record) = record.filter(|record| record.post.seq > self.position.forgotten)
+            {
                 row::insert(&mut insert, &record)?;
                 self.newest = record.post.seq;
             }
@@ -273,11 +282,9 @@ impl ArchiveWriter {
     /// Ends a transaction.
     fn save(&self) -> Result<(), WriterFailure> {
         let ArchivePosition { head, indexed, forgotten } = self.position;
-        self.db.prepare_cached("UPDATE state SET head = ?, indexed = ?, forgotten = ?")?.execute((
-            number(head),
-            number(indexed),
-            number(forgotten),
-        ))?;
+        self.db
+            .prepare_cached("UPDATE state SET head = ?, indexed = ?, forgotten = ?")?
+            .execute((number(head), number(indexed), number(forgotten)))?;
         self.db.execute_batch("COMMIT")?;
         // Nothing that the index could have is behind the newest post.
         let indexed = if indexed >= self.newest { head } else { indexed };
@@ -307,7 +314,12 @@ impl ArchiveWriter {
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
             let thread = row::thread(row.get(1)?, row.get(2)?);
-            index::add(&self.db, post, thread, row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
+            index::add(
+                &self.db,
+                post,
+                thread,
+                row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?,
+            )?;
             self.position.indexed = seq(post);
             count += 1;
         }
@@ -317,7 +329,8 @@ impl ArchiveWriter {
         Ok(())
     }
 
-    /// What is to be forgotten is on the disk before anything is deleted: a restart goes on with it.
+    /// What is to be forgotten is on the disk before anything is deleted: a restart goes on with
+    /// it.
     fn forget(&mut self, until: Seq, done: oneshot::Sender<()>) -> Result<(), WriterFailure> {
         self.begin()?;
         self.position.forgotten = self.position.forgotten.max(until);

@@ -14,7 +14,12 @@ pub(super) fn proposal_of(node: u64, number: u64, bytes: usize) -> Proposal {
     let body = Body::parse(&"x".repeat(bytes)).unwrap();
     let to = Conversation::Group(GroupName::general());
     let command = Command::Post { by: DeviceId(Seq(1)), to, id: PostId([0; 16]), body };
-    Proposal { id: ProposalId { node: NodeId(node), number }, origin: None, at: UnixMillis(0), command }
+    Proposal {
+        id: ProposalId { node: NodeId(node), number },
+        origin: None,
+        at: UnixMillis(0),
+        command,
+    }
 }
 
 /// The proposals behind so many entries that a follower gets, which must rise in `Seq`.

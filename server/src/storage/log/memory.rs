@@ -11,11 +11,13 @@ use super::tail::{FollowerStep, Tail};
 use super::{Batches, Log, LogError, LogSnapshot};
 use crate::chat::entry::{Entry, NodeId, Proposal};
 
-/// How many entries are kept that everybody who follows has read, for one who begins to follow later. The node itself is such a one:
-/// it follows up to where it begins, proposes that it has begun and a code (2 entries), and follows on from there.
+/// How many entries are kept that everybody who follows has read, for one who begins to follow
+/// later. The node itself is such a one: it follows up to where it begins, proposes that it has
+/// begun and a code (2 entries), and follows on from there.
 const ENTRIES_KEPT_MAX: usize = 256;
 
-/// A log that lives as long as its handles. Followers that lag by more than a bound get [`LogError::Forgotten`].
+/// A log that lives as long as its handles. Followers that lag by more than a bound get
+/// [`LogError::Forgotten`].
 #[derive(Debug, Clone)]
 pub struct MemoryLog {
     tail: Arc<Tail>,
@@ -63,7 +65,8 @@ impl Default for MemoryLog {
 
 impl Log for MemoryLog {
     fn append(&self, proposals: Vec<Proposal>) -> Result<(), LogError> {
-        // Held until the entries are in the tail: places and their order are one. Nothing in here can panic half-way.
+        // Held until the entries are in the tail: places and their order are one. Nothing in here
+        // can panic half-way.
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         self.tail.extend(proposals.into_iter().filter_map(|proposal| order.place(proposal)));
         Ok(())
@@ -116,7 +119,10 @@ mod tests {
             log.append(vec![proposal_of(1, number, 10)]).unwrap();
         }
         let lagging = log.follow(Seq::ZERO).next().await.unwrap();
-        assert!(matches!(lagging, Err(LogError::Forgotten { oldest }) if oldest == Seq(11)), "{lagging:?}");
+        assert!(
+            matches!(lagging, Err(LogError::Forgotten { oldest }) if oldest == Seq(11)),
+            "{lagging:?}"
+        );
         assert_eq!(follow(&log, Seq(10), 1).await[0], (1, 11));
     }
 }

@@ -1,14 +1,15 @@
 //! The log on disk: one SQLite file, written by one thread.
 //!
-//! The thread takes what is waiting, gives it places, and commits it as one row. That is the group commit: the price of
-//! durability is one commit for everything that came while the last one was under way. Followers are told after it.
+//! The thread takes what is waiting, gives it places, and commits it as one row. That is the group
+//! commit: the price of durability is one commit for everything that came while the last one was
+//! under way. Followers are told after it.
 //!
-//! What the log is to forget is replaced by a base: what it has come to, in one transaction; the rows are deleted when
-//! nothing waits. Deleted bytes are overwritten, and the write-ahead log is emptied in the end. The file does not get
-//! shorter: its free pages are used again.
+//! What the log is to forget is replaced by a base: what it has come to, in one transaction; the
+//! rows are deleted when nothing waits. Deleted bytes are overwritten, and the write-ahead log is
+//! emptied in the end. The file does not get shorter: its free pages are used again.
 //!
-//! A row holds the entries of one batch, encoded like frames and with a checksum. The newest entries stay in memory for
-//! followers that keep up; others read rows.
+//! A row holds the entries of one batch, encoded like frames and with a checksum. The newest
+//! entries stay in memory for followers that keep up; others read rows.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -43,12 +44,12 @@ use writer::Work;
 /// The log's file, in its directory.
 const FILE_NAME: &str = "log.sqlite";
 
-/// How long one who closes the log waits for what is still being written. A disk that hangs for longer is given up:
-/// nothing of that was acknowledged.
+/// How long one who closes the log waits for what is still being written. A disk that hangs for
+/// longer is given up: nothing of that was acknowledged.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What may wait for the writer, in turns of the dispatch task: were each of one proposal, what the chat has under way at the
-/// most, and the end of every connection on top of it.
+/// What may wait for the writer, in turns of the dispatch task: were each of one proposal, what the
+/// chat has under way at the most, and the end of every connection on top of it.
 const TURNS_WAITING_MAX: usize = 65_536;
 
 /// What survives that was acknowledged.
@@ -60,7 +61,8 @@ pub enum Durability {
     Normal,
 }
 
-/// A log in a directory of its own. The directory is locked against a second server for as long as this lives.
+/// A log in a directory of its own. The directory is locked against a second server for as long as
+/// this lives.
 #[derive(Debug)]
 pub struct SqliteLog {
     path: PathBuf,
@@ -84,11 +86,12 @@ impl SqliteLog {
     /// Opens the log in this directory, or begins one.
     ///
     /// # Errors
-    /// [`LogError::Storage`] when the directory can't be used, or another server uses it; [`LogError::Corrupt`] when
-    /// what is in it is no log of ours, or is damaged.
+    /// [`LogError::Storage`] when the directory can't be used, or another server uses it;
+    /// [`LogError::Corrupt`] when what is in it is no log of ours, or is damaged.
     pub fn open(directory: &Path, durability: Durability) -> Result<SqliteLog, LogError> {
-        let storage =
-            |doing: String| move |source: std::io::Error| LogError::Storage { doing, source: source.into() };
+        let storage = |doing: String| {
+            move |source: std::io::Error| LogError::Storage { doing, source: source.into() }
+        };
         place::make(directory)
             .map_err(storage(format!("can't make the data directory {}", directory.display())))?;
         let lock = Arc::new(place::lock(directory)?);
@@ -103,7 +106,14 @@ impl SqliteLog {
         let writer = Writer::start(file, waiting, Arc::clone(&tail), Arc::clone(&lock))
             .map_err(storage("can't start the log's thread".to_owned()))?;
         let close_deadline = CLOSE_DEADLINE;
-        Ok(SqliteLog { path, tail, work: Some(work), writer: Some(writer), close_deadline, _lock: lock })
+        Ok(SqliteLog {
+            path,
+            tail,
+            work: Some(work),
+            writer: Some(writer),
+            close_deadline,
+            _lock: lock,
+        })
     }
 
     fn tell(&self, work: Work) -> Result<(), LogError> {
@@ -142,7 +152,8 @@ impl Log for SqliteLog {
     }
 
     fn follow(&self, after: Seq) -> Batches {
-        let start = Follower { path: self.path.clone(), cursor: self.tail.follow(after), reader: None };
+        let start =
+            Follower { path: self.path.clone(), cursor: self.tail.follow(after), reader: None };
         stream::unfold(start, |mut follower| async move {
             let next = follower.next().await;
             Some((next, follower))
@@ -178,7 +189,8 @@ impl Drop for SqliteLog {
         // What waits is still committed.
         if ended.recv_timeout(self.close_deadline) == Err(RecvTimeoutError::Timeout) {
             return error!(
-                "the disk does not answer; the log is left as it is, and nothing acknowledged is lost"
+                "the disk does not answer; the log is left as it is, and nothing acknowledged is \
+                 lost"
             );
         }
         // One that panicked has said so.
@@ -231,7 +243,9 @@ impl Follower {
         })??;
         self.reader = Some(reader);
         if batch.is_empty() {
-            return Err(LogError::Corrupt(format!("the log ends at {after}, before its newest entry")));
+            return Err(LogError::Corrupt(format!(
+                "the log ends at {after}, before its newest entry"
+            )));
         }
         Ok(batch)
     }

@@ -1,5 +1,5 @@
-//! The newest part of a log, in memory: what followers read that keep up. What all of them have read is kept no longer than
-//! the log asks for.
+//! The newest part of a log, in memory: what followers read that keep up. What all of them have
+//! read is kept no longer than the log asks for.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +20,8 @@ pub(super) const ENTRY_BYTES: usize = 320;
 /// The node that appends follows, too, and must not lag behind what it has under way itself.
 const _: () = assert!(LOAD_MAX * (BODY_BYTES_MAX + ENTRY_BYTES) < BYTES_KEPT_MAX);
 
-/// How many entries a follower gets at once: enough to share one write for each reader, few enough to keep the
-/// memory of a batch small.
+/// How many entries a follower gets at once: enough to share one write for each reader, few enough
+/// to keep the memory of a batch small.
 pub(super) const BATCH_ENTRIES_MAX: usize = 1_024;
 
 /// The newest entries.
@@ -68,8 +68,9 @@ pub(super) enum FollowerStep {
 }
 
 impl Tail {
-    /// The tail of a log whose newest entry is `head`. What somebody who follows has yet to read is kept, up to
-    /// [`BYTES_KEPT_MAX`]; of what all of them have read, the newest entries, so many at the most.
+    /// The tail of a log whose newest entry is `head`. What somebody who follows has yet to read is
+    /// kept, up to [`BYTES_KEPT_MAX`]; of what all of them have read, the newest entries, so many
+    /// at the most.
     pub(super) fn after(head: Seq, read_kept_max: usize) -> Arc<Tail> {
         let kept = TailEntries {
             entries: VecDeque::new(),
@@ -98,7 +99,8 @@ impl Tail {
         self.kept().head
     }
 
-    /// Takes in entries, which come after all that are here, and forgets the oldest when there are too many.
+    /// Takes in entries, which come after all that are here, and forgets the oldest when there are
+    /// too many.
     pub(super) fn extend(&self, entries: impl IntoIterator<Item = Entry>) {
         let _forgotten = {
             let mut kept = self.kept();
@@ -200,8 +202,9 @@ impl TailEntries {
         self.trim()
     }
 
-    /// Forgets the oldest: those that nobody waits for, and those for which there is no room. To let go of them takes a while,
-    /// in which nobody else should have to wait: that is for the caller to do.
+    /// Forgets the oldest: those that nobody waits for, and those for which there is no room. To
+    /// let go of them takes a while, in which nobody else should have to wait: that is for the
+    /// caller to do.
     #[must_use]
     fn trim(&mut self) -> Vec<Arc<Entry>> {
         let read = self.cursors.iter().map(|(_, after)| *after).min().unwrap_or(self.head);
@@ -233,8 +236,8 @@ impl TailEntries {
         if after < self.forgotten {
             return Ok(FollowerStep::Forgotten { oldest: self.oldest() });
         }
-        // There are at most as many newer ones as there are places. Nearly always it is just that many: then nothing is
-        // looked at that is not new.
+        // There are at most as many newer ones as there are places. Nearly always it is just that
+        // many: then nothing is looked at that is not new.
         let newer_max = usize::try_from(self.head.0.saturating_sub(after.0)).unwrap_or(usize::MAX);
         let mut start = self.entries.len().saturating_sub(newer_max);
         if self.entries.get(start).is_some_and(|entry| entry.seq <= after) {
@@ -266,9 +269,14 @@ mod tests {
         let tail = Tail::after(Seq::ZERO, usize::MAX);
         let mut lagging = tail.follow(Seq::ZERO);
         let fitting = (BYTES_KEPT_MAX / (8_000 + ENTRY_BYTES)) as u64;
-        tail.extend((1..=fitting + 10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8_000) }));
+        tail.extend(
+            (1..=fitting + 10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8_000) }),
+        );
         let lagging = lagging.next().await.unwrap();
-        assert!(matches!(lagging, FollowerStep::Forgotten { oldest } if oldest == Seq(11)), "{lagging:?}");
+        assert!(
+            matches!(lagging, FollowerStep::Forgotten { oldest } if oldest == Seq(11)),
+            "{lagging:?}"
+        );
     }
 
     #[tokio::test]
@@ -292,7 +300,9 @@ mod tests {
         let mut cursor = tail.follow(Seq(10));
         for seq in [11, 20] {
             tail.extend([Entry { seq: Seq(seq), proposal: proposal_of(1, seq, 8) }]);
-            let FollowerStep::Batch(batch) = cursor.next().await.unwrap() else { panic!("{seq} is here") };
+            let FollowerStep::Batch(batch) = cursor.next().await.unwrap() else {
+                panic!("{seq} is here")
+            };
             assert_eq!(batch.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [Seq(seq)]);
         }
     }
@@ -304,11 +314,17 @@ mod tests {
         tail.extend((1..=10).map(|n| Entry { seq: Seq(n), proposal: proposal_of(1, n, 8) }));
         assert_eq!(tail.oldest(), Seq(1), "nobody has read it");
         let FollowerStep::Batch(batch) = quick.next().await.unwrap() else { panic!("it is here") };
-        assert_eq!((batch.len(), tail.oldest()), (10, Seq(5)), "the slow one has yet to read from there");
+        assert_eq!(
+            (batch.len(), tail.oldest()),
+            (10, Seq(5)),
+            "the slow one has yet to read from there"
+        );
         drop(slow);
         assert_eq!(tail.oldest(), Seq(8), "nobody waits any more: three are kept");
         let mut late = tail.follow(Seq(6));
-        assert!(matches!(late.next().await.unwrap(), FollowerStep::Forgotten { oldest } if oldest == Seq(8)));
+        assert!(
+            matches!(late.next().await.unwrap(), FollowerStep::Forgotten { oldest } if oldest == Seq(8))
+        );
         late.has_read(Seq(8));
         let FollowerStep::Batch(batch) = late.next().await.unwrap() else { panic!("it is here") };
         assert_eq!(batch.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [Seq(9), Seq(10)]);

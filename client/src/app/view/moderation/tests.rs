@@ -40,14 +40,20 @@ fn each_reader_is_told_in_words_that_fit() {
     assert_eq!(said(&kick(), None), "Ann has put Jim out of group chat 'G1': spam");
     assert_eq!(said(&kick(), Some(&jim)), "Ann has put you out of group chat 'G1': spam");
     assert_eq!(view().you_moderated(&g1, &kick()), "You have put Jim out of group chat 'G1': spam");
-    assert_eq!(said(&ban(600), Some(&ann)), "Ann has banned Jim from group chat 'G1' for 10 minutes.");
+    assert_eq!(
+        said(&ban(600), Some(&ann)),
+        "Ann has banned Jim from group chat 'G1' for 10 minutes."
+    );
     assert_eq!(
         said(&Moderation::Invite { user: user("Jim") }, Some(&jim)),
         "Ann has invited you to group chat 'G1'. To become a member: join G1"
     );
     for act in acts() {
         let text = said(&act, None);
-        assert!(text.starts_with("Ann has ") && text.contains("'G1'") && !text.contains("  "), "{text}");
+        assert!(
+            text.starts_with("Ann has ") && text.contains("'G1'") && !text.contains("  "),
+            "{text}"
+        );
     }
 }
 
@@ -81,19 +87,25 @@ fn every_refusal_about_order_says_what_to_do() {
     let join = Request::Join { group: g1() };
     assert_eq!(
         said(&ask(kick()), Refusal::NotAllowed { group: g1() }),
-        "Only the owner and the operators of group chat 'G1' can do that. To see who that is: about G1"
+        "Only the owner and the operators of group chat 'G1' can do that. To see who that is: \
+         about G1"
     );
     assert_eq!(
         said(&join, Refusal::Banned { group: g1(), until: Some(UnixMillis(1_700_000_000_000)) }),
-        "You are banned from group chat 'G1' until 2023-11-15 01:13. To read why: why G1 [your-name]"
+        "You are banned from group chat 'G1' until 2023-11-15 01:13. To read why: why G1 \
+         [your-name]"
     );
     assert_eq!(
-        said(&ask(Moderation::Invite { user: user("Jim") }), Refusal::Banned { group: g1(), until: None }),
+        said(
+            &ask(Moderation::Invite { user: user("Jim") }),
+            Refusal::Banned { group: g1(), until: None }
+        ),
         "Jim is banned from group chat 'G1'. Lift that first: unban G1 Jim"
     );
     assert_eq!(
         said(&join, Refusal::InvitationOnly { group: g1() }),
-        "Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: about G1"
+        "Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: \
+         about G1"
     );
     assert_eq!(
         said(&ask(kick()), Refusal::AlreadySo { group: g1() }),
@@ -106,7 +118,9 @@ fn every_refusal_about_order_says_what_to_do() {
         Refusal::Muted { group: g1(), until: None },
         Refusal::AlreadySo { group: g1() },
     ];
-    for (act, refusal) in acts().iter().flat_map(|act| refusals.iter().map(move |refusal| (act, refusal))) {
+    for (act, refusal) in
+        acts().iter().flat_map(|act| refusals.iter().map(move |refusal| (act, refusal)))
+    {
         let text = said(&ask(act.clone()), refusal.clone());
         assert!(!text.contains("Refusal") && !text.contains("refused"), "{text}");
     }
@@ -114,16 +128,24 @@ fn every_refusal_about_order_says_what_to_do() {
 
 #[test]
 fn what_was_done_is_listed_with_its_times_the_newest_last() {
-    let acted =
-        |seq, act| ModerationRecord { seq: Seq(seq), at: UnixMillis(seq * 1_000), by: user("Ann"), act };
+    let acted = |seq, act| ModerationRecord {
+        seq: Seq(seq),
+        at: UnixMillis(seq * 1_000),
+        by: user("Ann"),
+        act,
+    };
     let acts = [acted(2, kick()), acted(1, Moderation::Lock)];
     assert_eq!(
         lines().acts(&group("G1"), None, &acts, UnixMillis(0)),
-        "[1970-01-01T00:00:01.000Z] Ann has locked group chat 'G1': only those can join who are invited.\n\
+        "[1970-01-01T00:00:01.000Z] Ann has locked group chat 'G1': only those can join who are \
+         invited.\n\
          [1970-01-01T00:00:02.000Z] Ann has put Jim out of group chat 'G1': spam"
     );
     let nothing = |user| view().acts(&group("G1"), user, &[], UnixMillis(0));
-    assert_eq!(nothing(None), "Nothing that was done in group chat 'G1' to keep order is remembered.");
+    assert_eq!(
+        nothing(None),
+        "Nothing that was done in group chat 'G1' to keep order is remembered."
+    );
     let jim = user("Jim");
     assert_eq!(
         nothing(Some(&jim)),
@@ -137,7 +159,11 @@ fn a_group_is_described_in_a_few_lines() {
         group: group("G1"),
         owner: Some(user("Ann")),
         ops: Page::fill([user("Bob"), user("Eve")]),
-        topic: Some(Headline { topic: Topic::parse("Tea").unwrap(), by: user("Bob"), at: UnixMillis(0) }),
+        topic: Some(Headline {
+            topic: Topic::parse("Tea").unwrap(),
+            by: user("Bob"),
+            at: UnixMillis(0),
+        }),
         locked_since: Some(UnixMillis(0)),
         members: 3,
         is_member: false,
@@ -147,8 +173,10 @@ fn a_group_is_described_in_a_few_lines() {
     };
     assert_eq!(
         view().about(&about),
-        "Group chat 'G1' is Ann's, and has 3 members.\nIts operators: Bob, Eve\nIts topic, by Bob on 03:00: Tea\n\
-         It is locked since 03:00: only those can join who are invited.\nYou are invited. To become a member: join \
+        "Group chat 'G1' is Ann's, and has 3 members.\nIts operators: Bob, Eve\nIts topic, by Bob \
+         on 03:00: Tea\n\
+         It is locked since 03:00: only those can join who are invited.\nYou are invited. To \
+         become a member: join \
          G1\nYou can't speak in it."
     );
 }

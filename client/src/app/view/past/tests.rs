@@ -41,7 +41,10 @@ fn a_time_is_local_and_has_a_date_unless_it_is_today() {
     // Before midnight in Greenwich, and after it here.
     let late = UnixMillis(AT.0 + 16 * 3_600_000);
     assert_eq!(view().moment(late, UnixMillis(late.0 + DAY_MS)), "2026-11-25 01:15");
-    assert_eq!(view().moment(UnixMillis(u64::MAX), NOW), view().moment(UnixMillis(u64::MAX - 1), NOW));
+    assert_eq!(
+        view().moment(UnixMillis(u64::MAX), NOW),
+        view().moment(UnixMillis(u64::MAX - 1), NOW)
+    );
 }
 
 #[test]
@@ -78,8 +81,14 @@ fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
     let lines: Vec<_> = shown.lines().collect();
     assert_eq!(lines.len(), 52);
     assert_eq!(lines[0], "--- 51 new since 09:12 ---");
-    assert_eq!(lines[1], "These are the newest 50. For more: history [group-name|@username] [count]");
-    assert_eq!((lines[2], lines[51]), ("[09:15] In group G1, Ann: 0", "[09:15] In group G1, Ann: 49"));
+    assert_eq!(
+        lines[1],
+        "These are the newest 50. For more: history [group-name|@username] [count]"
+    );
+    assert_eq!(
+        (lines[2], lines[51]),
+        ("[09:15] In group G1, Ann: 0", "[09:15] In group G1, Ann: 49")
+    );
     assert_eq!(many(49, "Ann").lines().count(), 51, "no hint when all are shown");
 
     let of_one = |count: usize, said: Notification| {

@@ -20,7 +20,8 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::NoSuchGroup { group: group("nope") }),
-        "There is no group chat with name 'nope'. Type 'groups' to see what there is, or 'create nope' to make it."
+        "There is no group chat with name 'nope'. Type 'groups' to see what there is, or 'create \
+         nope' to make it."
     );
     assert_eq!(
         refused(&Refusal::AlreadyMember { group: g1() }),
@@ -36,7 +37,8 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::TooManyGroups { limit: 9 }),
-        "The server holds 9 group chats, and that is all it will. Type 'groups' to see them, and join one."
+        "The server holds 9 group chats, and that is all it will. Type 'groups' to see them, and \
+         join one."
     );
     assert_eq!(
         refused(&Refusal::TooManyMemberships { limit: 9 }),
@@ -44,7 +46,8 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::NameTaken { name: user("Jim") }),
-        "The name 'Jim' is taken. Choose another one. If that was you a moment ago: half a minute after a connection \
+        "The name 'Jim' is taken. Choose another one. If that was you a moment ago: half a minute \
+         after a connection \
          is lost, its name is free again."
     );
     assert_eq!(
@@ -53,7 +56,8 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::GroupLooksLike { group: g1() }),
-        "That name looks like group chat 'G1'. Choose one that can't be confused with it, or join that one: join G1"
+        "That name looks like group chat 'G1'. Choose one that can't be confused with it, or join \
+         that one: join G1"
     );
     assert_eq!(
         refused(&Refusal::NotRegistered { name: user("Jim") }),
@@ -61,7 +65,8 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::PasswordNeeded { name: user("Jim") }),
-        "The name 'Jim' belongs to somebody who has registered it. If that is you, its password is needed \
+        "The name 'Jim' belongs to somebody who has registered it. If that is you, its password \
+         is needed \
          (--password-file FILE); otherwise choose another name."
     );
     assert_eq!(
@@ -107,7 +112,8 @@ fn a_refusal_names_what_was_meant() {
     let why = Request::Why { group: group("G1"), user: None };
     assert_eq!(
         view().refusal(&why, &Refusal::NotMember { group: group("G1") }, None),
-        "You are not in group chat 'G1', so you can only read what was done to yourself: why G1 [your-name]"
+        "You are not in group chat 'G1', so you can only read what was done to yourself: why G1 \
+         [your-name]"
     );
 }
 
@@ -116,12 +122,14 @@ fn versions_that_do_not_meet_are_named() {
     let version = |min, max| VersionRange::try_from((min, max)).unwrap();
     assert_eq!(
         refused(&Refusal::UnsupportedVersion { server: version(2, 3) }),
-        "This server speaks version 2 to 3 of the protocol, this program version 1. Get a newer version of this \
+        "This server speaks version 2 to 3 of the protocol, this program version 1. Get a newer \
+         version of this \
          program."
     );
     assert_eq!(
         refused(&Refusal::UnsupportedVersion { server: version(0, 0) }),
-        "This server speaks version 0 of the protocol, this program version 1. Get an older version of this \
+        "This server speaks version 0 of the protocol, this program version 1. Get an older \
+         version of this \
          program, or update the server."
     );
 }

@@ -15,10 +15,14 @@ fn a_changed_key_is_told_with_both_fingerprints_and_the_command_that_accepts_the
     };
     let said = view().untrusted(&changed, &at);
     let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].contains("THE SERVER AT chat.example:9000 HAS ANOTHER KEY THAN BEFORE!"), "{said}");
+    assert!(
+        lines[0].contains("THE SERVER AT chat.example:9000 HAS ANOTHER KEY THAN BEFORE!"),
+        "{said}"
+    );
     assert_eq!(lines[1..3], [format!("before: {old}"), format!("now:    {new}")]);
-    let command =
-        format!(r"chatroom --accept-key {new} --known-hosts 'my hosts' chat.example 9000 'it'\''s'");
+    let command = format!(
+        r"chatroom --accept-key {new} --known-hosts 'my hosts' chat.example 9000 'it'\''s'"
+    );
     assert_eq!(lines[4], command);
     assert_eq!(view().ended(&Ended::Untrusted(changed), &at), Some(said));
 }
@@ -31,13 +35,16 @@ fn whatever_is_not_trusted_is_told_with_what_to_do() {
     assert!(said(Untrusted::TlsRequired).contains("use --tls"));
     assert!(said(Untrusted::NoProof).contains("can't prove"));
     assert!(said(Untrusted::Failed("a\u{1b}b".to_owned())).contains("a\u{fffd}b"));
-    let unreadable = Untrusted::Unreadable { file: "known".into(), why: "permission denied".to_owned() };
+    let unreadable =
+        Untrusted::Unreadable { file: "known".into(), why: "permission denied".to_owned() };
     assert!(said(unreadable).contains("known can't be read: permission denied. Mend the file"));
     let damaged = said(Untrusted::Damaged { file: "known".into(), line: 3 });
     assert!(damaged.contains("Line 3 of known can't be read") && damaged.contains("Mend the line"));
     let (accepted, offered) = (Fingerprint::of(b"a"), Fingerprint::of(b"b"));
     let not_accepted = said(Untrusted::NotAccepted { accepted, offered });
-    assert!(not_accepted.contains(&accepted.to_string()) && not_accepted.contains(&offered.to_string()));
+    assert!(
+        not_accepted.contains(&accepted.to_string()) && not_accepted.contains(&offered.to_string())
+    );
 }
 
 #[test]
@@ -51,8 +58,13 @@ fn a_new_server_is_told_with_its_fingerprint() {
         trouble: None,
     };
     let said = view().acquainted(&with, Some("known_hosts"));
-    let new = format!("The server at chat.example:9000 is new here. Its fingerprint is {fingerprint}");
+    let new =
+        format!("The server at chat.example:9000 is new here. Its fingerprint is {fingerprint}");
     assert_eq!(said.lines().next(), Some(&*new));
     with.trouble = Some("no room".to_owned());
-    assert!(view().acquainted(&with, Some("known_hosts")).contains("can't be kept in known_hosts: no room."));
+    assert!(
+        view()
+            .acquainted(&with, Some("known_hosts"))
+            .contains("can't be kept in known_hosts: no room.")
+    );
 }

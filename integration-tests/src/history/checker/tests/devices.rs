@@ -52,8 +52,8 @@ fn what_one_says_is_shown_on_ones_other_devices() {
 
 #[test]
 fn what_one_says_is_not_shown_on_the_device_that_said_it() {
-    let phone =
-        PHONE.replace("newdevice\nwelcomed 11", "showed 10 0 0c jim @ann live\nnewdevice\nwelcomed 11");
+    let phone = PHONE
+        .replace("newdevice\nwelcomed 11", "showed 10 0 0c jim @ann live\nnewdevice\nwelcomed 11");
     let twice = Violation::ShownTwice { reader: user("jim"), id: post_id(0xc), seq: Seq(10) };
     assert_eq!(found([DESK, &phone, ANN]), [twice]);
 }
@@ -80,7 +80,8 @@ fn one_who_is_put_out_is_owed_nothing_from_there_on_and_must_be_shown_nothing() 
 
 #[test]
 fn the_answer_to_a_join_that_comes_again_says_nothing_of_what_was_done_since() {
-    let desk = DESK.replace("joined tea 4\n", "killed\nwelcomed 11 back General tea\njoined tea 4\n");
+    let desk =
+        DESK.replace("joined tea 4\n", "killed\nwelcomed 11 back General tea\njoined tea 4\n");
     let desk = desk.replace("showed 9 8 0b jim #tea live\n", "");
     assert_eq!(found([&desk, PHONE, ANN]), []);
 }
@@ -88,13 +89,19 @@ fn the_answer_to_a_join_that_comes_again_says_nothing_of_what_was_done_since() {
 #[test]
 fn one_who_was_put_out_while_it_was_away_is_owed_what_it_had_seen_before() {
     let back = "welcomed 10 back General\nshowed 10 0 0c jim @jim live\n";
-    let ann = ANN
-        .replace("showed 9 8 0b jim #tea live\nshowed 10 0 0c jim @jim live\n", &format!("killed\n{back}"));
+    let ann = ANN.replace(
+        "showed 9 8 0b jim #tea live\nshowed 10 0 0c jim @jim live\n",
+        &format!("killed\n{back}"),
+    );
     assert_eq!(found([DESK, PHONE, &ann.replace("welcomed 10", "welcomed 9")]), []);
     // Nobody has put it out.
     let lost = Violation::NotShown { reader: user("ann"), id: post_id(0xb), seq: Seq(9) };
     assert_eq!(
-        found([DESK, PHONE, &ann.replace("welcomed 10 back General", "welcomed 9 back General tea")]),
+        found([
+            DESK,
+            PHONE,
+            &ann.replace("welcomed 10 back General", "welcomed 9 back General tea")
+        ]),
         [lost]
     );
 }

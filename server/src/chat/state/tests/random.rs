@@ -1,17 +1,18 @@
-//! What may stand in a log, at random: mostly what could happen in the state as it is, and sometimes what could not.
+//! What may stand in a log, at random: mostly what could happen in the state as it is, and
+//! sometimes what could not.
 
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    AddressPrefix, BanTarget, Body, Conversation, GroupName, Moderation, Operation, PostId, Retention, Seq,
-    Tag, Topic, UnixMillis, UserName,
+    AddressPrefix, BanTarget, Body, Conversation, GroupName, Moderation, Operation, PostId,
+    Retention, Seq, Tag, Topic, UnixMillis, UserName,
 };
 
 use super::super::{Applied, ChatState};
 use crate::chat::Limits;
 use crate::chat::entry::{
-    Address, Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, PasswordHash,
-    Proposal, ProposalId, TokenDigest,
+    Address, Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin,
+    PasswordHash, Proposal, ProposalId, TokenDigest,
 };
 use crate::chat::state::device::Presence;
 use crate::dice::Dice;
@@ -26,8 +27,13 @@ pub(super) const LIMITS: Limits = Limits {
     retention: Retention::Everything,
 };
 /// What holds after some restarts.
-const SMALLER: Limits =
-    Limits { groups_max: 2, held_max: 1, remembered_max: 2, retention: Retention::Nothing, ..LIMITS };
+const SMALLER: Limits = Limits {
+    groups_max: 2,
+    held_max: 1,
+    remembered_max: 2,
+    retention: Retention::Nothing,
+    ..LIMITS
+};
 
 /// Few, so that people meet; some are the same, and some look the same.
 const NAMES: [&str; 6] = ["jim", "Jim", "Jіm", "ann", "bob", "zoe"];
@@ -80,7 +86,10 @@ impl Author {
         };
         let is_servers = matches!(
             command,
-            Command::Detach { .. } | Command::Began { .. } | Command::Expire { .. } | Command::Offer { .. }
+            Command::Detach { .. }
+                | Command::Began { .. }
+                | Command::Expire { .. }
+                | Command::Offer { .. }
         );
         let tag = Tag(u32::try_from(self.dice.roll(TAGS)).expect("few"));
         let origin = (!is_servers).then_some(Origin { place, tag });
@@ -108,9 +117,13 @@ impl Author {
             23..=26 => self.post(by),
             27 | 28 => Command::Register { by, password: self.hash() },
             29 => self.password_change(state, by),
-            30 if self.dice.once_in(2) => Command::Unregister { by, password: self.password_of(state, by) },
+            30 if self.dice.once_in(2) => {
+                Command::Unregister { by, password: self.password_of(state, by) }
+            }
             31 => Command::Offer { digest: CODE },
-            32 => Command::Claim { by, digest: self.dice.one_of(&[CODE, self.token()]).expect("two") },
+            32 => {
+                Command::Claim { by, digest: self.dice.one_of(&[CODE, self.token()]).expect("two") }
+            }
             33 | 34 => {
                 let by = self.operator(state).unwrap_or(by);
                 return (Some(by), Command::Operate { by, act: self.operation() });
@@ -129,7 +142,9 @@ impl Author {
     /// Somebody's device: mostly one with a connection.
     fn device(&mut self, state: &ChatState) -> DeviceId {
         let is_attached = |id: &&DeviceId| {
-            state.session(**id).is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
+            state
+                .session(**id)
+                .is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
         };
         let attached: Vec<_> = state.sessions.keys().filter(is_attached).copied().collect();
         let all: Vec<_> = state.sessions.keys().copied().collect();
@@ -163,7 +178,8 @@ impl Author {
     fn arrival(&mut self, state: &ChatState) -> Command {
         let mut name = self.user();
         // No token has this digest.
-        let can_come = state.sessions.values().filter(|session| session.token != TokenDigest::NOBODYS);
+        let can_come =
+            state.sessions.values().filter(|session| session.token != TokenDigest::NOBODYS);
         let sessions: Vec<_> = can_come.map(|session| (&session.name, session.token)).collect();
         let presented = match self.dice.one_of(&sessions).filter(|_| !self.dice.once_in(3)) {
             // Mostly under the name that goes with the token.
@@ -194,7 +210,10 @@ impl Author {
     fn detachment(&mut self, state: &ChatState, session: DeviceId) -> Command {
         let from = match state.session(session).map(|session| session.presence) {
             Some(Presence::Attached(place)) if !self.dice.once_in(6) => place,
-            _ => ConnAddr { node: NodeId(1), connection: ConnectionId(1 + self.dice.roll(30) as u64) },
+            _ => ConnAddr {
+                node: NodeId(1),
+                connection: ConnectionId(1 + self.dice.roll(30) as u64),
+            },
         };
         Command::Detach { session, from }
     }

@@ -11,18 +11,27 @@ use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
 /// Devices of one account, at the most.
 const DEVICES_MAX: usize = 16;
 
-/// Looks at everything. `before` is the state one entry earlier: what it had too much of, since the limits were larger once,
-/// it may still have. So many stays are about to end, and may be held until then.
-pub(super) fn look_at(state: &ChatState, before: &ChatState, ends_pending: usize) -> Result<(), String> {
+/// Looks at everything. `before` is the state one entry earlier: what it had too much of, since the
+/// limits were larger once, it may still have. So many stays are about to end, and may be held
+/// until then.
+pub(super) fn look_at(
+    state: &ChatState,
+    before: &ChatState,
+    ends_pending: usize,
+) -> Result<(), String> {
     for (id, session) in &state.sessions {
         look_at_device(state, *id, session).map_err(|why| format!("{id:?} {why}"))?;
     }
     look_at_names(state)?;
     look_at_groups(state, before)?;
     let rule = &state.rule;
-    let is_person = |id: &DeviceId| state.sessions.get(id).is_some_and(|person| person.account.is_some());
+    let is_person =
+        |id: &DeviceId| state.sessions.get(id).is_some_and(|person| person.account.is_some());
     holds(rule.operators.keys().all(is_person), "an operator is nobody, or not registered")?;
-    holds(rule.operators.is_empty() || rule.offer.is_none(), "a code is good, and there is an operator")?;
+    holds(
+        rule.operators.is_empty() || rule.offer.is_none(),
+        "a code is good, and there is an operator",
+    )?;
     holds(rule.operators.len() <= OPERATORS_MAX, "there are too many operators")?;
     holds(
         rule.bans.in_order(chatroom_proto::UnixMillis(0)).len() <= SERVER_BANS_MAX,
@@ -38,9 +47,13 @@ fn look_at_device(state: &ChatState, id: DeviceId, session: &Device) -> Result<(
     let person = state.sessions.get(&session.person).ok_or("is nobody's")?;
     holds(person.person == session.person, "is the device of a device")?;
     if session.person != id {
-        let account = person.account.as_ref().ok_or("is a second device, and there is no account")?;
+        let account =
+            person.account.as_ref().ok_or("is a second device, and there is no account")?;
         holds(account.devices.contains(&id), "is not known to its owner")?;
-        holds(session.groups.is_empty() && session.account.is_none(), "has what only a person has")?;
+        holds(
+            session.groups.is_empty() && session.account.is_none(),
+            "has what only a person has",
+        )?;
         holds(session.private.peers().next().is_none(), "has conversations of its own")?;
         return holds(person.name == session.name, "has another name than its owner");
     }
@@ -53,7 +66,10 @@ fn look_at_device(state: &ChatState, id: DeviceId, session: &Device) -> Result<(
     }
     let groups: BTreeSet<_> = session.groups.iter().map(|stake| stake.group).collect();
     holds(groups.len() == session.groups.len(), "is in a group twice")?;
-    holds(groups.iter().all(|group| state.groups.contains_key(group)), "is in a group that is not there")?;
+    holds(
+        groups.iter().all(|group| state.groups.contains_key(group)),
+        "is in a group that is not there",
+    )?;
     let knows = |peer: DeviceId| {
         let peer = state.sessions.get(&peer);
         peer.is_some_and(|peer| peer.private.with(id).is_some())
@@ -71,7 +87,10 @@ fn look_at_names(state: &ChatState) -> Result<(), String> {
         let has_name = state.names.get(&person.name.key()) == Some(id);
         holds(has_name || !needs_name, "somebody who is here or registered has no name")?;
         let is_listed = state.here.get(&person.arrived) == Some(id);
-        holds(is_listed == state.is_here(*id), "who is here is not listed, or who is listed not here")?;
+        holds(
+            is_listed == state.is_here(*id),
+            "who is here is not listed, or who is listed not here",
+        )?;
     }
     Ok(())
 }
@@ -82,19 +101,33 @@ fn look_at_groups(state: &ChatState, before: &ChatState) -> Result<(), String> {
     for (id, group) in &state.groups {
         let present: BTreeSet<_> = group.present().iter().copied().collect();
         holds(present.len() == group.present().len(), "somebody is present twice")?;
-        let attached =
-            state.sessions.iter().filter(|(_, session)| matches!(session.presence, Presence::Attached(_)));
-        let members: BTreeSet<_> =
-            attached.map(|(device, _)| *device).filter(|device| state.is_in(*device, *id)).collect();
-        holds(present == members, "those who hear what is said are not the members with a connection")?;
-        let is_person = |id: &DeviceId| state.sessions.get(id).is_some_and(|owner| owner.person == *id);
+        let attached = state
+            .sessions
+            .iter()
+            .filter(|(_, session)| matches!(session.presence, Presence::Attached(_)));
+        let members: BTreeSet<_> = attached
+            .map(|(device, _)| *device)
+            .filter(|device| state.is_in(*device, *id))
+            .collect();
+        holds(
+            present == members,
+            "those who hear what is said are not the members with a connection",
+        )?;
+        let is_person =
+            |id: &DeviceId| state.sessions.get(id).is_some_and(|owner| owner.person == *id);
         holds(group.owner.as_ref().is_none_or(is_person), "a group is nobody's")?;
         if let Some(order) = &group.order {
-            holds(order.ops.len() <= OPS_MAX && order.invited.len() <= MARKS_MAX, "too many have a say")?;
+            holds(
+                order.ops.len() <= OPS_MAX && order.invited.len() <= MARKS_MAX,
+                "too many have a say",
+            )?;
             holds(order.acts().count() <= ACTS_MAX, "too much is remembered of a group")?;
             let unique: BTreeSet<_> = order.ops.iter().collect();
             holds(unique.len() == order.ops.len(), "somebody is operator twice")?;
-            holds(group.owner.is_none_or(|owner| !unique.contains(&owner)), "an owner is operator, too")?;
+            holds(
+                group.owner.is_none_or(|owner| !unique.contains(&owner)),
+                "an owner is operator, too",
+            )?;
         }
     }
     Ok(())

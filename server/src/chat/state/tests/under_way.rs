@@ -1,12 +1,14 @@
 //! What has come to the server, and is in the log behind what takes its sender out.
 
-use chatroom_proto::{Body, Conversation, GroupName, Operation, PostId, Seq, Tag, UnixMillis, UserName};
+use chatroom_proto::{
+    Body, Conversation, GroupName, Operation, PostId, Seq, Tag, UnixMillis, UserName,
+};
 
 use super::super::{Applied, ChatState};
 use super::random::LIMITS;
 use crate::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal, ProposalId,
-    TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal,
+    ProposalId, TokenDigest,
 };
 
 const CODE: TokenDigest = TokenDigest([7; 32]);
@@ -38,7 +40,12 @@ fn what_somebody_has_under_way_when_they_are_put_out_does_not_happen() {
     happens(&mut state, 1, Command::Claim { by: ann, digest: CODE });
     let post = |id| {
         let to = Conversation::Group(GroupName::general());
-        Command::Post { by: bob, to, id: PostId([id; 16]), body: Body::parse("buy now").expect("a body") }
+        Command::Post {
+            by: bob,
+            to,
+            id: PostId([id; 16]),
+            body: Body::parse("buy now").expect("a body"),
+        }
     };
     assert!(happens(&mut state, 2, post(1)).news.is_some(), "they hear it who are there");
     let act = Operation::Disconnect { user: UserName::parse("bob").expect("a name"), reason: None };
@@ -69,7 +76,12 @@ fn what_comes_over_a_connection_that_was_replaced_is_left_to_the_one_that_replac
     let ann = arrive(&mut state, 1, "ann");
     let post = |id| {
         let to = Conversation::Group(GroupName::general());
-        Command::Post { by: ann, to, id: PostId([id; 16]), body: Body::parse("hi").expect("a body") }
+        Command::Post {
+            by: ann,
+            to,
+            id: PostId([id; 16]),
+            body: Body::parse("hi").expect("a body"),
+        }
     };
     let (name, token) = (UserName::parse("ann").expect("a name"), TokenDigest([1; 32]));
     let back = |address: &str| Command::Arrive {

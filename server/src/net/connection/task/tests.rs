@@ -1,7 +1,9 @@
 //! Scenes of one connection's life, through a pipe in place of a socket.
 
 use chatroom_proto::codec;
-use chatroom_proto::{CloseReason, GroupName, Notification, Request, Response, Seq, ServerFrame, Tag};
+use chatroom_proto::{
+    CloseReason, GroupName, Notification, Request, Response, Seq, ServerFrame, Tag,
+};
 use futures_util::poll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
@@ -20,8 +22,9 @@ use kit::{AddressPrefix, ClientReport, Cursed, HeldLog, hello};
 
 mod kit;
 
-/// What the task of a connection takes beside its stream while it is silent, in bytes. With the stream, 32 bytes in the
-/// server, and tokio's part that is an allocation of 256, and with a little more it were one of 384.
+/// What the task of a connection takes beside its stream while it is silent, in bytes. With the
+/// stream, 32 bytes in the server, and tokio's part that is an allocation of 256, and with a little
+/// more it were one of 384.
 const LIFE_BYTES_MAX: usize = 120;
 
 /// Whatever is under way fits.
@@ -91,12 +94,15 @@ async fn a_peer_that_takes_nothing_is_given_up_after_the_write_deadline() {
 async fn one_who_is_hung_up_on_can_finish_what_it_was_sending() {
     let host = AddressPrefix::new(Config::default());
     let (ClientReport { reader: mut frames, mut writer }, _) = host.connect(1, 1024);
-    // A length, two bytes that are no request, and much more than the pipe holds: on a socket that nobody reads any
-    // more, that would end in a reset, which can overtake the reason.
+    // A length, two bytes that are no request, and much more than the pipe holds: on a socket that
+    // nobody reads any more, that would end in a reset, which can overtake the reason.
     let garbage = [&[0, 0, 0, 2, 0xee, 0xee][..], &[0xee; 100_000]].concat();
     let sending = tokio::spawn(async move { writer.stream_mut().write_all(&garbage).await });
     let last = frames.next().await;
-    assert!(matches!(last, Some(Ok(ServerFrame::Notification(Notification::Closing(_))))), "{last:?}");
+    assert!(
+        matches!(last, Some(Ok(ServerFrame::Notification(Notification::Closing(_))))),
+        "{last:?}"
+    );
     sending.await.unwrap().expect("somebody reads it");
 }
 
@@ -127,7 +133,8 @@ async fn one_whose_hello_comes_behind_the_goodbyes_is_told_too() {
     let lifetime = Lifetime::default();
     let host = AddressPrefix::with(&lifetime, Config::default(), MemoryLog::new());
     lifetime.shutdown.cancel();
-    // The dispatch task says goodbye to everyone; this connection is about to say hello, and has not heard of it.
+    // The dispatch task says goodbye to everyone; this connection is about to say hello, and has
+    // not heard of it.
     sleep(Duration::from_millis(1)).await;
     let (mut eve, _) = host.connect(1, PIPE_BYTES);
     eve.say(hello("eve")).await;
@@ -152,7 +159,8 @@ async fn after_a_panic_nobody_waits_for_what_is_not_written_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_is_hung_up_on_and_takes_a_byte_now_and_then_is_given_up_after_the_flush_deadline() {
+async fn one_who_is_hung_up_on_and_takes_a_byte_now_and_then_is_given_up_after_the_flush_deadline()
+{
     let host = AddressPrefix::new(Config::default());
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
@@ -185,11 +193,13 @@ async fn a_slow_peer_that_takes_everything_in_the_end_goes_on_as_if_nothing_had_
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
     let (client, server) = tokio::io::duplex(SMALL_PIPE_BYTES);
-    let (mut life, mut eve) = (ConnectionTask::new(connection, server, None), ClientReport::new(client));
+    let (mut life, mut eve) =
+        (ConnectionTask::new(connection, server, None), ClientReport::new(client));
     while_it_lives(&mut life, eve.come("eve")).await;
     until(&mut life, |life| life.busy.is_none()).await;
 
-    let pings = codec::encode(&ServerFrame::Notification(Notification::Ping)).unwrap().repeat(PINGS);
+    let pings =
+        codec::encode(&ServerFrame::Notification(Notification::Ping)).unwrap().repeat(PINGS);
     assert_eq!(outbox.push(&pings), Pushed::First);
     outbox.wake();
     let is_slow = |life: &ConnectionTask<_>| {
@@ -205,7 +215,10 @@ async fn a_slow_peer_that_takes_everything_in_the_end_goes_on_as_if_nothing_had_
 }
 
 /// Lives on until something else is done.
-async fn while_it_lives<T>(life: &mut ConnectionTask<DuplexStream>, done: impl Future<Output = T>) -> T {
+async fn while_it_lives<T>(
+    life: &mut ConnectionTask<DuplexStream>,
+    done: impl Future<Output = T>,
+) -> T {
     tokio::select! {
         biased;
         () = life => panic!("it has ended"),

@@ -19,10 +19,11 @@ use crate::chat::entry::Entry;
 /// The pages of our files, in bytes.
 pub(super) const PAGE_BYTES: usize = 4096;
 
-/// Settings of every connection, with the values that were measured to serve this pattern of writes. What was written is not read
-/// again, so that the cache needs no more than the way to the end. Without spilling, the pages of one transaction are
-/// written in their order, which the check of the write-ahead log relies on; a transaction has a few MiB, for which the cache grows.
-/// What is deleted is overwritten.
+/// Settings of every connection, with the values that were measured to serve this pattern of
+/// writes. What was written is not read again, so that the cache needs no more than the way to the
+/// end. Without spilling, the pages of one transaction are written in their order, which the check
+/// of the write-ahead log relies on; a transaction has a few MiB, for which the cache grows. What
+/// is deleted is overwritten.
 const SETTINGS: &str = "
     PRAGMA page_size = 4096;
     PRAGMA secure_delete = ON;
@@ -35,12 +36,12 @@ const SETTINGS: &str = "
     PRAGMA trusted_schema = OFF;
 ";
 
-/// Rows that are written before a checkpoint is made at the next rest. One that waits for the size alone would stall a
-/// commit in the middle of a storm.
+/// Rows that are written before a checkpoint is made at the next rest. One that waits for the size
+/// alone would stall a commit in the middle of a storm.
 const ROWS_BEFORE_CHECKPOINT: u32 = 500;
 
-/// Rows that are deleted in one transaction, and how many bytes may be in them before it is enough: some milliseconds, for
-/// which one who posts may have to wait.
+/// Rows that are deleted in one transaction, and how many bytes may be in them before it is enough:
+/// some milliseconds, for which one who posts may have to wait.
 const ROWS_DELETED_AT_ONCE: u32 = 256;
 const BYTES_DELETED_AT_ONCE: i64 = 1024 * 1024;
 
@@ -90,7 +91,8 @@ impl LogFile {
             schema::create(&mut db).map_err(|source| storage(doing(), source))?;
         }
         try_to_write(&mut db, path)?;
-        let (is_forgetting, must_truncate) = leftovers(&db).map_err(|source| storage(doing(), source))?;
+        let (is_forgetting, must_truncate) =
+            leftovers(&db).map_err(|source| storage(doing(), source))?;
         Ok(LogFile { db, rows_since_checkpoint: 0, is_forgetting, must_truncate })
     }
 
@@ -99,7 +101,8 @@ impl LogFile {
         reader::head(&self.db)
     }
 
-    /// Keeps entries as one row. They are on the disk, as far as the durability promises, when this returns.
+    /// Keeps entries as one row. They are on the disk, as far as the durability promises, when this
+    /// returns.
     pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), LogError> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
         let doing = || "can't write the log".to_owned();
@@ -121,22 +124,25 @@ impl LogFile {
         Ok(())
     }
 
-    /// Keeps what everything up to the end of some batch has come to. The rows up to there are nobody's from now on, and
-    /// are deleted by [`LogFile::tidy`].
+    /// Keeps what everything up to the end of some batch has come to. The rows up to there are
+    /// nobody's from now on, and are deleted by [`LogFile::tidy`].
     pub(super) fn set_base(&mut self, base: &LogSnapshot) -> Result<(), LogError> {
         let crc = crc32fast::hash(&base.state);
         let set = |db: &mut Connection| {
             let change = db.transaction()?;
             let older = "SELECT 1 FROM base WHERE seq >= ?";
-            let is_new = change.query_row(older, [kept(base.seq)], |_| Ok(())).optional()?.is_none();
+            let is_new =
+                change.query_row(older, [kept(base.seq)], |_| Ok(())).optional()?.is_none();
             if is_new {
-                let replace = "INSERT OR REPLACE INTO base (one, seq, crc, world) VALUES (1, ?, ?, ?)";
+                let replace =
+                    "INSERT OR REPLACE INTO base (one, seq, crc, world) VALUES (1, ?, ?, ?)";
                 change.execute(replace, params![kept(base.seq), crc, base.state])?;
             }
             change.commit()?;
             Ok(is_new)
         };
-        let is_new = set(&mut self.db).map_err(|source| storage("can't write the log".to_owned(), source))?;
+        let is_new = set(&mut self.db)
+            .map_err(|source| storage("can't write the log".to_owned(), source))?;
         self.is_forgetting |= is_new;
         Ok(())
     }
@@ -170,11 +176,13 @@ impl LogFile {
         false
     }
 
-    /// Deletes the oldest rows that the base stands for, as many as take no time. Whether there are more.
+    /// Deletes the oldest rows that the base stands for, as many as take no time. Whether there are
+    /// more.
     fn forget_some(&mut self) -> rusqlite::Result<bool> {
         let change = self.db.transaction()?;
         let oldest = "
-            SELECT last, length(entries) FROM batches WHERE last <= (SELECT seq FROM base) ORDER BY last LIMIT ?";
+            SELECT last, length(entries) FROM batches WHERE last <= (SELECT seq FROM base) ORDER \
+            BY last LIMIT ?";
         let (mut until, mut bytes) = (None, 0);
         {
             let mut oldest = change.prepare_cached(oldest)?;
@@ -193,14 +201,15 @@ impl LogFile {
         Ok(until.is_some())
     }
 
-    /// Moves everything from the write-ahead log into the file, and empties it. Not while somebody reads: then it is
-    /// tried again at the next rest. Whether it is done.
+    /// Moves everything from the write-ahead log into the file, and empties it. Not while somebody
+    /// reads: then it is tried again at the next rest. Whether it is done.
     fn truncate(&mut self) -> bool {
         let truncate = || {
             // Nobody who posts shall wait for a reader.
             self.db.busy_timeout(Duration::ZERO)?;
-            let is_busy =
-                self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            let is_busy = self
+                .db
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
             self.db.busy_timeout(BUSY_TIMEOUT)?;
             is_busy
         };
@@ -213,7 +222,8 @@ impl LogFile {
     }
 }
 
-/// Whether rows are left that the base stands for, and whether the write-ahead log may have bytes of such rows.
+/// Whether rows are left that the base stands for, and whether the write-ahead log may have bytes
+/// of such rows.
 fn leftovers(db: &Connection) -> rusqlite::Result<(bool, bool)> {
     let rows = "SELECT EXISTS (SELECT 1 FROM batches WHERE last <= (SELECT seq FROM base))";
     let base = "SELECT EXISTS (SELECT 1 FROM base)";
@@ -229,7 +239,8 @@ pub(super) fn set_journal(db: &Connection, path: &Path) -> Result<(), LogError> 
         other => Err(LogError::Storage {
             doing: doing(),
             source: format!(
-                "its file system can't do write-ahead logging (SQLite chose {other:?}); it must be a local one"
+                "its file system can't do write-ahead logging (SQLite chose {other:?}); it must \
+                 be a local one"
             )
             .into(),
         }),
@@ -243,26 +254,30 @@ fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
         change.execute_batch(&format!("PRAGMA user_version = {SCHEMA}"))?;
         change.commit()
     };
-    write(db).map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
+    write(db)
+        .map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
 }
 
 /// Checks the write-ahead log, which nobody may be writing.
 pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
     let path = path.with_extension("sqlite-wal");
     let doing = || format!("can't read {}", path.display());
-    let damage =
-        wal::damage(&path).map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+    let damage = wal::damage(&path)
+        .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
     let Some(at) = damage else { return Ok(()) };
     let path = path.display();
     let what = format!("{path} is damaged at byte {at}, and there is more behind it");
     match durability {
         Durability::Full => Err(LogError::Corrupt(format!(
-            "{what}: messages that were acknowledged may be among it. Restore the data directory from a copy; or, to go \
+            "{what}: messages that were acknowledged may be among it. Restore the data directory \
+             from a copy; or, to go \
              on without everything from there on, cut the file there: truncate -s {at} {path}"
         ))),
         // A power failure may leave holes in what was never synced, which is what was asked for.
         Durability::Normal => {
-            warn!("{what}, as a power failure leaves it without full durability; going on without it");
+            warn!(
+                "{what}, as a power failure leaves it without full durability; going on without it"
+            );
             Ok(())
         }
     }

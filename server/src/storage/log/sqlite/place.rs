@@ -31,14 +31,17 @@ pub(super) fn lock(directory: &Path) -> Result<File, LogError> {
     let doing = || format!("can't lock the data directory {}", directory.display());
     let mut options = OpenOptions::new();
     let opened = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
-    let file = opened.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+    let file =
+        opened.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LogError::Storage {
             doing: doing(),
             source: "another server is using it; choose another one with --data".into(),
         }),
-        Err(TryLockError::Error(source)) => Err(LogError::Storage { doing: doing(), source: source.into() }),
+        Err(TryLockError::Error(source)) => {
+            Err(LogError::Storage { doing: doing(), source: source.into() })
+        }
     }
 }
 

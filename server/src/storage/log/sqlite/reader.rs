@@ -25,13 +25,15 @@ impl LogReader {
         let reader = LogReader::open_file(&path)?;
         match schema::identify(&reader.0, &path)? {
             FoundSchema::Log(schema) => schema::accept(&reader.0, schema, &path)?,
-            FoundSchema::Empty => return Err(LogError::Corrupt(format!("{} is empty", path.display()))),
+            FoundSchema::Empty => {
+                return Err(LogError::Corrupt(format!("{} is empty", path.display())));
+            }
         }
         Ok(reader)
     }
 
-    /// The same, after a look at what SQLite would drop without a word; not while a server uses the log, which has
-    /// looked itself.
+    /// The same, after a look at what SQLite would drop without a word; not while a server uses the
+    /// log, which has looked itself.
     ///
     /// # Errors
     /// [`LogError`]; for a log that is damaged, [`LogError::Corrupt`].
@@ -45,8 +47,10 @@ impl LogReader {
     pub(super) fn open_file(path: &Path) -> Result<LogReader, LogError> {
         let doing = || format!("can't read the log {}", path.display());
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).map_err(|source| storage(doing(), source))?;
-        db.execute_batch("PRAGMA busy_timeout = 5000").map_err(|source| storage(doing(), source))?;
+        let db =
+            Connection::open_with_flags(path, flags).map_err(|source| storage(doing(), source))?;
+        db.execute_batch("PRAGMA busy_timeout = 5000")
+            .map_err(|source| storage(doing(), source))?;
         Ok(LogReader(db))
     }
 
@@ -55,7 +59,8 @@ impl LogReader {
     /// # Errors
     /// [`LogError`]
     pub fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
-        let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
+        let columns =
+            |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
         let read = self.0.query_row("SELECT seq, crc, world FROM base", [], columns).optional();
         match read.map_err(cant_read)? {
             Some((at, crc, state)) if crc32fast::hash(&state) == crc => {
@@ -76,13 +81,14 @@ impl LogReader {
         head(&self.0)
     }
 
-    /// The last entry of the newest batch that ends at this place or before it; nothing when there is none.
+    /// The last entry of the newest batch that ends at this place or before it; nothing when there
+    /// is none.
     ///
     /// # Errors
     /// [`LogError`]
     pub fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
-        let select =
-            "SELECT max(last) FROM batches WHERE last <= ? AND last > coalesce((SELECT seq FROM base), 0)";
+        let select = "SELECT max(last) FROM batches WHERE last <= ? AND last > coalesce((SELECT \
+            seq FROM base), 0)";
         let read = self.0.query_row(select, [kept(at)], |row| row.get::<_, Option<i64>>(0));
         Ok(read.map_err(cant_read)?.map(seq))
     }
@@ -100,7 +106,9 @@ impl LogReader {
             )));
         }
         let entries: Vec<Entry> = codec::decode(&raw.entries).map_err(|error| {
-            LogError::Corrupt(format!("the log is damaged: the batch at {first} can't be read: {error}"))
+            LogError::Corrupt(format!(
+                "the log is damaged: the batch at {first} can't be read: {error}"
+            ))
         })?;
         // This log gives out every place: a gap is a row that is gone.
         let places = entries.iter().map(|entry| entry.seq.0);
@@ -112,7 +120,8 @@ impl LogReader {
         Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
     }
 
-    /// The row, and that nothing before it was forgotten: in one statement, so that both are of the same moment.
+    /// The row, and that nothing before it was forgotten: in one statement, so that both are of the
+    /// same moment.
     fn row_after(&self, after: Seq) -> Result<Option<RawRow>, LogError> {
         let select = "
             SELECT coalesce((SELECT seq FROM base), 0), first, last, crc, entries
@@ -123,8 +132,10 @@ impl LogReader {
             let (first, last) = (seq(first), seq(row.get(2)?));
             Ok((base, Some(RawRow { first, last, crc: row.get(3)?, entries: row.get(4)? })))
         };
-        let read =
-            self.0.prepare_cached(select).and_then(|mut select| select.query_row([kept(after)], columns));
+        let read = self
+            .0
+            .prepare_cached(select)
+            .and_then(|mut select| select.query_row([kept(after)], columns));
         match read.map_err(cant_read)? {
             (base, _) if base > after => Err(LogError::Forgotten { oldest: base.next() }),
             (_, row) => Ok(row),
@@ -142,7 +153,8 @@ struct RawRow {
 /// The newest entry: of the last row, or that up to which the base stands.
 pub(super) fn head(db: &Connection) -> Result<Seq, LogError> {
     let select = "
-        SELECT max(coalesce((SELECT max(last) FROM batches), 0), coalesce((SELECT seq FROM base), 0))";
+        SELECT max(coalesce((SELECT max(last) FROM batches), 0), coalesce((SELECT seq FROM base), \
+        0))";
     db.query_row(select, [], |row| row.get(0)).map(seq).map_err(cant_read)
 }
 

@@ -7,15 +7,16 @@ use rusqlite::Connection;
 use super::LogError;
 use super::file::storage;
 
-/// The schema that this program writes, kept in the file's `user_version`. It stands for the tables, and for the layout
-/// of what is in them: the entries, and the state in `base`.
+/// The schema that this program writes, kept in the file's `user_version`. It stands for the
+/// tables, and for the layout of what is in them: the entries, and the state in `base`.
 pub(super) const SCHEMA: i64 = 4;
 
 /// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
 
-/// A row of `batches` is a batch. `last` orders the rows; `crc` is the CRC-32 of `entries`. The one row of `base`, if it
-/// is there, stands for everything up to `seq`; `crc` is the CRC-32 of `state`.
+/// A row of `batches` is a batch. `last` orders the rows; `crc` is the CRC-32 of `entries`. The one
+/// row of `base`, if it is there, stands for everything up to `seq`; `crc` is the CRC-32 of
+/// `state`.
 const CREATE: &str = "
     CREATE TABLE batches (
         last INTEGER PRIMARY KEY,
@@ -47,7 +48,9 @@ pub(super) fn identify(db: &Connection, path: &Path) -> Result<FoundSchema, LogE
         let tables = number("SELECT count(*) FROM sqlite_schema")?;
         Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
     };
-    match read().map_err(|source| storage(format!("can't open the log {}", path.display()), source))? {
+    match read()
+        .map_err(|source| storage(format!("can't open the log {}", path.display()), source))?
+    {
         (0, 0, 0) => Ok(FoundSchema::Empty),
         (APPLICATION, schema, _) => Ok(FoundSchema::Log(schema)),
         _ => Err(LogError::Corrupt(format!(
@@ -60,23 +63,26 @@ pub(super) fn identify(db: &Connection, path: &Path) -> Result<FoundSchema, LogE
 /// The schema that had another layout of states, and is the same in everything else.
 const OTHER_WORLDS: i64 = 3;
 
-/// Whether a log of ours can be read as it is. Whoever writes to it then makes it one of the schema of this program. A step from
-/// one schema to the next that has to change something will be a function that is called here, in a transaction of its own;
-/// there is none yet.
+/// Whether a log of ours can be read as it is. Whoever writes to it then makes it one of the schema
+/// of this program. A step from one schema to the next that has to change something will be a
+/// function that is called here, in a transaction of its own; there is none yet.
 pub(super) fn accept(db: &Connection, schema: i64, path: &Path) -> Result<(), LogError> {
     let path_shown = path.display();
     let has_base = || {
-        let base = db.query_row("SELECT EXISTS (SELECT 1 FROM base)", [], |row| row.get::<_, bool>(0));
+        let base =
+            db.query_row("SELECT EXISTS (SELECT 1 FROM base)", [], |row| row.get::<_, bool>(0));
         base.map_err(|source| storage(format!("can't open the log {path_shown}"), source))
     };
     match schema {
         SCHEMA => Ok(()),
         OTHER_WORLDS if !has_base()? => Ok(()),
         newer if newer > SCHEMA => Err(LogError::Corrupt(format!(
-            "the log {path_shown} was written by a newer server (schema {newer}; this one knows {SCHEMA})"
+            "the log {path_shown} was written by a newer server (schema {newer}; this one knows \
+             {SCHEMA})"
         ))),
         older => Err(LogError::Corrupt(format!(
-            "the log {path_shown} was written before the first release (schema {older}) and can't be read by this server \
+            "the log {path_shown} was written before the first release (schema {older}) and can't \
+             be read by this server \
              (schema {SCHEMA}); start with another directory (--data)"
         ))),
     }
@@ -86,7 +92,8 @@ pub(super) fn accept(db: &Connection, schema: i64, path: &Path) -> Result<(), Lo
 pub(super) fn create(db: &mut Connection) -> rusqlite::Result<()> {
     let change = db.transaction()?;
     change.execute_batch(CREATE)?;
-    change
-        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"))?;
+    change.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
+    ))?;
     change.commit()
 }

@@ -37,7 +37,9 @@ fn tamper(directory: &TempDir, sql: &str) {
 const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn read_all(directory: &TempDir) -> Result<usize, LogError> {
-    time::timeout(DEADLINE, read_to_the_head(directory.path())).await.expect("a log is read to its head")
+    time::timeout(DEADLINE, read_to_the_head(directory.path()))
+        .await
+        .expect("a log is read to its head")
 }
 
 async fn read_to_the_head(directory: &Path) -> Result<usize, LogError> {
@@ -88,7 +90,8 @@ async fn a_directory_that_is_used_is_refused() {
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
     let second = SqliteLog::open(directory.path(), Durability::Full);
     assert!(
-        matches!(&second, Err(error) if writer::chain(error).contains("another server is using it")),
+        matches!(&second, Err(error) if writer::chain(error).contains("another server is using \
+            it")),
         "{second:?}"
     );
     drop(log);
@@ -111,7 +114,10 @@ async fn a_log_of_a_newer_server_is_refused() {
     let directory = log_with(1).await;
     tamper(&directory, "PRAGMA user_version = 99");
     let opened = SqliteLog::open(directory.path(), Durability::Full);
-    assert!(matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("newer server")), "{opened:?}");
+    assert!(
+        matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("newer server")),
+        "{opened:?}"
+    );
 }
 
 #[tokio::test]
@@ -122,7 +128,8 @@ async fn a_log_from_before_the_first_release_is_refused_and_left_as_it_was() {
     let before = std::fs::read(&path).unwrap();
     let opened = SqliteLog::open(directory.path(), Durability::Full);
     assert!(
-        matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("before the first release") && why.contains("--data")),
+        matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("before the first \
+            release") && why.contains("--data")),
         "{opened:?}"
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -137,7 +144,10 @@ async fn a_log_of_the_schema_before_is_gone_on_with_unless_there_is_a_state_in_i
     drop(log);
     tamper(&directory, "INSERT INTO base VALUES (1, 1, 0, x'00'); PRAGMA user_version = 3");
     let opened = SqliteLog::open(directory.path(), Durability::Full);
-    assert!(matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("schema 3")), "{opened:?}");
+    assert!(
+        matches!(&opened, Err(LogError::Corrupt(why)) if why.contains("schema 3")),
+        "{opened:?}"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +175,10 @@ async fn a_disk_that_hangs_is_given_up_by_one_who_closes_the_log() {
     let closed = time::timeout(file::BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
     closed.await.expect("it is given up before the lock is").unwrap();
     let again = SqliteLog::open(directory.path(), Durability::Full);
-    assert!(matches!(again, Err(LogError::Storage { .. })), "the thread that hangs still has the directory");
+    assert!(
+        matches!(again, Err(LogError::Storage { .. })),
+        "the thread that hangs still has the directory"
+    );
 }
 
 #[test]
@@ -173,7 +186,8 @@ fn a_directory_is_made_with_all_that_is_above_it_and_for_nobody_else() {
     let above = tempfile::tempdir().unwrap();
     let directory = above.path().join("some/where/deep");
     let log = SqliteLog::open(&directory, Durability::Full).unwrap();
-    for path in [directory.clone(), directory.join("log.sqlite"), directory.join("log.sqlite-wal")] {
+    for path in [directory.clone(), directory.join("log.sqlite"), directory.join("log.sqlite-wal")]
+    {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}", path.display());
     }
@@ -184,5 +198,8 @@ fn a_directory_is_made_with_all_that_is_above_it_and_for_nobody_else() {
 fn a_place_without_write_ahead_logging_is_refused() {
     let memory = Connection::open_in_memory().unwrap();
     let set = file::set_journal(&memory, Path::new("here"));
-    assert!(matches!(&set, Err(error) if writer::chain(error).contains("it must be a local one")), "{set:?}");
+    assert!(
+        matches!(&set, Err(error) if writer::chain(error).contains("it must be a local one")),
+        "{set:?}"
+    );
 }

@@ -1,10 +1,11 @@
 //! The write-ahead log, looked at before SQLite recovers it.
 //!
-//! SQLite takes whatever is damaged in it for the end of a write that a crash interrupted, and drops everything from
-//! there on without a word. With full durability that is right for the last transaction only: it is synced before the
-//! next one is written. So when something of a later transaction stands behind the damage, what is dropped was
-//! acknowledged. Here the file is read as it is documented (sqlite.org/fileformat2.html#walformat): a header, and frames
-//! of one page each, every checksum going on from the one before.
+//! SQLite takes whatever is damaged in it for the end of a write that a crash interrupted, and
+//! drops everything from there on without a word. With full durability that is right for the last
+//! transaction only: it is synced before the next one is written. So when something of a later
+//! transaction stands behind the damage, what is dropped was acknowledged. Here the file is read as
+//! it is documented (sqlite.org/fileformat2.html#walformat): a header, and frames of one page each,
+//! every checksum going on from the one before.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -25,8 +26,9 @@ const PAGES_BYTES: RangeInclusive<usize> = 512..=65_536;
 /// What is read from the file at once, in bytes.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Where the file is damaged in a way that no interrupted write explains, in bytes from its beginning: everything before
-/// that place can be trusted. Damage that may be an interrupted write is none.
+/// Where the file is damaged in a way that no interrupted write explains, in bytes from its
+/// beginning: everything before that place can be trusted. Damage that may be an interrupted write
+/// is none.
 pub(super) fn damage(path: &Path) -> io::Result<Option<u64>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -42,7 +44,8 @@ pub(super) fn damage(path: &Path) -> io::Result<Option<u64>> {
     if let Some(page_bytes) = header.valid_page_bytes(&bytes) {
         return Scan::new(&header).first_damage(&mut file, page_bytes);
     }
-    // The header was on the disk before anything was written behind it. The broken one does not tell how to read on.
+    // The header was on the disk before anything was written behind it. The broken one does not
+    // tell how to read on.
     for is_big_endian in [false, true] {
         file.seek(SeekFrom::Start(HEADER_BYTES))?;
         let header = Header::read(&bytes, is_big_endian);
@@ -56,8 +59,8 @@ pub(super) fn damage(path: &Path) -> io::Result<Option<u64>> {
 /// A checksum: two words, each of which goes into the other.
 type Sum = (u32, u32);
 
-/// Two random words that every frame repeats from the header, so that what is left of an older write-ahead log in the
-/// same file is not taken for a part of this one.
+/// Two random words that every frame repeats from the header, so that what is left of an older
+/// write-ahead log in the same file is not taken for a part of this one.
 type Salts = (u32, u32);
 
 struct Header {
@@ -96,7 +99,8 @@ struct Frame {
 struct Scan {
     is_big_endian: bool,
     salts: Salts,
-    /// The checksum of the frame before, as it is there and as it should be: the same until one is damaged.
+    /// The checksum of the frame before, as it is there and as it should be: the same until one is
+    /// damaged.
     before: (Sum, Sum),
 }
 
@@ -105,7 +109,8 @@ struct Damage {
     at: u64,
     /// The end of that transaction was seen.
     is_over: bool,
-    /// The newest page of that transaction. SQLite writes the pages of one transaction in rising order.
+    /// The newest page of that transaction. SQLite writes the pages of one transaction in rising
+    /// order.
     page: u32,
 }
 
@@ -115,7 +120,8 @@ impl Scan {
         Scan { is_big_endian, salts, before: (stored, computed) }
     }
 
-    /// Behind a valid header: the first damage behind which there is something of a later transaction.
+    /// Behind a valid header: the first damage behind which there is something of a later
+    /// transaction.
     fn first_damage(mut self, file: &mut impl Read, page_bytes: usize) -> io::Result<Option<u64>> {
         let mut bytes = vec![0; FRAME_HEADER_BYTES + page_bytes];
         let mut at = HEADER_BYTES;
@@ -123,11 +129,15 @@ impl Scan {
         while fill(file, &mut bytes)? {
             let (frame, goes_on) = self.step(&bytes);
             let goes_on = goes_on && frame.salts == self.salts;
-            // One of the two is damaged sooner than that another log's frame has the same by chance.
+            // One of the two is damaged sooner than that another log's frame has the same by
+            // chance.
             let is_ours = frame.salts.0 == self.salts.0 || frame.salts.1 == self.salts.1;
             match &mut found {
                 None if goes_on => {}
-                None => found = Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page }),
+                None => {
+                    found =
+                        Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page })
+                }
                 Some(found) if goes_on && (found.is_over || frame.page <= found.page) => {
                     return Ok(Some(found.at));
                 }
@@ -166,8 +176,8 @@ impl Scan {
         let (stored, computed) = self.before;
         let goes_on = self.sum_of(bytes, stored);
         // The checksum before may be what is damaged.
-        let is_valid =
-            goes_on == frame.stored || (stored != computed && self.sum_of(bytes, computed) == frame.stored);
+        let is_valid = goes_on == frame.stored
+            || (stored != computed && self.sum_of(bytes, computed) == frame.stored);
         self.before = (frame.stored, goes_on);
         (frame, is_valid)
     }
@@ -181,7 +191,8 @@ impl Scan {
 
 /// Goes on with a checksum over these bytes, which are a multiple of 8.
 fn sum(before: Sum, bytes: &[u8], is_big_endian: bool) -> Sum {
-    let word: fn([u8; 4]) -> u32 = if is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
+    let word: fn([u8; 4]) -> u32 =
+        if is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
     let (pairs, _) = bytes.as_chunks::<8>();
     pairs.iter().fold(before, |(one, two), &[a, b, c, d, e, f, g, h]| {
         let one = one.wrapping_add(word([a, b, c, d])).wrapping_add(two);

@@ -11,7 +11,8 @@ use super::file::LogFile;
 use super::{LogError, LogSnapshot};
 use crate::chat::entry::{Entry, Proposal};
 
-/// How often the thread looks for more work before it sleeps: some 100 microseconds, once after each commit.
+/// How often the thread looks for more work before it sleeps: some 100 microseconds, once after
+/// each commit.
 const LOOKS_BEFORE_SLEEP: u32 = 300;
 
 /// What the thread is told.
@@ -43,7 +44,8 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn run(&mut self) -> Result<(), LogError> {
         loop {
-            // One who closes the log waits for this thread, but not for what can be done at the next start.
+            // One who closes the log waits for this thread, but not for what can be done at the
+            // next start.
             while self.waiting.is_empty() && !self.waiting.is_closed() && self.file.tidy() {}
             match self.next() {
                 Some(Work::Append(first)) => self.commit(first)?,
@@ -53,8 +55,9 @@ impl Writer<'_> {
         }
     }
 
-    /// What to do next. One who has just been answered often goes on at once, and to wake a thread takes as long as a fifth of
-    /// a commit; so this looks for a moment before it sleeps, and lets others have the processor between two looks.
+    /// What to do next. One who has just been answered often goes on at once, and to wake a thread
+    /// takes as long as a fifth of a commit; so this looks for a moment before it sleeps, and lets
+    /// others have the processor between two looks.
     fn next(&mut self) -> Option<Work> {
         for _ in 0..LOOKS_BEFORE_SLEEP {
             match self.waiting.try_recv() {
@@ -66,8 +69,8 @@ impl Writer<'_> {
         self.waiting.blocking_recv()
     }
 
-    /// Commits proposals, together with what waits behind them. What came together stays together: the last turn that fits in
-    /// may make a batch longer than it should be.
+    /// Commits proposals, together with what waits behind them. What came together stays together:
+    /// the last turn that fits in may make a batch longer than it should be.
     fn commit(&mut self, first: Vec<Proposal>) -> Result<(), LogError> {
         let mut entries: Vec<Entry> = Vec::with_capacity(first.len());
         self.place(first, &mut entries);
@@ -97,7 +100,9 @@ impl Writer<'_> {
     fn compact(&mut self, base: &LogSnapshot) {
         match self.file.set_base(base) {
             Ok(()) => self.tail.compact(base.seq),
-            Err(error) => error!(error = chain(&error), until = %base.seq, "the log could not forget"),
+            Err(error) => {
+                error!(error = chain(&error), until = %base.seq, "the log could not forget")
+            }
         }
     }
 }

@@ -60,10 +60,14 @@ impl AddressPrefix {
         Connection::new(ConnectionId(number), PEER.into(), Arc::clone(&self.common))
     }
 
-    /// The client's end of a connection, through a pipe of so many bytes, and the task that lives at the other end.
+    /// The client's end of a connection, through a pipe of so many bytes, and the task that lives
+    /// at the other end.
     pub(super) fn connect(&self, number: u64, pipe_bytes: usize) -> (ClientReport, JoinHandle<()>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
-        (ClientReport::new(client), tokio::spawn(ConnectionTask::new(self.connection(number), server, None)))
+        (
+            ClientReport::new(client),
+            tokio::spawn(ConnectionTask::new(self.connection(number), server, None)),
+        )
     }
 }
 
@@ -76,7 +80,10 @@ pub(super) struct ClientReport {
 impl ClientReport {
     pub(super) fn new(stream: DuplexStream) -> ClientReport {
         let (read, write) = tokio::io::split(stream);
-        ClientReport { reader: FrameReader::new(read, FRAME_BYTES_MAX), writer: FrameWriter::new(write) }
+        ClientReport {
+            reader: FrameReader::new(read, FRAME_BYTES_MAX),
+            writer: FrameWriter::new(write),
+        }
     }
 
     pub(super) async fn say(&mut self, request: Request) {
@@ -115,7 +122,12 @@ impl ClientReport {
 
 pub(super) fn hello(name: &str) -> Request {
     let name = UserName::parse(name).unwrap();
-    Request::Hello(Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO })
+    Request::Hello(Hello {
+        versions: VersionRange::SPOKEN,
+        name,
+        proof: Proof::Open,
+        seen: Seq::ZERO,
+    })
 }
 
 /// A stream on which the code that reads it has a bug, once it is let in.
@@ -141,7 +153,11 @@ impl AsyncRead for Cursed {
 }
 
 impl AsyncWrite for Cursed {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

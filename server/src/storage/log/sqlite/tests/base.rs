@@ -37,7 +37,8 @@ fn base(seq: u64) -> LogSnapshot {
 
 /// The numbers of the texts that are in any file of the directory.
 fn found_in_files(directory: &Path) -> Vec<u64> {
-    let files = fs::read_dir(directory).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    let files =
+        fs::read_dir(directory).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
     let bytes: Vec<u8> = files.flatten().collect();
     let number = |rest: &str| rest.get(..4)?.parse().ok();
     let texts = String::from_utf8_lossy(&bytes);

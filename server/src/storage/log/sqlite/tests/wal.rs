@@ -21,14 +21,16 @@ struct Killed {
 }
 
 impl Killed {
-    /// A log with so many rows of all sizes; with a checkpoint after some of them, and the file begun anew.
+    /// A log with so many rows of all sizes; with a checkpoint after some of them, and the file
+    /// begun anew.
     fn with(rows: u64, checkpoint_after: Option<u64>) -> Killed {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.sqlite");
         let mut file = LogFile::open(&path, Durability::Full).unwrap();
         for number in 1..=rows {
             let sizes = [10, 300, 7_000, 1, 3_900, 60];
-            let proposal = proposal_of(1, number, sizes[usize::try_from(number).unwrap() % sizes.len()]);
+            let proposal =
+                proposal_of(1, number, sizes[usize::try_from(number).unwrap() % sizes.len()]);
             file.append(&[Entry { seq: Seq(number), proposal }]).unwrap();
             if checkpoint_after == Some(number) {
                 tamper(&directory, "PRAGMA wal_checkpoint(RESTART)");
@@ -74,7 +76,8 @@ impl Killed {
             let at = HEADER + frame * FRAME;
             at..at + 24
         };
-        // A run that takes the end of a transaction away makes it one with the next: as if it had been interrupted.
+        // A run that takes the end of a transaction away makes it one with the next: as if it had
+        // been interrupted.
         let is_whole = |frame: &usize| {
             !is_run || header(frame).end <= damaged.start || damaged.end <= header(frame).start
         };
@@ -96,8 +99,15 @@ impl Killed {
     fn check(&self, what: &str, damaged: Range<usize>, wal: &[u8], must_refuse: bool) {
         match self.open_with(wal) {
             Ok(count) => {
-                assert!(!must_refuse, "{what} at {damaged:?}: opened with {count} of {}", self.entries);
-                assert!(count >= self.before(damaged.start), "{what} at {damaged:?}: only {count} are left");
+                assert!(
+                    !must_refuse,
+                    "{what} at {damaged:?}: opened with {count} of {}",
+                    self.entries
+                );
+                assert!(
+                    count >= self.before(damaged.start),
+                    "{what} at {damaged:?}: only {count} are left"
+                );
             }
             Err(LogError::Corrupt(why)) => {
                 assert!(why.contains("is damaged at byte") && why.contains("truncate -s"), "{why}");
@@ -121,7 +131,11 @@ impl Dice {
 }
 
 fn every_kind_of_damage(killed: &Killed, seed: u64) {
-    assert_eq!(killed.open_with(&killed.wal).unwrap(), killed.entries, "nothing is lost without damage");
+    assert_eq!(
+        killed.open_with(&killed.wal).unwrap(),
+        killed.entries,
+        "nothing is lost without damage"
+    );
     let mut dice = Dice(seed);
     let end = HEADER + killed.frames * FRAME;
     for case in 0..CASES {
@@ -138,10 +152,16 @@ fn every_kind_of_damage(killed: &Killed, seed: u64) {
         wal[run.clone()].fill(0);
         if wal != killed.wal {
             let changed = |at: &usize| wal[*at] != killed.wal[*at];
-            let (Some(first), Some(last)) = (run.clone().find(changed), run.rev().find(changed)) else {
+            let (Some(first), Some(last)) = (run.clone().find(changed), run.rev().find(changed))
+            else {
                 continue;
             };
-            killed.check("zeros", first..last + 1, &wal, killed.must_refuse(&(first..last + 1), true));
+            killed.check(
+                "zeros",
+                first..last + 1,
+                &wal,
+                killed.must_refuse(&(first..last + 1), true),
+            );
         }
         let cut = dice.below(end);
         killed.check("cut", cut..end, &killed.wal[..cut], false);
@@ -184,7 +204,9 @@ fn what_is_said_to_do_about_damage_does_it() {
     let mut wal = killed.wal.clone();
     let middle = HEADER + killed.frames / 2 * FRAME;
     wal[middle + 100] ^= 1;
-    let Err(LogError::Corrupt(why)) = killed.open_with(&wal) else { panic!("it was taken for a torn end") };
+    let Err(LogError::Corrupt(why)) = killed.open_with(&wal) else {
+        panic!("it was taken for a torn end")
+    };
     let (_, advice) = why.split_once("truncate -s ").unwrap();
     let cut: usize = advice.split(' ').next().unwrap().parse().unwrap();
     assert_eq!(cut, middle);
