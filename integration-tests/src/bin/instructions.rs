@@ -1,24 +1,25 @@
 //! What a delivery costs in instructions, which a busy machine can't touch: the release server
 //! under valgrind's callgrind, with 100 readers in one group, and a speaker.
 //!
-//! `cargo bench -p integration-tests --bench instructions` counts, and compares with the figures in
-//! `instructions.txt` beside this file. It fails when one has grown by more than a tenth; `--
-//! --record` writes the file anew. The speaker says some messages of 100 bytes in one write, and
-//! the next ones when every reader has heard these and all are answered, so that the server meets
-//! the same whatever else the machine does. Two runs that differ only in how much is said have the
-//! same beginning and the same end: their difference is the deliveries.
+//! `cargo run -p integration-tests --bin instructions` counts, and compares with the figures in
+//! `benches/instructions.txt`. It fails when one has grown by more than a tenth; `-- --record`
+//! writes the file anew. It builds the server in the release profile; this program itself only
+//! speaks to it, so that its own profile does not matter. The speaker says some messages of 100
+//! bytes in one write, and the next ones when every reader has heard these and all are answered, so
+//! that the server meets the same whatever else the machine does. Two runs that differ only in how
+//! much is said have the same beginning and the same end: their difference is the deliveries.
 //!
 //! What is counted is the server's own code and that of its libraries, as this compiler and this C
 //! library make it. The kernel's part of a system call is not in it; `--bench load` measures that
 //! with everything else.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use chatroom_proto::{Notification, Request, Response, ServerFrame};
 use integration_tests::process::Exit;
-use integration_tests::program::{BUSY, ServerProgram};
+use integration_tests::program::{self, BUSY, ServerProgram};
 use integration_tests::test_client::{TestClient, group, public};
 use tokio::runtime;
 
@@ -37,7 +38,8 @@ const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.
 fn main() -> ExitCode {
     let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
     assert!(valgrind.is_ok(), "valgrind, which counts the instructions, is installed");
-    let counted = UNDER_WAY.map(|under_way| (under_way, per_delivery(under_way)));
+    let server = program::release_server();
+    let counted = UNDER_WAY.map(|under_way| (under_way, per_delivery(&server, under_way)));
     if std::env::args().any(|argument| argument == "--record") {
         let lines = counted.map(|(under_way, each)| format!("{under_way} {each:.0}\n"));
         fs::write(RECORD, lines.concat()).expect("the record can be written");
@@ -50,11 +52,11 @@ fn main() -> ExitCode {
         println!("| {under_way} | {each:.1} | {recorded:.0} | {change:+.1} % |");
         (under_way, change)
     });
-    judge(&changes)
+    judge(&server, &changes)
 }
 
 /// Says what is to be done, if anything is.
-fn judge(changes: &[(u64, f64)]) -> ExitCode {
+fn judge(server: &Path, changes: &[(u64, f64)]) -> ExitCode {
     if let Some((under_way, _)) = changes.iter().find(|(_, change)| *change > CHANGE_MAX) {
         eprintln!(
             "A delivery takes more than {CHANGE_MAX} % more instructions than was recorded. Make \
@@ -62,7 +64,7 @@ fn judge(changes: &[(u64, f64)]) -> ExitCode {
              `callgrind_annotate {}` says where they go. Or, if they are worth it, record the new \
              figures with \
              `-- --record`, and say in the same commit what they buy.",
-            profile(*under_way).display()
+            profile(server, *under_way).display()
         );
         return ExitCode::FAILURE;
     }
@@ -84,19 +86,20 @@ fn recorded(under_way: u64) -> f64 {
 }
 
 /// The instructions of one delivery, with so many messages under way.
-fn per_delivery(under_way: u64) -> f64 {
+fn per_delivery(server: &Path, under_way: u64) -> f64 {
     // The first window is in both: what is done once, at the first message, is no part of the
     // difference.
-    let [less, more] = [under_way, under_way + MESSAGES].map(|messages| count(under_way, messages));
+    let [less, more] =
+        [under_way, under_way + MESSAGES].map(|messages| count(server, under_way, messages));
     (more as f64 - less as f64) / (MESSAGES * READERS) as f64
 }
 
 /// The instructions of a server's whole life in which so much is said.
-fn count(under_way: u64, messages: u64) -> u64 {
-    let profile = profile(under_way);
+fn count(server: &Path, under_way: u64, messages: u64) -> u64 {
+    let profile = profile(server, under_way);
     let into = format!("--callgrind-out-file={}", profile.display());
     let valgrind = ["valgrind", "--quiet", "--vgdb=no", "--tool=callgrind", &into];
-    let server = ServerProgram::start_under(&valgrind, &BUSY)
+    let server = ServerProgram::start_file_under(server, &valgrind, &BUSY)
         .unwrap_or_else(|said| panic!("the server did not start under valgrind: {said}"));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(say_and_hear(&server, under_way, messages));
@@ -108,8 +111,8 @@ fn count(under_way: u64, messages: u64) -> u64 {
 }
 
 /// Where callgrind writes what it has counted.
-fn profile(under_way: u64) -> PathBuf {
-    [env!("CARGO_TARGET_TMPDIR"), &format!("callgrind.{under_way}.out")].iter().collect()
+fn profile(server: &Path, under_way: u64) -> PathBuf {
+    server.with_file_name(format!("callgrind.{under_way}.out"))
 }
 
 /// Fills the hall, and says everything there.
