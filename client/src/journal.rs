@@ -15,7 +15,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,34 +24,11 @@ use chatroom_proto::{
     Conversation, GroupName, Refusal, Request, Response, Seq, Token, UserName, Welcome,
 };
 
+use crate::error::KeepError;
+use crate::limits::POSTS_KEPT_MAX;
 use file::JournalFile;
 pub(crate) use state::JournalState;
 use state::{JournalRecord, post_id};
-
-/// The most posts without an answer that are kept. As many answers may be under way at all
-/// ([`SUBMITTED_MAX`](crate::link::SUBMITTED_MAX)); of posts beyond that only the memory knows.
-pub const POSTS_KEPT_MAX: usize = crate::link::SUBMITTED_MAX;
-
-/// Why the file of [`Options::keep`](crate::Options::keep) is not used, or not with all that was in
-/// it.
-#[derive(Debug, thiserror::Error)]
-pub enum KeepError {
-    /// Another client uses it now.
-    #[error("another client uses it")]
-    InUse,
-    /// It belongs to a client of another name.
-    #[error("it belongs to '{0}'")]
-    OtherName(UserName),
-    /// It is something else than such a file, or one of another version of this library.
-    #[error("it is no file of this kind")]
-    Foreign,
-    /// It can't be read or written.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// It is used, but a part of it could not be read.
-    #[error("a part of it is damaged, and what was there is lost")]
-    Damaged,
-}
 
 /// What came of [`Options::keep`](crate::Options::keep).
 #[derive(Debug, Default)]

@@ -67,13 +67,19 @@
 pub mod app;
 pub mod client;
 pub mod dial;
+pub mod error;
 pub mod event;
 pub mod journal;
+pub mod limits;
 pub mod link;
+pub mod options;
+mod shared;
 pub mod state;
 pub mod trust;
 
-pub use client::{AskError, Client, ConnectError, HistoryPage, Options, Posted, Reconnect};
-pub use event::{Ended, Event, Events, Lost, Receipt};
-pub use journal::{KeepError, KeptState};
+pub use client::{Client, HistoryPage, Posted};
+pub use error::{AskError, ConnectError, Ended, KeepError, Lost};
+pub use event::{Event, Events, Receipt};
+pub use journal::KeptState;
+pub use options::{Options, Reconnect};
 pub use trust::{KnownHosts, TlsMode, Untrusted};

@@ -12,16 +12,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request,
-    Response, Retention, Seq, UserName, Welcome,
+    Conversation, GroupName, Membership, NameKey, Notification, Post, Request, Response, Retention,
+    Seq, UserName, Welcome,
 };
 
-/// The most groups that are followed: as many as a welcome can name.
-pub const MEMBERSHIPS_MAX: usize = PAGE_ITEMS_MAX;
-
-/// The most people with whom a private conversation is followed; the one that is silent for longest
-/// is forgotten.
-pub const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
+use crate::limits::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
 
 /// What one client knows of its place in the order.
 #[derive(Debug, Clone)]

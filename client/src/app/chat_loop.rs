@@ -12,7 +12,9 @@ use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
 
-use crate::{AskError, Client, Ended, Event, Events, Receipt};
+use crate::client::Client;
+use crate::error::{AskError, Ended};
+use crate::event::{Event, Events, Receipt};
 use arc_swap::ArcSwap;
 use chatroom_proto::{Password, Refusal, Request, Retention, Seq, Tag, UnixMillis, UserName};
 use tokio::sync::{Notify, mpsc};

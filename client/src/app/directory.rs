@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::client::LIST_ITEMS_MAX;
+use crate::limits::LIST_ITEMS_MAX;
 use chatroom_proto::{GroupName, NameKey, Notification, Request, Response, UserName};
 use tokio::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
-use crate::Ended;
+use crate::error::Ended;
 use arc_swap::ArcSwap;
 use chatroom_proto::{GroupName, Refusal};
 use tokio::sync::{Notify, mpsc};

@@ -6,13 +6,9 @@ use chatroom_proto::{
     ServerBan, UnixMillis, UserName,
 };
 
-use super::{AskError, Client, new_post_id};
-use crate::event::Ended;
-
-/// The most names that [`Client::groups`] and [`Client::users`], and people and bans that
-/// [`Client::clients`] and [`Client::server_bans`], gather: a server that never ends its list must
-/// not fill this client's memory. 100,000 of the longest names take about 15 MB.
-pub const LIST_ITEMS_MAX: usize = 100_000;
+use super::handle::{Client, new_post_id};
+use crate::error::{AskError, Ended};
+use crate::limits::LIST_ITEMS_MAX;
 
 /// A post that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

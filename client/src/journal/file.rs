@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use chatroom_proto::{UserName, codec};
 
-use super::KeepError;
 use super::state::{JournalRecord, JournalState};
+use crate::error::KeepError;
 
 /// What such a file begins with; the number is its version.
 const MAGIC: &[u8] = b"chatroom client 1\n";

@@ -26,13 +26,13 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
 use super::handshake::{LinkWriter, WelcomedConnection};
-use super::{
-    ANSWER_DEADLINE, ASKS_WAITING_MAX, End, Link, LinkRequest, ReplyTo, SILENCE_MAX, SLOW_AFTER,
-    Slow,
-};
+use super::request::{LinkRequest, ReplyTo};
+use super::task::{End, Link, Slow};
 use crate::dial::Dial;
-use crate::event::{Ended, Event, Lost};
-use crate::state::{MEMBERSHIPS_MAX, tells_again};
+use crate::error::{Ended, Lost};
+use crate::event::Event;
+use crate::limits::{ANSWER_DEADLINE, ASKS_WAITING_MAX, MEMBERSHIPS_MAX, SILENCE_MAX, SLOW_AFTER};
+use crate::state::tells_again;
 use crate::trust::Untrusted;
 
 /// The most frames on their way to the writer: every unanswered request, every group to rejoin, and

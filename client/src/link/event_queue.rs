@@ -5,8 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use chatroom_proto::{Conversation, Notification, Request, Response};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::OUTBOX_BYTES_MAX;
 use crate::event::{Event, QueuedEvent};
+use crate::limits::QUEUED_EVENTS_BYTES_MAX;
 
 /// What any event counts for: itself and two of the longest names.
 const EVENT_BYTES: usize = 512;
@@ -33,12 +33,12 @@ impl EventQueue {
 
     /// Whether it holds more than it may.
     pub(crate) fn is_overrun(&self) -> bool {
-        self.bytes > OUTBOX_BYTES_MAX
+        self.bytes > QUEUED_EVENTS_BYTES_MAX
     }
 
     /// Whether it is twice that although only answers came since: nobody will take them.
     pub(crate) fn is_overrun_by_answers(&self) -> bool {
-        self.bytes > 2 * OUTBOX_BYTES_MAX
+        self.bytes > 2 * QUEUED_EVENTS_BYTES_MAX
     }
 
     /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants
@@ -147,9 +147,9 @@ mod tests {
     use chatroom_proto::{Seq, Tag};
 
     use super::*;
-    use crate::event::Lost;
+    use crate::error::Lost;
     use crate::journal::Cursor;
-    use crate::link::EVENTS_MAX;
+    use crate::limits::EVENTS_MAX;
     use crate::link::tests::fake::{group, group_post, private_post, user};
 
     fn told(event: Event) -> QueuedEvent {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use chatroom_proto::{ClientFrame, Conversation, Password, RETRY_AFTER_MS_MAX, Request, Tag};
 use tokio::time::Instant;
 
-use super::{ASKS_WAITING_MAX, LinkRequest, ReplyTo};
+use super::request::{LinkRequest, ReplyTo};
+use crate::limits::ASKS_WAITING_MAX;
 
 /// The longest that a server is waited for that asks to go slower; then it is asked again, whatever
 /// it said.

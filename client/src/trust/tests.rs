@@ -3,6 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use std::path::Path;
+
+use chatroom_proto::Fingerprint;
+
 use super::*;
 
 fn key(of: &str) -> Fingerprint {

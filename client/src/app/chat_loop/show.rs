@@ -1,6 +1,6 @@
 //! What becomes of events on the screen.
 
-use crate::Event;
+use crate::event::Event;
 use chatroom_proto::{Conversation, Notification, Refusal, Request, Response, Retention, Seq, Tag};
 
 use super::typed::is_post;

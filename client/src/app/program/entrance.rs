@@ -5,7 +5,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
 
-use crate::{Client, ConnectError, Events, KeepError, KnownHosts, Options, Reconnect, TlsMode};
+use crate::client::Client;
+use crate::error::{ConnectError, KeepError};
+use crate::event::Events;
+use crate::options::{Options, Reconnect};
+use crate::trust::{KnownHosts, TlsMode};
 use chatroom_proto::{
     CloseReason, Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome,
 };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{ConnectError, Ended, Lost};
+use crate::error::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
 use chatroom_proto::{
     CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName,

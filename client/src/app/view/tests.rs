@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::{ConnectError, Ended, Lost};
+use crate::error::{ConnectError, Ended, Lost};
 use chatroom_proto::{
     BodyError, CloseReason, Conversation, Membership, Misbehaviour, Page, PostId, Refusal, Request,
     Seq, Token, UnixMillis,

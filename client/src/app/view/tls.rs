@@ -1,6 +1,6 @@
 //! What is said about whom the server is: that it is new, and why it is not believed.
 
-use crate::Untrusted;
+use crate::trust::Untrusted;
 use crate::trust::{Acquaintance, Known};
 use chatroom_proto::Fingerprint;
 

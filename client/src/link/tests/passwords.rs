@@ -3,8 +3,10 @@
 use chatroom_proto::{Hello, Password, Proof, Refusal, Request, Response, Seq};
 
 use super::fake::{self, FakeServer, WelcomedConnection, user};
-use crate::client::{AskError, Client, ConnectError, Reconnect};
-use crate::event::{Ended, Event, Events, Lost};
+use crate::client::Client;
+use crate::error::{AskError, ConnectError, Ended, Lost};
+use crate::event::{Event, Events};
+use crate::options::Reconnect;
 
 fn password(text: &str) -> Password {
     Password::try_from(text.to_owned()).unwrap()

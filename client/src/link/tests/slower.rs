@@ -9,10 +9,12 @@ use chatroom_proto::{
 use tokio::time::Instant;
 
 use super::fake::{FakeServer, WelcomedConnection, connected, posted, public};
-use crate::client::{Client, ConnectError, Reconnect};
-use crate::event::{Event, Events, Lost};
-use crate::link::entry::KNOCKS_MAX;
-use crate::link::{ANSWER_DEADLINE, ASKS_WAITING_MAX, SLOW_AFTER};
+use crate::client::Client;
+use crate::error::{ConnectError, Lost};
+use crate::event::{Event, Events};
+use crate::limits::{ANSWER_DEADLINE, ASKS_WAITING_MAX, SLOW_AFTER};
+use crate::link::login::KNOCKS_MAX;
+use crate::options::Reconnect;
 
 fn slower(wait: Duration) -> Refusal {
     Refusal::RateLimited { retry_after_ms: wait.as_millis().try_into().expect("a short time") }

@@ -1,4 +1,4 @@
-use crate::{ConnectError, Ended};
+use crate::error::{ConnectError, Ended};
 
 use super::*;
 use crate::app::view::tests::{target, view};

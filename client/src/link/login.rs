@@ -7,9 +7,9 @@ use chatroom_proto::{CloseReason, Hello, Password, Proof, RETRY_AFTER_MS_MAX, Re
 use tokio::time::sleep;
 
 use super::handshake::{self, WelcomedConnection};
-use crate::client::{ConnectError, Shared};
 use crate::dial::Dial;
-use crate::event::Ended;
+use crate::error::{ConnectError, Ended};
+use crate::shared::Shared;
 use crate::trust::Untrusted;
 
 /// How often the first handshake is tried, with a server that lets in so many from one address in a
