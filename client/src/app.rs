@@ -22,6 +22,7 @@ mod chat_loop;
 mod clock;
 pub mod command;
 pub mod completer;
+mod did_you_mean;
 pub mod directory;
 mod fold;
 pub mod gate;

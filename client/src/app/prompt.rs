@@ -22,7 +22,7 @@ use rustyline::{
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
-use crate::app::command::{self, TypedCommand};
+use crate::app::command::{self, PasswordCommand, TypedCommand};
 use crate::app::completer::EditorHelper;
 use crate::app::directory::OFFERED_MAX;
 use crate::app::gate::Gate;
@@ -170,8 +170,8 @@ impl Prompt {
                 self.remember(line);
                 match command::parse(line) {
                     Ok(Some(TypedCommand::Exit)) => leaves = true,
-                    Ok(Some(command)) if with_passwords && command.needs_password() => {
-                        match self.with_passwords(&command) {
+                    Ok(Some(TypedCommand::AskWithPasswords(command))) if with_passwords => {
+                        match self.with_passwords(command) {
                             Some(request) => typed = Typed::Request(Box::new(request)),
                             None => continue,
                         }
@@ -198,17 +198,16 @@ impl Prompt {
     }
 
     /// Asks for the passwords that a command needs; nothing when they are not given.
-    fn with_passwords(&mut self, command: &TypedCommand) -> Option<Request> {
+    fn with_passwords(&mut self, command: PasswordCommand) -> Option<Request> {
         Some(match command {
-            TypedCommand::Register => Request::Register { password: self.read_new()? },
-            TypedCommand::ChangePassword => {
+            PasswordCommand::Register => Request::Register { password: self.read_new()? },
+            PasswordCommand::ChangePassword => {
                 let old = self.read_secret(OLD_PASSWORD_QUESTION)?;
                 Request::ChangePassword { old, new: self.read_new()? }
             }
-            TypedCommand::Unregister => {
+            PasswordCommand::Unregister => {
                 Request::Unregister { password: self.read_secret(PASSWORD_QUESTION)? }
             }
-            _ => return None,
         })
     }
 

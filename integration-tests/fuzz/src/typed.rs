@@ -51,18 +51,20 @@ fn parse(line: &str, colours: bool) {
     match command::parse(line) {
         Ok(None) => assert!(line.trim().is_empty(), "only a blank line asks for nothing"),
         Ok(Some(TypedCommand::Help(about))) => is_harmless(&view.help(about)),
-        // Whom one ignores is this side's affair, and what needs a password becomes a request with
-        // it.
-        Ok(Some(command))
-            if command.needs_password()
-                || matches!(command, TypedCommand::Ignore(_) | TypedCommand::Unignore(_)) => {}
-        Ok(Some(command)) => {
-            let request =
-                command.into_request(PostId([7; 16])).expect("all others are for the server");
+        Ok(Some(command @ (TypedCommand::Ask(_) | TypedCommand::Say(..)))) => {
+            let request = command.into_request(PostId([7; 16])).expect("it is for the server");
             let frame = ClientFrame { tag: Tag(7), request };
             let sent = encode(&frame).expect("what was typed fits a frame");
             assert_eq!(decode::<ClientFrame>(&sent[4..]).expect("a frame"), frame);
         }
+        // Whom one ignores is this side's affair, and what needs a password becomes a request with
+        // it.
+        Ok(Some(
+            TypedCommand::AskWithPasswords(_)
+            | TypedCommand::Ignore(_)
+            | TypedCommand::Unignore(_)
+            | TypedCommand::Exit,
+        )) => {}
         Err(mistake) => is_harmless(&view.mistake(&mistake)),
     }
 }

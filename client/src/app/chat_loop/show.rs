@@ -3,8 +3,8 @@
 use crate::event::Event;
 use chatroom_proto::{Conversation, Notification, Refusal, Request, Response, Retention, Seq, Tag};
 
-use super::typed::is_post;
-use super::{ChatLoop, ChatOutcome, Held};
+use super::chat::{ChatLoop, ChatOutcome, Held};
+use super::request::is_post;
 use crate::app::clock;
 use crate::app::completer::ListRequest;
 use crate::app::missed_summary::MissedSummary;
@@ -81,19 +81,12 @@ impl ChatLoop {
         screen: &Screen,
         notification: &Notification,
     ) -> Result<(), OutputGone> {
-        let view = self.parts.view;
         self.parts.directory.notified(notification);
         self.changed();
-        let text = match notification {
-            said if self.parts.ignore.ignored.told(said) => None,
-            Notification::Moderated { by, group, act, .. } => {
-                Some(view.moderated(by, group, act, Some(&self.parts.name)))
-            }
-            Notification::PassedOn { group, to, .. } => {
-                Some(view.passed_on(group, to, Some(&self.parts.name)))
-            }
-            other => view.notification(other),
-        };
+        if self.parts.ignore.ignored.told(notification) {
+            return Ok(());
+        }
+        let text = self.parts.view.notification(notification, Some(&self.parts.name));
         match text {
             Some(text) => screen.say(text).await,
             None => Ok(()),
@@ -180,23 +173,8 @@ impl ChatLoop {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.parts.directory.answered(&request, &response);
                 self.changed();
-                let view = self.parts.view;
-                let text = match (&request, &response) {
-                    (Request::Moderate { act, .. }, Response::Moderated { group, .. }) => {
-                        Some(view.you_moderated(group, act))
-                    }
-                    (_, Response::Operated { .. }) => view.you_operated(&request, &self.parts.name),
-                    (_, Response::Clients { clients, .. }) => {
-                        Some(view.clients(&request, clients.as_slice()))
-                    }
-                    (_, Response::ServerBans { bans, .. }) => {
-                        Some(view.server_bans(&request, bans.as_slice(), clock::now()))
-                    }
-                    (Request::Why { user, .. }, Response::Acts { group, acts }) => {
-                        Some(view.acts(group, user.as_ref(), acts.as_slice(), clock::now()))
-                    }
-                    _ => view.response(&response),
-                };
+                let (view, me) = (self.parts.view, &self.parts.name);
+                let text = view.answer(&request, &response, me, clock::now());
                 if let Some(text) = text {
                     screen.say(text).await?;
                 }

@@ -1,8 +1,8 @@
 //! What is said about commands: how they are written, what they do, and why a line is none.
 
-use super::{View, name_error};
-use crate::app::command::{HISTORY_COUNT_MAX, Mistake, Row, Section, TABLE};
-use crate::app::view::Layout;
+use super::program::name_error;
+use super::text::{Layout, View};
+use crate::app::command::{HISTORY_COUNT_MAX, Mistake, Row, SECTIONS, Section};
 
 impl View {
     /// A line that is no command.
@@ -19,9 +19,7 @@ impl View {
             Mistake::Missing { row, what } => {
                 format!("'{}' needs {what}. Usage: {}", row.name, usage(row))
             }
-            Mistake::TooMuch { row }
-                if matches!(row.name, "register" | "passwd" | "unregister") =>
-            {
+            Mistake::TooMuch { row } if row.asks_for_passwords() => {
                 format!("Type '{}' alone: passwords are asked for then, and not shown.", row.name)
             }
             Mistake::TooMuch { row } if row.arguments.is_empty() => {
@@ -68,33 +66,32 @@ impl View {
     pub fn help(self, row: Option<&Row>) -> String {
         match row {
             Some(row) => format!("Usage: {}\n{}", usage(row), row.help),
-            None => Section::ALL.map(help_section).join("\n"),
+            None => SECTIONS.map(|(section, rows)| help_section(section, rows)).join("\n"),
         }
     }
 }
 
-/// A part of the list of all commands. The arguments of those that keep order would leave no room
-/// to say what they do.
-fn help_section(section: Section) -> String {
+/// A part of the list of all commands. The arguments of those that moderate would leave no room to
+/// say what they do.
+fn help_section(section: Section, rows: &[Row]) -> String {
     let (title, shown): (_, fn(&Row) -> String) = match section {
         Section::Chatting => (None, usage),
         Section::YourName => {
             (Some("For your name ('help register' says how):"), |row| row.name.to_owned())
         }
-        Section::KeepingOrder => {
+        Section::Moderation => {
             (Some("To keep order in a group chat ('help kick' says how):"), |row| {
                 row.name.to_owned()
             })
         }
-        Section::Operating => {
+        Section::ServerAdmin => {
             (Some("For operators of the server ('help clients' says how):"), |row| {
                 row.name.to_owned()
             })
         }
     };
-    let rows = || TABLE.iter().filter(|row| row.section == section);
-    let width = rows().map(|row| shown(row).len()).max().unwrap_or_default();
-    let lines = rows().map(|row| format!("{:width$}  {}", shown(row), row.brief));
+    let width = rows.iter().map(|row| shown(row).len()).max().unwrap_or_default();
+    let lines = rows.iter().map(|row| format!("{:width$}  {}", shown(row), row.brief));
     title.map(str::to_owned).into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 

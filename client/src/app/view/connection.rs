@@ -9,7 +9,8 @@ use chatroom_proto::{
     CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName,
 };
 
-use super::{ServerTarget, View};
+use super::text::View;
+use super::tls::ServerTarget;
 
 impl View {
     /// The connection is lost, and the link tries to remake it.

@@ -2,7 +2,7 @@
 
 use chatroom_proto::UserName;
 
-use super::View;
+use super::text::View;
 use crate::app::ignore::{Change, IGNORED_MAX, Ignored};
 
 impl View {

@@ -1,11 +1,12 @@
-//! Why a request was refused, and what to do about it. What concerns order is in `order.rs`, what
-//! concerns operators of the server in `operation.rs`.
+//! Why a request was refused, and what to do about it. What concerns moderation is in
+//! `moderation.rs`, what concerns operators of the server in `server_admin.rs`.
 
 use std::time::Duration;
 
 use chatroom_proto::{Refusal, Request, VersionRange};
 
-use super::{View, connection};
+use super::connection::seconds;
+use super::text::View;
 
 impl View {
     /// A request was refused; `meant` is what may have been meant instead of a name that is not
@@ -41,7 +42,7 @@ impl View {
                 "That took too long to find. Ask for less, or try again in a moment.".to_owned()
             }
             Refusal::RateLimited { retry_after_ms } => {
-                let wait = connection::seconds(Duration::from_millis((*retry_after_ms).into()));
+                let wait = seconds(Duration::from_millis((*retry_after_ms).into()));
                 format!("Too much comes from your address at the moment. Try again in {wait}.")
             }
             Refusal::NotAllowed { .. }
@@ -51,13 +52,13 @@ impl View {
             | Refusal::TooManyMarks { .. }
             | Refusal::Banned { .. }
             | Refusal::Muted { .. }
-            | Refusal::InvitationOnly { .. } => self.order_refusal(request, refusal),
+            | Refusal::InvitationOnly { .. } => self.moderation_refusal(request, refusal),
             Refusal::NotOperator
             | Refusal::WrongCode
             | Refusal::IsOperator { .. }
             | Refusal::NoDifference
             | Refusal::RegisterFirst
-            | Refusal::ServerBanned { .. } => self.operation_refusal(request, refusal),
+            | Refusal::ServerBanned { .. } => self.server_admin_refusal(request, refusal),
             Refusal::UnsupportedVersion { server } => {
                 let fix = if server.min() > VersionRange::SPOKEN.max() {
                     "Get a newer version of this program."

@@ -4,7 +4,7 @@ use crate::trust::Untrusted;
 use crate::trust::{Acquaintance, Known};
 use chatroom_proto::Fingerprint;
 
-use super::View;
+use super::text::View;
 
 /// Where this program was told to go, as it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]

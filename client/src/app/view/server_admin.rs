@@ -4,8 +4,8 @@ use chatroom_proto::{
     BanTarget, ClientInfo, Operation, Refusal, Request, Seq, ServerBan, UnixMillis, UserName,
 };
 
-use super::View;
 use super::moderation::{because, span};
+use super::text::View;
 
 impl View {
     /// An operator of the server did something that concerns this reader.
@@ -19,7 +19,7 @@ impl View {
     }
 
     /// This reader did something as an operator of the server, or became one.
-    pub fn you_operated(self, request: &Request, me: &UserName) -> Option<String> {
+    pub(super) fn you_operated(self, request: &Request, me: &UserName) -> Option<String> {
         match request {
             Request::Claim { .. } => Some(self.system(
                 "You are an operator of this server now. What you can do is at the end of 'help'.",
@@ -32,7 +32,7 @@ impl View {
     }
 
     /// A page of those who are there.
-    pub fn clients(self, request: &Request, clients: &[ClientInfo]) -> String {
+    pub(super) fn clients(self, request: &Request, clients: &[ClientInfo]) -> String {
         let title = matches!(request, Request::Clients { after: Seq::ZERO })
             .then(|| self.system("clients:"));
         let line = |ClientInfo { address, name, groups, is_connected }: &ClientInfo| {
@@ -45,7 +45,12 @@ impl View {
     }
 
     /// A page of the bans from the server.
-    pub fn server_bans(self, request: &Request, bans: &[ServerBan], now: UnixMillis) -> String {
+    pub(super) fn server_bans(
+        self,
+        request: &Request,
+        bans: &[ServerBan],
+        now: UnixMillis,
+    ) -> String {
         let is_first = matches!(request, Request::ServerBans { after: Seq::ZERO });
         if bans.is_empty() && is_first {
             return self.system("Nobody is banned from this server.");
@@ -60,7 +65,7 @@ impl View {
     }
 
     /// A refusal that is about who runs the server.
-    pub(super) fn operation_refusal(self, request: &Request, refusal: &Refusal) -> String {
+    pub(super) fn server_admin_refusal(self, request: &Request, refusal: &Refusal) -> String {
         match refusal {
             Refusal::NotOperator => {
                 "Only operators of this server can do that. One of them can make you one, or the \
@@ -95,7 +100,8 @@ impl View {
                  from{}. Ask those who run it.",
                 self.until(*until)
             ),
-            _ => no_difference(request),
+            Refusal::NoDifference => no_difference(request),
+            other => format!("The server refused that: {other:?}"),
         }
     }
 }

@@ -10,15 +10,12 @@ use crate::error::{ConnectError, KeepError};
 use crate::event::Events;
 use crate::options::{Options, Reconnect};
 use crate::trust::{KnownHosts, TlsMode};
-use chatroom_proto::{
-    CloseReason, Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome,
-};
+use chatroom_proto::{Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::{
-    Ending, InputSource, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, Program, USAGE, refused_code,
-};
+use super::ending::{Ending, NAME_REFUSED, USAGE, connect_code};
+use super::setup::{InputSource, Program};
 use crate::app::args::Args;
 use crate::app::home;
 use crate::app::ignore::IgnoreList;
@@ -300,19 +297,4 @@ fn state_file(args: &Args, name: &UserName) -> Option<PathBuf> {
         return None;
     }
     args.state.clone().or_else(|| home::state_file(&args.host, args.port, &name.key()))
-}
-
-fn connect_code(error: &ConnectError) -> i32 {
-    match error {
-        ConnectError::Unreachable(_)
-        | ConnectError::Silent
-        | ConnectError::Cut
-        | ConnectError::Untrusted(_) => NO_CONNECTION,
-        ConnectError::Refused(refusal) => refused_code(refusal),
-        ConnectError::PasswordUnsaid { .. } => NAME_REFUSED,
-        ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => {
-            OTHER_PROTOCOL
-        }
-        ConnectError::Closed(_) => NO_CONNECTION,
-    }
 }

@@ -5,10 +5,11 @@ use chatroom_proto::{
 };
 use jiff::Timestamp;
 
-use super::{Layout, View};
+use super::harmless::harmless;
+use super::paint::Kind;
+use super::text::{Layout, View};
 use crate::app::command::HISTORY_COUNT_MAX;
 use crate::app::missed_summary::MissedSummary;
-use crate::app::view::{Kind, harmless};
 
 impl View {
     /// When something was, for people: a time of today, or with the date.
@@ -28,7 +29,7 @@ impl View {
 
     /// Something that was said while one was away.
     pub fn replayed(self, said: &Notification, now: UnixMillis) -> Option<String> {
-        let text = self.notification(said)?;
+        let text = self.notification(said, None)?;
         Some(match said {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 format!("{} {text}", self.stamp(post.at, now))
