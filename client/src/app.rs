@@ -4,7 +4,7 @@
 //! - `args`: the command line.
 //! - `program`: from the command line to an exit code: name, connection, chat, goodbye.
 //! - `chat_loop`: turns lines into requests, and events into text.
-//! - [`absence`]: what was said while the person was away, collected until all of it is here.
+//! - [`missed_summary`]: what was said while the person was away, collected until all of it is here.
 //! - [`command`]: the commands, as a table.
 //! - [`view`]: all sentences; what others say, made harmless; when it was said; colours.
 //! - [`directory`]: who and what is there, for Tab and for "did you mean".

@@ -92,14 +92,14 @@ pub(crate) struct QueuedEvent {
 /// signed in their order; a later one stands for all before it.
 #[derive(Debug)]
 pub struct Receipt {
-    keeper: Arc<JournalHandle>,
+    journal: Arc<JournalHandle>,
     place: Cursor,
 }
 
 impl Receipt {
     /// The program has done with that event, and all before it.
     pub fn sign(self) {
-        self.keeper.handed(self.place);
+        self.journal.handed(self.place);
     }
 }
 
@@ -109,7 +109,7 @@ impl Receipt {
 pub struct Events {
     events: mpsc::Receiver<QueuedEvent>,
     shared: Arc<Shared>,
-    keeper: Arc<JournalHandle>,
+    journal: Arc<JournalHandle>,
     /// How far the client has come with the event that the program has now.
     taken: Option<Cursor>,
     is_over: bool,
@@ -119,9 +119,9 @@ impl Events {
     pub(crate) fn new(
         events: mpsc::Receiver<QueuedEvent>,
         shared: Arc<Shared>,
-        keeper: Arc<JournalHandle>,
+        journal: Arc<JournalHandle>,
     ) -> Events {
-        Events { events, shared, keeper, taken: None, is_over: false }
+        Events { events, shared, journal, taken: None, is_over: false }
     }
 
     /// The next event; nothing after [`Event::Ended`]. Dropping the future loses nothing.
@@ -140,7 +140,7 @@ impl Events {
     /// nothing to say.
     pub fn receipt(&mut self) -> Option<Receipt> {
         let place = self.taken.take()?;
-        Some(Receipt { keeper: Arc::clone(&self.keeper), place })
+        Some(Receipt { journal: Arc::clone(&self.journal), place })
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
@@ -158,7 +158,7 @@ impl Events {
 
     fn hand_over(&mut self) {
         if let Some(place) = self.taken.take() {
-            self.keeper.handed(place);
+            self.journal.handed(place);
         }
     }
 }

@@ -35,7 +35,7 @@ use state::{JournalRecord, post_id};
 pub struct KeptState {
     /// What is wrong with the file. Unless it is [`KeepError::Damaged`], the client goes on without
     /// it.
-    pub trouble: Option<KeepError>,
+    pub fault: Option<KeepError>,
     /// So many posts of an earlier run had no answer, and are sent again.
     pub sent_again: usize,
     /// When the file was last written: about when its client last took an event.
@@ -58,7 +58,7 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Open {
     file: JournalFile,
-    /// The session in which its image's `seen` was.
+    /// The session in which its state's `seen` was.
     session: u32,
 }
 
@@ -98,22 +98,19 @@ impl Journal {
         let Some(path) = file else { return Default::default() };
         match JournalFile::open(path, name) {
             Ok(opened) => {
-                let image = opened.file.image().clone();
-                let trouble = opened.is_damaged.then_some(KeepError::Damaged);
-                if trouble.is_some() {
+                let state = opened.file.state().clone();
+                let fault = opened.is_damaged.then_some(KeepError::Damaged);
+                if fault.is_some() {
                     tracing::warn!(file = %path.display(), "a part of the journal is damaged");
                 }
-                let kept = KeptState {
-                    trouble,
-                    sent_again: image.posts.len(),
-                    last_used: opened.last_used,
-                };
+                let kept =
+                    KeptState { fault, sent_again: state.posts.len(), last_used: opened.last_used };
                 let open = Mutex::new(Some(Open { file: opened.file, session: 0 }));
-                (Journal { open }, image, kept)
+                (Journal { open }, state, kept)
             }
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "the journal is not used");
-                let kept = KeptState { trouble: Some(error), ..KeptState::default() };
+                let kept = KeptState { fault: Some(error), ..KeptState::default() };
                 (Journal::default(), JournalState::default(), kept)
             }
         }
@@ -149,7 +146,7 @@ impl Journal {
     pub(crate) fn handed(&self, place: Cursor) {
         self.write(|open| {
             let is_news =
-                open.session == place.session && open.file.image().seen() != Some(place.seen);
+                open.session == place.session && open.file.state().seen() != Some(place.seen);
             if is_news { vec![JournalRecord::Seen(place.seen)] } else { Vec::new() }
         });
     }
@@ -161,7 +158,7 @@ impl Journal {
         }
         let mut has_room = true;
         let is_written = self.write(|open| {
-            has_room = open.file.image().posts.len() < POSTS_KEPT_MAX;
+            has_room = open.file.state().posts.len() < POSTS_KEPT_MAX;
             if has_room { vec![JournalRecord::Asked(request.clone())] } else { Vec::new() }
         });
         if !has_room {

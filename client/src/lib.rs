@@ -73,6 +73,7 @@ pub mod journal;
 pub mod limits;
 pub mod link;
 pub mod options;
+mod private_file;
 mod shared;
 pub mod state;
 pub mod trust;

@@ -114,12 +114,8 @@ impl Directory {
                     self.group_was_active(group);
                 }
             }
-            Notification::TopicIs { .. }
-            | Notification::PassedOn { .. }
-            | Notification::Operated { .. }
-            | Notification::Ping
-            | Notification::Closing(_)
-            | Notification::CaughtUp { .. } => {}
+            // Nothing else tells who or what is there.
+            _ => {}
         }
     }
 

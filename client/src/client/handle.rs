@@ -20,7 +20,7 @@ use crate::shared::Shared;
 pub struct Client {
     asks: mpsc::Sender<LinkRequest>,
     shared: Arc<Shared>,
-    keeper: Arc<JournalHandle>,
+    journal: Arc<JournalHandle>,
     kept: Arc<KeptState>,
     is_private: bool,
 }
@@ -58,21 +58,22 @@ impl Client {
         keep: Option<PathBuf>,
     ) -> Result<(Client, Events, Welcome), ConnectError> {
         let shared = Arc::new(Shared::new());
-        let (journal, image, kept) = Journal::open(keep.as_deref(), &name);
-        let keeper = JournalHandle::new(journal);
+        let (journal, former, kept) = Journal::open(keep.as_deref(), &name);
+        let journal = JournalHandle::new(journal);
         let (asks, asked) = mpsc::channel(ASKS_QUEUED_MAX);
         let (happens, events) = mpsc::channel(EVENTS_MAX);
         let ends = Ends {
             shared: Arc::clone(&shared),
             asks: asked,
             events: happens,
-            journal: keeper.share(),
+            journal: journal.share(),
         };
-        let (link, connection) = Link::open(dial, (name, password), reconnect, ends, image).await?;
+        let (link, connection) =
+            Link::open(dial, (name, password), reconnect, ends, former).await?;
         let (welcome, is_private) = (connection.welcome.clone(), connection.is_private);
         tokio::spawn(link.run(connection));
-        let events = Events::new(events, Arc::clone(&shared), Arc::clone(&keeper));
-        Ok((Client { asks, shared, keeper, kept: Arc::new(kept), is_private }, events, welcome))
+        let events = Events::new(events, Arc::clone(&shared), Arc::clone(&journal));
+        Ok((Client { asks, shared, journal, kept: Arc::new(kept), is_private }, events, welcome))
     }
 
     /// Whether nobody but the server can read what is asked: the connection is TLS, or does not
@@ -85,12 +86,12 @@ impl Client {
     /// Whether posts without an answer outlive this client: the file of [`Options::keep`] is in
     /// use.
     pub fn has_journal(&self) -> bool {
-        self.keeper.is_open()
+        self.journal.is_open()
     }
 
     /// Leaves a post to the next run, without sending it. Tells whether it is kept.
     pub fn leave_for_next_time(&self, post: &Request) -> bool {
-        self.keeper.asked(post)
+        self.journal.asked(post)
     }
 
     /// What came of [`Options::keep`].
@@ -105,8 +106,8 @@ impl Client {
     /// # Errors
     /// [`AskError::Refused`] or [`AskError::Closed`].
     pub async fn ask(&self, request: Request) -> Result<Response, AskError> {
-        let (door, answer) = oneshot::channel();
-        self.send(request, ReplyTo::Asker(door)).await?;
+        let (reply_to, answer) = oneshot::channel();
+        self.send(request, ReplyTo::Asker(reply_to)).await?;
         match answer.await {
             Ok(result) => result.map_err(AskError::Refused),
             Err(_) => Err(self.closed()),
@@ -127,13 +128,13 @@ impl Client {
         Ok(tag)
     }
 
-    async fn send(&self, request: Request, door: ReplyTo) -> Result<Tag, AskError> {
+    async fn send(&self, request: Request, reply_to: ReplyTo) -> Result<Tag, AskError> {
         let permit = self.asks.reserve().await.map_err(|_| self.closed())?;
         let tag = self.shared.next_tag();
         // Not when it is sent: until then it may wait for a connection for as long as the client
         // lives.
-        self.keeper.asked(&request);
-        permit.send(LinkRequest { tag, request, door });
+        self.journal.asked(&request);
+        permit.send(LinkRequest { tag, request, reply_to });
         Ok(tag)
     }
 

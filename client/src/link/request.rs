@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 pub(crate) struct LinkRequest {
     pub(crate) tag: Tag,
     pub(crate) request: Request,
-    pub(crate) door: ReplyTo,
+    pub(crate) reply_to: ReplyTo,
 }
 
 /// Where an answer goes out.

@@ -15,7 +15,7 @@ use super::backoff::Backoff;
 use super::event_queue::EventQueue;
 use super::handshake::WelcomedConnection;
 use super::in_flight::InFlight;
-use super::login::{LetIn, asks_to_wait, come_in, is_worth_another_try, knock};
+use super::login::{AcceptedLogin, asks_to_wait, first_login, is_worth_another_try, log_in};
 use super::request::{LinkRequest, ReplyTo};
 use crate::dial::Dial;
 use crate::error::{ConnectError, Ended, Lost};
@@ -62,10 +62,10 @@ pub(crate) struct Link<D> {
     pub(super) asks: mpsc::Receiver<LinkRequest>,
     pub(super) events: mpsc::Sender<QueuedEvent>,
     pub(super) journal: Arc<Journal>,
-    pub(super) unanswered: InFlight,
+    pub(super) in_flight: InFlight,
     /// While something is held back because the server asks to go slower.
     pub(super) slow: Option<Slow>,
-    pub(super) outbox: EventQueue,
+    pub(super) event_queue: EventQueue,
     pub(super) state: ReadState,
     pub(super) token: Token,
     /// How long the server holds a session without a connection.
@@ -80,7 +80,7 @@ pub(crate) struct Link<D> {
     /// More came than the program takes: until it has taken all that is held, what the server says
     /// is let go, and then the client comes back to hear it again. Answers go on meanwhile, as the
     /// program may wait for one of them.
-    pub(super) is_deaf: bool,
+    pub(super) is_skipping: bool,
 }
 
 impl<D: Dial> Link<D> {
@@ -90,15 +90,15 @@ impl<D: Dial> Link<D> {
         (name, password): (UserName, Option<Password>),
         reconnect: Reconnect,
         ends: Ends,
-        image: JournalState,
+        former_run: JournalState,
     ) -> Result<(Link<D>, WelcomedConnection<D::Stream>), ConnectError> {
         let Ends { shared, asks, events, journal } = ends;
-        let (proof, seen) = match &image.session {
+        let (proof, seen) = match &former_run.session {
             Some(session) => (Proof::Resume(session.token.clone()), session.seen),
             None => (Proof::Open, Seq::ZERO),
         };
         let hello = Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof, seen };
-        let connection = knock(&dial, &shared, hello, password.as_ref()).await?;
+        let connection = first_login(&dial, &shared, hello, password.as_ref()).await?;
         let mut link = Link {
             dial,
             name,
@@ -108,33 +108,33 @@ impl<D: Dial> Link<D> {
             asks,
             events,
             journal,
-            unanswered: InFlight::default(),
+            in_flight: InFlight::default(),
             slow: None,
-            outbox: EventQueue::default(),
+            event_queue: EventQueue::default(),
             state: ReadState::new(&connection.welcome),
             token: connection.welcome.token.clone(),
             grace: grace(&connection.welcome),
             session: 0,
             server_keeps: connection.welcome.retention != Retention::Nothing,
             went_back_for: Seq::ZERO,
-            is_deaf: false,
+            is_skipping: false,
         };
-        link.inherit(image, &connection.welcome);
+        link.inherit(former_run, &connection.welcome);
         Ok((link, connection))
     }
 
     /// Takes over from an earlier run: how far it had come, and what it had no answer to.
-    fn inherit(&mut self, image: JournalState, welcome: &Welcome) {
-        for request in image.posts {
+    fn inherit(&mut self, former_run: JournalState, welcome: &Welcome) {
+        for request in former_run.posts {
             // Their answers come among the events, and count as if they had been submitted.
             self.shared.submits.forget_permits(1);
-            self.unanswered.inherit(LinkRequest {
+            self.in_flight.inherit(LinkRequest {
                 tag: self.shared.next_tag(),
                 request,
-                door: ReplyTo::Events,
+                reply_to: ReplyTo::Events,
             });
         }
-        let former = image.session.filter(|_| welcome.resumed);
+        let former = former_run.session.filter(|_| welcome.resumed);
         let mut missed = Vec::new();
         let goes_on = former.is_some_and(|session| {
             let mut state = ReadState::kept(session.seen, session.places());
@@ -145,7 +145,7 @@ impl<D: Dial> Link<D> {
         });
         self.keep_welcome(welcome, goes_on);
         for group in missed.into_iter().map(Conversation::Group) {
-            if !self.unanswered.has_post_to(&group) {
+            if !self.in_flight.has_post_to(&group) {
                 self.tell(Event::Missed(group));
             }
         }
@@ -154,7 +154,7 @@ impl<D: Dial> Link<D> {
     /// Puts an event behind those that wait for the program.
     pub(super) fn tell(&mut self, event: Event) {
         let place = Cursor { session: self.session, seen: self.state.seen() };
-        self.outbox.push(QueuedEvent { event, place });
+        self.event_queue.push(QueuedEvent { event, place });
     }
 
     fn keep_welcome(&mut self, welcome: &Welcome, goes_on: bool) {
@@ -187,7 +187,7 @@ impl<D: Dial> Link<D> {
                 End::Lost(lost) => lost,
             };
             tracing::info!(%lost, "connection lost");
-            if self.unanswered.has_exit() {
+            if self.in_flight.has_exit() {
                 break Ended::Left;
             }
             if began.elapsed() >= STEADY_AFTER {
@@ -214,18 +214,18 @@ impl<D: Dial> Link<D> {
             Reconnect::For(patience) => patience,
             Reconnect::Forever => Duration::MAX,
         };
-        let mut outbox = std::mem::take(&mut self.outbox);
+        let mut event_queue = std::mem::take(&mut self.event_queue);
         let connected = {
             let mut attempts = pin!(timeout(patience, self.attempts(backoff)));
             loop {
                 tokio::select! {
                     connected = &mut attempts => break connected,
-                    () = outbox.deliver_when_it_may(&self.events) => {}
+                    () = event_queue.deliver_when_it_may(&self.events) => {}
                 }
             }
         };
-        self.outbox = outbox;
-        let LetIn { connection, by } = connected.map_err(|_| Ended::GaveUp(lost))??;
+        self.event_queue = event_queue;
+        let AcceptedLogin { connection, by } = connected.map_err(|_| Ended::GaveUp(lost))??;
         let back = self.take_up(&connection);
         self.tell(back);
         if let Some(new) = by {
@@ -234,7 +234,7 @@ impl<D: Dial> Link<D> {
         Ok(connection)
     }
 
-    async fn attempts(&self, backoff: &mut Backoff) -> Result<LetIn<D::Stream>, Ended> {
+    async fn attempts(&self, backoff: &mut Backoff) -> Result<AcceptedLogin<D::Stream>, Ended> {
         // Until then, the name may be taken by this client itself: a welcome that was on its way
         // when the connection was cut again began a session whose token never came here.
         let mut may_be_ours = Instant::now();
@@ -245,8 +245,8 @@ impl<D: Dial> Link<D> {
                 return Err(Ended::Left);
             }
             let known = self.password.as_ref();
-            let perhaps = self.unanswered.new_passwords();
-            match come_in(&self.dial, &self.shared, self.hello_again(), known, perhaps).await {
+            let perhaps = self.in_flight.new_passwords();
+            match log_in(&self.dial, &self.shared, self.hello_again(), known, perhaps).await {
                 Ok(entered) => return Ok(entered),
                 Err(error) => {
                     tracing::debug!(%error, "not back yet");
@@ -281,12 +281,12 @@ impl<D: Dial> Link<D> {
         // The newest message there may be one of ours whose answer was lost: only what is certain
         // is said.
         back.missed
-            .retain(|group| !self.unanswered.has_post_to(&Conversation::Group(group.clone())));
+            .retain(|group| !self.in_flight.has_post_to(&Conversation::Group(group.clone())));
         let shared = &self.shared;
-        self.unanswered.replace_rejoins(back.rejoin.into_iter().map(|group| LinkRequest {
+        self.in_flight.replace_rejoins(back.rejoin.into_iter().map(|group| LinkRequest {
             tag: shared.next_tag(),
             request: Request::Join { group },
-            door: ReplyTo::Rejoin,
+            reply_to: ReplyTo::Rejoin,
         }));
         let groups =
             welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
@@ -296,10 +296,10 @@ impl<D: Dial> Link<D> {
     /// The server had changed the password before the connection was lost, and its answer was lost
     /// with it. To be asked again in this new session, it would say that the old one is wrong.
     fn password_was_changed(&mut self, new: Password, welcome: &Welcome) {
-        for LinkRequest { tag, request, door } in self.unanswered.take_changes_to(&new) {
+        for LinkRequest { tag, request, reply_to } in self.in_flight.take_changes_to(&new) {
             let result =
                 Ok(Response::PasswordChanged { seq: welcome.seq, token: welcome.token.clone() });
-            match door {
+            match reply_to {
                 ReplyTo::Asker(asker) => drop(asker.send(result)),
                 ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),
                 ReplyTo::Rejoin | ReplyTo::Alive => {}
@@ -313,11 +313,11 @@ impl<D: Dial> Link<D> {
         tracing::info!(%ended, "link ended");
         let _ = self.shared.ended.set(ended.clone());
         self.shared.submits.close();
-        drop((self.asks, self.unanswered));
+        drop((self.asks, self.in_flight));
         let place = Cursor { session: self.session, seen: self.state.seen() };
-        self.outbox.push(QueuedEvent { event: Event::Ended(ended), place });
-        while !self.outbox.is_empty() {
-            self.outbox.deliver_when_it_may(&self.events).await;
+        self.event_queue.push(QueuedEvent { event: Event::Ended(ended), place });
+        while !self.event_queue.is_empty() {
+            self.event_queue.deliver_when_it_may(&self.events).await;
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The file of the servers that are known: a line for each, which a person can read and delete.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::judgement::{Known, Untrusted};
+use crate::private_file;
 
 /// What a new file begins with.
 const HEADING: &str = "# The servers that chatroom knows: host, port, and the fingerprint of the \
@@ -54,9 +54,7 @@ pub(super) fn put(
     port: u16,
     decide: impl FnOnce(Option<Known>) -> Result<Known, Untrusted>,
 ) -> Result<(Option<Known>, Known), FileFault> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
+    private_file::make_directories(path)?;
     let file = locked(path)?;
     let text = text_of(&file)?;
     let before = known_in(&text, host, port)?;
@@ -68,24 +66,17 @@ pub(super) fn put(
 }
 
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut beside = OsString::from(path);
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let mut new = private_file::beside(path)?;
     new.write_all(text)?;
-    new.sync_all()?;
-    fs::rename(&beside, path)
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    Ok(())
 }
 
 /// The file that is there, while nobody else writes it.
 fn locked(path: &Path) -> io::Result<File> {
     for _ in 0..TRIES_MAX {
-        let file =
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let file = private_file::open(path)?;
         file.lock()?;
         let (ours, there) = (file.metadata()?, fs::metadata(path));
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {

@@ -21,7 +21,7 @@ pub struct Acquaintance {
     /// By what it was known before, if it was.
     pub before: Option<Known>,
     /// Why it could not be written down, if it was to be.
-    pub trouble: Option<String>,
+    pub fault: Option<String>,
 }
 
 /// The servers that a client knows. Clones share what they learn.
@@ -108,20 +108,20 @@ impl KnownHosts {
         let place = (host.clone(), port);
         let mut before = learned.met.get(&place).copied().or(expected.known);
         let mut known = expected.given(before).known_by(met)?;
-        let mut trouble = None;
+        let mut fault = None;
         if Some(known) != before
             && let Some(file) = &self.file
         {
             match file::put(file, &host, port, |there| expected.given(there).known_by(met)) {
                 Ok(written) => (before, known) = written,
-                Err(FileFault::Io(why)) => trouble = Some(why.to_string()),
+                Err(FileFault::Io(why)) => fault = Some(why.to_string()),
                 Err(why) => return Err(untrusted(why, file)),
             }
         }
         if let Known::Key(fingerprint) = known
             && Some(known) != before
         {
-            learned.news.push(Acquaintance { host, port, fingerprint, before, trouble });
+            learned.news.push(Acquaintance { host, port, fingerprint, before, fault });
         }
         learned.met.insert(place, known);
         Ok(())

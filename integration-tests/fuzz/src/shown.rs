@@ -43,7 +43,7 @@ pub fn check(input: &[u8]) {
     let layout = if choices.flag() { Layout::Screen } else { Layout::Lines };
     let view = View { layout, paint: Paint { colours: choices.flag() }, zone: zone() };
     let now = UnixMillis(u64::from(choices.number()) << 28);
-    let mut absence = None;
+    let mut missed = None;
     for _ in 0..FRAMES_MAX {
         if choices.is_empty() {
             break;
@@ -53,7 +53,7 @@ pub fn check(input: &[u8]) {
         match frame {
             Some(ServerFrame::Notification(notification)) => {
                 is_notified(view, &notification, now);
-                absence
+                missed
                     .get_or_insert_with(|| MissedSummary::new(None, &notification))
                     .add(notification);
             }
@@ -66,10 +66,10 @@ pub fn check(input: &[u8]) {
             None => {}
         }
     }
-    if let Some(absence) = absence {
-        is_harmless(&view.absence(&absence, now));
+    if let Some(missed) = missed {
+        is_harmless(&view.missed_summary(&missed, now));
     }
-    is_in_trouble(view, &String::from_utf8_lossy(choices.rest()));
+    is_warned(view, &String::from_utf8_lossy(choices.rest()));
 }
 
 fn said(choices: &mut Choices<'_>) -> ServerFrame {
@@ -157,7 +157,7 @@ fn target(host: &str) -> ServerTarget {
 
 /// What nobody has checked comes from the operating system, from a file's name, from what is typed,
 /// from a server that is none.
-fn is_in_trouble(view: View, text: &str) {
+fn is_warned(view: View, text: &str) {
     is_harmless(&view.connect_error(&ConnectError::Garbled(text.to_owned()), &target(text)));
     is_harmless(&view.connect_error(
         &ConnectError::Unreachable(io::Error::other(text.to_owned())),

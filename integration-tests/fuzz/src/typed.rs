@@ -42,7 +42,7 @@ pub fn check(input: &[u8]) {
     let (cursor, colours) = (choices.number(), choices.flag());
     let line = String::from_utf8_lossy(choices.rest());
     parse(&line, colours);
-    assist(&line, usize::from(cursor), colours);
+    help_with(&line, usize::from(cursor), colours);
 }
 
 fn parse(line: &str, colours: bool) {
@@ -94,11 +94,11 @@ fn directory(line: &str) -> Directory {
     directory
 }
 
-fn assist(line: &str, cursor: usize, colours: bool) {
-    let (wishes, _wished) = mpsc::channel(1);
-    let assistant = EditorHelper {
+fn help_with(line: &str, cursor: usize, colours: bool) {
+    let (list_requests, _requested) = mpsc::channel(1);
+    let helper = EditorHelper {
         directory: Arc::new(ArcSwap::from_pointee(directory(line))),
-        wishes,
+        list_requests,
         gate: Arc::new(Gate::default()),
         paint: Paint { colours },
         knows_commands: true,
@@ -108,16 +108,16 @@ fn assist(line: &str, cursor: usize, colours: bool) {
     // The editor's cursor is between two characters.
     let cursor = line.floor_char_boundary(cursor.min(line.len()));
     for at in [cursor, line.len()] {
-        let (start, pairs) = assistant.complete(line, at, &context).expect("completion can't fail");
+        let (start, pairs) = helper.complete(line, at, &context).expect("completion can't fail");
         assert!(line.is_char_boundary(start) && start <= at, "{start} of {line:?}");
         for pair in pairs {
             assert!(!line[start..at].contains(char::is_whitespace), "a word is completed");
             is_harmless(&pair.display);
             is_harmless(pair.replacement.trim_end());
         }
-        if let Some(hint) = assistant.hint(line, at, &context) {
-            is_harmless(&assistant.highlight_hint(hint.display()));
+        if let Some(hint) = helper.hint(line, at, &context) {
+            is_harmless(&helper.highlight_hint(hint.display()));
         }
-        assistant.highlight(line, at);
+        helper.highlight(line, at);
     }
 }

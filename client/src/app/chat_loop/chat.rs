@@ -84,7 +84,7 @@ pub(crate) struct Parts {
     pub(crate) ignore: IgnoreList,
     /// Told when the one who types leaves: that need not wait for the lines before it.
     pub(crate) left: Arc<Notify>,
-    pub(crate) wishes: mpsc::Receiver<ListRequest>,
+    pub(crate) list_requests: mpsc::Receiver<ListRequest>,
     pub(crate) directory: Directory,
     pub(crate) published: Arc<ArcSwap<Directory>>,
     pub(crate) view: View,
@@ -110,9 +110,9 @@ pub(crate) struct ChatLoop {
     /// Messages among these.
     pub(super) posts_in_flight: usize,
     pub(super) lists: HashMap<Tag, List>,
-    pub(super) pasts: HashMap<Tag, PartialHistory>,
+    pub(super) histories: HashMap<Tag, PartialHistory>,
     /// What was said while this person was away, until all of it is here.
-    pub(super) absence: Option<MissedSummary>,
+    pub(super) missed_summary: Option<MissedSummary>,
     /// When they went away, as far as that is known.
     pub(super) away_since: Option<UnixMillis>,
     pub(super) held: Option<Held>,
@@ -126,7 +126,7 @@ pub(crate) struct ChatLoop {
     pub(super) is_leaving: bool,
     /// While the connection is lost: how many commands had no answer when it was.
     pub(super) lost_with: Option<usize>,
-    pub(super) has_trouble: bool,
+    pub(super) has_failed: bool,
 }
 
 /// A refusal that waits for a list, to say what may have been meant.
@@ -144,8 +144,8 @@ impl ChatLoop {
             away_since: parts.last_here,
             parts,
             lists: HashMap::new(),
-            pasts: HashMap::new(),
-            absence: None,
+            histories: HashMap::new(),
+            missed_summary: None,
             held: None,
             receipt: None,
             pending: VecDeque::new(),
@@ -153,13 +153,13 @@ impl ChatLoop {
             leave_by: None,
             is_leaving: false,
             lost_with: None,
-            has_trouble: false,
+            has_failed: false,
         }
     }
 
     /// Whether anything was refused, or was no command.
-    pub(crate) fn has_trouble(&self) -> bool {
-        self.has_trouble
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// Whose chat it is.
@@ -208,7 +208,7 @@ impl ChatLoop {
                 self.handle_typed(screen, typed.unwrap_or(Typed::End)).await?;
             }
             () = self.parts.left.notified() => self.is_leaving = true,
-            Some(wish) = self.parts.wishes.recv() => self.handle_wish(wish).await,
+            Some(list) = self.parts.list_requests.recv() => self.handle_list_request(list).await,
             () = until(self.publish_at) => self.publish(),
             () = screen.gone() => return Err(OutputGone),
             () = until(self.leave_by) => return Ok(Some(ChatOutcome::Unanswered(self.due_now()))),
@@ -219,7 +219,7 @@ impl ChatLoop {
     /// Has it written down that everything up to here is shown, once it is. What is held back here
     /// is not; one who is killed before that is told again the next time.
     async fn sign(&mut self, screen: &Screen) -> Result<(), OutputGone> {
-        if self.held.is_some() || self.absence.is_some() || !self.pending.is_empty() {
+        if self.held.is_some() || self.missed_summary.is_some() || !self.pending.is_empty() {
             return Ok(());
         }
         match self.receipt.take() {
@@ -256,28 +256,28 @@ impl ChatLoop {
         let _ = timeout(FAREWELL_WAIT, self.parts.client.exit()).await;
     }
 
-    async fn handle_wish(&mut self, wish: ListRequest) {
-        if !self.is_fresh(wish) && self.lost_with.is_none() {
+    async fn handle_list_request(&mut self, list: ListRequest) {
+        if !self.is_fresh(list) && self.lost_with.is_none() {
             // Without an answer there is less to complete, and that is all.
-            let _ = self.fetch(wish).await;
+            let _ = self.fetch(list).await;
         }
     }
 
-    pub(super) fn is_fresh(&self, wish: ListRequest) -> bool {
+    pub(super) fn is_fresh(&self, list: ListRequest) -> bool {
         let now = Instant::now();
-        match wish {
+        match list {
             ListRequest::Groups => self.parts.directory.knows_groups(now),
             ListRequest::Users => self.parts.directory.knows_users(now),
         }
     }
 
     /// Asks for a list that is not shown, unless it is under way.
-    pub(super) async fn fetch(&mut self, wish: ListRequest) -> Result<(), AskError> {
-        if self.lists.values().any(|list| list.what == wish && !list.is_shown) {
+    pub(super) async fn fetch(&mut self, list: ListRequest) -> Result<(), AskError> {
+        if self.lists.values().any(|under_way| under_way.what == list && !under_way.is_shown) {
             return Ok(());
         }
-        let tag = self.parts.client.submit(wish.page(Seq::ZERO)).await?;
-        self.lists.insert(tag, List::new(wish, false));
+        let tag = self.parts.client.submit(list.page(Seq::ZERO)).await?;
+        self.lists.insert(tag, List::new(list, false));
         Ok(())
     }
 

@@ -25,7 +25,7 @@ impl ChatLoop {
             }
             Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
             Event::CaughtUp => {
-                self.show_absence(screen).await?;
+                self.show_missed_summary(screen).await?;
                 self.away_since = None;
             }
             Event::Answer { ref tag, .. } if self.lists.contains_key(tag) => {
@@ -35,11 +35,11 @@ impl ChatLoop {
                     screen.say(list.text(view)).await?;
                 }
             }
-            Event::Answer { tag, result: Ok(page), .. } if self.pasts.contains_key(&tag) => {
+            Event::Answer { tag, result: Ok(page), .. } if self.histories.contains_key(&tag) => {
                 self.show_page(screen, tag, page).await?;
             }
             Event::Answer { tag, request, result } => {
-                self.pasts.remove(&tag);
+                self.histories.remove(&tag);
                 self.show_answer(screen, request, result).await?;
             }
             Event::Lost(lost) => {
@@ -68,7 +68,7 @@ impl ChatLoop {
             Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
             Event::Slowed { wait, waiting } => screen.note(view.slowed(wait, waiting)).await?,
             Event::Ended(ended) => {
-                self.show_absence(screen).await?;
+                self.show_missed_summary(screen).await?;
                 return Ok(Some(ChatOutcome::Ended(ended)));
             }
         }
@@ -83,7 +83,7 @@ impl ChatLoop {
     ) -> Result<(), OutputGone> {
         self.parts.directory.notified(notification);
         self.changed();
-        if self.parts.ignore.ignored.told(notification) {
+        if self.parts.ignore.ignored.hides(notification) {
             return Ok(());
         }
         let text = self.parts.view.notification(notification, Some(&self.parts.name));
@@ -108,13 +108,13 @@ impl ChatLoop {
     ) -> Result<(), OutputGone> {
         self.parts.directory.notified(&said);
         self.changed();
-        if self.parts.ignore.ignored.told(&said) {
+        if self.parts.ignore.ignored.hides(&said) {
             return Ok(());
         }
         let view = self.parts.view;
         if view.layout == Layout::Screen {
             let since = self.away_since;
-            self.absence.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
+            self.missed_summary.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
             return Ok(());
         }
         match view.replayed(&said, clock::now()) {
@@ -123,9 +123,11 @@ impl ChatLoop {
         }
     }
 
-    async fn show_absence(&mut self, screen: &Screen) -> Result<(), OutputGone> {
-        match self.absence.take() {
-            Some(absence) => screen.say(self.parts.view.absence(&absence, clock::now())).await,
+    async fn show_missed_summary(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        match self.missed_summary.take() {
+            Some(missed_summary) => {
+                screen.say(self.parts.view.missed_summary(&missed_summary, clock::now())).await
+            }
             None => Ok(()),
         }
     }
@@ -137,11 +139,11 @@ impl ChatLoop {
         tag: Tag,
         page: Response,
     ) -> Result<(), OutputGone> {
-        let Some(mut past) = self.pasts.remove(&tag) else { return Ok(()) };
+        let Some(mut past) = self.histories.remove(&tag) else { return Ok(()) };
         if let Some(next) = past.add(page)
             && let Ok(tag) = self.parts.client.submit(next).await
         {
-            self.pasts.insert(tag, past);
+            self.histories.insert(tag, past);
             return Ok(());
         }
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -237,7 +239,7 @@ impl ChatLoop {
     pub(super) async fn release(&mut self, screen: &Screen) -> Result<(), OutputGone> {
         let Some(Held { request, refusal, .. }) = self.held.take() else { return Ok(()) };
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.has_trouble = true;
+        self.has_failed = true;
         let directory = &self.parts.directory;
         let meant = match &refusal {
             Refusal::NoSuchGroup { group } => directory.group_like(group),

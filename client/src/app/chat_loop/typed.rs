@@ -30,7 +30,7 @@ impl ChatLoop {
             // Nobody asked for one.
             Typed::Secret(_) => return Ok(()),
             Typed::Unreadable(why) => {
-                self.has_trouble = true;
+                self.has_failed = true;
                 return screen.note(view.unreadable(why)).await;
             }
             Typed::End => {
@@ -42,7 +42,7 @@ impl ChatLoop {
             Ok(None) => Ok(()),
             Ok(Some(command)) => self.carry_out(screen, command).await,
             Err(mistake) => {
-                self.has_trouble = true;
+                self.has_failed = true;
                 screen.note(view.mistake(&mistake)).await
             }
         }
@@ -78,7 +78,7 @@ impl ChatLoop {
             }
             TypedCommand::Unignore(name) => {
                 let change = self.parts.ignore.remove(&name);
-                self.has_trouble |= !matches!(change, Change::Done);
+                self.has_failed |= !matches!(change, Change::Done);
                 screen.note(view.hearing_again(&name, &change)).await
             }
         }
@@ -97,7 +97,7 @@ impl ChatLoop {
             return self.ask_in_private(screen, Request::Register { password }).await;
         }
         let view = self.parts.view;
-        self.has_trouble = true;
+        self.has_failed = true;
         let is_private = self.parts.client.is_private();
         screen.note(if is_private { view.no_way_to_ask() } else { view.no_password_here() }).await
     }
@@ -106,11 +106,11 @@ impl ChatLoop {
     fn ignore(&mut self, name: &UserName) -> String {
         let view = self.parts.view;
         if name.key() == self.parts.name.key() {
-            self.has_trouble = true;
+            self.has_failed = true;
             return view.ignoring_oneself();
         }
         let change = self.parts.ignore.add(name.clone());
-        self.has_trouble |= !matches!(change, Change::Done);
+        self.has_failed |= !matches!(change, Change::Done);
         view.ignoring(name, &change)
     }
 
@@ -131,7 +131,7 @@ impl ChatLoop {
         request: Request,
     ) -> Result<(), OutputGone> {
         if !self.parts.client.is_private() {
-            self.has_trouble = true;
+            self.has_failed = true;
             return screen.note(self.parts.view.no_password_here()).await;
         }
         self.submit(request).await;
@@ -153,7 +153,7 @@ impl ChatLoop {
             self.lists.insert(tag, List::new(what, true));
         }
         if let Some(past) = past {
-            self.pasts.insert(tag, past);
+            self.histories.insert(tag, past);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::ending::{
     Ending, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, REFUSED, SIGNALLED, UNSHOWN, refused_code,
 };
 use super::login::ReadyChat;
-use super::setup::{InputSource, Program, WISHES_MAX};
+use super::setup::{InputSource, LIST_REQUESTS_MAX, Program};
 use crate::app::args::Args;
 use crate::app::chat_loop::{ChatLoop, ChatOutcome, Pace, Parts};
 use crate::app::clock;
@@ -21,8 +21,8 @@ use crate::error::Ended;
 
 /// Runs the program, and leaves the terminal as it was.
 pub(crate) async fn run(args: Args) -> i32 {
-    let set = Program::set_up(&args).and_then(|stage| Ok((stage, Signals::listen()?)));
-    let ((mut stage, input, warnings), mut signals) = match set {
+    let set = Program::set_up(&args).and_then(|program| Ok((program, Signals::listen()?)));
+    let ((mut program, input, warnings), mut signals) = match set {
         Ok(set) => set,
         Err(error) => {
             let _ = writeln!(io::stderr(), "chatroom: {error}");
@@ -31,25 +31,25 @@ pub(crate) async fn run(args: Args) -> i32 {
     };
     let mut ending = Ending::quiet(0);
     for warning in warnings {
-        if stage.screen.note(warning).await.is_err() {
+        if program.screen.note(warning).await.is_err() {
             return ending.code;
         }
     }
-    ending = stage.play(args, input, &mut signals).await;
-    stage.strike(ending).await
+    ending = program.chat(args, input, &mut signals).await;
+    program.finish(ending).await
 }
 
 impl Program {
     /// All of it, from the name to the goodbye.
-    async fn play(&mut self, args: Args, input: InputSource, signals: &mut Signals) -> Ending {
+    async fn chat(&mut self, args: Args, input: InputSource, signals: &mut Signals) -> Ending {
         let at_editor = matches!(input, InputSource::Editor(_));
-        let entered = tokio::select! {
+        let ready = tokio::select! {
             biased;
             signal = signals.next(|| true) => return Ending::quiet(SIGNALLED + signal),
-            entered = self.enter(args, input) => entered,
+            ready = self.log_in(args, input) => ready,
         };
-        let mut chat = match entered {
-            Ok(entered) => self.begin(entered),
+        let mut chat = match ready {
+            Ok(ready) => self.begin(ready),
             Err(ending) => return ending,
         };
         let interrupts = || !at_editor || self.gate.is_deserted();
@@ -58,8 +58,8 @@ impl Program {
             signal = signals.next(interrupts) => Err(signal),
             outcome = chat.run(&self.screen) => Ok(outcome),
         };
-        let has_trouble = chat.has_trouble() && !self.is_typed;
-        let code = if has_trouble { REFUSED } else { 0 };
+        let has_failed = chat.has_failed() && !self.is_typed;
+        let code = if has_failed { REFUSED } else { 0 };
         // A signal does not wait to see what is answered after all.
         let left_over = if outcome.is_ok() { chat.sent_next_time() } else { 0 };
         let sent_next_time = self.view.sent_next_time(left_over, chat.name());
@@ -96,11 +96,11 @@ impl Program {
         }
     }
 
-    fn begin(&mut self, entered: ReadyChat) -> ChatLoop {
-        let ReadyChat { client, events, welcome, typed, password, ignore } = entered;
+    fn begin(&mut self, ready: ReadyChat) -> ChatLoop {
+        let ReadyChat { client, events, welcome, typed, password, ignore } = ready;
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
         let groups: Vec<GroupName> = groups.collect();
-        let (_, no_wishes) = mpsc::channel(WISHES_MAX);
+        let (_, no_requests) = mpsc::channel(LIST_REQUESTS_MAX);
         let kept = client.kept();
         let last_here = kept.last_used.filter(|_| welcome.resumed).map(clock::millis);
         ChatLoop::new(Parts {
@@ -115,7 +115,7 @@ impl Program {
             typed,
             ignore,
             left: Arc::clone(&self.left),
-            wishes: std::mem::replace(&mut self.wishes, no_wishes),
+            list_requests: std::mem::replace(&mut self.list_requests, no_requests),
             directory: Directory::new(&welcome.name, &groups),
             published: Arc::clone(&self.published),
             view: self.view,
@@ -139,7 +139,7 @@ impl Program {
     /// Clears up: everything is shown, the terminal is as it was, and only then the last words are
     /// said. Gives the exit code: one that tells of nothing worse tells of an output that can't be
     /// written.
-    async fn strike(self, ending: Ending) -> i32 {
+    async fn finish(self, ending: Ending) -> i32 {
         let Ending { mut code, words } = ending;
         let shown = self.screen.finish().await;
         terminal::restore(self.gate.is_typing());

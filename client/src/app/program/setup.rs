@@ -19,8 +19,8 @@ use crate::app::prompt::{InputHandle, Prompt};
 use crate::app::screen::{AboveTheLine, Output, Screen};
 use crate::app::view::{Layout, Paint, ServerTarget, View};
 
-/// The most wishes of the line being typed that wait: one of each kind.
-pub(super) const WISHES_MAX: usize = 2;
+/// The most lists that the line being typed asks for at once: one of each kind.
+pub(super) const LIST_REQUESTS_MAX: usize = 2;
 
 /// Where lines come from.
 pub(super) enum InputSource {
@@ -34,7 +34,7 @@ pub(super) enum InputSource {
 pub(super) struct Program {
     pub(super) screen: Screen,
     pub(super) gate: Arc<Gate>,
-    pub(super) wishes: mpsc::Receiver<ListRequest>,
+    pub(super) list_requests: mpsc::Receiver<ListRequest>,
     pub(super) left: Arc<Notify>,
     pub(super) published: Arc<ArcSwap<Directory>>,
     pub(super) view: View,
@@ -53,10 +53,10 @@ impl Program {
         let view = View { layout, paint, zone: clock::zone() };
         let gate = Arc::new(Gate::default());
         let published = Arc::new(ArcSwap::from_pointee(Directory::default()));
-        let (wish, wishes) = mpsc::channel(WISHES_MAX);
-        let assistant = EditorHelper {
+        let (list_request, list_requests) = mpsc::channel(LIST_REQUESTS_MAX);
+        let helper = EditorHelper {
             directory: Arc::clone(&published),
-            wishes: wish,
+            list_requests: list_request,
             gate: Arc::clone(&gate),
             paint: view.paint,
             knows_commands: false,
@@ -64,7 +64,7 @@ impl Program {
         let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
         let editor = if at_terminal {
-            edited(assistant, Arc::clone(&left), view, args, &mut warnings)
+            edited(helper, Arc::clone(&left), view, args, &mut warnings)
         } else {
             None
         };
@@ -75,14 +75,14 @@ impl Program {
         let (screen, input) = match editor {
             Some((prompt, output)) => {
                 let screen = Screen::start(output)?;
-                let typist = prompt.start(screen.aside())?;
-                (screen, InputSource::Editor(typist))
+                let input = prompt.start(screen.aside())?;
+                (screen, InputSource::Editor(input))
             }
             None => (Screen::start(Output::Streams)?, InputSource::Plain(lines::start()?)),
         };
         let target = target(args);
         Ok((
-            Program { screen, gate, wishes, left, published, view, target, is_typed },
+            Program { screen, gate, list_requests, left, published, view, target, is_typed },
             input,
             warnings,
         ))
@@ -97,14 +97,14 @@ fn target(args: &Args) -> ServerTarget {
 
 /// The line editor and its output; nothing where the terminal is not made for it.
 fn edited(
-    assistant: EditorHelper,
+    helper: EditorHelper,
     left: Arc<Notify>,
     view: View,
     args: &Args,
     warnings: &mut Vec<String>,
 ) -> Option<(Prompt, Output)> {
-    let gate = Arc::clone(&assistant.gate);
-    let mut prompt = Prompt::open(assistant, left, view).ok()?;
+    let gate = Arc::clone(&helper.gate);
+    let mut prompt = Prompt::open(helper, left, view).ok()?;
     let printer = prompt.printer().ok()?;
     let file =
         if args.no_history { None } else { args.history.clone().or_else(history::default_file) };

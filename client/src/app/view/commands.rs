@@ -7,7 +7,7 @@ use crate::app::command::{HISTORY_COUNT_MAX, Mistake, Row, SECTIONS, Section};
 impl View {
     /// A line that is no command.
     pub fn mistake(self, mistake: &Mistake) -> String {
-        self.trouble(match mistake {
+        self.warning(match mistake {
             Mistake::UnknownCommand { word, meant: Some(meant) } => {
                 format!("There is no command '{word}'. Did you mean '{meant}'?")
             }
@@ -59,7 +59,7 @@ impl View {
 
     /// A line of input that could not even be read.
     pub fn unreadable(self, why: &str) -> String {
-        self.trouble(format!("A line of the input was skipped: {why}."))
+        self.warning(format!("A line of the input was skipped: {why}."))
     }
 
     /// All commands, or one.

@@ -20,7 +20,7 @@ impl View {
             Lost::HungUp | Lost::Failed(_) => String::new(),
             Lost::Silent | Lost::Overrun | Lost::Gap => format!(" ({})", lost_text(*lost)),
         };
-        self.trouble(format!("Connection lost; reconnecting...{why}"))
+        self.warning(format!("Connection lost; reconnecting...{why}"))
     }
 
     /// The connection is back.
@@ -37,7 +37,7 @@ impl View {
 
     /// Somebody has put this one out of a group while the connection was lost.
     pub fn put_out(self, group: &str) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "While you were away, you were put out of group chat '{group}'. To see who did that, \
              and why: why {group} \
              [your-name]"
@@ -59,13 +59,13 @@ impl View {
         } else {
             format!("{} and {last}", others.join(", "))
         };
-        Some(self.trouble(format!("While you were away, messages {names} were missed.")))
+        Some(self.warning(format!("While you were away, messages {names} were missed.")))
     }
 
     /// A group is gone while the client was away.
     pub fn not_rejoined(self, group: &GroupName, refusal: &Refusal) -> String {
         match refusal {
-            Refusal::NoSuchGroup { .. } => self.trouble(format!(
+            Refusal::NoSuchGroup { .. } => self.warning(format!(
                 "Group chat '{group}' is gone: the server no longer has it. To make it again: \
                  create {group}"
             )),
@@ -73,7 +73,7 @@ impl View {
                 let request = Request::Join { group: group.clone() };
                 format!(
                     "{}\n{}",
-                    self.trouble(format!("You are no longer in group chat '{group}'.")),
+                    self.warning(format!("You are no longer in group chat '{group}'.")),
                     self.refusal(&request, other, None)
                 )
             }
@@ -95,7 +95,7 @@ impl View {
 
     /// It is over. Nothing to say when that is what was asked for.
     pub fn ended(self, ended: &Ended, at: &ServerTarget) -> Option<String> {
-        Some(self.trouble(match ended {
+        Some(self.warning(match ended {
             Ended::Left => return None,
             Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
             Ended::Refused(Refusal::NameTaken { name }) => format!(
@@ -130,17 +130,17 @@ impl View {
 
     /// Two passwords were typed where one was wanted twice.
     pub fn passwords_differ(self) -> String {
-        self.trouble("These two passwords differ, so nothing was changed. Try again.")
+        self.warning("These two passwords differ, so nothing was changed. Try again.")
     }
 
     /// What was typed can't be a password.
     pub fn bad_password(self, error: &PasswordError) -> String {
-        self.trouble(format!("That is no password: {error}."))
+        self.warning(format!("That is no password: {error}."))
     }
 
     /// There is nobody to ask for a password.
     pub fn no_way_to_ask(self) -> String {
-        self.trouble(
+        self.warning(
             "A password can only be asked for at a terminal. From a pipe: register, with \
              --password-file FILE or \
              --password-command COMMAND.",
@@ -149,12 +149,12 @@ impl View {
 
     /// The password that was given at the start can't be had.
     pub fn no_password(self, from: &str, why: &str) -> String {
-        self.trouble(format!("There is no password in {from}: {why}."))
+        self.warning(format!("There is no password in {from}: {why}."))
     }
 
     /// Others can read the file with the password.
     pub fn open_password_file(self, file: &str) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "Others can read {file}, where the password is. To keep it to yourself: chmod 600 \
              {file}"
         ))
@@ -171,7 +171,7 @@ impl View {
 
     /// A command needs a password, and it is not asked for where others can read along.
     pub fn no_password_here(self) -> String {
-        self.trouble(
+        self.warning(
             "Others can read along on the way to this server, so no password is asked for and \
              none is said. Come back with --tls.",
         )
@@ -185,7 +185,7 @@ impl View {
     /// There is no connection to begin with.
     pub fn connect_error(self, error: &ConnectError, at: &ServerTarget) -> String {
         let ServerTarget { host, port, .. } = at;
-        self.trouble(match error {
+        self.warning(match error {
             ConnectError::Unreachable(why) => format!(
                 "Cannot connect to {host}:{port}: {why}. Is the server running there? To start \
                  one: chatroom-server"

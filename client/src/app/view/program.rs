@@ -16,7 +16,7 @@ impl View {
 
     /// A line was typed and has no place to wait.
     pub fn too_much_typed(self) -> String {
-        self.trouble(
+        self.warning(
             "Too many lines wait for the server: this one was not taken. The up arrow brings it \
              back.",
         )
@@ -29,7 +29,7 @@ impl View {
 
     /// A text that wants to be a name, and is none.
     pub fn bad_name(self, name: &str, error: &NameError) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "'{name}' can't be your name: {}. Choose another one.",
             name_error(error)
         ))
@@ -37,12 +37,12 @@ impl View {
 
     /// No name was given, and there is nobody to ask.
     pub fn no_name(self) -> String {
-        self.trouble("A name is needed: the third argument, or the first line of the input.")
+        self.warning("A name is needed: the third argument, or the first line of the input.")
     }
 
     /// The client leaves, and the server does not answer.
     pub fn unanswered(self, count: usize) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "The server did not answer in time: {} perhaps not carried out.",
             commands_were(count)
         ))
@@ -58,26 +58,26 @@ impl View {
             undone.push(format!("{} not sent", commands_were(unsent)));
         }
         let undone = undone.join(", and ");
-        (!undone.is_empty()).then(|| self.trouble(format!("The connection is lost: {undone}.")))
+        (!undone.is_empty()).then(|| self.warning(format!("The connection is lost: {undone}.")))
     }
 
     /// The standard output takes nothing.
     pub fn no_output(self, why: &str) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "What the server says can't be written to the standard output: {why}."
         ))
     }
 
     /// The history of lines is not kept.
     pub fn no_history(self, file: &str, why: &str) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "The history is not kept: {file}: {why}. To choose another file: --history FILE"
         ))
     }
 
     /// The log would spoil the screen.
     pub fn no_log(self) -> String {
-        self.trouble(
+        self.warning(
             "Nothing is logged: at a terminal the log needs a file. Choose one: --log-file FILE",
         )
     }

@@ -12,7 +12,7 @@ impl View {
     /// A request was refused; `meant` is what may have been meant instead of a name that is not
     /// there.
     pub fn refusal(self, request: &Request, refusal: &Refusal, meant: Option<&str>) -> String {
-        self.trouble(match refusal {
+        self.warning(match refusal {
             Refusal::GroupExists { .. }
             | Refusal::NoSuchGroup { .. }
             | Refusal::AlreadyMember { .. }

@@ -26,7 +26,7 @@ impl View {
             )),
             // Who dismisses themselves is told so as anybody who is dismissed.
             Request::Operate { act: Operation::Dismiss { user } } if me.key() == user.key() => None,
-            Request::Operate { act } => Some(self.system(sentence("You have", &target(act), act))),
+            Request::Operate { act } => Some(self.system(sentence("You have", &whom(act), act))),
             _ => None,
         }
     }
@@ -135,7 +135,7 @@ fn name(whom: &BanTarget) -> String {
     }
 }
 
-fn target(act: &Operation) -> String {
+fn whom(act: &Operation) -> String {
     match act {
         Operation::Appoint { user }
         | Operation::Dismiss { user }

@@ -36,8 +36,8 @@ impl View {
     }
 
     /// What was refused, or went wrong.
-    pub(super) fn trouble(self, text: impl AsRef<str>) -> String {
-        self.paint.paint(Kind::Trouble, harmless(text.as_ref()))
+    pub(super) fn warning(self, text: impl AsRef<str>) -> String {
+        self.paint.paint(Kind::Warning, harmless(text.as_ref()))
     }
 
     /// What could be typed next.

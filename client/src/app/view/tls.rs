@@ -44,7 +44,7 @@ fn quoted(word: &str) -> String {
 impl View {
     /// A server's key was learned, and is kept in this file.
     pub fn acquainted(self, with: &Acquaintance, file: Option<&str>) -> String {
-        let Acquaintance { host, port, fingerprint, before, trouble } = with;
+        let Acquaintance { host, port, fingerprint, before, fault } = with;
         let mut lines = vec![self.system(match before {
             None => {
                 format!("The server at {host}:{port} is new here. Its fingerprint is {fingerprint}")
@@ -60,8 +60,8 @@ impl View {
                  there with another key is refused.",
             ));
         }
-        if let (Some(why), Some(file)) = (trouble, file) {
-            lines.push(self.trouble(format!(
+        if let (Some(why), Some(file)) = (fault, file) {
+            lines.push(self.warning(format!(
                 "It can't be kept in {file}: {why}. Next time the server is new again."
             )));
         }
@@ -121,7 +121,7 @@ impl View {
                 )]
             }
         };
-        lines.into_iter().map(|line| self.trouble(line)).collect::<Vec<_>>().join("\n")
+        lines.into_iter().map(|line| self.warning(line)).collect::<Vec<_>>().join("\n")
     }
 }
 

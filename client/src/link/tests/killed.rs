@@ -273,5 +273,5 @@ async fn a_second_client_with_the_same_file_is_a_stranger() {
     assert_eq!((hello.proof, hello.seen), (Proof::Open, Seq::ZERO));
     connection.welcome(tag, false, 10, &[]).await;
     let (client, _events, _) = server.outcome().await.unwrap();
-    assert!(matches!(client.kept().trouble, Some(KeepError::InUse)));
+    assert!(matches!(client.kept().fault, Some(KeepError::InUse)));
 }

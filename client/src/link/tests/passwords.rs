@@ -32,7 +32,7 @@ async fn come(known: Option<&str>) -> (Client, Events, WelcomedConnection, FakeS
     (client, events, connection, server)
 }
 
-/// One knocks, and is refused; gives what they had to show.
+/// One tries, and is refused; gives what they had to show.
 async fn refuse(server: &mut FakeServer, refusal: Refusal) -> Proof {
     let mut connection = server.accept().await;
     let (tag, Hello { proof, .. }) = connection.hello().await;
@@ -40,7 +40,7 @@ async fn refuse(server: &mut FakeServer, refusal: Refusal) -> Proof {
     proof
 }
 
-/// One knocks, and is let in with this password.
+/// One tries, and is let in with this password.
 async fn let_in(server: &mut FakeServer, with: &str) -> WelcomedConnection {
     let mut connection = server.accept().await;
     let (tag, hello) = connection.hello().await;
