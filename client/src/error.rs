@@ -69,8 +69,8 @@ pub enum Lost {
     #[error("nothing was heard from the server")]
     Silent,
     /// More came than the program took: this side gave the connection up. What was let go is told
-    /// again by a server that keeps it; otherwise [`Event::Missed`](crate::Event::Missed) and [`Event::Back`](crate::Event::Back) tell where
-    /// it is missing.
+    /// again by a server that keeps it; otherwise [`Event::Missed`](crate::Event::Missed) and
+    /// [`Event::Back`](crate::Event::Back) tell where it is missing.
     #[error("more came than was read")]
     Overrun,
     /// A message was missing before one that came: this side gave the connection up, to be told

@@ -1,13 +1,14 @@
 //! What a client must not forget when it is killed: a file with its token, how far it has come, and
 //! the posts that have no answer yet.
 //!
-//! Records are appended as things happen, and folded into an `JournalState` when the file is opened
-//! again. A post is in the file before it is sent, and until its answer is here; an event counts as
-//! seen once the program has asked for the next one. So a client that was killed comes back as
-//! itself, hears what it missed, and sends again what may not have arrived: the server keeps each
-//! post once.
+//! Records are appended as things happen (`journal/file.rs`), and folded into a `JournalState`
+//! (`journal/state.rs`) when the file is opened again. A post is in the file before it is sent, and
+//! until its answer is here. An event counts as seen once the program has asked for the next one.
 //!
-//! Nothing is synced to the disk: a killed client loses nothing that it has written, a machine that
+//! So a client that was killed comes back as itself, hears what it missed, and sends again what may
+//! not have arrived: the server keeps each post once.
+//!
+//! Nothing is synced to the disk. A killed client loses nothing that it has written; a machine that
 //! loses its power may. A server that is asked for what it has told already tells it again.
 
 mod file;

@@ -24,9 +24,9 @@ pub struct Options {
     /// new ([`Event::Answer`](crate::Event::Answer) tells what came of them). Without it, every run
     /// is a stranger.
     ///
-    /// A file that can't be used ([`Client::kept`](crate::Client::kept)), because another client uses it for example,
-    /// stops nobody from connecting. It survives a killed client, and not a machine that loses its
-    /// power.
+    /// A file that can't be used ([`Client::kept`](crate::Client::kept)), because another client
+    /// uses it for example, stops nobody from connecting. It survives a killed client, and not a
+    /// machine that loses its power.
     pub keep: Option<PathBuf>,
     /// The name's password, should it need one: when the server does not know this client, or not
     /// any more.

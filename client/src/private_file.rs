@@ -1,7 +1,7 @@
 //! Files for nobody else's eyes: what a client keeps between runs is its owner's alone.
 //!
-//! One that is replaced is written beside its place and then renamed: whoever reads it sees it as it
-//! was or as it is now, and a client that is killed meanwhile leaves the old one.
+//! One that is replaced is written beside its place and then renamed: whoever reads it sees it as
+//! it was or as it is now, and a client that is killed meanwhile leaves the old one.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -18,8 +18,8 @@ pub(crate) fn make_directories(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file to read it and to append to it. One that is missing is made (mode 0600); one that is
-/// there keeps its mode.
+/// Opens a file to read it and to append to it. One that is missing is made (mode 0600); one that
+/// is there keeps its mode.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }

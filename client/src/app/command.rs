@@ -2,8 +2,8 @@
 //! completes.
 //!
 //! - `command/table.rs`: the rows. A new command is a row there.
-//! - `command/row.rs`: what a [`Row`] has, what a line asks for ([`TypedCommand`]), and why a line is
-//!   none ([`Mistake`]).
+//! - `command/row.rs`: what a [`Row`] has, what a line asks for ([`TypedCommand`]), and why a line
+//!   is none ([`Mistake`]).
 //! - `command/arguments.rs`: how what stands behind a command's name is read.
 //! - `command/parse.rs`: from a line to what it asks for.
 

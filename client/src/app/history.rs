@@ -9,7 +9,8 @@ use crate::private_file;
 /// The most lines that are kept: a few weeks of chatting, read in a millisecond.
 pub(crate) const HISTORY_LINES_MAX: usize = 1_000;
 
-/// `$XDG_STATE_HOME/chatroom/history`, or what the specification says without it. Nothing without a home.
+/// `$XDG_STATE_HOME/chatroom/history`, or what the specification says without it. Nothing without a
+/// home.
 pub(crate) fn default_file() -> Option<PathBuf> {
     Some(home::directory()?.join("history"))
 }

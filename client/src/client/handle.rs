@@ -115,8 +115,9 @@ impl Client {
     }
 
     /// Sends a request whose answer comes as [`Event::Answer`](crate::Event::Answer), in its place
-    /// among the events. Waits while too many are queued, and while [`SUBMITTED_MAX`](crate::limits::SUBMITTED_MAX) answers are
-    /// under way or not taken yet: one who only submits, and takes no events, waits for itself.
+    /// among the events. Waits while too many are queued, and while
+    /// [`SUBMITTED_MAX`](crate::limits::SUBMITTED_MAX) answers are under way or not taken yet: one
+    /// who only submits, and takes no events, waits for itself.
     ///
     /// # Errors
     /// [`AskError::Closed`].

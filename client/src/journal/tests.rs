@@ -164,9 +164,9 @@ fn one_client_at_a_time_uses_it() {
     first.began(&user("Jim"), &welcome(1, 10), 1);
     assert!(matches!(fault(&path, "Jim"), KeepError::InUse));
     first.handed(place(1, 11));
-    let keeper = JournalHandle::new(first);
-    let of_the_link = keeper.share();
-    drop(keeper);
+    let handle = JournalHandle::new(first);
+    let of_the_link = handle.share();
+    drop(handle);
     // The link may live on for a moment; what it says is forgotten.
     let (_second, state) = open(&path);
     of_the_link.handed(place(1, 12));

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::handshake::{LinkWriter, WelcomedConnection};
 use super::request::{LinkRequest, ReplyTo};
-use super::task::{End, Link, Slow};
+use super::task::{ConnectionEnd, Link, SlowDown};
 use crate::dial::Dial;
 use crate::error::{Ended, Lost};
 use crate::event::Event;
@@ -62,7 +62,10 @@ struct ActiveConnection {
 
 impl<D: Dial> Link<D> {
     /// Serves one connection until it ends.
-    pub(super) async fn serve(&mut self, connection: WelcomedConnection<D::Stream>) -> End {
+    pub(super) async fn serve(
+        &mut self,
+        connection: WelcomedConnection<D::Stream>,
+    ) -> ConnectionEnd {
         let WelcomedConnection { mut reader, writer, welcome, .. } = connection;
         let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
         let now = Instant::now();
@@ -82,7 +85,7 @@ impl<D: Dial> Link<D> {
         }
         loop {
             if self.is_skipping && self.event_queue.is_empty() {
-                return End::Lost(Lost::Overrun);
+                return ConnectionEnd::Lost(Lost::Overrun);
             }
             self.send_held_back(&mut active);
             self.take_in_inherited(&mut active);
@@ -109,10 +112,10 @@ impl<D: Dial> Link<D> {
                     None => is_asked = false,
                 },
                 () = sleep_until(sends_at.unwrap_or(active.heard)), if sends_at.is_some() => {}
-                () = events.closed(), if !is_asked => return End::Over(Ended::Left),
+                () = events.closed(), if !is_asked => return ConnectionEnd::Over(Ended::Left),
                 () = &mut alarm => match self.check_alive(&mut active, write_failed) {
                     Ok(next) => alarm.as_mut().reset(next),
-                    Err(lost) => return End::Lost(lost),
+                    Err(lost) => return ConnectionEnd::Lost(lost),
                 },
             }
         }
@@ -202,7 +205,7 @@ impl<D: Dial> Link<D> {
         &mut self,
         active: &mut ActiveConnection,
         frame: Option<Result<ServerFrame, FrameError>>,
-    ) -> Option<End> {
+    ) -> Option<ConnectionEnd> {
         active.heard = Instant::now();
         tracing::trace!(?frame, "heard");
         match frame {
@@ -216,7 +219,7 @@ impl<D: Dial> Link<D> {
                 io::ErrorKind::UnexpectedEof => Lost::HungUp,
                 kind => Lost::Failed(kind),
             })),
-            Some(Err(error)) => Some(End::Over(Ended::Garbled(error.to_string()))),
+            Some(Err(error)) => Some(ConnectionEnd::Over(Ended::Garbled(error.to_string()))),
             None => Some(active.end(Lost::HungUp)),
         }
     }
@@ -226,7 +229,7 @@ impl<D: Dial> Link<D> {
         active: &mut ActiveConnection,
         tag: Tag,
         result: Result<Response, Refusal>,
-    ) -> Option<End> {
+    ) -> Option<ConnectionEnd> {
         if let Err(Refusal::RateLimited { retry_after_ms }) = result {
             return self.go_slower(active, tag, Duration::from_millis(retry_after_ms.into()));
         }
@@ -266,7 +269,7 @@ impl<D: Dial> Link<D> {
             }
             ReplyTo::Alive => {}
         }
-        is_goodbye.then_some(End::Over(Ended::Left))
+        is_goodbye.then_some(ConnectionEnd::Over(Ended::Left))
     }
 
     /// The server asks to go slower. That is the link's business: the program learns of it only
@@ -276,12 +279,12 @@ impl<D: Dial> Link<D> {
         active: &mut ActiveConnection,
         tag: Tag,
         wait: Duration,
-    ) -> Option<End> {
+    ) -> Option<ConnectionEnd> {
         if self.in_flight.hold_back(tag, wait, active.heard).is_none() {
             return Some(answer_to_nothing(tag));
         }
         active.due_since = active.heard;
-        let slow = self.slow.get_or_insert(Slow { since: active.heard, is_told: false });
+        let slow = self.slow.get_or_insert(SlowDown { since: active.heard, is_told: false });
         if !slow.is_told && (wait >= SLOW_AFTER || slow.since + SLOW_AFTER <= active.heard) {
             slow.is_told = true;
             self.tell(Event::Slowed { wait, waiting: self.in_flight.len() });
@@ -301,7 +304,7 @@ impl<D: Dial> Link<D> {
         &mut self,
         active: &mut ActiveConnection,
         notification: Notification,
-    ) -> Option<End> {
+    ) -> Option<ConnectionEnd> {
         match notification {
             Notification::Ping => self.ping(active),
             Notification::Closing(reason) => active.closing = Some(reason),
@@ -312,13 +315,17 @@ impl<D: Dial> Link<D> {
         None
     }
 
-    fn hear(&mut self, active: &ActiveConnection, notification: Notification) -> Option<End> {
+    fn hear(
+        &mut self,
+        active: &ActiveConnection,
+        notification: Notification,
+    ) -> Option<ConnectionEnd> {
         let seq = notification.seq().unwrap_or_default();
         if let Some(place) = self.state.gap(&notification)
             && !self.in_flight.has_post_to(&place)
         {
             if self.goes_back_for(seq, active.again_until) {
-                return Some(End::Lost(Lost::Gap));
+                return Some(ConnectionEnd::Lost(Lost::Gap));
             }
             self.tell(Event::Missed(place));
         }
@@ -345,7 +352,7 @@ impl<D: Dial> Link<D> {
 
     /// All that was missed was told again; what the groups' newest posts at the beginning say is
     /// checked against it.
-    fn catch_up(&mut self, active: &mut ActiveConnection, seq: Seq) -> Option<End> {
+    fn catch_up(&mut self, active: &mut ActiveConnection, seq: Seq) -> Option<ConnectionEnd> {
         let missing =
             self.state.missing().map(|(group, head)| (Conversation::Group(group.clone()), head));
         let mut missing: Vec<_> = missing.collect();
@@ -353,7 +360,7 @@ impl<D: Dial> Link<D> {
         if let Some(newest) = missing.iter().map(|(_, head)| *head).max()
             && self.goes_back_for(newest, active.again_until)
         {
-            return Some(End::Lost(Lost::Gap));
+            return Some(ConnectionEnd::Lost(Lost::Gap));
         }
         for (group, _) in missing {
             self.tell(Event::Missed(group));
@@ -377,20 +384,20 @@ impl<D: Dial> Link<D> {
 
     /// More came than the program takes. What will not be heard again is let go but for what must
     /// be told; a program that does not even take that will never take anything.
-    fn be_overrun(&mut self) -> Option<End> {
+    fn be_overrun(&mut self) -> Option<ConnectionEnd> {
         if self.can_hear_again() {
             self.is_skipping = true;
             self.state.fall_behind();
             return self
                 .event_queue
                 .is_overrun_by_answers()
-                .then_some(End::Over(Ended::GaveUp(Lost::Overrun)));
+                .then_some(ConnectionEnd::Over(Ended::GaveUp(Lost::Overrun)));
         }
         self.event_queue.shed();
         Some(if self.event_queue.is_overrun() {
-            End::Over(Ended::GaveUp(Lost::Overrun))
+            ConnectionEnd::Over(Ended::GaveUp(Lost::Overrun))
         } else {
-            End::Lost(Lost::Overrun)
+            ConnectionEnd::Lost(Lost::Overrun)
         })
     }
 }
@@ -405,21 +412,23 @@ impl ActiveConnection {
     }
 
     /// Why the connection really ended: the server's last word says more than the socket.
-    fn end(&self, lost: Lost) -> End {
+    fn end(&self, lost: Lost) -> ConnectionEnd {
         match self.closing {
-            Some(CloseReason::Misbehaved(how)) => End::Over(Ended::Misbehaved(how)),
-            Some(CloseReason::Replaced) => End::Over(Ended::Replaced),
-            Some(CloseReason::PasswordChanged) => End::Over(Ended::PasswordChanged),
-            Some(CloseReason::TlsRequired) => End::Over(Ended::Untrusted(Untrusted::TlsRequired)),
-            Some(CloseReason::Disconnected) => End::Over(Ended::Disconnected),
-            Some(reason) => End::Lost(Lost::Closed(reason)),
-            None => End::Lost(lost),
+            Some(CloseReason::Misbehaved(how)) => ConnectionEnd::Over(Ended::Misbehaved(how)),
+            Some(CloseReason::Replaced) => ConnectionEnd::Over(Ended::Replaced),
+            Some(CloseReason::PasswordChanged) => ConnectionEnd::Over(Ended::PasswordChanged),
+            Some(CloseReason::TlsRequired) => {
+                ConnectionEnd::Over(Ended::Untrusted(Untrusted::TlsRequired))
+            }
+            Some(CloseReason::Disconnected) => ConnectionEnd::Over(Ended::Disconnected),
+            Some(reason) => ConnectionEnd::Lost(Lost::Closed(reason)),
+            None => ConnectionEnd::Lost(lost),
         }
     }
 }
 
-fn answer_to_nothing(tag: Tag) -> End {
-    End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})")))
+fn answer_to_nothing(tag: Tag) -> ConnectionEnd {
+    ConnectionEnd::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})")))
 }
 
 /// What can't be asked again: the password that it says is not the right one any more.

@@ -37,7 +37,7 @@ pub(crate) struct Ends {
 }
 
 /// The server asks to go slower.
-pub(super) struct Slow {
+pub(super) struct SlowDown {
     /// Since something is held back.
     pub(super) since: Instant,
     /// Whether the program knows.
@@ -45,7 +45,7 @@ pub(super) struct Slow {
 }
 
 /// How one connection ended.
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     /// It may be remade.
     Lost(Lost),
     /// It may not.
@@ -64,7 +64,7 @@ pub(crate) struct Link<D> {
     pub(super) journal: Arc<Journal>,
     pub(super) in_flight: InFlight,
     /// While something is held back because the server asks to go slower.
-    pub(super) slow: Option<Slow>,
+    pub(super) slow: Option<SlowDown>,
     pub(super) event_queue: EventQueue,
     pub(super) state: ReadState,
     pub(super) token: Token,
@@ -183,8 +183,8 @@ impl<D: Dial> Link<D> {
         let ended = loop {
             let began = Instant::now();
             let lost = match self.serve(connection).await {
-                End::Over(ended) => break ended,
-                End::Lost(lost) => lost,
+                ConnectionEnd::Over(ended) => break ended,
+                ConnectionEnd::Lost(lost) => lost,
             };
             tracing::info!(%lost, "connection lost");
             if self.in_flight.has_exit() {

@@ -10,7 +10,7 @@ use crate::private_file;
 
 /// What a new file begins with.
 const HEADING: &str = "# The servers that chatroom knows: host, port, and the fingerprint of the \
-    key, or who vouches for it.\n\
+                       key, or who vouches for it.\n\
                        # One whose line is deleted is new again.\n";
 
 /// The longest file that is read: some ten thousand servers.

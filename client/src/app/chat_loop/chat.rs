@@ -115,7 +115,7 @@ pub(crate) struct ChatLoop {
     pub(super) missed_summary: Option<MissedSummary>,
     /// When they went away, as far as that is known.
     pub(super) away_since: Option<UnixMillis>,
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<HeldRefusal>,
     /// For the newest event that was taken, until everything up to it is handed to the screen.
     pub(super) receipt: Option<Receipt>,
     /// Events in order, to be shown once what is held is.
@@ -130,7 +130,7 @@ pub(crate) struct ChatLoop {
 }
 
 /// A refusal that waits for a list, to say what may have been meant.
-pub(super) struct Held {
+pub(super) struct HeldRefusal {
     pub(super) request: Request,
     pub(super) refusal: Refusal,
     pub(super) list: ListRequest,

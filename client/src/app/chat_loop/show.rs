@@ -3,7 +3,7 @@
 use crate::event::Event;
 use chatroom_proto::{Conversation, Notification, Refusal, Request, Response, Retention, Seq, Tag};
 
-use super::chat::{ChatLoop, ChatOutcome, Held};
+use super::chat::{ChatLoop, ChatOutcome, HeldRefusal};
 use super::request::is_post;
 use crate::app::clock;
 use crate::app::completer::ListRequest;
@@ -194,7 +194,7 @@ impl ChatLoop {
                     _ => false,
                 };
                 let list = list.unwrap_or(ListRequest::Groups);
-                self.held = Some(Held { request, refusal, list });
+                self.held = Some(HeldRefusal { request, refusal, list });
                 if waits { Ok(()) } else { self.release(screen).await }
             }
         }
@@ -237,7 +237,7 @@ impl ChatLoop {
 
     /// Shows the refusal that is held.
     pub(super) async fn release(&mut self, screen: &Screen) -> Result<(), OutputGone> {
-        let Some(Held { request, refusal, .. }) = self.held.take() else { return Ok(()) };
+        let Some(HeldRefusal { request, refusal, .. }) = self.held.take() else { return Ok(()) };
         self.in_flight = self.in_flight.saturating_sub(1);
         self.has_failed = true;
         let directory = &self.parts.directory;

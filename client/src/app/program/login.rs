@@ -261,7 +261,7 @@ impl Program {
     /// What has to be said about the file for what must not be forgotten.
     fn state_warning(&self, client: &Client, file: Option<PathBuf>) -> Option<String> {
         let file = file?.display().to_string();
-        client.kept().fault.as_ref().map(|trouble| match trouble {
+        client.kept().fault.as_ref().map(|fault| match fault {
             KeepError::Damaged => self.view.damaged_state(&file),
             other => self.view.no_state(&file, &other.to_string()),
         })

@@ -70,16 +70,14 @@ impl View {
                 self.system(format!("New group chat with name '{group}' has created successfully!"))
             }
             Response::Joined { membership, .. } => self.system(format!(
-                "You have joined in group chat '{}' \
-                    successfully!",
+                "You have joined in group chat '{}' successfully!",
                 membership.group
             )),
             Response::Left { group, .. } => {
                 self.system(format!("You have left group chat '{group}' successfully!"))
             }
             Response::Kept { to, .. } => self.system(format!(
-                "{to} is away. Your message is kept, and shown when {to} is \
-                    back."
+                "{to} is away. Your message is kept, and shown when {to} is back."
             )),
             Response::Registered { .. } => self.system(
                 "The name is yours now. From another place, it needs the password; from here you \

@@ -13,8 +13,7 @@ impl View {
             }
             Mistake::UnknownCommand { word, meant: None } => format!(
                 "There is no command '{word}'. Type 'help' to see the commands. To say something: \
-                 public \
-                 [group-name] [message]"
+                 public [group-name] [message]"
             ),
             Mistake::Missing { row, what } => {
                 format!("'{}' needs {what}. Usage: {}", row.name, usage(row))
@@ -40,8 +39,7 @@ impl View {
             Mistake::BadMessage { error } => format!("That was not sent: {error}."),
             Mistake::BadCount { row, count } => {
                 format!(
-                    "'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: \
-                    {}",
+                    "'{count}' is no number of messages: 1 to {HISTORY_COUNT_MAX}. Usage: {}",
                     usage(row)
                 )
             }
@@ -49,8 +47,7 @@ impl View {
             Mistake::BadLine { error } => format!("That was not sent: {error}."),
             Mistake::BadDuration { row, duration } => format!(
                 "'{duration}' is no time: write a number and s, m, h, d or w, as in 10m. A reason \
-                 can't begin with a \
-                 digit. Usage: {}",
+                 can't begin with a digit. Usage: {}",
                 usage(row)
             ),
             Mistake::BadWords { error } => format!("That can't be looked for: {error}."),

@@ -39,8 +39,7 @@ impl View {
     pub fn put_out(self, group: &str) -> String {
         self.warning(format!(
             "While you were away, you were put out of group chat '{group}'. To see who did that, \
-             and why: why {group} \
-             [your-name]"
+             and why: why {group} [your-name]"
         ))
     }
 
@@ -97,25 +96,26 @@ impl View {
     pub fn ended(self, ended: &Ended, at: &ServerTarget) -> Option<String> {
         Some(self.warning(match ended {
             Ended::Left => return None,
-            Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
+            Ended::GaveUp(lost) => {
+                format!("The connection is lost for good: {}.", lost_text(*lost))
+            }
             Ended::Refused(Refusal::NameTaken { name }) => format!(
                 "You were away for too long, and somebody else is called '{name}' now. Come back \
                  under another name."
             ),
             Ended::Refused(Refusal::NameLooksLike { name }) => format!(
-                "You were away for too long, and somebody is called '{name}' now, which looks \
-                 like your name. Come \
-                 back under another one."
+                "You were away for too long, and somebody is called '{name}' now, which looks like \
+                 your name. Come back under another one."
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Disconnected => {
                 "An operator of the server has ended your stay. To come back, if you are not \
-                 banned: start this program \
-                 again."
+                 banned: start this program again."
                     .to_owned()
             }
-            Ended::Replaced => "You came back from somewhere else, and the chat goes on \
-                there.".to_owned(),
+            Ended::Replaced => {
+                "You came back from somewhere else, and the chat goes on there.".to_owned()
+            }
             Ended::PasswordChanged => {
                 "The password of your name was changed on another device. Come in again with the \
                  new one.".to_owned()
@@ -142,8 +142,7 @@ impl View {
     pub fn no_way_to_ask(self) -> String {
         self.warning(
             "A password can only be asked for at a terminal. From a pipe: register, with \
-             --password-file FILE or \
-             --password-command COMMAND.",
+             --password-file FILE or --password-command COMMAND.",
         )
     }
 
@@ -163,17 +162,16 @@ impl View {
     /// Somebody comes under a registered name, and is about to be asked for its password.
     pub fn password_wanted(self, name: &UserName) -> String {
         self.system(format!(
-            "The name '{name}' belongs to somebody who has registered it. If that is you, type \
-             its password: it is not shown. \
-             If it is not, press Ctrl-C and choose another name."
+            "The name '{name}' belongs to somebody who has registered it. If that is you, type its \
+             password: it is not shown. If it is not, press Ctrl-C and choose another name."
         ))
     }
 
     /// A command needs a password, and it is not asked for where others can read along.
     pub fn no_password_here(self) -> String {
         self.warning(
-            "Others can read along on the way to this server, so no password is asked for and \
-             none is said. Come back with --tls.",
+            "Others can read along on the way to this server, so no password is asked for and none \
+             is said. Come back with --tls.",
         )
     }
 
@@ -198,24 +196,21 @@ impl View {
             }
             ConnectError::Refused(refusal) => return self.refusal(&Request::Ping, refusal, None),
             ConnectError::PasswordUnsaid { name } => format!(
-                "The name '{name}' belongs to somebody who has registered it. If that is you, \
-                 come back with --tls: others can \
-                 read along on the way to this server, so no password is asked for. If it is not, \
-                 choose another name."
+                "The name '{name}' belongs to somebody who has registered it. If that is you, come \
+                 back with --tls: others can read along on the way to this server, so no password \
+                 is asked for. If it is not, choose another name."
             ),
             ConnectError::Closed(CloseReason::Misbehaved(how)) => misbehaved_text(*how),
             ConnectError::Closed(reason) => {
                 format!(
-                    "The server at {host}:{port} hung up: {}. Try again \
-                    later.",
+                    "The server at {host}:{port} hung up: {}. Try again later.",
                     reason_text(*reason)
                 )
             }
             ConnectError::Untrusted(untrusted) => return self.untrusted(untrusted, at),
             ConnectError::Garbled(what) => {
                 format!(
-                    "What answers at {host}:{port} does not speak this program's protocol: \
-                    {what}."
+                    "What answers at {host}:{port} does not speak this program's protocol: {what}."
                 )
             }
         })

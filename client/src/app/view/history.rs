@@ -126,8 +126,8 @@ impl View {
     /// The file for what must not be forgotten is not used.
     pub fn no_state(self, file: &str, why: &str) -> String {
         self.warning(format!(
-            "What comes while you are away can't be kept for you: {file}: {why}. To choose \
-             another file: --state FILE"
+            "What comes while you are away can't be kept for you: {file}: {why}. To choose another \
+             file: --state FILE"
         ))
     }
 

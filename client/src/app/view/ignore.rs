@@ -24,8 +24,7 @@ impl View {
             Change::None => self.warning(format!("You ignore {name} already.")),
             Change::Full => self.warning(format!(
                 "You ignore {IGNORED_MAX} people, and nobody can ignore more: {name} is still \
-                 heard. Take somebody off first: \
-                 unignore [username]"
+                 heard. Take somebody off first: unignore [username]"
             )),
             Change::NotKept(file, why) => self.warning(format!(
                 "You hear nothing more of what {name} says until you leave; it can't be kept for \

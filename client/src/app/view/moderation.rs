@@ -137,8 +137,8 @@ impl View {
             }
             Refusal::OutOfReach { group, user } => format!(
                 "You can't do that to {user}: they keep order in group chat '{group}', too, or \
-                 somebody above you has \
-                 decided about them. To see who: about {group}, why {group} {user}"
+                 somebody above you has decided about them. To see who: about {group}, why {group} \
+                 {user}"
             ),
             Refusal::NotOneself if matches!(request, Request::Operate { .. }) => {
                 "You can't do that to yourself. To leave: exit".to_owned()
@@ -149,9 +149,8 @@ impl View {
             }
             Refusal::AlreadySo { group } => already_so(request, group),
             Refusal::TooManyMarks { limit } => format!(
-                "There are too many of these already: {limit} in one group chat, or as many as \
-                 the server holds for \
-                 all. Undo some first."
+                "There are too many of these already: {limit} in one group chat, or as many as the \
+                 server holds for all. Undo some first."
             ),
             Refusal::Banned { group, until } => match request {
                 Request::Moderate { act, .. } => {

@@ -108,17 +108,15 @@ fn group_refusal(request: &Request, refusal: &Refusal, meant: Option<&str>) -> S
         }
         Refusal::TooManyGroups { limit } => format!(
             "The server holds {limit} group chats, and that is all it will. Type 'groups' to see \
-             them, and \
-             join one."
+             them, and join one."
         ),
         Refusal::TooManyMemberships { limit } => format!(
             "You are in {limit} group chats, and nobody can be in more. Leave one first: leave \
              [group-name]"
         ),
         Refusal::GroupLooksLike { group } => format!(
-            "That name looks like group chat '{group}'. Choose one that can't be confused with \
-             it, or join that \
-             one: join {group}"
+            "That name looks like group chat '{group}'. Choose one that can't be confused with it, \
+             or join that one: join {group}"
         ),
         other => format!("The server refused that: {other:?}"),
     }
@@ -130,8 +128,7 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
         Refusal::NameTaken { name } => {
             format!(
                 "The name '{name}' is taken. Choose another one. If that was you a moment ago: \
-                 half a minute after a \
-                 connection is lost, its name is free again."
+                 half a minute after a connection is lost, its name is free again."
             )
         }
         Refusal::NotRegistered { name } => {
@@ -142,8 +139,7 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
         }
         Refusal::PasswordNeeded { name } => format!(
             "The name '{name}' belongs to somebody who has registered it. If that is you, its \
-             password is needed \
-             (--password-file FILE); otherwise choose another name."
+             password is needed (--password-file FILE); otherwise choose another name."
         ),
         Refusal::WrongPassword { name } if is_about_own_name(request) => {
             format!("That is not the password of '{name}', so nothing was changed. Try again.")
@@ -152,8 +148,8 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
             format!("That is not the password of '{name}'. Try again, or choose another name.")
         }
         Refusal::PasswordInTheOpen => {
-            "A password is only taken where nobody can read along: over TLS, or on the \
-             server's own machine. Come back with --tls. If somebody may have read it: change it."
+            "A password is only taken where nobody can read along: over TLS, or on the server's \
+             own machine. Come back with --tls. If somebody may have read it: change it."
                 .to_owned()
         }
         Refusal::AlreadyRegistered { name } => {

@@ -69,8 +69,7 @@ impl View {
         match refusal {
             Refusal::NotOperator => {
                 "Only operators of this server can do that. One of them can make you one, or the \
-                 code that the server \
-                 shows when nobody is one yet: operator [code]"
+                 code that the server shows when nobody is one yet: operator [code]"
                     .to_owned()
             }
             Refusal::WrongCode => {
@@ -80,19 +79,16 @@ impl View {
             }
             Refusal::IsOperator { user } => {
                 format!(
-                    "{user} is an operator of this server. Make them none first: dismiss \
-                    {user}"
+                    "{user} is an operator of this server. Make them none first: dismiss {user}"
                 )
             }
             Refusal::RegisterFirst => match request {
                 Request::Operate { act: Operation::Appoint { user } } => format!(
                     "Operators need a registered name, or anybody could take it: {user} has to \
-                     register first, then type the \
-                     command again."
+                     register first, then type the command again."
                 ),
                 _ => "Operators need a registered name, or anybody could take it: register first, \
-                    then type the command \
-                      again."
+                      then type the command again."
                     .to_owned(),
             },
             Refusal::ServerBanned { until } => format!(

@@ -110,8 +110,7 @@ fn mistakes_show_the_usage() {
     assert_eq!(
         said("hello"),
         "There is no command 'hello'. Type 'help' to see the commands. To say something: public \
-         [group-name] \
-         [message]"
+         [group-name] [message]"
     );
     assert_eq!(said("join"), "'join' needs the name of a group. Usage: join [group-name]");
     assert_eq!(said("public G1"), "'public' needs a message. Usage: public [group-name] [message]");
@@ -186,8 +185,8 @@ pub(super) fn target() -> ServerTarget {
 fn a_server_that_asks_to_go_slower_is_no_trouble() {
     assert_eq!(
         view().slowed(Duration::from_millis(2_100), 1),
-        "The server asks to go slower: what you asked for is kept and sent in order, the next in \
-         3 seconds."
+        "The server asks to go slower: what you asked for is kept and sent in order, the next in 3 \
+         seconds."
     );
     assert_eq!(
         view().slowed(Duration::from_millis(40), 12),
@@ -216,9 +215,8 @@ fn every_end_has_its_words() {
     );
     assert_eq!(
         said(Ended::Refused(Refusal::NameLooksLike { name: user("Jim") })),
-        "You were away for too long, and somebody is called 'Jim' now, which looks like your \
-         name. Come back under \
-         another one."
+        "You were away for too long, and somebody is called 'Jim' now, which looks like your name. \
+         Come back under another one."
     );
     assert_eq!(
         said(Ended::Replaced),
@@ -238,15 +236,14 @@ fn every_failure_to_connect_has_its_words() {
     assert_eq!(
         said(ConnectError::Unreachable(refused)),
         "Cannot connect to 127.0.0.1:9000: connection refused. Is the server running there? To \
-         start one: \
-         chatroom-server"
+         start one: chatroom-server"
     );
     assert!(said(ConnectError::Silent).contains("does not answer"));
     assert!(said(ConnectError::Cut).contains("hung up at once"));
     assert_eq!(
         said(ConnectError::Closed(CloseReason::ServerFull)),
-        "The server at 127.0.0.1:9000 hung up: the server has as many connections as it will \
-         hold. Try again later."
+        "The server at 127.0.0.1:9000 hung up: the server has as many connections as it will hold. \
+         Try again later."
     );
     assert!(
         said(ConnectError::Closed(CloseReason::Misbehaved(Misbehaviour::Malformed)))

@@ -110,8 +110,8 @@ fn every_refusal_about_order_says_what_to_do() {
     );
     assert_eq!(
         said(&join, Refusal::InvitationOnly { group: g1() }),
-        "Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: \
-         about G1"
+        "Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: about \
+         G1"
     );
     assert_eq!(
         said(&ask(kick()), Refusal::AlreadySo { group: g1() }),
@@ -182,7 +182,6 @@ fn a_group_is_described_in_a_few_lines() {
         "Group chat 'G1' is Ann's, and has 3 members.\nIts operators: Bob, Eve\nIts topic, by Bob \
          on 03:00: Tea\n\
          It is locked since 03:00: only those can join who are invited.\nYou are invited. To \
-         become a member: join \
-         G1\nYou can't speak in it."
+         become a member: join G1\nYou can't speak in it."
     );
 }
