@@ -168,7 +168,7 @@ impl Client {
         }
     }
 
-    /// Does something to keep order in a group: [`Moderation`] has all that there is, from a topic
+    /// Moderates a group: [`Moderation`] has all that there is, from a topic
     /// to a ban. Tells how the server writes the group's name.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl Client {
         }
     }
 
-    /// What was done in a group to keep order, to one person or at all: the newest first.
+    /// What moderators did in a group, to one person or at all: the newest first.
     ///
     /// # Errors
     /// [`AskError`]
@@ -195,7 +195,7 @@ impl Client {
         }
     }
 
-    /// What a group is, who keeps order in it, and what this client is in it.
+    /// What a group is, who moderates it, and what this client is in it.
     ///
     /// # Errors
     /// [`AskError`]

@@ -167,7 +167,7 @@ fn act(line: &str) -> Moderation {
 }
 
 #[test]
-fn order_is_kept_with_a_group_a_name_and_sometimes_a_time_and_a_reason() {
+fn moderation_names_a_group_a_person_and_sometimes_a_time_and_a_reason() {
     let user = || UserName::parse("Jim").unwrap();
     let reason = |text| Some(chatroom_proto::Reason::parse(text).unwrap());
     let seconds = std::num::NonZeroU32::new;

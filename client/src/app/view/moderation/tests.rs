@@ -87,7 +87,7 @@ fn a_span_is_told_in_the_largest_unit_that_is_exact() {
 }
 
 #[test]
-fn every_refusal_about_order_says_what_to_do() {
+fn every_refusal_about_moderation_says_what_to_do() {
     let g1 = || group("G1");
     let said = |request: &Request, refusal| view().refusal(request, &refusal, None);
     let join = Request::Join { group: g1() };
