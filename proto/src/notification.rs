@@ -110,6 +110,61 @@ pub enum Notification {
     },
 }
 
+impl Notification {
+    /// Its place in the order. Nothing for what is about this connection, or repeats what was
+    /// there before.
+    pub fn seq(&self) -> Option<Seq> {
+        match self {
+            Notification::Arrived { seq, .. }
+            | Notification::Departed { seq, .. }
+            | Notification::Joined { seq, .. }
+            | Notification::Left { seq, .. }
+            | Notification::Moderated { seq, .. }
+            | Notification::PassedOn { seq, .. }
+            | Notification::Operated { seq, .. } => Some(*seq),
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                Some(post.seq)
+            }
+            Notification::TopicIs { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => None,
+        }
+    }
+
+    /// Whose words it tells: of a message, a topic, or an invitation, which is nothing but
+    /// somebody's words to somebody. Nothing for what is told in the server's name.
+    pub fn words_of(&self) -> Option<&UserName> {
+        match self {
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                Some(&post.from)
+            }
+            Notification::TopicIs { headline, .. } => Some(&headline.by),
+            Notification::Moderated { by, act, .. } => match act {
+                Moderation::Invite { .. } | Moderation::Topic { .. } => Some(by),
+                Moderation::Kick { .. }
+                | Moderation::Ban { .. }
+                | Moderation::Unban { .. }
+                | Moderation::Mute { .. }
+                | Moderation::Unmute { .. }
+                | Moderation::Lock
+                | Moderation::Unlock
+                | Moderation::Op { .. }
+                | Moderation::Deop { .. } => None,
+            },
+            Notification::Arrived { .. }
+            | Notification::Departed { .. }
+            | Notification::Joined { .. }
+            | Notification::Left { .. }
+            | Notification::PassedOn { .. }
+            | Notification::Operated { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => None,
+        }
+    }
+}
+
 /// Something that was said, in a group or to one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Post {

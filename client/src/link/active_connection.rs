@@ -26,13 +26,13 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
 use super::handshake::{LinkWriter, WelcomedConnection};
-use super::{
-    ANSWER_DEADLINE, ASKS_WAITING_MAX, End, Link, LinkRequest, ReplyTo, SILENCE_MAX, SLOW_AFTER,
-    Slow,
-};
+use super::request::{LinkRequest, ReplyTo};
+use super::task::{ConnectionEnd, Link, SlowDown};
 use crate::dial::Dial;
-use crate::event::{Ended, Event, Lost};
-use crate::state::{MEMBERSHIPS_MAX, tells_again};
+use crate::error::{Ended, Lost};
+use crate::event::Event;
+use crate::limits::{ANSWER_DEADLINE, ASKS_WAITING_MAX, MEMBERSHIPS_MAX, SILENCE_MAX, SLOW_AFTER};
+use crate::state::tells_again;
 use crate::trust::Untrusted;
 
 /// The most frames on their way to the writer: every unanswered request, every group to rejoin, and
@@ -62,31 +62,34 @@ struct ActiveConnection {
 
 impl<D: Dial> Link<D> {
     /// Serves one connection until it ends.
-    pub(super) async fn serve(&mut self, connection: WelcomedConnection<D::Stream>) -> End {
+    pub(super) async fn serve(
+        &mut self,
+        connection: WelcomedConnection<D::Stream>,
+    ) -> ConnectionEnd {
         let WelcomedConnection { mut reader, writer, welcome, .. } = connection;
         let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
         let now = Instant::now();
         let again_until = tells_again(&welcome).then_some(welcome.seq);
-        let mut talk =
+        let mut active =
             ActiveConnection { frames_out, closing: None, again_until, heard: now, due_since: now };
         let mut writing = pin!(write(writer, frames));
         let mut write_failed = None;
         let mut alarm = pin!(sleep_until(now + ANSWER_DEADLINE));
         let mut is_asked = true;
         let events = self.events.clone();
-        self.outbox.deliver(&events);
+        self.event_queue.deliver(&events);
         // Nothing was heard yet: from here on nothing needs to be let go.
-        self.is_deaf &= !self.outbox.is_empty();
-        if self.is_deaf {
+        self.is_skipping &= !self.event_queue.is_empty();
+        if self.is_skipping {
             self.state.fall_behind();
         }
         loop {
-            if self.is_deaf && self.outbox.is_empty() {
-                return End::Lost(Lost::Overrun);
+            if self.is_skipping && self.event_queue.is_empty() {
+                return ConnectionEnd::Lost(Lost::Overrun);
             }
-            self.send_held_back(&mut talk);
-            self.take_in_inherited(&mut talk);
-            let sends_at = self.unanswered.sends_at();
+            self.send_held_back(&mut active);
+            self.take_in_inherited(&mut active);
+            let sends_at = self.in_flight.sends_at();
             tokio::select! {
                 error = &mut writing, if write_failed.is_none() => {
                     // The reason may still wait to be read: go on until that fails, too, or is
@@ -95,24 +98,24 @@ impl<D: Dial> Link<D> {
                     alarm.as_mut().reset(Instant::now() + LAST_WORD_WAIT);
                 }
                 frame = reader.next() => {
-                    if let Some(end) = self.handle_frame(&mut talk, frame) {
+                    if let Some(end) = self.handle_frame(&mut active, frame) {
                         return end;
                     }
-                    self.outbox.deliver(&events);
-                    if self.outbox.is_overrun() && let Some(end) = self.be_overrun() {
+                    self.event_queue.deliver(&events);
+                    if self.event_queue.is_overrun() && let Some(end) = self.be_overrun() {
                         return end;
                     }
                 }
-                () = self.outbox.deliver_when_it_may(&events) => {}
-                ask = self.asks.recv(), if is_asked && self.has_room(&talk) => match ask {
-                    Some(ask) => self.take_in(&mut talk, ask),
+                () = self.event_queue.deliver_when_it_may(&events) => {}
+                ask = self.asks.recv(), if is_asked && self.has_room(&active) => match ask {
+                    Some(ask) => self.take_in(&mut active, ask),
                     None => is_asked = false,
                 },
-                () = sleep_until(sends_at.unwrap_or(talk.heard)), if sends_at.is_some() => {}
-                () = events.closed(), if !is_asked => return End::Over(Ended::Left),
-                () = &mut alarm => match self.check_alive(&mut talk, write_failed) {
+                () = sleep_until(sends_at.unwrap_or(active.heard)), if sends_at.is_some() => {}
+                () = events.closed(), if !is_asked => return ConnectionEnd::Over(Ended::Left),
+                () = &mut alarm => match self.check_alive(&mut active, write_failed) {
                     Ok(next) => alarm.as_mut().reset(next),
-                    Err(lost) => return End::Lost(lost),
+                    Err(lost) => return ConnectionEnd::Lost(lost),
                 },
             }
         }
@@ -121,59 +124,59 @@ impl<D: Dial> Link<D> {
     /// Whether one more may be unanswered: not before all that was asked earlier is sent. (A server
     /// that answers what it was not sent yet could fill the writer's queue: that only makes asking
     /// wait.)
-    fn has_room(&self, talk: &ActiveConnection) -> bool {
-        let has_room = self.unanswered.len() < ASKS_WAITING_MAX && talk.frames_out.capacity() > 1;
-        has_room && !self.unanswered.is_held_back()
+    fn has_room(&self, active: &ActiveConnection) -> bool {
+        let has_room = self.in_flight.len() < ASKS_WAITING_MAX && active.frames_out.capacity() > 1;
+        has_room && !self.in_flight.is_held_back()
     }
 
     /// Sends what is to be sent (again): at the beginning all that is unanswered, later what the
     /// server has refused to take so fast.
-    fn send_held_back(&mut self, talk: &mut ActiveConnection) {
-        if !self.unanswered.is_held_back() {
+    fn send_held_back(&mut self, active: &mut ActiveConnection) {
+        if !self.in_flight.is_held_back() {
             return;
         }
         let now = Instant::now();
-        while talk.frames_out.capacity() > 1 {
-            let is_first = self.unanswered.due() == 0;
-            let Some(frame) = self.unanswered.next_to_send(now) else { return };
+        while active.frames_out.capacity() > 1 {
+            let is_first = self.in_flight.due() == 0;
+            let Some(frame) = self.in_flight.next_to_send(now) else { return };
             if is_first {
-                talk.due_since = now;
+                active.due_since = now;
             }
-            talk.send(frame);
+            active.send(frame);
         }
     }
 
     /// Takes in what was asked, and what else is queued, so that one flush carries all of it.
-    fn take_in(&mut self, talk: &mut ActiveConnection, first: LinkRequest) {
+    fn take_in(&mut self, active: &mut ActiveConnection, first: LinkRequest) {
         let mut next = Some(first);
         while let Some(ask) = next {
-            self.put(talk, ask);
-            next = if self.has_room(talk) { self.asks.try_recv().ok() } else { None };
+            self.put(active, ask);
+            next = if self.has_room(active) { self.asks.try_recv().ok() } else { None };
         }
     }
 
     /// What an earlier run has asked comes before all that is asked now.
-    fn take_in_inherited(&mut self, talk: &mut ActiveConnection) {
-        while self.has_room(talk)
-            && let Some(ask) = self.unanswered.next_inherited()
+    fn take_in_inherited(&mut self, active: &mut ActiveConnection) {
+        while self.has_room(active)
+            && let Some(ask) = self.in_flight.next_inherited()
         {
-            self.put(talk, ask);
+            self.put(active, ask);
         }
     }
 
-    fn put(&mut self, talk: &mut ActiveConnection, ask: LinkRequest) {
-        if self.unanswered.due() == 0 {
-            talk.due_since = Instant::now();
+    fn put(&mut self, active: &mut ActiveConnection, ask: LinkRequest) {
+        if self.in_flight.due() == 0 {
+            active.due_since = Instant::now();
         }
         tracing::trace!(tag = ask.tag.0, request = ?ask.request, "asked");
-        talk.send(ClientFrame { tag: ask.tag, request: ask.request.clone() });
-        self.unanswered.push(ask);
+        active.send(ClientFrame { tag: ask.tag, request: ask.request.clone() });
+        self.in_flight.push(ask);
     }
 
-    fn ping(&mut self, talk: &mut ActiveConnection) {
-        if !self.unanswered.has_ping() && talk.frames_out.capacity() > 0 {
+    fn ping(&mut self, active: &mut ActiveConnection) {
+        if !self.in_flight.has_ping() && active.frames_out.capacity() > 0 {
             let tag = self.shared.next_tag();
-            self.put(talk, LinkRequest { tag, request: Request::Ping, door: ReplyTo::Alive });
+            self.put(active, LinkRequest { tag, request: Request::Ping, reply_to: ReplyTo::Alive });
         }
     }
 
@@ -181,60 +184,60 @@ impl<D: Dial> Link<D> {
     /// [`ANSWER_DEADLINE`], so that no request that is made meanwhile is overdue before that.
     fn check_alive(
         &mut self,
-        talk: &mut ActiveConnection,
+        active: &mut ActiveConnection,
         write_failed: Option<Lost>,
     ) -> Result<Instant, Lost> {
         let now = Instant::now();
         if let Some(lost) = write_failed {
             return Err(lost);
         }
-        if self.unanswered.due() == 0 && now >= talk.heard + SILENCE_MAX {
-            self.ping(talk);
+        if self.in_flight.due() == 0 && now >= active.heard + SILENCE_MAX {
+            self.ping(active);
         }
-        if self.unanswered.due() == 0 {
-            return Ok((talk.heard + SILENCE_MAX).min(now + ANSWER_DEADLINE));
+        if self.in_flight.due() == 0 {
+            return Ok((active.heard + SILENCE_MAX).min(now + ANSWER_DEADLINE));
         }
-        let overdue = talk.due_since + ANSWER_DEADLINE;
+        let overdue = active.due_since + ANSWER_DEADLINE;
         if now >= overdue { Err(Lost::Silent) } else { Ok(overdue) }
     }
 
     fn handle_frame(
         &mut self,
-        talk: &mut ActiveConnection,
+        active: &mut ActiveConnection,
         frame: Option<Result<ServerFrame, FrameError>>,
-    ) -> Option<End> {
-        talk.heard = Instant::now();
+    ) -> Option<ConnectionEnd> {
+        active.heard = Instant::now();
         tracing::trace!(?frame, "heard");
         match frame {
             Some(Ok(ServerFrame::Response { tag, result })) => {
-                self.handle_response(talk, tag, result)
+                self.handle_response(active, tag, result)
             }
             Some(Ok(ServerFrame::Notification(notification))) => {
-                self.handle_notification(talk, notification)
+                self.handle_notification(active, notification)
             }
-            Some(Err(FrameError::Io(error))) => Some(talk.end(match error.kind() {
+            Some(Err(FrameError::Io(error))) => Some(active.end(match error.kind() {
                 io::ErrorKind::UnexpectedEof => Lost::HungUp,
                 kind => Lost::Failed(kind),
             })),
-            Some(Err(error)) => Some(End::Over(Ended::Garbled(error.to_string()))),
-            None => Some(talk.end(Lost::HungUp)),
+            Some(Err(error)) => Some(ConnectionEnd::Over(Ended::Garbled(error.to_string()))),
+            None => Some(active.end(Lost::HungUp)),
         }
     }
 
     fn handle_response(
         &mut self,
-        talk: &mut ActiveConnection,
+        active: &mut ActiveConnection,
         tag: Tag,
         result: Result<Response, Refusal>,
-    ) -> Option<End> {
+    ) -> Option<ConnectionEnd> {
         if let Err(Refusal::RateLimited { retry_after_ms }) = result {
-            return self.go_slower(talk, tag, Duration::from_millis(retry_after_ms.into()));
+            return self.go_slower(active, tag, Duration::from_millis(retry_after_ms.into()));
         }
-        let Some(ask) = self.unanswered.take(tag) else {
+        let Some(ask) = self.in_flight.take(tag) else {
             return Some(answer_to_nothing(tag));
         };
-        talk.due_since = talk.heard;
-        if !self.unanswered.is_held_back() {
+        active.due_since = active.heard;
+        if !self.in_flight.is_held_back() {
             self.slow = None;
         }
         let is_goodbye = matches!(result, Ok(Response::Goodbye | Response::Unregistered { .. }));
@@ -246,40 +249,45 @@ impl<D: Dial> Link<D> {
             self.journal.resumed(token);
             self.password = Some(new.clone());
         }
-        if self.is_deaf && !is_goodbye && self.puts_off(&ask) {
-            self.unanswered.put_off(ask);
+        if self.is_skipping && !is_goodbye && self.puts_off(&ask) {
+            self.in_flight.put_off(ask);
             return None;
         }
-        let LinkRequest { request, door, .. } = ask;
+        let LinkRequest { request, reply_to, .. } = ask;
         self.journal.answered(&request, &result);
         let missed =
             result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
-        match door {
+        match reply_to {
             // One who no longer waits for the answer does not want it.
             ReplyTo::Asker(asker) => drop(asker.send(result)),
             ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),
             ReplyTo::Rejoin => {
-                let missed = missed.is_some_and(|group| !self.unanswered.has_post_to(&group));
+                let missed = missed.is_some_and(|group| !self.in_flight.has_post_to(&group));
                 if let Some(event) = rejoined(request, result, missed) {
                     self.tell(event);
                 }
             }
             ReplyTo::Alive => {}
         }
-        is_goodbye.then_some(End::Over(Ended::Left))
+        is_goodbye.then_some(ConnectionEnd::Over(Ended::Left))
     }
 
     /// The server asks to go slower. That is the link's business: the program learns of it only
     /// when it takes long, and has its answer when there is one.
-    fn go_slower(&mut self, talk: &mut ActiveConnection, tag: Tag, wait: Duration) -> Option<End> {
-        if self.unanswered.hold_back(tag, wait, talk.heard).is_none() {
+    fn go_slower(
+        &mut self,
+        active: &mut ActiveConnection,
+        tag: Tag,
+        wait: Duration,
+    ) -> Option<ConnectionEnd> {
+        if self.in_flight.hold_back(tag, wait, active.heard).is_none() {
             return Some(answer_to_nothing(tag));
         }
-        talk.due_since = talk.heard;
-        let slow = self.slow.get_or_insert(Slow { since: talk.heard, is_told: false });
-        if !slow.is_told && (wait >= SLOW_AFTER || slow.since + SLOW_AFTER <= talk.heard) {
+        active.due_since = active.heard;
+        let slow = self.slow.get_or_insert(SlowDown { since: active.heard, is_told: false });
+        if !slow.is_told && (wait >= SLOW_AFTER || slow.since + SLOW_AFTER <= active.heard) {
             slow.is_told = true;
-            self.tell(Event::Slowed { wait, waiting: self.unanswered.len() });
+            self.tell(Event::Slowed { wait, waiting: self.in_flight.len() });
         }
         None
     }
@@ -287,33 +295,37 @@ impl<D: Dial> Link<D> {
     /// Whether an answer is to come again later: among the events it would stand before what is let
     /// go now. (Only as long as there is room to ask something else.)
     fn puts_off(&self, ask: &LinkRequest) -> bool {
-        matches!(ask.door, ReplyTo::Events)
+        matches!(ask.reply_to, ReplyTo::Events)
             && !has_password(&ask.request)
-            && self.unanswered.len() + 1 < ASKS_WAITING_MAX
+            && self.in_flight.len() + 1 < ASKS_WAITING_MAX
     }
 
     fn handle_notification(
         &mut self,
-        talk: &mut ActiveConnection,
+        active: &mut ActiveConnection,
         notification: Notification,
-    ) -> Option<End> {
+    ) -> Option<ConnectionEnd> {
         match notification {
-            Notification::Ping => self.ping(talk),
-            Notification::Closing(reason) => talk.closing = Some(reason),
-            _ if self.is_deaf => {}
-            Notification::CaughtUp { seq } => return self.catch_up(talk, seq),
-            notification => return self.hear(talk, notification),
+            Notification::Ping => self.ping(active),
+            Notification::Closing(reason) => active.closing = Some(reason),
+            _ if self.is_skipping => {}
+            Notification::CaughtUp { seq } => return self.catch_up(active, seq),
+            notification => return self.hear(active, notification),
         }
         None
     }
 
-    fn hear(&mut self, talk: &ActiveConnection, notification: Notification) -> Option<End> {
-        let seq = seq(&notification);
+    fn hear(
+        &mut self,
+        active: &ActiveConnection,
+        notification: Notification,
+    ) -> Option<ConnectionEnd> {
+        let seq = notification.seq().unwrap_or_default();
         if let Some(place) = self.state.gap(&notification)
-            && !self.unanswered.has_post_to(&place)
+            && !self.in_flight.has_post_to(&place)
         {
-            if self.goes_back_for(seq, talk.again_until) {
-                return Some(End::Lost(Lost::Gap));
+            if self.goes_back_for(seq, active.again_until) {
+                return Some(ConnectionEnd::Lost(Lost::Gap));
             }
             self.tell(Event::Missed(place));
         }
@@ -329,7 +341,7 @@ impl<D: Dial> Link<D> {
             notification,
             Notification::GroupPost { .. } | Notification::PrivatePost { .. }
         );
-        let is_told_again = is_post && talk.again_until.is_some_and(|until| seq <= until);
+        let is_told_again = is_post && active.again_until.is_some_and(|until| seq <= until);
         self.tell(if is_told_again {
             Event::Replayed(notification)
         } else {
@@ -340,20 +352,20 @@ impl<D: Dial> Link<D> {
 
     /// All that was missed was told again; what the groups' newest posts at the beginning say is
     /// checked against it.
-    fn catch_up(&mut self, talk: &mut ActiveConnection, seq: Seq) -> Option<End> {
+    fn catch_up(&mut self, active: &mut ActiveConnection, seq: Seq) -> Option<ConnectionEnd> {
         let missing =
             self.state.missing().map(|(group, head)| (Conversation::Group(group.clone()), head));
         let mut missing: Vec<_> = missing.collect();
-        missing.retain(|(group, _)| !self.unanswered.has_post_to(group));
+        missing.retain(|(group, _)| !self.in_flight.has_post_to(group));
         if let Some(newest) = missing.iter().map(|(_, head)| *head).max()
-            && self.goes_back_for(newest, talk.again_until)
+            && self.goes_back_for(newest, active.again_until)
         {
-            return Some(End::Lost(Lost::Gap));
+            return Some(ConnectionEnd::Lost(Lost::Gap));
         }
         for (group, _) in missing {
             self.tell(Event::Missed(group));
         }
-        talk.again_until = None;
+        active.again_until = None;
         self.state.caught_up(seq);
         self.tell(Event::CaughtUp);
         None
@@ -372,37 +384,21 @@ impl<D: Dial> Link<D> {
 
     /// More came than the program takes. What will not be heard again is let go but for what must
     /// be told; a program that does not even take that will never take anything.
-    fn be_overrun(&mut self) -> Option<End> {
+    fn be_overrun(&mut self) -> Option<ConnectionEnd> {
         if self.can_hear_again() {
-            self.is_deaf = true;
+            self.is_skipping = true;
             self.state.fall_behind();
             return self
-                .outbox
+                .event_queue
                 .is_overrun_by_answers()
-                .then_some(End::Over(Ended::GaveUp(Lost::Overrun)));
+                .then_some(ConnectionEnd::Over(Ended::GaveUp(Lost::Overrun)));
         }
-        self.outbox.shed();
-        Some(if self.outbox.is_overrun() {
-            End::Over(Ended::GaveUp(Lost::Overrun))
+        self.event_queue.shed();
+        Some(if self.event_queue.is_overrun() {
+            ConnectionEnd::Over(Ended::GaveUp(Lost::Overrun))
         } else {
-            End::Lost(Lost::Overrun)
+            ConnectionEnd::Lost(Lost::Overrun)
         })
-    }
-}
-
-/// Where in the order it happened.
-fn seq(notification: &Notification) -> Seq {
-    match notification {
-        Notification::Arrived { seq, .. }
-        | Notification::Departed { seq, .. }
-        | Notification::Joined { seq, .. }
-        | Notification::Left { seq, .. }
-        | Notification::Moderated { seq, .. }
-        | Notification::PassedOn { seq, .. }
-        | Notification::Operated { seq, .. }
-        | Notification::CaughtUp { seq } => *seq,
-        Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => post.seq,
-        Notification::TopicIs { .. } | Notification::Ping | Notification::Closing(_) => Seq::ZERO,
     }
 }
 
@@ -416,21 +412,23 @@ impl ActiveConnection {
     }
 
     /// Why the connection really ended: the server's last word says more than the socket.
-    fn end(&self, lost: Lost) -> End {
+    fn end(&self, lost: Lost) -> ConnectionEnd {
         match self.closing {
-            Some(CloseReason::Misbehaved(how)) => End::Over(Ended::Misbehaved(how)),
-            Some(CloseReason::Replaced) => End::Over(Ended::Replaced),
-            Some(CloseReason::PasswordChanged) => End::Over(Ended::PasswordChanged),
-            Some(CloseReason::TlsRequired) => End::Over(Ended::Untrusted(Untrusted::TlsRequired)),
-            Some(CloseReason::Disconnected) => End::Over(Ended::Disconnected),
-            Some(reason) => End::Lost(Lost::Closed(reason)),
-            None => End::Lost(lost),
+            Some(CloseReason::Misbehaved(how)) => ConnectionEnd::Over(Ended::Misbehaved(how)),
+            Some(CloseReason::Replaced) => ConnectionEnd::Over(Ended::Replaced),
+            Some(CloseReason::PasswordChanged) => ConnectionEnd::Over(Ended::PasswordChanged),
+            Some(CloseReason::TlsRequired) => {
+                ConnectionEnd::Over(Ended::Untrusted(Untrusted::TlsRequired))
+            }
+            Some(CloseReason::Disconnected) => ConnectionEnd::Over(Ended::Disconnected),
+            Some(reason) => ConnectionEnd::Lost(Lost::Closed(reason)),
+            None => ConnectionEnd::Lost(lost),
         }
     }
 }
 
-fn answer_to_nothing(tag: Tag) -> End {
-    End::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})")))
+fn answer_to_nothing(tag: Tag) -> ConnectionEnd {
+    ConnectionEnd::Over(Ended::Garbled(format!("an answer to nothing that was asked ({tag:?})")))
 }
 
 /// What can't be asked again: the password that it says is not the right one any more.

@@ -8,9 +8,9 @@ use chatroom_proto::{
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
-use super::HANDSHAKE_DEADLINE;
-use crate::client::ConnectError;
 use crate::dial::{Dial, Dialled};
+use crate::error::ConnectError;
+use crate::limits::HANDSHAKE_DEADLINE;
 use crate::trust::Untrusted;
 
 /// What the server sends.

@@ -43,7 +43,7 @@ pub fn check(input: &[u8]) {
     let layout = if choices.flag() { Layout::Screen } else { Layout::Lines };
     let view = View { layout, paint: Paint { colours: choices.flag() }, zone: zone() };
     let now = UnixMillis(u64::from(choices.number()) << 28);
-    let mut absence = None;
+    let mut missed = None;
     for _ in 0..FRAMES_MAX {
         if choices.is_empty() {
             break;
@@ -53,7 +53,7 @@ pub fn check(input: &[u8]) {
         match frame {
             Some(ServerFrame::Notification(notification)) => {
                 is_notified(view, &notification, now);
-                absence
+                missed
                     .get_or_insert_with(|| MissedSummary::new(None, &notification))
                     .add(notification);
             }
@@ -66,10 +66,10 @@ pub fn check(input: &[u8]) {
             None => {}
         }
     }
-    if let Some(absence) = absence {
-        is_harmless(&view.absence(&absence, now));
+    if let Some(missed) = missed {
+        is_harmless(&view.missed_summary(&missed, now));
     }
-    is_in_trouble(view, &String::from_utf8_lossy(choices.rest()));
+    is_warned(view, &String::from_utf8_lossy(choices.rest()));
 }
 
 fn said(choices: &mut Choices<'_>) -> ServerFrame {
@@ -84,7 +84,8 @@ fn said(choices: &mut Choices<'_>) -> ServerFrame {
 fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
     let is_post =
         matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
-    let texts = [view.notification(notification), view.replayed(notification, now)];
+    let me = UserName::parse("Jim").ok();
+    let texts = [view.notification(notification, me.as_ref()), view.replayed(notification, now)];
     for text in texts.into_iter().flatten() {
         is_harmless(&text);
         let mut more = text.lines().skip(1);
@@ -106,9 +107,8 @@ fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
 }
 
 fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut Choices<'_>) {
-    if let Some(text) = view.response(response) {
-        is_harmless(&text);
-    }
+    let request = saying::request(choices, None).request;
+    is_harmless(&view.answer(&request, response, &saying::user(choices), now).unwrap_or_default());
     match response {
         Response::Groups { groups, .. } => is_harmless(&view.groups(groups.as_slice())),
         Response::Users { users, .. } => is_harmless(&view.users(users.as_slice())),
@@ -119,29 +119,6 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut C
                 is_harmless(&view.history(&first.place, &[], now));
                 is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
             }
-        }
-        Response::Moderated { group, .. } => {
-            let request = saying::request(choices, None).request;
-            if let Request::Moderate { act, .. } = &request {
-                is_harmless(&view.you_moderated(group, act));
-            }
-        }
-        Response::Operated { .. } => {
-            let request = saying::request(choices, None).request;
-            is_harmless(&view.you_operated(&request, &saying::user(choices)).unwrap_or_default());
-        }
-        Response::Acts { group, acts } => {
-            let user = choices.flag().then(|| saying::user(choices));
-            is_harmless(&view.acts(group, user.as_ref(), acts.as_slice(), now));
-        }
-        Response::About(about) => is_harmless(&view.about(about)),
-        Response::Clients { clients, .. } => {
-            let request = saying::request(choices, None).request;
-            is_harmless(&view.clients(&request, clients.as_slice()));
-        }
-        Response::ServerBans { bans, .. } => {
-            let request = saying::request(choices, None).request;
-            is_harmless(&view.server_bans(&request, bans.as_slice(), now));
         }
         Response::Welcome(welcome) => {
             let groups: Vec<GroupName> = welcome
@@ -180,7 +157,7 @@ fn target(host: &str) -> ServerTarget {
 
 /// What nobody has checked comes from the operating system, from a file's name, from what is typed,
 /// from a server that is none.
-fn is_in_trouble(view: View, text: &str) {
+fn is_warned(view: View, text: &str) {
     is_harmless(&view.connect_error(&ConnectError::Garbled(text.to_owned()), &target(text)));
     is_harmless(&view.connect_error(
         &ConnectError::Unreachable(io::Error::other(text.to_owned())),

@@ -1,20 +1,21 @@
-//! The way in: a name that the server takes, a password where one is needed, and what is said at
-//! the door.
+//! Logging in: a name that the server takes, a password where one is needed, and what is said
+//! first.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
 
-use crate::{Client, ConnectError, Events, KeepError, KnownHosts, Options, Reconnect, TlsMode};
-use chatroom_proto::{
-    CloseReason, Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome,
-};
+use crate::client::Client;
+use crate::error::{ConnectError, KeepError};
+use crate::event::Events;
+use crate::options::{Options, Reconnect};
+use crate::trust::{KnownHosts, TlsMode};
+use chatroom_proto::{Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::{
-    Ending, InputSource, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, Program, USAGE, refused_code,
-};
+use super::ending::{Ending, NAME_REFUSED, USAGE, connect_code};
+use super::setup::{InputSource, Program};
 use crate::app::args::Args;
 use crate::app::home;
 use crate::app::ignore::IgnoreList;
@@ -41,7 +42,7 @@ pub(super) struct ReadyChat {
 }
 
 /// A client that was let in.
-struct Arrived {
+struct LoggedIn {
     client: Client,
     events: Events,
     welcome: Welcome,
@@ -51,7 +52,7 @@ struct Arrived {
 
 impl Program {
     /// Finds a name that the server takes, and connects.
-    pub(super) async fn enter(
+    pub(super) async fn log_in(
         &self,
         args: Args,
         mut input: InputSource,
@@ -69,8 +70,10 @@ impl Program {
                 Err(error) => self.view.bad_name(text.trim(), &error),
                 Ok(name) => {
                     let way = (&args, &known_hosts);
-                    match self.come_as(name, password.take(), way, &mut input).await? {
-                        Ok(arrived) => return self.welcome(arrived, input, given_password).await,
+                    match self.log_in_as(name, password.take(), way, &mut input).await? {
+                        Ok(logged_in) => {
+                            return self.welcome(logged_in, input, given_password).await;
+                        }
                         Err(refused) => refused,
                     }
                 }
@@ -90,13 +93,13 @@ impl Program {
 
     /// Comes under this name. It is asked for its password, as long as somebody is there to know
     /// it. When another name may help, tells why this one was refused.
-    async fn come_as(
+    async fn log_in_as(
         &self,
         name: UserName,
         mut password: Option<Password>,
         (args, known_hosts): (&Args, &KnownHosts),
         input: &mut InputSource,
-    ) -> Result<Result<Arrived, String>, Ending> {
+    ) -> Result<Result<LoggedIn, String>, Ending> {
         let reconnect =
             if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
         loop {
@@ -113,7 +116,7 @@ impl Program {
             self.tell_of_acquaintances(known_hosts).await?;
             let error = match connected {
                 Ok((client, events, welcome)) => {
-                    return Ok(Ok(Arrived { client, events, welcome, keep }));
+                    return Ok(Ok(LoggedIn { client, events, welcome, keep }));
                 }
                 Err(error) => error,
             };
@@ -189,9 +192,9 @@ impl Program {
 
     /// Nothing when it is not given.
     async fn ask_password(&self, input: &mut InputSource) -> Option<Password> {
-        let InputSource::Editor(typist) = input else { return None };
-        typist.ask_password();
-        match typist.typed.recv().await {
+        let InputSource::Editor(input) = input else { return None };
+        input.ask_password();
+        match input.typed.recv().await {
             Some(Typed::Secret(password)) => password,
             _ => None,
         }
@@ -199,9 +202,9 @@ impl Program {
 
     async fn ask_name(&self, input: &mut InputSource) -> Result<String, Ending> {
         let typed = match input {
-            InputSource::Editor(typist) => {
-                typist.ask_name();
-                typist.typed.recv().await
+            InputSource::Editor(input) => {
+                input.ask_name();
+                input.typed.recv().await
             }
             InputSource::Plain(typed) => {
                 if self.is_typed {
@@ -227,7 +230,7 @@ impl Program {
     /// Says who is there and what is to be known; from now on, lines are commands.
     async fn welcome(
         &self,
-        Arrived { client, events, welcome, keep }: Arrived,
+        LoggedIn { client, events, welcome, keep }: LoggedIn,
         input: InputSource,
         password: Option<Password>,
     ) -> Result<ReadyChat, Ending> {
@@ -236,12 +239,12 @@ impl Program {
         let warnings = self.state_warning(&client, keep).into_iter().chain(unread);
         let mut text = self.view.welcome(&welcome);
         let typed = match input {
-            InputSource::Editor(typist) => {
+            InputSource::Editor(input) => {
                 text = format!("{text}\n{}", self.view.orientation());
                 for Membership { group, .. } in earlier(&welcome) {
                     text = format!("{text}\n{}", self.view.earlier(group, welcome.retention));
                 }
-                typist.read_commands(client.is_private())
+                input.read_commands(client.is_private())
             }
             InputSource::Plain(typed) => typed,
         };
@@ -258,7 +261,7 @@ impl Program {
     /// What has to be said about the file for what must not be forgotten.
     fn state_warning(&self, client: &Client, file: Option<PathBuf>) -> Option<String> {
         let file = file?.display().to_string();
-        client.kept().trouble.as_ref().map(|trouble| match trouble {
+        client.kept().fault.as_ref().map(|fault| match fault {
             KeepError::Damaged => self.view.damaged_state(&file),
             other => self.view.no_state(&file, &other.to_string()),
         })
@@ -296,19 +299,4 @@ fn state_file(args: &Args, name: &UserName) -> Option<PathBuf> {
         return None;
     }
     args.state.clone().or_else(|| home::state_file(&args.host, args.port, &name.key()))
-}
-
-fn connect_code(error: &ConnectError) -> i32 {
-    match error {
-        ConnectError::Unreachable(_)
-        | ConnectError::Silent
-        | ConnectError::Cut
-        | ConnectError::Untrusted(_) => NO_CONNECTION,
-        ConnectError::Refused(refusal) => refused_code(refusal),
-        ConnectError::PasswordUnsaid { .. } => NAME_REFUSED,
-        ConnectError::Closed(CloseReason::Misbehaved(_)) | ConnectError::Garbled(_) => {
-            OTHER_PROTOCOL
-        }
-        ConnectError::Closed(_) => NO_CONNECTION,
-    }
 }

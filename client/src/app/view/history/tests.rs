@@ -23,11 +23,12 @@ fn in_private(from: &str) -> Notification {
     Notification::PrivatePost { post: post_at(from, "psst", AT), to: user("Jim") }
 }
 
-fn absence(said: impl IntoIterator<Item = Notification>) -> MissedSummary {
+fn missed_summary(said: impl IntoIterator<Item = Notification>) -> MissedSummary {
     let mut said = said.into_iter().peekable();
-    let mut absence = MissedSummary::new(Some(UnixMillis(AT.0 - 180_000)), said.peek().unwrap());
-    said.for_each(|said| absence.add(said));
-    absence
+    let mut missed_summary =
+        MissedSummary::new(Some(UnixMillis(AT.0 - 180_000)), said.peek().unwrap());
+    said.for_each(|said| missed_summary.add(said));
+    missed_summary
 }
 
 fn said(place: Conversation, from: &str, text: &str) -> ArchivedPost {
@@ -50,7 +51,8 @@ fn a_time_is_local_and_has_a_date_unless_it_is_today() {
 #[test]
 fn what_was_missed_is_shown_with_its_time_and_since_when() {
     assert_eq!(
-        view().absence(&absence([in_group("G1", "hi\nthere"), in_private("Ann")]), NOW),
+        view()
+            .missed_summary(&missed_summary([in_group("G1", "hi\nthere"), in_private("Ann")]), NOW),
         "--- 2 new since 09:12 ---\n\
          [09:15] In group G1, Ann: hi\n    there\n\
          [09:15] Private message from Ann: psst"
@@ -75,7 +77,7 @@ fn programs_get_the_whole_time_and_one_line() {
 fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
     let many = |count: usize, from: &str| {
         let said = (0..count).map(|number| in_group("G1", &number.to_string()));
-        view().absence(&absence([in_private(from)].into_iter().chain(said)), NOW)
+        view().missed_summary(&missed_summary([in_private(from)].into_iter().chain(said)), NOW)
     };
     let shown = many(50, "Ann");
     let lines: Vec<_> = shown.lines().collect();
@@ -92,7 +94,7 @@ fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
     assert_eq!(many(49, "Ann").lines().count(), 51, "no hint when all are shown");
 
     let of_one = |count: usize, said: Notification| {
-        let shown = view().absence(&absence(vec![said; count]), NOW);
+        let shown = view().missed_summary(&missed_summary(vec![said; count]), NOW);
         shown.lines().nth(1).unwrap().to_owned()
     };
     assert!(of_one(51, in_group("G1", "x")).ends_with("For more: history G1 51"));
@@ -102,9 +104,9 @@ fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
 
 #[test]
 fn an_absence_of_unknown_length_begins_with_what_was_said_first() {
-    let mut absence = MissedSummary::new(None, &in_private("Ann"));
-    absence.add(in_private("Ann"));
-    assert!(view().absence(&absence, NOW).starts_with("--- 1 new since 09:15 ---\n"));
+    let mut missed_summary = MissedSummary::new(None, &in_private("Ann"));
+    missed_summary.add(in_private("Ann"));
+    assert!(view().missed_summary(&missed_summary, NOW).starts_with("--- 1 new since 09:15 ---\n"));
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn what_others_wrote_is_harmless_here_too() {
     let ann = Conversation::User(user("Ann"));
     for view in [view(), lines()] {
         let texts = [
-            view.absence(&absence([in_group("G1", text)]), NOW),
+            view.missed_summary(&missed_summary([in_group("G1", text)]), NOW),
             view.history(&ann, &[said(ann.clone(), "Jim", text)], NOW),
         ];
         assert!(texts.iter().all(|text| !text.contains('\u{202e}')), "{texts:?}");

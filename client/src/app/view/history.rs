@@ -5,10 +5,11 @@ use chatroom_proto::{
 };
 use jiff::Timestamp;
 
-use super::{Layout, View};
+use super::harmless::harmless;
+use super::paint::Kind;
+use super::text::{Layout, View};
 use crate::app::command::HISTORY_COUNT_MAX;
 use crate::app::missed_summary::MissedSummary;
-use crate::app::view::{Kind, harmless};
 
 impl View {
     /// When something was, for people: a time of today, or with the date.
@@ -28,7 +29,7 @@ impl View {
 
     /// Something that was said while one was away.
     pub fn replayed(self, said: &Notification, now: UnixMillis) -> Option<String> {
-        let text = self.notification(said)?;
+        let text = self.notification(said, None)?;
         Some(match said {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 format!("{} {text}", self.stamp(post.at, now))
@@ -38,24 +39,26 @@ impl View {
     }
 
     /// One who is back is shown what was said meanwhile.
-    pub fn absence(self, absence: &MissedSummary, now: UnixMillis) -> String {
-        let since = self.moment(absence.since, now);
-        let mut lines = vec![self.system(format!("--- {} new since {since} ---", absence.count))];
-        if absence.newest.len() < absence.count {
-            let fix = match &absence.only_in {
+    pub fn missed_summary(self, missed_summary: &MissedSummary, now: UnixMillis) -> String {
+        let since = self.moment(missed_summary.since, now);
+        let mut lines =
+            vec![self.system(format!("--- {} new since {since} ---", missed_summary.count))];
+        if missed_summary.newest.len() < missed_summary.count {
+            let fix = match &missed_summary.only_in {
                 Some(place) => {
                     format!(
                         "history {} {}",
                         conversation(place),
-                        absence.count.min(HISTORY_COUNT_MAX.into())
+                        missed_summary.count.min(HISTORY_COUNT_MAX.into())
                     )
                 }
                 None => "history [group-name|@username] [count]".to_owned(),
             };
-            let hint = format!("These are the newest {}. For more: {fix}", absence.newest.len());
+            let hint =
+                format!("These are the newest {}. For more: {fix}", missed_summary.newest.len());
             lines.push(self.hint(harmless(&hint)));
         }
-        lines.extend(absence.newest.iter().filter_map(|said| self.replayed(said, now)));
+        lines.extend(missed_summary.newest.iter().filter_map(|said| self.replayed(said, now)));
         lines.join("\n")
     }
 
@@ -117,20 +120,20 @@ impl View {
     /// when there are none.
     pub fn sent_next_time(self, count: usize, name: &UserName) -> Option<String> {
         let text = format!("{} {} kept, and sent when {name} is back.", messages(count), is(count));
-        (count > 0).then(|| self.trouble(text))
+        (count > 0).then(|| self.warning(text))
     }
 
     /// The file for what must not be forgotten is not used.
     pub fn no_state(self, file: &str, why: &str) -> String {
-        self.trouble(format!(
-            "What comes while you are away can't be kept for you: {file}: {why}. To choose \
-             another file: --state FILE"
+        self.warning(format!(
+            "What comes while you are away can't be kept for you: {file}: {why}. To choose another \
+             file: --state FILE"
         ))
     }
 
     /// A part of that file is gone.
     pub fn damaged_state(self, file: &str) -> String {
-        self.trouble(format!("A part of what was kept from last time is damaged, and lost: {file}"))
+        self.warning(format!("A part of what was kept from last time is damaged, and lost: {file}"))
     }
 }
 

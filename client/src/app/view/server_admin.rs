@@ -4,8 +4,8 @@ use chatroom_proto::{
     BanTarget, ClientInfo, Operation, Refusal, Request, Seq, ServerBan, UnixMillis, UserName,
 };
 
-use super::View;
 use super::moderation::{because, span};
+use super::text::View;
 
 impl View {
     /// An operator of the server did something that concerns this reader.
@@ -19,20 +19,20 @@ impl View {
     }
 
     /// This reader did something as an operator of the server, or became one.
-    pub fn you_operated(self, request: &Request, me: &UserName) -> Option<String> {
+    pub(super) fn you_operated(self, request: &Request, me: &UserName) -> Option<String> {
         match request {
             Request::Claim { .. } => Some(self.system(
                 "You are an operator of this server now. What you can do is at the end of 'help'.",
             )),
             // Who dismisses themselves is told so as anybody who is dismissed.
             Request::Operate { act: Operation::Dismiss { user } } if me.key() == user.key() => None,
-            Request::Operate { act } => Some(self.system(sentence("You have", &target(act), act))),
+            Request::Operate { act } => Some(self.system(sentence("You have", &whom(act), act))),
             _ => None,
         }
     }
 
     /// A page of those who are there.
-    pub fn clients(self, request: &Request, clients: &[ClientInfo]) -> String {
+    pub(super) fn clients(self, request: &Request, clients: &[ClientInfo]) -> String {
         let title = matches!(request, Request::Clients { after: Seq::ZERO })
             .then(|| self.system("clients:"));
         let line = |ClientInfo { address, name, groups, is_connected }: &ClientInfo| {
@@ -45,7 +45,12 @@ impl View {
     }
 
     /// A page of the bans from the server.
-    pub fn server_bans(self, request: &Request, bans: &[ServerBan], now: UnixMillis) -> String {
+    pub(super) fn server_bans(
+        self,
+        request: &Request,
+        bans: &[ServerBan],
+        now: UnixMillis,
+    ) -> String {
         let is_first = matches!(request, Request::ServerBans { after: Seq::ZERO });
         if bans.is_empty() && is_first {
             return self.system("Nobody is banned from this server.");
@@ -60,12 +65,11 @@ impl View {
     }
 
     /// A refusal that is about who runs the server.
-    pub(super) fn operation_refusal(self, request: &Request, refusal: &Refusal) -> String {
+    pub(super) fn server_admin_refusal(self, request: &Request, refusal: &Refusal) -> String {
         match refusal {
             Refusal::NotOperator => {
                 "Only operators of this server can do that. One of them can make you one, or the \
-                 code that the server \
-                 shows when nobody is one yet: operator [code]"
+                 code that the server shows when nobody is one yet: operator [code]"
                     .to_owned()
             }
             Refusal::WrongCode => {
@@ -75,19 +79,16 @@ impl View {
             }
             Refusal::IsOperator { user } => {
                 format!(
-                    "{user} is an operator of this server. Make them none first: dismiss \
-                    {user}"
+                    "{user} is an operator of this server. Make them none first: dismiss {user}"
                 )
             }
             Refusal::RegisterFirst => match request {
                 Request::Operate { act: Operation::Appoint { user } } => format!(
                     "Operators need a registered name, or anybody could take it: {user} has to \
-                     register first, then type the \
-                     command again."
+                     register first, then type the command again."
                 ),
                 _ => "Operators need a registered name, or anybody could take it: register first, \
-                    then type the command \
-                      again."
+                      then type the command again."
                     .to_owned(),
             },
             Refusal::ServerBanned { until } => format!(
@@ -95,7 +96,8 @@ impl View {
                  from{}. Ask those who run it.",
                 self.until(*until)
             ),
-            _ => no_difference(request),
+            Refusal::NoDifference => no_difference(request),
+            other => format!("The server refused that: {other:?}"),
         }
     }
 }
@@ -129,7 +131,7 @@ fn name(whom: &BanTarget) -> String {
     }
 }
 
-fn target(act: &Operation) -> String {
+fn whom(act: &Operation) -> String {
     match act {
         Operation::Appoint { user }
         | Operation::Dismiss { user }

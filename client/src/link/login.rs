@@ -1,5 +1,4 @@
-//! Coming in: what may prove who this client is, and whether to knock again when the server says
-//! no.
+//! Logging in: what may prove who this client is, and whether to try again when the server says no.
 
 use std::time::Duration;
 
@@ -7,21 +6,21 @@ use chatroom_proto::{CloseReason, Hello, Password, Proof, RETRY_AFTER_MS_MAX, Re
 use tokio::time::sleep;
 
 use super::handshake::{self, WelcomedConnection};
-use crate::client::{ConnectError, Shared};
 use crate::dial::Dial;
-use crate::event::Ended;
+use crate::error::{ConnectError, Ended};
+use crate::shared::Shared;
 use crate::trust::Untrusted;
 
 /// How often the first handshake is tried, with a server that lets in so many from one address in a
 /// time.
-pub(super) const KNOCKS_MAX: usize = 3;
+pub(super) const LOGIN_TRIES_MAX: usize = 3;
 
 /// How many passwords are tried of which it is not known whether the server has heard them: it
 /// counts the wrong ones, and nobody changes a password more often within one round trip.
 const PERHAPS_MAX: usize = 3;
 
 /// A client that was let in.
-pub(super) struct LetIn<S> {
+pub(super) struct AcceptedLogin<S> {
     pub(super) connection: WelcomedConnection<S>,
     /// By this password, if it is one of which that was not known.
     pub(super) by: Option<Password>,
@@ -29,17 +28,17 @@ pub(super) struct LetIn<S> {
 
 /// Comes in, with the password if nothing else helps; and if it is wrong, with those that it may
 /// have been changed to.
-pub(super) async fn come_in<D: Dial>(
+pub(super) async fn log_in<D: Dial>(
     dial: &D,
     shared: &Shared,
     hello: Hello,
     known: Option<&Password>,
     perhaps: impl IntoIterator<Item = &Password>,
-) -> Result<LetIn<D::Stream>, ConnectError> {
+) -> Result<AcceptedLogin<D::Stream>, ConnectError> {
     let mut refused = match handshake::connect(dial, shared.next_tag(), hello.clone()).await {
         Err(error @ ConnectError::Refused(Refusal::PasswordNeeded { .. })) => error,
         Err(error) => return Err(error),
-        Ok(connection) => return Ok(LetIn { connection, by: None }),
+        Ok(connection) => return Ok(AcceptedLogin { connection, by: None }),
     };
     let known = known.map(|password| (password, true));
     let perhaps = perhaps.into_iter().take(PERHAPS_MAX).map(|password| (password, false));
@@ -47,7 +46,7 @@ pub(super) async fn come_in<D: Dial>(
         let hello = Hello { proof: Proof::Password(password.clone()), ..hello.clone() };
         match handshake::connect(dial, shared.next_tag(), hello).await {
             Ok(connection) => {
-                return Ok(LetIn { connection, by: (!is_known).then(|| password.clone()) });
+                return Ok(AcceptedLogin { connection, by: (!is_known).then(|| password.clone()) });
             }
             Err(error @ ConnectError::Refused(Refusal::WrongPassword { .. })) if is_known => {
                 refused = error
@@ -60,23 +59,23 @@ pub(super) async fn come_in<D: Dial>(
 }
 
 /// The first handshake. A server that asks to come later is asked again then, a few times.
-pub(super) async fn knock<D: Dial>(
+pub(super) async fn first_login<D: Dial>(
     dial: &D,
     shared: &Shared,
     hello: Hello,
     password: Option<&Password>,
 ) -> Result<WelcomedConnection<D::Stream>, ConnectError> {
-    let mut knocks = 1;
+    let mut tries = 1;
     loop {
-        let error = match come_in(dial, shared, hello.clone(), password, []).await {
+        let error = match log_in(dial, shared, hello.clone(), password, []).await {
             Ok(entered) => return Ok(entered.connection),
             Err(error) => error,
         };
         match asks_to_wait(&error) {
-            Some(wait) if knocks < KNOCKS_MAX => sleep(wait).await,
+            Some(wait) if tries < LOGIN_TRIES_MAX => sleep(wait).await,
             _ => return Err(error),
         }
-        knocks += 1;
+        tries += 1;
     }
 }
 
