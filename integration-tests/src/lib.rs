@@ -21,7 +21,6 @@
 //!   say.
 //! - [`process`]: how a program ends, and what it says.
 
-pub mod chance;
 pub mod chaos;
 pub mod dialogue;
 pub mod history;
@@ -38,3 +37,5 @@ pub mod terminal;
 pub mod test_client;
 pub mod test_server;
 pub mod tls;
+
+pub use chatroom_proto::chance;
