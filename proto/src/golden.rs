@@ -109,9 +109,9 @@ pub fn bytes_of(snapshot: &str) -> Vec<Vec<u8>> {
     lines.map(|hex| (0..hex.len()).step_by(2).map(|at| byte(hex, at)).collect()).collect()
 }
 
-/// What a snapshot of these examples should be: it is what it is, if nothing has changed and none
-/// is missing.
-pub fn examples<T: Kept>(snapshot: &str) -> String {
+/// What a snapshot of examples should be: it is what it is, if nothing has changed and nothing of
+/// the whole shape is missing.
+pub fn examples<T: Kept>(whole: &Shape, snapshot: &str) -> String {
     let kept = bytes_of(snapshot);
     let decoded: Vec<_> = kept.iter().map(|bytes| (bytes, decode::<T>(bytes))).collect();
     let mut text = String::new();
@@ -122,7 +122,7 @@ pub fn examples<T: Kept>(snapshot: &str) -> String {
         }
     }
     let values: Vec<&T> = decoded.iter().filter_map(|(_, value)| value.as_ref().ok()).collect();
-    missing(&values).iter().for_each(|value| example(&mut text, value));
+    missing(whole, &values).iter().for_each(|value| example(&mut text, value));
     text
 }
 
@@ -140,8 +140,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Short values with the variants that these values leave out.
-fn missing<T: Kept>(values: &[&T]) -> Vec<T> {
-    let (whole, shown) = (Shape::whole::<T>(), Shape::of(values));
+fn missing<T: Kept>(whole: &Shape, values: &[&T]) -> Vec<T> {
+    let shown = Shape::of(values);
     let mut missing: BTreeSet<_> = whole.variants();
     shown.variants().iter().for_each(|variant| {
         missing.remove(variant);
@@ -184,17 +184,18 @@ mod tests {
     #[test]
     fn what_is_kept_stays_and_what_is_missing_is_added() {
         let kept = "\"Apple\"\n00000000\n\n{\"Pear\":{\"ripe\":true}}\n0100000001\n\n";
-        let whole = examples::<Fruit>(kept);
+        let shape = Shape::whole::<Fruit>();
+        let whole = examples::<Fruit>(&shape, kept);
         let added = whole.strip_prefix(kept).expect("what was there");
         for bytes in ["020000000100000000", "020000000101000000"] {
             assert!(added.contains(bytes), "{added}");
         }
-        assert_eq!(examples::<Fruit>(&whole), whole);
+        assert_eq!(examples::<Fruit>(&shape, &whole), whole);
     }
 
     #[test]
     fn bytes_that_mean_nothing_any_more_are_shown() {
-        let text = examples::<Fruit>("\"Plum\"\n03000000\n");
+        let text = examples::<Fruit>(&Shape::whole::<Fruit>(), "\"Plum\"\n03000000\n");
         assert!(text.starts_with("a malformed frame"), "{text}");
     }
 

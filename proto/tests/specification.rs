@@ -77,7 +77,6 @@ fn each_request_says_how_it_is_answered_and_who_hears_of_it() {
 
 #[test]
 fn each_response_names_the_requests_that_name_it() {
-    let answered = Shape::whole::<ServerFrame>();
     let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let requests = documented(REQUESTS, "Request");
     for (request, doc) in &requests {
@@ -88,6 +87,4 @@ fn each_response_names_the_requests_that_name_it() {
     let responses = documented(RESPONSES, "Response");
     let says = responses.iter().map(|(response, doc)| (*response, links(doc, "Request"))).collect();
     assert_eq!(named, says);
-    let names: Vec<&str> = responses.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, answered.variants_of("Response"));
 }

@@ -202,12 +202,9 @@ fn image(state: &ChatState) -> Vec<u8> {
 
 #[test]
 fn entries_mean_what_they_meant_and_take_the_bytes_that_logs_have() {
-    insta::assert_snapshot!("entries", golden::examples::<Entry>(ENTRIES));
-}
-
-#[test]
-fn every_type_in_an_entry_has_its_layout() {
-    insta::assert_snapshot!("layout", Shape::whole::<Entry>().text());
+    let shape = Shape::whole::<Entry>();
+    insta::assert_snapshot!("layout", shape.text());
+    insta::assert_snapshot!("entries", golden::examples::<Entry>(&shape, ENTRIES));
 }
 
 #[test]

@@ -42,11 +42,13 @@ const SCRIPTS: [(char, char); 10] = [
     ('가', '힣'),
     ('🌀', '🗿'),
 ];
-/// What stands between letters: joiners, marks, and what a name may not have.
-const BETWEEN: [char; 8] = ['\u{200C}', '\u{200D}', '\u{301}', '\u{93E}', '.', '\'', ' ', '\n'];
+/// What stands between the letters of names: joiners, marks, and what real names have.
+const IN_NAMES: [char; 6] = ['\u{200C}', '\u{200D}', '\u{301}', '\u{93E}', '.', '\''];
+/// What stands between the letters of a message.
+const IN_TEXT: [char; 4] = ['\u{200C}', '\u{301}', ' ', '\n'];
 
 /// The most letters of a message that is of a script; the longest ones repeat themselves.
-const LETTERS_MAX: u16 = 100;
+const LETTERS_MAX: usize = 100;
 /// The most items of a page that is generated: each may be long, and all must fit into a frame.
 const ITEMS_MAX: u8 = 4;
 
@@ -60,12 +62,12 @@ fn one_of<T: Copy>(bytes: Bytes<'_, '_>, among: &[T]) -> Result<T> {
 }
 
 /// Letters of one script, and now and then something else between them. It begins with a letter.
-fn letters(bytes: Bytes<'_, '_>, most: u16) -> Result<String> {
+fn letters(bytes: Bytes<'_, '_>, most: usize, between: &[char]) -> Result<String> {
     let (first, last) = one_of(bytes, &SCRIPTS)?;
     let mut text = String::new();
     for place in 0..bytes.int_in_range(1..=most)? {
         if place > 0 && rarity(bytes)? > 12 {
-            text.push(one_of(bytes, &BETWEEN)?);
+            text.push(one_of(bytes, between)?);
         }
         let letter = bytes.int_in_range(u32::from(first)..=u32::from(last))?;
         text.extend(char::from_u32(letter));
@@ -87,7 +89,7 @@ fn name(bytes: Bytes<'_, '_>, usual: &[&str], unusual: &[&str]) -> Result<String
     match rarity(bytes)? {
         0..=11 => one_of(bytes, usual).map(str::to_owned),
         12..=14 => one_of(bytes, unusual).map(str::to_owned),
-        _ => letters(bytes, u16::try_from(2 * NAME_CHARS_MAX).unwrap_or(u16::MAX)),
+        _ => letters(bytes, NAME_CHARS_MAX, &IN_NAMES),
     }
 }
 
@@ -102,7 +104,7 @@ fn group(bytes: Bytes<'_, '_>) -> Result<String> {
 fn message(bytes: Bytes<'_, '_>) -> Result<String> {
     Ok(match rarity(bytes)? {
         0..=7 => "hi".to_owned(),
-        8..=13 => letters(bytes, LETTERS_MAX)?,
+        8..=13 => letters(bytes, LETTERS_MAX, &IN_TEXT)?,
         14 => "x".repeat(BODY_BYTES_MAX),
         _ => "\n🙂".repeat(BODY_BYTES_MAX / 5),
     })
@@ -111,7 +113,7 @@ fn message(bytes: Bytes<'_, '_>) -> Result<String> {
 fn line(bytes: Bytes<'_, '_>) -> Result<String> {
     Ok(match rarity(bytes)? {
         0..=11 => one_of(bytes, &LINES)?.to_owned(),
-        12..=14 => letters(bytes, LETTERS_MAX)?,
+        12..=14 => letters(bytes, LETTERS_MAX, &IN_TEXT)?,
         _ => "x".repeat(LINE_BYTES_MAX),
     })
 }
@@ -119,7 +121,7 @@ fn line(bytes: Bytes<'_, '_>) -> Result<String> {
 fn query(bytes: Bytes<'_, '_>) -> Result<String> {
     match rarity(bytes)? {
         0..=11 => one_of(bytes, &QUERIES).map(str::to_owned),
-        _ => letters(bytes, LETTERS_MAX),
+        _ => letters(bytes, LETTERS_MAX, &IN_TEXT),
     }
 }
 
@@ -130,7 +132,7 @@ fn address(bytes: Bytes<'_, '_>) -> Result<String> {
 fn password(bytes: Bytes<'_, '_>) -> Result<String> {
     match rarity(bytes)? {
         0..=14 => one_of(bytes, &PASSWORDS).map(str::to_owned),
-        _ => letters(bytes, LETTERS_MAX),
+        _ => letters(bytes, LETTERS_MAX, &IN_TEXT),
     }
 }
 

@@ -36,7 +36,7 @@ const TAGS: u32 = 40;
 
 /// How many commands are drawn at most, to find one that would be granted; and how often one is
 /// taken that would not.
-const DRAFTS_MAX: u32 = 20;
+const DRAFTS_MAX: u32 = 8;
 const REFUSED_ONCE_IN: u32 = 6;
 
 /// What the log has recognizes this code.
