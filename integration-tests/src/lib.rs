@@ -22,7 +22,6 @@
 //! - [`process`]: how a program ends, and what it says.
 //! - [`tidy`]: what the sources look like: imports, names, lines, links.
 
-pub mod chance;
 pub mod chaos;
 pub mod dialogue;
 pub mod history;
@@ -40,3 +39,5 @@ pub mod test_client;
 pub mod test_server;
 pub mod tidy;
 pub mod tls;
+
+pub use chatroom_proto::chance;

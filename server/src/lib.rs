@@ -45,8 +45,6 @@ mod client_network;
 mod clock;
 pub mod config;
 pub mod console;
-#[cfg(test)]
-mod dice;
 pub mod dispatch;
 pub mod net;
 mod server;

@@ -22,6 +22,7 @@ mod operator;
 mod piped;
 mod reconnect;
 mod server_operators;
+mod shipped;
 mod simulation;
 mod slow_reader;
 mod terminal_accounts;
