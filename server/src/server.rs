@@ -37,13 +37,22 @@ pub struct Server {
 
 /// Asks a running server about itself. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Monitor(DispatchHandle);
+pub struct Monitor {
+    handle: DispatchHandle,
+    bounds: Arc<Bounds>,
+}
 
 impl Monitor {
     /// Every client's address, name and groups, in the order of arrival; nothing from a server that
     /// has stopped.
     pub async fn clients(&self) -> Vec<ClientReport> {
-        self.0.clients().await.unwrap_or_default()
+        self.handle.clients().await.unwrap_or_default()
+    }
+
+    /// What waits to be written to all clients together, in bytes of memory: zero when everybody
+    /// has read everything, and when the server has stopped.
+    pub fn outboxes_bytes(&self) -> usize {
+        self.bounds.held()
     }
 }
 
@@ -110,7 +119,7 @@ impl Server {
 
     /// What to ask about the server while it runs.
     pub fn monitor(&self) -> Monitor {
-        Monitor(self.handle.clone())
+        Monitor { handle: self.handle.clone(), bounds: Arc::clone(&self.bounds) }
     }
 
     /// Serves everyone who connects to one of these sockets. When told to stop, says goodbye to

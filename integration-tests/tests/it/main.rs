@@ -34,6 +34,7 @@ mod terminal_order;
 mod terminal_past;
 mod terminal_state;
 mod terminal_text;
+mod threads;
 mod tidy;
 mod tls;
 mod tls_server;
