@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::arguments::Arguments;
-use super::{lossy, signals};
+use super::output::lossy;
+use super::signals;
 use crate::config::{self, Config};
 use crate::console::Console;
 use crate::net::listener;

@@ -1,9 +1,10 @@
 //! One connection's life: the handshake, requests in, the outbox out, and the deadlines of all
 //! that.
 //!
-//! What it does is here, piece by piece; in which order, and how it waits, is in [`life`].
+//! What it does is here, piece by piece; in which order, and how it waits, is in [`task`].
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use chatroom_proto::codec::FrameError;
@@ -22,10 +23,10 @@ use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::net::stream::PlainRefused;
 use crate::token;
 
-mod task;
+pub(crate) mod task;
 
-pub(crate) use task::ConnectionTask;
-use task::RareFuture;
+/// What a connection waits for in rare moments.
+type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How many requests may be unanswered when one more is handed in.
 const ASKS_MAX: u16 = {

@@ -20,9 +20,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use chatroom_proto::{ArchivedPost, Notification, Seq, UnixMillis, codec};
+use chatroom_proto::{Seq, UnixMillis, codec};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
@@ -33,28 +32,28 @@ use crate::storage::log::{Log, LogError, LogSnapshot};
 
 mod deletion;
 mod file;
-mod index;
 mod missed;
 mod reader;
+mod request;
 mod row;
+mod search_index;
+mod search_text;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod waiters;
-mod words;
 mod worker_thread;
 mod writer;
 
 pub use file::ArchiveError;
 use reader::ArchiveReader;
+use request::ReadRequest;
+pub use request::{FoundPosts, Missed, READ_DEADLINE, ReadError};
 use waiters::Waiters;
 use worker_thread::WorkerThread;
 use writer::{ArchiveWriter, Progress, WriterCommand};
 
 const FILE_NAME: &str = "archive.sqlite";
-
-/// How long a read may take, the wait for the view included. Somebody sits before a screen.
-pub const READ_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Reads that wait for a reader; more make their askers wait.
 const READS_WAITING_MAX: usize = 256;
@@ -78,43 +77,6 @@ struct Inner {
     waiters: Arc<Waiters>,
     readers: Vec<WorkerThread>,
     writer: Option<WorkerThread>,
-}
-
-/// What a reader is asked, and where the answer goes.
-#[derive(Debug)]
-pub(crate) enum ReadRequest {
-    Read(Read, oneshot::Sender<Result<FoundPosts, ReadError>>),
-    Replay(Replay, oneshot::Sender<Result<Missed, ReadError>>),
-    FirstSince(UnixMillis, oneshot::Sender<Result<Option<Seq>, ReadError>>),
-}
-
-/// What a read has found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundPosts {
-    /// The posts, the newest first: as many as were asked for, as far as they fit into one frame.
-    pub posts: Vec<ArchivedPost>,
-    /// Where older ones begin; nothing when there are none.
-    pub next: Option<Seq>,
-}
-
-/// A part of what a client missed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missed {
-    /// What it was not told, in order.
-    pub notifications: Vec<Notification>,
-    /// Everything up to here is in this part or before it: where the next part begins, or the end.
-    pub reached: Seq,
-}
-
-/// Why nothing was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// It took longer than a read may take.
-    #[error("it took too long")]
-    TookTooLong,
-    /// The archive has stopped.
-    #[error("the archive has stopped")]
-    Stopped,
 }
 
 /// What was there before a server began.

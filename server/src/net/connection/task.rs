@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::{debug, error};
 
-use super::{Connection, End};
+use super::{Connection, End, RareFuture};
 use crate::config::LINGER_BYTES_MAX;
 use crate::dispatch::outbox::{Pieces, Taken};
 use crate::net::permits::Permit;
@@ -28,9 +28,6 @@ use crate::net::stream::Wire;
 
 /// How many pieces one write takes at the most. More come in the next one.
 const SLICES_MAX: usize = 16;
-
-/// What is waited for in rare moments.
-pub(super) type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever
 /// happens.

@@ -13,13 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tracing::{info, warn};
 
-use super::{TlsError, TlsSource, fingerprint};
-
-/// The server's own key.
-pub(super) const KEY: &str = "tls-key.pem";
-
-/// The certificate that it made for it.
-pub(super) const CERTIFICATE: &str = "tls-cert.pem";
+use super::source::{CERTIFICATE, KEY, TlsError, TlsSource, fingerprint};
 
 /// The longest file that is read: a chain of certificates has some KiB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;

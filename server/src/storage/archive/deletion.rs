@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use super::file::{ArchivePosition, BUSY_WAIT};
-use super::index;
 use super::row::{self, number, seq};
+use super::search_index;
 
 /// Posts that one step deletes: what a read of new posts may have to wait for it.
 const POSTS_A_STEP: usize = 200;
@@ -86,7 +86,7 @@ fn delete_some(db: &mut Connection, until: Seq, state: ArchivePosition) -> rusql
             let post = row.get(0)?;
             if seq(post) <= state.indexed {
                 let thread = row::thread(row.get(1)?, row.get(2)?);
-                index::remove(&change, post, thread, row.get_ref(3)?.as_str()?)?;
+                search_index::remove(&change, post, thread, row.get_ref(3)?.as_str()?)?;
             }
             (count, last) = (count + 1, Some(post));
         }

@@ -14,8 +14,8 @@ use chatroom_proto::Seq;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tracing::{error, warn};
 
-use super::index;
 use super::row::{self, seq};
+use super::search_index;
 use super::snapshot::{self, SnapshotError};
 use crate::chat::ChatState;
 use crate::storage::log::LogError;
@@ -236,7 +236,7 @@ fn identify(db: &Connection, path: &Path) -> Result<bool, Unusable> {
 
 fn create(db: &mut Connection) -> rusqlite::Result<()> {
     let change = db.transaction()?;
-    for part in [CREATE, row::CREATE, snapshot::CREATE, index::CREATE] {
+    for part in [CREATE, row::CREATE, snapshot::CREATE, search_index::CREATE] {
         change.execute_batch(part)?;
     }
     change.execute_batch(&format!(

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use chatroom_proto::{Conversation, Notification, Seq};
 use rusqlite::{Connection, params};
 
-use super::Missed;
+use super::request::Missed;
 use super::row::{self, number, seq};
 use crate::chat::effect::{Replay, StoredPost};
 use crate::chat::entry::GroupId;

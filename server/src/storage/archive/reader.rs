@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::error;
 
+use super::request::{FoundPosts, READ_DEADLINE, ReadError, ReadRequest};
 use super::row::{self, COLUMNS, number, seq};
-use super::{FoundPosts, READ_DEADLINE, ReadError, ReadRequest, file, missed, words};
+use super::{file, missed, search_text};
 use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
 use crate::chat::entry::DeviceId;
 
@@ -104,7 +105,7 @@ fn read(db: &Connection, read: &Read) -> rusqlite::Result<FoundPosts> {
     match &read.query {
         Query::History(thread) => history(db, *thread, read),
         Query::Search { words, groups, in_private } => {
-            match words::query(words, groups, in_private.then_some(read.reader)) {
+            match search_text::query(words, groups, in_private.then_some(read.reader)) {
                 Some(query) => search(db, &query, read),
                 None => Ok(FoundPosts { posts: Vec::new(), next: None }),
             }

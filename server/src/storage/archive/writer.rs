@@ -19,8 +19,8 @@ use tracing::{debug, error};
 
 use super::deletion::{self, Deletion};
 use super::file::{self, ArchivePosition};
-use super::index;
 use super::row::{self, number, seq};
+use super::search_index;
 use super::snapshot::{self, WriteError};
 use super::waiters::Waiters;
 use crate::chat::ChatState;
@@ -43,7 +43,7 @@ const POSTS_A_STEP: usize = 2_000;
 const REST: Duration = Duration::from_millis(20);
 
 /// How far the view may fall behind a log that does not rest, in entries: what it catches up with
-/// in some two seconds, well within [`READ_DEADLINE`](super::READ_DEADLINE).
+/// in some two seconds, well within [`READ_DEADLINE`](super::request::READ_DEADLINE).
 const ENTRIES_BEHIND_MAX: u64 = 250_000;
 
 /// How much the rest of the machine goes before: 0 is as much as itself, 19 is the last.
@@ -314,7 +314,7 @@ impl ArchiveWriter {
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
             let thread = row::thread(row.get(1)?, row.get(2)?);
-            index::add(
+            search_index::add(
                 &self.db,
                 post,
                 thread,

@@ -7,8 +7,8 @@ use chatroom_proto::Seq;
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use super::interface::{Batches, Log, LogError, LogSnapshot};
 use super::tail::{FollowerStep, Tail};
-use super::{Batches, Log, LogError, LogSnapshot};
 use crate::chat::entry::{Entry, NodeId, Proposal};
 
 /// How many entries are kept that everybody who follows has read, for one who begins to follow

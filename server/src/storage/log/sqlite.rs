@@ -24,25 +24,26 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
+use super::interface::{Batch, Batches, Log, LogError, LogSnapshot};
 use super::tail::{FollowerCursor, FollowerStep, Tail};
-use super::{Batch, Batches, Log, LogError, LogSnapshot};
 use crate::chat::entry::Proposal;
 
-mod file;
-mod place;
+mod directory;
+mod error;
+mod format;
+mod log_file;
 mod reader;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod wal;
-mod writer;
+mod writer_thread;
 
-use file::LogFile;
+pub use format::Durability;
+use format::FILE_NAME;
+use log_file::LogFile;
 pub use reader::LogReader;
-use writer::Work;
-
-/// The log's file, in its directory.
-const FILE_NAME: &str = "log.sqlite";
+use writer_thread::Work;
 
 /// How long one who closes the log waits for what is still being written. A disk that hangs for
 /// longer is given up: nothing of that was acknowledged.
@@ -51,15 +52,6 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 /// What may wait for the writer, in turns of the dispatch task: were each of one proposal, what the
 /// chat has under way at the most, and the end of every connection on top of it.
 const TURNS_WAITING_MAX: usize = 65_536;
-
-/// What survives that was acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Durability {
-    /// A power failure: it is on the disk.
-    Full,
-    /// A killed server: the system has it. The last moment before a power failure may be lost.
-    Normal,
-}
 
 /// A log in a directory of its own. The directory is locked against a second server for as long as
 /// this lives.
@@ -92,12 +84,13 @@ impl SqliteLog {
         let storage = |doing: String| {
             move |source: std::io::Error| LogError::Storage { doing, source: source.into() }
         };
-        place::make(directory)
+        directory::make(directory)
             .map_err(storage(format!("can't make the data directory {}", directory.display())))?;
-        let lock = Arc::new(place::lock(directory)?);
+        let lock = Arc::new(directory::lock(directory)?);
         let path = directory.join(FILE_NAME);
         let file = LogFile::open(&path, durability)?;
-        place::sync(directory).map_err(storage(format!("can't sync {}", directory.display())))?;
+        directory::sync(directory)
+            .map_err(storage(format!("can't sync {}", directory.display())))?;
         let head = file.head()?;
         debug!(path = %path.display(), %head, "the log is open");
         // What everybody has read is in the file.
@@ -139,7 +132,7 @@ impl Writer {
         let work = move || {
             let _end: std::sync::mpsc::SyncSender<()> = end;
             let _lock = lock;
-            writer::work(file, waiting, &tail);
+            writer_thread::work(file, waiting, &tail);
         };
         let thread = thread::Builder::new().name("log".to_owned()).spawn(work)?;
         Ok(Writer { thread, ended: Mutex::new(ended) })

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatroom_proto::{BODY_BYTES_MAX, Seq};
 use tokio::sync::Notify;
 
-use super::{Batch, LogError};
+use super::interface::{Batch, LogError};
 use crate::chat::entry::{Command, Entry};
 use crate::config::LOAD_MAX;
 

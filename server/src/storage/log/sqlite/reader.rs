@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chatroom_proto::{Seq, codec};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-use super::file::{self, storage};
-use super::place;
+use super::directory;
+use super::error::storage;
+use super::format::{Durability, FILE_NAME, seq, stored};
 use super::schema::{self, FoundSchema};
-use super::{Batch, Durability, FILE_NAME, LogError, LogSnapshot};
+use super::wal;
 use crate::chat::entry::Entry;
+use crate::storage::log::interface::{Batch, LogError, LogSnapshot};
 
 /// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
 pub struct LogReader(Connection);
@@ -38,8 +40,8 @@ impl LogReader {
     /// # Errors
     /// [`LogError`]; for a log that is damaged, [`LogError::Corrupt`].
     pub fn open_checked(directory: &Path) -> Result<LogReader, LogError> {
-        if let Some(_lock) = place::lock_unless_used(directory) {
-            file::check(&directory.join(FILE_NAME), Durability::Full)?;
+        if let Some(_lock) = directory::lock_unless_used(directory) {
+            wal::check(&directory.join(FILE_NAME), Durability::Full)?;
         }
         LogReader::open(directory)
     }
@@ -89,7 +91,7 @@ impl LogReader {
     pub fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
         let select = "SELECT max(last) FROM batches WHERE last <= ? AND last > coalesce((SELECT \
             seq FROM base), 0)";
-        let read = self.0.query_row(select, [kept(at)], |row| row.get::<_, Option<i64>>(0));
+        let read = self.0.query_row(select, [stored(at)], |row| row.get::<_, Option<i64>>(0));
         Ok(read.map_err(cant_read)?.map(seq))
     }
 
@@ -135,7 +137,7 @@ impl LogReader {
         let read = self
             .0
             .prepare_cached(select)
-            .and_then(|mut select| select.query_row([kept(after)], columns));
+            .and_then(|mut select| select.query_row([stored(after)], columns));
         match read.map_err(cant_read)? {
             (base, _) if base > after => Err(LogError::Forgotten { oldest: base.next() }),
             (_, row) => Ok(row),
@@ -160,12 +162,4 @@ pub(super) fn head(db: &Connection) -> Result<Seq, LogError> {
 
 fn cant_read(source: rusqlite::Error) -> LogError {
     storage("can't read the log".to_owned(), source)
-}
-
-fn seq(kept: i64) -> Seq {
-    Seq(kept.cast_unsigned())
-}
-
-pub(super) fn kept(seq: Seq) -> i64 {
-    seq.0.cast_signed()
 }

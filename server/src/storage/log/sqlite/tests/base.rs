@@ -88,7 +88,7 @@ fn a_reader_is_no_obstacle_to_forgetting_for_long() {
     file.set_base(&base(40)).unwrap();
     let began = time::Instant::now();
     while file.tidy() {}
-    assert!(began.elapsed() < file::BUSY_TIMEOUT, "nobody who posts waits for the reader");
+    assert!(began.elapsed() < log_file::BUSY_TIMEOUT, "nobody who posts waits for the reader");
     assert!(found_in_files(directory.path()).contains(&1), "the reader still sees it");
     other.execute_batch("COMMIT").unwrap();
     file.tidy();

@@ -5,11 +5,12 @@ use std::thread;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tracing::error;
 
-use super::super::memory::Sequencer;
-use super::super::tail::{BATCH_ENTRIES_MAX, Tail};
-use super::file::LogFile;
-use super::{LogError, LogSnapshot};
+use super::error::chain;
+use super::log_file::LogFile;
 use crate::chat::entry::{Entry, Proposal};
+use crate::storage::log::interface::{LogError, LogSnapshot};
+use crate::storage::log::memory::Sequencer;
+use crate::storage::log::tail::{BATCH_ENTRIES_MAX, Tail};
 
 /// How often the thread looks for more work before it sleeps: some 100 microseconds, once after
 /// each commit.
@@ -116,15 +117,4 @@ impl Drop for Alarm<'_> {
             self.0.fail("its thread panicked".to_owned());
         }
     }
-}
-
-/// An error with all its causes.
-pub(super) fn chain(error: &LogError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -1,4 +1,4 @@
-//! The file: its settings, its rows.
+//! The connection that writes the file: its settings, its rows, and what is deleted from it.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,14 +10,13 @@ use chatroom_proto::codec;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tracing::{debug, error, warn};
 
-use super::reader::{self, kept};
+use super::error::{chain, storage};
+use super::format::{Durability, stored};
+use super::reader;
 use super::schema::{self, FoundSchema, SCHEMA};
-use super::writer::chain;
-use super::{Durability, LogError, LogSnapshot, wal};
+use super::wal;
 use crate::chat::entry::Entry;
-
-/// The pages of our files, in bytes.
-pub(super) const PAGE_BYTES: usize = 4096;
+use crate::storage::log::interface::{LogError, LogSnapshot};
 
 /// Settings of every connection, with the values that were measured to serve this pattern of
 /// writes. What was written is not read again, so that the cache needs no more than the way to the
@@ -51,9 +50,6 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a write waits for another program's lock, [`BUSY_TIMEOUT`] each time.
 const BUSY_ATTEMPTS_MAX: u32 = 12;
 
-/// What an operator looks for first when a file can't be used.
-const ROOM: &str = "is the disk full, or the directory missing or read-only?";
-
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
@@ -72,7 +68,7 @@ impl LogFile {
         let mut options = OpenOptions::new();
         let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
         made.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-        check(path, durability)?;
+        wal::check(path, durability)?;
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
         // Before anything that writes: a file that is not ours stays as it is.
         let found = schema::identify(&db, path)?;
@@ -108,7 +104,7 @@ impl LogFile {
         let doing = || "can't write the log".to_owned();
         let bytes = codec::pack(&entries)
             .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-        let row = params![kept(last.seq), kept(first.seq), crc32fast::hash(&bytes), bytes];
+        let row = params![stored(last.seq), stored(first.seq), crc32fast::hash(&bytes), bytes];
         let insert = "INSERT INTO batches (last, first, crc, entries) VALUES (?, ?, ?, ?)";
         for attempt in 1.. {
             match self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row)) {
@@ -132,11 +128,11 @@ impl LogFile {
             let change = db.transaction()?;
             let older = "SELECT 1 FROM base WHERE seq >= ?";
             let is_new =
-                change.query_row(older, [kept(base.seq)], |_| Ok(())).optional()?.is_none();
+                change.query_row(older, [stored(base.seq)], |_| Ok(())).optional()?.is_none();
             if is_new {
                 let replace =
                     "INSERT OR REPLACE INTO base (one, seq, crc, world) VALUES (1, ?, ?, ?)";
-                change.execute(replace, params![kept(base.seq), crc, base.state])?;
+                change.execute(replace, params![stored(base.seq), crc, base.state])?;
             }
             change.commit()?;
             Ok(is_new)
@@ -258,40 +254,6 @@ fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
         .map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
 }
 
-/// Checks the write-ahead log, which nobody may be writing.
-pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
-    let path = path.with_extension("sqlite-wal");
-    let doing = || format!("can't read {}", path.display());
-    let damage = wal::damage(&path)
-        .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-    let Some(at) = damage else { return Ok(()) };
-    let path = path.display();
-    let what = format!("{path} is damaged at byte {at}, and there is more behind it");
-    match durability {
-        Durability::Full => Err(LogError::Corrupt(format!(
-            "{what}: messages that were acknowledged may be among it. Restore the data directory \
-             from a copy; or, to go \
-             on without everything from there on, cut the file there: truncate -s {at} {path}"
-        ))),
-        // A power failure may leave holes in what was never synced, which is what was asked for.
-        Durability::Normal => {
-            warn!(
-                "{what}, as a power failure leaves it without full durability; going on without it"
-            );
-            Ok(())
-        }
-    }
-}
-
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-}
-
-pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {
-    use rusqlite::ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
-    let doing = match source.sqlite_error_code() {
-        Some(DiskFull | ReadOnly | SystemIoFailure | CannotOpen) => format!("{doing} ({ROOM})"),
-        _ => doing,
-    };
-    LogError::Storage { doing, source: source.into() }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::LogError;
+use crate::storage::log::interface::LogError;
 
 /// The file that is locked.
 const LOCK: &str = "lock";

@@ -5,14 +5,14 @@ use rusqlite::Connection;
 
 use crate::chat::effect::ConversationId;
 
-use super::words;
+use super::search_text;
 
 /// The index keeps which posts have a word, not where in them (`detail`), nor how long they are
 /// (`columnsize`): results are ordered by place and not by rank. What is deleted from it is taken
 /// out of its pages at once (`secure-delete`), not covered with a mark that a later merge would
 /// remove.
 ///
-/// Words come separated and folded, see [`words`]: the tokenizer `ascii` leaves everything alone
+/// Words come separated and folded, see [`search_text`]: the tokenizer `ascii` leaves everything alone
 /// that is not ASCII.
 pub(super) const CREATE: &str = "
     CREATE VIRTUAL TABLE words USING fts5(
@@ -29,7 +29,7 @@ pub(super) fn add(
     body: &str,
 ) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?;
-    insert.execute((seq, words::text(thread, body))).map(|_| ())
+    insert.execute((seq, search_text::text(thread, body))).map(|_| ())
 }
 
 /// Takes out a post that is in it. The index finds its entries by what was added, to the letter.
@@ -41,5 +41,5 @@ pub(super) fn remove(
 ) -> rusqlite::Result<()> {
     let mut delete =
         db.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)")?;
-    delete.execute((seq, words::text(thread, body))).map(|_| ())
+    delete.execute((seq, search_text::text(thread, body))).map(|_| ())
 }
