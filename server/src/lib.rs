@@ -49,6 +49,7 @@ pub mod console;
 mod dice;
 pub mod dispatch;
 pub mod net;
+mod private_file;
 mod server;
 pub mod storage;
 mod token;

@@ -73,20 +73,20 @@ pub enum ServeError {
 
 impl Server {
     /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from
-    /// earlier runs is restored first, unless it is cancelled meanwhile. Without anything `kept`,
-    /// what is said is told to those who are there, and to nobody later.
+    /// earlier runs is restored first, unless it is cancelled meanwhile. Without anything
+    /// `restored`, what is said is told to those who are there, and to nobody later.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
     pub async fn open(
         log: Arc<dyn Log>,
-        kept: Option<Restored>,
+        restored: Option<Restored>,
         mut config: Config,
         shutdown: CancellationToken,
     ) -> Result<Server, LogError> {
         let mut node = [0; 8];
         getrandom::fill(&mut node).expect("the system has random bytes");
-        let (archive, state) = match kept {
+        let (archive, state) = match restored {
             Some(Restored { archive, state }) => (Some(archive), state),
             None => {
                 config.limits.retention = Retention::Nothing;
@@ -160,9 +160,9 @@ impl Server {
             return Ok(());
         }
         // Ends with this.
-        let mut chores = JoinSet::new();
+        let mut background = JoinSet::new();
         if let (Some((log, days)), Some(archive)) = (retention, archive.clone()) {
-            chores.spawn(retention::run(log, archive, days));
+            background.spawn(retention::run(log, archive, days));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
         let mut has_failed = false;

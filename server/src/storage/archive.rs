@@ -9,14 +9,15 @@
 //! - `file`: `archive.sqlite`, its schema, and what becomes of one that can't be used.
 //! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows
 //!   what took effect.
+//! - `request`: what a reader is asked, and what it answers.
 //! - `row`: a post as a row.
 //! - `snapshot`: the state as it was at some place, so that a restart need not fold the whole log.
-//! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same
-//!   word.
+//! - `search_index`, `search_text`: the search index, which is made behind the rows, and what
+//!   counts as the same word.
 //! - `deletion`: what is deleted, really.
 //! - `waiters`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
 //! - `reader`, `missed`: the threads that read; a part of what somebody missed.
-//! - `thread`: a thread that is waited for, but not for ever.
+//! - `worker_thread`: a thread that is waited for, but not for ever.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use tokio::time;
 
 use crate::chat::effect::{Query, Read, Replay};
 use crate::chat::{ChatState, Limits};
+use crate::config::READ_DEADLINE;
 use crate::storage::log::{Log, LogError, LogSnapshot};
 
 mod deletion;
@@ -48,7 +50,7 @@ mod writer;
 pub use file::ArchiveError;
 use reader::ArchiveReader;
 use request::ReadRequest;
-pub use request::{FoundPosts, Missed, READ_DEADLINE, ReadError};
+pub use request::{FoundPosts, Missed, ReadError};
 use waiters::Waiters;
 use worker_thread::WorkerThread;
 use writer::{ArchiveWriter, Progress, WriterCommand};
@@ -190,7 +192,7 @@ impl Archive {
     pub async fn delete(&self, until: Seq) -> Result<(), ReadError> {
         let (done, is_done) = oneshot::channel();
         let commands = self.0.commands.as_ref().ok_or(ReadError::Stopped)?;
-        commands.send(WriterCommand::Forget(until, done)).await.map_err(|_| ReadError::Stopped)?;
+        commands.send(WriterCommand::Delete(until, done)).await.map_err(|_| ReadError::Stopped)?;
         is_done.await.map_err(|_| ReadError::Stopped)
     }
 
@@ -238,9 +240,9 @@ impl Drop for Inner {
 /// The state before the oldest entry that a log still has.
 ///
 /// # Errors
-/// [`LogError`] when the log's base can't be read.
+/// [`LogError`] when the log's snapshot can't be read.
 pub(crate) fn oldest_state(log: &dyn Log) -> Result<ChatState, LogError> {
-    let Some(LogSnapshot { seq, state }) = log.base()? else {
+    let Some(LogSnapshot { seq, state }) = log.snapshot()? else {
         return Ok(ChatState::new(Limits::default()));
     };
     match codec::decode::<ChatState>(&state) {

@@ -116,7 +116,7 @@ async fn what_is_being_written_counts() {
 }
 
 #[tokio::test]
-async fn when_the_budget_is_spent_those_are_closed_who_hold_the_most() {
+async fn when_all_together_hold_too_much_those_are_closed_who_hold_the_most() {
     let bounds = Bounds::new(100 * OUTBOX_FAIR_BYTES, 3 * OUTBOX_FAIR_BYTES);
     let new = || Outbox::new(Arc::clone(&bounds));
     let (slow, quick) = (new(), new());

@@ -57,8 +57,10 @@ pub enum TlsError {
     /// A file that the server made itself is gone or is not what it was.
     #[error(
         "{} {what}: put it back from a copy, or delete {} and {} there to have new ones made \
-         (clients \
-         will be told then that the server's key has changed)", path.display(), KEY, CERTIFICATE
+         (clients will be told then that the server's key has changed)",
+        path.display(),
+        KEY,
+        CERTIFICATE
     )]
     Own {
         /// Which file.

@@ -1,14 +1,9 @@
 //! What a reader is asked, and what it answers.
 
-use std::time::Duration;
-
 use chatroom_proto::{ArchivedPost, Notification, Seq, UnixMillis};
 use tokio::sync::oneshot;
 
 use crate::chat::effect::{Read, Replay};
-
-/// How long a read may take, the wait for the view included. Somebody sits before a screen.
-pub const READ_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What a reader is asked, and where the answer goes.
 #[derive(Debug)]

@@ -54,23 +54,23 @@ pub trait Log: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`LogError`] when it can't be read.
-    fn base(&self) -> Result<Option<LogSnapshot>, LogError>;
+    fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError>;
 
     /// The last entry of the newest batch that ends at this place or before it: up to where the log
-    /// can forget. Nothing when all that is kept comes later. Waits for a disk.
+    /// can be compacted. Nothing when all that is kept comes later. Waits for a disk.
     ///
     /// # Errors
     /// [`LogError`] when it can't be read.
     fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError>;
 
-    /// Asks for everything up to `base.seq`, which must be the end of a batch, to be replaced by
-    /// this. What is appended after that comes behind it: who follows it knows that the base is
-    /// kept. From then on, one who follows from an earlier place gets [`LogError::Forgotten`]. What
-    /// the base stands for is deleted when there is time. Waits for a disk.
+    /// Asks for everything up to `snapshot.seq`, which must be the end of a batch, to be replaced
+    /// by this. What is appended after that comes behind it: who follows it knows that the snapshot
+    /// is kept. From then on, one who follows from an earlier place gets [`LogError::Compacted`].
+    /// What the snapshot stands for is deleted when there is time. Waits for a disk.
     ///
     /// # Errors
     /// [`LogError::NotAnEnd`], or another when nothing can be read, or nothing is taken any more.
-    fn compact(&self, base: LogSnapshot) -> Result<(), LogError>;
+    fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError>;
 }
 
 /// Why a log failed. Nothing that was acknowledged is affected.
@@ -78,11 +78,11 @@ pub trait Log: Send + Sync + 'static {
 pub enum LogError {
     /// The follower wants entries that the log keeps no longer.
     #[error("the log keeps no entries before {oldest} any more")]
-    Forgotten {
+    Compacted {
         /// The oldest entry that is still there.
         oldest: Seq,
     },
-    /// The log forgets whole batches only.
+    /// The log compacts whole batches only.
     #[error("no batch of the log ends at {0}")]
     NotAnEnd(Seq),
     /// What the log is kept in failed.

@@ -4,7 +4,7 @@
 //! commit: the price of durability is one commit for everything that came while the last one was
 //! under way. Followers are told after it.
 //!
-//! What the log is to forget is replaced by a base: what it has come to, in one transaction; the
+//! A compaction puts a snapshot in the place of entries, in one transaction; the
 //! rows are deleted when nothing waits. Deleted bytes are overwritten, and the write-ahead log is
 //! emptied in the end. The file does not get shorter: its free pages are used again.
 //!
@@ -27,6 +27,7 @@ use tracing::{debug, error};
 use super::interface::{Batch, Batches, Log, LogError, LogSnapshot};
 use super::tail::{FollowerCursor, FollowerStep, Tail};
 use crate::chat::entry::Proposal;
+use crate::private_file;
 
 mod directory;
 mod error;
@@ -89,7 +90,7 @@ impl SqliteLog {
         let lock = Arc::new(directory::lock(directory)?);
         let path = directory.join(FILE_NAME);
         let file = LogFile::open(&path, durability)?;
-        directory::sync(directory)
+        private_file::sync_directory(directory)
             .map_err(storage(format!("can't sync {}", directory.display())))?;
         let head = file.head()?;
         debug!(path = %path.display(), %head, "the log is open");
@@ -158,19 +159,19 @@ impl Log for SqliteLog {
         self.tail.head()
     }
 
-    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
-        LogReader::open_file(&self.path)?.base()
+    fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError> {
+        LogReader::open_file(&self.path)?.snapshot()
     }
 
     fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
         LogReader::open_file(&self.path)?.batch_end(at)
     }
 
-    fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
-        if self.batch_end(base.seq)? != Some(base.seq) {
-            return Err(LogError::NotAnEnd(base.seq));
+    fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError> {
+        if self.batch_end(snapshot.seq)? != Some(snapshot.seq) {
+            return Err(LogError::NotAnEnd(snapshot.seq));
         }
-        self.tell(Work::Forget(base))
+        self.tell(Work::Compact(snapshot))
     }
 }
 
@@ -207,7 +208,7 @@ impl Follower {
                     self.reader = None;
                     return Ok(batch);
                 }
-                FollowerStep::Forgotten { .. } => {
+                FollowerStep::NotKept { .. } => {
                     let batch = self.read_row().await?;
                     if let Some(last) = batch.last() {
                         self.cursor.has_read(last.seq);

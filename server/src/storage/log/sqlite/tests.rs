@@ -12,8 +12,9 @@ use tokio::time;
 use super::super::contract::proposal_of;
 use super::*;
 use crate::chat::entry::Entry;
+use crate::config::LOG_BUSY_TIMEOUT;
 
-mod base;
+mod compaction;
 mod wal;
 
 /// A log with this many rows of one entry each.
@@ -172,8 +173,7 @@ async fn a_disk_that_hangs_is_given_up_by_one_who_closes_the_log() {
     // The thread waits for this lock as it would for a disk, and much longer than the deadline.
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     log.append(vec![proposal_of(2, 1, 10)]).unwrap();
-    let closed =
-        time::timeout(log_file::BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
+    let closed = time::timeout(LOG_BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
     closed.await.expect("it is given up before the lock is").unwrap();
     let again = SqliteLog::open(directory.path(), Durability::Full);
     assert!(
