@@ -47,6 +47,7 @@ pub mod config;
 pub mod console;
 pub mod dispatch;
 pub mod net;
+mod private_file;
 mod server;
 pub mod storage;
 mod token;

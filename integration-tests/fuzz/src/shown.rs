@@ -110,16 +110,9 @@ fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
     }
 }
 
-<<<<<<< HEAD
-fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut Choices<'_>) {
-    let request = saying::request(choices, None).request;
-    is_harmless(&view.answer(&request, response, &saying::user(choices), now).unwrap_or_default());
-=======
 fn is_answered(view: View, response: &Response, now: UnixMillis, chance: &mut Chance) {
-    if let Some(text) = view.response(response) {
-        is_harmless(&text);
-    }
->>>>>>> generators
+    let (request, me) = (chance.any(), chance.any());
+    is_harmless(&view.answer(&request, response, &me, now).unwrap_or_default());
     match response {
         Response::Groups { groups, .. } => is_harmless(&view.groups(groups.as_slice())),
         Response::Users { users, .. } => is_harmless(&view.users(users.as_slice())),

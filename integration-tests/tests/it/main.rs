@@ -35,6 +35,7 @@ mod terminal_order;
 mod terminal_past;
 mod terminal_state;
 mod terminal_text;
+mod threads;
 mod tidy;
 mod tls;
 mod tls_server;

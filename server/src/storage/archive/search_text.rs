@@ -20,9 +20,9 @@ const PLACE: char = '§';
 /// What the index is given of a post: its words, and where it was said. Made again from the row
 /// when it is deleted from the index, so a change of what comes out of it is a change of the
 /// schema.
-pub(super) fn text(thread: ConversationId, body: &str) -> String {
+pub(super) fn text(conversation: ConversationId, body: &str) -> String {
     let mut text = joined(body, " ");
-    let places = match thread {
+    let places = match conversation {
         ConversationId::Group(group) => vec![group_token(group)],
         ConversationId::Pair(one, other) => vec![person_token(one), person_token(other)],
     };

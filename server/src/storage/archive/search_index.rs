@@ -5,15 +5,15 @@ use rusqlite::Connection;
 
 use crate::chat::effect::ConversationId;
 
-use super::words;
+use super::search_text;
 
 /// The index keeps which posts have a word, not where in them (`detail`), nor how long they are
 /// (`columnsize`): results are ordered by place and not by rank. What is deleted from it is taken
 /// out of its pages at once (`secure-delete`), not covered with a mark that a later merge would
 /// remove.
 ///
-/// Words come separated and folded, see [`words`]: the tokenizer `ascii` leaves everything alone
-/// that is not ASCII.
+/// Words come separated and folded, see [`search_text`]: the tokenizer `ascii` leaves everything
+/// alone that is not ASCII.
 pub(super) const CREATE: &str = "
     CREATE VIRTUAL TABLE words USING fts5(
         text, content = '', detail = none, columnsize = 0, tokenize = 'ascii'
@@ -25,21 +25,21 @@ pub(super) const CREATE: &str = "
 pub(super) fn add(
     db: &Connection,
     seq: i64,
-    thread: ConversationId,
+    conversation: ConversationId,
     body: &str,
 ) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?;
-    insert.execute((seq, words::text(thread, body))).map(|_| ())
+    insert.execute((seq, search_text::text(conversation, body))).map(|_| ())
 }
 
 /// Takes out a post that is in it. The index finds its entries by what was added, to the letter.
 pub(super) fn remove(
     db: &Connection,
     seq: i64,
-    thread: ConversationId,
+    conversation: ConversationId,
     body: &str,
 ) -> rusqlite::Result<()> {
     let mut delete =
         db.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)")?;
-    delete.execute((seq, words::text(thread, body))).map(|_| ())
+    delete.execute((seq, search_text::text(conversation, body))).map(|_| ())
 }

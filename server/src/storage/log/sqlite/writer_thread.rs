@@ -5,11 +5,13 @@ use std::thread;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tracing::error;
 
-use super::super::memory::Sequencer;
-use super::super::tail::{BATCH_ENTRIES_MAX, Tail};
-use super::file::LogFile;
-use super::{LogError, LogSnapshot};
+use super::error::chain;
+use super::log_file::LogFile;
 use crate::chat::entry::{Entry, Proposal};
+use crate::config::BATCH_ENTRIES_MAX;
+use crate::storage::log::interface::{LogError, LogSnapshot};
+use crate::storage::log::memory::Sequencer;
+use crate::storage::log::tail::Tail;
 
 /// How often the thread looks for more work before it sleeps: some 100 microseconds, once after
 /// each commit.
@@ -21,7 +23,7 @@ pub(super) enum Work {
     /// Give these their places, and keep them.
     Append(Vec<Proposal>),
     /// Replace everything up to there.
-    Forget(LogSnapshot),
+    Compact(LogSnapshot),
 }
 
 /// Works as long as somebody can tell it to. A failure is told to everyone who follows.
@@ -49,7 +51,7 @@ impl Writer<'_> {
             while self.waiting.is_empty() && !self.waiting.is_closed() && self.file.tidy() {}
             match self.next() {
                 Some(Work::Append(first)) => self.commit(first)?,
-                Some(Work::Forget(base)) => self.compact(&base),
+                Some(Work::Compact(snapshot)) => self.compact(&snapshot),
                 None => return Ok(()),
             }
         }
@@ -74,11 +76,11 @@ impl Writer<'_> {
     fn commit(&mut self, first: Vec<Proposal>) -> Result<(), LogError> {
         let mut entries: Vec<Entry> = Vec::with_capacity(first.len());
         self.place(first, &mut entries);
-        let mut base = None;
-        while entries.len() < BATCH_ENTRIES_MAX && base.is_none() {
+        let mut snapshot = None;
+        while entries.len() < BATCH_ENTRIES_MAX && snapshot.is_none() {
             match self.waiting.try_recv() {
                 Ok(Work::Append(next)) => self.place(next, &mut entries),
-                Ok(Work::Forget(next)) => base = Some(next),
+                Ok(Work::Compact(next)) => snapshot = Some(next),
                 Err(_) => break,
             }
         }
@@ -86,8 +88,8 @@ impl Writer<'_> {
             self.file.append(&entries)?;
             self.tail.extend(entries);
         }
-        if let Some(base) = base {
-            self.compact(&base);
+        if let Some(snapshot) = snapshot {
+            self.compact(&snapshot);
         }
         Ok(())
     }
@@ -96,12 +98,13 @@ impl Writer<'_> {
         entries.extend(proposals.into_iter().filter_map(|proposal| self.order.place(proposal)));
     }
 
-    /// Puts the base in the place of what it stands for. A log that can't forget can still keep.
-    fn compact(&mut self, base: &LogSnapshot) {
-        match self.file.set_base(base) {
-            Ok(()) => self.tail.compact(base.seq),
+    /// Puts the snapshot in the place of what it stands for. A log that can't be compacted can
+    /// still keep.
+    fn compact(&mut self, snapshot: &LogSnapshot) {
+        match self.file.set_snapshot(snapshot) {
+            Ok(()) => self.tail.compact(snapshot.seq),
             Err(error) => {
-                error!(error = chain(&error), until = %base.seq, "the log could not forget")
+                error!(error = chain(&error), until = %snapshot.seq, "the log could not forget")
             }
         }
     }
@@ -116,15 +119,4 @@ impl Drop for Alarm<'_> {
             self.0.fail("its thread panicked".to_owned());
         }
     }
-}
-
-/// An error with all its causes.
-pub(super) fn chain(error: &LogError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

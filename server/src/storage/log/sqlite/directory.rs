@@ -1,11 +1,12 @@
 //! The directory: made so that it outlives a power failure, and locked against a second server.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::LogError;
+use crate::private_file;
+use crate::storage::log::interface::LogError;
 
 /// The file that is locked.
 const LOCK: &str = "lock";
@@ -16,23 +17,15 @@ pub(super) fn make(directory: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // A new directory is kept when the one that names it is.
-    missing.iter().filter_map(|made| made.parent()).try_for_each(sync)
-}
-
-/// Puts on the disk which files are in a directory.
-pub(super) fn sync(directory: &Path) -> io::Result<()> {
-    let here = Path::new(".");
-    File::open(if directory.as_os_str().is_empty() { here } else { directory })?.sync_all()
+    missing.iter().filter_map(|made| made.parent()).try_for_each(private_file::sync_directory)
 }
 
 /// Locks a directory until the file is closed.
 pub(super) fn lock(directory: &Path) -> Result<File, LogError> {
     let path = directory.join(LOCK);
     let doing = || format!("can't lock the data directory {}", directory.display());
-    let mut options = OpenOptions::new();
-    let opened = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
-    let file =
-        opened.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+    let file = private_file::open(&path)
+        .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LogError::Storage {

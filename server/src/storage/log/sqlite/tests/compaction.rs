@@ -1,4 +1,4 @@
-//! What becomes of what a log is to forget.
+//! What a compaction leaves of the entries that it replaces.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,7 +31,7 @@ fn filled(directory: &Path, rows: u64) -> LogFile {
     file
 }
 
-fn base(seq: u64) -> LogSnapshot {
+fn snapshot(seq: u64) -> LogSnapshot {
     LogSnapshot { seq: Seq(seq), state: b"what it has come to".to_vec() }
 }
 
@@ -47,12 +47,12 @@ fn found_in_files(directory: &Path) -> Vec<u64> {
 }
 
 #[test]
-fn what_was_forgotten_is_in_no_file_any_more_and_what_was_not_is() {
+fn what_was_compacted_is_in_no_file_any_more_and_what_was_not_is() {
     const ROWS: u64 = 900;
     let directory = tempfile::tempdir().unwrap();
     let mut file = filled(directory.path(), ROWS);
     for until in [1, 2, 50, 51, 333, 700, 899, 900] {
-        file.set_base(&base(until)).unwrap();
+        file.set_snapshot(&snapshot(until)).unwrap();
         while file.tidy() {}
         let rest: Vec<u64> = (until + 1..=ROWS).collect();
         assert_eq!(found_in_files(directory.path()), rest, "until {until}");
@@ -65,11 +65,11 @@ fn a_log_that_was_interrupted_while_it_forgot_goes_on_with_that() {
     const ROWS: u64 = 900;
     let directory = tempfile::tempdir().unwrap();
     let mut file = filled(directory.path(), ROWS);
-    file.set_base(&base(800)).unwrap();
+    file.set_snapshot(&snapshot(800)).unwrap();
     assert!(file.tidy(), "there is more than is deleted at once");
     let mut reader = LogReader::open(directory.path()).unwrap();
     let last_gone = reader.after(Seq(799));
-    assert!(matches!(last_gone, Err(LogError::Forgotten { oldest: Seq(801) })), "{last_gone:?}");
+    assert!(matches!(last_gone, Err(LogError::Compacted { oldest: Seq(801) })), "{last_gone:?}");
     assert_eq!(reader.after(Seq(800)).unwrap()[0].seq, Seq(801));
     assert_eq!(reader.batch_end(Seq(800)).unwrap(), None);
     drop((file, reader));
@@ -80,15 +80,15 @@ fn a_log_that_was_interrupted_while_it_forgot_goes_on_with_that() {
 }
 
 #[test]
-fn a_reader_is_no_obstacle_to_forgetting_for_long() {
+fn a_reader_is_no_obstacle_to_deleting_for_long() {
     let directory = tempfile::tempdir().unwrap();
     let mut file = filled(directory.path(), 50);
     let other = Connection::open(directory.path().join(FILE_NAME)).unwrap();
     other.execute_batch("BEGIN; SELECT count(*) FROM batches").unwrap();
-    file.set_base(&base(40)).unwrap();
+    file.set_snapshot(&snapshot(40)).unwrap();
     let began = time::Instant::now();
     while file.tidy() {}
-    assert!(began.elapsed() < file::BUSY_TIMEOUT, "nobody who posts waits for the reader");
+    assert!(began.elapsed() < LOG_BUSY_TIMEOUT, "nobody who posts waits for the reader");
     assert!(found_in_files(directory.path()).contains(&1), "the reader still sees it");
     other.execute_batch("COMMIT").unwrap();
     file.tidy();
@@ -99,24 +99,24 @@ fn a_reader_is_no_obstacle_to_forgetting_for_long() {
 async fn a_log_on_disk_begins_with_its_base() {
     let directory = log_with(9).await;
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
-    log.compact(base(9)).unwrap();
+    log.compact(snapshot(9)).unwrap();
     drop(log);
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
-    assert_eq!(log.base().unwrap(), Some(base(9)));
+    assert_eq!(log.snapshot().unwrap(), Some(snapshot(9)));
     assert_eq!(log.head(), Seq(9));
     log.append(vec![proposal_of(2, 1, 10)]).unwrap();
     assert_eq!(log.follow(Seq(9)).next().await.unwrap().unwrap()[0].seq, Seq(10));
-    let forgotten = log.follow(Seq(8)).next().await.unwrap();
-    assert!(matches!(forgotten, Err(LogError::Forgotten { oldest: Seq(10) })), "{forgotten:?}");
+    let compacted = log.follow(Seq(8)).next().await.unwrap();
+    assert!(matches!(compacted, Err(LogError::Compacted { oldest: Seq(10) })), "{compacted:?}");
 }
 
 #[tokio::test]
 async fn a_base_that_was_damaged_is_noticed() {
     let directory = log_with(3).await;
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
-    log.compact(base(3)).unwrap();
+    log.compact(snapshot(3)).unwrap();
     drop(log);
     tamper(&directory, "UPDATE base SET world = x'00'");
-    let read = LogReader::open(directory.path()).unwrap().base();
+    let read = LogReader::open(directory.path()).unwrap().snapshot();
     assert!(matches!(&read, Err(LogError::Corrupt(why)) if why.contains("checksum")), "{read:?}");
 }

@@ -1,7 +1,5 @@
-//! The file: its settings, its rows.
+//! The connection that writes the file: its settings, its rows, and what is deleted from it.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,14 +8,15 @@ use chatroom_proto::codec;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tracing::{debug, error, warn};
 
-use super::reader::{self, kept};
+use super::error::{chain, storage};
+use super::format::{Durability, stored};
+use super::reader;
 use super::schema::{self, FoundSchema, SCHEMA};
-use super::writer::chain;
-use super::{Durability, LogError, LogSnapshot, wal};
+use super::wal;
 use crate::chat::entry::Entry;
-
-/// The pages of our files, in bytes.
-pub(super) const PAGE_BYTES: usize = 4096;
+use crate::config::LOG_BUSY_TIMEOUT;
+use crate::private_file;
+use crate::storage::log::interface::{LogError, LogSnapshot};
 
 /// Settings of every connection, with the values that were measured to serve this pattern of
 /// writes. What was written is not read again, so that the cache needs no more than the way to the
@@ -45,22 +44,16 @@ const ROWS_BEFORE_CHECKPOINT: u32 = 500;
 const ROWS_DELETED_AT_ONCE: u32 = 256;
 const BYTES_DELETED_AT_ONCE: i64 = 1024 * 1024;
 
-/// How long a statement waits for another program's lock.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often a write waits for another program's lock, [`BUSY_TIMEOUT`] each time.
+/// How often a write waits for another program's lock, [`LOG_BUSY_TIMEOUT`] each time.
 const BUSY_ATTEMPTS_MAX: u32 = 12;
-
-/// What an operator looks for first when a file can't be used.
-const ROOM: &str = "is the disk full, or the directory missing or read-only?";
 
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
     rows_since_checkpoint: u32,
-    /// There are rows up to the base.
-    is_forgetting: bool,
-    /// The write-ahead log may have bytes of what was forgotten.
+    /// There are rows that the snapshot stands for.
+    is_compacting: bool,
+    /// The write-ahead log may have bytes of rows that were deleted.
     must_truncate: bool,
 }
 
@@ -69,10 +62,9 @@ impl LogFile {
     pub(super) fn open(path: &Path, durability: Durability) -> Result<LogFile, LogError> {
         let doing = || format!("can't open the log {}", path.display());
         // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
-        let mut options = OpenOptions::new();
-        let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
-        made.map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-        check(path, durability)?;
+        private_file::open(path)
+            .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+        wal::check(path, durability)?;
         let mut db = Connection::open(path).map_err(|source| storage(doing(), source))?;
         // Before anything that writes: a file that is not ours stays as it is.
         let found = schema::identify(&db, path)?;
@@ -80,7 +72,7 @@ impl LogFile {
             schema::accept(&db, schema, path)?;
         }
         db.execute_batch(SETTINGS).map_err(|source| storage(doing(), source))?;
-        db.busy_timeout(BUSY_TIMEOUT).map_err(|source| storage(doing(), source))?;
+        db.busy_timeout(LOG_BUSY_TIMEOUT).map_err(|source| storage(doing(), source))?;
         set_journal(&db, path)?;
         let synchronous = match durability {
             Durability::Full => "PRAGMA synchronous = FULL",
@@ -91,9 +83,9 @@ impl LogFile {
             schema::create(&mut db).map_err(|source| storage(doing(), source))?;
         }
         try_to_write(&mut db, path)?;
-        let (is_forgetting, must_truncate) =
+        let (is_compacting, must_truncate) =
             leftovers(&db).map_err(|source| storage(doing(), source))?;
-        Ok(LogFile { db, rows_since_checkpoint: 0, is_forgetting, must_truncate })
+        Ok(LogFile { db, rows_since_checkpoint: 0, is_compacting, must_truncate })
     }
 
     /// The newest entry.
@@ -108,7 +100,7 @@ impl LogFile {
         let doing = || "can't write the log".to_owned();
         let bytes = codec::pack(&entries)
             .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-        let row = params![kept(last.seq), kept(first.seq), crc32fast::hash(&bytes), bytes];
+        let row = params![stored(last.seq), stored(first.seq), crc32fast::hash(&bytes), bytes];
         let insert = "INSERT INTO batches (last, first, crc, entries) VALUES (?, ?, ?, ?)";
         for attempt in 1.. {
             match self.db.prepare_cached(insert).and_then(|mut insert| insert.execute(row)) {
@@ -126,36 +118,36 @@ impl LogFile {
 
     /// Keeps what everything up to the end of some batch has come to. The rows up to there are
     /// nobody's from now on, and are deleted by [`LogFile::tidy`].
-    pub(super) fn set_base(&mut self, base: &LogSnapshot) -> Result<(), LogError> {
-        let crc = crc32fast::hash(&base.state);
+    pub(super) fn set_snapshot(&mut self, snapshot: &LogSnapshot) -> Result<(), LogError> {
+        let crc = crc32fast::hash(&snapshot.state);
         let set = |db: &mut Connection| {
             let change = db.transaction()?;
             let older = "SELECT 1 FROM base WHERE seq >= ?";
             let is_new =
-                change.query_row(older, [kept(base.seq)], |_| Ok(())).optional()?.is_none();
+                change.query_row(older, [stored(snapshot.seq)], |_| Ok(())).optional()?.is_none();
             if is_new {
                 let replace =
                     "INSERT OR REPLACE INTO base (one, seq, crc, world) VALUES (1, ?, ?, ?)";
-                change.execute(replace, params![kept(base.seq), crc, base.state])?;
+                change.execute(replace, params![stored(snapshot.seq), crc, snapshot.state])?;
             }
             change.commit()?;
             Ok(is_new)
         };
         let is_new = set(&mut self.db)
             .map_err(|source| storage("can't write the log".to_owned(), source))?;
-        self.is_forgetting |= is_new;
+        self.is_compacting |= is_new;
         Ok(())
     }
 
     /// Nothing waits: does a part of what has time until then. Whether there is more of it.
     pub(super) fn tidy(&mut self) -> bool {
-        if self.is_forgetting {
+        if self.is_compacting {
             self.must_truncate = true;
-            match self.forget_some() {
-                Ok(is_more) => self.is_forgetting = is_more,
+            match self.delete_some() {
+                Ok(is_more) => self.is_compacting = is_more,
                 Err(source) => {
-                    // The rest is deleted after the next start, or when more is to be forgotten.
-                    self.is_forgetting = false;
+                    // The rest is deleted after the next start, or when more is to be deleted.
+                    self.is_compacting = false;
                     error!(
                         error = chain(&storage("can't delete rows".to_owned(), source)),
                         "the log could not forget"
@@ -176,9 +168,9 @@ impl LogFile {
         false
     }
 
-    /// Deletes the oldest rows that the base stands for, as many as take no time. Whether there are
-    /// more.
-    fn forget_some(&mut self) -> rusqlite::Result<bool> {
+    /// Deletes the oldest rows that the snapshot stands for, as many as take no time. Whether there
+    /// are more.
+    fn delete_some(&mut self) -> rusqlite::Result<bool> {
         let change = self.db.transaction()?;
         let oldest = "
             SELECT last, length(entries) FROM batches WHERE last <= (SELECT seq FROM base) ORDER \
@@ -210,7 +202,7 @@ impl LogFile {
             let is_busy = self
                 .db
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-            self.db.busy_timeout(BUSY_TIMEOUT)?;
+            self.db.busy_timeout(LOG_BUSY_TIMEOUT)?;
             is_busy
         };
         let is_done = truncate().is_ok_and(|is_busy| !is_busy);
@@ -222,8 +214,8 @@ impl LogFile {
     }
 }
 
-/// Whether rows are left that the base stands for, and whether the write-ahead log may have bytes
-/// of such rows.
+/// Whether rows are left that the snapshot stands for, and whether the write-ahead log may have
+/// bytes of such rows.
 fn leftovers(db: &Connection) -> rusqlite::Result<(bool, bool)> {
     let rows = "SELECT EXISTS (SELECT 1 FROM batches WHERE last <= (SELECT seq FROM base))";
     let base = "SELECT EXISTS (SELECT 1 FROM base)";
@@ -258,40 +250,6 @@ fn try_to_write(db: &mut Connection, path: &Path) -> Result<(), LogError> {
         .map_err(|source| storage(format!("can't write to the log {}", path.display()), source))
 }
 
-/// Checks the write-ahead log, which nobody may be writing.
-pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
-    let path = path.with_extension("sqlite-wal");
-    let doing = || format!("can't read {}", path.display());
-    let damage = wal::damage(&path)
-        .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
-    let Some(at) = damage else { return Ok(()) };
-    let path = path.display();
-    let what = format!("{path} is damaged at byte {at}, and there is more behind it");
-    match durability {
-        Durability::Full => Err(LogError::Corrupt(format!(
-            "{what}: messages that were acknowledged may be among it. Restore the data directory \
-             from a copy; or, to go \
-             on without everything from there on, cut the file there: truncate -s {at} {path}"
-        ))),
-        // A power failure may leave holes in what was never synced, which is what was asked for.
-        Durability::Normal => {
-            warn!(
-                "{what}, as a power failure leaves it without full durability; going on without it"
-            );
-            Ok(())
-        }
-    }
-}
-
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-}
-
-pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {
-    use rusqlite::ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
-    let doing = match source.sqlite_error_code() {
-        Some(DiskFull | ReadOnly | SystemIoFailure | CannotOpen) => format!("{doing} ({ROOM})"),
-        _ => doing,
-    };
-    LogError::Storage { doing, source: source.into() }
 }
