@@ -111,7 +111,7 @@ fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
 }
 
 fn is_answered(view: View, response: &Response, now: UnixMillis, chance: &mut Chance) {
-    let (request, me) = (chance.any(), chance.any());
+    let (request, me): (Request, UserName) = (chance.request(), chance.any());
     is_harmless(&view.answer(&request, response, &me, now).unwrap_or_default());
     match response {
         Response::Groups { groups, .. } => is_harmless(&view.groups(groups.as_slice())),
@@ -124,29 +124,6 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, chance: &mut Ch
                 is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
             }
         }
-<<<<<<< HEAD
-=======
-        Response::Moderated { group, .. } => {
-            is_harmless(&view.you_moderated(group, &chance.any()));
-        }
-        Response::Operated { .. } => {
-            let request = chance.request();
-            is_harmless(&view.you_operated(&request, &chance.any()).unwrap_or_default());
-        }
-        Response::Acts { group, acts } => {
-            let user: Option<UserName> = chance.any();
-            is_harmless(&view.acts(group, user.as_ref(), acts.as_slice(), now));
-        }
-        Response::About(about) => is_harmless(&view.about(about)),
-        Response::Clients { clients, .. } => {
-            let request = chance.request();
-            is_harmless(&view.clients(&request, clients.as_slice()));
-        }
-        Response::ServerBans { bans, .. } => {
-            let request = chance.request();
-            is_harmless(&view.server_bans(&request, bans.as_slice(), now));
-        }
->>>>>>> generators
         Response::Welcome(welcome) => {
             let groups: Vec<GroupName> = welcome
                 .groups
