@@ -45,10 +45,10 @@ enum MissedKind {
 
 /// The first part of what somebody missed.
 pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed> {
-    let mut sources = sources(replay);
+    let mut kinds = kinds(replay);
     let mut next = BinaryHeap::new();
-    for (index, source) in sources.iter_mut().enumerate() {
-        next.extend(source.take(db, replay)?.map(|place| Reverse((place, index))));
+    for (index, posts) in kinds.iter_mut().enumerate() {
+        next.extend(posts.take(db, replay)?.map(|place| Reverse((place, index))));
     }
     let mut select =
         db.prepare_cached(&format!("SELECT {} FROM posts WHERE seq = ?", row::COLUMNS))?;
@@ -67,12 +67,12 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
             bytes += POST_BYTES + stored.post.body.as_str().len();
             notifications.push(notification(stored));
         }
-        next.extend(sources[index].take(db, replay)?.map(|place| Reverse((place, index))));
+        next.extend(kinds[index].take(db, replay)?.map(|place| Reverse((place, index))));
     }
     Ok(Missed { notifications, reached: replay.until })
 }
 
-fn sources(replay: &Replay) -> Vec<MissedPosts> {
+fn kinds(replay: &Replay) -> Vec<MissedPosts> {
     let posts = |from, after| MissedPosts { from, places: VecDeque::new(), after, has_more: true };
     let groups = replay.groups.iter();
     let groups =
