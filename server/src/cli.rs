@@ -1,11 +1,12 @@
-//! The program `chatroom-server`: its command line, serving, and what an operator does with a log
-//! beside serving it.
+//! The program `chatroom-server`: its command line, serving, and what an operator does with what is
+//! kept.
 //!
 //! - `arguments`: the command line and the environment.
 //! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what
-//!   stops it.
-//! - `verify`, `export`: read the log, also while a server writes it; `log_reading` is what both
+//!   the system tells it meanwhile.
+//! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
 //!   share.
+//! - `output`: standard output and standard error, which the server never waits for.
 //!
 //! Only this room names a concrete log.
 
@@ -43,7 +44,8 @@ pub async fn run() -> ExitCode {
         .init();
     let done = match &arguments.tool {
         Some(tool) => use_tool(tool, &arguments),
-        None => serve::serve(arguments).await,
+        // In a box: it is large, and what waits for it would be, too.
+        None => Box::pin(serve::serve(arguments)).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,14 @@
-//! The one task that owns the [`Chat`]. What connections say and what the log has ordered go in;
-//! the effects are carried out here. It waits for nothing but these two: not for a disk, not for a
-//! socket.
+//! Dispatch: the one task that owns the [`Chat`]. What connections say and what the log has ordered
+//! go in; the effects are carried out here. It waits for nothing but these two: not for a disk, not
+//! for a socket.
+//!
+//! - `handle`: the way to the task, and the messages that go through it.
+//! - `fanout`: who of those who are connected here hears what. [`outbox`]: what waits to be written
+//!   to one connection.
+//! - `idle`: which clients have been silent for too long. `rate_limit`: how much each may ask for.
+//! - `passwords`, `lookup`, `replay`: what takes a while, each in a task of its own. What a
+//!   password and a look-up come to goes in by the handle; what a client missed goes into its
+//!   outbox.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
@@ -8,8 +16,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Request, Response, Seq,
-    ServerFrame, Tag, UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Refusal, Request, Seq, ServerFrame, Tag,
+    UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -18,7 +26,7 @@ use tokio::time::{self, MissedTickBehavior};
 use tracing::{debug, info};
 
 use crate::chat::Chat;
-use crate::chat::effect::{Effect, Input, Read, Replay};
+use crate::chat::effect::{Effect, Input, Replay};
 use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal};
 use crate::client_network::ClientNetwork;
 use crate::clock;
@@ -29,12 +37,13 @@ use crate::dispatch::idle::{IdleAction, IdleTimers, LastSeen};
 use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::dispatch::passwords::Passwords;
 use crate::dispatch::rate_limit::{Asker, RateLimited, RateLimits};
-use crate::storage::archive::{Archive, FoundPosts, ReadError};
+use crate::storage::archive::Archive;
 use crate::storage::log::{Log, LogError};
 
 mod fanout;
 pub(crate) mod handle;
 mod idle;
+mod lookup;
 pub mod outbox;
 mod passwords;
 mod rate_limit;
@@ -377,7 +386,10 @@ impl Dispatch {
                 Effect::Notify { audience, notification } => {
                     self.fanout.notify(self.chat.state(), &audience, notification);
                 }
-                Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
+                Effect::Read { connection, tag, read } => {
+                    let (archive, handle) = (self.archive.clone(), self.handle.clone());
+                    tokio::spawn(lookup::send(archive, read, (connection, tag), handle));
+                }
                 Effect::Check { connection, tag, check } => {
                     self.passwords.check(connection, tag, check, self.handle.clone());
                 }
@@ -404,28 +416,6 @@ impl Dispatch {
             self.fanout.admit(self.chat.state(), connection, session, conn.outbox.clone());
             self.idle.begin(connection, &mut conn.last_seen);
         }
-    }
-
-    /// Has something looked up; what is found comes in by the handle. One for each connection at
-    /// the most.
-    fn look_up(&self, connection: ConnectionId, tag: Tag, read: Read) {
-        let (archive, handle) = (self.archive.clone(), self.handle.clone());
-        tokio::spawn(async move {
-            let found = match archive {
-                Some(archive) => archive.read(read).await,
-                None => Err(ReadError::Stopped),
-            };
-            let result = match found {
-                Ok(FoundPosts { posts, next }) => {
-                    Ok(Response::Past { posts: Page::fill(posts), next })
-                }
-                // A server whose archive has stopped is about to stop.
-                Err(ReadError::TookTooLong | ReadError::Stopped) => Err(Refusal::TookTooLong),
-            };
-            let result = Box::new(result);
-            // A server that has stopped answers nobody.
-            let _ = handle.send(Message::Input(Input::Found { connection, tag, result })).await;
-        });
     }
 
     fn replay(&mut self, connection: ConnectionId, replay: Replay) {

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use chatroom_proto::{Notification, PostId, Request, Response, Seq, ServerFrame};
-use chatroom_server::Config;
 use integration_tests::test_client::{TestClient, group, post_id, public};
 use integration_tests::test_server::TestServer;
 
@@ -20,12 +19,7 @@ type Heard = Vec<(Seq, PostId)>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_four_threads_everybody_hears_everything_once_and_in_order_and_nobody_is_closed() {
-    let config = Config {
-        // So little that a count that has gone wrong closes somebody who has a burst waiting.
-        outboxes_bytes_max: 64 * 1024 * 1024,
-        ..Config::default()
-    };
-    let host = TestServer::start_with(config);
+    let host = TestServer::start();
     let monitor = host.monitor.clone();
     let mut rooms = Vec::new();
     for number in 0..GROUPS {

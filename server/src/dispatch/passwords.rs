@@ -1,8 +1,9 @@
-//! Passwords: what is kept of them, and how often somebody may try one.
+//! Passwords: whether one is right, and how often somebody may try.
 //!
 //! A hash is slow and takes 19 MiB on purpose (Argon2id with what OWASP recommends: m = 19,456 KiB,
-//! t = 2, p = 1), so few are made at the same time, in threads of their own, few more wait for
-//! that, and tries are counted before.
+//! t = 2, p = 1). So few are made at the same time, in threads of their own, and few more wait for
+//! that. Tries are counted first, by name and by network. For an unknown name a hash of nobody's is
+//! checked, so that the time it takes tells nothing.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,7 @@
-//! One connection: the handshake, requests in, the outbox out, and the deadlines of all
-//! that.
+//! One connection: the handshake, requests in, the outbox out, and the deadlines of all that.
 //!
-//! What it does is here, piece by piece; in which order, and how it waits, is in [`task`].
+//! What it does is here, step by step. In which order it does them, and how it waits, is in
+//! [`task`].
 
 use std::fmt;
 use std::pin::Pin;

@@ -1,4 +1,8 @@
-//! TLS: the key that clients recognize the server by, and the certificate that is shown.
+//! TLS: the key that clients recognize the server by, and the certificate that it shows.
+//!
+//! - `source`: where the two come from, and what can be wrong with them.
+//! - `files`: reads them, and makes the server's own.
+//! - this file: what a connection is accepted with, and how the certificate is read again.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,5 +1,5 @@
-//! Handshakes of TLS: how many an address may begin in a time, before it has said a word. Each
-//! costs the server more than it costs whoever begins it.
+//! TLS handshakes: how many a network may begin in a time, before anything was said. Each costs the
+//! server more than it costs whoever begins it.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,23 +1,22 @@
-//! The archive: what can be read back. A view of the log, which a thread of its own writes behind
-//! it; others read.
+//! The archive: what can be read back. One thread writes it behind the log, others read it.
 //!
-//! It follows the log as any node does, so it may be lost: it is made again. A read waits until the
-//! view has come as far as the read asks for, which takes milliseconds, or as long as it takes
-//! after a loss.
+//! It is a view of the log, which it follows as any node does. So it may be lost, and is made
+//! again. A read waits until the view has come as far as the read asks for: milliseconds, or as
+//! long as it takes after a loss.
 //!
 //! - this file: the handle, which waits for the view and asks the readers.
-//! - `file`: `archive.sqlite`, its schema, and what becomes of one that can't be used.
+//! - `request`: what a reader is asked, and what it answers.
+//! - `reader`: the threads that read. `missed`: a part of what a client missed.
 //! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows
 //!   what took effect.
-//! - `request`: what a reader is asked, and what it answers.
-//! - `row`: a post as a row.
-//! - `snapshot`: the state as it was at some place, so that a restart need not fold the whole log.
-//! - `search_index`, `search_text`: the search index, which is made behind the rows, and what
-//!   counts as the same word.
-//! - `deletion`: what is deleted, really.
-//! - `waiters`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
-//! - `reader`, `missed`: the threads that read; a part of what somebody missed.
-//! - `worker_thread`: a thread that is waited for, but not for ever.
+//! - `file`: `archive.sqlite`, its schema, and what becomes of a file that can't be used.
+//! - `row`: a post as a row. `snapshot`: the state at some place, so that a restart need not fold
+//!   the whole log.
+//! - `search_index`: for each word the posts that have it, made behind the rows. `search_text`:
+//!   what counts as the same word.
+//! - `deletion`: deletes posts so that nothing of them is left in the files.
+//! - `waiters`: whether somebody waits for the view; the writer gives way to a busy log otherwise.
+//! - `worker_thread`: a thread that is waited for at its end, but not for ever.
 
 use std::path::Path;
 use std::sync::Arc;

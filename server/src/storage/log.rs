@@ -1,8 +1,7 @@
 //! The log: the one order of everything that happens, and the only way to change shared state.
 //!
 //! - `interface`: the trait [`Log`], its contract, and [`LogError`].
-//! - `memory`: a log in memory, which forgets everything with its process.
-//! - `sqlite`: a log on disk.
+//! - `memory`: a log in memory, which is gone with its process. `sqlite`: a log on disk.
 //! - `tail`: the newest entries, which both keep in memory for those who follow.
 //! - `contract`: the contract as scenes, which every log has to pass.
 

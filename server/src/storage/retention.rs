@@ -1,5 +1,5 @@
-//! What is older than the server keeps is deleted: from the archive and its search index, and from
-//! the log, where a snapshot of the state takes the place of everything that led to it.
+//! Retention: what is older than the server keeps is deleted. It goes from the archive and its
+//! search index, and from the log, where a snapshot of the state takes the place of the entries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32) {
             Ok(None) => {}
             Ok(Some(until)) => info!(%until, days, "what was said before is deleted"),
             Err(error) => {
-                error!(%error, "what is too old could not be deleted; tried again in an hour")
+                error!(%error, "what is too old could not be deleted; tried again in an hour");
             }
         }
     }

@@ -1,10 +1,12 @@
-//! A connection's task, as a future that is made by hand: of one that the compiler makes, every
-//! function keeps what it was called with, for as long as the connection lives (408 bytes; this has
-//! 136). What is needed in rare moments only is boxed, and the box is gone with the moment: a
-//! clock, a request that has to wait, the rest of a write.
+//! The task of one connection, from its first byte to its last.
 //!
 //! Reading and writing go on side by side, so neither waits for the other: a peer that doesn't read
 //! its answers can't keep us from hearing it, and the other way round.
+//!
+//! The future is made by hand. Of one that the compiler makes, every function keeps what it was
+//! called with for as long as the connection lives (408 bytes; this has 136). What is needed in
+//! rare moments only is boxed, and the box is gone with the moment: a clock, a request that has to
+//! wait, the rest of a write.
 
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -208,7 +210,7 @@ impl<S: Wire> ConnectionTask<S> {
             match read {
                 Ok(()) => {}
                 Err(End::Gone) => {
-                    self.busy().reading = Reading::Waits(self.connection.all_answered())
+                    self.busy().reading = Reading::Waits(self.connection.all_answered());
                 }
                 Err(end) => return Poll::Ready(end),
             }

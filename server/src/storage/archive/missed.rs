@@ -28,14 +28,14 @@ const PLACES_AT_ONCE: usize = 16;
 
 /// Posts of one kind that somebody missed, the next first.
 struct MissedPosts {
-    from: Origin,
+    from: MissedKind,
     places: VecDeque<Seq>,
     /// Everything up to here was looked up.
     after: Seq,
     has_more: bool,
 }
 
-enum Origin {
+enum MissedKind {
     Group(GroupId),
     /// Said to the reader alone.
     Others,
@@ -45,10 +45,10 @@ enum Origin {
 
 /// The first part of what somebody missed.
 pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed> {
-    let mut sources = sources(replay);
+    let mut kinds = kinds(replay);
     let mut next = BinaryHeap::new();
-    for (index, source) in sources.iter_mut().enumerate() {
-        next.extend(source.take(db, replay)?.map(|place| Reverse((place, index))));
+    for (index, posts) in kinds.iter_mut().enumerate() {
+        next.extend(posts.take(db, replay)?.map(|place| Reverse((place, index))));
     }
     let mut select =
         db.prepare_cached(&format!("SELECT {} FROM posts WHERE seq = ?", row::COLUMNS))?;
@@ -67,18 +67,18 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
             bytes += POST_BYTES + stored.post.body.as_str().len();
             notifications.push(notification(stored));
         }
-        next.extend(sources[index].take(db, replay)?.map(|place| Reverse((place, index))));
+        next.extend(kinds[index].take(db, replay)?.map(|place| Reverse((place, index))));
     }
     Ok(Missed { notifications, reached: replay.until })
 }
 
-fn sources(replay: &Replay) -> Vec<MissedPosts> {
+fn kinds(replay: &Replay) -> Vec<MissedPosts> {
     let posts = |from, after| MissedPosts { from, places: VecDeque::new(), after, has_more: true };
     let groups = replay.groups.iter();
     let groups =
-        groups.map(|(group, since)| posts(Origin::Group(*group), replay.after.max(*since)));
-    let own = replay.has_others.then(|| posts(Origin::Own, replay.after));
-    groups.chain([posts(Origin::Others, replay.after)]).chain(own).collect()
+        groups.map(|(group, since)| posts(MissedKind::Group(*group), replay.after.max(*since)));
+    let own = replay.has_others.then(|| posts(MissedKind::Own, replay.after));
+    groups.chain([posts(MissedKind::Others, replay.after)]).chain(own).collect()
 }
 
 impl MissedPosts {
@@ -96,7 +96,7 @@ impl MissedPosts {
         let limit = PLACES_AT_ONCE as i64;
         let place = |row: &rusqlite::Row<'_>| row.get(0).map(seq);
         match self.from {
-            Origin::Group(group) => {
+            MissedKind::Group(group) => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE low = ? AND high = 0 AND seq > ? AND seq <= ?
                      ORDER BY seq LIMIT ?",
@@ -105,7 +105,7 @@ impl MissedPosts {
                 self.places
                     .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
-            Origin::Others => {
+            MissedKind::Others => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE addressee = ? AND seq > ? AND seq <= ?
                      ORDER BY seq LIMIT ?",
@@ -114,7 +114,7 @@ impl MissedPosts {
                 self.places
                     .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
-            Origin::Own => {
+            MissedKind::Own => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE by = ? AND addressee IS NOT NULL AND addressee \
                      <> by AND seq > ? AND seq <= ?

@@ -158,7 +158,7 @@ impl ArchiveWriter {
                 // A log never ends; this one has.
                 Next::Entries(None) => return self.finish(),
                 Next::Command(WriterCommand::Delete(until, done)) => {
-                    self.begin_deletion(until, done)?
+                    self.begin_deletion(until, done)?;
                 }
                 Next::BackgroundStep => self.do_background_step()?,
                 Next::End => return self.finish(),

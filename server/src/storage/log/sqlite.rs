@@ -1,15 +1,22 @@
-//! The log on disk: one SQLite file, written by one thread.
+//! The log on disk: one SQLite file, which one thread writes.
 //!
-//! The thread takes what is waiting, gives it places, and commits it as one row. That is the group
-//! commit: the price of durability is one commit for everything that came while the last one was
-//! under way. Followers are told after it.
+//! **Group commit.** The thread takes what is waiting, gives it places, and commits it as one row.
+//! So everything that came while the last commit was under way costs one more commit together.
+//! Followers are told after it.
 //!
-//! A compaction puts a snapshot in the place of entries, in one transaction; the
-//! rows are deleted when nothing waits. Deleted bytes are overwritten, and the write-ahead log is
-//! emptied in the end. The file does not get shorter: its free pages are used again.
+//! **Compaction.** A snapshot takes the place of entries in one transaction. Their rows are deleted
+//! when nothing waits. Deleted bytes are overwritten, and the write-ahead log is emptied in the
+//! end. The file does not get shorter: its free pages are used again.
 //!
-//! A row holds the entries of one batch, encoded like frames and with a checksum. The newest
-//! entries stay in memory for followers that keep up; others read rows.
+//! **Reading.** A row holds the entries of one batch, encoded like frames and with a checksum. The
+//! newest entries stay in memory for followers that keep up; others read rows.
+//!
+//! - this file: the log's handle, and a follower, which reads rows first and the tail then.
+//! - `writer_thread`: orders what waits and has it written. `log_file`: the connection that writes.
+//! - `reader`: reads rows and the snapshot, also while a server writes.
+//! - `schema`: whose a file is. `wal`: looks for damage that SQLite would drop without a word.
+//! - `directory`: makes the data directory and locks it.
+//! - `format`, `error`: what all of these share.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -104,7 +104,7 @@ impl Writer<'_> {
         match self.file.set_snapshot(snapshot) {
             Ok(()) => self.tail.compact(snapshot.seq),
             Err(error) => {
-                error!(error = chain(&error), until = %snapshot.seq, "the log could not forget")
+                error!(error = chain(&error), until = %snapshot.seq, "the log could not forget");
             }
         }
     }
