@@ -9,6 +9,7 @@ use crate::{Refusal, Request, Response};
 /// One variant for each thing that a client hears without asking. Variants are appended, never
 /// moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Notification {
     /// Are you there? Answer with [`Request::Ping`]; any other frame does as well.
     Ping,
@@ -167,6 +168,7 @@ impl Notification {
 
 /// Something that was said, in a group or to one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Post {
     /// Its place in the order.
     pub seq: Seq,
@@ -185,6 +187,7 @@ pub struct Post {
 
 /// Why the server hangs up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum CloseReason {
     /// The server is going down. Come back later with the token.
     Shutdown,
@@ -223,6 +226,7 @@ pub enum CloseReason {
 
 /// How a client broke the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Misbehaviour {
     /// It announced a frame longer than may be.
     FrameTooLong {

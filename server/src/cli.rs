@@ -14,22 +14,19 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::Parser;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use crate::net::tls::{self, TlsSource};
 
 mod arguments;
 mod export;
 mod log_reading;
+mod output;
 mod serve;
 mod signals;
 mod verify;
 
 use arguments::{Arguments, Tool};
-
-/// Lines that may wait for a standard output or error that is slow; more are dropped. The server
-/// never waits for them.
-const LINES_WAITING_MAX: usize = 16_384;
+use output::lossy;
 
 /// Runs the program: reads the command line, does what it asks for, and says what went wrong on
 /// standard error.
@@ -77,8 +74,4 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn lossy(output: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_WAITING_MAX).finish(output)
 }

@@ -68,7 +68,7 @@ pub(crate) struct Dispatch {
 /// One connection, as far as the dispatch task knows it.
 struct ConnEntry {
     outbox: Outbox,
-    source: ClientNetwork,
+    network: ClientNetwork,
     /// [`ConnEntry::session`], which is no place in the log before it has one, and takes half as
     /// much in this way.
     session: Option<NonZeroU64>,
@@ -182,7 +182,9 @@ impl Dispatch {
                     self.ordered.extend(batch?);
                     self.apply();
                 }
-                _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
+                _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX),
+                    if self.chat.load() < LOAD_MAX =>
+                {
                     let now = clock::now();
                     self.look_at_the_clock();
                     for message in messages.drain(..) {
@@ -196,7 +198,8 @@ impl Dispatch {
             let has_done_enough = self.fanout.has_done_enough();
             self.fanout.end_turn(self.chat.state());
             if has_done_enough {
-                // Those who were woken write what they have got, before there is more.
+                // Those who were woken write what they have got, before there is more. One thread
+                // runs all of them now; on several, a connection may have to wait for its thread.
                 tokio::task::yield_now().await;
             }
         }
@@ -215,16 +218,16 @@ impl Dispatch {
         self.look_at_the_clock();
         self.rate_limits.tidy();
         while let Some(connection) = self.idle.next_due() {
-            let Some(line) = self.connections.get_mut(&connection) else { continue };
-            let session = line.session();
-            let ConnEntry { outbox, last_seen, .. } = line;
+            let Some(conn) = self.connections.get_mut(&connection) else { continue };
+            let session = conn.session();
+            let ConnEntry { outbox, last_seen, .. } = conn;
             match self.idle.judge(connection, last_seen, outbox.owes()) {
-                IdleAction::Goes => {}
-                IdleAction::Ask => {
+                IdleAction::Nothing => {}
+                IdleAction::Ping => {
                     let ping = ServerFrame::Notification(Notification::Ping);
                     self.fanout.send(self.chat.state(), session, outbox, &ping);
                 }
-                IdleAction::Ends => outbox.close(Some(CloseReason::Idle)),
+                IdleAction::Close => outbox.close(Some(CloseReason::Idle)),
             }
         }
     }
@@ -280,17 +283,17 @@ impl Dispatch {
             Message::LogIn(_, outbox) if self.has_said_goodbye => {
                 return outbox.close(Some(CloseReason::Shutdown));
             }
-            Message::LogIn(arrival, outbox) => {
-                let (source, last_seen) =
-                    (ClientNetwork::of(arrival.address.ip()), self.idle.last_seen());
+            Message::LogIn(login, outbox) => {
+                let (network, last_seen) =
+                    (ClientNetwork::of(login.address.ip()), self.idle.last_seen());
                 self.connections.insert(
-                    arrival.connection,
-                    ConnEntry { outbox, source, session: None, last_seen },
+                    login.connection,
+                    ConnEntry { outbox, network, session: None, last_seen },
                 );
-                if let Err(excess) = self.rate_limits.arrive(source) {
-                    return self.turn_away(arrival.connection, arrival.tag, excess);
+                if let Err(limited) = self.rate_limits.begin_login(network) {
+                    return self.refuse_login(login.connection, login.tag, limited);
                 }
-                Input::LogIn(arrival)
+                Input::LogIn(login)
             }
             Message::Clients(answer) => {
                 // One who does not wait for the answer any more needs none.
@@ -302,17 +305,17 @@ impl Dispatch {
         self.carry_out();
     }
 
-    /// Takes note of what a connection says. Only what is within the budgets is served; the rest is
-    /// answered, too, and in its turn.
+    /// Takes note of what a connection says. Only what is within the rate limits is
+    /// served; the rest is answered, too, and in its turn.
     fn receive(&mut self, input: Input) -> Input {
-        let (connection, tag, excess) = match &input {
+        let (connection, tag, limited) = match &input {
             Input::Gone { connection } => {
                 self.forget(*connection);
                 return input;
             }
             Input::Ask { connection, tag, request } => match self.pay(*connection, *tag, request) {
                 Ok(()) => return input,
-                Err(excess) => (*connection, *tag, excess),
+                Err(limited) => (*connection, *tag, limited),
             },
             Input::LogIn(_)
             | Input::Found { .. }
@@ -321,7 +324,7 @@ impl Dispatch {
                 return input;
             }
         };
-        let RateLimited { retry_after_ms, floods } = excess;
+        let RateLimited { retry_after_ms, floods } = limited;
         if floods {
             debug!(connection = connection.0, "hung up on: it does not wait as it is told");
             let reason = Some(CloseReason::Misbehaved(Misbehaviour::Flooding));
@@ -337,16 +340,17 @@ impl Dispatch {
         tag: Tag,
         request: &Request,
     ) -> Result<(), RateLimited> {
-        let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
-        self.idle.hear(&mut line.last_seen);
-        let person = line.session().map(|session| self.chat.state().person(session));
-        let asker = Asker { connection, person, source: line.source };
+        let Some(conn) = self.connections.get_mut(&connection) else { return Ok(()) };
+        self.idle.refresh(&mut conn.last_seen);
+        let person = conn.session().map(|session| self.chat.state().person(session));
+        let asker = Asker { connection, person, network: conn.network };
         self.rate_limits.ask(&asker, tag, request)
     }
 
-    /// Refuses one who knocks too often.
-    fn turn_away(&mut self, connection: ConnectionId, tag: Tag, excess: RateLimited) {
-        let result = Err(Refusal::RateLimited { retry_after_ms: excess.retry_after_ms });
+    /// Refuses a login from a network that has begun too many. The connection is closed behind the
+    /// answer.
+    fn refuse_login(&mut self, connection: ConnectionId, tag: Tag, limited: RateLimited) {
+        let result = Err(Refusal::RateLimited { retry_after_ms: limited.retry_after_ms });
         self.effects.push(Effect::Reply { connection, tag, result });
         self.effects.push(Effect::HangUp { connection, reason: None });
         self.carry_out();
@@ -354,9 +358,9 @@ impl Dispatch {
 
     fn forget(&mut self, connection: ConnectionId) {
         self.rate_limits.forget(connection);
-        let Some(line) = self.connections.remove(&connection) else { return };
-        self.idle.end(connection, &line.last_seen);
-        if let Some(session) = line.session() {
+        let Some(conn) = self.connections.remove(&connection) else { return };
+        self.idle.end(connection, &conn.last_seen);
+        if let Some(session) = conn.session() {
             self.fanout.forget(connection, session);
         }
     }
@@ -382,10 +386,10 @@ impl Dispatch {
                     self.say(connection, &ServerFrame::Notification(notification));
                 }
                 Effect::HangUp { connection, reason } => {
-                    if let Some(line) = self.connections.get(&connection) {
+                    if let Some(conn) = self.connections.get(&connection) {
                         // What is closed takes nothing in any more.
                         self.fanout.flush(self.chat.state());
-                        line.outbox.close(reason);
+                        conn.outbox.close(reason);
                     }
                 }
             }
@@ -394,11 +398,11 @@ impl Dispatch {
     }
 
     fn admit(&mut self, connection: ConnectionId, session: DeviceId) {
-        if let Some(line) = self.connections.get_mut(&connection) {
-            line.session = NonZeroU64::new(session.0.0);
-            line.outbox.admit();
-            self.fanout.admit(self.chat.state(), connection, session, line.outbox.clone());
-            self.idle.begin(connection, &mut line.last_seen);
+        if let Some(conn) = self.connections.get_mut(&connection) {
+            conn.session = NonZeroU64::new(session.0.0);
+            conn.outbox.admit();
+            self.fanout.admit(self.chat.state(), connection, session, conn.outbox.clone());
+            self.idle.begin(connection, &mut conn.last_seen);
         }
     }
 
@@ -425,21 +429,21 @@ impl Dispatch {
     }
 
     fn replay(&mut self, connection: ConnectionId, replay: Replay) {
-        let Some(line) = self.connections.get(&connection) else { return };
+        let Some(conn) = self.connections.get(&connection) else { return };
         match &self.archive {
             Some(archive) => {
-                line.outbox.hold();
-                tokio::spawn(replay::send(archive.clone(), replay, line.outbox.clone()));
+                conn.outbox.hold();
+                tokio::spawn(replay::send(archive.clone(), replay, conn.outbox.clone()));
             }
-            None => line.outbox.close(Some(CloseReason::Failed)),
+            None => conn.outbox.close(Some(CloseReason::Failed)),
         }
     }
 
     /// Says something to one connection.
     fn say(&mut self, connection: ConnectionId, frame: &ServerFrame) {
-        let Some(line) = self.connections.get(&connection) else { return };
-        if !self.fanout.send(self.chat.state(), line.session(), &line.outbox, frame) {
-            line.outbox.close(Some(CloseReason::Failed));
+        let Some(conn) = self.connections.get(&connection) else { return };
+        if !self.fanout.send(self.chat.state(), conn.session(), &conn.outbox, frame) {
+            conn.outbox.close(Some(CloseReason::Failed));
         }
     }
 
@@ -447,8 +451,8 @@ impl Dispatch {
         if !self.connections.is_empty() {
             info!(connections = self.connections.len(), ?reason, "hanging up on everyone");
         }
-        for line in self.connections.values() {
-            line.outbox.close(Some(reason));
+        for conn in self.connections.values() {
+            conn.outbox.close(Some(reason));
         }
     }
 }

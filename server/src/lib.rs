@@ -45,10 +45,9 @@ mod client_network;
 mod clock;
 pub mod config;
 pub mod console;
-#[cfg(test)]
-mod dice;
 pub mod dispatch;
 pub mod net;
+mod private_file;
 mod server;
 pub mod storage;
 mod token;

@@ -231,7 +231,10 @@ mod tests {
             queued(Event::Lost(Lost::Overrun)),
         ];
         assert_eq!(event_queue.events, expected);
-        assert_eq!(event_queue.bytes, expected.iter().map(|queued| weight(&queued.event)).sum());
+        assert_eq!(
+            event_queue.bytes,
+            expected.iter().map(|queued| weight(&queued.event)).sum::<usize>()
+        );
         event_queue.shed();
         assert_eq!(event_queue.events, expected, "shedding again changes nothing");
     }

@@ -135,7 +135,7 @@ mod tests {
     async fn a_password_is_not_said_where_others_can_read_along() {
         let (error, heard) = say_password(false).await;
         assert!(matches!(error, Some(ConnectError::PasswordUnsaid { .. })), "{error:?}");
-        assert_eq!(heard, []);
+        assert!(heard.is_empty());
         let (error, heard) = say_password(true).await;
         assert!(matches!(error, Some(ConnectError::Cut)), "{error:?}");
         assert!(heard.windows(7).any(|window| window == b"hunter2"));

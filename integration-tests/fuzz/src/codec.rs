@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec::{
     FRAME_BYTES_MAX, FrameError, FrameReader, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES, decode, pack,
 };
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, ReadBuf};
 use unicode_normalization::is_nfc;
 
-use crate::choices::Choices;
+use crate::few_bytes;
 
 /// What the reader keeps at once, and what a frame may become, in bytes for `input`: the chunk that
 /// all streams share, a pass over the input for each copy of it, and names of one letter, which
@@ -26,19 +27,18 @@ pub fn memory_max(input: &[u8]) -> usize {
 
 /// What must hold for any stream.
 pub fn check(input: &[u8]) {
-    let mut choices = Choices::new(input);
-    let limit = choices.one(&[FRAME_BYTES_MAX, HELLO_FRAME_BYTES_MAX, 64]);
-    let is_one_frame = choices.flag();
-    let pieces = choices.some();
-    let bytes = choices.rest();
+    let mut chance = Chance::of_input(input);
+    let limit = chance.one_of(&[FRAME_BYTES_MAX, HELLO_FRAME_BYTES_MAX, 64]);
+    let is_one_frame = chance.flag();
+    let (pieces, bytes) = (few_bytes(&mut chance), chance.rest());
     let mut stream = Vec::new();
     if is_one_frame {
         let length = u32::try_from(bytes.len()).expect("a short input");
         stream.extend_from_slice(&length.to_be_bytes());
     }
-    stream.extend_from_slice(bytes);
-    read::<ClientFrame>(&stream, pieces, limit, |frame| asks_with_a_line(&frame.request));
-    read::<ServerFrame>(&stream, pieces, limit, says_a_line);
+    stream.extend_from_slice(&bytes);
+    read::<ClientFrame>(&stream, &pieces, limit, |frame| asks_with_a_line(&frame.request));
+    read::<ServerFrame>(&stream, &pieces, limit, says_a_line);
 }
 
 /// Whether there are words, a topic or a reason in it, from around which white space is taken away,

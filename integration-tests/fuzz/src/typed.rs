@@ -7,6 +7,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec::{decode, encode};
 use chatroom_proto::{ClientFrame, GroupName, Notification, PostId, Seq, Tag, UserName};
 use rustyline::completion::Completer;
@@ -16,7 +17,6 @@ use rustyline::history::DefaultHistory;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::choices::Choices;
 use crate::shown::is_harmless;
 use chatroom_client::app::command::{self, TypedCommand};
 use chatroom_client::app::completer::EditorHelper;
@@ -38,9 +38,10 @@ pub fn memory_max(input: &[u8]) -> usize {
 
 /// What must hold for any line.
 pub fn check(input: &[u8]) {
-    let mut choices = Choices::new(input);
-    let (cursor, colours) = (choices.number(), choices.flag());
-    let line = String::from_utf8_lossy(choices.rest());
+    let mut chance = Chance::of_input(input);
+    let (cursor, colours) = (chance.any::<u16>(), chance.flag());
+    let line = chance.rest();
+    let line = String::from_utf8_lossy(&line);
     parse(&line, colours);
     help_with(&line, usize::from(cursor), colours);
 }

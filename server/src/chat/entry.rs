@@ -13,18 +13,24 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 
+#[cfg(feature = "test-util")]
+mod any;
+
 /// One run of one server process. A restarted server is another node, so that nothing of the old
 /// run is taken for its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct NodeId(pub u64);
 
 /// One connection of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ConnectionId(pub u64);
 
 /// One device of one person, over however many connections: the place of its first arrival in the
 /// log. A person is known by the first of their devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct DeviceId(pub Seq);
 
 /// The place of a group's creation in the log; [`GroupId::GENERAL`] was there before it.
@@ -38,6 +44,7 @@ impl GroupId {
 
 /// Where a client's connection ends: which node, and there which connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ConnAddr {
     /// The node.
     pub node: NodeId,
@@ -47,6 +54,7 @@ pub struct ConnAddr {
 
 /// Who asked: travels with a proposal through the log and brings the reply home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Origin {
     /// The connection that asked.
     pub place: ConnAddr,
@@ -134,6 +142,7 @@ impl fmt::Debug for PasswordHash {
 
 /// Something that wants to happen, to be ordered (and kept) by the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Proposal {
     /// Its identity: a proposal that comes to the log again is kept once.
     pub id: ProposalId,
@@ -147,6 +156,7 @@ pub struct Proposal {
 
 /// A node numbers its proposals from 1, and appends them in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ProposalId {
     /// Who proposes.
     pub node: NodeId,
@@ -157,6 +167,7 @@ pub struct ProposalId {
 /// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by
 /// everything before it: the first in the log wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Entry {
     /// Its place.
     pub seq: Seq,
@@ -167,6 +178,7 @@ pub struct Entry {
 /// What can happen to the shared state. Variants are appended, never moved, and their fields never
 /// change: logs on disk hold them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Command {
     /// Somebody comes: to go on with a session, if the name is held and the token is right; with a
     /// new session, if the name is free.

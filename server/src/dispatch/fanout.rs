@@ -197,11 +197,11 @@ impl Fanout {
         if frames.is_empty() {
             return;
         }
-        let last_seen = cursors.insert(session, frames.len()).unwrap_or(0);
+        let cursor = cursors.insert(session, frames.len()).unwrap_or(0);
         if let Some((_, outbox)) = self.listeners.get(&session)
-            && last_seen < frames.len()
+            && cursor < frames.len()
         {
-            touch(&mut self.touched, outbox, outbox.push(&frames[last_seen..]));
+            touch(&mut self.touched, outbox, outbox.push(&frames[cursor..]));
         }
     }
 
@@ -217,12 +217,10 @@ impl Fanout {
                 let Some((_, outbox)) = self.listeners.get(session) else { continue };
                 let pushed = match cursors.get(session) {
                     None => outbox.share(&frames),
-                    Some(last_seen) if *last_seen == frames.len() => continue,
+                    Some(cursor) if *cursor == frames.len() => continue,
                     // A small part is copied: it is not to keep all the rest in memory.
-                    Some(last_seen) if *last_seen > frames.len() / 2 => {
-                        outbox.push(&frames[*last_seen..])
-                    }
-                    Some(last_seen) => outbox.share(&frames.slice(last_seen..)),
+                    Some(cursor) if *cursor > frames.len() / 2 => outbox.push(&frames[*cursor..]),
+                    Some(cursor) => outbox.share(&frames.slice(cursor..)),
                 };
                 touch(&mut self.touched, outbox, pushed);
             }

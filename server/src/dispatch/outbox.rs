@@ -81,8 +81,13 @@ impl Bounds {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// What all outboxes hold, in bytes of memory. Zero when every peer has read everything.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
     fn is_spent(&self) -> bool {
-        self.held.load(Ordering::Relaxed) > self.all_max
+        self.held() > self.all_max
     }
 }
 
@@ -302,6 +307,7 @@ impl Outbox {
     /// Swaps what there is to write with `into`, which is empty; ready when there is something, or
     /// nothing more will come. What was taken before is written by now. For the connection's task.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Pieces) -> Poll<Taken> {
+        debug_assert!(into.is_empty(), "what was taken before is written");
         self.poll(cx, Who::Connection, |queue| {
             queue.writing = 0;
             self.0.bounds.give_back(std::mem::take(&mut queue.writing_copied) as usize);

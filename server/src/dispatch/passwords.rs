@@ -112,9 +112,9 @@ impl Passwords {
             u32::try_from(not_until.wait_time_from(now).as_millis()).unwrap_or(u32::MAX).max(1)
         };
         // Everybody may be behind this machine.
-        let source = ClientNetwork::of(check.address.ip());
-        if source != ClientNetwork::THIS_MACHINE {
-            self.by_address.check_key(&source).map_err(wait)?;
+        let network = ClientNetwork::of(check.address.ip());
+        if network != ClientNetwork::THIS_MACHINE {
+            self.by_address.check_key(&network).map_err(wait)?;
         }
         match check.person {
             Some(person) => self.by_person.check_key(&person).map_err(wait),

@@ -2,11 +2,11 @@
 //! its image as if nothing had happened, what is refused changes nothing, and what is foreseen
 //! comes true.
 
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec;
 
 use super::{Applied, ChatState, CommandOutcome};
 use crate::chat::entry::{Entry, Proposal};
-use crate::dice::Dice;
 use random::Author;
 
 mod random;
@@ -35,7 +35,7 @@ fn a_state_is_sound_and_goes_on_from_its_image_whatever_happens() {
 struct History {
     seed: u64,
     author: Author,
-    dice: Dice,
+    chance: Chance,
     state: ChatState,
     restored: ChatState,
     done: Vec<String>,
@@ -44,8 +44,8 @@ struct History {
 impl History {
     fn new(seed: u64) -> History {
         let state = ChatState::new(random::LIMITS);
-        let (author, dice) = (Author::new(seed), Dice(!seed));
-        History { seed, author, dice, restored: state.clone(), state, done: Vec::new() }
+        let (author, chance) = (Author::new(seed), Chance::new(!seed));
+        History { seed, author, chance, restored: state.clone(), state, done: Vec::new() }
     }
 
     fn step(&mut self) {
@@ -73,7 +73,7 @@ impl History {
         if let Err(why) = sound::look_at(&self.state, &before, self.author.ends_pending(&applied)) {
             panic!("history {}: {why}, after\n{}", self.seed, self.end());
         }
-        if self.dice.once_in(COMPARED_ONCE_IN) {
+        if self.chance.once_in(COMPARED_ONCE_IN) {
             self.is_as_before_if_refused(before, &entry, &applied);
             self.is_its_image();
         }
@@ -96,7 +96,7 @@ impl History {
         let image: ChatState = codec::decode(&packed).expect("and is read from it");
         self.alike(&self.state, &image, "the image is of another world");
         self.alike(&self.state, &self.restored, "the restored world has become another one");
-        if self.dice.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
+        if self.chance.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
             self.done.push("the other world is restored".to_owned());
             self.restored = image;
         }
