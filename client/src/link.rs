@@ -9,7 +9,8 @@
 //!
 //! - `link/task.rs`: the task, from one connection to the next. `link/backoff.rs`: when to try
 //!   again.
-//! - `link/active_connection.rs`: one connection's life: frames out, frames in.
+//! - `link/active_connection.rs`: one connection's life, and what is sent over it.
+//!   `link/incoming.rs`: what the server says over it.
 //! - `link/handshake.rs`: from nothing to a welcome. `link/login.rs`: what may prove who this
 //!   client is.
 //! - `link/request.rs`, `link/in_flight.rs`: requests, until they are answered.
@@ -20,6 +21,7 @@ mod backoff;
 mod event_queue;
 mod handshake;
 mod in_flight;
+mod incoming;
 mod login;
 mod request;
 mod task;
