@@ -98,10 +98,6 @@ pub const ADDRESS_SHARE: u32 = 20;
 /// of them after a restart, and once more.
 pub const ARRIVALS_SHARE: u32 = 2;
 
-/// The part of a message that costs one unit more, in bytes: the longest costs as much as 17 short
-/// ones.
-pub const BODY_BYTES_A_UNIT: u32 = 500;
-
 /// After so many requests, budgets that are whole again are forgotten, also between two ticks.
 pub const BUDGETS_SWEPT_AFTER: usize = 1_024;
 

@@ -18,8 +18,9 @@ use tokio::time::{self, MissedTickBehavior};
 use tracing::{debug, info};
 
 use crate::chat::Chat;
+use crate::chat::command_class::Moves;
 use crate::chat::effect::{Effect, Input, Read, Replay};
-use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal};
+use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal, RequestId};
 use crate::client_network::ClientNetwork;
 use crate::clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
@@ -69,15 +70,15 @@ pub(crate) struct Dispatch {
 struct ConnEntry {
     outbox: Outbox,
     source: ClientNetwork,
-    /// [`ConnEntry::session`], which is no place in the log before it has one, and takes half as
+    /// [`ConnEntry::device`], which is no place in the log before it has one, and takes half as
     /// much in this way.
-    session: Option<NonZeroU64>,
+    device: Option<NonZeroU64>,
     last_seen: LastSeen,
 }
 
 impl ConnEntry {
-    fn session(&self) -> Option<DeviceId> {
-        self.session.map(|arrival| DeviceId(Seq(arrival.get())))
+    fn device(&self) -> Option<DeviceId> {
+        self.device.map(|arrival| DeviceId(Seq(arrival.get())))
     }
 }
 
@@ -216,13 +217,13 @@ impl Dispatch {
         self.rate_limits.tidy();
         while let Some(connection) = self.idle.next_due() {
             let Some(line) = self.connections.get_mut(&connection) else { continue };
-            let session = line.session();
+            let device = line.device();
             let ConnEntry { outbox, last_seen, .. } = line;
             match self.idle.judge(connection, last_seen, outbox.owes()) {
                 IdleAction::Goes => {}
                 IdleAction::Ask => {
                     let ping = ServerFrame::Notification(Notification::Ping);
-                    self.fanout.send(self.chat.state(), session, outbox, &ping);
+                    self.fanout.send(self.chat.state(), device, outbox, &ping);
                 }
                 IdleAction::Ends => outbox.close(Some(CloseReason::Idle)),
             }
@@ -249,8 +250,7 @@ impl Dispatch {
         while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
-            let command = &entry.proposal.command;
-            if self.moves_several(command) || command.may_take_out() {
+            if self.moves_several(&entry.proposal.command) {
                 // Whoever goes out of a group hears everything before that.
                 self.fanout.flush(self.chat.state());
             }
@@ -260,17 +260,13 @@ impl Dispatch {
         }
     }
 
-    /// Whether somebody goes out of several groups at once, or several devices into or out of one.
-    /// They hear everything before that, or nothing.
+    /// Whether others than one may go into a group or out of one: they hear everything before that,
+    /// or nothing.
     fn moves_several(&self, command: &Command) -> bool {
-        match command {
-            Command::Depart { .. }
-            | Command::ChangePassword { .. }
-            | Command::Unregister { .. } => true,
-            Command::Join { by, .. } | Command::Leave { by, .. } => {
-                self.chat.state().has_others(*by)
-            }
-            _ => false,
+        match command.class().moves {
+            Moves::One => false,
+            Moves::AllDevicesWith(device) => self.chat.state().has_others(device),
+            Moves::Several => true,
         }
     }
 
@@ -285,7 +281,7 @@ impl Dispatch {
                     (ClientNetwork::of(arrival.address.ip()), self.idle.last_seen());
                 self.connections.insert(
                     arrival.connection,
-                    ConnEntry { outbox, source, session: None, last_seen },
+                    ConnEntry { outbox, source, device: None, last_seen },
                 );
                 if let Err(excess) = self.rate_limits.arrive(source) {
                     return self.turn_away(arrival.connection, arrival.tag, excess);
@@ -339,7 +335,7 @@ impl Dispatch {
     ) -> Result<(), RateLimited> {
         let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
         self.idle.hear(&mut line.last_seen);
-        let person = line.session().map(|session| self.chat.state().person(session));
+        let person = line.device().map(|device| self.chat.state().person(device));
         let asker = Asker { connection, person, source: line.source };
         self.rate_limits.ask(&asker, tag, request)
     }
@@ -356,8 +352,8 @@ impl Dispatch {
         self.rate_limits.forget(connection);
         let Some(line) = self.connections.remove(&connection) else { return };
         self.idle.end(connection, &line.last_seen);
-        if let Some(session) = line.session() {
-            self.fanout.forget(connection, session);
+        if let Some(device) = line.device() {
+            self.fanout.forget(connection, device);
         }
     }
 
@@ -366,16 +362,18 @@ impl Dispatch {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Propose(proposal) => self.proposals.push(proposal),
-                Effect::Admit { connection, session } => self.admit(connection, session),
+                Effect::Admit { connection, device } => self.admit(connection, device),
                 Effect::Reply { connection, tag, result } => {
                     self.say(connection, &ServerFrame::Response { tag, result });
                 }
                 Effect::Notify { audience, notification } => {
                     self.fanout.notify(self.chat.state(), &audience, notification);
                 }
-                Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
+                Effect::Read { connection, tag, read } => {
+                    self.look_up(RequestId { connection, tag }, read)
+                }
                 Effect::Check { connection, tag, check } => {
-                    self.passwords.check(connection, tag, check, self.handle.clone());
+                    self.passwords.check(RequestId { connection, tag }, check, self.handle.clone());
                 }
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
                 Effect::Tell { connection, notification } => {
@@ -393,18 +391,18 @@ impl Dispatch {
         self.effects = effects;
     }
 
-    fn admit(&mut self, connection: ConnectionId, session: DeviceId) {
+    fn admit(&mut self, connection: ConnectionId, device: DeviceId) {
         if let Some(line) = self.connections.get_mut(&connection) {
-            line.session = NonZeroU64::new(session.0.0);
+            line.device = NonZeroU64::new(device.0.0);
             line.outbox.admit();
-            self.fanout.admit(self.chat.state(), connection, session, line.outbox.clone());
+            self.fanout.admit(self.chat.state(), connection, device, line.outbox.clone());
             self.idle.begin(connection, &mut line.last_seen);
         }
     }
 
     /// Has something looked up; what is found comes in by the handle. One for each connection at
     /// the most.
-    fn look_up(&self, connection: ConnectionId, tag: Tag, read: Read) {
+    fn look_up(&self, RequestId { connection, tag }: RequestId, read: Read) {
         let (archive, handle) = (self.archive.clone(), self.handle.clone());
         tokio::spawn(async move {
             let found = match archive {
@@ -438,7 +436,7 @@ impl Dispatch {
     /// Says something to one connection.
     fn say(&mut self, connection: ConnectionId, frame: &ServerFrame) {
         let Some(line) = self.connections.get(&connection) else { return };
-        if !self.fanout.send(self.chat.state(), line.session(), &line.outbox, frame) {
+        if !self.fanout.send(self.chat.state(), line.device(), &line.outbox, frame) {
             line.outbox.close(Some(CloseReason::Failed));
         }
     }

@@ -1,11 +1,22 @@
 //! What goes into the [`Chat`](super::Chat) and what comes out of it.
+//!
+//! The chat does nothing itself. It is handed an [`Input`] or an entry of the log, and says what is
+//! to be done as a list of [`Effect`]s, which the dispatch task carries out in their order. Slow
+//! work is an effect whose result comes back as an input: [`Effect::Read`] as [`Input::Found`],
+//! [`Effect::Check`] as [`Input::Checked`].
+//!
+//! Who hears a notification is an [`Audience`]: it names a group and not its members. The members
+//! are read off the state that has just applied the entry, so no list is copied, and an effect must
+//! be carried out before the next entry is applied.
 
 use chatroom_proto::{
     CloseReason, Conversation, Hello, Notification, Password, Post, Refusal, Request, Response,
     SearchQuery, Seq, Tag, Token, UserName,
 };
 
-use super::entry::{Address, ConnectionId, DeviceId, GroupId, PasswordHash, Proposal, TokenDigest};
+use super::entry::{
+    Address, ConnectionId, DeviceId, GroupId, PasswordHash, PersonId, Proposal, TokenDigest,
+};
 
 /// A conversation by the identities of those who hold it, which never change hands as names do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,12 +24,12 @@ pub enum ConversationId {
     /// In a group.
     Group(GroupId),
     /// Between two people, the one who came first before the other.
-    Pair(DeviceId, DeviceId),
+    Pair(PersonId, PersonId),
 }
 
 impl ConversationId {
     /// The conversation between these two, in whatever order.
-    pub fn between(one: DeviceId, other: DeviceId) -> ConversationId {
+    pub fn between(one: PersonId, other: PersonId) -> ConversationId {
         ConversationId::Pair(one.min(other), one.max(other))
     }
 }
@@ -29,7 +40,7 @@ pub struct StoredPost {
     /// In which conversation.
     pub thread: ConversationId,
     /// Who said it.
-    pub by: DeviceId,
+    pub by: PersonId,
     /// With which of their devices.
     pub device: DeviceId,
     /// The group's name, or that of the person it was said to.
@@ -42,7 +53,7 @@ pub struct StoredPost {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     /// Who wants to know. What this one may read was settled when the query was made.
-    pub reader: DeviceId,
+    pub reader: PersonId,
     /// What it wants to know.
     pub query: Query,
     /// Only what was said before this.
@@ -74,7 +85,7 @@ pub enum Query {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// Who.
-    pub reader: DeviceId,
+    pub reader: PersonId,
     /// With which of their devices: what was said with it is no news to it.
     pub device: DeviceId,
     /// Whether there may have been others: what was said with these is news.
@@ -122,7 +133,7 @@ pub struct Check {
     pub name: UserName,
     /// Who asks, for one who is in already: strangers who guess at the name are not to keep its
     /// owner from changing the password.
-    pub person: Option<DeviceId>,
+    pub person: Option<PersonId>,
     /// Where it comes from.
     pub address: Address,
     /// What is claimed to be the password until now; nothing when there is none.
@@ -166,7 +177,7 @@ pub struct LoginRequest {
     pub hello: Hello,
     /// The digest of the token that it said it has, if it did.
     pub presented: Option<TokenDigest>,
-    /// A token to give to it, should it begin a session.
+    /// A token to give to it, should it begin a device.
     pub fresh: Credential,
     /// Where it comes from.
     pub address: Address,
@@ -174,9 +185,8 @@ pub struct LoginRequest {
     pub channel: Channel,
 }
 
-/// What the state says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a
-/// second, and are moved from one hand to the next several times each: what is larger and comes
-/// seldom is in a box.
+/// What connections say to the [`Chat`](super::Chat). Requests come in by the hundred thousands a
+/// second, and each is moved several times: what is larger and comes seldom is in a box.
 #[derive(Debug)]
 pub enum Input {
     /// A new connection asks to come in: its first frame.
@@ -232,12 +242,12 @@ pub enum Input {
 pub enum Effect {
     /// Append this to the log.
     Propose(Proposal),
-    /// From now on this connection hears what is said to this session.
+    /// From now on this connection hears what is said to this device.
     Admit {
         /// The connection.
         connection: ConnectionId,
-        /// The session.
-        session: DeviceId,
+        /// The device.
+        device: DeviceId,
     },
     /// Look this up, and hand in [`Input::Found`].
     Read {
@@ -274,8 +284,7 @@ pub enum Effect {
         /// What came of it.
         result: Result<Response, Refusal>,
     },
-    /// Tell some sessions something; those that are not connected here are not this node's
-    /// business.
+    /// Tell some devices something. Those that are connected to another node hear it there.
     Notify {
         /// Whom.
         audience: Audience,
@@ -315,9 +324,9 @@ pub enum Passage {
 /// applied the entry, see [`ChatState::hearers`](super::ChatState::hearers); no list is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
-    /// One session.
+    /// One device.
     One(DeviceId),
-    /// These sessions.
+    /// These devices.
     Some(Vec<DeviceId>),
     /// Everyone in a group who has a connection, but one.
     Group {

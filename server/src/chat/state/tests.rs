@@ -1,5 +1,5 @@
 //! Worlds at random: whatever the log says, in whatever order, the state is sound, it goes on from
-//! its image as if nothing had happened, what is refused changes nothing, and what is foreseen
+//! its snapshot as if nothing had happened, what is refused changes nothing, and what is foreseen
 //! comes true.
 
 use chatroom_proto::codec;
@@ -31,7 +31,7 @@ fn a_state_is_sound_and_goes_on_from_its_image_whatever_happens() {
     }
 }
 
-/// A state, another one that went on from an image of it, and what happened to them.
+/// A state, another one that went on from an snapshot of it, and what happened to them.
 struct History {
     seed: u64,
     author: Author,
@@ -52,7 +52,7 @@ impl History {
         let entry = self.author.next(&self.state);
         let Proposal { origin, at, command, .. } = &entry.proposal;
         let over = origin.map(|origin| (origin.place.connection.0, origin.tag.0));
-        self.done.push(format!("{} at {}, over {over:?}: {command:?}", entry.seq, at.0));
+        self.dedup.push(format!("{} at {}, over {over:?}: {command:?}", entry.seq, at.0));
         let before = self.state.clone();
         let foreseen = before.foresee(&entry.proposal);
         let applied = self.state.apply(&entry);
@@ -60,7 +60,7 @@ impl History {
         self.same(
             &format!("{applied:?}"),
             &format!("{again:?}"),
-            "the restored world decides something else",
+            "the restored state decides something else",
         );
         if let Some(foreseen) = foreseen.filter(|_| applied.result.is_some()) {
             let foreseen = Some(foreseen.map(CommandOutcome::Answer));
@@ -92,12 +92,12 @@ impl History {
     /// The indexes are what follows from the rest; and from now on, sometimes, the other state is
     /// one that was just read.
     fn is_its_image(&mut self) {
-        let packed = codec::pack(&self.state).expect("a world has an encoding");
+        let packed = codec::pack(&self.state).expect("a state has an encoding");
         let image: ChatState = codec::decode(&packed).expect("and is read from it");
-        self.alike(&self.state, &image, "the image is of another world");
-        self.alike(&self.state, &self.restored, "the restored world has become another one");
+        self.alike(&self.state, &image, "the image is of another state");
+        self.alike(&self.state, &self.restored, "the restored state has become another one");
         if self.dice.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
-            self.done.push("the other world is restored".to_owned());
+            self.dedup.push("the other state is restored".to_owned());
             self.restored = image;
         }
     }
@@ -127,7 +127,7 @@ impl History {
     /// The latest entries.
     fn end(&self) -> String {
         const LINES_MAX: usize = 30;
-        self.done[self.done.len().saturating_sub(LINES_MAX)..].join("\n")
+        self.dedup[self.dedup.len().saturating_sub(LINES_MAX)..].join("\n")
     }
 }
 
@@ -137,7 +137,7 @@ fn in_order(mut state: ChatState) -> ChatState {
         let mut present = group.present().to_vec();
         present.sort_unstable();
         group.detach_all();
-        present.into_iter().for_each(|session| group.enter(session));
+        present.into_iter().for_each(|device| group.enter(device));
     }
     state
 }
@@ -150,10 +150,11 @@ fn print(state: &ChatState) -> String {
     };
     let names = sorted(state.names.iter().map(|name| format!("{name:?}")).collect());
     let away = sorted(state.away.iter().map(|away| format!("{away:?}")).collect());
-    let ChatState { sessions, here, groups, detached, eviction_order, owned, rule, .. } = state;
+    let ChatState { devices, here, groups, detached, eviction_order, owned, server_admin, .. } =
+        state;
     let counts = (state.limits, state.head, state.items, state.held_max, state.accounts);
     format!(
         "{:#?}",
-        (counts, sessions, here, names, away, groups, detached, eviction_order, owned, rule)
+        (counts, devices, here, names, away, groups, detached, eviction_order, owned, server_admin)
     )
 }

@@ -13,7 +13,7 @@ use tracing::error;
 use super::row::{self, COLUMNS, number, seq};
 use super::{FoundPosts, READ_DEADLINE, ReadError, ReadRequest, file, missed, words};
 use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
-use crate::chat::entry::DeviceId;
+use crate::chat::entry::PersonId;
 
 /// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
 const PAGE_BYTES_MAX: usize = 60 * 1024;
@@ -163,7 +163,7 @@ fn cost(said: &ArchivedPost) -> usize {
 
 /// A post as its reader sees it: what is private is among the reader and the other one, whoever
 /// said it.
-fn said(record: StoredPost, reader: DeviceId) -> ArchivedPost {
+fn said(record: StoredPost, reader: PersonId) -> ArchivedPost {
     let place = match record.to {
         Conversation::User(_) if record.by != reader => {
             Conversation::User(record.post.from.clone())

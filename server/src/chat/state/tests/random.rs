@@ -68,8 +68,8 @@ impl Author {
 
     /// What came of an entry.
     pub(super) fn hear(&mut self, entry: &Entry, applied: Applied) {
-        if let Command::Depart { session } = &entry.proposal.command {
-            self.ends.retain(|ends| ends != session);
+        if let Command::Depart { device } = &entry.proposal.command {
+            self.ends.retain(|ends| ends != device);
         }
         self.ends.extend(applied.ends);
     }
@@ -80,7 +80,7 @@ impl Author {
         self.head = Seq(self.head.0 + 1 + self.dice.roll(2) as u64);
         self.at.0 += self.dice.roll(800) as u64;
         let (by, command) = self.command(state);
-        let place = match by.and_then(|by| state.session(by)).map(|session| session.presence) {
+        let place = match by.and_then(|by| state.device(by)).map(|device| device.presence) {
             Some(Presence::Attached(place)) if !self.dice.once_in(10) => place,
             _ => ConnAddr { node: NodeId(1), connection: ConnectionId(self.head.0) },
         };
@@ -105,8 +105,8 @@ impl Author {
             6..=8 => return (None, self.log_in(state)),
             9 | 10 => self.detachment(state, by),
             11 => self.expiry(state, by),
-            12 => Command::Depart { session: self.ends.first().copied().unwrap_or(by) },
-            13 if self.dice.once_in(3) => Command::Depart { session: by },
+            12 => Command::Depart { device: self.ends.first().copied().unwrap_or(by) },
+            13 if self.dice.once_in(3) => Command::Depart { device: by },
             14 if self.dice.once_in(3) => {
                 self.ends.clear();
                 Command::Began { limits: self.dice.one_of(&[LIMITS, SMALLER]).expect("two") }
@@ -143,11 +143,11 @@ impl Author {
     fn device(&mut self, state: &ChatState) -> DeviceId {
         let is_attached = |id: &&DeviceId| {
             state
-                .session(**id)
-                .is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
+                .device(**id)
+                .is_some_and(|device| matches!(device.presence, Presence::Attached(_)))
         };
-        let attached: Vec<_> = state.sessions.keys().filter(is_attached).copied().collect();
-        let all: Vec<_> = state.sessions.keys().copied().collect();
+        let attached: Vec<_> = state.devices.keys().filter(is_attached).copied().collect();
+        let all: Vec<_> = state.devices.keys().copied().collect();
         let likely = if self.dice.once_in(8) { all } else { attached };
         // Or one that is not there, and perhaps was.
         self.dice.one_of(&likely).unwrap_or(DeviceId(Seq(1 + self.dice.roll(30) as u64)))
@@ -155,7 +155,8 @@ impl Author {
 
     /// Mostly somebody who may operate the server.
     fn operator(&mut self, state: &ChatState) -> Option<DeviceId> {
-        let operators = state.rule.operators.keys().flat_map(|person| state.attached(*person));
+        let operators =
+            state.server_admin.operators.keys().flat_map(|person| state.attached(*person));
         let operators: Vec<_> = operators.collect();
         self.dice.one_of(&operators).filter(|_| !self.dice.once_in(5))
     }
@@ -163,10 +164,11 @@ impl Author {
     /// Mostly somebody who may keep order in a group.
     fn keeper(&mut self, state: &ChatState) -> Option<(DeviceId, GroupId)> {
         let ops = state.groups.iter().flat_map(|(group, kept)| {
-            let ops = kept.order.iter().flat_map(|order| &order.ops);
+            let ops = kept.moderation.iter().flat_map(|moderation| &moderation.ops);
             ops.map(|op| (*op, *group)).collect::<Vec<_>>()
         });
-        let operators = state.rule.operators.keys().map(|person| (*person, GroupId::GENERAL));
+        let operators =
+            state.server_admin.operators.keys().map(|person| (*person, GroupId::GENERAL));
         let keepers = state.owned.iter().copied().chain(ops).chain(operators);
         let devices = keepers.flat_map(|(person, group)| {
             state.attached(person).into_iter().map(move |device| (device, group))
@@ -178,10 +180,9 @@ impl Author {
     fn arrival(&mut self, state: &ChatState) -> Command {
         let mut name = self.user();
         // No token has this digest.
-        let can_come =
-            state.sessions.values().filter(|session| session.token != TokenDigest::NOBODYS);
-        let sessions: Vec<_> = can_come.map(|session| (&session.name, session.token)).collect();
-        let presented = match self.dice.one_of(&sessions).filter(|_| !self.dice.once_in(3)) {
+        let can_come = state.devices.values().filter(|device| device.token != TokenDigest::NOBODYS);
+        let devices: Vec<_> = can_come.map(|device| (&device.name, device.token)).collect();
+        let presented = match self.dice.one_of(&devices).filter(|_| !self.dice.once_in(3)) {
             // Mostly under the name that goes with the token.
             Some((whose, token)) => {
                 if !self.dice.once_in(6) {
@@ -196,9 +197,9 @@ impl Author {
 
     fn log_in(&mut self, state: &ChatState) -> Command {
         let registered = state
-            .sessions
+            .devices
             .values()
-            .filter_map(|session| Some((&session.name, session.account.as_ref()?.since)));
+            .filter_map(|device| Some((&device.name, device.account.as_ref()?.since)));
         let registered: Vec<_> = registered.collect();
         let (name, password) = match self.dice.one_of(&registered) {
             Some((name, since)) => (name.clone(), self.mostly(since)),
@@ -207,25 +208,25 @@ impl Author {
         Command::LogIn { name, password, fresh: self.token(), address: self.address() }
     }
 
-    fn detachment(&mut self, state: &ChatState, session: DeviceId) -> Command {
-        let from = match state.session(session).map(|session| session.presence) {
+    fn detachment(&mut self, state: &ChatState, device: DeviceId) -> Command {
+        let from = match state.device(device).map(|device| device.presence) {
             Some(Presence::Attached(place)) if !self.dice.once_in(6) => place,
             _ => ConnAddr {
                 node: NodeId(1),
                 connection: ConnectionId(1 + self.dice.roll(30) as u64),
             },
         };
-        Command::Detach { session, from }
+        Command::Detach { device, from }
     }
 
     fn expiry(&mut self, state: &ChatState, otherwise: DeviceId) -> Command {
         let detached: Vec<_> = state.detached.iter().map(|(_, id)| *id).collect();
-        let session = self.dice.one_of(&detached).unwrap_or(otherwise);
-        let detached = match state.session(session).map(|session| session.presence) {
+        let device = self.dice.one_of(&detached).unwrap_or(otherwise);
+        let detached = match state.device(device).map(|device| device.presence) {
             Some(Presence::Detached { by, .. }) => self.mostly(by),
             _ => self.head,
         };
-        Command::Expire { session, detached }
+        Command::Expire { device, detached }
     }
 
     fn post(&mut self, by: DeviceId) -> Command {

@@ -66,7 +66,7 @@ fn what_somebody_has_under_way_when_they_are_put_out_does_not_happen() {
     assert_eq!(ChatState { head: before.head, ..state.clone() }, before);
     // What was said before is known, and is answered again.
     assert!(happens(&mut state, 2, post(1)).result.is_some());
-    happens(&mut state, 0, Command::Depart { session: bob });
+    happens(&mut state, 0, Command::Depart { device: bob });
     assert!(!state.is_here(bob) && state.head() > Seq::ZERO);
 }
 
@@ -91,7 +91,7 @@ fn what_comes_over_a_connection_that_was_replaced_is_left_to_the_one_that_replac
         address: address.parse().expect("an address"),
     };
     happens(&mut state, 2, back("192.0.2.2:1"));
-    assert!(happens(&mut state, 1, post(1)).result.is_none(), "another has the session");
+    assert!(happens(&mut state, 1, post(1)).result.is_none(), "another has the device");
     happens(&mut state, 3, back("192.0.2.3:1"));
     for (over, is_heard) in [(1, false), (2, false), (3, true)] {
         assert_eq!(happens(&mut state, over, post(2)).result.is_some(), is_heard, "over {over}");
