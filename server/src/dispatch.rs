@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chatroom_proto::{
     CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Request, Response, Seq,
-    ServerFrame, Tag, UnixMillis,
+    ServerFrame, UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -19,7 +19,7 @@ use tracing::{debug, info};
 
 use crate::chat::Chat;
 use crate::chat::command_class::Moves;
-use crate::chat::effect::{Effect, Input, Read, Replay};
+use crate::chat::effect::{Effect, Input, LoginRequest, Read, Replay};
 use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal, RequestId};
 use crate::client_network::ClientNetwork;
 use crate::clock;
@@ -284,7 +284,8 @@ impl Dispatch {
                     ConnEntry { outbox, source, device: None, last_seen },
                 );
                 if let Err(excess) = self.rate_limits.arrive(source) {
-                    return self.turn_away(arrival.connection, arrival.tag, excess);
+                    let LoginRequest { connection, tag, .. } = *arrival;
+                    return self.turn_away(RequestId { connection, tag }, excess);
                 }
                 Input::LogIn(arrival)
             }
@@ -306,10 +307,12 @@ impl Dispatch {
                 self.forget(*connection);
                 return input;
             }
-            Input::Ask { connection, tag, request } => match self.pay(*connection, *tag, request) {
-                Ok(()) => return input,
-                Err(excess) => (*connection, *tag, excess),
-            },
+            Input::Ask { connection, tag, request } => {
+                match self.pay(RequestId { connection: *connection, tag: *tag }, request) {
+                    Ok(()) => return input,
+                    Err(excess) => (*connection, *tag, excess),
+                }
+            }
             Input::LogIn(_)
             | Input::Found { .. }
             | Input::Checked { .. }
@@ -327,12 +330,8 @@ impl Dispatch {
     }
 
     /// Has a connection pay for what it asks.
-    fn pay(
-        &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        request: &Request,
-    ) -> Result<(), RateLimited> {
+    fn pay(&mut self, id: RequestId, request: &Request) -> Result<(), RateLimited> {
+        let RequestId { connection, tag } = id;
         let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
         self.idle.hear(&mut line.last_seen);
         let person = line.device().map(|device| self.chat.state().person(device));
@@ -340,8 +339,9 @@ impl Dispatch {
         self.rate_limits.ask(&asker, tag, request)
     }
 
-    /// Refuses one who knocks too often.
-    fn turn_away(&mut self, connection: ConnectionId, tag: Tag, excess: RateLimited) {
+    /// Refuses one who comes too often.
+    fn turn_away(&mut self, login: RequestId, excess: RateLimited) {
+        let RequestId { connection, tag } = login;
         let result = Err(Refusal::RateLimited { retry_after_ms: excess.retry_after_ms });
         self.effects.push(Effect::Reply { connection, tag, result });
         self.effects.push(Effect::HangUp { connection, reason: None });

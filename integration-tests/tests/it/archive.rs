@@ -13,7 +13,7 @@ use chatroom_proto::{
 use chatroom_server::Restored;
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, PersonId, Proposal,
     ProposalId, TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
@@ -54,7 +54,7 @@ struct History {
     end: Seq,
     model: Model,
     state: ChatState,
-    sessions: Vec<DeviceId>,
+    devices: Vec<DeviceId>,
     groups: Vec<GroupId>,
     /// What each name was given last.
     tokens: HashMap<&'static str, TokenDigest>,
@@ -72,7 +72,7 @@ impl History {
             end: Seq::ZERO,
             model: Model::new(Limits::default()),
             state: ChatState::new(Limits::default()),
-            sessions: Vec::new(),
+            devices: Vec::new(),
             groups: vec![GroupId::GENERAL],
             tokens: HashMap::new(),
             chance: TestRng::from_seed(RngAlgorithm::ChaCha, &bytes),
@@ -139,18 +139,18 @@ impl History {
         self.model.follow(entry);
         self.state.fold(entry);
         match entry.proposal.command {
-            Command::Arrive { .. } => self.sessions.push(DeviceId(entry.seq)),
+            Command::Arrive { .. } => self.devices.push(DeviceId(entry.seq)),
             Command::Create { .. } => self.groups.push(GroupId(entry.seq)),
             _ => {}
         }
     }
 
     fn any_command(&mut self) -> Command {
-        let by = self.any_session();
+        let by = self.any_device();
         let name = self.any(&GROUPS);
         match self.below(40) {
             0..=2 => self.any_arrival(),
-            3 => Command::Depart { session: by },
+            3 => Command::Depart { device: by },
             4 | 5 => Command::Create { by, group: group(name) },
             6..=9 => Command::Join { by, group: group(name) },
             10 => Command::Leave { by, group: group(name) },
@@ -178,13 +178,18 @@ impl History {
     }
 
     /// Mostly somebody who came lately.
-    fn any_session(&mut self) -> DeviceId {
-        let count = self.sessions.len();
+    /// Whoever came first with any device.
+    fn any_person(&mut self) -> PersonId {
+        PersonId(self.any_device().0)
+    }
+
+    fn any_device(&mut self) -> DeviceId {
+        let count = self.devices.len();
         if count == 0 {
             return DeviceId(Seq(1));
         }
         let back = 1 + self.below(count.min(12));
-        self.sessions[count - back]
+        self.devices[count - back]
     }
 
     fn any_text(&mut self) -> String {
@@ -213,7 +218,7 @@ impl History {
         if self.below(2) == 0 {
             let thread = match self.below(4) {
                 0 => ConversationId::Group(self.any(&self.groups.clone())),
-                1 => ConversationId::between(self.any_session(), self.any_session()),
+                1 => ConversationId::between(self.any_person(), self.any_person()),
                 _ => self.any_thread(),
             };
             return Query::History(thread);
@@ -242,16 +247,16 @@ impl History {
         let (one, other) = (self.any_place(), self.any_place());
         let groups = self.any_groups().into_iter().map(|group| (group, self.any_place())).collect();
         let until = if self.below(2) == 0 { self.head() } else { one.max(other) };
-        let reader = self.any_session();
+        let reader = self.any_person();
         let has_others = self.below(2) == 0;
-        let device = if has_others { self.any_session() } else { reader };
+        let device = if has_others { self.any_device() } else { reader.first_device() };
         Replay { reader, device, has_others, after: one.min(other), until, groups }
     }
 
     /// Reads this and that, which has to be what the model finds.
     async fn check(&mut self, archive: &Archive) {
         for _ in 0..120 {
-            let (reader, query, count) = (self.any_session(), self.any_query(), 1 + self.below(60));
+            let (reader, query, count) = (self.any_person(), self.any_query(), 1 + self.below(60));
             let before = if self.below(2) == 0 { Seq(u64::MAX) } else { self.any_place() };
             let read = Read { reader, query, before, count, head: self.head() };
             let expected = self.model.read(&Read { count: usize::MAX, ..read.clone() }).posts;

@@ -207,3 +207,6 @@ fn reply(to: RequestId, result: Result<Response, Refusal>, out: &mut Vec<Effect>
     let RequestId { connection, tag } = to;
     out.push(Effect::Reply { connection, tag, result });
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,7 +163,7 @@ mod tests {
             (3_000, post("another-old-one")),
             (9_000, post("a-young-one")),
         ];
-        // The arrival is the second entry; the posts are by its session.
+        // The arrival is the second entry; the posts are by its device.
         let commands = commands.into_iter().map(|(at, command)| match command {
             Command::Post { to, id, body, .. } => {
                 (at, Command::Post { by: DeviceId(Seq(2)), to, id, body })
@@ -189,7 +189,7 @@ mod tests {
         let mut state = oldest_state(&*log).unwrap();
         let mut entries = log.follow(state.head());
         for entry in entries.next().await.unwrap().unwrap() {
-            let record = state.fold(&entry).expect("the session is known from the base");
+            let record = state.fold(&entry).expect("the device is known from the base");
             assert_eq!((record.post.body.as_str(), record.post.prev), ("a-young-one", Seq(4)));
         }
         drop((entries, log, kept));

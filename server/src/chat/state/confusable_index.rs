@@ -88,7 +88,7 @@ mod tests {
         for (number, plain) in ["Il", "II", "ll", "lI"].into_iter().enumerate() {
             index.add(true, name(plain).skeletons(), number);
         }
-        let with = |confusable_names: &ConfusableIndex<usize>, text: &str| {
+        let with = |index: &ConfusableIndex<usize>, text: &str| {
             index.with(name(text).is_plain(), name(text).skeletons(), 0..=9).count()
         };
         // The second is of Cyrillic.

@@ -1,10 +1,11 @@
-//! Worlds at random: whatever the log says, in whatever order, the state is sound, it goes on from
+//! States at random: whatever the log says, in whatever order, the state is sound, it goes on from
 //! its snapshot as if nothing had happened, what is refused changes nothing, and what is foreseen
 //! comes true.
 
 use chatroom_proto::codec;
 
-use super::{Applied, ChatState, CommandOutcome};
+use super::applied::{Applied, CommandOutcome, is_forgettable};
+use super::chat_state::ChatState;
 use crate::chat::entry::{Entry, Proposal};
 use crate::dice::Dice;
 use random::Author;
@@ -22,7 +23,7 @@ const COMPARED_ONCE_IN: usize = 3;
 const RESTORED_ONCE_IN: usize = 50;
 
 #[test]
-fn a_state_is_sound_and_goes_on_from_its_image_whatever_happens() {
+fn a_state_is_sound_and_goes_on_from_its_snapshot_whatever_happens() {
     for seed in 1..=HISTORIES {
         let mut history = History::new(seed);
         for _ in 0..STEPS {
@@ -52,7 +53,7 @@ impl History {
         let entry = self.author.next(&self.state);
         let Proposal { origin, at, command, .. } = &entry.proposal;
         let over = origin.map(|origin| (origin.place.connection.0, origin.tag.0));
-        self.dedup.push(format!("{} at {}, over {over:?}: {command:?}", entry.seq, at.0));
+        self.done.push(format!("{} at {}, over {over:?}: {command:?}", entry.seq, at.0));
         let before = self.state.clone();
         let foreseen = before.foresee(&entry.proposal);
         let applied = self.state.apply(&entry);
@@ -75,7 +76,7 @@ impl History {
         }
         if self.dice.once_in(COMPARED_ONCE_IN) {
             self.is_as_before_if_refused(before, &entry, &applied);
-            self.is_its_image();
+            self.is_its_snapshot();
         }
         self.author.hear(&entry, applied);
     }
@@ -83,7 +84,7 @@ impl History {
     /// What is refused leaves nothing behind but, at times, that it was.
     fn is_as_before_if_refused(&self, mut before: ChatState, entry: &Entry, applied: &Applied) {
         let Some(Err(refusal)) = &applied.result else { return };
-        if super::is_forgettable(refusal) {
+        if is_forgettable(refusal) {
             before.head = entry.seq;
             self.alike(&before, &self.state, "what was refused has changed something");
         }
@@ -91,14 +92,14 @@ impl History {
 
     /// The indexes are what follows from the rest; and from now on, sometimes, the other state is
     /// one that was just read.
-    fn is_its_image(&mut self) {
+    fn is_its_snapshot(&mut self) {
         let packed = codec::pack(&self.state).expect("a state has an encoding");
-        let image: ChatState = codec::decode(&packed).expect("and is read from it");
-        self.alike(&self.state, &image, "the image is of another state");
+        let snapshot: ChatState = codec::decode(&packed).expect("and is read from it");
+        self.alike(&self.state, &snapshot, "the snapshot is of another state");
         self.alike(&self.state, &self.restored, "the restored state has become another one");
         if self.dice.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
-            self.dedup.push("the other state is restored".to_owned());
-            self.restored = image;
+            self.done.push("the other state is restored".to_owned());
+            self.restored = snapshot;
         }
     }
 
@@ -127,7 +128,7 @@ impl History {
     /// The latest entries.
     fn end(&self) -> String {
         const LINES_MAX: usize = 30;
-        self.dedup[self.dedup.len().saturating_sub(LINES_MAX)..].join("\n")
+        self.done[self.done.len().saturating_sub(LINES_MAX)..].join("\n")
     }
 }
 

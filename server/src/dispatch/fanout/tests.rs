@@ -40,10 +40,10 @@ impl Hall {
                 fresh: TokenDigest([0; 32]),
                 address: "192.0.2.1:1".parse().unwrap(),
             });
-            let (session, outbox) =
+            let (device, outbox) =
                 (DeviceId(hall.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
-            hall.fanout.admit(hall.chat.state(), ConnectionId(number), session, outbox.clone());
-            hall.members.push((session, outbox));
+            hall.fanout.admit(hall.chat.state(), ConnectionId(number), device, outbox.clone());
+            hall.members.push((device, outbox));
         }
         hall
     }

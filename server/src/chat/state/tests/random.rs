@@ -8,13 +8,14 @@ use chatroom_proto::{
     Retention, Seq, Tag, Topic, UnixMillis, UserName,
 };
 
-use super::super::{Applied, ChatState};
-use crate::chat::Limits;
+use super::super::applied::Applied;
+use super::super::chat_state::ChatState;
+use super::super::device::Presence;
 use crate::chat::entry::{
     Address, Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin,
     PasswordHash, Proposal, ProposalId, TokenDigest,
 };
-use crate::chat::state::device::Presence;
+use crate::chat::limits::Limits;
 use crate::dice::Dice;
 
 /// So little that each limit is met.
@@ -129,7 +130,7 @@ impl Author {
                 return (Some(by), Command::Operate { by, act: self.operation() });
             }
             _ => {
-                let (by, group) = match self.keeper(state) {
+                let (by, group) = match self.moderator(state) {
                     Some((by, group)) => (by, state.name_of(group)),
                     None => (by, self.group()),
                 };
@@ -161,8 +162,8 @@ impl Author {
         self.dice.one_of(&operators).filter(|_| !self.dice.once_in(5))
     }
 
-    /// Mostly somebody who may keep order in a group.
-    fn keeper(&mut self, state: &ChatState) -> Option<(DeviceId, GroupId)> {
+    /// Mostly somebody who may moderate a group.
+    fn moderator(&mut self, state: &ChatState) -> Option<(DeviceId, GroupId)> {
         let ops = state.groups.iter().flat_map(|(group, kept)| {
             let ops = kept.moderation.iter().flat_map(|moderation| &moderation.ops);
             ops.map(|op| (*op, *group)).collect::<Vec<_>>()
@@ -245,7 +246,7 @@ impl Author {
 
     /// The entry that set somebody's password, mostly.
     fn password_of(&mut self, state: &ChatState, by: DeviceId) -> Seq {
-        let account = state.who(by).and_then(|person| person.account.as_ref());
+        let account = state.profile_of(by).and_then(|person| person.account.as_ref());
         let since = account.map_or(self.head, |account| account.since);
         self.mostly(since)
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::ChatState;
-use crate::chat::entry::DeviceId;
-use crate::chat::state::device::{Device, Presence};
-use crate::chat::state::moderation_state::{ACTS_MAX, OPS_MAX, RESTRICTIONS_MAX};
-use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
+use super::super::chat_state::ChatState;
+use super::super::device::{Device, Presence};
+use super::super::moderation_state::{ACTS_MAX, OPS_MAX, RESTRICTIONS_MAX};
+use super::super::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
+use crate::chat::entry::{DeviceId, PersonId};
 
 /// Devices of one account, at the most.
 const DEVICES_MAX: usize = 16;
@@ -26,7 +26,7 @@ pub(super) fn look_at(
     look_at_groups(state, before)?;
     let server_admin = &state.server_admin;
     let is_person =
-        |id: &DeviceId| state.devices.get(id).is_some_and(|person| person.account.is_some());
+        |id: &PersonId| state.profile(*id).is_some_and(|profile| profile.account.is_some());
     holds(
         server_admin.operators.keys().all(is_person),
         "an operator is nobody, or not registered",
@@ -47,19 +47,20 @@ pub(super) fn look_at(
 }
 
 fn look_at_device(state: &ChatState, id: DeviceId, device: &Device) -> Result<(), String> {
-    let person = state.devices.get(&device.person).ok_or("is nobody's")?;
-    holds(person.person == device.person, "is the device of a device")?;
-    if device.person != id {
+    let person = device.person;
+    let profile = state.profile(person).ok_or("is nobody's")?;
+    holds(profile.person == person, "is the device of a device")?;
+    if !person.came_first_with(id) {
         let account =
-            person.account.as_ref().ok_or("is a second device, and there is no account")?;
+            profile.account.as_ref().ok_or("is a second device, and there is no account")?;
         holds(account.devices.contains(&id), "is not known to its owner")?;
         holds(device.groups.is_empty() && device.account.is_none(), "has what only a person has")?;
         holds(device.private.peers().next().is_none(), "has conversations of its own")?;
-        return holds(person.name == device.name, "has another name than its owner");
+        return holds(profile.name == device.name, "has another name than its owner");
     }
     if let Some(account) = &device.account {
         let is_mine = |device: &DeviceId| {
-            *device != id && state.devices.get(device).is_some_and(|device| device.person == id)
+            *device != id && state.person(*device) == person && state.devices.contains_key(device)
         };
         holds(account.devices.iter().all(is_mine), "has a device that is another one's")?;
         holds(account.devices.len() < DEVICES_MAX, "has too many devices")?;
@@ -70,25 +71,28 @@ fn look_at_device(state: &ChatState, id: DeviceId, device: &Device) -> Result<()
         groups.iter().all(|group| state.groups.contains_key(group)),
         "is in a group that is not there",
     )?;
-    let knows = |peer: DeviceId| {
-        let peer = state.devices.get(&peer);
-        peer.is_some_and(|peer| peer.private.with(id).is_some())
+    let knows = |peer: PersonId| {
+        state.profile(peer).is_some_and(|peer| peer.private.with(person).is_some())
     };
     holds(device.private.peers().all(knows), "talks with somebody who does not know")
 }
 
 fn look_at_names(state: &ChatState) -> Result<(), String> {
-    for (key, id) in &state.names {
-        let person = state.devices.get(id).ok_or("a name is nobody's")?;
-        holds(person.person == *id && person.name.key() == *key, "a name is another one's")?;
+    for (key, person) in &state.names {
+        let profile = state.profile(*person).ok_or("a name is nobody's")?;
+        holds(profile.person == *person && profile.name.key() == *key, "a name is another one's")?;
     }
-    for (id, person) in state.devices.iter().filter(|(id, device)| device.person == **id) {
-        let needs_name = person.account.is_some() || state.is_here(*id);
-        let has_name = state.names.get(&person.name.key()) == Some(id);
+    for (id, profile) in &state.devices {
+        let person = profile.person;
+        if !person.came_first_with(*id) {
+            continue;
+        }
+        let needs_name = profile.account.is_some() || state.is_here(person);
+        let has_name = state.names.get(&profile.name.key()) == Some(&person);
         holds(has_name || !needs_name, "somebody who is here or registered has no name")?;
-        let is_listed = state.here.get(&person.arrived) == Some(id);
+        let is_listed = state.here.get(&profile.arrived) == Some(&person);
         holds(
-            is_listed == state.is_here(*id),
+            is_listed == state.is_here(person),
             "who is here is not listed, or who is listed not here",
         )?;
     }
@@ -114,7 +118,7 @@ fn look_at_groups(state: &ChatState, before: &ChatState) -> Result<(), String> {
             "those who hear what is said are not the members with a connection",
         )?;
         let is_person =
-            |id: &DeviceId| state.devices.get(id).is_some_and(|owner| owner.person == *id);
+            |id: &PersonId| state.profile(*id).is_some_and(|profile| profile.person == *id);
         holds(group.owner.as_ref().is_none_or(is_person), "a group is nobody's")?;
         if let Some(moderation) = &group.moderation {
             holds(

@@ -4,7 +4,8 @@ use chatroom_proto::{
     Body, Conversation, GroupName, Operation, PostId, Seq, Tag, UnixMillis, UserName,
 };
 
-use super::super::{Applied, ChatState};
+use super::super::applied::Applied;
+use super::super::chat_state::ChatState;
 use super::random::LIMITS;
 use crate::chat::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal,
@@ -67,7 +68,7 @@ fn what_somebody_has_under_way_when_they_are_put_out_does_not_happen() {
     // What was said before is known, and is answered again.
     assert!(happens(&mut state, 2, post(1)).result.is_some());
     happens(&mut state, 0, Command::Depart { device: bob });
-    assert!(!state.is_here(bob) && state.head() > Seq::ZERO);
+    assert!(!state.is_device_here(bob) && state.head() > Seq::ZERO);
 }
 
 #[test]
