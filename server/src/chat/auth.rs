@@ -35,8 +35,7 @@ impl Chat {
     /// Has the password checked that somebody who is here says with a request.
     pub(super) fn ask_with_password(
         &mut self,
-        id: RequestId,
-        by: DeviceId,
+        (id, by): (RequestId, DeviceId),
         request: PasswordRequest,
         out: &mut Vec<Effect>,
     ) {

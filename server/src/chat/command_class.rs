@@ -1,5 +1,5 @@
 //! What each command is to those around it, in one exhaustive list: who must be there for it to
-//! count, whom it takes out of groups, and how a repeat of it is recognized.
+//! count, whom it takes out of groups, how a repeat of it is recognized, and how long it is.
 //!
 //! A new variant of [`Command`] does not compile until it has its line here. What it does is said
 //! where commands are applied.
@@ -19,6 +19,8 @@ pub(crate) struct CommandClass<'a> {
     pub(crate) moves: Moves,
     /// How a repeat is recognized.
     pub(crate) repeat: RepeatKey<'a>,
+    /// The bytes of the message that it carries. Everything else in any command is short.
+    pub(crate) body_bytes: usize,
 }
 
 /// Which devices may hear a group before a command and not after it, or the reverse. One device
@@ -70,6 +72,7 @@ impl Command {
     #[inline]
     pub(crate) fn class(&self) -> CommandClass<'_> {
         use RepeatKey::{Group, Nothing, Post, Registration, Server};
+        let mut body_bytes = 0;
         let (author, moves, repeat) = match self {
             Command::Arrive { .. }
             | Command::LogIn { .. }
@@ -88,7 +91,10 @@ impl Command {
             Command::Leave { by, group } => {
                 (Some(*by), Moves::AllDevicesWith(*by), Group(DedupKind::Leave, group))
             }
-            Command::Post { by, to, id, .. } => (Some(*by), Moves::One, Post { to, id: *id }),
+            Command::Post { by, to, id, body } => {
+                body_bytes = body.as_str().len();
+                (Some(*by), Moves::One, Post { to, id: *id })
+            }
             Command::Register { by, .. } => (Some(*by), Moves::One, Registration),
             Command::ChangePassword { by, .. } | Command::Unregister { by, .. } => {
                 (Some(*by), Moves::Several, Nothing)
@@ -102,7 +108,7 @@ impl Command {
                 (Some(*by), moves, Server)
             }
         };
-        CommandClass { author, moves, repeat }
+        CommandClass { author, moves, repeat, body_bytes }
     }
 
     /// With which device it is done, of what only somebody with a connection can do.

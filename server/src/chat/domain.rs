@@ -198,6 +198,10 @@ impl Chat {
             Some(Ok(CommandOutcome::Answer(response))) => {
                 self.answer(RequestId { connection, tag }, response, out);
             }
+            Some(Ok(CommandOutcome::Farewell(response))) => {
+                out.push(Effect::Reply { connection, tag, result: Ok(response) });
+                out.push(Effect::HangUp { connection, reason: None });
+            }
             Some(Ok(CommandOutcome::PasswordChanged)) => {
                 if let Some(PendingAuth::Change { token }) = conn.take_auth() {
                     let response = Response::PasswordChanged { seq: self.state.head(), token };
@@ -230,16 +234,19 @@ impl Chat {
             Some(Ok(CommandOutcome::Admitted { device, lost: None })) => {
                 self.propose(None, now, Command::Depart { device }, out);
             }
-            Some(Ok(CommandOutcome::Answer(_) | CommandOutcome::PasswordChanged) | Err(_))
+            Some(Ok(
+                CommandOutcome::Answer(_)
+                | CommandOutcome::Farewell(_)
+                | CommandOutcome::PasswordChanged,
+            ))
+            | Some(Err(_))
             | None => {}
         }
     }
 
-    /// Replies to a command that took effect, and says what belongs behind the reply.
+    /// Replies to a command that took effect. One who joins hears the group's topic behind that.
     fn answer(&self, to: RequestId, response: Response, out: &mut Vec<Effect>) {
         let RequestId { connection, tag } = to;
-        // Only these replies have something behind them.
-        let is_goodbye = matches!(response, Response::Goodbye | Response::Unregistered { .. });
         let topic = if let Response::Joined { membership, .. } = &response {
             self.state.topic_of(&membership.group)
         } else {
@@ -247,9 +254,6 @@ impl Chat {
         };
         out.push(Effect::Reply { connection, tag, result: Ok(response) });
         out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
-        if is_goodbye {
-            out.push(Effect::HangUp { connection, reason: None });
-        }
     }
 
     /// Hangs up on one who is not let in. What it has asked meanwhile is not served.

@@ -18,7 +18,7 @@ use super::entry::{
     Address, ConnectionId, DeviceId, GroupId, PasswordHash, PersonId, Proposal, TokenDigest,
 };
 
-/// A conversation by the identities of those who hold it, which never change hands as names do.
+/// A conversation, by the identities of those who hold it. Names change hands; these do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ConversationId {
     /// In a group.
@@ -49,12 +49,12 @@ pub struct StoredPost {
     pub post: Post,
 }
 
-/// Something to look up in what was said.
+/// A question to the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
-    /// Who wants to know. What this one may read was settled when the query was made.
+    /// Who asks. What they may read was settled when the query was made.
     pub reader: PersonId,
-    /// What it wants to know.
+    /// What is asked.
     pub query: Query,
     /// Only what was said before this.
     pub before: Seq,
@@ -80,19 +80,19 @@ pub enum Query {
     },
 }
 
-/// What a client that has come back is to hear again: what others said in these groups, and to it
-/// alone.
+/// What a client that has come back is to hear again: what others said in these groups, and what
+/// was said to its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// Who.
     pub reader: PersonId,
-    /// With which of their devices: what was said with it is no news to it.
+    /// With which of their devices. What was said with it is no news to it.
     pub device: DeviceId,
-    /// Whether there may have been others: what was said with these is news.
+    /// Whether there may have been others. What was said with these is news.
     pub has_others: bool,
     /// Only what comes after this.
     pub after: Seq,
-    /// And not after this: from there on it hears what happens.
+    /// And not after this. From there on it hears what happens.
     pub until: Seq,
     /// In which groups, and since when the client is in each.
     pub groups: Vec<(GroupId, Seq)>,
@@ -125,20 +125,20 @@ pub struct Credential {
     pub digest: TokenDigest,
 }
 
-/// Something to find out about a password: it takes tens of milliseconds and much memory, on
+/// Something to find out about a password. It takes tens of milliseconds and much memory, on
 /// purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// For whose name.
     pub name: UserName,
-    /// Who asks, for one who is in already: strangers who guess at the name are not to keep its
-    /// owner from changing the password.
+    /// Who asks, if they are in already. Their tries are counted apart from those of strangers, who
+    /// are not to keep a name's owner from changing the password.
     pub person: Option<PersonId>,
     /// Where it comes from.
     pub address: Address,
-    /// What is claimed to be the password until now; nothing when there is none.
+    /// What is said to be the password until now; nothing when there is none.
     pub claimed: Option<Claim>,
-    /// The password from now on, to make a hash of.
+    /// The password from now on, which is hashed.
     pub new: Option<Password>,
 }
 
@@ -147,8 +147,8 @@ pub struct Check {
 pub struct Claim {
     /// What they say.
     pub password: Password,
-    /// What it has to match; nothing when no such account exists, which shall take as long to find
-    /// out.
+    /// What it has to match; nothing when there is no such account. Finding that out must take as
+    /// long.
     pub hash: Option<PasswordHash>,
 }
 
@@ -159,7 +159,7 @@ pub enum Checked {
     Right(Option<PasswordHash>),
     /// It does not.
     Wrong,
-    /// It was not looked at: too many were tried.
+    /// It was not checked: too many were tried.
     Later {
         /// When it would be, in milliseconds from now.
         retry_after_ms: u32,
@@ -177,7 +177,7 @@ pub struct LoginRequest {
     pub hello: Hello,
     /// The digest of the token that it said it has, if it did.
     pub presented: Option<TokenDigest>,
-    /// A token to give to it, should it begin a device.
+    /// A token to give to it, should its device be a new one.
     pub fresh: Credential,
     /// Where it comes from.
     pub address: Address,
@@ -225,8 +225,8 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
-    /// A connection has asked for something that is not served, whatever it is. It is answered in
-    /// its turn.
+    /// A connection has asked for something that is refused, whatever it is: it has asked too much.
+    /// The refusal is sent in its turn.
     Refuse {
         /// Which connection.
         connection: ConnectionId,
@@ -249,7 +249,7 @@ pub enum Effect {
         /// The device.
         device: DeviceId,
     },
-    /// Look this up, and hand in [`Input::Found`].
+    /// Read this from the archive, and hand in [`Input::Found`].
     Read {
         /// The connection that asked.
         connection: ConnectionId,
@@ -258,7 +258,7 @@ pub enum Effect {
         /// What to look up.
         read: Read,
     },
-    /// Find this out, and hand in [`Input::Checked`].
+    /// Check this password, and hand in [`Input::Checked`].
     Check {
         /// The connection that asked.
         connection: ConnectionId,
@@ -284,7 +284,8 @@ pub enum Effect {
         /// What came of it.
         result: Result<Response, Refusal>,
     },
-    /// Tell some devices something. Those that are connected to another node hear it there.
+    /// Tell some devices something, behind all that they were told before. Those that are connected
+    /// to another node hear it there.
     Notify {
         /// Whom.
         audience: Audience,
@@ -307,7 +308,7 @@ pub enum Effect {
     },
 }
 
-/// What somebody who does something is to the group that hears of it.
+/// How a device that does something passes through the group that hears of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passage {
     /// It has just come in, and has heard nothing before.
@@ -332,11 +333,11 @@ pub enum Audience {
     Group {
         /// Which group.
         group: GroupId,
-        /// The one that knows already: who did it.
+        /// The one that knows already, because it did it.
         except: DeviceId,
         /// What that one is to the group.
         passage: Passage,
-        /// Some more, who are not in the group.
+        /// Some more, which are not in the group.
         and: Vec<DeviceId>,
     },
     /// Nobody.

@@ -1,16 +1,18 @@
 //! What the log keeps: entries, the proposals that they order, and the commands in these.
 //!
 //! A [`Command`] asks for one change of the shared state. A node wraps it in a [`Proposal`] and
-//! appends it; the log gives it a [`Seq`], which makes it an [`Entry`]. Only then does it take
-//! effect, or not. Everybody and everything in a command is named by an identity of its own:
-//! [`NodeId`], [`ConnectionId`], [`DeviceId`], [`GroupId`]. None of them is ever used again for
-//! something else.
+//! appends it. The log gives it a [`Seq`], which makes it an [`Entry`]. Whether it takes effect is
+//! decided when it is applied.
+//!
+//! Everybody and everything in a command has an identity: [`NodeId`], [`ConnectionId`],
+//! [`DeviceId`], [`PersonId`], [`GroupId`]. None is ever used again for something else.
+
+use std::fmt;
 
 use chatroom_proto::{
     Body, Conversation, GroupName, Moderation, Operation, PostId, Seq, Tag, UnixMillis, UserName,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 pub use super::address::Address;
 use super::limits::Limits;
@@ -113,7 +115,7 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// Something that wants to happen, to be ordered (and kept) by the log.
+/// A command on its way to the log, which is to order and keep it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// Its identity: a proposal that comes to the log again is kept once.
@@ -131,12 +133,12 @@ pub struct Proposal {
 pub struct ProposalId {
     /// Who proposes.
     pub node: NodeId,
-    /// Its how manieth proposal.
+    /// Which of its proposals: the first is 1.
     pub number: u64,
 }
 
 /// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by
-/// everything before it: the first in the log wins.
+/// everything before it. Of two that exclude each other the first in the log wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its place.
@@ -145,73 +147,76 @@ pub struct Entry {
     pub proposal: Proposal,
 }
 
-/// What can happen to the shared state. Variants are appended, never moved, and their fields never
-/// change: logs on disk hold them.
+/// What can happen to the shared state.
+///
+/// Logs on disk hold commands, encoded by position. So variants are appended and never moved, and
+/// the types of their fields never change. Names may: no byte depends on them. What each command is
+/// to those around it, `Command::class` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Somebody comes: to go on with a device, if the name is held and the token is right; with a
-    /// new device, if the name is free.
+    /// Somebody comes. With the right token they go on with the device that it belongs to.
+    /// Otherwise they are a stranger with a new device, and the name must be free.
     Arrive {
         /// The name.
         name: UserName,
-        /// The token of the device to go on with.
+        /// Recognizes the token that they say they have.
         presented: Option<TokenDigest>,
-        /// The token of a new device.
+        /// Recognizes the token that a new device gets.
         fresh: TokenDigest,
         /// Where from.
         address: Address,
     },
-    /// A device's connection is gone; the device is held for the grace time.
+    /// A device's connection is gone. The device is held for the grace time.
     Detach {
         /// Which.
         device: DeviceId,
-        /// The connection that is gone: a device that has moved on to another one is not meant.
+        /// The connection that is gone. A device that has moved on to another one is not meant.
         from: ConnAddr,
     },
-    /// A server began, alone on this log: whoever was connected to the run before is not any more,
-    /// and everyone who is held has the whole grace time from now, however long the server was
-    /// away.
+    /// A server began, alone on this log. Whoever was connected to the run before is not any more.
+    /// Everyone who is held has the whole grace time from now, however long the server was away.
     Began {
-        /// What holds from here on. In the log, so that it decides the same when it is read again.
+        /// What holds from here on. It is in the log, so that it decides the same when it is read
+        /// again.
         limits: Limits,
     },
-    /// A device that was not resumed in time ends.
+    /// A held device was not resumed in time, and its stay ends.
     Expire {
         /// Which.
         device: DeviceId,
-        /// The [`Command::Detach`] since which it waits: a device that was back in between is not
+        /// The [`Command::Detach`] since which it is held. A device that was back in between is not
         /// meant.
         detached: Seq,
     },
-    /// Somebody goes for good.
+    /// Somebody's stay ends, because they said so or were put out.
     Depart {
-        /// Whose device.
+        /// With which device.
         device: DeviceId,
     },
     /// A group comes into being.
     Create {
-        /// Who makes and owns it.
+        /// With which device. Its owner owns the group.
         by: DeviceId,
         /// Its name.
         group: GroupName,
     },
     /// Somebody becomes a member.
     Join {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// Of which group.
         group: GroupName,
     },
     /// Somebody is no longer a member.
     Leave {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// Of which group.
         group: GroupName,
     },
     /// Somebody says something.
     Post {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// To whom.
         to: Conversation,
@@ -226,21 +231,21 @@ pub enum Command {
         name: UserName,
         /// The entry that set the password which was right: it may be another one by now.
         password: Seq,
-        /// The token of the new device.
+        /// Recognizes the token that the new device gets.
         fresh: TokenDigest,
         /// Where from.
         address: Address,
     },
     /// Somebody makes their name their own.
     Register {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// With this password.
         password: PasswordHash,
     },
     /// Somebody changes their password, and their other devices are forgotten.
     ChangePassword {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// The entry that set the old one, which was right.
         old: Seq,
@@ -251,14 +256,14 @@ pub enum Command {
     },
     /// Somebody gives their account up, and goes for good with all that is theirs.
     Unregister {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// The entry that set the password, which was right.
         password: Seq,
     },
-    /// Somebody keeps order in a group.
+    /// Somebody moderates a group.
     Moderate {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// In which group.
         group: GroupName,
@@ -270,16 +275,16 @@ pub enum Command {
         /// Recognizes the code.
         digest: TokenDigest,
     },
-    /// Somebody knows a code.
+    /// Somebody says a code, and becomes an operator if it is the one that is offered.
     Claim {
-        /// Who.
+        /// With which device.
         by: DeviceId,
-        /// Of which code.
+        /// Recognizes the code.
         digest: TokenDigest,
     },
     /// An operator of the server does something.
     Operate {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// What is done.
         act: Operation,

@@ -83,75 +83,79 @@ impl Chat {
         }
     }
 
-    /// Answers a request, or turns it into what answers it later.
+    /// Answers a request, or proposes the command that it asks for.
     fn ask(&mut self, from: RequestId, request: Request, now: UnixMillis, out: &mut Vec<Effect>) {
         let Some(conn) = self.conns.get(&from.connection) else { return };
         let Phase::In(by) = conn.phase else { return };
         let is_idle = conn.under_way == 0;
-        let command = match request {
-            Request::Hello(_) => {
-                let reason = Some(CloseReason::Misbehaved(Misbehaviour::HelloAgain));
-                return out.push(Effect::HangUp { connection: from.connection, reason });
-            }
-            Request::Ping => return reply(from, Ok(Response::Pong), out),
-            Request::Groups { after } => {
-                let (groups, next) = self.state.groups(after);
-                return reply(from, Ok(Response::Groups { groups, next }), out);
-            }
-            Request::Users { after } => {
-                let (users, next) = self.state.users(after);
-                return reply(from, Ok(Response::Users { users, next }), out);
-            }
-            Request::Why { group, user } => {
-                return reply(from, self.state.acts(by, &group, user.as_ref()), out);
-            }
-            Request::About { group } => return reply(from, self.state.about(by, &group, now), out),
-            Request::Clients { after } => {
-                return reply(from, self.state.client_infos(by, after), out);
-            }
-            Request::ServerBans { after } => {
-                return reply(from, self.state.server_bans(by, after, now), out);
-            }
-            Request::History { of, before, count } => {
-                let read = self.history(by, &of, before, count);
-                return self.look_up(from, read, out);
-            }
-            Request::Search { words, within, before, count } => {
-                let read = self.search(by, words, within.as_ref(), before, count);
-                return self.look_up(from, read, out);
-            }
-            Request::Register { password } => {
-                let request = PasswordRequest::Register { password };
-                return self.ask_with_password(from, by, request, out);
-            }
-            Request::ChangePassword { old, new } => {
-                let request = PasswordRequest::ChangePassword { old, new };
-                return self.ask_with_password(from, by, request, out);
-            }
-            Request::Unregister { password } => {
-                let request = PasswordRequest::Unregister { password };
-                return self.ask_with_password(from, by, request, out);
-            }
-            Request::Claim { code } => Command::Claim { by, digest: digest::of(&code.0) },
-            Request::Operate { act } => Command::Operate { by, act },
-            Request::Exit => Command::Depart { device: by },
-            Request::Create { group } => Command::Create { by, group },
-            Request::Join { group } => Command::Join { by, group },
-            Request::Leave { group } => Command::Leave { by, group },
-            Request::Public { group, id, body } => {
-                Command::Post { by, to: Conversation::Group(group), id, body }
-            }
-            Request::Private { to, id, body } => {
-                Command::Post { by, to: Conversation::User(to), id, body }
-            }
-            Request::Moderate { group, act } => Command::Moderate { by, group, act },
-        };
+        let Some(command) = self.command_or_answer((from, by), request, now, out) else { return };
         let proposal = self.proposal(Some(self.origin(from)), now, command);
         // With commands under way nobody knows yet what this one will meet; the log decides.
         if is_idle && let Some(result) = self.state.foresee(&proposal) {
             return reply(from, result, out);
         }
         self.send(proposal, out);
+    }
+
+    /// The command that a request asks for. What asks for none is answered, or what answers it is
+    /// looked for.
+    fn command_or_answer(
+        &mut self,
+        (from, by): (RequestId, DeviceId),
+        request: Request,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) -> Option<Command> {
+        match request {
+            Request::Hello(_) => hang_up(from, Misbehaviour::HelloAgain, out),
+            Request::Ping => reply(from, Ok(Response::Pong), out),
+            Request::Groups { after } => reply(from, Ok(self.state.groups(after)), out),
+            Request::Users { after } => reply(from, Ok(self.state.users(after)), out),
+            Request::Why { group, user } => {
+                reply(from, self.state.acts(by, &group, user.as_ref()), out);
+            }
+            Request::About { group } => reply(from, self.state.about(by, &group, now), out),
+            Request::Clients { after } => reply(from, self.state.client_infos(by, after), out),
+            Request::ServerBans { after } => {
+                reply(from, self.state.server_bans(by, after, now), out);
+            }
+            Request::History { of, before, count } => {
+                self.look_up(from, self.history(by, &of, before, count), out);
+            }
+            Request::Search { words, within, before, count } => {
+                let read = self.search(by, words, within.as_ref(), before, count);
+                self.look_up(from, read, out);
+            }
+            Request::Register { password } => {
+                self.ask_with_password((from, by), PasswordRequest::Register { password }, out);
+            }
+            Request::ChangePassword { old, new } => {
+                self.ask_with_password(
+                    (from, by),
+                    PasswordRequest::ChangePassword { old, new },
+                    out,
+                );
+            }
+            Request::Unregister { password } => {
+                self.ask_with_password((from, by), PasswordRequest::Unregister { password }, out);
+            }
+            Request::Claim { code } => {
+                return Some(Command::Claim { by, digest: digest::of(&code.0) });
+            }
+            Request::Operate { act } => return Some(Command::Operate { by, act }),
+            Request::Exit => return Some(Command::Depart { device: by }),
+            Request::Create { group } => return Some(Command::Create { by, group }),
+            Request::Join { group } => return Some(Command::Join { by, group }),
+            Request::Leave { group } => return Some(Command::Leave { by, group }),
+            Request::Public { group, id, body } => {
+                return Some(Command::Post { by, to: Conversation::Group(group), id, body });
+            }
+            Request::Private { to, id, body } => {
+                return Some(Command::Post { by, to: Conversation::User(to), id, body });
+            }
+            Request::Moderate { group, act } => return Some(Command::Moderate { by, group, act }),
+        }
+        None
     }
 
     /// What to look up of one conversation, if the asker may.
@@ -201,6 +205,11 @@ impl Chat {
             Err(refusal) => reply(id, Err(refusal), out),
         }
     }
+}
+
+fn hang_up(on: RequestId, misbehaviour: Misbehaviour, out: &mut Vec<Effect>) {
+    let reason = Some(CloseReason::Misbehaved(misbehaviour));
+    out.push(Effect::HangUp { connection: on.connection, reason });
 }
 
 fn reply(to: RequestId, result: Result<Response, Refusal>, out: &mut Vec<Effect>) {

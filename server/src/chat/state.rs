@@ -1,27 +1,28 @@
 //! The replicated state: everybody, every group, and who may do what. A fold over the log.
 //!
-//! Whatever happens here is decided by the entries alone: no clock, no chance, and no order of a
-//! hash map. Two states that have applied the same entries are equal, on whichever node.
+//! The entries alone decide what happens here: no clock, no chance, and no order of a hash map. Two
+//! states that have applied the same entries are equal, on whichever node.
 //!
-//! **A command is checked when it is applied.** The log orders commands without looking at them, and
-//! what was allowed when one was proposed may not be any more. So each kind of command has a
+//! **A command is checked when it is applied.** The log orders commands without looking at them.
+//! What was allowed when one was proposed may not be any more. So each kind of command has a
 //! `may_…` that refuses or grants and changes nothing, and a step that asks it and then changes
-//! something. [`ChatState::foresee`] asks the same `may_…` to refuse at once what the log need not
+//! something. `ChatState::foresee` asks the same `may_…`, to refuse at once what the log need not
 //! order.
 //!
-//! **A repeat gets the first answer.** A client that had no answer asks again. What was done lately
+//! **A repeat gets the first answer.** A client that got no answer asks again. What was done lately
 //! is kept in the state, and a command that is found there is not applied once more.
 //!
-//! **Indexes follow from the rest.** A snapshot keeps devices, groups and the server's
-//! administration. Everything else is derived when it is read.
+//! **A person has one device or several.** What the devices have in common stands with the first:
+//! groups, private conversations, account. It is called the person's profile.
 //!
-//! A person has one device or several. What the devices have in common (groups, conversations,
-//! account) stands with the first, and is called the person's profile.
+//! **Indexes follow from the rest.** A snapshot keeps devices, groups and the server's
+//! administration. Everything else is derived when the snapshot is read.
 
 mod accounts;
 mod administration;
 mod applied;
 mod apply;
+mod arrivals;
 mod chat_state;
 mod confusable_index;
 mod confusables;

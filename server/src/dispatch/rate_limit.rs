@@ -168,7 +168,7 @@ impl RateLimits {
         Err(excess(1, wait))
     }
 
-    /// A connection is no more, or need not wait any more. What its session has spent stays spent.
+    /// A connection is no more, or need not wait any more. What its owner has spent stays spent.
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         if !self.held.is_empty() {
             self.held.remove(&connection);

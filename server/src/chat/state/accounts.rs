@@ -175,7 +175,7 @@ impl ChatState {
         for device in BTreeSet::from([by, person.first_device()]) {
             applied.more.append(&mut self.forget(seq, device));
         }
-        let result = Some(Ok(CommandOutcome::Answer(Response::Unregistered { seq })));
+        let result = Some(Ok(CommandOutcome::Farewell(Response::Unregistered { seq })));
         Ok(Applied { result, ..applied })
     }
 

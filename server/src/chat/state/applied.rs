@@ -8,7 +8,7 @@ use crate::chat::entry::{ConnAddr, DeviceId};
 /// What applying an entry came to.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Applied {
-    /// What the origin is answered; nothing, when its connection has no device any more.
+    /// What the asker is answered; nothing, when its connection has lost its device.
     pub(in crate::chat) result: Option<Result<CommandOutcome, Refusal>>,
     /// Connections that have lost their device, and why.
     pub(in crate::chat) cut_off: Vec<(ConnAddr, Option<CloseReason>)>,
@@ -38,9 +38,12 @@ pub(in crate::chat) enum CommandOutcome {
     PasswordChanged,
     /// A finished answer.
     Answer(Response),
+    /// The same, and the last that the connection hears.
+    Farewell(Response),
 }
 
 impl Applied {
+    /// An answer for the asker, and what the others hear.
     pub(super) fn answer(response: Response, news: Option<(Audience, Notification)>) -> Applied {
         Applied { result: Some(Ok(CommandOutcome::Answer(response))), news, ..Applied::default() }
     }

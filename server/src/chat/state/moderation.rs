@@ -108,7 +108,7 @@ impl ChatState {
         act: &Moderation,
         at: UnixMillis,
     ) -> Result<(), Refusal> {
-        // Of those who were forgotten since, nothing is left when somebody next keeps order.
+        // Of those who were forgotten since, nothing is left when somebody next moderates.
         let known = |person: &&PersonId| self.profile(**person).is_some();
         let (is_full, limit) = match act {
             Moderation::Ban { user, .. } => (

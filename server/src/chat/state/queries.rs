@@ -4,14 +4,15 @@
 use std::ops::Bound;
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Seq, UnixMillis, UserName,
+    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq, UnixMillis,
+    UserName,
 };
 
 use super::chat_state::ChatState;
 use super::device::{Device, MembershipSince, Presence};
 use super::group::Group;
 use crate::chat::effect::{Channel, ConversationId, Replay};
-use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId};
+use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PersonId};
 
 /// A client as the server keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,19 +104,19 @@ impl ChatState {
     }
 
     /// A page of groups in the order of creation, and where the next page begins.
-    pub(in crate::chat) fn groups(&self, after: Seq) -> (Page<GroupName>, Option<Seq>) {
+    pub(in crate::chat) fn groups(&self, after: Seq) -> Response {
         let rest = self.groups.range((from(after, GroupId), Bound::Unbounded));
-        page(rest.map(|(id, group)| (id.0, group.name.clone())))
+        let (groups, next) = page(rest.map(|(id, group)| (id.0, group.name.clone())));
+        Response::Groups { groups, next }
     }
 
     /// A page of people in the order of arrival, and where the next page begins.
-    pub(in crate::chat) fn users(&self, after: Seq) -> (Page<UserName>, Option<Seq>) {
+    pub(in crate::chat) fn users(&self, after: Seq) -> Response {
         let rest = self.here.range((from(after, |seq| seq), Bound::Unbounded));
-        page(
-            rest.filter_map(|(arrived, person)| {
-                Some((*arrived, self.profile(*person)?.name.clone()))
-            }),
-        )
+        let name = |person: &PersonId| Some(self.profile(*person)?.name.clone());
+        let (users, next) =
+            page(rest.filter_map(|(arrived, person)| Some((*arrived, name(person)?))));
+        Response::Users { users, next }
     }
 
     /// The devices that lost their connection at `at` or before, with the entry that says so, the
