@@ -135,7 +135,7 @@ impl Scan {
             match &mut found {
                 None if goes_on => {}
                 None => {
-                    found =
+                    found =;
                         Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page })
                 }
                 Some(found) if goes_on && (found.is_over || frame.page <= found.page) => {
