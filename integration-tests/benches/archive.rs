@@ -13,7 +13,7 @@ use chatroom_proto::{Conversation, PostId, Retention, SearchQuery, Seq, Tag, Uni
 use chatroom_server::Restored;
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId,
+    Command, ConnAddr, ConnectionId, GroupId, NodeId, Origin, PersonId, Proposal, ProposalId,
     TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
@@ -53,7 +53,7 @@ async fn measure(posts: u64) {
 
     let began = Instant::now();
     let Restored { archive, .. } = Archive::open(path, log.clone()).expect("an archive");
-    let nobody = replay(DeviceId(Seq(u64::MAX / 2)), Seq::ZERO, head, vec![]);
+    let nobody = replay(PersonId(Seq(u64::MAX / 2)), Seq::ZERO, head, vec![]);
     archive.replay(nobody).await.expect("caught up");
     let rows = began.elapsed();
     row(&format!("rows catch up, {} a second", rate(posts, rows)), rows);
@@ -68,8 +68,8 @@ async fn measure(posts: u64) {
 }
 
 /// What somebody with one device missed.
-fn replay(reader: DeviceId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
-    Replay { reader, device: reader, has_others: false, after, until, groups }
+fn replay(reader: PersonId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
+    Replay { reader, device: reader.first_device(), has_others: false, after, until, groups }
 }
 
 async fn read_back(archive: &Archive, head: Seq) {
@@ -167,8 +167,8 @@ async fn fold(log: &dyn Log, state: &mut ChatState) {
 
 /// The people come first, so theirs are the places behind the beginning; then come the groups but
 /// General.
-fn person(number: u64) -> DeviceId {
-    DeviceId(Seq(2 + number))
+fn person(number: u64) -> PersonId {
+    PersonId(Seq(2 + number))
 }
 
 fn group_id(number: u64) -> GroupId {
@@ -190,13 +190,15 @@ async fn fill(log: &dyn Log, posts: u64) {
         let address = "192.0.2.1:1".parse().expect("an address");
         Command::Arrive { name: user(&format!("person{number}")), presented: None, fresh, address }
     }));
-    commands.extend(
-        (1..GROUPS)
-            .map(|number| Command::Create { by: person(0), group: group(&group_name(number)) }),
-    );
+    commands.extend((1..GROUPS).map(|number| Command::Create {
+        by: person(0).first_device(),
+        group: group(&group_name(number)),
+    }));
     for person_number in 0..PEOPLE {
-        let join =
-            |number| Command::Join { by: person(person_number), group: group(&group_name(number)) };
+        let join = |number| Command::Join {
+            by: person(person_number).first_device(),
+            group: group(&group_name(number)),
+        };
         commands.extend((1..GROUPS).map(join));
     }
     for command in commands {
@@ -219,7 +221,8 @@ fn any_post(chance: &mut Chance) -> Command {
     let words: Vec<String> = (0..4 + chance.below(12)).map(|_| any_word(chance)).collect();
     let id =
         PostId((u128::from(chance.number()) << 64 | u128::from(chance.number())).to_be_bytes());
-    Command::Post { by: person(chance.below(PEOPLE)), to, id, body: body(&words.join(" ")) }
+    let by = person(chance.below(PEOPLE)).first_device();
+    Command::Post { by, to, id, body: body(&words.join(" ")) }
 }
 
 /// Half of all words are among a few, as in any language.

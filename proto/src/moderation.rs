@@ -225,7 +225,18 @@ impl Moderation {
 
     /// Whether it ends somebody's membership.
     pub fn expels(&self) -> bool {
-        matches!(self, Moderation::Kick { .. } | Moderation::Ban { .. })
+        match self {
+            Moderation::Kick { .. } | Moderation::Ban { .. } => true,
+            Moderation::Unban { .. }
+            | Moderation::Mute { .. }
+            | Moderation::Unmute { .. }
+            | Moderation::Topic { .. }
+            | Moderation::Lock
+            | Moderation::Unlock
+            | Moderation::Invite { .. }
+            | Moderation::Op { .. }
+            | Moderation::Deop { .. } => false,
+        }
     }
 }
 

@@ -111,10 +111,6 @@ pub const ADDRESS_SHARE: u32 = 20;
 /// of them after a restart, and once more.
 pub const LOGINS_SHARE: u32 = 2;
 
-/// The part of a message that costs one unit more, in bytes: the longest costs as much as 17 short
-/// ones.
-pub const BODY_BYTES_A_UNIT: u32 = 500;
-
 /// After so many requests, allowances that are whole again are dropped, also between two ticks.
 pub const RATE_LIMITS_SWEPT_AFTER: usize = 1_024;
 

@@ -16,8 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Code, Misbehaviour, Notification, Refusal, Request, Seq, ServerFrame, Tag,
-    UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Refusal, Request, Seq, ServerFrame, UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -26,8 +25,9 @@ use tokio::time::{self, MissedTickBehavior};
 use tracing::{debug, info};
 
 use crate::chat::Chat;
-use crate::chat::effect::{Effect, Input, Replay};
-use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal};
+use crate::chat::command_class::Moves;
+use crate::chat::effect::{Effect, Input, LoginRequest, Replay};
+use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal, RequestId};
 use crate::client_network::ClientNetwork;
 use crate::clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
@@ -78,15 +78,15 @@ pub(crate) struct Dispatch {
 struct ConnEntry {
     outbox: Outbox,
     network: ClientNetwork,
-    /// [`ConnEntry::session`], which is no place in the log before it has one, and takes half as
+    /// [`ConnEntry::device`], which is no place in the log before it has one, and takes half as
     /// much in this way.
-    session: Option<NonZeroU64>,
+    device: Option<NonZeroU64>,
     last_seen: LastSeen,
 }
 
 impl ConnEntry {
-    fn session(&self) -> Option<DeviceId> {
-        self.session.map(|arrival| DeviceId(Seq(arrival.get())))
+    fn device(&self) -> Option<DeviceId> {
+        self.device.map(|arrival| DeviceId(Seq(arrival.get())))
     }
 }
 
@@ -228,13 +228,13 @@ impl Dispatch {
         self.rate_limits.tidy();
         while let Some(connection) = self.idle.next_due() {
             let Some(conn) = self.connections.get_mut(&connection) else { continue };
-            let session = conn.session();
+            let device = conn.device();
             let ConnEntry { outbox, last_seen, .. } = conn;
             match self.idle.judge(connection, last_seen, outbox.owes()) {
                 IdleAction::Nothing => {}
                 IdleAction::Ping => {
                     let ping = ServerFrame::Notification(Notification::Ping);
-                    self.fanout.send(self.chat.state(), session, outbox, &ping);
+                    self.fanout.send(self.chat.state(), device, outbox, &ping);
                 }
                 IdleAction::Close => outbox.close(Some(CloseReason::Idle)),
             }
@@ -261,8 +261,7 @@ impl Dispatch {
         while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
-            let command = &entry.proposal.command;
-            if self.moves_several(command) || command.may_take_out() {
+            if self.moves_several(&entry.proposal.command) {
                 // Whoever goes out of a group hears everything before that.
                 self.fanout.flush(self.chat.state());
             }
@@ -272,17 +271,13 @@ impl Dispatch {
         }
     }
 
-    /// Whether somebody goes out of several groups at once, or several devices into or out of one.
-    /// They hear everything before that, or nothing.
+    /// Whether others than one may go into a group or out of one: they hear everything before that,
+    /// or nothing.
     fn moves_several(&self, command: &Command) -> bool {
-        match command {
-            Command::Depart { .. }
-            | Command::ChangePassword { .. }
-            | Command::Unregister { .. } => true,
-            Command::Join { by, .. } | Command::Leave { by, .. } => {
-                self.chat.state().has_others(*by)
-            }
-            _ => false,
+        match command.class().moves {
+            Moves::One => false,
+            Moves::AllDevicesWith(device) => self.chat.state().has_others(device),
+            Moves::Several => true,
         }
     }
 
@@ -297,10 +292,11 @@ impl Dispatch {
                     (ClientNetwork::of(login.address.ip()), self.idle.last_seen());
                 self.connections.insert(
                     login.connection,
-                    ConnEntry { outbox, network, session: None, last_seen },
+                    ConnEntry { outbox, network, device: None, last_seen },
                 );
                 if let Err(limited) = self.rate_limits.begin_login(network) {
-                    return self.refuse_login(login.connection, login.tag, limited);
+                    let LoginRequest { connection, tag, .. } = *login;
+                    return self.refuse_login(RequestId { connection, tag }, limited);
                 }
                 Input::LogIn(login)
             }
@@ -322,10 +318,12 @@ impl Dispatch {
                 self.forget(*connection);
                 return input;
             }
-            Input::Ask { connection, tag, request } => match self.pay(*connection, *tag, request) {
-                Ok(()) => return input,
-                Err(limited) => (*connection, *tag, limited),
-            },
+            Input::Ask { connection, tag, request } => {
+                match self.pay(RequestId { connection: *connection, tag: *tag }, request) {
+                    Ok(()) => return input,
+                    Err(limited) => (*connection, *tag, limited),
+                }
+            }
             Input::LogIn(_)
             | Input::Found { .. }
             | Input::Checked { .. }
@@ -343,22 +341,19 @@ impl Dispatch {
     }
 
     /// Has a connection pay for what it asks.
-    fn pay(
-        &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        request: &Request,
-    ) -> Result<(), RateLimited> {
+    fn pay(&mut self, id: RequestId, request: &Request) -> Result<(), RateLimited> {
+        let RequestId { connection, tag } = id;
         let Some(conn) = self.connections.get_mut(&connection) else { return Ok(()) };
         self.idle.refresh(&mut conn.last_seen);
-        let person = conn.session().map(|session| self.chat.state().person(session));
+        let person = conn.device().map(|device| self.chat.state().person(device));
         let asker = Asker { connection, person, network: conn.network };
         self.rate_limits.ask(&asker, tag, request)
     }
 
     /// Refuses a login from a network that has begun too many. The connection is closed behind the
     /// answer.
-    fn refuse_login(&mut self, connection: ConnectionId, tag: Tag, limited: RateLimited) {
+    fn refuse_login(&mut self, login: RequestId, limited: RateLimited) {
+        let RequestId { connection, tag } = login;
         let result = Err(Refusal::RateLimited { retry_after_ms: limited.retry_after_ms });
         self.effects.push(Effect::Reply { connection, tag, result });
         self.effects.push(Effect::HangUp { connection, reason: None });
@@ -369,8 +364,8 @@ impl Dispatch {
         self.rate_limits.forget(connection);
         let Some(conn) = self.connections.remove(&connection) else { return };
         self.idle.end(connection, &conn.last_seen);
-        if let Some(session) = conn.session() {
-            self.fanout.forget(connection, session);
+        if let Some(device) = conn.device() {
+            self.fanout.forget(connection, device);
         }
     }
 
@@ -379,7 +374,7 @@ impl Dispatch {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Propose(proposal) => self.proposals.push(proposal),
-                Effect::Admit { connection, session } => self.admit(connection, session),
+                Effect::Admit { connection, device } => self.admit(connection, device),
                 Effect::Reply { connection, tag, result } => {
                     self.say(connection, &ServerFrame::Response { tag, result });
                 }
@@ -388,10 +383,11 @@ impl Dispatch {
                 }
                 Effect::Read { connection, tag, read } => {
                     let (archive, handle) = (self.archive.clone(), self.handle.clone());
-                    tokio::spawn(lookup::send(archive, read, (connection, tag), handle));
+                    let id = RequestId { connection, tag };
+                    tokio::spawn(lookup::send(archive, read, id, handle));
                 }
                 Effect::Check { connection, tag, check } => {
-                    self.passwords.check(connection, tag, check, self.handle.clone());
+                    self.passwords.check(RequestId { connection, tag }, check, self.handle.clone());
                 }
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
                 Effect::Tell { connection, notification } => {
@@ -409,11 +405,11 @@ impl Dispatch {
         self.effects = effects;
     }
 
-    fn admit(&mut self, connection: ConnectionId, session: DeviceId) {
+    fn admit(&mut self, connection: ConnectionId, device: DeviceId) {
         if let Some(conn) = self.connections.get_mut(&connection) {
-            conn.session = NonZeroU64::new(session.0.0);
+            conn.device = NonZeroU64::new(device.0.0);
             conn.outbox.admit();
-            self.fanout.admit(self.chat.state(), connection, session, conn.outbox.clone());
+            self.fanout.admit(self.chat.state(), connection, device, conn.outbox.clone());
             self.idle.begin(connection, &mut conn.last_seen);
         }
     }
@@ -432,7 +428,7 @@ impl Dispatch {
     /// Says something to one connection.
     fn say(&mut self, connection: ConnectionId, frame: &ServerFrame) {
         let Some(conn) = self.connections.get(&connection) else { return };
-        if !self.fanout.send(self.chat.state(), conn.session(), &conn.outbox, frame) {
+        if !self.fanout.send(self.chat.state(), conn.device(), &conn.outbox, frame) {
             conn.outbox.close(Some(CloseReason::Failed));
         }
     }

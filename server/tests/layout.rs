@@ -80,9 +80,9 @@ impl Story {
         came
     }
 
-    fn comes_back(&mut self, session: DeviceId, name: &str) {
+    fn comes_back(&mut self, device: DeviceId, name: &str) {
         let came = self.comes(name);
-        self.places.insert(session, place_of(came.0));
+        self.places.insert(device, place_of(came.0));
     }
 
     fn says(&mut self, by: DeviceId, to: Conversation) {
@@ -90,8 +90,8 @@ impl Story {
         self.goes_on(Command::Post { by, to, id, body: Body::parse("hi").expect("a message") });
     }
 
-    fn goes(&mut self, session: DeviceId) {
-        self.goes_on(Command::Depart { session });
+    fn goes(&mut self, device: DeviceId) {
+        self.goes_on(Command::Depart { device });
     }
 }
 
@@ -181,14 +181,14 @@ fn eventful_state() -> ChatState {
 
     // One goes with ties, one with words, and one with nothing. One is written to behind her back,
     // and one is lost.
-    for session in [ann, bob, eve] {
-        story.goes(session);
+    for device in [ann, bob, eve] {
+        story.goes(device);
     }
     story.says(jim, Conversation::User(user("Ann")));
     // One comes with another device.
     let (fresh, address) = (TokenDigest([0x72; 32]), "192.0.2.2:1".parse().expect("an address"));
     story.goes_on(Command::LogIn { name: user("jim"), password: registered.0, fresh, address });
-    story.goes_on(Command::Detach { session: lea, from: place_of(lea.0) });
+    story.goes_on(Command::Detach { device: lea, from: place_of(lea.0) });
     story.state
 }
 

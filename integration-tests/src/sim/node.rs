@@ -35,7 +35,7 @@ pub(super) const LIMITS: Limits = Limits {
 pub(super) struct Node {
     pub(super) chat: Chat,
     pub(super) epoch: u64,
-    /// Which connection hears what is said to a session.
+    /// Which connection hears what is said to a device.
     listeners: HashMap<DeviceId, u64>,
     /// Who was put out of which group, and hears on: a planted bug.
     outside: Vec<(GroupName, u64)>,
@@ -178,10 +178,10 @@ impl Sim {
     pub(super) fn compact(&mut self, id: u64) {
         let Some(wire) = self.wires.remove(&id) else { return };
         let Some(node) = self.node.as_mut().filter(|node| node.epoch == wire.epoch) else { return };
-        if let Some(session) = wire.session
-            && node.listeners.get(&session) == Some(&id)
+        if let Some(device) = wire.device
+            && node.listeners.get(&device) == Some(&id)
         {
-            node.listeners.remove(&session);
+            node.listeners.remove(&device);
         }
         if wire.has_knocked {
             self.handle(Input::Gone { connection: ConnectionId(id) });
@@ -195,7 +195,7 @@ impl Sim {
                     self.log.append(proposal, &mut self.chance);
                     self.expect_sync();
                 }
-                Effect::Admit { connection, session } => self.admit(connection.0, session),
+                Effect::Admit { connection, device } => self.admit(connection.0, device),
                 Effect::Reply { connection, tag, result } => {
                     self.put(connection.0, ServerFrame::Response { tag, result });
                 }
@@ -226,7 +226,7 @@ impl Sim {
         let Some(Node { chat, listeners, .. }) = &self.node else { return };
         let hearers = chat.state().hearers(audience);
         let wires: Vec<u64> =
-            hearers.filter_map(|session| listeners.get(&session)).copied().collect();
+            hearers.filter_map(|device| listeners.get(&device)).copied().collect();
         for id in self.as_the_fault_has_it(wires, notification) {
             self.put(id, ServerFrame::Notification(notification.clone()));
         }
@@ -266,10 +266,10 @@ impl Sim {
         wires
     }
 
-    fn admit(&mut self, id: u64, session: DeviceId) {
+    fn admit(&mut self, id: u64, device: DeviceId) {
         if let (Some(wire), Some(node)) = (self.wires.get_mut(&id), &mut self.node) {
-            wire.session = Some(session);
-            node.listeners.insert(session, id);
+            wire.device = Some(device);
+            node.listeners.insert(device, id);
         }
     }
 

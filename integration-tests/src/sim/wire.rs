@@ -79,7 +79,7 @@ pub(super) struct Wire {
     pub(super) up: Pipe<ClientFrame>,
     pub(super) down: Pipe<ServerFrame>,
     pub(super) outbox: Outbox,
-    pub(super) session: Option<DeviceId>,
+    pub(super) device: Option<DeviceId>,
     pub(super) pump: Option<Pump>,
     /// Whether the first frame came.
     pub(super) has_knocked: bool,
@@ -97,7 +97,7 @@ impl Wire {
             up: Pipe::new(),
             down: Pipe::new(),
             outbox: Outbox::new(frames_max),
-            session: None,
+            device: None,
             pump: None,
             has_knocked: false,
             is_half_closed: false,

@@ -33,7 +33,7 @@ pub struct Pure {
 /// One guest's connection.
 struct Line {
     connection: ConnectionId,
-    session: Option<DeviceId>,
+    device: Option<DeviceId>,
     next_tag: u32,
     /// What arrived and was not heard yet.
     heard: VecDeque<ServerFrame>,
@@ -88,13 +88,12 @@ impl Pure {
         for effect in effects {
             match effect {
                 Effect::Propose(proposal) => self.log.push_back(proposal),
-                Effect::Admit { connection, session } => {
-                    for line in self.lines.values_mut().filter(|line| line.session == Some(session))
-                    {
-                        line.session = None;
+                Effect::Admit { connection, device } => {
+                    for line in self.lines.values_mut().filter(|line| line.device == Some(device)) {
+                        line.device = None;
                     }
                     if let Some(line) = self.line(connection) {
-                        line.session = Some(session);
+                        line.device = Some(device);
                     }
                 }
                 Effect::Reply { connection, tag, result } => {
@@ -123,9 +122,8 @@ impl Pure {
                     }
                 }
                 Effect::Notify { audience, notification } => {
-                    for session in self.chat.state().hearers(&audience) {
-                        let line =
-                            self.lines.values_mut().find(|line| line.session == Some(session));
+                    for device in self.chat.state().hearers(&audience) {
+                        let line = self.lines.values_mut().find(|line| line.device == Some(device));
                         if let Some(line) = line {
                             line.hear(ServerFrame::Notification(notification.clone()));
                         }
@@ -166,7 +164,7 @@ impl Stage for Pure {
         self.knocks += 1;
         let connection = ConnectionId(self.knocks);
         let line =
-            Line { connection, session: None, next_tag: 1, heard: VecDeque::new(), closed: false };
+            Line { connection, device: None, next_tag: 1, heard: VecDeque::new(), closed: false };
         self.lines.insert(name.to_owned(), line);
         let hello = hello_with(base(name), entrance, self.memories.of(name));
         let presented = match &hello.proof {

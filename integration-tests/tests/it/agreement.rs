@@ -186,8 +186,8 @@ impl ChatState {
                 Effect::Notify { audience, notification } => {
                     let seq = integration_tests::test_client::seq_of(&notification);
                     let Node { chat, heard, .. } = &mut self.nodes[node];
-                    for session in chat.state().hearers(&audience) {
-                        heard.entry(session).or_default().extend(seq);
+                    for device in chat.state().hearers(&audience) {
+                        heard.entry(device).or_default().extend(seq);
                     }
                 }
                 Effect::Read { connection, tag, .. } => {
@@ -238,8 +238,8 @@ fn two_nodes_that_have_read_the_same_log_are_equal() {
         let [one, other] = &state.nodes;
         assert_eq!(one.chat.state(), other.chat.state(), "seed {seed}");
         assert_eq!(one.heard, other.heard, "seed {seed}: both nodes tell everybody the same");
-        for (session, seqs) in &one.heard {
-            assert!(seqs.is_sorted_by(|a, b| a < b), "seed {seed}: {session:?} hears in order");
+        for (device, seqs) in &one.heard {
+            assert!(seqs.is_sorted_by(|a, b| a < b), "seed {seed}: {device:?} hears in order");
         }
         for node in &state.nodes {
             assert_eq!(node.chat.load(), 0, "seed {seed}: nothing is left under way");
@@ -298,15 +298,15 @@ fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
         fresh: TokenDigest([7; 32]),
         address: "192.0.2.1:1".parse().expect("an address"),
     };
-    let session = DeviceId(Seq(1));
+    let device = DeviceId(Seq(1));
     let commands = [
         (Some(place(1)), arrive(None)),
-        (None, Command::Detach { session, from: place(1) }),
+        (None, Command::Detach { device, from: place(1) }),
         (Some(place(2)), arrive(Some(TokenDigest([7; 32])))),
-        (None, Command::Detach { session, from: place(2) }),
+        (None, Command::Detach { device, from: place(2) }),
         // Another node saw the first absence only, and found it too long.
-        (None, Command::Expire { session, detached: Seq(2) }),
-        (None, Command::Expire { session, detached: Seq(4) }),
+        (None, Command::Expire { device, detached: Seq(2) }),
+        (None, Command::Expire { device, detached: Seq(4) }),
     ];
     let mut chat = Chat::new(NodeId(2), LIMITS);
     let mut here = Vec::new();
@@ -344,7 +344,7 @@ fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() 
     let place = ConnAddr { node: NodeId(1), connection: ConnectionId(1) };
     let commands = vec![
         (1_000, Some(place), jim_arrives()),
-        (2_000, None, Command::Detach { session: DeviceId(Seq(1)), from: place }),
+        (2_000, None, Command::Detach { device: DeviceId(Seq(1)), from: place }),
         (1_000_000, None, Command::Began { limits: LIMITS }),
     ];
     let mut chat = restored(LIMITS, commands);

@@ -13,7 +13,7 @@ use chatroom_proto::{
 use chatroom_server::Restored;
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, PersonId, Proposal,
     ProposalId, TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
@@ -53,7 +53,7 @@ struct History {
     end: Seq,
     model: Model,
     state: ChatState,
-    sessions: Vec<DeviceId>,
+    devices: Vec<DeviceId>,
     groups: Vec<GroupId>,
     /// What each name was given last.
     tokens: HashMap<&'static str, TokenDigest>,
@@ -69,7 +69,7 @@ impl History {
             end: Seq::ZERO,
             model: Model::new(Limits::default()),
             state: ChatState::new(Limits::default()),
-            sessions: Vec::new(),
+            devices: Vec::new(),
             groups: vec![GroupId::GENERAL],
             tokens: HashMap::new(),
             chance: Chance::new(seed),
@@ -128,18 +128,18 @@ impl History {
         self.model.follow(entry);
         self.state.fold(entry);
         match entry.proposal.command {
-            Command::Arrive { .. } => self.sessions.push(DeviceId(entry.seq)),
+            Command::Arrive { .. } => self.devices.push(DeviceId(entry.seq)),
             Command::Create { .. } => self.groups.push(GroupId(entry.seq)),
             _ => {}
         }
     }
 
     fn any_command(&mut self) -> Command {
-        let by = self.any_session();
+        let by = self.any_device();
         let name = self.chance.one_of(&GROUPS);
         match self.chance.below(40) {
             0..=2 => self.any_arrival(),
-            3 => Command::Depart { session: by },
+            3 => Command::Depart { device: by },
             4 | 5 => Command::Create { by, group: group(name) },
             6..=9 => Command::Join { by, group: group(name) },
             10 => Command::Leave { by, group: group(name) },
@@ -168,13 +168,18 @@ impl History {
     }
 
     /// Mostly somebody who came lately.
-    fn any_session(&mut self) -> DeviceId {
-        let count = self.sessions.len();
+    /// Whoever came first with any device.
+    fn any_person(&mut self) -> PersonId {
+        PersonId(self.any_device().0)
+    }
+
+    fn any_device(&mut self) -> DeviceId {
+        let count = self.devices.len();
         if count == 0 {
             return DeviceId(Seq(1));
         }
         let back = 1 + self.chance.below(count.min(12));
-        self.sessions[count - back]
+        self.devices[count - back]
     }
 
     fn any_text(&mut self) -> String {
@@ -203,7 +208,7 @@ impl History {
         if self.chance.flag() {
             let thread = match self.chance.below(4) {
                 0 => ConversationId::Group(self.chance.one_of(&self.groups.clone())),
-                1 => ConversationId::between(self.any_session(), self.any_session()),
+                1 => ConversationId::between(self.any_person(), self.any_person()),
                 _ => self.any_thread(),
             };
             return Query::History(thread);
@@ -232,9 +237,9 @@ impl History {
         let (one, other) = (self.any_place(), self.any_place());
         let groups = self.any_groups().into_iter().map(|group| (group, self.any_place())).collect();
         let until = if self.chance.flag() { self.head() } else { one.max(other) };
-        let reader = self.any_session();
+        let reader = self.any_person();
         let has_others = self.chance.flag();
-        let device = if has_others { self.any_session() } else { reader };
+        let device = if has_others { self.any_device() } else { reader.first_device() };
         Replay { reader, device, has_others, after: one.min(other), until, groups }
     }
 
@@ -242,7 +247,7 @@ impl History {
     async fn check(&mut self, archive: &Archive) {
         for _ in 0..120 {
             let (reader, query, count) =
-                (self.any_session(), self.any_query(), 1 + self.chance.below(60));
+                (self.any_person(), self.any_query(), 1 + self.chance.below(60));
             let before = if self.chance.flag() { Seq(u64::MAX) } else { self.any_place() };
             let read = Read { reader, query, before, count, head: self.head() };
             let expected = self.model.read(&Read { count: usize::MAX, ..read.clone() }).posts;

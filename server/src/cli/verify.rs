@@ -91,7 +91,7 @@ mod tests {
     use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, UserName};
 
     use super::*;
-    use crate::chat::entry::{DeviceId, GroupId};
+    use crate::chat::entry::{GroupId, PersonId};
 
     fn stored(conversation: ConversationId, seq: u64, prev: u64) -> StoredPost {
         let from = UserName::parse("jim").unwrap();
@@ -105,8 +105,8 @@ mod tests {
             body,
         };
         let to = Conversation::Group(GroupName::general());
-        let by = DeviceId(Seq(1));
-        StoredPost { thread: conversation, by, device: by, to, post }
+        let by = PersonId(Seq(1));
+        StoredPost { thread: conversation, by, device: by.first_device(), to, post }
     }
 
     /// Where the first lie is, if there is one.
@@ -125,7 +125,7 @@ mod tests {
     fn a_post_that_does_not_follow_the_one_before_it_in_its_conversation_is_noticed() {
         let (general, tea) =
             (ConversationId::Group(GroupId::GENERAL), ConversationId::Group(GroupId(Seq(3))));
-        let pair = ConversationId::between(DeviceId(Seq(2)), DeviceId(Seq(1)));
+        let pair = ConversationId::between(PersonId(Seq(2)), PersonId(Seq(1)));
         assert_eq!(lie(0, &[(general, 4, 0), (tea, 5, 0), (general, 6, 4), (tea, 7, 5)]), None);
         assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 4), (general, 9, 4)]), Some(9));
         assert_eq!(lie(0, &[(general, 4, 3)]), Some(4), "there was none before the first");

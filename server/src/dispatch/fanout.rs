@@ -25,7 +25,7 @@ use crate::dispatch::outbox::{Bounds, Outbox, Pushed};
 #[derive(Debug)]
 pub(crate) struct Fanout {
     bounds: Arc<Bounds>,
-    /// Which connection hears what is said to a session. The keys are given by the log, not chosen
+    /// Which connection hears what is said to a device. The keys are given by the log, not chosen
     /// by anybody.
     listeners: FxHashMap<DeviceId, (ConnectionId, Outbox)>,
     run: Run,
@@ -67,24 +67,24 @@ impl Fanout {
         }
     }
 
-    /// From now on a connection hears what is said to a session.
+    /// From now on a connection hears what is said to a device.
     pub(crate) fn admit(
         &mut self,
         state: &ChatState,
         connection: ConnectionId,
-        session: DeviceId,
+        device: DeviceId,
         outbox: Outbox,
     ) {
-        self.listeners.insert(session, (connection, outbox));
-        if self.run.group.is_some_and(|group| state.is_in(session, group)) {
-            self.run.cursors.insert(session, self.run.frames.len());
+        self.listeners.insert(device, (connection, outbox));
+        if self.run.group.is_some_and(|group| state.is_in(device, group)) {
+            self.run.cursors.insert(device, self.run.frames.len());
         }
     }
 
-    /// A connection is no more; a session that has moved on to another one is still heard there.
-    pub(crate) fn forget(&mut self, connection: ConnectionId, session: DeviceId) {
-        if self.listeners.get(&session).is_some_and(|(listener, _)| *listener == connection) {
-            self.listeners.remove(&session);
+    /// A connection is no more; a device that has moved on to another one is still heard there.
+    pub(crate) fn forget(&mut self, connection: ConnectionId, device: DeviceId) {
+        if self.listeners.get(&device).is_some_and(|(listener, _)| *listener == connection) {
+            self.listeners.remove(&device);
         }
     }
 
@@ -98,9 +98,9 @@ impl Fanout {
         let frame = ServerFrame::Notification(notification);
         match audience {
             Audience::Nobody => {}
-            Audience::One(session) => self.tell(state, *session, &frame),
-            Audience::Some(sessions) => {
-                sessions.iter().for_each(|session| self.tell(state, *session, &frame));
+            Audience::One(device) => self.tell(state, *device, &frame),
+            Audience::Some(devices) => {
+                devices.iter().for_each(|device| self.tell(state, *device, &frame));
             }
             Audience::Group { group, except, passage, and } => {
                 let present = state.present(*group);
@@ -118,24 +118,24 @@ impl Fanout {
         }
     }
 
-    fn tell(&mut self, state: &ChatState, session: DeviceId, frame: &ServerFrame) {
-        if let Some((_, outbox)) = self.listeners.get(&session) {
+    fn tell(&mut self, state: &ChatState, device: DeviceId, frame: &ServerFrame) {
+        if let Some((_, outbox)) = self.listeners.get(&device) {
             let outbox = outbox.clone();
-            self.send(state, Some(session), &outbox, frame);
+            self.send(state, Some(device), &outbox, frame);
         }
     }
 
-    /// Tells one connection something, behind all that its session was told before. Whether the
+    /// Tells one connection something, behind all that its device was told before. Whether the
     /// frame could be encoded.
     pub(crate) fn send(
         &mut self,
         state: &ChatState,
-        session: Option<DeviceId>,
+        device: Option<DeviceId>,
         outbox: &Outbox,
         frame: &ServerFrame,
     ) -> bool {
-        match session {
-            Some(session) if self.run.cursors.contains_key(&session) => self.catch_up(session),
+        match device {
+            Some(device) if self.run.cursors.contains_key(&device) => self.catch_up(device),
             // It may be in the group, or not.
             Some(_) => self.flush(state),
             None => {}
@@ -185,8 +185,8 @@ impl Fanout {
             }
             Passage::Outside => {}
         }
-        let others = and.iter().filter(|session| **session != except);
-        for (_, outbox) in others.filter_map(|session| self.listeners.get(session)) {
+        let others = and.iter().filter(|device| **device != except);
+        for (_, outbox) in others.filter_map(|device| self.listeners.get(device)) {
             touch(&mut self.touched, outbox, outbox.push(&frames[start..]));
         }
         self.turn.bytes += frames.len() - start;
@@ -194,13 +194,13 @@ impl Fanout {
     }
 
     /// Gives one member what it has not heard of the run yet.
-    fn catch_up(&mut self, session: DeviceId) {
+    fn catch_up(&mut self, device: DeviceId) {
         let Run { frames, cursors, .. } = &mut self.run;
         if frames.is_empty() {
             return;
         }
-        let cursor = cursors.insert(session, frames.len()).unwrap_or(0);
-        if let Some((_, outbox)) = self.listeners.get(&session)
+        let cursor = cursors.insert(device, frames.len()).unwrap_or(0);
+        if let Some((_, outbox)) = self.listeners.get(&device)
             && cursor < frames.len()
         {
             touch(&mut self.touched, outbox, outbox.push(&frames[cursor..]));
@@ -215,9 +215,9 @@ impl Fanout {
             && !frames.is_empty()
         {
             let frames = self.bounds.shared(std::mem::take(frames));
-            for session in state.present(group) {
-                let Some((_, outbox)) = self.listeners.get(session) else { continue };
-                let pushed = match cursors.get(session) {
+            for device in state.present(group) {
+                let Some((_, outbox)) = self.listeners.get(device) else { continue };
+                let pushed = match cursors.get(device) {
                     None => outbox.share(&frames),
                     Some(cursor) if *cursor == frames.len() => continue,
                     // A small part is copied: it is not to keep all the rest in memory.

@@ -1,10 +1,10 @@
 //! What a client looks up: history and search. One of these is under way for each connection at the
 //! most.
 
-use chatroom_proto::{Page, Refusal, Response, Tag};
+use chatroom_proto::{Page, Refusal, Response};
 
 use crate::chat::effect::{Input, Read};
-use crate::chat::entry::ConnectionId;
+use crate::chat::entry::RequestId;
 use crate::dispatch::handle::{DispatchHandle, Message};
 use crate::storage::archive::{Archive, FoundPosts, ReadError};
 
@@ -12,7 +12,7 @@ use crate::storage::archive::{Archive, FoundPosts, ReadError};
 pub(crate) async fn send(
     archive: Option<Archive>,
     read: Read,
-    (connection, tag): (ConnectionId, Tag),
+    RequestId { connection, tag }: RequestId,
     handle: DispatchHandle,
 ) {
     let found = match archive {

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use chatroom_proto::{NameKey, Tag};
+use chatroom_proto::NameKey;
 use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{NotUntil, Quota, RateLimiter};
@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 use tracing::error;
 
 use crate::chat::effect::{Check, Checked, Claim, Input};
-use crate::chat::entry::{ConnectionId, DeviceId, PasswordHash};
+use crate::chat::entry::{PasswordHash, PersonId, RequestId};
 use crate::client_network::ClientNetwork;
 use crate::config::{
     HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, HashCost, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
@@ -39,7 +39,7 @@ pub(crate) struct Passwords {
     /// By strangers.
     by_name: Tries<NameKey>,
     /// By those who are in.
-    by_person: Tries<DeviceId>,
+    by_person: Tries<PersonId>,
     at_once: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// What a password for an unknown name is compared with, to take as long. Made with the first
@@ -72,8 +72,7 @@ impl Passwords {
     /// Finds out what is to be found out, and hands it in.
     pub(crate) fn check(
         &self,
-        connection: ConnectionId,
-        tag: Tag,
+        RequestId { connection, tag }: RequestId,
         check: Check,
         handle: DispatchHandle,
     ) {

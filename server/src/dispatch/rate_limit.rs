@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chatroom_proto::{
-    BODY_BYTES_MAX, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Request, SENT_AGAIN_WITHIN_MS,
-    Tag,
+    RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Request, SENT_AGAIN_WITHIN_MS, Tag,
 };
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
@@ -20,29 +19,12 @@ use governor::state::keyed::{HashMapStateStore, ShrinkableKeyedStateStore};
 use governor::{Quota, RateLimiter};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::chat::entry::{ConnectionId, DeviceId};
+use crate::chat::entry::{ConnectionId, PersonId};
+use crate::chat::request_class::{COST_MAX, RequestClass};
 use crate::client_network::ClientNetwork;
 use crate::config::{
-    ADDRESS_SHARE, BODY_BYTES_A_UNIT, BURST_SECONDS, Config, LOGINS_SHARE, RATE_LIMITS_SWEPT_AFTER,
-    REQUESTS_A_UNIT,
+    ADDRESS_SHARE, BURST_SECONDS, Config, LOGINS_SHARE, RATE_LIMITS_SWEPT_AFTER, REQUESTS_A_UNIT,
 };
-
-/// What the dearest request costs: an allowance must hold it, or it would never be served.
-const COST_MAX: u32 = 1 + BODY_BYTES_MAX as u32 / BODY_BYTES_A_UNIT;
-
-const _: () = assert!(COST_MAX >= CREATE_COST);
-
-/// What it costs to make a group, which stays for ever.
-const CREATE_COST: u32 = 10;
-
-/// What it costs to look for words: up to a second of a reader's time, where the words are common.
-const SEARCH_COST: u32 = 5;
-
-/// What it costs to have a password looked at: tens of milliseconds of a processor.
-const PASSWORD_COST: u32 = 10;
-
-/// What it costs to read a page, and what to do something of which a whole group is told.
-const PAGE_COST: u32 = 2;
 
 /// One of the limiters: what each of these may ask for.
 type Limiter<K, S = FxBuildHasher> =
@@ -66,7 +48,7 @@ pub(crate) struct Asker {
     /// Over which connection.
     pub(crate) connection: ConnectionId,
     /// As whom, once it was let in: over however many connections and devices, it is one person.
-    pub(crate) person: Option<DeviceId>,
+    pub(crate) person: Option<PersonId>,
     /// From where.
     pub(crate) network: ClientNetwork,
 }
@@ -86,7 +68,7 @@ pub(crate) struct RateLimits {
     /// Requests that cost nothing, because they are not nothing.
     connections: Option<Limiter<ConnectionId>>,
     /// What requests cost, for who pays them.
-    people: Option<Limiter<DeviceId>>,
+    people: Option<Limiter<PersonId>>,
     /// The same, for where they come from. The keys are chosen by peers.
     addresses: Option<Limiter<ClientNetwork, RandomState>>,
     /// Logins, for where they come from.
@@ -175,7 +157,7 @@ impl RateLimits {
             }
             paid = if has_waited { held.paid } else { 0 };
         }
-        let paid = self.pay(asker, cost(request), paid, now);
+        let paid = self.pay(asker, RequestClass::of(request).cost, paid, now);
         self.count();
         let Err(Unpaid { wait, paid }) = paid else {
             self.forget(asker.connection);
@@ -188,7 +170,7 @@ impl RateLimits {
         Err(limited(1, wait))
     }
 
-    /// A connection is no more, or need not wait any more. What its session has spent stays spent.
+    /// A connection is no more, or need not wait any more. What its owner has spent stays spent.
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         if !self.held.is_empty() {
             self.held.remove(&connection);
@@ -250,37 +232,6 @@ impl RateLimits {
             + self.addresses.as_ref().map_or(0, RateLimiter::len)
             + self.logins.as_ref().map_or(0, RateLimiter::len)
             + self.held.len()
-    }
-}
-
-/// What a request costs, in units. One is about what a short message costs everybody together.
-fn cost(request: &Request) -> u32 {
-    match request {
-        // They are counted, and that is all. One who wants to go is not held up for what it has
-        // spent.
-        Request::Hello(_) | Request::Ping | Request::Exit => 0,
-        Request::Groups { .. }
-        | Request::Users { .. }
-        | Request::Why { .. }
-        | Request::About { .. }
-        | Request::Clients { .. }
-        | Request::ServerBans { .. } => 1,
-        Request::Join { .. }
-        | Request::Leave { .. }
-        | Request::History { .. }
-        | Request::Moderate { .. }
-        | Request::Operate { .. } => PAGE_COST,
-        Request::Search { .. } => SEARCH_COST,
-        Request::Create { .. } => CREATE_COST,
-        // A code is guessed like a password.
-        Request::Register { .. }
-        | Request::ChangePassword { .. }
-        | Request::Unregister { .. }
-        | Request::Claim { .. } => PASSWORD_COST,
-        Request::Public { body, .. } | Request::Private { body, .. } => {
-            let bytes = u32::try_from(body.as_str().len()).unwrap_or(u32::MAX);
-            1 + bytes / BODY_BYTES_A_UNIT
-        }
     }
 }
 

@@ -17,6 +17,7 @@ use tracing::debug;
 
 use crate::chat::effect::{Channel, Input, LoginRequest};
 use crate::chat::entry::{Address, ConnectionId};
+use crate::chat::request_class::RequestClass;
 use crate::config::Config;
 use crate::dispatch::handle::{DispatchHandle, Message, Stopped};
 use crate::dispatch::outbox::{Bounds, Outbox};
@@ -162,7 +163,7 @@ impl Connection {
         // outbox. What has to be looked up takes a while, too: nothing may wait behind it where
         // waiting requests count for all.
         let asks = if self.after_list { 0 } else { ASKS_MAX };
-        self.after_list = takes_a_while(&request);
+        self.after_list = RequestClass::of(&request).kind.blocks_connection();
         let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
         if self.outbox.try_ask(asks).ok_or(End::Closed)? {
             return self.hand_in_now(ask);
@@ -216,23 +217,4 @@ impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.address)
     }
-}
-
-/// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in
-/// behind it until it is there. What waits in the state of a connection counts for all, and what it
-/// waits for comes in by the same handle.
-fn takes_a_while(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Groups { .. }
-            | Request::Users { .. }
-            | Request::History { .. }
-            | Request::Search { .. }
-            | Request::Why { .. }
-            | Request::Clients { .. }
-            | Request::ServerBans { .. }
-            | Request::Register { .. }
-            | Request::ChangePassword { .. }
-            | Request::Unregister { .. }
-    )
 }

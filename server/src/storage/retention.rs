@@ -162,7 +162,7 @@ mod tests {
             (3_000, post("another-old-one")),
             (9_000, post("a-young-one")),
         ];
-        // The arrival is the second entry; the posts are by its session.
+        // The arrival is the second entry; the posts are by its device.
         let commands = commands.into_iter().map(|(at, command)| match command {
             Command::Post { to, id, body, .. } => {
                 (at, Command::Post { by: DeviceId(Seq(2)), to, id, body })
@@ -188,7 +188,7 @@ mod tests {
         let mut state = oldest_state(&*log).unwrap();
         let mut entries = log.follow(state.head());
         for entry in entries.next().await.unwrap().unwrap() {
-            let stored = state.fold(&entry).expect("the session is known from the snapshot");
+            let stored = state.fold(&entry).expect("the device is known from the snapshot");
             assert_eq!((stored.post.body.as_str(), stored.post.prev), ("a-young-one", Seq(4)));
         }
         drop((entries, log, restored));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::{GroupName, Post, UnixMillis};
 use chatroom_server::chat::effect::ConversationId;
-use chatroom_server::chat::entry::{DeviceId, GroupId};
+use chatroom_server::chat::entry::{GroupId, PersonId};
 
 use super::super::record::Manner;
 use super::super::violation::Kind;
@@ -62,13 +62,13 @@ fn kept(posts: &[(u64, u64)]) -> Vec<StoredPost> {
         body: body("hi"),
     };
     let thread = ConversationId::Group(GroupId::GENERAL);
-    let by = DeviceId(Seq(1));
+    let by = PersonId(Seq(1));
     posts
         .iter()
         .map(|it| StoredPost {
             thread,
             by,
-            device: by,
+            device: by.first_device(),
             to: Conversation::Group(group("tea")),
             post: post(it),
         })
@@ -335,8 +335,8 @@ impl Fine {
             }
         }
         let thread = ConversationId::Group(GroupId::GENERAL);
-        let by = DeviceId(Seq(who as u64));
-        self.kept.push(StoredPost { thread, by, device: by, to: place, post });
+        let by = PersonId(Seq(who as u64));
+        self.kept.push(StoredPost { thread, by, device: by.first_device(), to: place, post });
     }
 
     fn violations(&self) -> Vec<Violation> {

@@ -1,6 +1,6 @@
 //! Random values, for tests, of what is checked or must be recognized again.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -13,7 +13,7 @@ impl<'a> Arbitrary<'a> for Address {
             machine @ 0..=6_u8 => Ipv4Addr::new(10, 0, 0, machine % 2).into(),
             _ => bytes.arbitrary::<IpAddr>()?.to_canonical(),
         };
-        Ok(Address { ip, port: bytes.arbitrary()? })
+        Ok(Address::from(SocketAddr::new(ip, bytes.arbitrary()?)))
     }
 }
 

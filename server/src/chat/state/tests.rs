@@ -1,11 +1,12 @@
-//! Worlds at random: whatever the log says, in whatever order, the state is sound, it goes on from
-//! its image as if nothing had happened, what is refused changes nothing, and what is foreseen
+//! States at random: whatever the log says, in whatever order, the state is sound, it goes on from
+//! its snapshot as if nothing had happened, what is refused changes nothing, and what is foreseen
 //! comes true.
 
 use chatroom_proto::chance::Chance;
 use chatroom_proto::codec;
 
-use super::{Applied, ChatState, CommandOutcome};
+use super::applied::{Applied, CommandOutcome, is_forgettable};
+use super::chat_state::ChatState;
 use crate::chat::entry::{Entry, Proposal};
 use random::Author;
 
@@ -22,7 +23,7 @@ const COMPARED_ONCE_IN: usize = 3;
 const RESTORED_ONCE_IN: usize = 50;
 
 #[test]
-fn a_state_is_sound_and_goes_on_from_its_image_whatever_happens() {
+fn a_state_is_sound_and_goes_on_from_its_snapshot_whatever_happens() {
     for seed in 1..=HISTORIES {
         let mut history = History::new(seed);
         for _ in 0..STEPS {
@@ -31,7 +32,7 @@ fn a_state_is_sound_and_goes_on_from_its_image_whatever_happens() {
     }
 }
 
-/// A state, another one that went on from an image of it, and what happened to them.
+/// A state, another one that went on from an snapshot of it, and what happened to them.
 struct History {
     seed: u64,
     author: Author,
@@ -60,7 +61,7 @@ impl History {
         self.same(
             &format!("{applied:?}"),
             &format!("{again:?}"),
-            "the restored world decides something else",
+            "the restored state decides something else",
         );
         if let Some(foreseen) = foreseen.filter(|_| applied.result.is_some()) {
             let foreseen = Some(foreseen.map(CommandOutcome::Answer));
@@ -75,7 +76,7 @@ impl History {
         }
         if self.chance.once_in(COMPARED_ONCE_IN) {
             self.is_as_before_if_refused(before, &entry, &applied);
-            self.is_its_image();
+            self.is_its_snapshot();
         }
         self.author.hear(&entry, applied);
     }
@@ -83,7 +84,7 @@ impl History {
     /// What is refused leaves nothing behind but, at times, that it was.
     fn is_as_before_if_refused(&self, mut before: ChatState, entry: &Entry, applied: &Applied) {
         let Some(Err(refusal)) = &applied.result else { return };
-        if super::is_forgettable(refusal) {
+        if is_forgettable(refusal) {
             before.head = entry.seq;
             self.alike(&before, &self.state, "what was refused has changed something");
         }
@@ -91,14 +92,14 @@ impl History {
 
     /// The indexes are what follows from the rest; and from now on, sometimes, the other state is
     /// one that was just read.
-    fn is_its_image(&mut self) {
-        let packed = codec::pack(&self.state).expect("a world has an encoding");
-        let image: ChatState = codec::decode(&packed).expect("and is read from it");
-        self.alike(&self.state, &image, "the image is of another world");
-        self.alike(&self.state, &self.restored, "the restored world has become another one");
+    fn is_its_snapshot(&mut self) {
+        let packed = codec::pack(&self.state).expect("a state has an encoding");
+        let snapshot: ChatState = codec::decode(&packed).expect("and is read from it");
+        self.alike(&self.state, &snapshot, "the snapshot is of another state");
+        self.alike(&self.state, &self.restored, "the restored state has become another one");
         if self.chance.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
-            self.done.push("the other world is restored".to_owned());
-            self.restored = image;
+            self.done.push("the other state is restored".to_owned());
+            self.restored = snapshot;
         }
     }
 
@@ -137,7 +138,7 @@ fn in_order(mut state: ChatState) -> ChatState {
         let mut present = group.present().to_vec();
         present.sort_unstable();
         group.detach_all();
-        present.into_iter().for_each(|session| group.enter(session));
+        present.into_iter().for_each(|device| group.enter(device));
     }
     state
 }
@@ -150,10 +151,11 @@ fn print(state: &ChatState) -> String {
     };
     let names = sorted(state.names.iter().map(|name| format!("{name:?}")).collect());
     let away = sorted(state.away.iter().map(|away| format!("{away:?}")).collect());
-    let ChatState { sessions, here, groups, detached, eviction_order, owned, rule, .. } = state;
+    let ChatState { devices, here, groups, detached, eviction_order, owned, server_admin, .. } =
+        state;
     let counts = (state.limits, state.head, state.items, state.held_max, state.accounts);
     format!(
         "{:#?}",
-        (counts, sessions, here, names, away, groups, detached, eviction_order, owned, rule)
+        (counts, devices, here, names, away, groups, detached, eviction_order, owned, server_admin)
     )
 }

@@ -40,10 +40,10 @@ impl Room {
                 fresh: TokenDigest([0; 32]),
                 address: "192.0.2.1:1".parse().unwrap(),
             });
-            let (session, outbox) =
+            let (device, outbox) =
                 (DeviceId(room.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
-            room.fanout.admit(room.chat.state(), ConnectionId(number), session, outbox.clone());
-            room.members.push((session, outbox));
+            room.fanout.admit(room.chat.state(), ConnectionId(number), device, outbox.clone());
+            room.members.push((device, outbox));
         }
         room
     }

@@ -1,4 +1,4 @@
-use chatroom_proto::{ASKS_UNANSWERED_MAX, Body, GroupName, PostId, Seq};
+use chatroom_proto::{ASKS_UNANSWERED_MAX, BODY_BYTES_MAX, Body, GroupName, PostId, Seq};
 
 use super::*;
 
@@ -37,9 +37,9 @@ impl Scene {
     }
 }
 
-/// This session over a connection of the same number, from this machine.
+/// This person over a connection of the same number, from this machine.
 fn asker(number: u64) -> Asker {
-    Asker { connection: ConnectionId(number), person: Some(DeviceId(Seq(number))), network: NEAR }
+    Asker { connection: ConnectionId(number), person: Some(PersonId(Seq(number))), network: NEAR }
 }
 
 fn network(address: &str) -> ClientNetwork {

@@ -64,9 +64,9 @@ impl Model {
     /// the one that said it, unless they talk to themselves.
     fn is_for_the_right_ones(&self, by: DeviceId, effect: &Effect) {
         let Effect::Notify { audience, notification } = effect else { return };
-        let is_to_hear = |session: DeviceId, name: &NameKey| match (audience, notification) {
+        let is_to_hear = |device: DeviceId, name: &NameKey| match (audience, notification) {
             (Audience::Group { group, .. }, Notification::GroupPost { .. }) => {
-                self.chat.state().is_in(session, *group)
+                self.chat.state().is_in(device, *group)
             }
             (_, Notification::PrivatePost { post, to }) => {
                 [post.from.key(), to.key()].contains(name)
@@ -74,30 +74,29 @@ impl Model {
             _ => panic!("{notification:?} is not what becomes of a post"),
         };
         let mut hears = BTreeSet::new();
-        for session in
-            self.chat.state().hearers(audience).filter(|session| self.listener(*session).is_some())
+        for device in
+            self.chat.state().hearers(audience).filter(|device| self.listener(*device).is_some())
         {
-            assert!(hears.insert(session), "{session:?} hears {notification:?} twice");
+            assert!(hears.insert(device), "{device:?} hears {notification:?} twice");
         }
         let here = self
             .listeners
             .keys()
-            .filter_map(|session| Some((*session, &self.listener(*session)?.name)));
+            .filter_map(|device| Some((*device, &self.listener(*device)?.name)));
         let is_to_self =
             matches!(notification, Notification::PrivatePost { post, to } if post.from == *to);
-        let may_hear = |session| session != by || is_to_self;
-        let should =
-            here.filter(|(session, name)| may_hear(*session) && is_to_hear(*session, name));
+        let may_hear = |device| device != by || is_to_self;
+        let should = here.filter(|(device, name)| may_hear(*device) && is_to_hear(*device, name));
         assert_eq!(
             hears,
-            should.map(|(session, _)| session).collect(),
+            should.map(|(device, _)| device).collect(),
             "said with {by:?}: {notification:?}"
         );
     }
 
-    /// Who hears what is said to a session.
-    fn listener(&self, session: DeviceId) -> Option<&Told> {
-        self.told.get(self.listeners.get(&session)?).filter(|told| !told.is_closed)
+    /// Who hears what is said to a device.
+    fn listener(&self, device: DeviceId) -> Option<&Told> {
+        self.told.get(self.listeners.get(&device)?).filter(|told| !told.is_closed)
     }
 
     /// What a connection was told since it was asked.
@@ -108,8 +107,8 @@ impl Model {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Admit { connection, session } => {
-                    self.listeners.insert(session, connection);
+                Effect::Admit { connection, device } => {
+                    self.listeners.insert(device, connection);
                 }
                 Effect::Reply { connection, tag, result } => {
                     self.tell(connection, &ServerFrame::Response { tag, result });
@@ -120,8 +119,8 @@ impl Model {
                 Effect::Notify { audience, notification } => {
                     let frame = ServerFrame::Notification(notification);
                     let hearers: Vec<DeviceId> = self.chat.state().hearers(&audience).collect();
-                    for session in hearers {
-                        if let Some(&connection) = self.listeners.get(&session) {
+                    for device in hearers {
+                        if let Some(&connection) = self.listeners.get(&device) {
                             self.tell(connection, &frame);
                         }
                     }

@@ -13,7 +13,7 @@ use super::request::{FoundPosts, ReadError, ReadRequest};
 use super::row::{self, COLUMNS, number, seq};
 use super::{file, missed, search_text};
 use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
-use crate::chat::entry::DeviceId;
+use crate::chat::entry::PersonId;
 use crate::config::{READ_DEADLINE, SEARCH_DEADLINE};
 
 /// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
@@ -164,7 +164,7 @@ fn cost(archived: &ArchivedPost) -> usize {
 
 /// A post as its reader sees it: what is private is among the reader and the other one, whoever
 /// said it.
-fn archived(stored: StoredPost, reader: DeviceId) -> ArchivedPost {
+fn archived(stored: StoredPost, reader: PersonId) -> ArchivedPost {
     let place = match stored.to {
         Conversation::User(_) if stored.by != reader => {
             Conversation::User(stored.post.from.clone())

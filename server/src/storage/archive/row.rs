@@ -5,7 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, Row, params};
 
 use crate::chat::effect::{ConversationId, StoredPost};
-use crate::chat::entry::{DeviceId, GroupId};
+use crate::chat::entry::{DeviceId, GroupId, PersonId};
 
 /// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee`
 /// is who it was said to alone. An index holds the rows' `seq` behind its columns, so each serves
@@ -89,8 +89,8 @@ pub(super) fn stored_post(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
         from: parsed(row, 7, UserName::parse)?,
         body: parsed(row, 9, Body::parse)?,
     };
-    let person = |column| row.get(column).map(seq).map(DeviceId);
-    Ok(StoredPost { thread: conversation, by: person(6)?, device: person(10)?, to, post })
+    let (by, device) = (row.get(6).map(seq)?, row.get(10).map(seq)?);
+    Ok(StoredPost { thread: conversation, by: PersonId(by), device: DeviceId(device), to, post })
 }
 
 /// A text that was valid when it was written.
@@ -109,7 +109,7 @@ where
 }
 
 /// Whom something was said to alone.
-fn addressee(conversation: ConversationId, by: DeviceId) -> Option<DeviceId> {
+fn addressee(conversation: ConversationId, by: PersonId) -> Option<PersonId> {
     match conversation {
         ConversationId::Group(_) => None,
         ConversationId::Pair(one, other) => Some(if one == by { other } else { one }),
@@ -128,7 +128,7 @@ pub(super) fn numbers(conversation: ConversationId) -> (i64, i64) {
 pub(super) fn conversation(low: i64, high: i64) -> ConversationId {
     match high {
         0 => ConversationId::Group(GroupId(seq(low))),
-        _ => ConversationId::Pair(DeviceId(seq(low)), DeviceId(seq(high))),
+        _ => ConversationId::Pair(PersonId(seq(low)), PersonId(seq(high))),
     }
 }
 

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
 use crate::chat::effect::ConversationId;
-use crate::chat::entry::{DeviceId, GroupId};
+use crate::chat::entry::{GroupId, PersonId};
 
 /// Stretches Arabic letters to fill a line, and means nothing.
 const TATWEEL: char = '\u{640}';
@@ -38,7 +38,7 @@ pub(super) fn text(conversation: ConversationId, body: &str) -> String {
 pub(super) fn query(
     words: &SearchQuery,
     groups: &[GroupId],
-    in_private: Option<DeviceId>,
+    in_private: Option<PersonId>,
 ) -> Option<String> {
     let words = joined(words.as_str(), "\" AND \"");
     let places: Vec<String> =
@@ -53,7 +53,7 @@ fn group_token(group: GroupId) -> String {
     format!("{PLACE}g{}", group.0)
 }
 
-fn person_token(person: DeviceId) -> String {
+fn person_token(person: PersonId) -> String {
     format!("{PLACE}p{}", person.0)
 }
 
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_query_has_no_syntax_but_ours() {
         let query = |words| {
-            query(&SearchQuery::parse(words).unwrap(), &[GroupId(Seq(3))], Some(DeviceId(Seq(7))))
+            query(&SearchQuery::parse(words).unwrap(), &[GroupId(Seq(3))], Some(PersonId(Seq(7))))
         };
         assert_eq!(query("a").unwrap(), "\"a\" AND (\"§g3\" OR \"§p7\")");
         let hostile = query("\" OR NEAR(x*) :text -y ^z §g9").unwrap();

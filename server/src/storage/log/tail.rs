@@ -8,7 +8,7 @@ use chatroom_proto::{BODY_BYTES_MAX, Seq};
 use tokio::sync::Notify;
 
 use super::interface::{Batch, LogError};
-use crate::chat::entry::{Command, Entry};
+use crate::chat::entry::Entry;
 use crate::config::{BATCH_ENTRIES_MAX, LOAD_MAX};
 
 /// How much is kept for followers that lag, in bytes: many times what one node has under way.
@@ -249,10 +249,7 @@ impl TailEntries {
 }
 
 fn cost(entry: &Entry) -> usize {
-    match &entry.proposal.command {
-        Command::Post { body, .. } => ENTRY_BYTES + body.as_str().len(),
-        _ => ENTRY_BYTES,
-    }
+    ENTRY_BYTES + entry.proposal.command.class().body_bytes
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use chatroom_proto::chance::Chance;
 use chatroom_proto::codec;
 use chatroom_proto::{Retention, Seq, Tag, UnixMillis};
 
-use super::super::{Applied, ChatState};
-use crate::chat::Limits;
+use super::super::applied::Applied;
+use super::super::chat_state::ChatState;
+use super::super::device::Presence;
 use crate::chat::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, PasswordHash,
     Proposal, ProposalId, TokenDigest,
 };
-use crate::chat::state::device::Presence;
+use crate::chat::limits::Limits;
 
 /// So little that each limit is met.
 pub(super) const LIMITS: Limits = Limits {
@@ -63,8 +64,8 @@ impl Author {
 
     /// What came of an entry.
     pub(super) fn hear(&mut self, entry: &Entry, applied: Applied) {
-        if let Command::Depart { session } = &entry.proposal.command {
-            self.ends.retain(|ends| ends != session);
+        if let Command::Depart { device } = &entry.proposal.command {
+            self.ends.retain(|ends| ends != device);
         }
         self.ends.extend(applied.ends);
     }
@@ -77,7 +78,7 @@ impl Author {
         for _ in 0..DRAFTS_MAX {
             let proposal = self.draft(state);
             let author = proposal.command.author();
-            let is_known = author.is_none_or(|by| state.session(by).is_some());
+            let is_known = author.is_none_or(|by| state.device(by).is_some());
             let is_refused = matches!(state.foresee(&proposal), Some(Err(_)));
             if is_known && !is_refused || self.chance.once_in(REFUSED_ONCE_IN) {
                 return self.entry(proposal);
@@ -99,10 +100,10 @@ impl Author {
         let command = self.chance.any();
         let command = self.aimed(command, state);
         let by = match &command {
-            Command::Depart { session } => Some(*session),
+            Command::Depart { device } => Some(*device),
             command => command.author(),
         };
-        let place = match by.and_then(|by| state.session(by)).map(|session| session.presence) {
+        let place = match by.and_then(|by| state.device(by)).map(|device| device.presence) {
             Some(Presence::Attached(place)) if !self.chance.once_in(10) => place,
             _ => ConnAddr { node: NodeId(1), connection: ConnectionId(self.head.0) },
         };
@@ -134,7 +135,7 @@ impl Author {
             Command::Detach { .. } => self.detachment(state, by),
             Command::Expire { .. } => self.expiry(state, by),
             Command::Depart { .. } => {
-                Command::Depart { session: self.ends.first().copied().unwrap_or(by) }
+                Command::Depart { device: self.ends.first().copied().unwrap_or(by) }
             }
             Command::Began { .. } => {
                 Command::Began { limits: self.chance.one_of(&[LIMITS, SMALLER]) }
@@ -152,7 +153,7 @@ impl Author {
             Command::Operate { act, .. } => {
                 Command::Operate { by: self.operator(state).unwrap_or(by), act }
             }
-            Command::Moderate { group, act, .. } => match self.keeper(state) {
+            Command::Moderate { group, act, .. } => match self.moderator(state) {
                 Some((by, group)) => Command::Moderate { by, group: state.name_of(group), act },
                 None => Command::Moderate { by, group, act },
             },
@@ -164,11 +165,11 @@ impl Author {
     fn device(&mut self, state: &ChatState) -> DeviceId {
         let is_attached = |id: &&DeviceId| {
             state
-                .session(**id)
-                .is_some_and(|session| matches!(session.presence, Presence::Attached(_)))
+                .device(**id)
+                .is_some_and(|device| matches!(device.presence, Presence::Attached(_)))
         };
-        let attached: Vec<_> = state.sessions.keys().filter(is_attached).copied().collect();
-        let all: Vec<_> = state.sessions.keys().copied().collect();
+        let attached: Vec<_> = state.devices.keys().filter(is_attached).copied().collect();
+        let all: Vec<_> = state.devices.keys().copied().collect();
         let likely = if self.chance.once_in(8) { all } else { attached };
         // Or one that is not there, and perhaps was.
         self.chance.pick(&likely).copied().unwrap_or(DeviceId(Seq(1 + self.chance.below(30))))
@@ -176,18 +177,20 @@ impl Author {
 
     /// Mostly somebody who may operate the server.
     fn operator(&mut self, state: &ChatState) -> Option<DeviceId> {
-        let operators = state.rule.operators.keys().flat_map(|person| state.attached(*person));
+        let operators =
+            state.server_admin.operators.keys().flat_map(|person| state.attached(*person));
         let operators: Vec<_> = operators.collect();
         self.chance.pick(&operators).copied().filter(|_| !self.chance.once_in(5))
     }
 
-    /// Mostly somebody who may keep order in a group.
-    fn keeper(&mut self, state: &ChatState) -> Option<(DeviceId, GroupId)> {
+    /// Mostly somebody who may moderate a group.
+    fn moderator(&mut self, state: &ChatState) -> Option<(DeviceId, GroupId)> {
         let ops = state.groups.iter().flat_map(|(group, kept)| {
-            let ops = kept.order.iter().flat_map(|order| &order.ops);
+            let ops = kept.moderation.iter().flat_map(|moderation| &moderation.ops);
             ops.map(|op| (*op, *group)).collect::<Vec<_>>()
         });
-        let operators = state.rule.operators.keys().map(|person| (*person, GroupId::GENERAL));
+        let operators =
+            state.server_admin.operators.keys().map(|person| (*person, GroupId::GENERAL));
         let keepers = state.owned.iter().copied().chain(ops).chain(operators);
         let devices = keepers.flat_map(|(person, group)| {
             state.attached(person).into_iter().map(move |device| (device, group))
@@ -199,11 +202,10 @@ impl Author {
     fn arrival(&mut self, state: &ChatState) -> Command {
         let mut name = self.chance.any();
         // No token has this digest.
-        let can_come =
-            state.sessions.values().filter(|session| session.token != TokenDigest::NOBODYS);
-        let sessions: Vec<_> = can_come.map(|session| (&session.name, session.token)).collect();
+        let can_come = state.devices.values().filter(|device| device.token != TokenDigest::NOBODYS);
+        let devices: Vec<_> = can_come.map(|device| (&device.name, device.token)).collect();
         let presented =
-            match self.chance.pick(&sessions).copied().filter(|_| !self.chance.once_in(3)) {
+            match self.chance.pick(&devices).copied().filter(|_| !self.chance.once_in(3)) {
                 // Mostly under the name that goes with the token.
                 Some((whose, token)) => {
                     if !self.chance.once_in(6) {
@@ -218,9 +220,9 @@ impl Author {
 
     fn log_in(&mut self, state: &ChatState) -> Command {
         let registered = state
-            .sessions
+            .devices
             .values()
-            .filter_map(|session| Some((&session.name, session.account.as_ref()?.since)));
+            .filter_map(|device| Some((&device.name, device.account.as_ref()?.since)));
         let registered: Vec<_> = registered.collect();
         let (name, password) = match self.chance.pick(&registered).copied() {
             Some((name, since)) => (name.clone(), self.mostly(since)),
@@ -229,22 +231,22 @@ impl Author {
         Command::LogIn { name, password, fresh: self.token(), address: self.chance.any() }
     }
 
-    fn detachment(&mut self, state: &ChatState, session: DeviceId) -> Command {
-        let from = match state.session(session).map(|session| session.presence) {
+    fn detachment(&mut self, state: &ChatState, device: DeviceId) -> Command {
+        let from = match state.device(device).map(|device| device.presence) {
             Some(Presence::Attached(place)) if !self.chance.once_in(6) => place,
             _ => ConnAddr { node: NodeId(1), connection: ConnectionId(1 + self.chance.below(30)) },
         };
-        Command::Detach { session, from }
+        Command::Detach { device, from }
     }
 
     fn expiry(&mut self, state: &ChatState, otherwise: DeviceId) -> Command {
         let detached: Vec<_> = state.detached.iter().map(|(_, id)| *id).collect();
-        let session = self.chance.pick(&detached).copied().unwrap_or(otherwise);
-        let detached = match state.session(session).map(|session| session.presence) {
+        let device = self.chance.pick(&detached).copied().unwrap_or(otherwise);
+        let detached = match state.device(device).map(|device| device.presence) {
             Some(Presence::Detached { by, .. }) => self.mostly(by),
             _ => self.head,
         };
-        Command::Expire { session, detached }
+        Command::Expire { device, detached }
     }
 
     fn password_change(&mut self, state: &ChatState, by: DeviceId) -> Command {
@@ -254,7 +256,7 @@ impl Author {
 
     /// The entry that set somebody's password, mostly.
     fn password_of(&mut self, state: &ChatState, by: DeviceId) -> Seq {
-        let account = state.who(by).and_then(|person| person.account.as_ref());
+        let account = state.profile_of(by).and_then(|person| person.account.as_ref());
         let since = account.map_or(self.head, |account| account.since);
         self.mostly(since)
     }
