@@ -2,12 +2,15 @@
 //! its snapshot as if nothing had happened, what is refused changes nothing, and what is foreseen
 //! comes true.
 
+use std::collections::BTreeSet;
+
 use chatroom_proto::chance::Chance;
 use chatroom_proto::codec;
+use chatroom_proto::golden::Shape;
 
 use super::applied::{Applied, CommandOutcome, is_forgettable};
 use super::chat_state::ChatState;
-use crate::chat::entry::{Entry, Proposal};
+use crate::chat::entry::{Command, Entry, Proposal};
 use random::Author;
 
 mod random;
@@ -24,15 +27,21 @@ const RESTORED_ONCE_IN: usize = 50;
 
 #[test]
 fn a_state_is_sound_and_goes_on_from_its_snapshot_whatever_happens() {
+    let mut took_effect = BTreeSet::new();
     for seed in 1..=HISTORIES {
         let mut history = History::new(seed);
         for _ in 0..STEPS {
             history.step();
         }
+        took_effect.append(&mut history.took_effect);
     }
+    let commands = Shape::whole::<Command>();
+    let idle = commands.variants_of("Command").into_iter();
+    let idle: Vec<&str> = idle.filter(|command| !took_effect.contains(*command)).collect();
+    assert_eq!(idle, Vec::<&str>::new(), "these were never granted in any history");
 }
 
-/// A state, another one that went on from an snapshot of it, and what happened to them.
+/// A state, another one that went on from a snapshot of it, and what happened to them.
 struct History {
     seed: u64,
     author: Author,
@@ -40,13 +49,23 @@ struct History {
     state: ChatState,
     restored: ChatState,
     done: Vec<String>,
+    /// The names of the commands that were granted, and of those that nobody grants.
+    took_effect: BTreeSet<String>,
 }
 
 impl History {
     fn new(seed: u64) -> History {
         let state = ChatState::new(random::LIMITS);
         let (author, chance) = (Author::new(seed), Chance::new(!seed));
-        History { seed, author, chance, restored: state.clone(), state, done: Vec::new() }
+        History {
+            seed,
+            author,
+            chance,
+            restored: state.clone(),
+            state,
+            done: Vec::new(),
+            took_effect: BTreeSet::new(),
+        }
     }
 
     fn step(&mut self) {
@@ -73,6 +92,10 @@ impl History {
         }
         if let Err(why) = sound::look_at(&self.state, &before, self.author.ends_pending(&applied)) {
             panic!("history {}: {why}, after\n{}", self.seed, self.end());
+        }
+        if matches!(applied.result, Some(Ok(_))) || command.author().is_none() {
+            let name = format!("{command:?}");
+            self.took_effect.extend(name.split(' ').next().map(str::to_owned));
         }
         if self.chance.once_in(COMPARED_ONCE_IN) {
             self.is_as_before_if_refused(before, &entry, &applied);
