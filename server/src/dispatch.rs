@@ -370,7 +370,7 @@ impl Dispatch {
                     self.fanout.notify(self.chat.state(), &audience, notification);
                 }
                 Effect::Read { connection, tag, read } => {
-                    self.look_up(RequestId { connection, tag }, read)
+                    self.look_up(RequestId { connection, tag }, read);
                 }
                 Effect::Check { connection, tag, check } => {
                     self.passwords.check(RequestId { connection, tag }, check, self.handle.clone());

@@ -187,7 +187,10 @@ impl Chat {
     ) {
         let Origin { place: ConnAddr { connection, .. }, tag } = origin;
         let Some(conn) = self.conns.get_mut(&connection) else {
-            return self.settle_with_nobody(connection, result, now, out);
+            if let Some(Ok(CommandOutcome::Admitted { device, lost })) = result {
+                self.admit_nobody((connection, device), lost, now, out);
+            }
+            return;
         };
         conn.under_way = conn.under_way.saturating_sub(1);
         let logging_in = matches!(conn.phase, Phase::LoggingIn(_));
@@ -220,27 +223,16 @@ impl Chat {
 
     /// The connection was gone before its login was applied. One that never had its token can't
     /// come back.
-    fn settle_with_nobody(
+    fn admit_nobody(
         &mut self,
-        connection: ConnectionId,
-        result: Option<Result<CommandOutcome, Refusal>>,
+        (connection, device): (ConnectionId, DeviceId),
+        lost: Option<Seq>,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
-        match result {
-            Some(Ok(CommandOutcome::Admitted { device, lost: Some(_) })) => {
-                self.let_go(device, connection, now, out);
-            }
-            Some(Ok(CommandOutcome::Admitted { device, lost: None })) => {
-                self.propose(None, now, Command::Depart { device }, out);
-            }
-            Some(Ok(
-                CommandOutcome::Answer(_)
-                | CommandOutcome::Farewell(_)
-                | CommandOutcome::PasswordChanged,
-            ))
-            | Some(Err(_))
-            | None => {}
+        match lost {
+            Some(_) => self.let_go(device, connection, now, out),
+            None => self.propose(None, now, Command::Depart { device }, out),
         }
     }
 

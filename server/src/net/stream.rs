@@ -101,7 +101,7 @@ impl Stream {
         match (first, offer) {
             (Some(TLS_HANDSHAKE), Offer::Tls(tls)) => {
                 let accept = tls.accept_with(tcp, |session| {
-                    session.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX))
+                    session.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX));
                 });
                 **boxed = Boxed::Accepting(Box::new(accept.into_fallible()));
             }

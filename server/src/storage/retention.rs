@@ -31,7 +31,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32) {
             Ok(None) => {}
             Ok(Some(until)) => info!(%until, days, "what was said before is deleted"),
             Err(error) => {
-                error!(%error, "what is too old could not be deleted; tried again in an hour")
+                error!(%error, "what is too old could not be deleted; tried again in an hour");
             }
         }
     }

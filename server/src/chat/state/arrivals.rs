@@ -123,7 +123,7 @@ impl ChatState {
         let profile = self.devices.get_mut(&person.first_device())?;
         if enters_general {
             profile.regroup(|groups| {
-                groups.insert(0, MembershipSince { group: GroupId::GENERAL, since: seq })
+                groups.insert(0, MembershipSince { group: GroupId::GENERAL, since: seq });
             });
             self.groups.get_mut(&GroupId::GENERAL)?.members += 1;
         }

@@ -135,7 +135,7 @@ impl Model {
                     self.lines.entry(connection).and_modify(|told| told.is_closed = true);
                 }
                 Effect::Check { connection, tag, check } => {
-                    self.checks.push_back((connection, tag, check))
+                    self.checks.push_back((connection, tag, check));
                 }
                 // What the real one proposes is ordered; and nothing is kept that could be read.
                 Effect::Propose(_) | Effect::Read { .. } | Effect::Replay { .. } => {}

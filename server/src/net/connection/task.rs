@@ -211,7 +211,7 @@ impl<S: Wire> ConnectionTask<S> {
             match read {
                 Ok(()) => {}
                 Err(End::Gone) => {
-                    self.busy().reading = Reading::Waits(self.connection.all_answered())
+                    self.busy().reading = Reading::Waits(self.connection.all_answered());
                 }
                 Err(end) => return Poll::Ready(end),
             }

@@ -54,10 +54,10 @@ impl ArchiveReader {
                     });
                 }
                 ReadRequest::Replay(replay, answer) => {
-                    self.answer(answer, None, |db| missed::part(db, &replay))
+                    self.answer(answer, None, |db| missed::part(db, &replay));
                 }
                 ReadRequest::FirstSince(at, answer) => {
-                    self.answer(answer, None, |db| first_since(db, at))
+                    self.answer(answer, None, |db| first_since(db, at));
                 }
             }
         }

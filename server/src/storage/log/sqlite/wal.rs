@@ -136,7 +136,7 @@ impl Scan {
                 None if goes_on => {}
                 None => {
                     found =
-                        Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page })
+                        Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page });
                 }
                 Some(found) if goes_on && (found.is_over || frame.page <= found.page) => {
                     return Ok(Some(found.at));

@@ -101,7 +101,7 @@ impl Writer<'_> {
         match self.file.set_base(base) {
             Ok(()) => self.tail.compact(base.seq),
             Err(error) => {
-                error!(error = chain(&error), until = %base.seq, "the log could not forget")
+                error!(error = chain(&error), until = %base.seq, "the log could not forget");
             }
         }
     }
