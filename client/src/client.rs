@@ -3,6 +3,7 @@
 
 mod asks;
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -136,10 +137,40 @@ pub struct Client {
     is_private: bool,
 }
 
+/// Any numbers: where the tags begin, and how long to wait before the next try. The default asks
+/// the operating system.
+#[derive(Clone)]
+pub struct Random(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Random {
+    /// Numbers from this.
+    pub fn new(number: impl Fn() -> u64 + Send + Sync + 'static) -> Random {
+        Random(Arc::new(number))
+    }
+
+    fn number(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl Default for Random {
+    fn default() -> Random {
+        // Without randomness there is no jitter, and the full wait is right.
+        Random::new(|| getrandom::u64().unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random(..)")
+    }
+}
+
 /// What the handles and the link's task share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     tags: AtomicU32,
+    random: Random,
     /// One for each answer that may still come among the events.
     pub(crate) submits: Semaphore,
     pub(crate) ended: OnceLock<Ended>,
@@ -148,9 +179,16 @@ pub(crate) struct Shared {
 impl Shared {
     /// A client that runs again may be in the same session: its tags begin anywhere, so that they
     /// name other requests than those of the run before.
-    pub(crate) fn new() -> Shared {
-        let tags = AtomicU32::new(getrandom::u32().unwrap_or_default());
-        Shared { tags, submits: Semaphore::new(SUBMITTED_MAX), ended: OnceLock::new() }
+    pub(crate) fn new(random: Random) -> Shared {
+        // The lower half of it.
+        let first = random.number() as u32;
+        let (tags, submits) = (AtomicU32::new(first), Semaphore::new(SUBMITTED_MAX));
+        Shared { tags, random, submits, ended: OnceLock::new() }
+    }
+
+    /// Any number, to wait for so long that not everybody comes at once.
+    pub(crate) fn random(&self) -> u64 {
+        self.random.number()
     }
 
     /// A tag that this link has not used yet.
@@ -187,11 +225,26 @@ impl Client {
     /// [`ConnectError`]: this first attempt is not repeated.
     pub async fn over<D: Dial>(
         dial: D,
-        (name, password): (UserName, Option<Password>),
+        who: (UserName, Option<Password>),
         reconnect: Reconnect,
         keep: Option<PathBuf>,
     ) -> Result<(Client, Events, Welcome), ConnectError> {
-        let shared = Arc::new(Shared::new());
+        Client::over_with(dial, who, reconnect, keep, Random::default()).await
+    }
+
+    /// As [`Client::over`], for a test that is to be the same every time: what the link leaves to
+    /// chance is drawn from this.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: this first attempt is not repeated.
+    pub async fn over_with<D: Dial>(
+        dial: D,
+        (name, password): (UserName, Option<Password>),
+        reconnect: Reconnect,
+        keep: Option<PathBuf>,
+        random: Random,
+    ) -> Result<(Client, Events, Welcome), ConnectError> {
+        let shared = Arc::new(Shared::new(random));
         let (journal, image, kept) = Journal::open(keep.as_deref(), &name);
         let keeper = JournalHandle::new(journal);
         let (asks, asked) = mpsc::channel(ASKS_QUEUED_MAX);

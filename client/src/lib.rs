@@ -73,7 +73,7 @@ pub mod link;
 pub mod state;
 pub mod trust;
 
-pub use client::{AskError, Client, ConnectError, HistoryPage, Options, Posted, Reconnect};
+pub use client::{AskError, Client, ConnectError, HistoryPage, Options, Posted, Random, Reconnect};
 pub use event::{Ended, Event, Events, Lost, Receipt};
 pub use journal::{KeepError, KeptState};
 pub use trust::{KnownHosts, TlsMode, Untrusted};

@@ -289,6 +289,7 @@ impl<D: Dial> Link<D> {
             let mut attempts = pin!(timeout(patience, self.attempts(backoff)));
             loop {
                 tokio::select! {
+                    biased;
                     connected = &mut attempts => break connected,
                     () = outbox.deliver_when_it_may(&self.events) => {}
                 }
@@ -310,7 +311,7 @@ impl<D: Dial> Link<D> {
         let mut may_be_ours = Instant::now();
         let mut wait = Duration::ZERO;
         loop {
-            sleep(backoff.next(random()).max(wait)).await;
+            sleep(backoff.next(self.shared.random()).max(wait)).await;
             if self.events.is_closed() && self.asks.is_closed() {
                 return Err(Ended::Left);
             }
@@ -394,9 +395,4 @@ impl<D: Dial> Link<D> {
 
 fn grace(welcome: &Welcome) -> Duration {
     Duration::from_millis(welcome.grace_ms.into())
-}
-
-fn random() -> u64 {
-    // Without randomness there is no jitter, and the full wait is right.
-    getrandom::u64().unwrap_or(u64::MAX)
 }

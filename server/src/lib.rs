@@ -42,12 +42,13 @@
 pub mod chat;
 pub mod cli;
 mod client_network;
-mod clock;
+pub mod clock;
 pub mod config;
 pub mod console;
 #[cfg(test)]
 mod dice;
 pub mod dispatch;
+pub mod entropy;
 pub mod net;
 mod server;
 pub mod storage;
