@@ -232,7 +232,7 @@ impl<D: Dial> Link<D> {
         self.grace = grace(welcome);
         self.server_keeps = welcome.retention != Retention::Nothing;
         if goes_on {
-            self.journal.resumed(&self.token);
+            self.journal.went_on(welcome);
         } else {
             self.session += 1;
             self.journal.began(&self.name, welcome, self.session);
