@@ -99,9 +99,9 @@ impl View {
             }
             Some(Fault::ReplayDropped) => model.told(replay, |_| false),
             Some(Fault::ReplayOutside) => model.told(replay, |_| true),
-            Some(Fault::ReplayWithoutOwn) => model.told(replay, |record| {
-                record.by != replay.reader && is_for(record, replay)
-            }),
+            Some(Fault::ReplayWithoutOwn) => {
+                model.told(replay, |record| record.by != replay.reader && is_for(record, replay))
+            }
             _ => model.replay(replay),
         })
     }

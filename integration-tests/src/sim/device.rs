@@ -90,7 +90,8 @@ impl Device {
                 () = self.one_life() => {}
             }
             self.be_killed();
-            sleep_ms(self.world.between(1, if self.world.once_in(4) { 8_000 } else { 1_000 })).await;
+            sleep_ms(self.world.between(1, if self.world.once_in(4) { 8_000 } else { 1_000 }))
+                .await;
         }
     }
 
@@ -193,7 +194,10 @@ impl Device {
             Ended::Disconnected => self.world.tally(|tally| tally.disconnected += 1),
             Ended::Left | Ended::PasswordChanged => {}
             // Whoever was this device is killed, and cut off.
-            Ended::Replaced | Ended::GaveUp(_) | Ended::Misbehaved(_) | Ended::Garbled(_)
+            Ended::Replaced
+            | Ended::GaveUp(_)
+            | Ended::Misbehaved(_)
+            | Ended::Garbled(_)
             | Ended::Untrusted(_) => self.world.broken(Broken::LinkEnded(ended.to_string())),
         }
     }

@@ -9,9 +9,7 @@ use chatroom_client::dial::{Dial, Dialled};
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{ClientFrame, Proof, Request, Response, ServerFrame, Welcome};
 use futures_util::FutureExt;
-use tokio::io::{
-    AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::Notify;
 
 use super::world::{World, sleep_ms};
@@ -252,8 +250,9 @@ impl Way {
             }
             Direction::Down => {
                 let Some(frame) = whole(first) else { return };
-                if let Ok(ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. }) =
-                    codec::decode(frame)
+                if let Ok(ServerFrame::Response {
+                    result: Ok(Response::Welcome(welcome)), ..
+                }) = codec::decode(frame)
                 {
                     let by_password = *lock(&heard.by_password);
                     lock(&heard.greetings).push_back(Greeting { by_password, welcome });

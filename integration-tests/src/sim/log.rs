@@ -219,9 +219,8 @@ impl Log for SimLog {
     }
 
     fn follow(&self, after: Seq) -> Batches {
-        let read = self
-            .world
-            .with_disk(|disk| disk.entries.partition_point(|entry| entry.seq <= after));
+        let read =
+            self.world.with_disk(|disk| disk.entries.partition_point(|entry| entry.seq <= after));
         stream::unfold((self.clone(), read), |(log, read)| async move {
             let batch = log.batch(read).await;
             let read = read + batch.as_ref().map_or(0, Vec::len);
@@ -232,9 +231,8 @@ impl Log for SimLog {
 
     fn head(&self) -> Seq {
         let told = self.kept().told;
-        self.world.with_disk(|disk| {
-            disk.entries[..told].last().map_or(Seq::ZERO, |entry| entry.seq)
-        })
+        self.world
+            .with_disk(|disk| disk.entries[..told].last().map_or(Seq::ZERO, |entry| entry.seq))
     }
 
     /// Nothing: this log forgets nothing.

@@ -73,7 +73,9 @@ fn about_groups(world: &World, groups: &[GroupName]) -> Act {
 
 fn about_the_account(world: &World, believed: usize) -> Request {
     match world.below(3) {
-        0 => Request::ChangePassword { old: nth_password(believed), new: nth_password(1 - believed) },
+        0 => {
+            Request::ChangePassword { old: nth_password(believed), new: nth_password(1 - believed) }
+        }
         _ => Request::Register { password: nth_password(believed) },
     }
 }

@@ -10,7 +10,7 @@ use super::device::hearing::as_sent;
 use super::people::DEVICES;
 use super::world::{World, sleep_ms};
 use super::{Broken, Fault, Outcome, archive, server, trouble};
-use crate::history::{History, check};
+use crate::history::{Event, History, check};
 
 /// How long things go wrong, in virtual milliseconds.
 const TROUBLE_MS: u64 = 20_000;
@@ -78,8 +78,13 @@ fn finish(world: &World, histories: Vec<History>) -> Outcome {
     }
     let violations = check(&histories, Some(&records));
     violations.into_iter().for_each(|violation| world.broken(Broken::Promise(violation)));
-    for history in &histories {
-        world.trace(&[], format!("{history:?}").as_bytes());
+    for event in histories.iter().flat_map(|history| &history.events) {
+        match event {
+            Event::Acknowledged(_, seq) => world.trace(&[7, seq.0], &[]),
+            Event::Rested(seq) => world.trace(&[8, seq.0], &[]),
+            Event::Showed(shown) => world.trace(&[9, shown.seq.0, shown.prev.0], &shown.id.0),
+            _ => world.trace(&[10], &[]),
+        }
     }
     let (trace, tally, broken) = world.outcome();
     Outcome { trace, tally, broken, histories }

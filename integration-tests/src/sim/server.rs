@@ -14,11 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::Broken;
 use super::archive;
 use super::line::Cut;
 use super::log::SimLog;
 use super::world::{World, sleep_ms};
-use super::Broken;
 
 /// A short time, and more room than anybody needs: nobody is forgotten.
 pub(super) const LIMITS: Limits = Limits {

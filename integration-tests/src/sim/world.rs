@@ -202,9 +202,8 @@ impl World {
     /// Which devices have not shown everything.
     pub(super) fn restless(&self) -> Vec<usize> {
         let now = self.now();
-        let is_restless = |number: &usize| {
-            !now.devices[*number].has_rested && !now.is_locked_out(*number)
-        };
+        let is_restless =
+            |number: &usize| !now.devices[*number].has_rested && !now.is_locked_out(*number);
         (0..DEVICES.len()).filter(is_restless).collect()
     }
 }

@@ -102,8 +102,9 @@ impl Device {
             (_, Ok(Response::Registered { .. })) => {
                 self.world.now().devices[DEVICES[self.number]].is_registered = true;
             }
-            (_, Ok(Response::PasswordChanged { .. }))
-            | (_, Err(Refusal::WrongPassword { .. })) => self.password = 1 - self.password,
+            (_, Ok(Response::PasswordChanged { .. })) | (_, Err(Refusal::WrongPassword { .. })) => {
+                self.password = 1 - self.password
+            }
             _ => {}
         }
     }
