@@ -138,7 +138,26 @@ impl Journal {
         });
     }
 
-    /// The session goes on.
+    /// The session goes on. Of the groups that it was in, the welcome names those in which it still
+    /// is: of the others, the places mean nothing when it comes into them again.
+    pub(crate) fn went_on(&self, welcome: &Welcome) {
+        self.resumed(&welcome.token);
+        self.write(|open| {
+            let session = open.file.state().session.as_ref();
+            let places = session.into_iter().flat_map(|session| session.places());
+            let groups = places.filter_map(|(place, _)| match place {
+                Conversation::Group(group) => Some(group),
+                Conversation::User(_) => None,
+            });
+            let is_in = |group: &GroupName| {
+                let mut groups = welcome.groups.as_slice().iter();
+                groups.any(|membership| membership.group.key() == group.key())
+            };
+            groups.filter(|group| !is_in(group)).cloned().map(JournalRecord::Left).collect()
+        });
+    }
+
+    /// The session has this token from now on.
     pub(crate) fn resumed(&self, token: &Token) {
         self.write(|_| vec![JournalRecord::Resumed { token: token.clone() }]);
     }

@@ -102,7 +102,7 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
             let heard = stage.hear(name).await;
             assert_eq!(heard.as_ref().map(show), None, "{context}");
         }
-        [seconds, "s", "pass"] => stage.pass(seconds.parse().expect(context)),
+        [seconds, "s", "pass"] => stage.pass(seconds.parse().expect(context)).await,
         ["the", "log", "stops"] => stage.hold_log(true),
         ["the", "log", "goes", "on"] => stage.hold_log(false),
         _ => panic!("a line without meaning: {context}"),

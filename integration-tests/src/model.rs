@@ -1,7 +1,7 @@
 //! The archive as it should be: all posts in a list, looked through from end to end. Stages and
 //! simulations read from it, and the real one must find the same.
 
-use chatroom_proto::{ArchivedPost, Conversation, Notification};
+use chatroom_proto::{ArchivedPost, Conversation, Notification, Seq};
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, StoredPost};
 use chatroom_server::chat::entry::{Entry, PersonId};
 use chatroom_server::chat::{ChatState, Limits};
@@ -25,6 +25,11 @@ impl Model {
         self.records.extend(self.state.fold(entry));
     }
 
+    /// What everything has come to.
+    pub fn state(&self) -> &ChatState {
+        &self.state
+    }
+
     /// Everything that was said.
     pub fn records(&self) -> &[StoredPost] {
         &self.records
@@ -42,21 +47,27 @@ impl Model {
 
     /// What a client should hear again.
     pub fn replay(&self, replay: &Replay) -> Missed {
-        let fits = |record: &&StoredPost| {
-            let StoredPost { thread, device, post, .. } = record;
-            let is_new =
-                post.seq > replay.after && post.seq <= replay.until && *device != replay.device;
-            is_new
-                && match thread {
-                    ConversationId::Group(group) => replay
-                        .groups
-                        .iter()
-                        .any(|(member, since)| member == group && post.seq > *since),
-                    ConversationId::Pair(one, other) => [*one, *other].contains(&replay.reader),
-                }
-        };
-        let notifications = self.records.iter().filter(fits).map(heard).collect();
+        self.told(replay, |record| is_for(record, replay))
+    }
+
+    /// What a client hears again when this decides what is told to it.
+    pub fn told(&self, replay: &Replay, is_told: impl Fn(&StoredPost) -> bool) -> Missed {
+        let place = |seq: Seq| self.records.partition_point(|record| record.post.seq <= seq);
+        let new = self.records.get(place(replay.after)..place(replay.until)).unwrap_or_default();
+        let is_news = |record: &&StoredPost| record.device != replay.device && is_told(record);
+        let notifications = new.iter().filter(is_news).map(heard).collect();
         Missed { notifications, reached: replay.until }
+    }
+}
+
+/// Whether this is said to somebody who comes back, or in one of their groups since they are in it.
+pub fn is_for(record: &StoredPost, replay: &Replay) -> bool {
+    match record.thread {
+        ConversationId::Group(group) => {
+            let seq = record.post.seq;
+            replay.groups.iter().any(|(member, since)| *member == group && seq > *since)
+        }
+        ConversationId::Pair(one, other) => [one, other].contains(&replay.reader),
     }
 }
 

@@ -1,16 +1,20 @@
-//! Deterministic simulation: the real [`Chat`](chatroom_server::chat::Chat), a log that is slow and
-//! crashes, clients that come and go, and lines that break, all in one thread under virtual time.
-//! One seed decides everything, so a seed that breaks a promise breaks it again.
+//! Deterministic simulation of what ships: the real server on streams in memory and the real
+//! client, on paused time, in one thread. One seed decides everything, so a seed that breaks a
+//! promise breaks it again.
+//!
+//! Only what lies behind a trait is of the simulation:
 //!
 //! - [`log`]: the log: what is ordered, what of it is on disk, and what the server was told.
-//! - [`outbox`]: what waits for one connection, as the server's own does it.
-//! - `wire`: one connection, both ways, with what is on its way.
-//! - `node`: one run of the server: inputs to the chat, effects carried out.
-//! - `client`: one device of a person: asks, is killed, and goes on from its disk;
-//!   `client/hearing`: hears. Some people have two.
-//! - `commands`: what people do to groups, and to each other.
-//! - `storage`, `lines`, `people`, `trouble`: when what is written is on disk, what is sent
-//!   arrives, who does what, and what goes wrong; `state`: time, and everything together.
+//! - `archive`: what can be read back of it, some time later.
+//! - `line`: bytes between a device and a server, which take their time, come in pieces, stop, and
+//!   are cut.
+//!
+//! Around these:
+//!
+//! - `device`: a program on the client: asks, is killed, goes on from its journal, and writes down
+//!   what it lives through. `people`: who has which devices, and what people do.
+//! - `server`: one run of the server after the other, on a machine that goes down.
+//! - `trouble`: what goes wrong with lines. `world`: time, chance, and what is noted down.
 //!
 //! In the end everybody comes back and comes to rest, and the histories are checked. A [`Fault`] is
 //! a bug that is put in to see that it is found.
@@ -19,49 +23,44 @@ use std::fmt;
 
 use crate::history::{History, Violation};
 
-mod client;
-mod commands;
-mod lines;
-pub mod log;
-mod node;
-pub mod outbox;
+mod archive;
+mod device;
+mod line;
+mod log;
 mod people;
-mod state;
-mod storage;
+mod run;
+mod server;
 mod trouble;
-mod wire;
+mod world;
 
-pub use state::run;
+pub use run::run;
 
-/// A bug that is put in.
+/// A bug that is put in, where the simulation stands in for what ships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The server is told of entries before they are on disk.
+    /// The log tells the server of entries before they are on disk.
     ReplyBeforeCommit,
-    /// What happens while a client catches up is sent before what it missed.
-    ReplayNotHeld,
-    /// A post that comes again is not recognized.
+    /// The log gives each post another identity: one that comes again is not recognized.
     KeptTwice,
-    /// A client that comes back is sent nothing that it missed.
+    /// The archive leaves one post out of what a client missed.
+    ReplayGap,
+    /// It leaves out all of them.
     ReplayDropped,
-    /// Clients don't send again what was not answered.
-    NotSentAgain,
-    /// What one says is not told to one's other devices.
-    OthersNotTold,
-    /// Who is put out of a group hears on what is said there.
-    OutsideTold,
+    /// It leaves out what was said with other devices of the same person.
+    ReplayWithoutOwn,
+    /// It tells a client what was said where it is not, too.
+    ReplayOutside,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 7] = [
+    pub const ALL: [Fault; 6] = [
         Fault::ReplyBeforeCommit,
-        Fault::ReplayNotHeld,
         Fault::KeptTwice,
+        Fault::ReplayGap,
         Fault::ReplayDropped,
-        Fault::NotSentAgain,
-        Fault::OthersNotTold,
-        Fault::OutsideTold,
+        Fault::ReplayWithoutOwn,
+        Fault::ReplayOutside,
     ];
 }
 
@@ -70,25 +69,24 @@ impl Fault {
 pub enum Broken {
     /// A promise, as the clients have lived through it.
     Promise(Violation),
-    /// A client got an answer that was not the next one due.
-    AnswerOutOfTurn {
-        /// Which client.
-        client: usize,
-        /// To what.
-        tag: u32,
-    },
-    /// A client was told of an event after a later one, on one connection.
+    /// A device was told of an event after a later one, on one connection.
     ToldOutOfOrder {
-        /// Which client.
-        client: usize,
+        /// Which device.
+        device: usize,
         /// Of what.
         seq: u64,
     },
+    /// A client's link has ended for good, and should not have.
+    LinkEnded(String),
+    /// A client can't use its journal.
+    Journal(String),
+    /// A server has ended that was not told to.
+    ServerEnded(String),
     /// Nobody does anything any more, and the chat believes that something is under way.
     LoadLeft(usize),
-    /// What the chat has come to is not what its log comes to.
-    WorldsDiffer,
-    /// The run did not come to rest: who had not.
+    /// What the server has come to is not what its log comes to.
+    StatesDiffer,
+    /// The run did not come to rest: which devices had not.
     NoRest(Vec<usize>),
 }
 
@@ -96,15 +94,15 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Broken::Promise(violation) => violation.fmt(f),
-            Broken::AnswerOutOfTurn { client, tag } => {
-                write!(f, "client {client} got the answer {tag} out of turn")
+            Broken::ToldOutOfOrder { device, seq } => {
+                write!(f, "device {device} was told of {seq} after a later event")
             }
-            Broken::ToldOutOfOrder { client, seq } => {
-                write!(f, "client {client} was told of {seq} after a later event")
-            }
+            Broken::LinkEnded(why) => write!(f, "a link has ended: {why}"),
+            Broken::Journal(why) => write!(f, "a journal is not used: {why}"),
+            Broken::ServerEnded(why) => write!(f, "a server has ended: {why}"),
             Broken::LoadLeft(load) => write!(f, "{load} things are still under way at rest"),
-            Broken::WorldsDiffer => f.write_str("the chat is not what its log comes to"),
-            Broken::NoRest(who) => write!(f, "clients {who:?} did not come to rest"),
+            Broken::StatesDiffer => f.write_str("the server's state is not what its log comes to"),
+            Broken::NoRest(who) => write!(f, "devices {who:?} did not come to rest"),
         }
     }
 }
@@ -170,25 +168,4 @@ pub struct Outcome {
     pub broken: Vec<Broken>,
     /// What everybody has lived through.
     pub histories: Vec<History>,
-}
-
-/// A fingerprint of what happens (FNV-1a over words).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Trace(u64);
-
-impl Trace {
-    pub(crate) fn new() -> Trace {
-        Trace(0xcbf2_9ce4_8422_2325)
-    }
-
-    pub(crate) fn note(&mut self, words: &[u64]) {
-        for word in words {
-            self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);
-            self.0 ^= self.0 >> 29;
-        }
-    }
-
-    pub(crate) fn finish(self) -> u64 {
-        self.0
-    }
 }

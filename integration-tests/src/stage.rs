@@ -1,5 +1,4 @@
-//! Where dialogues play: the same lines on the pure chat under virtual time, and on a real server
-//! over sockets.
+//! Where dialogues play: on a real server, in memory under virtual time, or over sockets.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,9 +10,9 @@ use chatroom_proto::{
 use crate::test_client::{TestClient, hello, seq_of};
 use crate::test_server::TestServer;
 
-mod pure;
+mod in_memory;
 
-pub use pure::Pure;
+pub use in_memory::{InMemory, on_paused_time, play_in_memory};
 
 /// How somebody asks to be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +50,7 @@ pub trait Stage {
     /// What makes somebody an operator of the server.
     fn code(&mut self) -> Code;
     /// Lets time pass, in seconds.
-    fn pass(&mut self, seconds: u64);
+    async fn pass(&mut self, seconds: u64);
     /// Stops the log, or lets it go on.
     fn hold_log(&mut self, hold: bool);
 }
@@ -122,7 +121,7 @@ fn hello_with(name: &str, entrance: Entrance, memory: Option<&Memory>) -> Hello 
     hello
 }
 
-/// A real server, in this process, and guests over sockets.
+/// A server in this process, and guests over sockets.
 pub struct Real {
     host: TestServer,
     address: SocketAddr,
@@ -181,12 +180,12 @@ impl Stage for Real {
         self.host.code.clone().expect("nobody is an operator yet")
     }
 
-    fn pass(&mut self, _: u64) {
-        panic!("no time passes on a real stage: play this on the pure one");
+    async fn pass(&mut self, _: u64) {
+        panic!("no time passes over sockets: play this in memory");
     }
 
     fn hold_log(&mut self, _: bool) {
-        panic!("a real log does not stop: play this on the pure stage");
+        panic!("a real log does not stop: play this in memory");
     }
 }
 

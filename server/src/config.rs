@@ -19,7 +19,9 @@ use std::time::Duration;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, LENGTH_BYTES};
 
 use crate::chat::Limits;
+use crate::clock::Clock;
 use crate::console::Console;
+use crate::entropy::Entropy;
 use crate::net::tls::ServerTls;
 
 /// What may wait in the outbox before its connection is read no further, in bytes: one who doesn't
@@ -193,6 +195,10 @@ pub struct Config {
     pub allow_plaintext: bool,
     /// What it takes to make the hash of a password.
     pub hash_cost: HashCost,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where secrets come from.
+    pub entropy: Entropy,
 }
 
 /// What it takes to make the hash of a password: for us, and for whoever has stolen the log and
@@ -201,7 +207,8 @@ pub struct Config {
 pub enum HashCost {
     /// What OWASP recommends: 19 MiB and some 30 ms.
     Recommended,
-    /// As little as there is, for tests: nobody guesses there.
+    /// As little as there is, for tests: nobody guesses there. It is so little that no thread is
+    /// asked to do it.
     Least,
 }
 
@@ -227,6 +234,8 @@ impl Default for Config {
             tls: None,
             allow_plaintext: false,
             hash_cost: HashCost::Recommended,
+            clock: Clock::default(),
+            entropy: Entropy::default(),
         }
     }
 }

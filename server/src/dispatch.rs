@@ -29,7 +29,7 @@ use crate::chat::command_class::Moves;
 use crate::chat::effect::{Effect, Input, LoginRequest, Replay};
 use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal, RequestId};
 use crate::client_network::ClientNetwork;
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
 use crate::dispatch::fanout::Fanout;
 use crate::dispatch::handle::{DispatchHandle, Lifetime, Message};
@@ -56,6 +56,7 @@ pub(crate) struct Dispatch {
     archive: Option<Archive>,
     /// For what is found in the archive.
     handle: DispatchHandle,
+    clock: Clock,
     inbox: mpsc::Receiver<Message>,
     /// The keys are counted by us, not chosen by anybody.
     connections: FxHashMap<ConnectionId, ConnEntry>,
@@ -101,17 +102,19 @@ impl Dispatch {
         lifetime: &Lifetime,
     ) -> (Dispatch, DispatchHandle) {
         let (handle, inbox) = DispatchHandle::new();
+        let rate_limits = RateLimits::new(config);
         let dispatch = Dispatch {
             chat,
             log,
             archive,
             handle: handle.clone(),
+            clock: config.clock.clone(),
             inbox,
             connections: FxHashMap::default(),
             idle: IdleTimers::new(config.idle_ping, config.idle_deadline),
-            rate_limits: RateLimits::new(config),
+            passwords: Passwords::new(config, rate_limits.clock()),
+            rate_limits,
             fanout: Fanout::new(bounds),
-            passwords: Passwords::new(config.hash_cost),
             ordered: VecDeque::new(),
             lifetime: lifetime.clone(),
             has_said_goodbye: false,
@@ -145,7 +148,7 @@ impl Dispatch {
             // needs a turn.
             tokio::task::yield_now().await;
         }
-        let now = clock::now();
+        let now = self.clock.now();
         self.chat.begin(now, &mut self.effects);
         let is_offered = !self.chat.state().has_operators();
         if is_offered {
@@ -194,7 +197,7 @@ impl Dispatch {
                 _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX),
                     if self.chat.load() < LOAD_MAX =>
                 {
-                    let now = clock::now();
+                    let now = self.clock.now();
                     self.look_at_the_clock();
                     for message in messages.drain(..) {
                         self.take_in(message, now);
@@ -221,7 +224,7 @@ impl Dispatch {
     }
 
     fn tick(&mut self) {
-        self.chat.tick(clock::now(), &mut self.effects);
+        self.chat.tick(self.clock.now(), &mut self.effects);
         self.carry_out();
         self.passwords.tick();
         self.look_at_the_clock();
@@ -303,6 +306,10 @@ impl Dispatch {
             Message::Clients(answer) => {
                 // One who does not wait for the answer any more needs none.
                 let _ = answer.send(self.chat.clients().collect());
+                return;
+            }
+            Message::State(answer) => {
+                let _ = answer.send((self.chat.state().clone(), self.chat.load()));
                 return;
             }
         };

@@ -36,10 +36,11 @@
 pub mod chat;
 pub mod cli;
 mod client_network;
-mod clock;
+pub mod clock;
 pub mod config;
 pub mod console;
 pub mod dispatch;
+pub mod entropy;
 pub mod net;
 mod private_file;
 mod server;

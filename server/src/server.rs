@@ -54,6 +54,12 @@ impl Monitor {
     pub fn outboxes_bytes(&self) -> usize {
         self.bounds.held()
     }
+
+    /// What everything has come to here, and how much is under way: proposals that the log has not
+    /// given back, and requests that wait for them. Nothing from a server that has stopped.
+    pub async fn state(&self) -> Option<(ChatState, usize)> {
+        self.handle.state().await.ok()
+    }
 }
 
 /// Why a server stopped that was not told to.
@@ -84,8 +90,7 @@ impl Server {
         mut config: Config,
         shutdown: CancellationToken,
     ) -> Result<Server, LogError> {
-        let mut node = [0; 8];
-        getrandom::fill(&mut node).expect("the system has random bytes");
+        let node = config.entropy.bytes();
         let (archive, state) = match restored {
             Some(Restored { archive, state }) => (Some(archive), state),
             None => {
@@ -102,9 +107,7 @@ impl Server {
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
         let (mut dispatch, handle) =
             Dispatch::new(chat, log, archive.clone(), &config, Arc::clone(&bounds), &lifetime);
-        let mut code = [0; 16];
-        getrandom::fill(&mut code).expect("the system has random bytes");
-        let code = Code(code);
+        let code = Code(config.entropy.bytes());
         let is_offered = dispatch.restore(&code).await?;
         let code = is_offered.then_some(code);
         Ok(Server { config, bounds, dispatch, handle, lifetime, archive, code, retention })
@@ -153,7 +156,7 @@ impl Server {
         listener: &Listener,
         accepting: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Server { dispatch, lifetime, archive, retention, .. } = self;
+        let Server { config, dispatch, lifetime, archive, retention, .. } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
@@ -162,11 +165,12 @@ impl Server {
         // Ends with this.
         let mut background = JoinSet::new();
         if let (Some((log, days)), Some(archive)) = (retention, archive.clone()) {
-            background.spawn(retention::run(log, archive, days));
+            background.spawn(retention::run(log, archive, days, config.clock));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
         let mut has_failed = false;
         let ended = tokio::select! {
+            biased;
             () = accepting => None,
             ended = &mut dispatching => Some(ended),
             () = failed(archive) => {

@@ -5,12 +5,11 @@ use chatroom_proto::Token;
 use crate::chat::digest;
 use crate::chat::effect::Credential;
 use crate::chat::entry::TokenDigest;
+use crate::entropy::Entropy;
 
 /// A new token.
-pub(crate) fn fresh() -> Credential {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).expect("the system has random bytes");
-    let token = Token(secret);
+pub(crate) fn fresh(entropy: &Entropy) -> Credential {
+    let token = Token(entropy.bytes());
     Credential { digest: digest(&token), token }
 }
 

@@ -13,6 +13,7 @@ use crate::journal::{Journal, JournalHandle, KeptState};
 use crate::limits::{ASKS_QUEUED_MAX, EVENTS_MAX};
 use crate::link::{Ends, Link, LinkRequest, ReplyTo};
 use crate::options::{Options, Reconnect};
+use crate::random::Random;
 use crate::shared::Shared;
 
 /// Asks a server, over a link that comes back by itself. Cheap to clone; clones share the link.
@@ -53,11 +54,26 @@ impl Client {
     /// [`ConnectError`]: this first attempt is not repeated.
     pub async fn over<D: Dial>(
         dial: D,
-        (name, password): (UserName, Option<Password>),
+        who: (UserName, Option<Password>),
         reconnect: Reconnect,
         keep: Option<PathBuf>,
     ) -> Result<(Client, Events, Welcome), ConnectError> {
-        let shared = Arc::new(Shared::new());
+        Client::over_with(dial, who, reconnect, keep, Random::default()).await
+    }
+
+    /// As [`Client::over`], for a test that is to be the same every time: what the link leaves to
+    /// chance is drawn from this.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: this first attempt is not repeated.
+    pub async fn over_with<D: Dial>(
+        dial: D,
+        (name, password): (UserName, Option<Password>),
+        reconnect: Reconnect,
+        keep: Option<PathBuf>,
+        random: Random,
+    ) -> Result<(Client, Events, Welcome), ConnectError> {
+        let shared = Arc::new(Shared::new(random));
         let (journal, former, kept) = Journal::open(keep.as_deref(), &name);
         let journal = JournalHandle::new(journal);
         let (asks, asked) = mpsc::channel(ASKS_QUEUED_MAX);

@@ -42,6 +42,9 @@ const WRITE_BATCH_FRAMES: usize = 128;
 /// How long the server's last word is waited for when nothing can be written to it any more.
 const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
 
+/// The alarm goes off no sooner after it went off.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(1);
+
 /// What lives as long as the connection.
 pub(super) struct ActiveConnection {
     frames_out: mpsc::Sender<ClientFrame>,
@@ -85,13 +88,29 @@ impl<D: Dial> Link<D> {
             self.send_held_back(&mut active);
             self.take_in_inherited(&mut active);
             let sends_at = self.in_flight.sends_at();
+            // In an order that starves nobody, and is the same every time: what comes first soon
+            // has nothing to do until what comes after it was done. What is asked waits when too
+            // much has no answer, what is delivered waits for what is read. Who waits for its time
+            // only has to wake this loop, which any frame does, too.
             tokio::select! {
+                biased;
                 error = &mut writing, if write_failed.is_none() => {
                     // The reason may still wait to be read: go on until that fails, too, or is
                     // overdue.
                     write_failed = Some(error);
                     alarm.as_mut().reset(Instant::now() + LAST_WORD_WAIT);
                 }
+                ask = self.asks.recv(), if is_asked && self.has_room(&active) => match ask {
+                    Some(ask) => self.take_in(&mut active, ask),
+                    None => is_asked = false,
+                },
+                () = events.closed(), if !is_asked => return ConnectionEnd::Over(Ended::Left),
+                () = self.event_queue.deliver_when_it_may(&events) => {}
+                () = &mut alarm => match self.check_alive(&mut active, write_failed) {
+                    // Never at once: what is read is to have its turn.
+                    Ok(next) => alarm.as_mut().reset(next.max(Instant::now() + LOOK_AGAIN_MIN)),
+                    Err(lost) => return ConnectionEnd::Lost(lost),
+                },
                 frame = reader.next() => {
                     if let Some(end) = self.handle_frame(&mut active, frame) {
                         return end;
@@ -101,17 +120,7 @@ impl<D: Dial> Link<D> {
                         return end;
                     }
                 }
-                () = self.event_queue.deliver_when_it_may(&events) => {}
-                ask = self.asks.recv(), if is_asked && self.has_room(&active) => match ask {
-                    Some(ask) => self.take_in(&mut active, ask),
-                    None => is_asked = false,
-                },
                 () = sleep_until(sends_at.unwrap_or(active.heard)), if sends_at.is_some() => {}
-                () = events.closed(), if !is_asked => return ConnectionEnd::Over(Ended::Left),
-                () = &mut alarm => match self.check_alive(&mut active, write_failed) {
-                    Ok(next) => alarm.as_mut().reset(next),
-                    Err(lost) => return ConnectionEnd::Lost(lost),
-                },
             }
         }
     }

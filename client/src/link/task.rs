@@ -162,7 +162,7 @@ impl<D: Dial> Link<D> {
         self.grace = grace(welcome);
         self.server_keeps = welcome.retention != Retention::Nothing;
         if goes_on {
-            self.journal.resumed(&self.token);
+            self.journal.went_on(welcome);
         } else {
             self.session += 1;
             self.journal.began(&self.name, welcome, self.session);
@@ -219,6 +219,7 @@ impl<D: Dial> Link<D> {
             let mut attempts = pin!(timeout(patience, self.attempts(backoff)));
             loop {
                 tokio::select! {
+                    biased;
                     connected = &mut attempts => break connected,
                     () = event_queue.deliver_when_it_may(&self.events) => {}
                 }
@@ -240,7 +241,7 @@ impl<D: Dial> Link<D> {
         let mut may_be_ours = Instant::now();
         let mut wait = Duration::ZERO;
         loop {
-            sleep(backoff.next(random()).max(wait)).await;
+            sleep(backoff.next(self.shared.random()).max(wait)).await;
             if self.events.is_closed() && self.asks.is_closed() {
                 return Err(Ended::Left);
             }
@@ -324,9 +325,4 @@ impl<D: Dial> Link<D> {
 
 fn grace(welcome: &Welcome) -> Duration {
     Duration::from_millis(welcome.grace_ms.into())
-}
-
-fn random() -> u64 {
-    // Without randomness there is no jitter, and the full wait is right.
-    getrandom::u64().unwrap_or(u64::MAX)
 }

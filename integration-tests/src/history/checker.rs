@@ -33,6 +33,8 @@ struct Facts<'a> {
     /// The name that each comes under: several do under one name who are one person's devices.
     names: Vec<NameKey>,
     stays: Vec<Stays>,
+    /// The groups into which each has asked to come.
+    joined: Vec<BTreeSet<NameKey>>,
     shown: Vec<BTreeSet<PostId>>,
 }
 
@@ -54,6 +56,7 @@ impl<'a> Facts<'a> {
             posts: BTreeMap::new(),
             stays: stays.collect(),
             names,
+            joined: vec![BTreeSet::new(); histories.len()],
             shown: vec![BTreeSet::new(); histories.len()],
         };
         let mut ids = BTreeSet::new();
@@ -68,6 +71,7 @@ impl<'a> Facts<'a> {
             for event in &history.events {
                 match event {
                     Event::Sent(id, to) => drop(facts.sent.insert(*id, (reader, to))),
+                    Event::Joining(group) => drop(facts.joined[reader].insert(group.key())),
                     Event::Acknowledged(id, seq) => facts.place(*id, *seq, found),
                     Event::Showed(shown) => {
                         facts.place(shown.id, shown.seq, found);
@@ -78,6 +82,13 @@ impl<'a> Facts<'a> {
             }
         }
         facts
+    }
+
+    /// Whether another device of the same person has asked to come into this group.
+    fn others_joined(&self, reader: usize, group: &NameKey) -> bool {
+        let is_other =
+            |device: &usize| *device != reader && self.names[*device] == self.names[reader];
+        (0..self.names.len()).filter(is_other).any(|device| self.joined[device].contains(group))
     }
 
     fn place(&mut self, id: PostId, seq: Seq, found: &mut Vec<Violation>) {
@@ -200,14 +211,16 @@ impl Reader<'_> {
     }
 
     /// A library is believed when it says that something is missing, but for groups that it had
-    /// asked to leave: what was said while it was out is not missing, and it may not know yet that
-    /// it was.
+    /// asked to leave, or into which another device of the same person has asked to come: what was
+    /// said while it was out is not missing, and it may not know that it was.
     fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
         let mut left = BTreeSet::new();
         for event in &self.history.events {
             match event {
                 Event::Leaving(group) => drop(left.insert(group.key())),
-                Event::Missed(Conversation::Group(group)) if left.contains(&group.key()) => {}
+                Event::Missed(Conversation::Group(group))
+                    if left.contains(&group.key())
+                        || self.facts.others_joined(self.reader, &group.key()) => {}
                 Event::Missed(place) => {
                     found.push(Violation::SaidToBeMissing {
                         reader: self.name(),

@@ -6,22 +6,20 @@ use chatroom_proto::{Request, Retention};
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::stage::{Pure, Real};
+use integration_tests::stage::{Real, play_in_memory};
 use integration_tests::test_server::TestServer;
 
-async fn check(dialogue: &str) {
-    play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
+fn check(dialogue: &str) {
+    play_in_memory(Limits::default(), dialogue);
 }
 
 async fn check_kept(dialogue: &str) {
-    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue)
-        .await;
+    play_in_memory(Limits { retention: Retention::Everything, ..Limits::default() }, dialogue);
     play(Real::new(TestServer::keeping(Config::default()).await), dialogue).await;
 }
 
-#[tokio::test]
-async fn a_registered_name_needs_its_password_whoever_had_it() {
+#[test]
+fn a_registered_name_needs_its_password_whoever_had_it() {
     check(
         "
         jim comes
@@ -42,12 +40,11 @@ async fn a_registered_name_needs_its_password_whoever_had_it() {
         jim' knocks with a password
         jim'< welcome, in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_wrong_password_lets_nobody_in() {
+#[test]
+fn a_wrong_password_lets_nobody_in() {
     check(
         "
         jim comes
@@ -60,12 +57,11 @@ async fn a_wrong_password_lets_nobody_in() {
         kim< refused: kim is not registered
         kim is hung up on
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_device_that_is_known_comes_back_without_the_password() {
+#[test]
+fn a_device_that_is_known_comes_back_without_the_password() {
     check(
         "
         jim comes
@@ -76,12 +72,11 @@ async fn a_device_that_is_known_comes_back_without_the_password() {
         jim is hung up on
         jim returns
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn registering_again_or_without_an_account_is_refused() {
+#[test]
+fn registering_again_or_without_an_account_is_refused() {
     check(
         "
         jim comes
@@ -98,12 +93,11 @@ async fn registering_again_or_without_an_account_is_refused() {
         jim> unregister wrong
         jim< refused: that is not jim's password
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn two_devices_are_one_person() {
+#[test]
+fn two_devices_are_one_person() {
     check(
         "
         jim comes
@@ -164,12 +158,11 @@ async fn two_devices_are_one_person() {
         ann> private jim later
         ann< refused: nobody is jim
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn another_password_locks_the_other_devices_out_and_this_one_not() {
+#[test]
+fn another_password_locks_the_other_devices_out_and_this_one_not() {
     check(
         "
         jim comes
@@ -190,12 +183,11 @@ async fn another_password_locks_the_other_devices_out_and_this_one_not() {
         jim'< refused: that is not jim's password
         jim' is hung up on
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn whoever_has_copied_a_token_has_nothing_after_the_password_was_changed() {
+#[test]
+fn whoever_has_copied_a_token_has_nothing_after_the_password_was_changed() {
     check(
         "
         jim comes
@@ -211,12 +203,11 @@ async fn whoever_has_copied_a_token_has_nothing_after_the_password_was_changed()
         jim knocks with a password
         jim< welcome, in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_name_that_is_given_up_is_free_and_its_devices_are_gone() {
+#[test]
+fn a_name_that_is_given_up_is_free_and_its_devices_are_gone() {
     check(
         "
         ann comes
@@ -239,8 +230,7 @@ async fn a_name_that_is_given_up_is_free_and_its_devices_are_gone() {
         ann> users
         ann< users: ann, jim
         ",
-    )
-    .await;
+    );
 }
 
 #[tokio::test]
@@ -288,8 +278,8 @@ async fn a_device_hears_what_the_others_said_while_it_was_away() {
     .await;
 }
 
-#[tokio::test]
-async fn a_name_that_looks_like_that_of_somebody_here_is_refused() {
+#[test]
+fn a_name_that_looks_like_that_of_somebody_here_is_refused() {
     check(
         "
         Jim comes
@@ -309,12 +299,11 @@ async fn a_name_that_looks_like_that_of_somebody_here_is_refused() {
         Jim< refused: looks like Jіm
         Jim is hung up on
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_name_that_looks_like_a_registered_one_is_refused_though_nobody_is_here() {
+#[test]
+fn a_name_that_looks_like_a_registered_one_is_refused_though_nobody_is_here() {
     check(
         "
         Jim comes
@@ -332,12 +321,11 @@ async fn a_name_that_looks_like_a_registered_one_is_refused_though_nobody_is_her
         Jim is hung up on
         Jіm comes
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn persian_names_work_with_either_yeh_and_a_joiner_and_are_no_disguise() {
+#[test]
+fn persian_names_work_with_either_yeh_and_a_joiner_and_are_no_disguise() {
     check(
         "
         علی comes
@@ -347,18 +335,16 @@ async fn persian_names_work_with_either_yeh_and_a_joiner_and_are_no_disguise() {
         می‌نا comes
         علی< می‌نا arrived in General
         ",
-    )
-    .await;
+    );
     check(
         "
         علي comes
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_group_that_looks_like_another_one_is_refused() {
+#[test]
+fn a_group_that_looks_like_another_one_is_refused() {
     check(
         "
         jim comes
@@ -371,12 +357,11 @@ async fn a_group_that_looks_like_another_one_is_refused() {
         jim> create tee
         jim< created tee
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_request_that_comes_in_another_stay_is_another_one() {
+#[test]
+fn a_request_that_comes_in_another_stay_is_another_one() {
     check(
         "
         jim comes
@@ -389,12 +374,11 @@ async fn a_request_that_comes_in_another_stay_is_another_one() {
         jim> register other
         jim< refused: jim is registered
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn one_who_has_left_general_with_one_device_is_not_put_back_by_another() {
+#[test]
+fn one_who_has_left_general_with_one_device_is_not_put_back_by_another() {
     check(
         "
         jim comes
@@ -414,12 +398,11 @@ async fn one_who_has_left_general_with_one_device_is_not_put_back_by_another() {
         ann> public General hi
         ann< posted
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn what_a_forgotten_device_has_said_is_not_said_twice() {
+#[test]
+fn what_a_forgotten_device_has_said_is_not_said_twice() {
     check(
         "
         jim comes
@@ -443,12 +426,11 @@ async fn what_a_forgotten_device_has_said_is_not_said_twice() {
         jim*> public General hello
         jim*< posted
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_device_is_remembered_whoever_comes_and_goes() {
+#[test]
+fn a_device_is_remembered_whoever_comes_and_goes() {
     let limits = Limits { remembered_max: 1, ..Limits::default() };
     let dialogue = "
         jim comes
@@ -473,8 +455,7 @@ async fn a_device_is_remembered_whoever_comes_and_goes() {
         jim* returns
         jim returns
         ";
-    play(Pure::new(limits), dialogue).await;
-    play(Real::new(TestServer::start_with(Config { limits, ..Config::default() })), dialogue).await;
+    play_in_memory(limits, dialogue);
 }
 
 #[tokio::test]

@@ -4,33 +4,21 @@ use chatroom_proto::Retention;
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
 use integration_tests::dialogue::play;
-use integration_tests::stage::{Pure, Real};
+use integration_tests::stage::{Real, play_in_memory};
 use integration_tests::test_server::TestServer;
 
-/// Plays on both stages.
-async fn check(dialogue: &str) {
-    check_with(Limits::default(), dialogue).await;
+fn check(dialogue: &str) {
+    play_in_memory(Limits::default(), dialogue);
 }
 
-async fn check_with(limits: Limits, dialogue: &str) {
-    play(Pure::new(limits), dialogue).await;
-    play(Real::new(TestServer::start_with(Config { limits, ..Config::default() })), dialogue).await;
-}
-
-/// Plays on a chat that keeps what is said: the pure one, and a real server with a log on disk.
+/// Plays on a server that keeps what is said: in memory, and with a log and an archive on disk.
 async fn check_kept(dialogue: &str) {
-    play(Pure::new(Limits { retention: Retention::Everything, ..Limits::default() }), dialogue)
-        .await;
+    play_in_memory(Limits { retention: Retention::Everything, ..Limits::default() }, dialogue);
     play(Real::new(TestServer::keeping(Config::default()).await), dialogue).await;
 }
 
-/// Plays on the pure chat, where time passes and the log stops when the dialogue says so.
-async fn check_pure(dialogue: &str) {
-    play(Pure::new(Limits::default()), dialogue).await;
-}
-
-#[tokio::test]
-async fn everyone_starts_in_general_and_is_announced_there() {
+#[test]
+fn everyone_starts_in_general_and_is_announced_there() {
     check(
         "
         jim comes
@@ -40,12 +28,11 @@ async fn everyone_starts_in_general_and_is_announced_there() {
         jim< michael arrived in General
         george< michael arrived in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_name_is_taken_whatever_its_case() {
+#[test]
+fn a_name_is_taken_whatever_its_case() {
     check(
         "
         Jim comes
@@ -56,12 +43,11 @@ async fn a_name_is_taken_whatever_its_case() {
         JIM< refused: Jim is taken
         JIM is hung up on
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_name_is_free_again_after_exit() {
+#[test]
+fn a_name_is_free_again_after_exit() {
     check(
         "
         jim comes
@@ -70,12 +56,11 @@ async fn a_name_is_free_again_after_exit() {
         jim is hung up on
         jim comes
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn versions_and_passwords_that_are_not_known_are_refused() {
+#[test]
+fn versions_and_passwords_that_are_not_known_are_refused() {
     check(
         "
         jim knocks from version 7
@@ -85,12 +70,11 @@ async fn versions_and_passwords_that_are_not_known_are_refused() {
         ann< refused: ann is not registered
         ann is hung up on
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn create_makes_a_group_once_and_joins_nobody() {
+#[test]
+fn create_makes_a_group_once_and_joins_nobody() {
     check(
         "
         jim comes
@@ -105,12 +89,11 @@ async fn create_makes_a_group_once_and_joins_nobody() {
         ann> create general
         ann< refused: General exists
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn join_tells_the_members_and_nobody_else() {
+#[test]
+fn join_tells_the_members_and_nobody_else() {
     check(
         "
         jim comes
@@ -133,12 +116,11 @@ async fn join_tells_the_members_and_nobody_else() {
         ann> join General
         ann< refused: already in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn leave_tells_those_who_stay() {
+#[test]
+fn leave_tells_those_who_stay() {
     check(
         "
         jim comes
@@ -163,12 +145,11 @@ async fn leave_tells_those_who_stay() {
         jim> leave tea
         jim< refused: not in tea
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn one_can_leave_general_and_come_back() {
+#[test]
+fn one_can_leave_general_and_come_back() {
     check(
         "
         jim comes
@@ -184,12 +165,11 @@ async fn one_can_leave_general_and_come_back() {
         jim< ann joined General
         bob< ann joined General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn groups_come_in_the_order_of_creation_and_users_of_arrival() {
+#[test]
+fn groups_come_in_the_order_of_creation_and_users_of_arrival() {
     check(
         "
         zoe comes
@@ -206,12 +186,11 @@ async fn groups_come_in_the_order_of_creation_and_users_of_arrival() {
         amy> users
         amy< users: zoe, amy
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn public_reaches_the_members_and_not_its_sender() {
+#[test]
+fn public_reaches_the_members_and_not_its_sender() {
     check(
         "
         jim comes
@@ -239,12 +218,11 @@ async fn public_reaches_the_members_and_not_its_sender() {
         jim< bob in General: hello everyone
         ann< bob in General: hello everyone
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn private_reaches_one_person() {
+#[test]
+fn private_reaches_one_person() {
     check(
         "
         jim comes
@@ -262,12 +240,11 @@ async fn private_reaches_one_person() {
         jim< jim to jim: note to self
         jim< posted
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn exit_is_announced_once_to_all_who_share_a_group() {
+#[test]
+fn exit_is_announced_once_to_all_who_share_a_group() {
     check(
         "
         jim comes
@@ -313,12 +290,11 @@ async fn exit_is_announced_once_to_all_who_share_a_group() {
         eve> users
         eve< users: ann, bob, eve, zoe
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn hello_is_said_once() {
+#[test]
+fn hello_is_said_once() {
     check(
         "
         jim comes
@@ -326,12 +302,11 @@ async fn hello_is_said_once() {
         jim< closing: HelloAgain
         jim is hung up on
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn what_is_asked_in_one_breath_is_answered_in_order() {
+#[test]
+fn what_is_asked_in_one_breath_is_answered_in_order() {
     check(
         "
         jim comes
@@ -352,12 +327,11 @@ async fn what_is_asked_in_one_breath_is_answered_in_order() {
         jim< left tea
         jim< refused: not in tea
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_post_that_comes_again_is_kept_once() {
+#[test]
+fn a_post_that_comes_again_is_kept_once() {
     check(
         "
         jim comes
@@ -372,13 +346,12 @@ async fn a_post_that_comes_again_is_kept_once() {
         ann< posted
         jim< ann in General: once
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn groups_and_memberships_are_bounded() {
-    check_with(
+#[test]
+fn groups_and_memberships_are_bounded() {
+    play_in_memory(
         Limits { groups_max: 3, memberships_max: 2, ..Limits::default() },
         "
         jim comes
@@ -397,12 +370,11 @@ async fn groups_and_memberships_are_bounded() {
         jim> join art
         jim< joined art
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn names_of_the_world_work() {
+#[test]
+fn names_of_the_world_work() {
     check(
         "
         علی comes
@@ -419,12 +391,11 @@ async fn names_of_the_world_work() {
         علی< posted
         张伟< علی in 🍵: می‌خواهم چای
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_short_absence_is_told_to_nobody() {
+#[test]
+fn a_short_absence_is_told_to_nobody() {
     check(
         "
         jim comes
@@ -441,12 +412,11 @@ async fn a_short_absence_is_told_to_nobody() {
         ann< posted
         jim< ann in General: here again
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_second_connection_with_the_token_takes_over_from_the_first() {
+#[test]
+fn a_second_connection_with_the_token_takes_over_from_the_first() {
     check(
         "
         jim comes
@@ -457,12 +427,11 @@ async fn a_second_connection_with_the_token_takes_over_from_the_first() {
         jim'> users
         jim'< users: jim
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_forged_token_opens_no_session() {
+#[test]
+fn a_forged_token_opens_no_session() {
     check(
         "
         jim comes
@@ -479,13 +448,12 @@ async fn a_forged_token_opens_no_session() {
         ann< welcome, in General
         jim< ann arrived in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_long_absence_is_a_departure() {
-    check_pure(
+#[test]
+fn a_long_absence_is_a_departure() {
+    check(
         "
         jim comes
         ann comes
@@ -507,13 +475,12 @@ async fn a_long_absence_is_a_departure() {
         eve> users
         eve< users: jim, eve, ann
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_name_is_held_for_its_owner_during_the_grace() {
-    check_pure(
+#[test]
+fn a_name_is_held_for_its_owner_during_the_grace() {
+    check(
         "
         jim comes
         jim vanishes
@@ -523,13 +490,12 @@ async fn a_name_is_held_for_its_owner_during_the_grace() {
         jim' knocks
         jim'< welcome, in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_resumed_session_has_its_whole_grace_again() {
-    check_pure(
+#[test]
+fn a_resumed_session_has_its_whole_grace_again() {
+    check(
         "
         jim comes
         ann comes
@@ -544,13 +510,12 @@ async fn a_resumed_session_has_its_whole_grace_again() {
         ann> ping
         ann< pong
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn of_two_who_want_one_name_the_first_in_the_log_wins() {
-    check_pure(
+#[test]
+fn of_two_who_want_one_name_the_first_in_the_log_wins() {
+    check(
         "
         the log stops
         jim knocks
@@ -560,13 +525,12 @@ async fn of_two_who_want_one_name_the_first_in_the_log_wins() {
         jim'< refused: jim is taken
         jim' is hung up on
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn of_two_who_create_one_group_the_first_in_the_log_wins() {
-    check_pure(
+#[test]
+fn of_two_who_create_one_group_the_first_in_the_log_wins() {
+    check(
         "
         jim comes
         ann comes
@@ -582,13 +546,12 @@ async fn of_two_who_create_one_group_the_first_in_the_log_wins() {
         jim< joined tea
         jim< groups: General, tea
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn what_was_proposed_twice_over_two_connections_happens_once() {
-    check_pure(
+#[test]
+fn what_was_proposed_twice_over_two_connections_happens_once() {
+    check(
         "
         jim comes
         ann comes
@@ -608,13 +571,12 @@ async fn what_was_proposed_twice_over_two_connections_happens_once() {
         ann> create tea
         ann< refused: tea exists
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn an_exit_said_over_a_lost_connection_still_counts() {
-    check_pure(
+#[test]
+fn an_exit_said_over_a_lost_connection_still_counts() {
+    check(
         "
         jim comes
         ann comes
@@ -629,13 +591,12 @@ async fn an_exit_said_over_a_lost_connection_still_counts() {
         ann' is hung up on
         jim< ann departed
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn one_who_vanishes_before_the_welcome_leaves_nothing_behind() {
-    check_pure(
+#[test]
+fn one_who_vanishes_before_the_welcome_leaves_nothing_behind() {
+    check(
         "
         ann comes
         the log stops
@@ -649,13 +610,12 @@ async fn one_who_vanishes_before_the_welcome_leaves_nothing_behind() {
         jim comes
         ann< jim arrived in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_post_sent_again_in_a_new_session_is_kept_once() {
-    check_pure(
+#[test]
+fn a_post_sent_again_in_a_new_session_is_kept_once() {
+    check(
         "
         jim comes
         ann comes
@@ -671,8 +631,7 @@ async fn a_post_sent_again_in_a_new_session_is_kept_once() {
         ann> public General once
         ann< posted
         ",
-    )
-    .await;
+    );
 }
 
 #[tokio::test]
@@ -814,12 +773,12 @@ async fn what_was_said_before_one_joined_is_not_missed_but_can_be_read() {
     .await;
 }
 
-#[tokio::test]
-async fn one_who_is_forgotten_comes_as_a_stranger() {
+#[test]
+fn one_who_is_forgotten_comes_as_a_stranger() {
     let limits =
         Limits { retention: Retention::Everything, remembered_max: 1, ..Limits::default() };
-    play(
-        Pure::new(limits),
+    play_in_memory(
+        limits,
         "
         jim comes
         ann comes
@@ -855,12 +814,11 @@ async fn one_who_is_forgotten_comes_as_a_stranger() {
         jim< eve arrived in General
         ann< eve arrived in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn where_nothing_is_kept_nobody_who_is_away_is_written_to() {
+#[test]
+fn where_nothing_is_kept_nobody_who_is_away_is_written_to() {
     check(
         "
         jim comes
@@ -877,8 +835,7 @@ async fn where_nothing_is_kept_nobody_who_is_away_is_written_to() {
         jim> search anything
         jim< refused: nothing is kept
         ",
-    )
-    .await;
+    );
 }
 
 #[tokio::test]
@@ -901,11 +858,11 @@ async fn a_question_about_the_past_keeps_its_place_among_the_answers() {
     .await;
 }
 
-#[tokio::test]
-async fn one_who_has_only_the_token_left_hears_everything_since_the_line_broke() {
+#[test]
+fn one_who_has_only_the_token_left_hears_everything_since_the_line_broke() {
     let limits = Limits { retention: Retention::Everything, ..Limits::default() };
-    play(
-        Pure::new(limits),
+    play_in_memory(
+        limits,
         "
         jim comes
         ann comes
@@ -924,6 +881,5 @@ async fn one_who_has_only_the_token_left_hears_everything_since_the_line_broke()
         ann< caught up
         jim< ann arrived in General
         ",
-    )
-    .await;
+    );
 }

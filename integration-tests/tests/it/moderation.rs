@@ -6,20 +6,13 @@ use chatroom_proto::{
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
-use integration_tests::dialogue::play;
-use integration_tests::stage::{Pure, Real};
+use integration_tests::stage::play_in_memory;
 use integration_tests::test_client::{TestClient, group, hello, public, user};
 use integration_tests::test_server::TestServer;
 
 /// Plays on the pure chat and on a real server.
-async fn check(dialogue: &str) {
-    play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
-}
-
-/// Plays where time passes and the log stops when the dialogue says so.
-async fn check_pure(limits: Limits, dialogue: &str) {
-    play(Pure::new(limits), dialogue).await;
+fn check(dialogue: &str) {
+    play_in_memory(Limits::default(), dialogue);
 }
 
 /// Ann has a group, in which Bob and Jim are members.
@@ -43,12 +36,12 @@ const TEA: &str = "
     bob< jim joined Tea
 ";
 
-async fn check_in_tea(dialogue: &str) {
-    check(&format!("{TEA}{dialogue}")).await;
+fn check_in_tea(dialogue: &str) {
+    check(&format!("{TEA}{dialogue}"));
 }
 
-#[tokio::test]
-async fn one_who_is_kicked_is_told_and_hears_nothing_more_and_may_come_again() {
+#[test]
+fn one_who_is_kicked_is_told_and_hears_nothing_more_and_may_come_again() {
     check_in_tea(
         "
         ann> kick tea JIM too loud
@@ -69,12 +62,11 @@ async fn one_who_is_kicked_is_told_and_hears_nothing_more_and_may_come_again() {
         ann< jim joined Tea
         bob< jim joined Tea
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_ban_holds_for_the_name_whoever_has_it_until_it_is_lifted() {
+#[test]
+fn a_ban_holds_for_the_name_whoever_has_it_until_it_is_lifted() {
     check_in_tea(
         "
         ann> ban tea jim
@@ -104,12 +96,11 @@ async fn a_ban_holds_for_the_name_whoever_has_it_until_it_is_lifted() {
         ann< Jim joined Tea
         bob< Jim joined Tea
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn one_who_was_away_comes_back_and_is_out_where_the_name_was_banned() {
+#[test]
+fn one_who_was_away_comes_back_and_is_out_where_the_name_was_banned() {
     check_in_tea(
         "
         jim> exit
@@ -127,13 +118,12 @@ async fn one_who_was_away_comes_back_and_is_out_where_the_name_was_banned() {
         jim> join tea
         jim< refused: banned from Tea for a while
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn bans_and_mutes_end_by_themselves() {
-    check_pure(
+#[test]
+fn bans_and_mutes_end_by_themselves() {
+    play_in_memory(
         Limits::default(),
         &format!(
             "{TEA}
@@ -160,12 +150,11 @@ async fn bans_and_mutes_end_by_themselves() {
             bob< jim joined Tea
             "
         ),
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn the_muted_the_banned_and_the_uninvited_on_every_request() {
+#[test]
+fn the_muted_the_banned_and_the_uninvited_on_every_request() {
     check_in_tea(
         "
         ann> mute tea bob
@@ -271,12 +260,11 @@ async fn the_muted_the_banned_and_the_uninvited_on_every_request() {
         ann< bob in Tea: thanks
         eve< bob in Tea: thanks
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn operators_keep_order_and_not_against_the_owner_or_one_another() {
+#[test]
+fn operators_keep_order_and_not_against_the_owner_or_one_another() {
     check_in_tea(
         "
         bob> lock tea
@@ -321,12 +309,11 @@ async fn operators_keep_order_and_not_against_the_owner_or_one_another() {
         bob> lock tea
         bob< refused: not allowed in Tea
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn one_who_joins_is_told_the_topic_and_nobody_is_where_there_is_none() {
+#[test]
+fn one_who_joins_is_told_the_topic_and_nobody_is_where_there_is_none() {
     check_in_tea(
         "
         ann> topic tea
@@ -349,12 +336,11 @@ async fn one_who_joins_is_told_the_topic_and_nobody_is_where_there_is_none() {
         bob< ann does in Tea: no topic
         jim< ann does in Tea: no topic
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn nobody_owns_general_and_nobody_keeps_order_in_it() {
+#[test]
+fn nobody_owns_general_and_nobody_keeps_order_in_it() {
     check(
         "
         ann comes
@@ -365,15 +351,13 @@ async fn nobody_owns_general_and_nobody_keeps_order_in_it() {
         ann> about General
         ann< General has 2, in it
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_group_whose_owner_is_forgotten_passes_on_to_the_oldest_operator_or_else_the_oldest_member()
- {
+#[test]
+fn a_group_whose_owner_is_forgotten_passes_on_to_the_oldest_operator_or_else_the_oldest_member() {
     let limits = Limits { remembered_max: 0, ..Limits::default() };
-    check_pure(
+    play_in_memory(
         limits,
         &format!(
             "{TEA}
@@ -408,8 +392,7 @@ async fn a_group_whose_owner_is_forgotten_passes_on_to_the_oldest_operator_or_el
             eve< Tea has 1, topic mine by bob, in it
             "
         ),
-    )
-    .await;
+    );
 }
 
 fn moderate(act: Moderation) -> Request {

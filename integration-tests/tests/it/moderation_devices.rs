@@ -2,15 +2,11 @@
 //! somebody is done to all of their devices. `jim*` is another device of jim's; somebody who knocks
 //! "with a password" says "secret".
 
-use chatroom_server::Config;
 use chatroom_server::chat::Limits;
-use integration_tests::dialogue::play;
-use integration_tests::stage::{Pure, Real};
-use integration_tests::test_server::TestServer;
+use integration_tests::stage::play_in_memory;
 
-async fn check(dialogue: &str) {
-    play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
+fn check(dialogue: &str) {
+    play_in_memory(Limits::default(), dialogue);
 }
 
 /// Ann owns tea; jim is in it, with two devices.
@@ -31,8 +27,8 @@ const TEA: &str = "
         jim*< welcome, in General, tea
 ";
 
-#[tokio::test]
-async fn somebody_is_put_out_with_all_their_devices_and_each_hears_of_it() {
+#[test]
+fn somebody_is_put_out_with_all_their_devices_and_each_hears_of_it() {
     check(&format!(
         "{TEA}
         ann> kick tea jim
@@ -59,12 +55,11 @@ async fn somebody_is_put_out_with_all_their_devices_and_each_hears_of_it() {
         jim*< ann in tea: together
         ann< posted
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn one_who_is_muted_speaks_with_no_device() {
+#[test]
+fn one_who_is_muted_speaks_with_no_device() {
     check(&format!(
         "{TEA}
         ann> mute tea jim
@@ -80,12 +75,11 @@ async fn one_who_is_muted_speaks_with_no_device() {
         jim'> public tea hello
         jim'< refused: muted in tea
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn a_device_of_one_who_is_banned_comes_into_the_other_groups_alone() {
+#[test]
+fn a_device_of_one_who_is_banned_comes_into_the_other_groups_alone() {
     check(&format!(
         "{TEA}
         jim*> exit
@@ -101,12 +95,11 @@ async fn a_device_of_one_who_is_banned_comes_into_the_other_groups_alone() {
         ann> public tea alone
         ann< posted
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn an_operator_keeps_order_with_any_device() {
+#[test]
+fn an_operator_keeps_order_with_any_device() {
     check(&format!(
         "{TEA}
         bob comes
@@ -129,12 +122,11 @@ async fn an_operator_keeps_order_with_any_device() {
         jim< jim does in tea: kick bob
         jim*< done in tea
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn the_groups_of_one_who_gives_the_name_up_pass_on() {
+#[test]
+fn the_groups_of_one_who_gives_the_name_up_pass_on() {
     check(&format!(
         "{TEA}
         jim> create cake
@@ -158,12 +150,11 @@ async fn the_groups_of_one_who_gives_the_name_up_pass_on() {
         ann> about tea
         ann< tea has 1, owner ann, in it
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn an_operator_of_the_server_who_gives_the_name_up_is_none() {
+#[test]
+fn an_operator_of_the_server_who_gives_the_name_up_is_none() {
     check(&format!(
         "{TEA}
         jim*> operator
@@ -185,12 +176,11 @@ async fn an_operator_of_the_server_who_gives_the_name_up_is_none() {
         jim> guess
         jim< refused: wrong code
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn somebody_is_disconnected_with_all_their_devices() {
+#[test]
+fn somebody_is_disconnected_with_all_their_devices() {
     check(&format!(
         "{TEA}
         ann> register secret
@@ -226,6 +216,5 @@ async fn somebody_is_disconnected_with_all_their_devices() {
         jim'< refused: banned from the server
         jim' is hung up on
         "
-    ))
-    .await;
+    ));
 }

@@ -4,14 +4,12 @@
 use chatroom_proto::{Hello, Moderation, Proof, Request, Response, Seq, Topic};
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
-use integration_tests::dialogue::play;
-use integration_tests::stage::{Entrance, Pure, Real, Stage};
+use integration_tests::stage::{Entrance, InMemory, Stage, on_paused_time, play_in_memory};
 use integration_tests::test_client::{TestClient, group, hello, password, user};
 use integration_tests::test_server::TestServer;
 
-async fn check(dialogue: &str) {
-    play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
+fn check(dialogue: &str) {
+    play_in_memory(Limits::default(), dialogue);
 }
 
 /// Ann's group, and jim in it.
@@ -43,8 +41,8 @@ const RULED: &str = "
     ann< joined tea
 ";
 
-#[tokio::test]
-async fn an_operator_who_is_muted_by_the_owner_is_silent_and_cannot_undo_it() {
+#[test]
+fn an_operator_who_is_muted_by_the_owner_is_silent_and_cannot_undo_it() {
     check(&format!(
         "{TEA}
         ann> op tea jim
@@ -64,12 +62,11 @@ async fn an_operator_who_is_muted_by_the_owner_is_silent_and_cannot_undo_it() {
         ann< jim in tea: hello
         jim< posted
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn an_owner_whom_an_operator_of_the_server_mutes_or_bans_is_silent_or_out() {
+#[test]
+fn an_owner_whom_an_operator_of_the_server_mutes_or_bans_is_silent_or_out() {
     check(&format!(
         "{RULED}
         root> mute tea ann
@@ -87,12 +84,11 @@ async fn an_owner_whom_an_operator_of_the_server_mutes_or_bans_is_silent_or_out(
         ann> unban tea ann
         ann< refused: ann is out of reach in tea
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn one_who_is_banned_becomes_no_operator() {
+#[test]
+fn one_who_is_banned_becomes_no_operator() {
     check(&format!(
         "{TEA}
         ann> ban tea jim
@@ -107,12 +103,11 @@ async fn one_who_is_banned_becomes_no_operator() {
         ann< done in tea
         jim< ann does in tea: op jim
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn a_ban_of_ones_name_ends_when_one_comes_in_whom_it_does_not_hold_for() {
+#[test]
+fn a_ban_of_ones_name_ends_when_one_comes_in_whom_it_does_not_hold_for() {
     check(&format!(
         "{RULED}
         root> create den
@@ -138,12 +133,11 @@ async fn a_ban_of_ones_name_ends_when_one_comes_in_whom_it_does_not_hold_for() {
         ann* knocks with a password
         ann*< welcome, in General, tea, den
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn a_locked_general_is_entered_by_invitation_only() {
+#[test]
+fn a_locked_general_is_entered_by_invitation_only() {
     check(&format!(
         "{RULED}
         root> lock General
@@ -171,12 +165,11 @@ async fn a_locked_general_is_entered_by_invitation_only() {
         ann knocks again
         ann< welcome back, in tea
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn nobody_has_words_for_one_who_is_not_in_the_group() {
+#[test]
+fn nobody_has_words_for_one_who_is_not_in_the_group() {
     check(&format!(
         "{TEA}
         jim> leave tea
@@ -190,12 +183,11 @@ async fn nobody_has_words_for_one_who_is_not_in_the_group() {
         ann> mute tea jim you are ugly
         ann< done in tea
         "
-    ))
-    .await;
+    ));
 }
 
-#[tokio::test]
-async fn an_operator_whose_name_a_stranger_has_can_be_made_none() {
+#[test]
+fn an_operator_whose_name_a_stranger_has_can_be_made_none() {
     check(&format!(
         "{TEA}
         ann> op tea jim
@@ -215,11 +207,10 @@ async fn an_operator_whose_name_a_stranger_has_can_be_made_none() {
         ann> deop tea jim
         ann< refused: already so in tea
         "
-    ))
-    .await;
+    ));
 }
 
-async fn ask(stage: &mut Pure, who: &str, request: Request) {
+async fn ask(stage: &mut InMemory, who: &str, request: Request) {
     stage.say(who, request).await;
     loop {
         if let Some(chatroom_proto::ServerFrame::Response { result, .. }) = stage.hear(who).await {
@@ -229,9 +220,13 @@ async fn ask(stage: &mut Pure, who: &str, request: Request) {
     }
 }
 
-#[tokio::test]
-async fn a_group_may_ban_whatever_others_have_used_up() {
-    let mut stage = Pure::new(Limits::default());
+#[test]
+fn a_group_may_ban_whatever_others_have_used_up() {
+    on_paused_time(use_everything_up());
+}
+
+async fn use_everything_up() {
+    let mut stage = InMemory::open(Limits::default()).await;
     for name in ["ann", "eve", "jim"] {
         stage.knock(name, Entrance::Open).await;
         stage.hear(name).await;

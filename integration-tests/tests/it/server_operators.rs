@@ -7,18 +7,16 @@ use chatroom_proto::{
 };
 use chatroom_server::Config;
 use chatroom_server::chat::Limits;
-use integration_tests::dialogue::play;
 use integration_tests::process::Exit;
 use integration_tests::program::{Home, ServerProgram};
-use integration_tests::stage::{Pure, Real};
+use integration_tests::stage::play_in_memory;
 use integration_tests::terminal::{Key, Terminal};
 use integration_tests::test_client::{TestClient, group, hello, user};
 use integration_tests::test_server::TestServer;
 
 /// Plays on the pure chat and on a real server.
-async fn check(dialogue: &str) {
-    play(Pure::new(Limits::default()), dialogue).await;
-    play(Real::new(TestServer::start_with(Config::default())), dialogue).await;
+fn check(dialogue: &str) {
+    play_in_memory(Limits::default(), dialogue);
 }
 
 async fn become_operator(guest: &mut TestClient, code: Code) {
@@ -27,8 +25,8 @@ async fn become_operator(guest: &mut TestClient, code: Code) {
     guest.do_(Request::Claim { code }).await;
 }
 
-#[tokio::test]
-async fn the_code_makes_one_person_an_operator_once() {
+#[test]
+fn the_code_makes_one_person_an_operator_once() {
     check(
         "
         ann comes
@@ -72,12 +70,11 @@ async fn the_code_makes_one_person_an_operator_once() {
         ann> guess
         ann< refused: wrong code
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn operators_of_the_server_keep_order_everywhere_and_over_owners() {
+#[test]
+fn operators_of_the_server_keep_order_everywhere_and_over_owners() {
     check(
         "
         ann comes
@@ -121,12 +118,11 @@ async fn operators_of_the_server_keep_order_everywhere_and_over_owners() {
         eve< General is about Be kind
         ann< eve arrived in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banned_may_not() {
+#[test]
+fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banned_may_not() {
     check(
         "
         ann comes
@@ -187,14 +183,13 @@ async fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banne
         ann< bob arrived in General
         eve< bob arrived in General
         ",
-    )
-    .await;
+    );
 }
 
-#[tokio::test]
-async fn a_ban_from_the_server_ends_by_itself() {
-    play(
-        Pure::new(Limits::default()),
+#[test]
+fn a_ban_from_the_server_ends_by_itself() {
+    play_in_memory(
+        Limits::default(),
         "
         ann comes
         ann> register secret
@@ -210,8 +205,7 @@ async fn a_ban_from_the_server_ends_by_itself() {
         jim comes
         ann< jim arrived in General
         ",
-    )
-    .await;
+    );
 }
 
 #[tokio::test]

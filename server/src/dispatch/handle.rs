@@ -4,8 +4,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::ClientReport;
 use crate::chat::effect::{Input, LoginRequest};
+use crate::chat::{ChatState, ClientReport};
 use crate::config::INBOX_INPUTS_MAX;
 use crate::dispatch::outbox::Outbox;
 
@@ -18,6 +18,8 @@ pub(crate) enum Message {
     Input(Input),
     /// Who is here?
     Clients(oneshot::Sender<Vec<ClientReport>>),
+    /// What has everything come to, and how much is under way?
+    State(oneshot::Sender<(ChatState, usize)>),
 }
 
 /// How a server comes to its end. Not messages: these must get through when the inbox is full and
@@ -64,6 +66,13 @@ impl DispatchHandle {
     pub(crate) async fn clients(&self) -> Result<Vec<ClientReport>, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.send(Message::Clients(answer)).await?;
+        answered.await.map_err(|_| Stopped)
+    }
+
+    /// What everything has come to, and how much is under way.
+    pub(crate) async fn state(&self) -> Result<(ChatState, usize), Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::State(answer)).await?;
         answered.await.map_err(|_| Stopped)
     }
 }

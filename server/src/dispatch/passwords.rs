@@ -7,11 +7,13 @@
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use chatroom_proto::NameKey;
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{NotUntil, Quota, RateLimiter};
 use tokio::sync::Semaphore;
@@ -22,16 +24,18 @@ use crate::chat::effect::{Check, Checked, Claim, Input};
 use crate::chat::entry::{PasswordHash, PersonId, RequestId};
 use crate::client_network::ClientNetwork;
 use crate::config::{
-    HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, HashCost, TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE,
-    TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
+    Config, HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, HashCost, TRIES_A_NAME_BURST,
+    TRIES_A_NAME_PER_MINUTE, TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
 };
 use crate::dispatch::handle::{DispatchHandle, Message};
+use crate::dispatch::rate_limit::Hands;
+use crate::entropy::Entropy;
 use crate::token;
 
 /// How long somebody should wait when as many wait as may, in milliseconds: some hashes.
 const WAIT_WHEN_FULL_MS: u32 = 1_000;
 
-type Tries<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
+type Tries<K> = RateLimiter<K, HashMapStateStore<K>, Hands, NoOpMiddleware<Duration>>;
 
 /// Looks at passwords, for everybody.
 pub(crate) struct Passwords {
@@ -46,19 +50,23 @@ pub(crate) struct Passwords {
     /// that is needed.
     nobodys: Arc<OnceLock<Option<PasswordHash>>>,
     cost: HashCost,
+    clock: Hands,
+    entropy: Entropy,
 }
 
 impl Passwords {
     /// Nobody has tried any.
-    pub(crate) fn new(cost: HashCost) -> Passwords {
+    pub(crate) fn new(config: &Config, clock: Hands) -> Passwords {
         Passwords {
-            by_address: tries(TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE),
-            by_name: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE),
-            by_person: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE),
+            by_address: tries(TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE, &clock),
+            by_name: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE, &clock),
+            by_person: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE, &clock),
             at_once: Arc::new(Semaphore::new(HASHES_AT_ONCE_MAX)),
             waiting: Arc::new(Semaphore::new(HASHES_WAITING_MAX)),
             nobodys: Arc::default(),
-            cost,
+            cost: config.hash_cost,
+            clock,
+            entropy: config.entropy.clone(),
         }
     }
 
@@ -76,9 +84,10 @@ impl Passwords {
         check: Check,
         handle: DispatchHandle,
     ) {
+        let entropy = self.entropy.clone();
         let hand_in = move |checked| async move {
-            let input =
-                Input::Checked { connection, tag, checked, fresh: Box::new(token::fresh()) };
+            let fresh = Box::new(token::fresh(&entropy));
+            let input = Input::Checked { connection, tag, checked, fresh };
             // A server that has stopped answers nobody.
             let _ = handle.send(Message::Input(input)).await;
         };
@@ -95,19 +104,22 @@ impl Passwords {
         tokio::spawn(async move {
             // It is never closed.
             let turn = at_once.acquire_owned().await.ok();
-            let found = spawn_blocking(move || look_at(&check, &nobodys, cost)).await;
+            let look = move || look_at(&check, &nobodys, cost);
+            let checked = match cost {
+                HashCost::Recommended => spawn_blocking(look).await.unwrap_or_else(|error| {
+                    error!(%error, "a password could not be looked at");
+                    Checked::Later { retry_after_ms: WAIT_WHEN_FULL_MS }
+                }),
+                HashCost::Least => look(),
+            };
             drop((turn, place));
-            let checked = found.unwrap_or_else(|error| {
-                error!(%error, "a password could not be looked at");
-                Checked::Later { retry_after_ms: WAIT_WHEN_FULL_MS }
-            });
             hand_in(checked).await;
         });
     }
 
     /// Counts a try; or says in how many milliseconds there may be one.
     fn may_try(&self, check: &Check) -> Result<(), u32> {
-        let now = DefaultClock::default().now();
+        let now = self.clock.now();
         let wait = |not_until: NotUntil<_>| {
             u32::try_from(not_until.wait_time_from(now).as_millis()).unwrap_or(u32::MAX).max(1)
         };
@@ -123,9 +135,13 @@ impl Passwords {
     }
 }
 
-fn tries<K: std::hash::Hash + Eq + Clone>(burst: NonZeroU32, per_minute: NonZeroU32) -> Tries<K> {
+fn tries<K: std::hash::Hash + Eq + Clone>(
+    burst: NonZeroU32,
+    per_minute: NonZeroU32,
+    clock: &Hands,
+) -> Tries<K> {
     let quota = Quota::per_minute(per_minute).allow_burst(burst);
-    RateLimiter::new(quota, HashMapStateStore::default(), DefaultClock::default())
+    RateLimiter::new(quota, HashMapStateStore::default(), clock.clone())
 }
 
 /// Compares, and hashes.

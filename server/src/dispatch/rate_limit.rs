@@ -32,7 +32,7 @@ type Limiter<K, S = FxBuildHasher> =
 
 /// The time, as it was told.
 #[derive(Debug, Clone, Default)]
-struct Hands(Arc<AtomicU64>);
+pub(super) struct Hands(Arc<AtomicU64>);
 
 impl Clock for Hands {
     type Instant = Duration;
@@ -123,6 +123,11 @@ impl RateLimits {
             asked: 0,
             left: 0,
         }
+    }
+
+    /// The time, as these are told it.
+    pub(super) fn clock(&self) -> Hands {
+        self.clock.clone()
     }
 
     /// It is so long after the server began.

@@ -14,6 +14,7 @@ use crate::storage::archive::{Archive, Missed};
 pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
     while replay.after < replay.until {
         let part = tokio::select! {
+            biased;
             part = archive.replay(replay.clone()) => part,
             () = outbox.closed_to_replay() => return,
         };

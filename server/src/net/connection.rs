@@ -106,6 +106,7 @@ impl Connection {
         let common = Arc::clone(&self.common);
         Box::pin(async move {
             tokio::select! {
+                biased;
                 () = time::sleep(common.config.handshake_deadline) => {
                     End::Close(CloseReason::HandshakeTimeout)
                 }
@@ -151,7 +152,8 @@ impl Connection {
             Proof::Resume(token) => Some(token::digest(token)),
             Proof::Open | Proof::Password(_) => None,
         };
-        let (connection, address, fresh) = (self.id, self.address, token::fresh());
+        let (connection, address) = (self.id, self.address);
+        let fresh = token::fresh(&self.common.config.entropy);
         LoginRequest { connection, tag, hello, presented, fresh, address, channel }
     }
 

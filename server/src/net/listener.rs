@@ -108,6 +108,7 @@ impl Listener {
         let mut number = 0;
         loop {
             let stream = tokio::select! {
+                biased;
                 stream = streams.recv() => stream,
                 () = self.common.shutdown.cancelled() => return,
             };

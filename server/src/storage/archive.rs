@@ -18,10 +18,12 @@
 //! - `waiters`: whether somebody waits for the view; the writer gives way to a busy log otherwise.
 //! - `worker_thread`: a thread that is waited for at its end, but not for ever.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use chatroom_proto::{Seq, UnixMillis, codec};
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
@@ -65,10 +67,29 @@ const COMMANDS_WAITING_MAX: usize = 8;
 /// Reads what was said. Cheap to clone. When the last one goes, the archive writes down how far it
 /// has come, and ends.
 #[derive(Debug, Clone)]
-pub struct Archive(Arc<Inner>);
+pub struct Archive(Arc<dyn ArchiveView>);
 
+/// What answers for an [`Archive`]: the threads of [`Archive::open`], or a view in memory, as a
+/// simulation has one. Each method is what the archive's of the same name promises.
+pub trait ArchiveView: fmt::Debug + Send + Sync + 'static {
+    /// [`Archive::read`]
+    fn read(&self, read: Read) -> Answer<'_, FoundPosts>;
+    /// [`Archive::replay`]
+    fn replay(&self, replay: Replay) -> Answer<'_, Missed>;
+    /// [`Archive::first_at_or_after`]
+    fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Answer<'_, Option<Seq>>;
+    /// [`Archive::delete`]
+    fn delete(&self, until: Seq) -> Answer<'_, ()>;
+    /// [`Archive::failed`]
+    fn failed(&self) -> BoxFuture<'_, ()>;
+}
+
+/// What is read, when it is there.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ReadError>>;
+
+/// The view that the archive's own threads keep.
 #[derive(Debug)]
-struct Inner {
+struct Threads {
     /// Gone only while this is dropped, like the two that follow.
     asks: Option<mpsc::Sender<ReadRequest>>,
     /// A thread of their own, so that a long search delays nobody who wants to read on.
@@ -122,7 +143,7 @@ impl Archive {
         let (searches, searcher) = start_reader(&path, "archive-search")?;
         let writer = WorkerThread::start("archive", move || writer.run(&path))
             .map_err(|source| file::storage("can't start the archive's thread", source))?;
-        let archive = Archive(Arc::new(Inner {
+        let archive = Archive::over(Threads {
             asks: Some(asks),
             searches: Some(searches),
             commands: Some(commands),
@@ -130,8 +151,13 @@ impl Archive {
             waiters,
             readers: vec![reader, searcher],
             writer: Some(writer),
-        }));
+        });
         Ok(Restored { archive, state })
+    }
+
+    /// A handle to this view.
+    pub fn over(view: impl ArchiveView) -> Archive {
+        Archive(Arc::new(view))
     }
 
     /// Removes the archive in this directory, which nobody uses: the next one that is opened there
@@ -148,15 +174,7 @@ impl Archive {
     /// # Errors
     /// [`ReadError`]
     pub async fn read(&self, read: Read) -> Result<FoundPosts, ReadError> {
-        let (is_search, head) = (matches!(read.query, Query::Search { .. }), read.head);
-        let found = async {
-            // Here and not in the reader, who serves others meanwhile.
-            self.reached(|progress| if is_search { progress.indexed } else { progress.rows }, head)
-                .await?;
-            let reader = if is_search { &self.0.searches } else { &self.0.asks };
-            ask(reader, |answer| ReadRequest::Read(read, answer)).await
-        };
-        time::timeout(READ_DEADLINE, found).await.unwrap_or(Err(ReadError::TookTooLong))
+        self.0.read(read).await
     }
 
     /// The first part of what somebody missed. It ends at `replay.until`, or earlier, where the
@@ -165,8 +183,7 @@ impl Archive {
     /// # Errors
     /// [`ReadError`]
     pub async fn replay(&self, replay: Replay) -> Result<Missed, ReadError> {
-        self.reached(|progress| progress.rows, replay.until).await?;
-        ask(&self.0.asks, |answer| ReadRequest::Replay(replay, answer)).await
+        self.0.replay(replay).await
     }
 
     /// The first post, in the order of the log, that was said at this time or later; nothing when
@@ -179,8 +196,7 @@ impl Archive {
         at: UnixMillis,
         head: Seq,
     ) -> Result<Option<Seq>, ReadError> {
-        self.reached(|progress| progress.rows, head).await?;
-        ask(&self.0.searches, |answer| ReadRequest::FirstSince(at, answer)).await
+        self.0.first_at_or_after(at, head).await
     }
 
     /// Deletes every post up to this place, also from the search index and from the free space of
@@ -189,27 +205,72 @@ impl Archive {
     /// # Errors
     /// [`ReadError::Stopped`]
     pub async fn delete(&self, until: Seq) -> Result<(), ReadError> {
-        let (done, is_done) = oneshot::channel();
-        let commands = self.0.commands.as_ref().ok_or(ReadError::Stopped)?;
-        commands.send(WriterCommand::Delete(until, done)).await.map_err(|_| ReadError::Stopped)?;
-        is_done.await.map_err(|_| ReadError::Stopped)
+        self.0.delete(until).await
     }
 
     /// Ends when the archive has stopped by itself: it can't read the log or write its file.
     pub async fn failed(&self) {
-        let mut progress = self.0.progress.clone();
-        while progress.changed().await.is_ok() {}
+        self.0.failed().await;
     }
+}
 
+impl Threads {
     /// Waits until the view has come so far. A writer that has ended comes no further.
     async fn reached(&self, part: impl Fn(&Progress) -> Seq, head: Seq) -> Result<(), ReadError> {
-        if part(&self.0.progress.borrow()) >= head {
+        if part(&self.progress.borrow()) >= head {
             return Ok(());
         }
-        let _waiter = self.0.waiters.waiter();
-        let mut progress = self.0.progress.clone();
+        let _waiter = self.waiters.waiter();
+        let mut progress = self.progress.clone();
         let reached = progress.wait_for(|progress| part(progress) >= head).await;
         reached.map(|_| ()).map_err(|_| ReadError::Stopped)
+    }
+}
+
+impl ArchiveView for Threads {
+    fn read(&self, read: Read) -> Answer<'_, FoundPosts> {
+        let (is_search, head) = (matches!(read.query, Query::Search { .. }), read.head);
+        let found = async move {
+            // Here and not in the reader, who serves others meanwhile.
+            self.reached(|progress| if is_search { progress.indexed } else { progress.rows }, head)
+                .await?;
+            let reader = if is_search { &self.searches } else { &self.asks };
+            ask(reader, |answer| ReadRequest::Read(read, answer)).await
+        };
+        Box::pin(async move {
+            time::timeout(READ_DEADLINE, found).await.unwrap_or(Err(ReadError::TookTooLong))
+        })
+    }
+
+    fn replay(&self, replay: Replay) -> Answer<'_, Missed> {
+        Box::pin(async move {
+            self.reached(|progress| progress.rows, replay.until).await?;
+            ask(&self.asks, |answer| ReadRequest::Replay(replay, answer)).await
+        })
+    }
+
+    fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Answer<'_, Option<Seq>> {
+        Box::pin(async move {
+            self.reached(|progress| progress.rows, head).await?;
+            ask(&self.searches, |answer| ReadRequest::FirstSince(at, answer)).await
+        })
+    }
+
+    fn delete(&self, until: Seq) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let (done, is_done) = oneshot::channel();
+            let commands = self.commands.as_ref().ok_or(ReadError::Stopped)?;
+            let delete = WriterCommand::Delete(until, done);
+            commands.send(delete).await.map_err(|_| ReadError::Stopped)?;
+            is_done.await.map_err(|_| ReadError::Stopped)
+        })
+    }
+
+    fn failed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let mut progress = self.progress.clone();
+            while progress.changed().await.is_ok() {}
+        })
     }
 }
 
@@ -223,7 +284,7 @@ async fn ask<T>(
     answered.await.map_err(|_| ReadError::Stopped)?
 }
 
-impl Drop for Inner {
+impl Drop for Threads {
     fn drop(&mut self) {
         // A closed channel is what tells a thread to end. The writer comes last: whoever closes the
         // file last tidies it, and those who only read can't.

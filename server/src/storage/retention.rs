@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::{self, MissedTickBehavior};
 use tracing::{error, info};
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::storage::archive::{Archive, ReadError, oldest_state};
 use crate::storage::log::{Log, LogError, LogSnapshot};
 
@@ -21,12 +21,12 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Deletes what is older than so many days, at once and then every hour, until it is dropped.
-pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32) {
+pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32, clock: Clock) {
     let mut turns = time::interval(EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
-        let before = UnixMillis(clock::now().0.saturating_sub(u64::from(days) * DAY_MS));
+        let before = UnixMillis(clock.now().0.saturating_sub(u64::from(days) * DAY_MS));
         match compact(Arc::clone(&log), &archive, before).await {
             Ok(None) => {}
             Ok(Some(until)) => info!(%until, days, "what was said before is deleted"),

@@ -125,6 +125,27 @@ async fn many_posts_without_an_answer_are_sent_as_their_answers_come() {
     drop(client);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_group_that_it_was_put_out_of_while_it_was_away_and_is_in_again_lacks_nothing() {
+    let (_home, file) = home();
+    let mut server = FakeServer::start_with(Reconnect::Forever, Some(&file));
+    let (connection, _) = server.recognize(10, &[("General", 10), ("tea", 9)]).await;
+    let (client, mut events, _) = server.outcome().await.unwrap();
+    drop(connection);
+    let (connection, _) = server.recognize(30, &[("General", 10)]).await;
+    assert!(matches!(events.next().await, Some(Event::Lost(_))));
+    assert!(matches!(events.next().await, Some(Event::Back { .. })));
+    drop((client, events, connection));
+
+    let mut server = FakeServer::start_with(Reconnect::Forever, Some(&file));
+    let (mut connection, _) = server.recognize(60, &[("General", 10), ("tea", 60)]).await;
+    let (_client, mut events, _) = server.outcome().await.unwrap();
+    connection.notify(group_post("tea", 60, 20)).await;
+    connection.caught_up(60).await;
+    assert_eq!(events.next().await, Some(Event::Replayed(group_post("tea", 60, 20))));
+    assert_eq!(events.next().await, Some(Event::CaughtUp));
+}
+
 /// That tells that the one before was dealt with; with this one nothing is done any more.
 async fn ask_for_one_more(events: &mut Events) {
     let _ = timeout(Duration::ZERO, events.next()).await;

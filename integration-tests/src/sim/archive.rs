@@ -1,0 +1,147 @@
+//! The archive of a simulation: it reads the log some time after it is on disk, and answers late.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chatroom_proto::codec;
+use chatroom_proto::{Seq, UnixMillis};
+use chatroom_server::Restored;
+use chatroom_server::chat::ChatState;
+use chatroom_server::chat::effect::{Read, Replay};
+use chatroom_server::storage::archive::{Answer, Archive, ArchiveView, FoundPosts, Missed};
+use futures_util::future::BoxFuture;
+
+use super::Fault;
+use super::server::LIMITS;
+use super::world::{World, sleep_ms};
+use crate::model::{Model, is_for};
+use crate::test_client::seq_of;
+
+/// What is archived. It outlives the servers that read it.
+pub(super) struct Shelf {
+    pub(super) model: Model,
+    /// How many entries it has read.
+    read: usize,
+}
+
+impl Shelf {
+    pub(super) fn new() -> Shelf {
+        Shelf { model: Model::new(LIMITS), read: 0 }
+    }
+}
+
+impl World {
+    /// The archive reads what is on disk, some time later.
+    pub(super) fn archive_soon(&self) {
+        self.archive_wakes.notify_one();
+    }
+
+    /// The archive reads everything that is on disk.
+    pub(super) fn archive_now(&self) {
+        self.with_disk(|disk| {
+            self.with_shelf(|shelf| {
+                for entry in &disk.synced()[shelf.read..] {
+                    shelf.model.follow(entry);
+                }
+                shelf.read = disk.synced().len();
+            });
+        });
+    }
+
+    fn archived_to(&self) -> Seq {
+        self.with_shelf(|shelf| shelf.model.state().head())
+    }
+}
+
+/// Reads the log for ever.
+pub(super) async fn follow(world: Arc<World>) {
+    loop {
+        world.archive_wakes.notified().await;
+        sleep_ms(world.between(1, if world.once_in(20) { 1_000 } else { 40 })).await;
+        world.archive_now();
+    }
+}
+
+/// What a server that begins finds: a view of the log, and the state as it was at some place.
+pub(super) fn restore(world: &Arc<World>) -> Restored {
+    // It was written down, and is read again.
+    let image = world.with_shelf(|shelf| codec::pack(shelf.model.state()));
+    let image = image.expect("a state can be packed");
+    let state = codec::decode::<ChatState>(&image).expect("what was packed can be unpacked");
+    Restored { archive: Archive::over(View(Arc::clone(world))), state }
+}
+
+struct View(Arc<World>);
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("View(..)")
+    }
+}
+
+impl View {
+    async fn reach(&self, head: Seq) {
+        while self.0.archived_to() < head {
+            sleep_ms(10).await;
+        }
+    }
+
+    /// What a device missed; with a planted bug, too little, or too much.
+    fn missed(&self, replay: &Replay) -> Missed {
+        let fault = self.0.fault;
+        self.0.with_shelf(|Shelf { model, .. }| match fault {
+            Some(Fault::ReplayGap) => {
+                let mut missed = model.replay(replay);
+                if missed.notifications.len() > 2 {
+                    missed.notifications.remove(1);
+                }
+                missed
+            }
+            Some(Fault::ReplayDropped) => model.told(replay, |_| false),
+            Some(Fault::ReplayOutside) => model.told(replay, |_| true),
+            Some(Fault::ReplayWithoutOwn) => {
+                model.told(replay, |record| record.by != replay.reader && is_for(record, replay))
+            }
+            _ => model.replay(replay),
+        })
+    }
+}
+
+impl ArchiveView for View {
+    fn read(&self, read: Read) -> Answer<'_, FoundPosts> {
+        Box::pin(async move {
+            sleep_ms(self.0.between(1, 80)).await;
+            self.reach(read.head).await;
+            Ok(self.0.with_shelf(|shelf| shelf.model.read(&read)))
+        })
+    }
+
+    fn replay(&self, replay: Replay) -> Answer<'_, Missed> {
+        Box::pin(async move {
+            sleep_ms(self.0.between(1, 60)).await;
+            self.reach(replay.until).await;
+            let mut missed = self.missed(&replay);
+            // A part of it.
+            let count = usize::try_from(self.0.between(1, 12)).unwrap_or(1);
+            if count < missed.notifications.len() {
+                missed.notifications.truncate(count);
+                missed.reached =
+                    missed.notifications.last().and_then(seq_of).unwrap_or(replay.until);
+            }
+            Ok(missed)
+        })
+    }
+
+    fn first_at_or_after(&self, _: UnixMillis, _: Seq) -> Answer<'_, Option<Seq>> {
+        // Everything is kept: nobody asks.
+        Box::pin(async { Ok(None) })
+    }
+
+    fn delete(&self, _: Seq) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn failed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+}

@@ -1,0 +1,174 @@
+//! What a device hears, and what it makes of it.
+
+use chatroom_client::{Event as Told, Lost};
+use chatroom_proto::{
+    CloseReason, Conversation, GroupName, Notification, PostId, Refusal, Request, Response, Seq,
+};
+
+use super::super::Broken;
+use super::super::line::Greeting;
+use super::super::people::DEVICES;
+use super::Device;
+use crate::history::record::Shown;
+use crate::history::{Event, Manner};
+use crate::test_client::seq_of;
+
+impl Device {
+    /// It was let in, for the first time in this life or again.
+    pub(super) fn is_welcome(&mut self) {
+        let greeting =
+            self.life.greetings.lock().ok().and_then(|mut greetings| greetings.pop_front());
+        let Some(Greeting { by_password, welcome }) = greeting else {
+            return self.world.broken(Broken::LinkEnded("welcomed by nobody".to_owned()));
+        };
+        if by_password {
+            self.world.tally(|tally| tally.logins += 1);
+            self.record(Event::NewDevice);
+        }
+        let groups: Vec<GroupName> =
+            welcome.groups.into_vec().into_iter().map(|membership| membership.group).collect();
+        let (seq, resumed) = (welcome.seq, welcome.resumed);
+        if !resumed {
+            // The link asks to come into these again.
+            let asked = self.life.groups.iter().filter(|group| !groups.contains(group)).cloned();
+            let asked: Vec<Event> = asked.map(Event::Joining).collect();
+            self.record(Event::Welcomed { seq, resumed, groups: groups.clone() });
+            asked.into_iter().for_each(|event| self.record(event));
+        } else {
+            self.record(Event::Welcomed { seq, resumed, groups: groups.clone() });
+        }
+        self.life.groups = groups;
+        self.life.welcomed_at = seq;
+        self.life.is_live = !resumed;
+        self.life.told = Seq::ZERO;
+    }
+
+    /// Writes down what happened. Nothing here waits.
+    pub(super) fn hear(&mut self, told: Told) {
+        match told {
+            Told::Notification(notification) => self.hear_news(notification, Manner::Live),
+            Told::Replayed(notification) => self.hear_news(notification, Manner::Replayed),
+            Told::Answer { tag, request, result } => {
+                self.life.unanswered = self.life.unanswered.saturating_sub(1);
+                if let Some((_, until)) = self.life.resting.take_if(|(asked, _)| *asked == tag) {
+                    return self.has_shown(until);
+                }
+                self.answered(&request, result);
+            }
+            Told::Back { .. } => self.is_welcome(),
+            Told::CaughtUp => self.life.is_live = true,
+            Told::Missed(place) => self.record(Event::Missed(place)),
+            Told::Rejoined { group, .. } => {
+                if !self.life.groups.contains(&group) {
+                    self.life.groups.push(group);
+                }
+            }
+            Told::Lost(lost) => self.is_lost(lost),
+            Told::NotRejoined { .. } | Told::Slowed { .. } | Told::Ended(_) => {}
+        }
+    }
+
+    fn is_lost(&mut self, lost: Lost) {
+        self.life.is_live = false;
+        // What was asked over that connection may be answered before what it has not heard.
+        self.life.resting = None;
+        if lost == Lost::Closed(CloseReason::TooSlow) {
+            self.world.tally(|tally| tally.too_slow += 1);
+        }
+    }
+
+    fn has_shown(&mut self, until: Seq) {
+        self.record(Event::Rested(until));
+        self.world.now().devices[self.number].has_rested = true;
+    }
+
+    fn answered(&mut self, request: &Request, result: Result<Response, Refusal>) {
+        match (request, result) {
+            (
+                Request::Public { id, .. } | Request::Private { id, .. },
+                Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. }),
+            ) => {
+                self.world.tally(|tally| tally.acknowledged += 1);
+                self.record(Event::Acknowledged(*id, seq));
+            }
+            (Request::Public { id, .. } | Request::Private { id, .. }, Err(_)) => {
+                self.record(Event::Refused(*id));
+            }
+            (_, Ok(Response::Joined { seq, membership })) => self.is_in(membership.group, seq),
+            (_, Ok(Response::Left { seq, group })) => {
+                self.is_out(&group);
+                self.record(Event::Left(group, seq));
+            }
+            (_, Ok(Response::Registered { .. })) => {
+                self.world.now().devices[DEVICES[self.number]].is_registered = true;
+            }
+            (_, Ok(Response::PasswordChanged { .. })) | (_, Err(Refusal::WrongPassword { .. })) => {
+                self.password = 1 - self.password
+            }
+            _ => {}
+        }
+    }
+
+    fn is_in(&mut self, group: GroupName, seq: Seq) {
+        // The answer to what comes again is the first one's, and may be undone since.
+        if seq > self.life.welcomed_at && !self.life.groups.contains(&group) {
+            self.life.groups.push(group.clone());
+        }
+        self.record(Event::Joined(group, seq));
+    }
+
+    fn is_out(&mut self, group: &GroupName) {
+        self.life.groups.retain(|left| left != group);
+    }
+
+    fn hear_news(&mut self, notification: Notification, manner: Manner) {
+        self.is_in_order(&notification);
+        match notification {
+            Notification::GroupPost { post, group } => {
+                self.show(Shown::new(&post, Conversation::Group(group), manner));
+            }
+            Notification::PrivatePost { post, to } => {
+                let other = if post.from == *self.name() { to } else { post.from.clone() };
+                self.show(Shown::new(&post, Conversation::User(other), manner));
+            }
+            // Another device of the same person did something.
+            Notification::Joined { seq, user, group } if user == *self.name() => {
+                self.is_in(group, seq);
+            }
+            Notification::Left { seq, user, group } if user == *self.name() => {
+                self.is_out(&group);
+                self.record(Event::Left(group, seq));
+            }
+            Notification::Moderated { seq, group, act, .. }
+                if act.expels() && act.user() == Some(self.name()) =>
+            {
+                self.world.tally(|tally| tally.expelled += 1);
+                self.is_out(&group);
+                self.record(Event::Expelled(group, seq));
+            }
+            _ => {}
+        }
+    }
+
+    fn show(&mut self, shown: Shown) {
+        self.world.tally(|tally| {
+            tally.shown += 1;
+            tally.replayed += u64::from(shown.manner == Manner::Replayed);
+        });
+        self.record(Event::Showed(Shown { id: as_sent(shown.id), ..shown }));
+    }
+
+    fn is_in_order(&mut self, notification: &Notification) {
+        let Some(seq) = seq_of(notification) else { return };
+        if seq < self.life.told {
+            self.world.broken(Broken::ToldOutOfOrder { device: self.number, seq: seq.0 });
+        }
+        self.life.told = seq;
+    }
+}
+
+/// The identity that a post's sender gave it, whatever a planted bug has made of it.
+pub(in super::super) fn as_sent(id: PostId) -> PostId {
+    let id = u128::from_be_bytes(id.0) & u128::from(u64::MAX);
+    PostId(id.to_be_bytes())
+}

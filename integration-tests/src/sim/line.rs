@@ -1,0 +1,274 @@
+//! A line between a device and a server: bytes that take their time, in pieces of any size, until
+//! it is cut.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chatroom_client::ConnectError;
+use chatroom_client::dial::{Dial, Dialled};
+use chatroom_proto::codec::{self, LENGTH_BYTES};
+use chatroom_proto::{ClientFrame, Proof, Request, Response, ServerFrame, Welcome};
+use futures_util::FutureExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::sync::Notify;
+
+use super::world::{World, sleep_ms};
+
+/// What is on its way in one direction, in bytes, at each end of it: a peer that does not read is
+/// soon behind.
+const PIPE_BYTES: usize = 4 * 1024;
+
+/// The most that goes together, in bytes.
+const PIECE_BYTES_MAX: usize = 1_024;
+
+/// One line.
+pub(super) struct Line {
+    pub(super) number: u64,
+    pub(super) device: usize,
+    /// Of which run of the server.
+    pub(super) run: u64,
+    fate: Mutex<Fate>,
+    is_cut: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Fate {
+    /// Nothing goes up or down before that, in virtual milliseconds.
+    up_stalled_until: u64,
+    down_stalled_until: u64,
+    cut: Option<Cut>,
+}
+
+/// A line that is cut: each end finds out so many milliseconds later.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) client_ms: u64,
+    pub(super) server_ms: u64,
+}
+
+/// How a device was let in.
+pub(super) struct Greeting {
+    /// Whether by a password.
+    pub(super) by_password: bool,
+    pub(super) welcome: Welcome,
+}
+
+/// What a device was told over its lines, in its order, and has not looked at.
+pub(super) type Greetings = Arc<Mutex<VecDeque<Greeting>>>;
+
+/// How one life of a device connects.
+pub(super) struct Door {
+    pub(super) world: Arc<World>,
+    pub(super) device: usize,
+    pub(super) greetings: Greetings,
+    /// Set when the device is killed: whatever is left of it connects no more.
+    pub(super) is_over: Arc<Mutex<bool>>,
+}
+
+impl Dial for Door {
+    type Stream = DuplexStream;
+
+    async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
+        sleep_ms(self.world.between(1, 12)).await;
+        if *lock(&self.is_over) {
+            return std::future::pending().await;
+        }
+        let refused = || ConnectError::Unreachable(std::io::ErrorKind::ConnectionRefused.into());
+        let running = self.world.now().server.as_ref().map(|it| (it.run, it.streams.clone()));
+        let (run, streams) = running.ok_or_else(refused)?;
+        let (near, client) = duplex(PIPE_BYTES);
+        let (server, far) = duplex(PIPE_BYTES);
+        streams.send(far).await.map_err(|_| refused())?;
+        let line = {
+            let mut now = self.world.now();
+            now.lines_made += 1;
+            let line = Arc::new(Line {
+                number: now.lines_made,
+                device: self.device,
+                run,
+                fate: Mutex::default(),
+                is_cut: Notify::new(),
+            });
+            now.lines.insert(line.number, Arc::clone(&line));
+            line
+        };
+        let greetings = Arc::clone(&self.greetings);
+        tokio::spawn(line.carry(Arc::clone(&self.world), client, server, greetings));
+        Ok(Dialled { stream: near, is_private: true })
+    }
+}
+
+impl Line {
+    /// Cuts it, unless it is cut already.
+    pub(super) fn cut(&self, cut: Cut) {
+        lock(&self.fate).cut.get_or_insert(cut);
+        self.is_cut.notify_one();
+    }
+
+    /// Lets nothing through for so long.
+    pub(super) fn stall(&self, up_until: u64, down_until: u64) {
+        let mut fate = lock(&self.fate);
+        (fate.up_stalled_until, fate.down_stalled_until) = (up_until, down_until);
+    }
+
+    /// Carries bytes until it is cut or both ends are closed.
+    async fn carry(
+        self: Arc<Line>,
+        world: Arc<World>,
+        client: DuplexStream,
+        server: DuplexStream,
+        greetings: Greetings,
+    ) {
+        let ((client_reads, client_writes), (server_reads, server_writes)) =
+            (split(client), split(server));
+        let mut up = Way::new(client_reads, server_writes);
+        let mut down = Way::new(server_reads, client_writes);
+        let heard = Heard { greetings, by_password: Mutex::default() };
+        let is_cut = {
+            let carried = async {
+                tokio::join!(
+                    up.carry(&self, &world, Direction::Up, &heard),
+                    down.carry(&self, &world, Direction::Down, &heard)
+                )
+            };
+            tokio::select! {
+                biased;
+                () = self.is_cut.notified() => true,
+                _ = carried => false,
+            }
+        };
+        if is_cut {
+            let Cut { client_ms, server_ms } =
+                lock(&self.fate).cut.expect("it is cut before that is told");
+            up.tear(&world, Direction::Up, &heard);
+            down.tear(&world, Direction::Down, &heard);
+            let Way { from: client_reads, to: server_writes, .. } = up;
+            let Way { from: server_reads, to: client_writes, .. } = down;
+            let (client, server) = ((client_reads, client_writes), (server_reads, server_writes));
+            if client_ms <= server_ms {
+                sleep_ms(client_ms).await;
+                drop(client);
+                sleep_ms(server_ms - client_ms).await;
+            } else {
+                sleep_ms(server_ms).await;
+                drop(server);
+                sleep_ms(client_ms - server_ms).await;
+            }
+        }
+        world.now().lines.remove(&self.number);
+    }
+
+    fn stalled_until(&self, direction: Direction) -> u64 {
+        let fate = lock(&self.fate);
+        match direction {
+            Direction::Up => fate.up_stalled_until,
+            Direction::Down => fate.down_stalled_until,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// One direction.
+struct Way {
+    from: ReadHalf<DuplexStream>,
+    to: WriteHalf<DuplexStream>,
+    /// What is on its way.
+    piece: Vec<u8>,
+    /// The first frame, until it is whole.
+    first: Option<Vec<u8>>,
+}
+
+/// What is heard in passing.
+struct Heard {
+    greetings: Greetings,
+    by_password: Mutex<bool>,
+}
+
+impl Way {
+    fn new(from: ReadHalf<DuplexStream>, to: WriteHalf<DuplexStream>) -> Way {
+        Way { from, to, piece: Vec::with_capacity(PIECE_BYTES_MAX), first: Some(Vec::new()) }
+    }
+
+    async fn carry(&mut self, line: &Line, world: &World, direction: Direction, heard: &Heard) {
+        loop {
+            let most = if world.once_in(6) { world.between(1, 40) } else { PIECE_BYTES_MAX as u64 };
+            let mut from = (&mut self.from).take(most);
+            let count = from.read_buf(&mut self.piece).await.unwrap_or_default();
+            let arrives = world.millis() + world.between(1, 12);
+            self.wait(arrives, line, world, direction).await;
+            world.trace(&[line.number, direction as u64], &self.piece);
+            if count == 0 {
+                // The other end may have hung up.
+                let _ = self.to.shutdown().await;
+                return;
+            }
+            let is_written = self.to.write_all(&self.piece).await.is_ok();
+            if !is_written {
+                return;
+            }
+            self.listen(direction, heard);
+            self.piece.clear();
+        }
+    }
+
+    async fn wait(&self, arrives: u64, line: &Line, world: &World, direction: Direction) {
+        let mut until = arrives;
+        while until > world.millis() {
+            sleep_ms(until - world.millis()).await;
+            if !world.is_calm() {
+                until = line.stalled_until(direction);
+            }
+        }
+    }
+
+    /// The line is cut: some of what is on its way arrives.
+    fn tear(&mut self, world: &World, direction: Direction, heard: &Heard) {
+        let some = usize::try_from(world.below(self.piece.len() as u64 + 1)).unwrap_or_default();
+        self.piece.truncate(some);
+        // What does not fit does not arrive.
+        if let Some(Ok(())) = self.to.write_all(&self.piece).now_or_never() {
+            self.listen(direction, heard);
+        }
+    }
+
+    /// Takes note of the first frame.
+    fn listen(&mut self, direction: Direction, heard: &Heard) {
+        let Some(first) = &mut self.first else { return };
+        first.extend_from_slice(&self.piece);
+        match direction {
+            Direction::Up => {
+                let Some(frame) = whole(first) else { return };
+                if let Ok(ClientFrame { request: Request::Hello(hello), .. }) = codec::decode(frame)
+                {
+                    *lock(&heard.by_password) = matches!(hello.proof, Proof::Password(_));
+                }
+            }
+            Direction::Down => {
+                let Some(frame) = whole(first) else { return };
+                if let Ok(ServerFrame::Response {
+                    result: Ok(Response::Welcome(welcome)), ..
+                }) = codec::decode(frame)
+                {
+                    let by_password = *lock(&heard.by_password);
+                    lock(&heard.greetings).push_back(Greeting { by_password, welcome });
+                }
+            }
+        }
+        self.first = None;
+    }
+}
+
+/// The frame that these bytes begin with, without its length, when all of it is there.
+fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+    rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,226 @@
+//! What everybody in a simulation shares: chance, time, the disk, and what is noted down.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chatroom_proto::{Code, Seq, UnixMillis};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::archive::Shelf;
+use super::line::Line;
+use super::log::Disk;
+use super::people::DEVICES;
+use super::server::Running;
+use super::{Broken, Fault, Tally};
+use crate::chance::Chance;
+
+/// When it begins, as a wall clock tells it.
+const BEGIN: UnixMillis = UnixMillis(1_000_000);
+
+/// Everything that is shared.
+pub(super) struct World {
+    pub(super) fault: Option<Fault>,
+    began: Instant,
+    chance: Mutex<Chance>,
+    disk: Mutex<Disk>,
+    shelf: Mutex<Shelf>,
+    /// The archive may have something to read.
+    pub(super) archive_wakes: Notify,
+    /// Nobody lives any longer.
+    pub(super) over: CancellationToken,
+    noted: Mutex<Noted>,
+    now: Mutex<Now>,
+}
+
+/// What comes of it.
+struct Noted {
+    trace: DefaultHasher,
+    tally: Tally,
+    broken: Vec<Broken>,
+}
+
+/// How things are.
+pub(super) struct Now {
+    /// Whether nothing goes wrong any more.
+    is_calm: bool,
+    /// The server, while it runs.
+    pub(super) server: Option<Running>,
+    /// What makes somebody an operator.
+    pub(super) code: Option<Code>,
+    /// The lines, by their number.
+    pub(super) lines: BTreeMap<u64, Arc<Line>>,
+    pub(super) lines_made: u64,
+    pub(super) posts_made: u64,
+    pub(super) devices: [DeviceNow; DEVICES.len()],
+}
+
+/// How one device is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DeviceNow {
+    /// Whether its owner has registered.
+    pub(super) is_registered: bool,
+    /// Whether it waits for nothing.
+    pub(super) is_quiet: bool,
+    /// Whether it has shown everything.
+    pub(super) has_rested: bool,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, fault: Option<Fault>) -> Arc<World> {
+        Arc::new(World {
+            fault,
+            began: Instant::now(),
+            chance: Mutex::new(Chance::new(seed)),
+            disk: Mutex::default(),
+            shelf: Mutex::new(Shelf::new()),
+            archive_wakes: Notify::new(),
+            over: CancellationToken::new(),
+            noted: Mutex::new(Noted {
+                trace: DefaultHasher::new(),
+                tally: Tally::default(),
+                broken: Vec::new(),
+            }),
+            now: Mutex::new(Now {
+                is_calm: false,
+                server: None,
+                code: None,
+                lines: BTreeMap::new(),
+                lines_made: 0,
+                posts_made: 0,
+                devices: Default::default(),
+            }),
+        })
+    }
+
+    /// Virtual milliseconds since the beginning.
+    pub(super) fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn unix_now(&self) -> UnixMillis {
+        UnixMillis(BEGIN.0 + self.millis())
+    }
+
+    /// Any number.
+    pub(super) fn number(&self) -> u64 {
+        lock(&self.chance).number()
+    }
+
+    /// A number below this one, which is not zero.
+    pub(super) fn below(&self, bound: u64) -> u64 {
+        lock(&self.chance).below(bound)
+    }
+
+    /// A number from the first to the second, both included.
+    pub(super) fn between(&self, least: u64, most: u64) -> u64 {
+        lock(&self.chance).between(least, most)
+    }
+
+    /// Whether something happens that happens once in so many times.
+    pub(super) fn once_in(&self, times: u64) -> bool {
+        lock(&self.chance).once_in(times)
+    }
+
+    /// One of these; nothing when there are none.
+    pub(super) fn pick<'a, T>(&self, among: &'a [T]) -> Option<&'a T> {
+        lock(&self.chance).pick(among)
+    }
+
+    /// Bytes that somebody else takes for secrets.
+    pub(super) fn fill(&self, bytes: &mut [u8]) {
+        let mut chance = lock(&self.chance);
+        for part in bytes.chunks_mut(8) {
+            part.copy_from_slice(&chance.number().to_le_bytes()[..part.len()]);
+        }
+    }
+
+    pub(super) fn with_disk<T>(&self, act: impl FnOnce(&mut Disk) -> T) -> T {
+        act(&mut lock(&self.disk))
+    }
+
+    pub(super) fn with_shelf<T>(&self, act: impl FnOnce(&mut Shelf) -> T) -> T {
+        act(&mut lock(&self.shelf))
+    }
+
+    pub(super) fn now(&self) -> MutexGuard<'_, Now> {
+        lock(&self.now)
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.now().is_calm
+    }
+
+    pub(super) fn calm_down(&self) {
+        self.now().is_calm = true;
+    }
+
+    /// Notes down that something happened, and when.
+    pub(super) fn trace(&self, words: &[u64], bytes: &[u8]) {
+        let now = self.millis();
+        let trace = &mut lock(&self.noted).trace;
+        trace.write_u64(now);
+        words.iter().for_each(|word| trace.write_u64(*word));
+        trace.write(bytes);
+    }
+
+    pub(super) fn tally(&self, count: impl FnOnce(&mut Tally)) {
+        count(&mut lock(&self.noted).tally);
+    }
+
+    pub(super) fn broken(&self, broken: Broken) {
+        lock(&self.noted).broken.push(broken);
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        !lock(&self.noted).broken.is_empty()
+    }
+
+    /// A fingerprint of everything so far, what it was like, and what is broken.
+    pub(super) fn outcome(&self) -> (u64, Tally, Vec<Broken>) {
+        let mut noted = lock(&self.noted);
+        noted.tally.millis = self.millis();
+        (noted.trace.finish(), noted.tally, noted.broken.clone())
+    }
+
+    /// Whether nobody waits for anything; then also up to where everything is to have been shown.
+    pub(super) fn rest(&self) -> Option<Seq> {
+        let now = self.now();
+        let all_wait_for_nothing = (0..DEVICES.len()).all(|number| {
+            let device = &now.devices[number];
+            device.is_quiet || now.is_locked_out(number)
+        });
+        let log_is_quiet = now.server.as_ref().is_some_and(|server| server.log.is_quiet());
+        drop(now);
+        (all_wait_for_nothing && log_is_quiet)
+            .then(|| self.with_disk(|disk| disk.synced().last().map_or(Seq::ZERO, |last| last.seq)))
+    }
+
+    /// Which devices have not shown everything.
+    pub(super) fn restless(&self) -> Vec<usize> {
+        let now = self.now();
+        let is_restless =
+            |number: &usize| !now.devices[*number].has_rested && !now.is_locked_out(*number);
+        (0..DEVICES.len()).filter(is_restless).collect()
+    }
+}
+
+impl Now {
+    /// Whether it is a second device whose owner has never registered: it is not let in.
+    pub(super) fn is_locked_out(&self, number: usize) -> bool {
+        let is_second = DEVICES[..number].contains(&DEVICES[number]);
+        is_second && !self.devices[DEVICES[number]].is_registered
+    }
+}
+
+/// Lets so many virtual milliseconds pass.
+pub(super) async fn sleep_ms(millis: u64) {
+    sleep(Duration::from_millis(millis)).await;
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
