@@ -129,8 +129,8 @@ impl Chance {
         Chance::new(self.number())
     }
 
-    /// A request of somebody who is in, as often as people ask for it: many speak, and few end their
-    /// stay, or little would happen in one. [`Request::Hello`] is none of them.
+    /// A request of somebody who is in, as often as people ask for it: many speak, and few end
+    /// their stay, or little would happen in one. [`Request::Hello`] is none of them.
     pub fn request(&mut self) -> Request {
         loop {
             let request = match self.below(SPEAKS_ONCE_IN) {

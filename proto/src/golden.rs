@@ -1,12 +1,13 @@
 //! Golden bytes for tests: examples of everything that a type can be, kept as bytes.
 //!
-//! A snapshot is the list of the examples. Each has two lines: what it means, as JSON, and its bytes
-//! in hexadecimal. A test decodes the bytes that the snapshot has, and says anew what they mean and
-//! what they are: so neither can change unseen, and no code has to name an example.
+//! A snapshot is the list of the examples. Each has two lines: what it means, as JSON, and its
+//! bytes in hexadecimal. A test decodes the bytes that the snapshot has, and says anew what they
+//! mean and what they are: so neither can change unseen, and no code has to name an example.
 //!
-//! [`Shape`] knows which variants there are. It comes from random values, as [`crate::chance`] makes
-//! them, so it needs no list either. For a variant that the snapshot has no example of, the shortest
-//! random value with it is added to the text, and the test fails until somebody has looked at it.
+//! [`Shape`] knows which variants there are. It comes from random values, as [`crate::chance`]
+//! makes them, so it needs no list either. For a variant that the snapshot has no example of, the
+//! shortest random value with it is added to the text, and the test fails until somebody has looked
+//! at it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
