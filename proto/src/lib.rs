@@ -31,9 +31,9 @@
 //! # Handshake
 //! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why
 //! it may have it, and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or
-//! refuses with [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another reason, and hangs
-//! up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the
-//! client is in the group General and hears what happens there.
+//! refuses with [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another reason, and
+//! hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the client is in the
+//! group General and hears what happens there.
 //!
 //! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose
 //! connection is lost comes back with [`Proof::Resume`] within `grace_ms`, and its session goes on:
@@ -60,8 +60,9 @@
 //! and not told from them (Argon2id, RFC 9106).
 //!
 //! # Coming back
-//! A server that keeps what is said ([`Welcome::retention`]) and has recognized the client sends, behind
-//! `Welcome`, every post after [`Hello::seen`] that the client has not heard, in the order of [`Seq`]
+//! A server that keeps what is said ([`Welcome::retention`]) sends to a client that it has
+//! recognized, behind `Welcome`, every post after [`Hello::seen`] that the client has not heard, in
+//! the order of [`Seq`]
 //! and as the notifications that it missed: what others said in its groups since it joined them,
 //! and to it alone. A client that does not know what it has seen ([`Seq::ZERO`]) gets what was said
 //! since it was lost. Then comes [`Notification::CaughtUp`], and from there on what happens is
