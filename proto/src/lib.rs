@@ -32,8 +32,8 @@
 //! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why
 //! it may have it, and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or
 //! refuses with [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another reason, and
-//! hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the client is in the
-//! group General and hears what happens there.
+//! hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the client is in
+//! the group General and hears what happens there.
 //!
 //! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose
 //! connection is lost comes back with [`Proof::Resume`] within `grace_ms`, and its session goes on:
@@ -62,13 +62,12 @@
 //! # Coming back
 //! A server that keeps what is said ([`Welcome::retention`]) sends to a client that it has
 //! recognized, behind `Welcome`, every post after [`Hello::seen`] that the client has not heard, in
-//! the order of [`Seq`]
-//! and as the notifications that it missed: what others said in its groups since it joined them,
-//! and to it alone. A client that does not know what it has seen ([`Seq::ZERO`]) gets what was said
-//! since it was lost. Then comes [`Notification::CaughtUp`], and from there on what happens is
-//! live. All of it comes after `Welcome`, and what is sent again comes first, so that at each
-//! moment the newest `Seq` that a client has heard says how far it has come. Who came and went
-//! meanwhile is not told again.
+//! the order of [`Seq`] and as the notifications that it missed: what others said in its groups
+//! since it joined them, and to it alone. A client that does not know what it has seen
+//! ([`Seq::ZERO`]) gets what was said since it was lost. Then comes [`Notification::CaughtUp`], and
+//! from there on what happens is live. All of it comes after `Welcome`, and what is sent again
+//! comes first, so that at each moment the newest `Seq` that a client has heard says how far it has
+//! come. Who came and went meanwhile is not told again.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets
