@@ -12,9 +12,9 @@
 //! the answer then comes among the events, in its place.
 //!
 //! # Nothing is lost
-//! On a server that keeps what is said ([`Welcome::keeps`](chatroom_proto::Welcome::keeps)) there
-//! is one way back, whatever has happened: the link says how far it has come, and hears the rest as
-//! [`Event::Replayed`], each thing once, then [`Event::CaughtUp`]. It goes that way when a
+//! On a server that keeps what is said ([`Welcome::retention`](chatroom_proto::Welcome::retention))
+//! there is one way back, whatever has happened: the link says how far it has come, and hears the
+//! rest as [`Event::Replayed`], each thing once, then [`Event::CaughtUp`]. It goes that way when a
 //! connection is lost, when the program was too slow, and when a message shows that one before it
 //! is missing. Only what the server does not have any more is told as [`Event::Missed`].
 //!

@@ -60,14 +60,14 @@
 //! and not told from them (Argon2id, RFC 9106).
 //!
 //! # Coming back
-//! A server that keeps what is said ([`Welcome::retention`]) and has recognized the client sends,
-//! behind `Welcome`, every post after [`Hello::seen`] that the client has not heard, in the order
-//! of [`Seq`] and as the notifications that it missed: what others said in its groups since it
-//! joined them, and to it alone. A client that does not know what it has seen ([`Seq::ZERO`]) gets
-//! what was said since it was lost. Then comes [`Notification::CaughtUp`], and from there on what
-//! happens is live. All of it comes after `Welcome`, and what is sent again comes first, so that at
-//! each moment the newest `Seq` that a client has heard says how far it has come. Who came and went
-//! meanwhile is not told again.
+//! A server that keeps what is said ([`Welcome::retention`]) sends to a client that it has
+//! recognized, behind `Welcome`, every post after [`Hello::seen`] that the client has not heard, in
+//! the order of [`Seq`] and as the notifications that it missed: what others said in its groups
+//! since it joined them, and to it alone. A client that does not know what it has seen
+//! ([`Seq::ZERO`]) gets what was said since it was lost. Then comes [`Notification::CaughtUp`], and
+//! from there on what happens is live. All of it comes after `Welcome`, and what is sent again
+//! comes first, so that at each moment the newest `Seq` that a client has heard says how far it has
+//! come. Who came and went meanwhile is not told again.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets

@@ -6,7 +6,7 @@
 //! new variant can't be shown as nothing by mistake.
 //!
 //! - `view/text.rs`: the [`View`] itself, and its tones. `view/paint.rs`: colours.
-//! - [`harmless`]: what others wrote, made harmless.
+//! - `view/harmless.rs`: what others wrote, made harmless.
 //! - `view/chat.rs`: notifications, and answers to what was asked.
 //! - `view/moderation.rs`, `view/server_admin.rs`: what moderators and operators of the server do.
 //! - `view/refusal.rs`: what the server refuses, and what to do about it.

@@ -46,7 +46,8 @@ pub enum Untrusted {
         /// Its key now.
         offered: Fingerprint,
     },
-    /// The server has another key than the one that is to be accepted ([`KnownHosts::accepting`]).
+    /// The server has another key than the one that is to be accepted
+    /// ([`KnownHosts::accepting`](super::KnownHosts::accepting)).
     #[error("the key to be accepted is {accepted}, and the server's is {offered}")]
     NotAccepted {
         /// The one to be accepted.

@@ -18,7 +18,7 @@ mod sound;
 mod under_way;
 
 /// Few enough for a debug build.
-const HISTORIES: u64 = 60;
+const HISTORIES: u64 = 50;
 const STEPS: usize = 200;
 /// How often, in entries, everything is compared, which takes longer than everything else; and the
 /// other state begins anew.

@@ -8,7 +8,7 @@ use super::stage::Stage;
 use crate::chat::Limits;
 
 /// Few enough for a debug build.
-const HISTORIES: u64 = 200;
+const HISTORIES: u64 = 150;
 const STEPS: u32 = 300;
 /// So few that somebody's grace is often cut short, and somebody forgotten; and all whose
 /// connection is lost go at the next tick.
