@@ -20,9 +20,8 @@ use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ReadError};
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
+use integration_tests::chance::Chance;
 use integration_tests::test_client::{body, group, user};
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -75,11 +74,11 @@ fn replay(reader: PersonId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>)
 
 async fn read_back(archive: &Archive, head: Seq) {
     let everyone: Vec<GroupId> = (0..GROUPS).map(group_id).collect();
-    let mut chance = chance(7);
+    let mut chance = Chance::new(7);
     let mut times = Vec::new();
     for _ in 0..READS {
-        let before = Seq(1 + chance.next_u64() % head.0);
-        let query = Query::History(ConversationId::Group(group_id(chance.next_u64() % GROUPS)));
+        let before = Seq(1 + chance.below(head.0));
+        let query = Query::History(ConversationId::Group(group_id(chance.below(GROUPS))));
         let began = Instant::now();
         archive
             .read(Read { reader: person(1), query, before, count: 50, head })
@@ -89,7 +88,7 @@ async fn read_back(archive: &Archive, head: Seq) {
     }
     rows("a page of 50 posts of a group", &mut times);
     for _ in 0..READS {
-        let after = Seq(chance.next_u64() % head.0);
+        let after = Seq(chance.below(head.0));
         let groups = everyone.iter().map(|group| (*group, Seq::ZERO)).collect();
         let began = Instant::now();
         archive.replay(replay(person(1), after, head, groups)).await.expect("read");
@@ -182,7 +181,7 @@ fn group_name(number: u64) -> String {
 
 async fn fill(log: &dyn Log, posts: u64) {
     let limits = Limits { retention: Retention::Everything, ..Limits::default() };
-    let mut chance = chance(1);
+    let mut chance = Chance::new(1);
     let mut number = 0;
     let mut commands: Vec<Command> = vec![Command::Began { limits }];
     commands.extend((0..PEOPLE).map(|number| {
@@ -213,17 +212,17 @@ async fn fill(log: &dyn Log, posts: u64) {
     end.next().await.expect("a log never ends").expect("the log goes on");
 }
 
-fn any_post(chance: &mut TestRng) -> Command {
-    let to = match chance.next_u64() % 10 {
-        0 | 1 => Conversation::User(user(&format!("person{}", chance.next_u64() % PEOPLE))),
+fn any_post(chance: &mut Chance) -> Command {
+    let to = match chance.below(10) {
+        0 | 1 => Conversation::User(user(&format!("person{}", chance.below(PEOPLE)))),
         2..=4 => Conversation::Group(group("General")),
-        _ => Conversation::Group(group(&group_name(chance.next_u64() % GROUPS))),
+        _ => Conversation::Group(group(&group_name(chance.below(GROUPS)))),
     };
-    let words: Vec<String> = (0..4 + chance.next_u64() % 12).map(|_| any_word(chance)).collect();
+    let words: Vec<String> = (0..4 + chance.below(12)).map(|_| any_word(chance)).collect();
     let id =
-        PostId((u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64())).to_be_bytes());
+        PostId((u128::from(chance.number()) << 64 | u128::from(chance.number())).to_be_bytes());
     Command::Post {
-        by: person(chance.next_u64() % PEOPLE).first_device(),
+        by: person(chance.below(PEOPLE)).first_device(),
         to,
         id,
         body: body(&words.join(" ")),
@@ -231,8 +230,8 @@ fn any_post(chance: &mut TestRng) -> Command {
 }
 
 /// Half of all words are among a few, as in any language.
-fn any_word(chance: &mut TestRng) -> String {
-    let share = (chance.next_u64() % 1_000_000) as f64 / 1e6;
+fn any_word(chance: &mut Chance) -> String {
+    let share = chance.below(1_000_000_u32) as f64 / 1e6;
     format!("w{}", ((WORDS as f64).powf(share) - 1.0) as u64)
 }
 
@@ -254,10 +253,6 @@ async fn append(log: &dyn Log, number: &mut u64, command: Command) {
             Err(error) => panic!("{error}"),
         }
     }
-}
-
-fn chance(seed: u8) -> TestRng {
-    TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32])
 }
 
 fn mib(path: &Path) -> u64 {

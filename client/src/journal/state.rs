@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chatroom_proto::{Conversation, GroupName, NameKey, PostId, Request, Seq, Token, UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::state::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
+use crate::limits::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
 
 /// The most conversations whose newest post is kept.
 const PLACES_MAX: usize = MEMBERSHIPS_MAX + PRIVATE_CONVERSATIONS_MAX;

@@ -17,17 +17,23 @@ use serde::{Deserialize, Serialize};
 pub use super::address::Address;
 use super::limits::Limits;
 
+#[cfg(feature = "test-util")]
+mod any;
+
 /// One run of one server process. A restarted server is another node, so that nothing of the old
 /// run is taken for its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct NodeId(pub u64);
 
 /// One connection of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ConnectionId(pub u64);
 
 /// One device of one person, over however many connections: the entry of its first arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct DeviceId(pub Seq);
 
 /// One person, over however many devices: the entry in which their first device arrived.
@@ -61,6 +67,7 @@ impl GroupId {
 
 /// Where a client's connection ends: which node, and there which connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ConnAddr {
     /// The node.
     pub node: NodeId,
@@ -88,6 +95,7 @@ pub struct Stamp {
 
 /// Who asked: travels with a proposal through the log and brings the reply home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Origin {
     /// The connection that asked.
     pub place: ConnAddr,
@@ -117,6 +125,7 @@ impl fmt::Debug for PasswordHash {
 
 /// A command on its way to the log, which is to order and keep it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Proposal {
     /// Its identity: a proposal that comes to the log again is kept once.
     pub id: ProposalId,
@@ -130,6 +139,7 @@ pub struct Proposal {
 
 /// A node numbers its proposals from 1, and appends them in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ProposalId {
     /// Who proposes.
     pub node: NodeId,
@@ -140,6 +150,7 @@ pub struct ProposalId {
 /// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by
 /// everything before it. Of two that exclude each other the first in the log wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Entry {
     /// Its place.
     pub seq: Seq,
@@ -153,6 +164,7 @@ pub struct Entry {
 /// the types of their fields never change. Names may: no byte depends on them. What each command is
 /// to those around it, `Command::class` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Command {
     /// Somebody comes. With the right token they go on with the device that it belongs to.
     /// Otherwise they are a stranger with a new device, and the name must be free.

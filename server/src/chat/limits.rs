@@ -8,6 +8,7 @@ pub(super) const EXPIRIES_A_TICK_MAX: usize = 1_024;
 
 /// What the domain bounds. The same on all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Limits {
     /// Groups in all.
     pub groups_max: u32,

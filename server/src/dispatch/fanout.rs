@@ -1,10 +1,12 @@
-//! The fan-out: who of those that are connected here hears what.
+//! Fan-out: who of those who are connected here hears what.
 //!
-//! What is said in one group without anything of another group in between is a *run*: it is encoded
-//! once, one frame behind the other, and every member gets all of it as one piece, which all of
-//! them share. Those who did something in it, or have just come, get theirs apart: a cursor says
-//! how far into the run each of them has heard. So everybody hears everything in the order of the
-//! log, and a burst costs one piece for each member and not one for each message.
+//! **Runs.** Messages to one group with nothing of another group in between are a *run*. They are
+//! encoded into one buffer. At its end every member's outbox gets a reference to it: a burst costs
+//! one piece for each member, not one for each message.
+//!
+//! **Cursors.** A member who must see only a part of a run (spoke, joined or was answered inside
+//! it) has a cursor, which says how far it has heard, and gets the rest. Whoever leaves is given
+//! everything before that first. So everybody hears everything in the order of the log.
 
 use std::sync::Arc;
 
@@ -197,11 +199,11 @@ impl Fanout {
         if frames.is_empty() {
             return;
         }
-        let last_seen = cursors.insert(device, frames.len()).unwrap_or(0);
+        let cursor = cursors.insert(device, frames.len()).unwrap_or(0);
         if let Some((_, outbox)) = self.listeners.get(&device)
-            && last_seen < frames.len()
+            && cursor < frames.len()
         {
-            touch(&mut self.touched, outbox, outbox.push(&frames[last_seen..]));
+            touch(&mut self.touched, outbox, outbox.push(&frames[cursor..]));
         }
     }
 
@@ -217,12 +219,10 @@ impl Fanout {
                 let Some((_, outbox)) = self.listeners.get(device) else { continue };
                 let pushed = match cursors.get(device) {
                     None => outbox.share(&frames),
-                    Some(last_seen) if *last_seen == frames.len() => continue,
+                    Some(cursor) if *cursor == frames.len() => continue,
                     // A small part is copied: it is not to keep all the rest in memory.
-                    Some(last_seen) if *last_seen > frames.len() / 2 => {
-                        outbox.push(&frames[*last_seen..])
-                    }
-                    Some(last_seen) => outbox.share(&frames.slice(last_seen..)),
+                    Some(cursor) if *cursor > frames.len() / 2 => outbox.push(&frames[*cursor..]),
+                    Some(cursor) => outbox.share(&frames.slice(cursor..)),
                 };
                 touch(&mut self.touched, outbox, pushed);
             }

@@ -1,8 +1,9 @@
-//! Passwords: what is kept of them, and how often somebody may try one.
+//! Passwords: whether one is right, and how often somebody may try.
 //!
 //! A hash is slow and takes 19 MiB on purpose (Argon2id with what OWASP recommends: m = 19,456 KiB,
-//! t = 2, p = 1), so few are made at the same time, in threads of their own, few more wait for
-//! that, and tries are counted before.
+//! t = 2, p = 1). So few are made at the same time, in threads of their own, and few more wait for
+//! that. Tries are counted first, by name and by network. For an unknown name a hash of nobody's is
+//! checked, so that the time it takes tells nothing.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -111,9 +112,9 @@ impl Passwords {
             u32::try_from(not_until.wait_time_from(now).as_millis()).unwrap_or(u32::MAX).max(1)
         };
         // Everybody may be behind this machine.
-        let source = ClientNetwork::of(check.address.ip());
-        if source != ClientNetwork::THIS_MACHINE {
-            self.by_address.check_key(&source).map_err(wait)?;
+        let network = ClientNetwork::of(check.address.ip());
+        if network != ClientNetwork::THIS_MACHINE {
+            self.by_address.check_key(&network).map_err(wait)?;
         }
         match check.person {
             Some(person) => self.by_person.check_key(&person).map_err(wait),

@@ -1,6 +1,8 @@
-//! Budgets: how much a connection, a person and an address may ask for in a time. Kept by the
-//! dispatch task alone; time is an argument. Whoever has asked for nothing lately takes no memory
-//! here.
+//! Rate limits: how much a connection, a person and a network may ask for in a time.
+//!
+//! Each has an allowance that requests are paid from, and that fills again as time goes by. The
+//! dispatch task alone keeps them; time is an argument. Whoever has asked for nothing lately takes
+//! no memory here.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
@@ -21,7 +23,7 @@ use crate::chat::entry::{ConnectionId, PersonId};
 use crate::chat::request_class::{COST_MAX, RequestClass};
 use crate::client_network::ClientNetwork;
 use crate::config::{
-    ADDRESS_SHARE, ARRIVALS_SHARE, BUDGETS_SWEPT_AFTER, BURST_SECONDS, Config, REQUESTS_A_UNIT,
+    ADDRESS_SHARE, BURST_SECONDS, Config, LOGINS_SHARE, RATE_LIMITS_SWEPT_AFTER, REQUESTS_A_UNIT,
 };
 
 /// One of the limiters: what each of these may ask for.
@@ -48,7 +50,7 @@ pub(crate) struct Asker {
     /// As whom, once it was let in: over however many connections and devices, it is one person.
     pub(crate) person: Option<PersonId>,
     /// From where.
-    pub(crate) source: ClientNetwork,
+    pub(crate) network: ClientNetwork,
 }
 
 /// Why something is not served.
@@ -60,7 +62,7 @@ pub(crate) struct RateLimited {
     pub(crate) floods: bool,
 }
 
-/// Everybody's budgets.
+/// What is left of everybody's allowances.
 pub(crate) struct RateLimits {
     clock: Hands,
     /// Requests that cost nothing, because they are not nothing.
@@ -69,8 +71,8 @@ pub(crate) struct RateLimits {
     people: Option<Limiter<PersonId>>,
     /// The same, for where they come from. The keys are chosen by peers.
     addresses: Option<Limiter<ClientNetwork, RandomState>>,
-    /// Handshakes, for where they come from.
-    arrivals: Option<Limiter<ClientNetwork, RandomState>>,
+    /// Logins, for where they come from.
+    logins: Option<Limiter<ClientNetwork, RandomState>>,
     /// Connections that were told to wait.
     held: FxHashMap<ConnectionId, Held>,
     /// How much was asked since what is out of date was thrown away.
@@ -112,8 +114,8 @@ impl RateLimits {
             connections: limiter(per_second(rate.saturating_mul(REQUESTS_A_UNIT)), &clock),
             people: limiter(per_second(rate), &clock),
             addresses: limiter(per_second(rate.saturating_mul(ADDRESS_SHARE)), &clock),
-            arrivals: limiter(
-                per_minute(config.connections_per_address_max.saturating_mul(ARRIVALS_SHARE)),
+            logins: limiter(
+                per_minute(config.connections_per_address_max.saturating_mul(LOGINS_SHARE)),
                 &clock,
             ),
             clock,
@@ -129,12 +131,12 @@ impl RateLimits {
         self.clock.0.store(millis, Ordering::Relaxed);
     }
 
-    /// A connection begins with a handshake.
-    pub(crate) fn arrive(&mut self, source: ClientNetwork) -> Result<(), RateLimited> {
-        let arrivals = self.arrivals.as_ref().filter(|_| source != ClientNetwork::THIS_MACHINE);
-        let waits = charge(arrivals, &source, 1, self.clock.now());
+    /// A connection asks to be let in.
+    pub(crate) fn begin_login(&mut self, network: ClientNetwork) -> Result<(), RateLimited> {
+        let logins = self.logins.as_ref().filter(|_| network != ClientNetwork::THIS_MACHINE);
+        let waits = charge(logins, &network, 1, self.clock.now());
         self.count();
-        waits.map_or(Ok(()), |wait| Err(excess(1, wait)))
+        waits.map_or(Ok(()), |wait| Err(limited(1, wait)))
     }
 
     /// Somebody asks for something: it is paid for, or else it is not served.
@@ -151,7 +153,7 @@ impl RateLimits {
             if !has_waited && now < held.forgotten_at {
                 held.refused += 1;
                 let until = if now < held.until { held.until } else { held.forgotten_at };
-                return Err(excess(held.refused, until - now));
+                return Err(limited(held.refused, until - now));
             }
             paid = if has_waited { held.paid } else { 0 };
         }
@@ -165,7 +167,7 @@ impl RateLimits {
         let forgotten_at = until + Duration::from_millis(SENT_AGAIN_WITHIN_MS.into());
         let held = Held { tag, until, forgotten_at, refused: 1, paid };
         self.held.insert(asker.connection, held);
-        Err(excess(1, wait))
+        Err(limited(1, wait))
     }
 
     /// A connection is no more, or need not wait any more. What its owner has spent stays spent.
@@ -175,21 +177,21 @@ impl RateLimits {
         }
     }
 
-    /// Throws away what says nothing any more: whoever has their whole budget again is as one who
-    /// never asked.
+    /// Throws away what says nothing any more: whoever has their whole allowance again is as one
+    /// who never asked.
     pub(crate) fn tidy(&mut self) {
         self.sweep();
         shrink(self.connections.as_ref());
         shrink(self.people.as_ref());
         shrink(self.addresses.as_ref());
-        shrink(self.arrivals.as_ref());
+        shrink(self.logins.as_ref());
         self.held.shrink_to_fit();
     }
 
-    /// The narrowest budget first: what is refused there costs nobody else anything. Something may
-    /// be paid already.
+    /// The narrowest allowance first: what is refused there costs nobody else anything. Something
+    /// may be paid already.
     fn pay(&self, asker: &Asker, cost: u32, paid: u32, now: Duration) -> Result<(), Unpaid> {
-        let Asker { connection, person, source } = asker;
+        let Asker { connection, person, network } = asker;
         let own = match person {
             Some(person) if cost > 0 => {
                 charge(self.people.as_ref(), person, cost.saturating_sub(paid), now)
@@ -200,15 +202,15 @@ impl RateLimits {
         if let Some(wait) = own {
             return Err(Unpaid { wait, paid });
         }
-        let addresses = self.addresses.as_ref().filter(|_| *source != ClientNetwork::THIS_MACHINE);
+        let addresses = self.addresses.as_ref().filter(|_| *network != ClientNetwork::THIS_MACHINE);
         let paid = paid.max(cost);
-        charge(addresses, source, cost, now).map_or(Ok(()), |wait| Err(Unpaid { wait, paid }))
+        charge(addresses, network, cost, now).map_or(Ok(()), |wait| Err(Unpaid { wait, paid }))
     }
 
     /// Between two ticks, too, no more is kept than was asked lately, whoever asks.
     fn count(&mut self) {
         self.asked += 1;
-        if self.asked >= BUDGETS_SWEPT_AFTER.max(self.left) {
+        if self.asked >= RATE_LIMITS_SWEPT_AFTER.max(self.left) {
             self.sweep();
         }
     }
@@ -219,21 +221,21 @@ impl RateLimits {
         self.left = sweep(self.connections.as_ref())
             + sweep(self.people.as_ref())
             + sweep(self.addresses.as_ref())
-            + sweep(self.arrivals.as_ref());
+            + sweep(self.logins.as_ref());
         self.asked = 0;
     }
 
     #[cfg(test)]
-    fn kept(&self) -> usize {
+    fn len(&self) -> usize {
         self.connections.as_ref().map_or(0, RateLimiter::len)
             + self.people.as_ref().map_or(0, RateLimiter::len)
             + self.addresses.as_ref().map_or(0, RateLimiter::len)
-            + self.arrivals.as_ref().map_or(0, RateLimiter::len)
+            + self.logins.as_ref().map_or(0, RateLimiter::len)
             + self.held.len()
     }
 }
 
-fn excess(refused: u32, wait: Duration) -> RateLimited {
+fn limited(refused: u32, wait: Duration) -> RateLimited {
     RateLimited { retry_after_ms: millis(wait), floods: refused >= RATE_LIMITED_IN_A_ROW_MAX }
 }
 
@@ -262,7 +264,7 @@ where
     Some(RateLimiter::new(quota?, HashMapStateStore::default(), clock.clone()))
 }
 
-/// Takes so much out of a budget; what is not there is to be waited for, and nothing is taken.
+/// Takes so much out of an allowance; what is not there is to be waited for, and nothing is taken.
 fn charge<K, S>(
     limiter: Option<&Limiter<K, S>>,
     key: &K,
@@ -276,7 +278,7 @@ where
     match limiter?.check_key_n(key, NonZeroU32::new(cost)?) {
         Ok(Ok(())) => None,
         Ok(Err(not_until)) => Some(not_until.wait_time_from(now)),
-        // No request costs more than a budget holds.
+        // No request costs more than an allowance holds.
         Err(_) => Some(Duration::from_millis(RETRY_AFTER_MS_MAX.into())),
     }
 }

@@ -1,9 +1,10 @@
-//! One connection's life: the handshake, requests in, the outbox out, and the deadlines of all
-//! that.
+//! One connection: the handshake, requests in, the outbox out, and the deadlines of all that.
 //!
-//! What it does is here, piece by piece; in which order, and how it waits, is in [`life`].
+//! What it does is here, step by step. In which order it does them, and how it waits, is in
+//! [`task`].
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use chatroom_proto::codec::FrameError;
@@ -23,10 +24,10 @@ use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::net::stream::PlainRefused;
 use crate::token;
 
-mod task;
+pub(crate) mod task;
 
-pub(crate) use task::ConnectionTask;
-use task::RareFuture;
+/// What a connection waits for in rare moments.
+type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How many requests may be unanswered when one more is handed in.
 const ASKS_MAX: u16 = {
@@ -47,8 +48,8 @@ pub(crate) struct Common {
 pub(crate) struct Connection {
     id: ConnectionId,
     address: Address,
-    /// Whether the request before was for a list. It stands here, and in the life of the connection
-    /// it would take 8 bytes.
+    /// Whether the request before was for a list. It stands here, and in the connection's task it
+    /// would take 8 bytes.
     after_list: bool,
     outbox: Outbox,
     common: Arc<Common>,
@@ -105,7 +106,9 @@ impl Connection {
         let common = Arc::clone(&self.common);
         Box::pin(async move {
             tokio::select! {
-                () = time::sleep(common.config.handshake_deadline) => End::Close(CloseReason::HandshakeTimeout),
+                () = time::sleep(common.config.handshake_deadline) => {
+                    End::Close(CloseReason::HandshakeTimeout)
+                }
                 () = common.shutdown.cancelled() => End::Close(CloseReason::Shutdown),
             }
         })
@@ -119,8 +122,8 @@ impl Connection {
         };
         let channel = self.channel(is_tls);
         debug!(connection = %self, name = %hello.name, ?channel, "knocking");
-        let arrival = Box::new(self.introduce(tag, hello, channel));
-        let log_in = Message::LogIn(arrival, self.outbox.clone());
+        let login = Box::new(self.introduce(tag, hello, channel));
+        let log_in = Message::LogIn(login, self.outbox.clone());
         self.outbox.try_ask(0).ok_or(End::Closed)?;
         let room = self.hand_in_now(log_in)?;
         let Connection { address, outbox, common, .. } = self.clone();

@@ -2,12 +2,12 @@
 //! its snapshot as if nothing had happened, what is refused changes nothing, and what is foreseen
 //! comes true.
 
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec;
 
 use super::applied::{Applied, CommandOutcome, is_forgettable};
 use super::chat_state::ChatState;
 use crate::chat::entry::{Entry, Proposal};
-use crate::dice::Dice;
 use random::Author;
 
 mod random;
@@ -32,11 +32,11 @@ fn a_state_is_sound_and_goes_on_from_its_snapshot_whatever_happens() {
     }
 }
 
-/// A state, another one that went on from an snapshot of it, and what happened to them.
+/// A state, another one that went on from an image of it, and what happened to them.
 struct History {
     seed: u64,
     author: Author,
-    dice: Dice,
+    chance: Chance,
     state: ChatState,
     restored: ChatState,
     done: Vec<String>,
@@ -45,8 +45,8 @@ struct History {
 impl History {
     fn new(seed: u64) -> History {
         let state = ChatState::new(random::LIMITS);
-        let (author, dice) = (Author::new(seed), Dice(!seed));
-        History { seed, author, dice, restored: state.clone(), state, done: Vec::new() }
+        let (author, chance) = (Author::new(seed), Chance::new(!seed));
+        History { seed, author, chance, restored: state.clone(), state, done: Vec::new() }
     }
 
     fn step(&mut self) {
@@ -74,7 +74,7 @@ impl History {
         if let Err(why) = sound::look_at(&self.state, &before, self.author.ends_pending(&applied)) {
             panic!("history {}: {why}, after\n{}", self.seed, self.end());
         }
-        if self.dice.once_in(COMPARED_ONCE_IN) {
+        if self.chance.once_in(COMPARED_ONCE_IN) {
             self.is_as_before_if_refused(before, &entry, &applied);
             self.is_its_snapshot();
         }
@@ -97,7 +97,7 @@ impl History {
         let snapshot: ChatState = codec::decode(&packed).expect("and is read from it");
         self.alike(&self.state, &snapshot, "the snapshot is of another state");
         self.alike(&self.state, &self.restored, "the restored state has become another one");
-        if self.dice.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
+        if self.chance.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
             self.done.push("the other state is restored".to_owned());
             self.restored = snapshot;
         }

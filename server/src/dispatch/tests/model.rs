@@ -14,7 +14,7 @@ use crate::chat::{Chat, Limits};
 pub(super) struct Model {
     pub(super) chat: Chat,
     listeners: BTreeMap<DeviceId, ConnectionId>,
-    lines: BTreeMap<ConnectionId, Told>,
+    told: BTreeMap<ConnectionId, Told>,
     /// What is to be found out about passwords.
     pub(super) checks: VecDeque<(ConnectionId, Tag, Check)>,
 }
@@ -29,19 +29,19 @@ struct Told {
 
 impl Model {
     pub(super) fn new(node: NodeId, limits: Limits) -> Model {
-        let (listeners, lines, checks) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Model { chat: Chat::new(node, limits), listeners, lines, checks }
+        let (listeners, told, checks) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Model { chat: Chat::new(node, limits), listeners, told, checks }
     }
 
     /// There is one more connection, of somebody of this name.
     pub(super) fn connect(&mut self, connection: ConnectionId, name: &UserName) {
         let told = Told { name: name.key(), bytes: Vec::new(), is_closed: false };
-        self.lines.insert(connection, told);
+        self.told.insert(connection, told);
     }
 
     /// A connection is no more.
     pub(super) fn forget(&mut self, connection: ConnectionId) {
-        self.lines.remove(&connection);
+        self.told.remove(&connection);
         self.listeners.retain(|_, listener| *listener != connection);
     }
 
@@ -96,12 +96,12 @@ impl Model {
 
     /// Who hears what is said to a device.
     fn listener(&self, device: DeviceId) -> Option<&Told> {
-        self.lines.get(self.listeners.get(&device)?).filter(|told| !told.is_closed)
+        self.told.get(self.listeners.get(&device)?).filter(|told| !told.is_closed)
     }
 
     /// What a connection was told since it was asked.
     pub(super) fn take(&mut self, connection: ConnectionId) -> Vec<u8> {
-        self.lines.get_mut(&connection).map_or(Vec::new(), |told| std::mem::take(&mut told.bytes))
+        self.told.get_mut(&connection).map_or(Vec::new(), |told| std::mem::take(&mut told.bytes))
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -132,7 +132,7 @@ impl Model {
                             &ServerFrame::Notification(Notification::Closing(reason)),
                         );
                     }
-                    self.lines.entry(connection).and_modify(|told| told.is_closed = true);
+                    self.told.entry(connection).and_modify(|told| told.is_closed = true);
                 }
                 Effect::Check { connection, tag, check } => {
                     self.checks.push_back((connection, tag, check));
@@ -144,7 +144,7 @@ impl Model {
     }
 
     fn tell(&mut self, connection: ConnectionId, frame: &ServerFrame) {
-        if let Some(told) = self.lines.get_mut(&connection).filter(|told| !told.is_closed) {
+        if let Some(told) = self.told.get_mut(&connection).filter(|told| !told.is_closed) {
             told.bytes.extend_from_slice(&codec::encode(frame).expect("a frame can be encoded"));
         }
     }

@@ -30,7 +30,7 @@ pub(super) const CREATE: &str = "
     CREATE INDEX private_posts_by_author ON posts (by) WHERE addressee IS NOT NULL;
 ";
 
-/// The order in which [`record`] expects the columns.
+/// The order in which [`stored_post`] expects the columns.
 pub(super) const COLUMNS: &str = "seq, low, high, prev, at, id, by, sender, place, body, device";
 
 const INSERT: &str = "
@@ -46,17 +46,17 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
 /// Writes a row.
 pub(super) fn insert(
     insert: &mut CachedStatement<'_>,
-    record: &StoredPost,
+    stored: &StoredPost,
 ) -> rusqlite::Result<()> {
-    let StoredPost { thread, by, device, to, post } = record;
-    let (low, high) = numbers(*thread);
+    let StoredPost { thread: conversation, by, device, to, post } = stored;
+    let (low, high) = numbers(*conversation);
     let place = match to {
         Conversation::Group(group) => group.as_str(),
         Conversation::User(user) => user.as_str(),
     };
     let (seq, prev, at) = (number(post.seq), number(post.prev), post.at.0.cast_signed());
     let (from, body) = (post.from.as_str(), post.body.as_str());
-    let addressee = addressee(*thread, *by).map(|person| number(person.0));
+    let addressee = addressee(*conversation, *by).map(|person| number(person.0));
     insert.execute(params![
         seq,
         low,
@@ -75,9 +75,9 @@ pub(super) fn insert(
 }
 
 /// Reads a row of [`COLUMNS`].
-pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
-    let thread = thread(row.get(1)?, row.get(2)?);
-    let to = match thread {
+pub(super) fn stored_post(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
+    let conversation = conversation(row.get(1)?, row.get(2)?);
+    let to = match conversation {
         ConversationId::Group(_) => Conversation::Group(parsed(row, 8, GroupName::parse)?),
         ConversationId::Pair(..) => Conversation::User(parsed(row, 8, UserName::parse)?),
     };
@@ -90,7 +90,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
         body: parsed(row, 9, Body::parse)?,
     };
     let (by, device) = (row.get(6).map(seq)?, row.get(10).map(seq)?);
-    Ok(StoredPost { thread, by: PersonId(by), device: DeviceId(device), to, post })
+    Ok(StoredPost { thread: conversation, by: PersonId(by), device: DeviceId(device), to, post })
 }
 
 /// A text that was valid when it was written.
@@ -109,23 +109,23 @@ where
 }
 
 /// Whom something was said to alone.
-fn addressee(thread: ConversationId, by: PersonId) -> Option<PersonId> {
-    match thread {
+fn addressee(conversation: ConversationId, by: PersonId) -> Option<PersonId> {
+    match conversation {
         ConversationId::Group(_) => None,
         ConversationId::Pair(one, other) => Some(if one == by { other } else { one }),
     }
 }
 
 /// A conversation as the columns `low` and `high`.
-pub(super) fn numbers(thread: ConversationId) -> (i64, i64) {
-    match thread {
+pub(super) fn numbers(conversation: ConversationId) -> (i64, i64) {
+    match conversation {
         ConversationId::Group(group) => (number(group.0), 0),
         ConversationId::Pair(one, other) => (number(one.0), number(other.0)),
     }
 }
 
 /// The conversation that they mean.
-pub(super) fn thread(low: i64, high: i64) -> ConversationId {
+pub(super) fn conversation(low: i64, high: i64) -> ConversationId {
     match high {
         0 => ConversationId::Group(GroupId(seq(low))),
         _ => ConversationId::Pair(PersonId(seq(low)), PersonId(seq(high))),

@@ -293,7 +293,7 @@ async fn words_are_found_however_they_are_written_and_no_syntax_gets_through() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_in_no_file_and_the_rest_can_be_found() {
+async fn what_is_deleted_is_in_no_file_and_the_rest_can_be_found() {
     let scene = Scene::new();
     for number in 0..1_500 {
         scene.say(&format!("secretword number{number}"));
@@ -334,7 +334,7 @@ fn check_integrity(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn deletion_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_back() {
+async fn deletion_goes_on_after_a_restart_and_what_is_deleted_does_not_come_back() {
     let scene = Scene::new();
     for text in ["one", "two", "three"] {
         scene.say(text);
@@ -352,7 +352,7 @@ async fn deletion_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_ba
     assert_eq!(scene.texts(&archive).await.unwrap(), ["four", "three"]);
     assert!(scene.search(&archive, "one").await.is_empty());
     assert_eq!(scene.search(&archive, "three").await, ["three"]);
-    // What is yet to come can be forgotten in advance: a view that is behind does not show it.
+    // What is yet to come can be deleted in advance: a view that is behind does not show it.
     archive.delete(Seq(6)).await.unwrap();
     scene.say("five");
     scene.say("six");
