@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(event) = events.next().await {
         match event {
             Event::Notification(said) | Event::Replayed(said) => {
-                answer(&client, &name, said).await?
+                answer(&client, &name, said).await?;
             }
             Event::Lost(lost) => eprintln!("connection lost: {lost}"),
             Event::Back { .. } => eprintln!("connected again"),

@@ -221,12 +221,8 @@ fn any_post(chance: &mut Chance) -> Command {
     let words: Vec<String> = (0..4 + chance.below(12)).map(|_| any_word(chance)).collect();
     let id =
         PostId((u128::from(chance.number()) << 64 | u128::from(chance.number())).to_be_bytes());
-    Command::Post {
-        by: person(chance.below(PEOPLE)).first_device(),
-        to,
-        id,
-        body: body(&words.join(" ")),
-    }
+    let by = person(chance.below(PEOPLE)).first_device();
+    Command::Post { by, to, id, body: body(&words.join(" ")) }
 }
 
 /// Half of all words are among a few, as in any language.

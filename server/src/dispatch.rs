@@ -383,12 +383,8 @@ impl Dispatch {
                 }
                 Effect::Read { connection, tag, read } => {
                     let (archive, handle) = (self.archive.clone(), self.handle.clone());
-                    tokio::spawn(lookup::send(
-                        archive,
-                        read,
-                        RequestId { connection, tag },
-                        handle,
-                    ));
+                    let id = RequestId { connection, tag };
+                    tokio::spawn(lookup::send(archive, read, id, handle));
                 }
                 Effect::Check { connection, tag, check } => {
                     self.passwords.check(RequestId { connection, tag }, check, self.handle.clone());

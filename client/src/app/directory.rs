@@ -100,10 +100,8 @@ impl Directory {
                 self.group_was_active(group);
             }
             Notification::PrivatePost { post, .. } => self.user_was_active(&post.from),
-            Notification::Departed { user, .. } => {
-                if self.users.contains_key(&user.key()) {
-                    Arc::make_mut(&mut self.users).remove(&user.key());
-                }
+            Notification::Departed { user, .. } if self.users.contains_key(&user.key()) => {
+                Arc::make_mut(&mut self.users).remove(&user.key());
             }
             Notification::Moderated { by, group, act, .. } => {
                 self.user_was_active(by);
@@ -126,7 +124,7 @@ impl Directory {
             (_, Response::Joined { membership, .. }) => self.group_is(&membership.group, true),
             (_, Response::Left { group, .. }) => self.group_is(group, false),
             (Request::Public { group, .. }, Response::Posted { .. }) => {
-                self.group_was_active(group)
+                self.group_was_active(group);
             }
             (Request::Private { to, .. }, Response::Posted { .. }) => self.user_was_active(to),
             // Not one who is away: that would seem to be here.

@@ -128,7 +128,7 @@ impl JournalState {
             JournalRecord::Seen(_) | JournalRecord::At(..) if self.is_doubtful => {}
             JournalRecord::Seen(seq) => self.change(|session| session.seen = seq),
             JournalRecord::At(conversation, seq) => {
-                self.change(|session| session.be_at(conversation, seq))
+                self.change(|session| session.be_at(conversation, seq));
             }
             JournalRecord::Left(group) => self.change(|session| {
                 session.places.remove(&key(&Conversation::Group(group)));

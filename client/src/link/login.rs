@@ -49,7 +49,7 @@ pub(super) async fn log_in<D: Dial>(
                 return Ok(AcceptedLogin { connection, by: (!is_known).then(|| password.clone()) });
             }
             Err(error @ ConnectError::Refused(Refusal::WrongPassword { .. })) if is_known => {
-                refused = error
+                refused = error;
             }
             Err(ConnectError::Refused(Refusal::WrongPassword { .. })) => {}
             Err(error) => return Err(error),

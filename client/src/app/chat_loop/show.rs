@@ -21,7 +21,7 @@ impl ChatLoop {
         let view = self.parts.view;
         match event {
             Event::Notification(notification) => {
-                self.show_notification(screen, &notification).await?
+                self.show_notification(screen, &notification).await?;
             }
             Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
             Event::CaughtUp => {

@@ -83,7 +83,7 @@ impl Program {
             }
             match input {
                 InputSource::Editor(_) => {
-                    self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?
+                    self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?;
                 }
                 // As the question, which must come after it.
                 InputSource::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),

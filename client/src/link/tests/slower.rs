@@ -39,7 +39,7 @@ async fn refuse_all(connection: &mut WelcomedConnection, tags: &[Tag], wait: Dur
 async fn is_posted(events: &mut Events, expected: Tag) {
     match events.next().await {
         Some(Event::Answer { tag, result: Ok(Response::Posted { .. }), .. }) => {
-            assert_eq!(tag, expected)
+            assert_eq!(tag, expected);
         }
         other => panic!("not an answer: {other:?}"),
     }

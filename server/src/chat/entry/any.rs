@@ -13,7 +13,7 @@ impl<'a> Arbitrary<'a> for Address {
             machine @ 0..=6_u8 => Ipv4Addr::new(10, 0, 0, machine % 2).into(),
             _ => bytes.arbitrary::<IpAddr>()?.to_canonical(),
         };
-        Ok(SocketAddr::new(ip, bytes.arbitrary()?).into())
+        Ok(Address::from(SocketAddr::new(ip, bytes.arbitrary()?)))
     }
 }
 
