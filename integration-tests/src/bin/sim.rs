@@ -93,7 +93,7 @@ fn wanted() -> Option<Wanted> {
             "--from" => wanted.from = value.parse().ok()?,
             "--journal" => wanted.journal = Some(value),
             "--fault" => {
-                wanted.fault = Some(Fault::ALL.into_iter().find(|it| format!("{it:?}") == value)?)
+                wanted.fault = Some(Fault::ALL.into_iter().find(|it| format!("{it:?}") == value)?);
             }
             _ => return None,
         }
