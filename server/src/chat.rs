@@ -27,6 +27,8 @@ pub mod entry;
 mod limits;
 mod requests;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use conn_state::{ConnState, PendingAuth, PendingLogin, Phase, Queued};
 use effect::{Effect, Input};
