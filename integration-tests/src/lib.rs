@@ -10,9 +10,9 @@
 //!   a seed.
 //! - [`model`]: the archive as it should be, in a few lines.
 //! - [`proxy`]: between clients and a server, to cut connections.
-//! - [`sim`]: the chat, a log, clients and their lines in one thread under virtual time, from one
-//!   seed.
-//! - [`stage`]: where dialogues play: the pure chat under virtual time, and a real server.
+//! - [`sim`]: the server and its clients in one thread under virtual time, on a disk and lines that
+//!   fail, from one seed.
+//! - [`stage`]: where dialogues play: a server in memory under virtual time, or over sockets.
 //! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client
 //!   in a pipe.
 //! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees

@@ -39,6 +39,8 @@ mod limits;
 pub(crate) mod request_class;
 mod requests;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use domain::Chat;
 pub use limits::Limits;

@@ -1,52 +1,88 @@
 //! Plays many seeds of the simulation, and says what they were like and what is broken.
 //!
-//! `cargo run --release -p integration-tests --bin sim -- --seeds 10000 [--from SEED] [--fault
-//! NAME]`; with `--journal PERSON`, what that one has lived through in the first seed is printed,
-//! too.
+//! `cargo run --release -p integration-tests --bin sim -- --seeds 10000 [--from SEED] [--jobs N]
+//! [--fault NAME]`; with `--journal PERSON`, what that one has lived through in the first seed is
+//! printed, too. Each job plays one seed after the other in a thread of its own; as many jobs as
+//! there are processors, unless told otherwise.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use integration_tests::sim::{Fault, Outcome, Tally, run};
 use tokio::time::Instant;
 
-/// How many seeds that break something are shown.
+/// How many seeds that break something each job shows.
 const SHOWN_MAX: usize = 5;
 
 struct Wanted {
     seeds: u64,
     from: u64,
+    jobs: usize,
     fault: Option<Fault>,
     journal: Option<String>,
 }
 
 fn main() -> ExitCode {
-    let Some(Wanted { seeds, from, fault, journal }) = wanted() else {
+    let Some(wanted) = wanted() else {
         eprintln!(
-            "usage: sim [--seeds N] [--from SEED] [--fault NAME] [--journal PERSON], where NAME \
-             is one of {:?}",
+            "usage: sim [--seeds N] [--from SEED] [--jobs N] [--fault NAME] [--journal PERSON], \
+             where NAME is one of {:?}",
             Fault::ALL
         );
         return ExitCode::from(2);
     };
     let began = Instant::now();
-    let mut tally = Tally::default();
-    let (mut violations, mut failed) = (0, 0);
-    for seed in from..from + seeds {
-        let outcome = run(seed, fault);
-        tally.add(&outcome.tally);
-        if seed == from {
-            print_journal(&outcome, journal.as_deref());
+    let next = AtomicU64::new(wanted.from);
+    let played: Vec<Played> = thread::scope(|scope| {
+        let jobs: Vec<_> = (0..wanted.jobs).map(|_| scope.spawn(|| play(&wanted, &next))).collect();
+        jobs.into_iter().map(|job| job.join().expect("no panic")).collect()
+    });
+    let minutes = began.elapsed().as_secs_f64() / 60.0;
+    let (mut tally, mut violations, mut failed) = (Tally::default(), 0, 0);
+    for part in &played {
+        tally.add(&part.tally);
+        violations += part.violations;
+        failed += part.failed;
+    }
+    print_table(wanted.seeds, &tally, violations, failed, minutes);
+    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What one job has played.
+#[derive(Default)]
+struct Played {
+    tally: Tally,
+    violations: usize,
+    failed: usize,
+}
+
+/// Plays the next seed, and the next, until there are no more.
+fn play(wanted: &Wanted, next: &AtomicU64) -> Played {
+    let mut played = Played::default();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= wanted.from + wanted.seeds {
+            return played;
         }
-        violations += outcome.broken.len();
-        failed += usize::from(!outcome.broken.is_empty());
-        if !outcome.broken.is_empty() && failed <= SHOWN_MAX {
-            eprintln!("seed {seed} (trace {:016x}):", outcome.trace);
-            outcome.broken.iter().for_each(|broken| eprintln!("  {broken}"));
+        let outcome = run(seed, wanted.fault);
+        played.tally.add(&outcome.tally);
+        if seed == wanted.from {
+            print_journal(&outcome, wanted.journal.as_deref());
+        }
+        played.violations += outcome.broken.len();
+        played.failed += usize::from(!outcome.broken.is_empty());
+        if !outcome.broken.is_empty() && played.failed <= SHOWN_MAX {
+            print_broken(seed, &outcome);
         }
     }
-    let minutes = began.elapsed().as_secs_f64() / 60.0;
-    print_table(seeds, &tally, violations, failed, minutes);
-    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// At once, and together, whoever else prints.
+fn print_broken(seed: u64, outcome: &Outcome) {
+    let broken = outcome.broken.iter().map(|broken| format!("\n  {broken}"));
+    let lines: String = broken.collect();
+    eprintln!("seed {seed} (trace {:016x}):{lines}", outcome.trace);
 }
 
 fn print_journal(outcome: &Outcome, person: Option<&str>) {
@@ -84,13 +120,15 @@ fn print_table(seeds: u64, tally: &Tally, violations: usize, failed: usize, minu
 }
 
 fn wanted() -> Option<Wanted> {
-    let mut wanted = Wanted { seeds: 1_000, from: 0, fault: None, journal: None };
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
+    let mut wanted = Wanted { seeds: 1_000, from: 0, jobs, fault: None, journal: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next()?;
         match name.as_str() {
             "--seeds" => wanted.seeds = value.parse().ok()?,
             "--from" => wanted.from = value.parse().ok()?,
+            "--jobs" => wanted.jobs = value.parse().ok()?,
             "--journal" => wanted.journal = Some(value),
             "--fault" => {
                 wanted.fault = Some(Fault::ALL.into_iter().find(|it| format!("{it:?}") == value)?);

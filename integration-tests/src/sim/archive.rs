@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 
 use super::Fault;
 use super::server::LIMITS;
-use super::world::{World, sleep_ms};
+use super::world::World;
 use crate::model::{Model, is_for};
 use crate::test_client::seq_of;
 
@@ -57,7 +57,7 @@ impl World {
 pub(super) async fn follow(world: Arc<World>) {
     loop {
         world.archive_wakes.notified().await;
-        sleep_ms(world.between(1, if world.once_in(20) { 1_000 } else { 40 })).await;
+        world.sleep(world.between(1, if world.once_in(20) { 1_000 } else { 40 })).await;
         world.archive_now();
     }
 }
@@ -82,7 +82,7 @@ impl fmt::Debug for View {
 impl View {
     async fn reach(&self, head: Seq) {
         while self.0.archived_to() < head {
-            sleep_ms(10).await;
+            self.0.sleep(10).await;
         }
     }
 
@@ -110,7 +110,7 @@ impl View {
 impl ArchiveView for View {
     fn read(&self, read: Read) -> Answer<'_, FoundPosts> {
         Box::pin(async move {
-            sleep_ms(self.0.between(1, 80)).await;
+            self.0.sleep(self.0.between(1, 80)).await;
             self.reach(read.head).await;
             Ok(self.0.with_shelf(|shelf| shelf.model.read(&read)))
         })
@@ -118,7 +118,7 @@ impl ArchiveView for View {
 
     fn replay(&self, replay: Replay) -> Answer<'_, Missed> {
         Box::pin(async move {
-            sleep_ms(self.0.between(1, 60)).await;
+            self.0.sleep(self.0.between(1, 60)).await;
             self.reach(replay.until).await;
             let mut missed = self.missed(&replay);
             // A part of it.

@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use super::Broken;
 use super::line::{Cut, Door, Greetings};
 use super::people::{Act, DEVICES, PEOPLE, any_act, nth_password};
-use super::world::{World, sleep_ms};
+use super::world::World;
 use crate::history::{Event, History};
 use crate::test_client::{body, post_id, user};
 
@@ -73,12 +73,12 @@ impl Device {
 
     /// Lives, and is killed, and lives on, until it is over.
     pub(super) async fn live(mut self) -> History {
-        sleep_ms(self.world.below(500)).await;
+        self.world.sleep(self.world.below(500)).await;
         loop {
-            let killed_after = self.world.between(100, 30_000);
+            let killed_after = self.world.between(100, 10_000);
             let world = Arc::clone(&self.world);
             let killed = async {
-                sleep_ms(killed_after).await;
+                world.sleep(killed_after).await;
                 if world.is_calm() {
                     std::future::pending::<()>().await;
                 }
@@ -90,7 +90,8 @@ impl Device {
                 () = self.one_life() => {}
             }
             self.be_killed();
-            sleep_ms(self.world.between(1, if self.world.once_in(4) { 8_000 } else { 1_000 }))
+            self.world
+                .sleep(self.world.between(1, if self.world.once_in(4) { 8_000 } else { 1_000 }))
                 .await;
         }
     }
@@ -116,7 +117,7 @@ impl Device {
         loop {
             if self.world.now().is_locked_out(self.number) {
                 // Nobody can come by a password who has none.
-                sleep_ms(500).await;
+                self.world.sleep(500).await;
                 continue;
             }
             match self.connect().await {
@@ -126,7 +127,7 @@ impl Device {
             self.life.is_live = false;
             self.note();
             self.life.tries += 1;
-            sleep_ms(self.world.between(1, 50 << self.life.tries.min(5))).await;
+            self.world.sleep(self.world.between(1, 50 << self.life.tries.min(5))).await;
         }
     }
 
@@ -170,7 +171,7 @@ impl Device {
         let mut acts_at = self.world.millis() + 50;
         loop {
             self.note();
-            match next_turn(&mut events, acts_at.saturating_sub(self.world.millis())).await {
+            match next_turn(&self.world, &mut events, acts_at).await {
                 Turn::Hear(Some(Told::Ended(ended))) => return self.link_ended(&ended),
                 Turn::Hear(Some(told)) => self.hear(told),
                 Turn::Hear(None) => {
@@ -205,7 +206,7 @@ impl Device {
     /// Does something that people do, or some of it at once; or looks away.
     async fn act(&mut self, client: &Client) {
         if self.world.once_in(130) {
-            return sleep_ms(self.world.between(100, LOOKS_AWAY_MS_MAX)).await;
+            return self.world.sleep(self.world.between(100, LOOKS_AWAY_MS_MAX)).await;
         }
         for _ in 0..if self.world.once_in(20) { 6 } else { 1 } {
             if self.life.unanswered >= UNANSWERED_MAX {
@@ -288,8 +289,8 @@ enum Turn {
 
 /// The events go first: asking for the next one says that the one before is written down, and that
 /// must be said before this device waits for anything, and can be killed.
-async fn next_turn(events: &mut Events, acts_in: u64) -> Turn {
-    let mut acts = pin!(sleep_ms(acts_in));
+async fn next_turn(world: &World, events: &mut Events, acts_at: u64) -> Turn {
+    let mut acts = pin!(world.sleep(acts_at.saturating_sub(world.millis())));
     poll_fn(|context| match events.poll_next_unpin(context) {
         Poll::Ready(told) => Poll::Ready(Turn::Hear(told)),
         Poll::Pending => acts.as_mut().poll(context).map(|()| Turn::Act),

@@ -12,11 +12,11 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::Notify;
 
-use super::world::{World, sleep_ms};
+use super::world::World;
 
 /// What is on its way in one direction, in bytes, at each end of it: a peer that does not read is
 /// soon behind.
-const PIPE_BYTES: usize = 4 * 1024;
+const PIPE_BYTES: usize = 1_024;
 
 /// The most that goes together, in bytes.
 const PIECE_BYTES_MAX: usize = 1_024;
@@ -69,7 +69,7 @@ impl Dial for Door {
     type Stream = DuplexStream;
 
     async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
-        sleep_ms(self.world.between(1, 12)).await;
+        self.world.sleep(self.world.between(1, 12)).await;
         if *lock(&self.is_over) {
             return std::future::pending().await;
         }
@@ -146,13 +146,13 @@ impl Line {
             let Way { from: server_reads, to: client_writes, .. } = down;
             let (client, server) = ((client_reads, client_writes), (server_reads, server_writes));
             if client_ms <= server_ms {
-                sleep_ms(client_ms).await;
+                world.sleep(client_ms).await;
                 drop(client);
-                sleep_ms(server_ms - client_ms).await;
+                world.sleep(server_ms - client_ms).await;
             } else {
-                sleep_ms(server_ms).await;
+                world.sleep(server_ms).await;
                 drop(server);
-                sleep_ms(client_ms - server_ms).await;
+                world.sleep(client_ms - server_ms).await;
             }
         }
         world.now().lines.remove(&self.number);
@@ -219,7 +219,7 @@ impl Way {
     async fn wait(&self, arrives: u64, line: &Line, world: &World, direction: Direction) {
         let mut until = arrives;
         while until > world.millis() {
-            sleep_ms(until - world.millis()).await;
+            world.sleep(until - world.millis()).await;
             if !world.is_calm() {
                 until = line.stalled_until(direction);
             }

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::Fault;
-use super::world::{World, sleep_ms};
+use super::world::World;
 
 /// What outlives the servers that write it.
 #[derive(Debug, Default)]
@@ -130,7 +130,9 @@ impl SimLog {
     /// Brings to disk what is not there.
     async fn sync(self) {
         while self.until(|| !self.world.with_disk(|disk| disk.is_synced())).await.is_some() {
-            sleep_ms(self.world.between(1, if self.world.once_in(40) { 400 } else { 12 })).await;
+            self.world
+                .sleep(self.world.between(1, if self.world.once_in(40) { 400 } else { 12 }))
+                .await;
             if self.kept().is_over {
                 return;
             }
@@ -156,7 +158,7 @@ impl SimLog {
         while self.until(|| self.has_news()).await.is_some() {
             let tells_early = self.world.fault == Some(Fault::ReplyBeforeCommit);
             let most = if self.world.once_in(40) { 300 } else { 6 };
-            sleep_ms(if tells_early { 1 } else { self.world.below(most) }).await;
+            self.world.sleep(if tells_early { 1 } else { self.world.below(most) }).await;
             if self.kept().is_over {
                 return;
             }

@@ -50,12 +50,12 @@ pub(super) fn any_act(world: &World, me: &UserName, groups: &[GroupName], believ
         28..=33 => about_groups(world, groups),
         34 => Act::Ask(Request::Groups { after: Seq::ZERO }),
         35 => Act::Ask(Request::Ping),
-        36 | 37 => {
+        36 => {
             let of = Conversation::Group(GroupName::general());
             Act::Ask(Request::History { of, before: Seq::ZERO, count: 5 })
         }
         38 if world.once_in(4) => Act::Ask(Request::Exit),
-        39 if world.once_in(3) => Act::Ask(about_the_account(world, believed)),
+        37 => Act::Ask(about_the_account(world, believed)),
         39 => Act::Ask(operate(world)),
         _ => Act::Nothing,
     }

@@ -8,12 +8,12 @@ use tokio::runtime::Builder;
 use super::device::Device;
 use super::device::hearing::as_sent;
 use super::people::DEVICES;
-use super::world::{World, sleep_ms};
+use super::world::World;
 use super::{Broken, Fault, Outcome, archive, server, trouble};
 use crate::history::{Event, History, check};
 
 /// How long things go wrong, in virtual milliseconds.
-const TROUBLE_MS: u64 = 20_000;
+const TROUBLE_MS: u64 = 5_000;
 
 /// How long everybody has to come to rest after that, in virtual milliseconds.
 const REST_MS_MAX: u64 = 300_000;
@@ -47,11 +47,11 @@ async fn play(seed: u64, fault: Option<Fault>, directory: &Path) -> Outcome {
     let devices: Vec<_> = (0..DEVICES.len())
         .map(|number| tokio::spawn(Device::new(&world, number, directory).live()))
         .collect();
-    sleep_ms(TROUBLE_MS).await;
+    world.sleep(TROUBLE_MS).await;
     world.calm_down();
     let end = world.millis() + REST_MS_MAX;
     while !world.restless().is_empty() && world.millis() < end && !world.is_broken() {
-        sleep_ms(100).await;
+        world.sleep(100).await;
     }
     if !world.is_broken() {
         match world.restless() {

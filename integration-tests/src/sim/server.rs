@@ -18,7 +18,7 @@ use super::Broken;
 use super::archive;
 use super::line::Cut;
 use super::log::SimLog;
-use super::world::{World, sleep_ms};
+use super::world::World;
 
 /// A short time, and more room than anybody needs: nobody is forgotten.
 pub(super) const LIMITS: Limits = Limits {
@@ -31,7 +31,7 @@ pub(super) const LIMITS: Limits = Limits {
 };
 
 /// What may wait for one connection, in bytes: little, so that it is too much now and then.
-const OUTBOX_BYTES_MAX: usize = 12 * 1024;
+const OUTBOX_BYTES_MAX: usize = 3 * 1024;
 
 /// What one person may ask for in a second, where that is little; they are told to go slower.
 const RATE: u32 = 5;
@@ -62,7 +62,7 @@ pub(super) async fn run(world: Arc<World>) {
         let mut run = start(&world, number).await;
         live(&world, &mut run).await;
         crash(&world, &run);
-        sleep_ms(world.between(10, if world.once_in(5) { 6_000 } else { 800 })).await;
+        world.sleep(world.between(10, if world.once_in(5) { 6_000 } else { 800 })).await;
     }
 }
 
@@ -93,7 +93,7 @@ async fn start(world: &Arc<World>, number: u64) -> Run {
 /// never.
 async fn live(world: &World, run: &mut Run) {
     let end = async {
-        sleep_ms(world.between(300, 9_000)).await;
+        world.sleep(world.between(300, 3_500)).await;
         if world.is_calm() {
             std::future::pending::<()>().await;
         }
@@ -107,7 +107,7 @@ async fn live(world: &World, run: &mut Run) {
     }
     if world.once_in(4) {
         run.shutdown.cancel();
-        sleep_ms(world.between(1, 800)).await;
+        world.sleep(world.between(1, 800)).await;
     }
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn check(world: &World) {
             return;
         }
         left = load;
-        sleep_ms(100).await;
+        world.sleep(100).await;
     }
     world.broken(Broken::LoadLeft(left));
 }

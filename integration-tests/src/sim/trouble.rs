@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::line::{Cut, Line};
-use super::world::{World, sleep_ms};
+use super::world::World;
 
 /// Makes trouble until nothing goes wrong any more.
 pub(super) async fn make(world: Arc<World>) {
     loop {
-        sleep_ms(world.between(10, 600)).await;
+        world.sleep(world.between(10, 600)).await;
         if world.is_calm() {
             return;
         }

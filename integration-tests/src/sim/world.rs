@@ -21,6 +21,10 @@ use crate::chance::Chance;
 /// When it begins, as a wall clock tells it.
 const BEGIN: UnixMillis = UnixMillis(1_000_000);
 
+/// What the simulation does it does at multiples of so many virtual milliseconds: what comes close
+/// together comes together, and costs less than one by one.
+const GRAIN_MS: u64 = 6;
+
 /// Everything that is shared.
 pub(super) struct World {
     pub(super) fault: Option<Fault>,
@@ -99,6 +103,13 @@ impl World {
     /// Virtual milliseconds since the beginning.
     pub(super) fn millis(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Lets so many virtual milliseconds pass, and a few more.
+    pub(super) async fn sleep(&self, millis: u64) {
+        let now = self.millis();
+        let until = (now + millis).next_multiple_of(GRAIN_MS);
+        sleep(Duration::from_millis(until - now)).await;
     }
 
     pub(super) fn unix_now(&self) -> UnixMillis {
@@ -214,11 +225,6 @@ impl Now {
         let is_second = DEVICES[..number].contains(&DEVICES[number]);
         is_second && !self.devices[DEVICES[number]].is_registered
     }
-}
-
-/// Lets so many virtual milliseconds pass.
-pub(super) async fn sleep_ms(millis: u64) {
-    sleep(Duration::from_millis(millis)).await;
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

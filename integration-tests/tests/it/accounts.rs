@@ -1,4 +1,4 @@
-//! Names that belong to somebody, as dialogues: on the pure chat and on a real server. `jim*` is
+//! Names that belong to somebody, as dialogues on a server in memory. `jim*` is
 //! another device of jim's, `jim'` somebody who says that he is jim; somebody who knocks "with a
 //! password" says "secret".
 

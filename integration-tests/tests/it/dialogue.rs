@@ -1,4 +1,5 @@
-//! Every case of every command, as dialogues. Each plays on the pure chat and on a real server.
+//! Every case of every command, as dialogues on a server in memory. Those about what is kept play on
+//! one with files, too.
 
 use chatroom_proto::Retention;
 use chatroom_server::Config;
@@ -604,6 +605,8 @@ fn one_who_vanishes_before_the_welcome_leaves_nothing_behind() {
         jim vanishes
         the log goes on
         ann< jim arrived in General
+        # He may have been welcomed, and come back.
+        31 s pass
         ann< jim departed
         ann> users
         ann< users: ann

@@ -10,7 +10,6 @@ use integration_tests::stage::play_in_memory;
 use integration_tests::test_client::{TestClient, group, hello, public, user};
 use integration_tests::test_server::TestServer;
 
-/// Plays on the pure chat and on a real server.
 fn check(dialogue: &str) {
     play_in_memory(Limits::default(), dialogue);
 }

@@ -14,7 +14,6 @@ use integration_tests::terminal::{Key, Terminal};
 use integration_tests::test_client::{TestClient, group, hello, user};
 use integration_tests::test_server::TestServer;
 
-/// Plays on the pure chat and on a real server.
 fn check(dialogue: &str) {
     play_in_memory(Limits::default(), dialogue);
 }
