@@ -1,4 +1,5 @@
-//! Passwords where a scene carries out effects by itself: hashes that hide nothing, and take no time.
+//! Passwords where a scene carries out effects by itself: hashes that hide nothing, and take no
+//! time.
 
 use chatroom_proto::{Password, Tag, Token};
 use chatroom_server::chat::effect::{Check, Checked, Credential, Input};

@@ -180,6 +180,7 @@ mod fingerprint;
 mod frame;
 #[cfg(feature = "test-util")]
 pub mod golden;
+mod handshake;
 mod moderation;
 mod name;
 mod notification;
@@ -191,9 +192,8 @@ mod text;
 mod value;
 
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use frame::{
-    ClientFrame, Hello, PROTOCOL_VERSION, Proof, ServerFrame, VersionRange, VersionRangeError,
-};
+pub use frame::{ClientFrame, ServerFrame};
+pub use handshake::{Hello, PROTOCOL_VERSION, Proof, VersionRange, VersionRangeError};
 pub use moderation::{
     ACTS_TOLD_MAX, About, Headline, LINE_BYTES_MAX, LineError, Moderation, ModerationRecord,
     PeerAddr, Reason, Topic,

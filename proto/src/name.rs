@@ -12,6 +12,7 @@
 //! Two names that are not the same may still be mistaken for each other. Those share a
 //! [`Skeleton`].
 
+mod invisible;
 mod key;
 mod skeleton;
 
@@ -24,6 +25,7 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 
 use crate::text;
 
+pub(crate) use invisible::is_joiner;
 pub use key::NameKey;
 pub use skeleton::Skeleton;
 
@@ -35,9 +37,6 @@ pub const NAME_CHARS_MAX: usize = 32;
 /// a text of more than this many times [`NAME_CHARS_MAX`] is no name, and need not be normalized to
 /// know it.
 const CHARS_PER_NORMALIZED_CHAR_MAX: usize = 4;
-
-const ZWNJ: char = '\u{200C}';
-const ZWJ: char = '\u{200D}';
 
 /// Letters and symbols that are drawn as nothing: the Hangul fillers and the blank Braille pattern.
 /// A name with one of them could not be told from a name without, or from a name with a space.
@@ -99,11 +98,6 @@ fn parse(text: &str) -> Result<Arc<str>, NameError> {
     Ok(name.into())
 }
 
-/// Whether a character joins its neighbours, or keeps them apart, and shows nothing itself.
-pub(crate) fn is_joiner(c: char) -> bool {
-    matches!(c, ZWNJ | ZWJ)
-}
-
 fn is_forbidden(c: char) -> bool {
     let control_or_format =
         matches!(c.general_category(), GeneralCategory::Control | GeneralCategory::Format);
@@ -119,15 +113,6 @@ fn is_forbidden(c: char) -> bool {
 fn is_reserved_for_nothing(c: char) -> bool {
     matches!(c, '\u{2065}' | '\u{FFF0}'..='\u{FFF8}')
         || matches!(c, '\u{E0000}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}')
-}
-
-/// Whether a character that a name may have in it is drawn as nothing: the joiners, and the marks
-/// of the property `Default_Ignorable_Code_Point` (Unicode 16, DerivedCoreProperties.txt). They
-/// change the look of their neighbours at most, and of most neighbours not even that.
-fn is_drawn_as_nothing(c: char) -> bool {
-    is_joiner(c)
-        || matches!(c, '\u{034F}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180D}' | '\u{180F}')
-        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
 fn shows_by_itself(c: char) -> bool {

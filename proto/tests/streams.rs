@@ -63,8 +63,8 @@ fn is_unexpected_end(error: Option<&FrameError>) -> bool {
 fn comes_back_as_it_was<T: Kept + PartialEq + Debug>() {
     for_seeds(0..CASES, |chance| {
         let frame: T = chance.any();
-        let bytes = encode(&frame).unwrap();
-        assert_eq!(decode::<T>(&bytes[LENGTH_BYTES..]).unwrap(), frame);
+        let bytes = encode(&frame).expect("a frame is encoded");
+        assert_eq!(decode::<T>(&bytes[LENGTH_BYTES..]).expect("it is read again"), frame);
     });
 }
 
@@ -107,9 +107,9 @@ fn a_stream_cut_off_gives_its_whole_frames_and_then_its_unexpected_end() {
 async fn write_all<T: Serialize + Clone + Unpin>(frames: &[T], to: impl AsyncWrite + Unpin) {
     let mut writer = FrameWriter::new(to);
     for frame in frames.iter().cloned() {
-        writer.feed(frame).await.unwrap();
+        writer.feed(frame).await.expect("the stream takes it");
     }
-    writer.flush().await.unwrap();
+    writer.flush().await.expect("the stream takes it");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_wait_that_is_given_up_loses_nothing() {
             body: body("all of it"),
         },
     };
-    let bytes = encode(&frame).unwrap();
+    let bytes = encode(&frame).expect("a frame is encoded");
     run(async {
         let (mut near, far) = tokio::io::duplex(FRAME_BYTES_MAX);
         let mut reader = FrameReader::<_, ClientFrame>::new(far, FRAME_BYTES_MAX);

@@ -1,5 +1,5 @@
-//! Every case of every command, as dialogues on a server in memory. Those about what is kept play on
-//! one with files, too.
+//! Every case of every command, as dialogues on a server in memory. Those about what is kept play
+//! on one with files, too.
 
 use chatroom_proto::Retention;
 use chatroom_server::Config;

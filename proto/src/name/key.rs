@@ -8,7 +8,7 @@ use precis_core::profile::Rules;
 use precis_profiles::UsernameCaseMapped;
 use unicode_normalization::UnicodeNormalization;
 
-use super::is_drawn_as_nothing;
+use super::invisible::is_drawn_as_nothing;
 
 /// How often the fold is applied at most. It is stable after two for every character there is (a
 /// test says so), and RFC 8264 (section 7) asks for four at most.

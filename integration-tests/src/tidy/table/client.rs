@@ -26,6 +26,7 @@ pub(super) const ROOMS: &[Room] = &[
             "client::limits",
             "client::link",
             "client::options",
+            "client::random",
             "client::shared",
         ],
         may: &[

@@ -46,7 +46,7 @@ pub(super) const ROOMS: &[Room] = &[
             "tokio",
             "tracing",
         ],
-        but_not: &["server::chat::Chat", SQLITE_LOG, MEMORY_LOG, "std::net", READS_A_CLOCK],
+        but_not: &["server::chat::domain::Chat", SQLITE_LOG, MEMORY_LOG, "std::net", READS_A_CLOCK],
         because: "what is kept knows logs by their trait, and never the node's own chat",
     },
     Room {
@@ -85,7 +85,7 @@ pub(super) const ROOMS: &[Room] = &[
             "tracing",
             "unicode_normalization",
         ],
-        but_not: &["server::chat::Chat", SQLITE_LOG, MEMORY_LOG, "std::net", READS_A_CLOCK],
+        but_not: &["server::chat::domain::Chat", SQLITE_LOG, MEMORY_LOG, "std::net", READS_A_CLOCK],
         because: "the archive follows any log and folds it; it never sees the node's own chat",
     },
     Room {
@@ -125,7 +125,7 @@ pub(super) const ROOMS: &[Room] = &[
             "tokio_util",
             "tracing",
         ],
-        but_not: &["server::chat::Chat", "std::net", "std::fs", READS_A_CLOCK],
+        but_not: &["server::chat::domain::Chat", "std::net", "std::fs", READS_A_CLOCK],
         because: "connections use the handle, which must lead them no further",
     },
     Room {
