@@ -7,7 +7,9 @@ use std::sync::Arc;
 /// Fills bytes that nobody can guess. The default asks the operating system; a test that is to be
 /// the same every time gives bytes of its own.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// Bytes from this.
