@@ -156,7 +156,8 @@ impl Server {
         listener: &Listener,
         accepting: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Server { config, dispatch, lifetime, archive, retention, .. } = self;
+        let clock = self.config.clock.clone();
+        let Server { dispatch, lifetime, archive, retention, .. } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
@@ -165,7 +166,7 @@ impl Server {
         // Ends with this.
         let mut background = JoinSet::new();
         if let (Some((log, days)), Some(archive)) = (retention, archive.clone()) {
-            background.spawn(retention::run(log, archive, days, config.clock));
+            background.spawn(retention::run(log, archive, days, clock));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
         let mut has_failed = false;

@@ -7,7 +7,7 @@ use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
 use chatroom_server::chat::effect::StoredPost;
 
 use super::record::{Event, History, Shown};
-use super::stay::Stays;
+use super::stay::{Stays, newest};
 use super::violation::Violation;
 
 /// Looks at the histories of a run. `kept` is what the log has kept that took effect, if that is
@@ -191,15 +191,23 @@ impl Reader<'_> {
     /// may have come to it and not to its journal; but then the post has a place, or was refused.
     fn check_answered(&self, found: &mut Vec<Violation>) {
         let mut open: Vec<(PostId, bool)> = Vec::new();
+        let mut seen = Seq::ZERO;
+        let mut may_be_refused = BTreeSet::new();
         for event in &self.history.events {
+            seen = seen.max(newest(event));
             match event {
+                Event::Sent(id, to) if !self.surely_reaches(to, seen) => {
+                    may_be_refused.insert(*id);
+                }
                 Event::Entrusted(id) => open.push((*id, false)),
                 Event::Acknowledged(id, _) | Event::Refused(id) => {
                     open.retain(|(other, _)| other != id);
                 }
                 Event::Killed => open.iter_mut().for_each(|(_, was_killed)| *was_killed = true),
                 Event::Rested(seq) => {
-                    open.retain(|(id, was_killed)| !was_killed || self.is_missing(*id, *seq));
+                    let is_missing =
+                        |id: &PostId| !may_be_refused.contains(id) && self.is_missing(*id, *seq);
+                    open.retain(|(id, was_killed)| !was_killed || is_missing(id));
                     let lost = open.drain(..);
                     found.extend(
                         lost.map(|(id, _)| Violation::NotAnswered { reader: self.name(), id }),
@@ -208,6 +216,17 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether somebody is surely known to whom something is said in private, when its sender has
+    /// come so far. (Whether a group takes it is another question.)
+    fn surely_reaches(&self, to: &Conversation, seen: Seq) -> bool {
+        let Conversation::User(to) = to else { return true };
+        let name = to.key();
+        let mut stays = self.facts.names.iter().zip(&self.facts.stays);
+        stays.any(|(other, stays)| {
+            *other == name && stays.began.first().is_some_and(|began| *began < seen)
+        })
     }
 
     /// A library is believed when it says that something is missing, but for groups that it had

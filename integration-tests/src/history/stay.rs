@@ -200,7 +200,7 @@ impl Stays {
 }
 
 /// The newest place that an event tells of.
-fn newest(event: &Event) -> Seq {
+pub(super) fn newest(event: &Event) -> Seq {
     match event {
         Event::Joined(_, seq)
         | Event::Left(_, seq)

@@ -124,7 +124,7 @@ impl Device {
                 Ok((client, events)) => self.talk(&client, events).await,
                 Err(error) => self.is_turned_away(&error),
             }
-            self.life.is_live = false;
+            (self.life.is_live, self.life.resting) = (false, None);
             self.note();
             self.life.tries += 1;
             self.world.sleep(self.world.between(1, 50 << self.life.tries.min(5))).await;
