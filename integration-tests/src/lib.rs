@@ -2,9 +2,9 @@
 //!
 //! - [`chaos`]: a real server that is killed again and again, and clients that write down what they
 //!   live through.
-//! - [`host`]: a server on a free port, in this process, that stops on drop.
-//! - [`guest`]: a typed guest that speaks the protocol frame by frame, and waits for what it should
-//!   hear.
+//! - [`test_server`]: a server on a free port, in this process, that stops on drop.
+//! - [`test_client`]: a typed client that speaks the protocol frame by frame, and waits for what it
+//!   should hear.
 //! - [`dialogue`]: scenes as text, played on a stage.
 //! - [`history`]: what clients have lived through, and the checker of it. [`chance`]: choices with
 //!   a seed.

@@ -4,7 +4,7 @@
 //!
 //! Only what lies behind a trait is of the simulation:
 //!
-//! - [`log`]: the log: what is ordered, what of it is on disk, and what the server was told.
+//! - `log`: the log: what is ordered, what of it is on disk, and what the server was told.
 //! - `archive`: what can be read back of it, some time later.
 //! - `line`: bytes between a device and a server, which take their time, come in pieces, stop, and
 //!   are cut.

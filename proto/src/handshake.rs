@@ -7,8 +7,8 @@ use crate::{Password, Seq, Token, UserName};
 /// The newest version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
 
-/// The handshake's question: [`Request::Hello`](crate::Request::Hello). Its layout never changes, so that any server can
-/// read any client's and refuse it politely.
+/// The handshake's question: [`Request::Hello`](crate::Request::Hello). Its layout never changes,
+/// so that any server can read any client's and refuse it politely.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Hello {
