@@ -2,9 +2,9 @@
 //! Quotations it leaves alone: two such bots don't talk for ever. It comes back by itself, answers
 //! what was said meanwhile, and ends when the server lets it in no more.
 //! ```text
-//! cargo run --example echo_bot -- Echo tea milk           # be Echo, in General and in these groups
-//! public General Echo, are you there?                     # at somebody's terminal
-//! In group General, Echo: > are you there?                # the answer
+//! cargo run --example echo_bot -- Echo tea milk    # be Echo, in General and in these groups
+//! public General Echo, are you there?              # at somebody's terminal
+//! In group General, Echo: > are you there?         # the answer
 //! ```
 
 use chatroom_client::{AskError, Client, Event, Options};
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(event) = events.next().await {
         match event {
             Event::Notification(said) | Event::Replayed(said) => {
-                answer(&client, &name, said).await?
+                answer(&client, &name, said).await?;
             }
             Event::Lost(lost) => eprintln!("connection lost: {lost}"),
             Event::Back { .. } => eprintln!("connected again"),

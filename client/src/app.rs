@@ -1,18 +1,16 @@
 //! The program `chatroom`: a person's chat at a terminal, or a program's through a pipe.
 //!
 //! # The map
-//! - `args`: the command line.
-//! - `program`: from the command line to an exit code: name, connection, chat, goodbye.
+//! - `args`: the command line. `program`: from there to an exit code.
 //! - `chat_loop`: turns lines into requests, and events into text.
-//! - [`absence`]: what was said while the person was away, collected until all of it is here.
-//! - [`command`]: the commands, as a table.
-//! - [`view`]: all sentences; what others say, made harmless; when it was said; colours.
-//! - [`directory`]: who and what is there, for Tab and for "did you mean".
+//! - [`command`]: the commands, as a table. [`view`]: all sentences.
+//! - [`directory`]: who and what is there, for Tab and for "did you mean" (`did_you_mean`).
 //! - `prompt`, [`completer`], `history`: the line being typed. `lines`: the same from a pipe.
 //! - `screen`, `fold`, [`gate`]: printing above that line, and never into it.
-//! - `terminal`, `signals`: leaving the terminal as it was found.
+//! - [`missed_summary`]: what was said while the person was away, until all of it is here.
 //! - [`ignore`]: whom this person does not want to hear.
-//! - `home`: where files are kept between runs. `clock`: what time it is here.
+//! - `secret`: where a pipe's password comes from. `home`: where files are kept between runs.
+//! - `terminal`, `signals`: leaving the terminal as it was found. `clock`: what time it is here.
 //!
 //! Three threads: the first one runs the async tasks and never blocks; `prompt` (or `lines`) waits
 //! for input; `screen` waits for output. Between them are bounded queues.
@@ -22,6 +20,7 @@ mod chat_loop;
 mod clock;
 pub mod command;
 pub mod completer;
+mod did_you_mean;
 pub mod directory;
 mod fold;
 pub mod gate;

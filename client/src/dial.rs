@@ -15,8 +15,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
 
-use crate::client::ConnectError;
-use crate::link::{CONNECT_DEADLINE, HANDSHAKE_DEADLINE};
+use crate::error::ConnectError;
+use crate::limits::{CONNECT_DEADLINE, HANDSHAKE_DEADLINE};
 use crate::trust::{KnownHosts, TlsMode, Untrusted};
 use verifier::{Authorities, Verifier};
 

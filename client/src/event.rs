@@ -1,23 +1,19 @@
 //! What a program hears from its link.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Misbehaviour, Notification, Refusal, Request, Response,
-    Tag,
-};
+use chatroom_proto::{Conversation, GroupName, Notification, Refusal, Request, Response, Tag};
 use futures_util::Stream;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::client::Shared;
+use crate::error::{Ended, Lost};
 use crate::journal::{Cursor, JournalHandle};
-use crate::link::SUBMITTED_MAX;
-use crate::trust::Untrusted;
+use crate::limits::SUBMITTED_MAX;
+use crate::shared::Shared;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,67 +81,6 @@ pub enum Event {
     Ended(Ended),
 }
 
-/// Why a connection was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
-    /// The server hung up and said why.
-    #[error("the server hung up: {0:?}")]
-    Closed(CloseReason),
-    /// The server hung up without a word.
-    #[error("the server hung up")]
-    HungUp,
-    /// Nothing was heard from the server for too long.
-    #[error("nothing was heard from the server")]
-    Silent,
-    /// More came than the program took: this side gave the connection up. What was let go is told
-    /// again by a server that keeps it; otherwise [`Event::Missed`] and [`Event::Back`] tell where
-    /// it is missing.
-    #[error("more came than was read")]
-    Overrun,
-    /// A message was missing before one that came: this side gave the connection up, to be told
-    /// again what it missed.
-    #[error("a message was missing")]
-    Gap,
-    /// The connection failed.
-    #[error("the connection failed: {0}")]
-    Failed(io::ErrorKind),
-}
-
-/// Why a link ended for good.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Ended {
-    /// The client left ([`Request::Exit`]), or dropped its end.
-    #[error("the client left")]
-    Left,
-    /// The connection was lost, and [`Reconnect`](crate::Reconnect) says not to try any longer.
-    #[error("{0}")]
-    GaveUp(Lost),
-    /// The server refused the client on its way back: the name has gone to somebody else, or the
-    /// server speaks another version now.
-    #[error("the server refused to let the client in again: {0:?}")]
-    Refused(Refusal),
-    /// The same session goes on over another connection.
-    #[error("the session goes on elsewhere")]
-    Replaced,
-    /// The account's password was changed, or the account given up, on another device: this one is
-    /// not known any more.
-    #[error("the password was changed")]
-    PasswordChanged,
-    /// An operator of the server has ended the stay. Trying again at once would only annoy them.
-    #[error("an operator of the server has ended the stay")]
-    Disconnected,
-    /// The server says that this client broke the protocol. That is a bug, and trying again would
-    /// repeat it.
-    #[error("the server says that this client broke the protocol: {0:?}")]
-    Misbehaved(Misbehaviour),
-    /// The server said something that is not the protocol.
-    #[error("the server does not speak this protocol: {0}")]
-    Garbled(String),
-    /// On the way back, this client could not trust that it is the same server.
-    #[error("{0}")]
-    Untrusted(Untrusted),
-}
-
 /// An event on its way to the program, and how far the client has come with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueuedEvent {
@@ -157,14 +92,14 @@ pub(crate) struct QueuedEvent {
 /// signed in their order; a later one stands for all before it.
 #[derive(Debug)]
 pub struct Receipt {
-    keeper: Arc<JournalHandle>,
+    journal: Arc<JournalHandle>,
     place: Cursor,
 }
 
 impl Receipt {
     /// The program has done with that event, and all before it.
     pub fn sign(self) {
-        self.keeper.handed(self.place);
+        self.journal.handed(self.place);
     }
 }
 
@@ -174,7 +109,7 @@ impl Receipt {
 pub struct Events {
     events: mpsc::Receiver<QueuedEvent>,
     shared: Arc<Shared>,
-    keeper: Arc<JournalHandle>,
+    journal: Arc<JournalHandle>,
     /// How far the client has come with the event that the program has now.
     taken: Option<Cursor>,
     is_over: bool,
@@ -184,9 +119,9 @@ impl Events {
     pub(crate) fn new(
         events: mpsc::Receiver<QueuedEvent>,
         shared: Arc<Shared>,
-        keeper: Arc<JournalHandle>,
+        journal: Arc<JournalHandle>,
     ) -> Events {
-        Events { events, shared, keeper, taken: None, is_over: false }
+        Events { events, shared, journal, taken: None, is_over: false }
     }
 
     /// The next event; nothing after [`Event::Ended`]. Dropping the future loses nothing.
@@ -205,7 +140,7 @@ impl Events {
     /// nothing to say.
     pub fn receipt(&mut self) -> Option<Receipt> {
         let place = self.taken.take()?;
-        Some(Receipt { keeper: Arc::clone(&self.keeper), place })
+        Some(Receipt { journal: Arc::clone(&self.journal), place })
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
@@ -223,7 +158,7 @@ impl Events {
 
     fn hand_over(&mut self) {
         if let Some(place) = self.taken.take() {
-            self.keeper.handed(place);
+            self.journal.handed(place);
         }
     }
 }

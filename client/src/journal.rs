@@ -1,13 +1,14 @@
 //! What a client must not forget when it is killed: a file with its token, how far it has come, and
 //! the posts that have no answer yet.
 //!
-//! Records are appended as things happen, and folded into an `JournalState` when the file is opened
-//! again. A post is in the file before it is sent, and until its answer is here; an event counts as
-//! seen once the program has asked for the next one. So a client that was killed comes back as
-//! itself, hears what it missed, and sends again what may not have arrived: the server keeps each
-//! post once.
+//! Records are appended as things happen (`journal/file.rs`), and folded into a `JournalState`
+//! (`journal/state.rs`) when the file is opened again. A post is in the file before it is sent, and
+//! until its answer is here. An event counts as seen once the program has asked for the next one.
 //!
-//! Nothing is synced to the disk: a killed client loses nothing that it has written, a machine that
+//! So a client that was killed comes back as itself, hears what it missed, and sends again what may
+//! not have arrived: the server keeps each post once.
+//!
+//! Nothing is synced to the disk. A killed client loses nothing that it has written; a machine that
 //! loses its power may. A server that is asked for what it has told already tells it again.
 
 mod file;
@@ -15,7 +16,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,41 +25,18 @@ use chatroom_proto::{
     Conversation, GroupName, Refusal, Request, Response, Seq, Token, UserName, Welcome,
 };
 
+use crate::error::KeepError;
+use crate::limits::POSTS_KEPT_MAX;
 use file::JournalFile;
 pub(crate) use state::JournalState;
 use state::{JournalRecord, post_id};
-
-/// The most posts without an answer that are kept. As many answers may be under way at all
-/// ([`SUBMITTED_MAX`](crate::link::SUBMITTED_MAX)); of posts beyond that only the memory knows.
-pub const POSTS_KEPT_MAX: usize = crate::link::SUBMITTED_MAX;
-
-/// Why the file of [`Options::keep`](crate::Options::keep) is not used, or not with all that was in
-/// it.
-#[derive(Debug, thiserror::Error)]
-pub enum KeepError {
-    /// Another client uses it now.
-    #[error("another client uses it")]
-    InUse,
-    /// It belongs to a client of another name.
-    #[error("it belongs to '{0}'")]
-    OtherName(UserName),
-    /// It is something else than such a file, or one of another version of this library.
-    #[error("it is no file of this kind")]
-    Foreign,
-    /// It can't be read or written.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// It is used, but a part of it could not be read.
-    #[error("a part of it is damaged, and what was there is lost")]
-    Damaged,
-}
 
 /// What came of [`Options::keep`](crate::Options::keep).
 #[derive(Debug, Default)]
 pub struct KeptState {
     /// What is wrong with the file. Unless it is [`KeepError::Damaged`], the client goes on without
     /// it.
-    pub trouble: Option<KeepError>,
+    pub fault: Option<KeepError>,
     /// So many posts of an earlier run had no answer, and are sent again.
     pub sent_again: usize,
     /// When the file was last written: about when its client last took an event.
@@ -82,7 +59,7 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Open {
     file: JournalFile,
-    /// The session in which its image's `seen` was.
+    /// The session in which its state's `seen` was.
     session: u32,
 }
 
@@ -122,22 +99,19 @@ impl Journal {
         let Some(path) = file else { return Default::default() };
         match JournalFile::open(path, name) {
             Ok(opened) => {
-                let image = opened.file.image().clone();
-                let trouble = opened.is_damaged.then_some(KeepError::Damaged);
-                if trouble.is_some() {
+                let state = opened.file.state().clone();
+                let fault = opened.is_damaged.then_some(KeepError::Damaged);
+                if fault.is_some() {
                     tracing::warn!(file = %path.display(), "a part of the journal is damaged");
                 }
-                let kept = KeptState {
-                    trouble,
-                    sent_again: image.posts.len(),
-                    last_used: opened.last_used,
-                };
+                let kept =
+                    KeptState { fault, sent_again: state.posts.len(), last_used: opened.last_used };
                 let open = Mutex::new(Some(Open { file: opened.file, session: 0 }));
-                (Journal { open }, image, kept)
+                (Journal { open }, state, kept)
             }
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "the journal is not used");
-                let kept = KeptState { trouble: Some(error), ..KeptState::default() };
+                let kept = KeptState { fault: Some(error), ..KeptState::default() };
                 (Journal::default(), JournalState::default(), kept)
             }
         }
@@ -169,7 +143,7 @@ impl Journal {
     pub(crate) fn went_on(&self, welcome: &Welcome) {
         self.resumed(&welcome.token);
         self.write(|open| {
-            let session = open.file.image().session.as_ref();
+            let session = open.file.state().session.as_ref();
             let places = session.into_iter().flat_map(|session| session.places());
             let groups = places.filter_map(|(place, _)| match place {
                 Conversation::Group(group) => Some(group),
@@ -192,7 +166,7 @@ impl Journal {
     pub(crate) fn handed(&self, place: Cursor) {
         self.write(|open| {
             let is_news =
-                open.session == place.session && open.file.image().seen() != Some(place.seen);
+                open.session == place.session && open.file.state().seen() != Some(place.seen);
             if is_news { vec![JournalRecord::Seen(place.seen)] } else { Vec::new() }
         });
     }
@@ -204,7 +178,7 @@ impl Journal {
         }
         let mut has_room = true;
         let is_written = self.write(|open| {
-            has_room = open.file.image().posts.len() < POSTS_KEPT_MAX;
+            has_room = open.file.state().posts.len() < POSTS_KEPT_MAX;
             if has_room { vec![JournalRecord::Asked(request.clone())] } else { Vec::new() }
         });
         if !has_room {

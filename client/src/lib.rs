@@ -12,9 +12,9 @@
 //! the answer then comes among the events, in its place.
 //!
 //! # Nothing is lost
-//! On a server that keeps what is said ([`Welcome::keeps`](chatroom_proto::Welcome::keeps)) there
-//! is one way back, whatever has happened: the link says how far it has come, and hears the rest as
-//! [`Event::Replayed`], each thing once, then [`Event::CaughtUp`]. It goes that way when a
+//! On a server that keeps what is said ([`Welcome::retention`](chatroom_proto::Welcome::retention))
+//! there is one way back, whatever has happened: the link says how far it has come, and hears the
+//! rest as [`Event::Replayed`], each thing once, then [`Event::CaughtUp`]. It goes that way when a
 //! connection is lost, when the program was too slow, and when a message shows that one before it
 //! is missing. Only what the server does not have any more is told as [`Event::Missed`].
 //!
@@ -29,51 +29,56 @@
 //! long, [`Event::Slowed`].
 //!
 //! # The map
-//! - [`client`]: what a program holds: [`Client`], [`Options`]; the typed asks (`client/asks.rs`).
-//! - [`event`]: what a program hears: [`Event`], [`Events`], why a connection was [`Lost`] and why
-//!   a link [`Ended`].
-//! - [`journal`]: what outlives a killed client: the file (`journal/file.rs`) and what it says
-//!   (`journal/image.rs`).
-//! - [`link`]: the task that owns the socket: one connection's life (`link/session.rs`), the
-//!   handshake (`link/handshake.rs`), by what this client is let in (`link/entry.rs`), what is not
-//!   answered yet (`link/unanswered.rs`), what the program has not taken yet (`link/outbox.rs`),
-//!   when to try again (`link/backoff.rs`).
-//! - `dial`: the way to a server, with TLS or without. [`trust`]: which server is believed to be
+//! - [`client`]: what a program holds: the [`Client`], and the typed asks.
+//! - [`options`]: what a client is told at the start. [`event`]: what a program hears.
+//! - [`error`]: everything that can go wrong. [`limits`]: every bound.
+//! - [`link`]: the task that owns the connection, and remakes it when it is lost.
+//! - [`dial`]: the way to a server, with TLS or without. [`trust`]: which server is believed to be
 //!   the one.
 //! - [`state`]: how far this client has come in each conversation: pure.
-//!
-//! [`app`] is the program `chatroom`; its modules are listed there. The rest of the library does
-//! not know it.
+//! - [`journal`]: what outlives a killed client, in a file.
+//! - [`app`]: the program `chatroom`. The rest of the library does not know it.
 //!
 //! # The bounds
-//! At most [`link::ASKS_WAITING_MAX`] requests are unanswered and [`link::ASKS_QUEUED_MAX`] more
-//! are queued; beyond that, asking waits.
+//! At most [`limits::ASKS_WAITING_MAX`] requests are sent and not answered, and
+//! [`limits::ASKS_QUEUED_MAX`] more are queued. Beyond that, asking waits.
 //!
-//! The link reads all the time, whether or not the program takes its events: **waiting for an
-//! answer inside the loop that reads [`Events`] is fine**, however much comes before it. What the
-//! program has not taken is held in order, [`link::EVENTS_MAX`] events and
-//! [`link::OUTBOX_BYTES_MAX`] more. Beyond that, the link lets go what it hears; when the program
-//! has taken what was held, it gives the connection up ([`Lost::Overrun`]) and comes back to hear
-//! the rest. Where the server keeps nothing it gives the connection up at once, and tells in place
-//! of the messages that it lets go in which conversations they are missing ([`Event::Missed`]). So
-//! a program that holds [`Events`] should read them, or drop them: it never hangs and never fills
-//! the memory, but without a server that keeps them it misses messages. Answers to
-//! [`Client::submit`] are never let go; instead, [`link::SUBMITTED_MAX`] of them are under way or
-//! wait to be taken, and beyond that, submitting waits (asking does not). A link whose program
-//! takes nothing at all ends, when even what must be told is too much.
+//! **Waiting for an answer inside the loop that reads [`Events`] is fine.** The link reads all the
+//! time, whether or not the program takes its events. What the program has not taken is held in
+//! order: [`limits::EVENTS_MAX`] events and [`limits::QUEUED_EVENTS_BYTES_MAX`] more.
 //!
-//! A file has at most [`journal::POSTS_KEPT_MAX`] posts without an answer in it.
+//! **Beyond that, events are dropped, and heard again later.** When the program has taken what was
+//! held, the link gives the connection up ([`Lost::Overrun`]) and comes back to hear the rest. A
+//! server that keeps nothing can't tell it again: there the link gives the connection up at once,
+//! and tells in which conversations messages are missing ([`Event::Missed`]).
+//!
+//! **So a program reads its [`Events`], or drops them.** It never hangs and never fills the memory.
+//! A link whose program takes nothing at all ends, when even what must be told is too much.
+//!
+//! **Answers to [`Client::submit`] are never dropped.** At most [`limits::SUBMITTED_MAX`] of them
+//! are under way or wait to be taken. Beyond that, submitting waits; asking does not.
+//!
+//! A file has at most [`limits::POSTS_KEPT_MAX`] posts without an answer in it.
 
 pub mod app;
 pub mod client;
 pub mod dial;
+pub mod error;
 pub mod event;
 pub mod journal;
+pub mod limits;
 pub mod link;
+pub mod options;
+mod private_file;
+mod random;
+mod shared;
 pub mod state;
 pub mod trust;
 
-pub use client::{AskError, Client, ConnectError, HistoryPage, Options, Posted, Random, Reconnect};
-pub use event::{Ended, Event, Events, Lost, Receipt};
-pub use journal::{KeepError, KeptState};
+pub use client::{Client, HistoryPage, Posted};
+pub use error::{AskError, ConnectError, Ended, KeepError, Lost};
+pub use event::{Event, Events, Receipt};
+pub use journal::KeptState;
+pub use options::{Options, Reconnect};
+pub use random::Random;
 pub use trust::{KnownHosts, TlsMode, Untrusted};

@@ -12,16 +12,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, NameKey, Notification, PAGE_ITEMS_MAX, Post, Request,
-    Response, Retention, Seq, UserName, Welcome,
+    Conversation, GroupName, Membership, NameKey, Notification, Post, Request, Response, Retention,
+    Seq, UserName, Welcome,
 };
 
-/// The most groups that are followed: as many as a welcome can name.
-pub const MEMBERSHIPS_MAX: usize = PAGE_ITEMS_MAX;
-
-/// The most people with whom a private conversation is followed; the one that is silent for longest
-/// is forgotten.
-pub const PRIVATE_CONVERSATIONS_MAX: usize = 1_000;
+use crate::limits::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
 
 /// What one client knows of its place in the order.
 #[derive(Debug, Clone)]
@@ -239,38 +234,23 @@ impl ReadState {
     /// The server said something. Tells when that shows that messages were missed.
     pub fn notified(&mut self, notification: &Notification) -> Option<Conversation> {
         let gap = self.gap(notification);
+        if let Some(seq) = notification.seq() {
+            self.see(seq);
+        }
         match notification {
-            Notification::Arrived { seq, .. } | Notification::Departed { seq, .. } => {
-                self.see(*seq)
+            Notification::Joined { seq, user, group } if self.is_own(user) => {
+                self.follow_from_here(group, *seq);
             }
-            Notification::Joined { seq, user, group } => {
-                self.see(*seq);
-                if self.is_own(user) {
-                    self.follow_from_here(group, *seq);
-                }
+            Notification::Left { user, group, .. } if self.is_own(user) => {
+                self.groups.remove(&group.key());
             }
-            Notification::Left { seq, user, group } => {
-                self.see(*seq);
-                if self.is_own(user) {
-                    self.groups.remove(&group.key());
-                }
-            }
-            Notification::GroupPost { post, group } => {
-                self.see(post.seq);
-                self.come_to(&group.key(), post.seq);
-            }
+            Notification::GroupPost { post, group } => self.come_to(&group.key(), post.seq),
             Notification::PrivatePost { post, to } => {
-                self.see(post.seq);
                 let peer = self.peer(post, to).key();
                 self.remember(peer, post.seq);
             }
-            Notification::Moderated { seq, .. }
-            | Notification::PassedOn { seq, .. }
-            | Notification::Operated { seq, .. } => self.see(*seq),
-            Notification::TopicIs { .. }
-            | Notification::Ping
-            | Notification::Closing(_)
-            | Notification::CaughtUp { .. } => {}
+            // Nothing else moves a place in a conversation.
+            _ => {}
         }
         gap
     }

@@ -13,16 +13,15 @@ use chatroom_proto::{Conversation, PostId, Retention, SearchQuery, Seq, Tag, Uni
 use chatroom_server::Restored;
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId,
+    Command, ConnAddr, ConnectionId, GroupId, NodeId, Origin, PersonId, Proposal, ProposalId,
     TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ReadError};
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
+use integration_tests::chance::Chance;
 use integration_tests::test_client::{body, group, user};
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -54,7 +53,7 @@ async fn measure(posts: u64) {
 
     let began = Instant::now();
     let Restored { archive, .. } = Archive::open(path, log.clone()).expect("an archive");
-    let nobody = replay(DeviceId(Seq(u64::MAX / 2)), Seq::ZERO, head, vec![]);
+    let nobody = replay(PersonId(Seq(u64::MAX / 2)), Seq::ZERO, head, vec![]);
     archive.replay(nobody).await.expect("caught up");
     let rows = began.elapsed();
     row(&format!("rows catch up, {} a second", rate(posts, rows)), rows);
@@ -69,17 +68,17 @@ async fn measure(posts: u64) {
 }
 
 /// What somebody with one device missed.
-fn replay(reader: DeviceId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
-    Replay { reader, device: reader, has_others: false, after, until, groups }
+fn replay(reader: PersonId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
+    Replay { reader, device: reader.first_device(), has_others: false, after, until, groups }
 }
 
 async fn read_back(archive: &Archive, head: Seq) {
     let everyone: Vec<GroupId> = (0..GROUPS).map(group_id).collect();
-    let mut chance = chance(7);
+    let mut chance = Chance::new(7);
     let mut times = Vec::new();
     for _ in 0..READS {
-        let before = Seq(1 + chance.next_u64() % head.0);
-        let query = Query::History(ConversationId::Group(group_id(chance.next_u64() % GROUPS)));
+        let before = Seq(1 + chance.below(head.0));
+        let query = Query::History(ConversationId::Group(group_id(chance.below(GROUPS))));
         let began = Instant::now();
         archive
             .read(Read { reader: person(1), query, before, count: 50, head })
@@ -89,7 +88,7 @@ async fn read_back(archive: &Archive, head: Seq) {
     }
     rows("a page of 50 posts of a group", &mut times);
     for _ in 0..READS {
-        let after = Seq(chance.next_u64() % head.0);
+        let after = Seq(chance.below(head.0));
         let groups = everyone.iter().map(|group| (*group, Seq::ZERO)).collect();
         let began = Instant::now();
         archive.replay(replay(person(1), after, head, groups)).await.expect("read");
@@ -168,8 +167,8 @@ async fn fold(log: &dyn Log, state: &mut ChatState) {
 
 /// The people come first, so theirs are the places behind the beginning; then come the groups but
 /// General.
-fn person(number: u64) -> DeviceId {
-    DeviceId(Seq(2 + number))
+fn person(number: u64) -> PersonId {
+    PersonId(Seq(2 + number))
 }
 
 fn group_id(number: u64) -> GroupId {
@@ -182,7 +181,7 @@ fn group_name(number: u64) -> String {
 
 async fn fill(log: &dyn Log, posts: u64) {
     let limits = Limits { retention: Retention::Everything, ..Limits::default() };
-    let mut chance = chance(1);
+    let mut chance = Chance::new(1);
     let mut number = 0;
     let mut commands: Vec<Command> = vec![Command::Began { limits }];
     commands.extend((0..PEOPLE).map(|number| {
@@ -191,13 +190,15 @@ async fn fill(log: &dyn Log, posts: u64) {
         let address = "192.0.2.1:1".parse().expect("an address");
         Command::Arrive { name: user(&format!("person{number}")), presented: None, fresh, address }
     }));
-    commands.extend(
-        (1..GROUPS)
-            .map(|number| Command::Create { by: person(0), group: group(&group_name(number)) }),
-    );
+    commands.extend((1..GROUPS).map(|number| Command::Create {
+        by: person(0).first_device(),
+        group: group(&group_name(number)),
+    }));
     for person_number in 0..PEOPLE {
-        let join =
-            |number| Command::Join { by: person(person_number), group: group(&group_name(number)) };
+        let join = |number| Command::Join {
+            by: person(person_number).first_device(),
+            group: group(&group_name(number)),
+        };
         commands.extend((1..GROUPS).map(join));
     }
     for command in commands {
@@ -211,21 +212,22 @@ async fn fill(log: &dyn Log, posts: u64) {
     end.next().await.expect("a log never ends").expect("the log goes on");
 }
 
-fn any_post(chance: &mut TestRng) -> Command {
-    let to = match chance.next_u64() % 10 {
-        0 | 1 => Conversation::User(user(&format!("person{}", chance.next_u64() % PEOPLE))),
+fn any_post(chance: &mut Chance) -> Command {
+    let to = match chance.below(10) {
+        0 | 1 => Conversation::User(user(&format!("person{}", chance.below(PEOPLE)))),
         2..=4 => Conversation::Group(group("General")),
-        _ => Conversation::Group(group(&group_name(chance.next_u64() % GROUPS))),
+        _ => Conversation::Group(group(&group_name(chance.below(GROUPS)))),
     };
-    let words: Vec<String> = (0..4 + chance.next_u64() % 12).map(|_| any_word(chance)).collect();
+    let words: Vec<String> = (0..4 + chance.below(12)).map(|_| any_word(chance)).collect();
     let id =
-        PostId((u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64())).to_be_bytes());
-    Command::Post { by: person(chance.next_u64() % PEOPLE), to, id, body: body(&words.join(" ")) }
+        PostId((u128::from(chance.number()) << 64 | u128::from(chance.number())).to_be_bytes());
+    let by = person(chance.below(PEOPLE)).first_device();
+    Command::Post { by, to, id, body: body(&words.join(" ")) }
 }
 
 /// Half of all words are among a few, as in any language.
-fn any_word(chance: &mut TestRng) -> String {
-    let share = (chance.next_u64() % 1_000_000) as f64 / 1e6;
+fn any_word(chance: &mut Chance) -> String {
+    let share = chance.below(1_000_000_u32) as f64 / 1e6;
     format!("w{}", ((WORDS as f64).powf(share) - 1.0) as u64)
 }
 
@@ -247,10 +249,6 @@ async fn append(log: &dyn Log, number: &mut u64, command: Command) {
             Err(error) => panic!("{error}"),
         }
     }
-}
-
-fn chance(seed: u8) -> TestRng {
-    TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32])
 }
 
 fn mib(path: &Path) -> u64 {

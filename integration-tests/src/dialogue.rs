@@ -85,7 +85,7 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
         [name, "knocks"] => stage.knock(name, Entrance::Open).await,
         [name, "knocks", "with", "a", "password"] => stage.knock(name, Entrance::Password).await,
         [name, "knocks", "with", "the", "token", "alone"] => {
-            stage.knock(name, Entrance::TokenAlone).await
+            stage.knock(name, Entrance::TokenAlone).await;
         }
         [name, "knocks", "with", "a", "forgery"] => stage.knock(name, Entrance::Forged).await,
         [name, "knocks", "from", "version", version] => {

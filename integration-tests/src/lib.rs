@@ -20,8 +20,8 @@
 //! - [`tls`]: this machine as others see it; keys and certificates; servers that are not what they
 //!   say.
 //! - [`process`]: how a program ends, and what it says.
+//! - [`tidy`]: what the sources look like: imports, names, lines, links.
 
-pub mod chance;
 pub mod chaos;
 pub mod dialogue;
 pub mod history;
@@ -37,4 +37,7 @@ pub mod stage;
 pub mod terminal;
 pub mod test_client;
 pub mod test_server;
+pub mod tidy;
 pub mod tls;
+
+pub use chatroom_proto::chance;

@@ -3,7 +3,7 @@
 
 use chatroom_proto::{ArchivedPost, Conversation, Notification, Seq};
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, StoredPost};
-use chatroom_server::chat::entry::{DeviceId, Entry};
+use chatroom_server::chat::entry::{Entry, PersonId};
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{FoundPosts, Missed};
 
@@ -98,7 +98,7 @@ fn tokens_of(text: &str) -> impl Iterator<Item = String> + '_ {
         .map(|word| word.to_lowercase().replace(['ي', 'ى'], "ی").replace('ك', "ک"))
 }
 
-fn said(record: &StoredPost, reader: DeviceId) -> ArchivedPost {
+fn said(record: &StoredPost, reader: PersonId) -> ArchivedPost {
     let place = match &record.to {
         Conversation::User(_) if record.by != reader => {
             Conversation::User(record.post.from.clone())

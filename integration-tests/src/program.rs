@@ -30,37 +30,49 @@ pub struct Programs {
 pub fn programs() -> &'static Programs {
     // A failure is kept, too: the compiler says the same to every test.
     static PROGRAMS: OnceLock<Result<Programs, String>> = OnceLock::new();
-    PROGRAMS
-        .get_or_init(build)
-        .as_ref()
-        .unwrap_or_else(|why| panic!("there are no programs to test: {why}"))
+    let built = PROGRAMS.get_or_init(|| {
+        let directory = own_directory();
+        let [server, client] = build(&directory, ["chatroom-server", "chatroom"])?;
+        Ok(Programs { server, client })
+    });
+    built.as_ref().unwrap_or_else(|why| panic!("there are no programs to test: {why}"))
 }
 
-fn build() -> Result<Programs, String> {
+/// The server as it ships: in the release profile, whatever profile runs this.
+///
+/// # Panics
+/// When it can't be built.
+pub fn release_server() -> PathBuf {
+    let [server] = build(&own_directory().with_file_name("release"), ["chatroom-server"])
+        .unwrap_or_else(|why| panic!("there is no server to measure: {why}"));
+    server
+}
+
+/// The folder of the running program's profile: `<target>/<profile>`.
+fn own_directory() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     // <target>/<profile>/deps/<test>, or <target>/<profile>/<program>
-    let directory = test
-        .ancestors()
-        .skip(1)
+    let mut above = test.ancestors().skip(1);
+    above
         .find(|directory| directory.file_name().is_some_and(|name| name != "deps"))
-        .expect("a test is built into its profile's directory");
+        .expect("a test is built into its profile's directory")
+        .to_owned()
+}
+
+/// Has these programs built into a profile's folder, and says where each is.
+fn build<const N: usize>(directory: &Path, names: [&str; N]) -> Result<[PathBuf; N], String> {
     let target = directory.parent().expect("a profile's directory is in the target directory");
     let profile = match directory.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
+    // The package of `chatroom` is named after the other one's.
+    let packages = names.map(|name| if name == "chatroom" { "chatroom-client" } else { name });
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "chatroom-server",
-            "--package",
-            "chatroom-client",
-            "--bins",
-        ])
+        .args(["build", "--quiet", "--bins"])
+        .args(packages.map(|package| format!("--package={package}")))
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -74,9 +86,8 @@ fn build() -> Result<Programs, String> {
     if !built.status.success() {
         return Err(format!("{command:?} failed:\n{}", String::from_utf8_lossy(&built.stderr)));
     }
-    let programs =
-        Programs { server: directory.join("chatroom-server"), client: directory.join("chatroom") };
-    match [&programs.server, &programs.client].iter().find(|program| !program.is_file()) {
+    let programs = names.map(|name| directory.join(name));
+    match programs.iter().find(|program| !program.is_file()) {
         Some(missing) => Err(format!("{command:?} made no {}", missing.display())),
         None => Ok(programs),
     }
@@ -277,8 +288,20 @@ impl ServerProgram {
     /// # Errors
     /// What they say, when it does not say that it listens.
     pub fn start_under(wrapper: &[&str], arguments: &[&str]) -> Result<ServerProgram, String> {
+        ServerProgram::start_file_under(&programs().server, wrapper, arguments)
+    }
+
+    /// The same with another file of the server's program.
+    ///
+    /// # Errors
+    /// What they say, when it does not say that it listens.
+    pub fn start_file_under(
+        file: &Path,
+        wrapper: &[&str],
+        arguments: &[&str],
+    ) -> Result<ServerProgram, String> {
         let home = Home::new();
-        let whole = server_command(&home, 0, arguments);
+        let whole = command_of(file, &home, 0, arguments);
         let (program, first) = wrapper.split_first().expect("a program to start it under");
         let mut command = Command::new(program);
         command.args(first).arg(whole.get_program()).args(whole.get_args());
@@ -413,7 +436,11 @@ impl ServerProgram {
 }
 
 fn server_command(home: &Home, port: u16, arguments: &[&str]) -> Command {
-    let mut command = Command::new(&programs().server);
+    command_of(&programs().server, home, port, arguments)
+}
+
+fn command_of(file: &Path, home: &Home, port: u16, arguments: &[&str]) -> Command {
+    let mut command = Command::new(file);
     command.args(["--listen", &format!("127.0.0.1:{port}")]);
     if !arguments.contains(&"--log") {
         command.args(["--log", "info"]);

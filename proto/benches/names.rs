@@ -20,7 +20,7 @@ fn names(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(script);
         group.bench_function("key", |bencher| bencher.iter(|| black_box(&name).key()));
         group.bench_function("skeletons", |bencher| {
-            bencher.iter(|| black_box(&name).skeletons().count())
+            bencher.iter(|| black_box(&name).skeletons().count());
         });
     }
 }

@@ -9,6 +9,7 @@ pub const PROTOCOL_VERSION: u16 = 1;
 
 /// What a client sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ClientFrame {
     /// Comes back with the response.
     pub tag: Tag,
@@ -18,6 +19,7 @@ pub struct ClientFrame {
 
 /// What a server sends. Variants are appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum ServerFrame {
     /// The answer to one request. On one connection answers come in the order of the requests.
     Response {
@@ -33,6 +35,7 @@ pub enum ServerFrame {
 /// The handshake's question: [`Request::Hello`]. Its layout never changes, so that any server can
 /// read any client's and refuse it politely.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Hello {
     /// The protocol versions that the client speaks.
     pub versions: VersionRange,
@@ -47,6 +50,7 @@ pub struct Hello {
 
 /// Why a client may have the name that it asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Proof {
     /// Because nobody else has it.
     Open,

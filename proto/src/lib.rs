@@ -12,7 +12,9 @@
 //! | a `bool`, the tag of an `Option` | one byte, 0 or 1 |
 //! | a text, a sequence | the number of bytes (of UTF-8) or items as a `u64`, then these |
 //! | an array, a struct, a tuple | its items or fields in order, nothing between them |
-//! | an enum, a `Result` (`Ok` is 0) | the variant's number as a `u32`, counted from 0 in the order of declaration, then its fields |
+//! | an enum, a `Result` | the variant's number as a `u32`, then its fields |
+//!
+//! Variants are numbered from 0, in the order of their declaration; `Ok` is 0.
 //!
 //! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule
 //! of its type (a [`UserName`] with a space in it) makes the frame malformed, too, so none is ever
@@ -29,9 +31,9 @@
 //! # Handshake
 //! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why
 //! it may have it, and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or
-//! refuses with [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another one of those
-//! below, and hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the
-//! client is in the group General and hears what happens there.
+//! refuses with [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another reason, and
+//! hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the client is in
+//! the group General and hears what happens there.
 //!
 //! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose
 //! connection is lost comes back with [`Proof::Resume`] within `grace_ms`, and its session goes on:
@@ -41,7 +43,7 @@
 //! After that time, or after [`Request::Exit`], the name is free. The server remembers who has
 //! left, their groups and what was said to them, for the token and not for the name: when it is
 //! presented and the name is still free, the client is back in its groups, and General is told.
-//! `Welcome::resumed` is true in both cases. A token that the server does not know (any more)
+//! [`Welcome::resumed`] is true in both cases. A token that the server does not know (any more)
 //! counts as [`Proof::Open`].
 //!
 //! # Accounts
@@ -58,14 +60,14 @@
 //! and not told from them (Argon2id, RFC 9106).
 //!
 //! # Coming back
-//! A server that keeps what is said (`Welcome::keeps`) and has recognized the client sends, behind
-//! `Welcome`, every post after `Hello::seen` that the client has not heard, in the order of [`Seq`]
-//! and as the notifications that it missed: what others said in its groups since it joined them,
-//! and to it alone. A client that does not know what it has seen ([`Seq::ZERO`]) gets what was said
-//! since it was lost. Then comes [`Notification::CaughtUp`], and from there on what happens is
-//! live. All of it comes after `Welcome`, and what is sent again comes first, so that at each
-//! moment the newest `Seq` that a client has heard says how far it has come. Who came and went
-//! meanwhile is not told again.
+//! A server that keeps what is said ([`Welcome::retention`]) sends to a client that it has
+//! recognized, behind `Welcome`, every post after [`Hello::seen`] that the client has not heard, in
+//! the order of [`Seq`] and as the notifications that it missed: what others said in its groups
+//! since it joined them, and to it alone. A client that does not know what it has seen
+//! ([`Seq::ZERO`]) gets what was said since it was lost. Then comes [`Notification::CaughtUp`], and
+//! from there on what happens is live. All of it comes after `Welcome`, and what is sent again
+//! comes first, so that at each moment the newest `Seq` that a client has heard says how far it has
+//! come. Who came and went meanwhile is not told again.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets
@@ -73,34 +75,9 @@
 //! responses come in the order of the requests. A server stops reading from a client that has too
 //! many requests unanswered, until there are fewer.
 //!
-//! | request | response | refusals | who else hears of it |
-//! |---|---|---|---|
-//! | [`Request::Hello`] | [`Response::Welcome`] | [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`], [`Refusal::ServerBanned`] | General: [`Notification::Arrived`] |
-//! | [`Request::Create`] | [`Response::Created`] | [`Refusal::GroupExists`], [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`] | nobody |
-//! | [`Request::Join`] | [`Response::Joined`] | [`Refusal::NoSuchGroup`], [`Refusal::AlreadyMember`], [`Refusal::TooManyMemberships`], [`Refusal::Banned`], [`Refusal::InvitationOnly`] | the group: [`Notification::Joined`] |
-//! | [`Request::Leave`] | [`Response::Left`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | the group: [`Notification::Left`] |
-//! | [`Request::Groups`] | [`Response::Groups`] | | nobody |
-//! | [`Request::Users`] | [`Response::Users`] | | nobody |
-//! | [`Request::Public`] | [`Response::Posted`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::Muted`] | the group: [`Notification::GroupPost`] |
-//! | [`Request::Private`] | [`Response::Posted`], [`Response::Kept`] | [`Refusal::NoSuchUser`] | that person: [`Notification::PrivatePost`] |
-//! | [`Request::Exit`] | [`Response::Goodbye`] | | all who share a group with the asker: [`Notification::Departed`] |
-//! | [`Request::Ping`] | [`Response::Pong`] | | nobody |
-//! | [`Request::History`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
-//! | [`Request::Search`] | [`Response::Past`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`] | nobody |
-//! | [`Request::Moderate`] | [`Response::Moderated`] | [`Refusal::NoSuchGroup`], [`Refusal::NoSuchUser`], [`Refusal::NotAllowed`], [`Refusal::OutOfReach`], [`Refusal::NotOneself`], [`Refusal::AlreadySo`], [`Refusal::Banned`], [`Refusal::TooManyMarks`] | the group, and whom it concerns: [`Notification::Moderated`] |
-//! | [`Request::Claim`] | [`Response::Operated`] | [`Refusal::WrongCode`], [`Refusal::NoDifference`] | nobody |
-//! | [`Request::Operate`] | [`Response::Operated`] | [`Refusal::NotOperator`], [`Refusal::IsOperator`], [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`], [`Refusal::TooManyMarks`] | whom it concerns: [`Notification::Operated`] |
-//! | [`Request::Clients`] | [`Response::Clients`] | [`Refusal::NotOperator`] | nobody |
-//! | [`Request::ServerBans`] | [`Response::ServerBans`] | [`Refusal::NotOperator`] | nobody |
-//! | [`Request::Why`] | [`Response::Acts`] | [`Refusal::NoSuchGroup`], [`Refusal::NotMember`] | nobody |
-//! | [`Request::About`] | [`Response::About`] | [`Refusal::NoSuchGroup`] | nobody |
-//!
-//! | [`Request::Register`] | [`Response::Registered`] | [`Refusal::AlreadyRegistered`], [`Refusal::TooManyAccounts`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
-//! | [`Request::ChangePassword`] | [`Response::PasswordChanged`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | nobody |
-//! | [`Request::Unregister`] | [`Response::Unregistered`] | [`Refusal::NotRegistered`], [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`] | all who share a group with the asker: [`Notification::Departed`] |
-//!
-//! The asker itself hears no notification of what it did; the response is its notice. Any request
-//! may also be refused with [`Refusal::RateLimited`].
+//! What each request asks for is said at its variant of [`Request`]: the *reply*, the refusals, and
+//! who else *hears* of it. The asker itself hears no notification of what it did; the response is
+//! its notice.
 //!
 //! # Rates
 //! A server may bound how much one connection, one person and one address ask for in a time. What
@@ -187,7 +164,7 @@
 //! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
 //! | what a server asks to wait for | a minute | [`RETRY_AFTER_MS_MAX`] |
 //! | a page of a list | 400 items, and what fits into a frame | [`PAGE_ITEMS_MAX`] |
-//! | a topic, a reason | 300 bytes, no control and no format characters but the joiners | [`LINE_BYTES_MAX`] |
+//! | a topic, a reason | 300 bytes, no control or format characters | [`LINE_BYTES_MAX`] |
 //! | acts in one answer | 50 | [`ACTS_TOLD_MAX`] |
 //! | a text to search for | 256 bytes, no control characters | [`WORDS_BYTES_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
@@ -196,9 +173,13 @@
 //! the refusal that states them. Everything is checked while decoding, from a slice no longer than
 //! the frame limit; what decoding allocates is bounded by a small multiple of that.
 
+#[cfg(feature = "test-util")]
+pub mod chance;
 pub mod codec;
 mod fingerprint;
 mod frame;
+#[cfg(feature = "test-util")]
+pub mod golden;
 mod moderation;
 mod name;
 mod notification;

@@ -125,6 +125,7 @@ line_type! {
 /// made operators of the group may do all but the last two, and nothing to one another. Variants
 /// are appended, never moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Moderation {
     /// Somebody is a member no longer, and may join again.
     Kick {
@@ -138,6 +139,7 @@ pub enum Moderation {
         /// Who.
         user: UserName,
         /// For so long; otherwise until it is undone.
+        #[cfg_attr(feature = "test-util", arbitrary(with = crate::chance::seconds))]
         seconds: Option<NonZeroU32>,
         /// Why.
         reason: Option<Reason>,
@@ -152,6 +154,7 @@ pub enum Moderation {
         /// Who.
         user: UserName,
         /// For so long; otherwise until it is undone.
+        #[cfg_attr(feature = "test-util", arbitrary(with = crate::chance::seconds))]
         seconds: Option<NonZeroU32>,
         /// Why.
         reason: Option<Reason>,
@@ -222,12 +225,24 @@ impl Moderation {
 
     /// Whether it ends somebody's membership.
     pub fn expels(&self) -> bool {
-        matches!(self, Moderation::Kick { .. } | Moderation::Ban { .. })
+        match self {
+            Moderation::Kick { .. } | Moderation::Ban { .. } => true,
+            Moderation::Unban { .. }
+            | Moderation::Mute { .. }
+            | Moderation::Unmute { .. }
+            | Moderation::Topic { .. }
+            | Moderation::Lock
+            | Moderation::Unlock
+            | Moderation::Invite { .. }
+            | Moderation::Op { .. }
+            | Moderation::Deop { .. } => false,
+        }
     }
 }
 
 /// Something that was done to keep order: who did what, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ModerationRecord {
     /// Its place in the order.
     pub seq: Seq,
@@ -241,6 +256,7 @@ pub struct ModerationRecord {
 
 /// What a group is, and what its asker is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct About {
     /// The group as its creator wrote it.
     pub group: GroupName,
@@ -267,6 +283,7 @@ pub struct About {
 
 /// A topic, and who chose it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Headline {
     /// The topic.
     pub topic: Topic,

@@ -117,7 +117,8 @@ fn is_forbidden(c: char) -> bool {
 /// same, as the property `Default_Ignorable_Code_Point` has it (but for the variation selectors
 /// among these).
 fn is_reserved_for_nothing(c: char) -> bool {
-    matches!(c, '\u{2065}' | '\u{FFF0}'..='\u{FFF8}' | '\u{E0000}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}')
+    matches!(c, '\u{2065}' | '\u{FFF0}'..='\u{FFF8}')
+        || matches!(c, '\u{E0000}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}')
 }
 
 /// Whether a character that a name may have in it is drawn as nothing: the joiners, and the marks
@@ -233,6 +234,20 @@ impl GroupName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
+
+    /// A name of so many characters: of these letters, or of any characters. Short ones meet.
+    pub(super) fn any_name(chance: &mut Chance, letters: &str, most: usize) -> UserName {
+        let letters: Vec<char> = letters.chars().collect();
+        loop {
+            let (length, is_of_letters) = (chance.between(1, most), chance.flag());
+            let any = |_| if is_of_letters { chance.one_of(&letters) } else { chance.any() };
+            let text: String = (0..length).map(any).filter(|c| !is_forbidden(*c)).collect();
+            if let Ok(name) = UserName::parse(&text) {
+                return name;
+            }
+        }
+    }
 
     #[test]
     fn names_of_the_world_are_names() {

@@ -9,6 +9,7 @@ use crate::{Refusal, Request, Response};
 /// One variant for each thing that a client hears without asking. Variants are appended, never
 /// moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Notification {
     /// Are you there? Answer with [`Request::Ping`]; any other frame does as well.
     Ping,
@@ -110,8 +111,64 @@ pub enum Notification {
     },
 }
 
+impl Notification {
+    /// Its place in the order. Nothing for what is about this connection, or repeats what was
+    /// there before.
+    pub fn seq(&self) -> Option<Seq> {
+        match self {
+            Notification::Arrived { seq, .. }
+            | Notification::Departed { seq, .. }
+            | Notification::Joined { seq, .. }
+            | Notification::Left { seq, .. }
+            | Notification::Moderated { seq, .. }
+            | Notification::PassedOn { seq, .. }
+            | Notification::Operated { seq, .. } => Some(*seq),
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                Some(post.seq)
+            }
+            Notification::TopicIs { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => None,
+        }
+    }
+
+    /// Whose words it tells: of a message, a topic, or an invitation, which is nothing but
+    /// somebody's words to somebody. Nothing for what is told in the server's name.
+    pub fn words_of(&self) -> Option<&UserName> {
+        match self {
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                Some(&post.from)
+            }
+            Notification::TopicIs { headline, .. } => Some(&headline.by),
+            Notification::Moderated { by, act, .. } => match act {
+                Moderation::Invite { .. } | Moderation::Topic { .. } => Some(by),
+                Moderation::Kick { .. }
+                | Moderation::Ban { .. }
+                | Moderation::Unban { .. }
+                | Moderation::Mute { .. }
+                | Moderation::Unmute { .. }
+                | Moderation::Lock
+                | Moderation::Unlock
+                | Moderation::Op { .. }
+                | Moderation::Deop { .. } => None,
+            },
+            Notification::Arrived { .. }
+            | Notification::Departed { .. }
+            | Notification::Joined { .. }
+            | Notification::Left { .. }
+            | Notification::PassedOn { .. }
+            | Notification::Operated { .. }
+            | Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. } => None,
+        }
+    }
+}
+
 /// Something that was said, in a group or to one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Post {
     /// Its place in the order.
     pub seq: Seq,
@@ -130,6 +187,7 @@ pub struct Post {
 
 /// Why the server hangs up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum CloseReason {
     /// The server is going down. Come back later with the token.
     Shutdown,
@@ -168,6 +226,7 @@ pub enum CloseReason {
 
 /// How a client broke the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Misbehaviour {
     /// It announced a frame longer than may be.
     FrameTooLong {

@@ -132,6 +132,7 @@ impl<'de> Deserialize<'de> for AddressPrefix {
 
 /// Who may not come to a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum BanTarget {
     /// Whoever has this name.
     User(UserName),
@@ -141,6 +142,7 @@ pub enum BanTarget {
 
 /// What the operators of a server may do. Variants are appended, never moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Operation {
     /// Somebody is an operator of the server.
     Appoint {
@@ -164,6 +166,7 @@ pub enum Operation {
         /// Who.
         whom: BanTarget,
         /// For so long; otherwise until it is undone.
+        #[cfg_attr(feature = "test-util", arbitrary(with = crate::chance::seconds))]
         seconds: Option<NonZeroU32>,
         /// Why.
         reason: Option<Reason>,
@@ -177,6 +180,7 @@ pub enum Operation {
 
 /// Somebody who is there, as operators see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ClientInfo {
     /// Where they come from.
     pub address: PeerAddr,
@@ -190,6 +194,7 @@ pub struct ClientInfo {
 
 /// A ban from the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ServerBan {
     /// Its place in the order.
     pub seq: Seq,

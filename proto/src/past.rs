@@ -12,6 +12,7 @@ pub const WORDS_BYTES_MAX: usize = 256;
 
 /// Where things are said, and follow one another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Conversation {
     /// In a group.
     Group(GroupName),
@@ -21,6 +22,7 @@ pub enum Conversation {
 
 /// A post that is read back, and where it was said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ArchivedPost {
     /// Where; among two people, the reader's other one as they were called then, whoever of the two
     /// said it.
@@ -31,6 +33,7 @@ pub struct ArchivedPost {
 
 /// How long a server keeps what is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Retention {
     /// It does not: what a client misses is lost to it, and there is no history.
     Nothing,

@@ -17,6 +17,7 @@ pub const ASKS_UNANSWERED_MAX: u32 = 256;
 /// One variant for each thing a client may ask. Each may be [`Refusal::RateLimited`]. Variants are
 /// appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Request {
     /// May I come in, under this name? The first frame of a connection, and only the first.
     ///

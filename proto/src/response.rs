@@ -26,6 +26,7 @@ pub const RATE_LIMITED_IN_A_ROW_MAX: u32 = 2 * crate::ASKS_UNANSWERED_MAX;
 /// The answer to a request that was granted. Variants are appended, never moved: their number is on
 /// the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Response {
     /// To [`Request::Hello`]: come in.
     Welcome(Welcome),
@@ -150,6 +151,7 @@ pub enum Response {
 
 /// What a client learns when it is let in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Welcome {
     /// The protocol version that this connection speaks from now on.
     pub version: u16,
@@ -171,6 +173,7 @@ pub struct Welcome {
 
 /// A group that a client is a member of, and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Membership {
     /// The group as its creator wrote it.
     pub group: GroupName,
@@ -181,6 +184,7 @@ pub struct Membership {
 /// A request that was not granted: the asker's fault, and the connection lives on (but for a
 /// refused [`Request::Hello`]). Variants are appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Refusal {
     /// The client speaks no version that the server speaks.
     UnsupportedVersion {

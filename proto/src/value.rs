@@ -50,6 +50,7 @@ impl fmt::Display for Seq {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Tag(pub u32);
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z, by the server's clock.
@@ -201,6 +202,7 @@ impl fmt::Debug for Password {
 
 /// At most [`PAGE_ITEMS_MAX`] items of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Page<T>(Vec<T>);
 
 /// A page has at most [`PAGE_ITEMS_MAX`] items.

@@ -5,29 +5,23 @@ mod common;
 
 use std::io;
 
+use chatroom_proto::chance::{Chance, for_seeds};
 use chatroom_proto::codec::{
     FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter, HELLO_FRAME_BYTES_MAX, LENGTH_BYTES,
     decode, encode,
 };
+use chatroom_proto::golden::bytes_of;
 use chatroom_proto::{ClientFrame, Request, ServerFrame, Tag};
 use common::pieces::{Pieces, run};
 use common::raw::{Raw, framed, malformed};
-use common::{client_frames, server_frames};
+use common::{CLIENT_FRAMES, SERVER_FRAMES};
 use futures_util::FutureExt;
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::Index;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt;
 
 /// The value's bytes of every example, without the length prefix.
 fn values() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-    fn value(frame: &impl serde::Serialize) -> Vec<u8> {
-        encode(frame).expect("an example fits a frame")[LENGTH_BYTES..].to_vec()
-    }
-    let client = client_frames().iter().map(|(_, frame)| value(frame)).collect();
-    let server = server_frames().iter().map(|(_, frame)| value(frame)).collect();
-    (client, server)
+    (bytes_of(CLIENT_FRAMES), bytes_of(SERVER_FRAMES))
 }
 
 /// The first thing that a reader says to a stream of these bytes.
@@ -233,32 +227,33 @@ mod malformed_frames {
         assert!(matches!(read, Some(Err(FrameError::Malformed(_)))), "{read:?}");
     }
 
+    /// Says that no variant has a number that is far too large, or the first one that is free.
+    fn assert_numbers_end<T: DeserializeOwned>(of: &str, make: impl Fn(u32) -> Raw) {
+        const KNOWN: &str = "variant index 0 <= i < ";
+        for unknown in [0x0100_0000, u32::MAX] {
+            let reason = malformed::<T>(&make(unknown).bytes());
+            let known = reason.split_once(KNOWN).and_then(|(_, count)| count.parse().ok());
+            let free = known.unwrap_or_else(|| panic!("{of}: {reason}"));
+            assert!(malformed::<T>(&make(free).bytes()).contains(KNOWN), "{of} {free}");
+        }
+    }
+
     #[test]
     fn variants_that_nobody_knows_are_malformed() {
-        let closing = || Raw::notification(7);
-        for unknown in [0x0100_0000, u32::MAX] {
-            let reason = malformed::<ClientFrame>(&Raw::request(unknown).bytes());
-            assert!(reason.contains("variant index 0 <= i < 22"), "{reason}");
-        }
-        let hello = |proof| Raw::request(0).u16(1).u16(1).text("Jim").u32(proof).u64(0);
-        for (bytes, reason) in [
-            (Raw::request(22), "variant index 0 <= i < 22"),
-            (hello(3), "variant index 0 <= i < 3"),
-        ] {
-            assert!(malformed::<ClientFrame>(&bytes.bytes()).contains(reason), "{reason}");
-        }
-        for (bytes, reason) in [
-            (Raw::default().u32(2), "variant index 0 <= i < 2"),
-            (Raw::default().u32(0).u32(7).u32(2), "`Ok` or `Err`"),
-            (Raw::granted(20), "variant index 0 <= i < 20"),
-            (Raw::refused(36), "variant index 0 <= i < 36"),
-            (Raw::notification(13), "variant index 0 <= i < 13"),
-            (closing().u32(12), "variant index 0 <= i < 12"),
-            (closing().u32(6).u32(5), "variant index 0 <= i < 5"),
-        ] {
-            let said = malformed::<ServerFrame>(&bytes.bytes());
-            assert!(said.contains(reason), "{said}, and not {reason}");
-        }
+        assert_numbers_end::<ClientFrame>("Request", Raw::request);
+        assert_numbers_end::<ClientFrame>("Proof", |proof| {
+            Raw::request(0).u16(1).u16(1).text("Jim").u32(proof).u64(0)
+        });
+        assert_numbers_end::<ServerFrame>("ServerFrame", |frame| Raw::default().u32(frame));
+        assert_numbers_end::<ServerFrame>("Response", Raw::granted);
+        assert_numbers_end::<ServerFrame>("Refusal", Raw::refused);
+        assert_numbers_end::<ServerFrame>("Notification", Raw::notification);
+        assert_numbers_end::<ServerFrame>("CloseReason", |why| Raw::notification(7).u32(why));
+        assert_numbers_end::<ServerFrame>("Misbehaviour", |how| {
+            Raw::notification(7).u32(6).u32(how)
+        });
+        let neither = malformed::<ServerFrame>(&Raw::default().u32(0).u32(7).u32(2).bytes());
+        assert!(neither.contains("`Ok` or `Err`"), "{neither}");
     }
 
     #[test]
@@ -297,49 +292,61 @@ mod noise {
         }
     }
 
-    fn config() -> ProptestConfig {
-        ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
+    const CASES: u64 = 512;
+
+    /// Bytes with more zeros among them than chance would give.
+    fn noise(chance: &mut Chance, zero_once_in: u8) -> Vec<u8> {
+        let count = chance.below(300);
+        let byte = |_| if chance.once_in(zero_once_in) { 0 } else { chance.any() };
+        (0..count).map(byte).collect()
     }
 
-    proptest! {
-        #![proptest_config(config())]
-
-        #[test]
-        fn random_bytes_are_malformed_or_a_value(bytes in vec(any::<u8>(), 0..300)) {
+    #[test]
+    fn random_bytes_are_malformed_or_a_value() {
+        for_seeds(0..CASES, |chance| {
+            let bytes = noise(chance, u8::MAX);
             assert_typed::<ClientFrame>(&bytes);
             assert_typed::<ServerFrame>(&bytes);
-        }
+        });
+    }
 
-        #[test]
-        fn a_frame_with_wrong_bytes_is_malformed_or_another_value(
-            which in any::<Index>(),
-            wrong in vec((any::<Index>(), prop_oneof![Just(0), Just(0xff), any::<u8>()]), 1..4),
-        ) {
-            let (client, server) = values();
-            let (mut asked, mut said) = (which.get(&client).clone(), which.get(&server).clone());
-            for (at, byte) in wrong {
-                *at.get_mut(&mut asked) = byte;
-                *at.get_mut(&mut said) = byte;
+    #[test]
+    fn a_frame_with_wrong_bytes_is_malformed_or_another_value() {
+        let (client, server) = values();
+        for_seeds(0..CASES, |chance| {
+            let (mut asked, mut said) = (chance.one_of(&client), chance.one_of(&server));
+            for _ in 0..chance.between(1, 3) {
+                let any = chance.any();
+                let byte = chance.one_of(&[0, 0xff, any]);
+                let (one, other) = (chance.below(asked.len()), chance.below(said.len()));
+                (asked[one], said[other]) = (byte, byte);
             }
             assert_typed::<ClientFrame>(&asked);
             assert_typed::<ServerFrame>(&said);
-        }
+        });
+    }
 
-        #[test]
-        fn a_random_stream_comes_to_a_typed_end(bytes in vec(prop_oneof![Just(0), any::<u8>()], 0..300)) {
-            run(async {
-                let stream = Pieces::cut(&bytes, &[7]);
-                let mut reader = FrameReader::<_, ClientFrame>::new(stream, FRAME_BYTES_MAX);
-                let mut rounds = 0;
-                while let Some(frame) = reader.next().await {
-                    rounds += 1;
-                    assert!(rounds <= bytes.len(), "more frames than bytes");
-                    match frame {
-                        Ok(_) | Err(FrameError::Malformed(_) | FrameError::TooLong { .. }) => {}
-                        Err(FrameError::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof),
-                    }
+    #[test]
+    fn a_random_stream_comes_to_a_typed_end() {
+        for_seeds(0..CASES, |chance| {
+            let bytes = noise(chance, 2);
+            run(comes_to_a_typed_end(&bytes));
+        });
+    }
+
+    async fn comes_to_a_typed_end(bytes: &[u8]) {
+        let stream = Pieces::cut(bytes, &[7]);
+        let mut reader = FrameReader::<_, ClientFrame>::new(stream, FRAME_BYTES_MAX);
+        let mut rounds = 0;
+        while let Some(frame) = reader.next().await {
+            rounds += 1;
+            assert!(rounds <= bytes.len(), "more frames than bytes");
+            match frame {
+                Ok(_) | Err(FrameError::Malformed(_) | FrameError::TooLong { .. }) => {}
+                Err(FrameError::Io(error)) => {
+                    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
                 }
-            });
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The program `chatroom-server`: its command line, serving, and what an operator does with a log
-//! beside serving it.
+//! The program `chatroom-server`: its command line, serving, and what an operator does with what is
+//! kept.
 //!
 //! - `arguments`: the command line and the environment.
 //! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what
-//!   stops it.
-//! - `verify`, `export`: read the log, also while a server writes it; `log_reading` is what both
+//!   the system tells it meanwhile.
+//! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
 //!   share.
+//! - `output`: standard output and standard error, which the server never waits for.
 //!
 //! Only this room names a concrete log.
 
@@ -14,22 +15,19 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::Parser;
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use crate::net::tls::{self, TlsSource};
 
 mod arguments;
 mod export;
 mod log_reading;
+mod output;
 mod serve;
 mod signals;
 mod verify;
 
 use arguments::{Arguments, Tool};
-
-/// Lines that may wait for a standard output or error that is slow; more are dropped. The server
-/// never waits for them.
-const LINES_WAITING_MAX: usize = 16_384;
+use output::lossy;
 
 /// Runs the program: reads the command line, does what it asks for, and says what went wrong on
 /// standard error.
@@ -46,7 +44,8 @@ pub async fn run() -> ExitCode {
         .init();
     let done = match &arguments.tool {
         Some(tool) => use_tool(tool, &arguments),
-        None => serve::serve(arguments).await,
+        // In a box: it is large, and what waits for it would be, too.
+        None => Box::pin(serve::serve(arguments)).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,8 +76,4 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn lossy(output: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_WAITING_MAX).finish(output)
 }

@@ -29,23 +29,23 @@ impl ClientNetwork {
 mod tests {
     use super::*;
 
-    fn source(address: &str) -> ClientNetwork {
+    fn network(address: &str) -> ClientNetwork {
         ClientNetwork::of(address.parse().unwrap())
     }
 
     #[test]
-    fn a_home_is_one_source_however_it_writes_its_address() {
-        assert_eq!(source("192.0.2.1"), source("::ffff:192.0.2.1"));
-        assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:2:ffff:ffff:ffff:ffff"));
-        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
-        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+    fn a_home_is_one_network_however_it_writes_its_address() {
+        assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }
 
     #[test]
     fn this_machine_is_what_its_programs_come_from_and_not_all_of_its_addresses() {
         for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(source(own), ClientNetwork::THIS_MACHINE);
+            assert_eq!(network(own), ClientNetwork::THIS_MACHINE);
         }
-        assert_ne!(source("127.0.0.2"), ClientNetwork::THIS_MACHINE);
+        assert_ne!(network("127.0.0.2"), ClientNetwork::THIS_MACHINE);
     }
 }

@@ -1,4 +1,17 @@
-//! Every bound and deadline of the server, each with its reason.
+//! Bounds and deadlines, each with its reason, and what a server is run with.
+//!
+//! Where a bound stands:
+//!
+//! - Here, when an operator can set it, when a client is held to it (rates, deadlines, what may
+//!   wait for it), or when more than one file needs it.
+//! - In the file that needs it, as a private constant beside what it bounds, when that is one file:
+//!   how many rows one transaction deletes, for one.
+//! - In the [`chat`](crate::chat), when it bounds the replicated state. The chat imports nothing of
+//!   the server, and all nodes have to agree on it. An operator can set those in
+//!   [`Limits`].
+//!
+//! This module is below the rooms that it bounds. It names three of their types, [`Limits`],
+//! [`Console`] and [`ServerTls`], because [`Config`] carries them to where they are used.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -73,12 +86,12 @@ pub const TICK: Duration = Duration::from_secs(1);
 pub const LISTEN_BACKLOG: u32 = 65_535;
 
 /// File descriptors that are not for connections: the listener, the runtime, files, and the
-/// connections that are just being told that there is no room ([`TURNED_AWAY_MAX`]).
+/// connections that are just being told that there is no room ([`REJECTED_AT_ONCE_MAX`]).
 pub const FDS_RESERVED: usize = 128;
 
 /// Connections that are being told, at the same time, that the server is full or their address has
 /// too many; more are closed without a word.
-pub const TURNED_AWAY_MAX: u32 = 64;
+pub const REJECTED_AT_ONCE_MAX: u32 = 64;
 
 /// The highest rate that can be asked for, in units a second: so much that nobody meets it, and
 /// everything is still counted.
@@ -92,20 +105,16 @@ pub const BURST_SECONDS: u32 = 10;
 /// spend.
 pub const REQUESTS_A_UNIT: u32 = 10;
 
-/// How many people's budgets an address has: a class behind one router, of whom a third talk as
+/// How many people's rates an address has: a class behind one router, of whom a third talk as
 /// fast as they may.
 pub const ADDRESS_SHARE: u32 = 20;
 
 /// How many handshakes in a minute an address may begin, for each connection that it may have: all
 /// of them after a restart, and once more.
-pub const ARRIVALS_SHARE: u32 = 2;
+pub const LOGINS_SHARE: u32 = 2;
 
-/// The part of a message that costs one unit more, in bytes: the longest costs as much as 17 short
-/// ones.
-pub const BODY_BYTES_A_UNIT: u32 = 500;
-
-/// After so many requests, budgets that are whole again are forgotten, also between two ticks.
-pub const BUDGETS_SWEPT_AFTER: usize = 1_024;
+/// After so many requests, allowances that are whole again are dropped, also between two ticks.
+pub const RATE_LIMITS_SWEPT_AFTER: usize = 1_024;
 
 /// How long `accept` rests after an error that does not go away by itself, such as no more file
 /// descriptors.
@@ -118,6 +127,26 @@ pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// What one write of a TLS connection encrypts before it goes to the kernel, in bytes: two records.
 /// As much may wait beside its outbox for a peer that does not read.
 pub const TLS_WRITE_BYTES_MAX: usize = 32 * 1024;
+
+/// How many entries a batch of the log has at the most: enough to share one write for each reader,
+/// few enough to keep its memory small. Proposals that came together stay together, so the last of
+/// them may make it longer.
+pub const BATCH_ENTRIES_MAX: usize = 1_024;
+
+/// How long the log waits for another program's lock on its file before it looks again.
+pub const LOG_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the archive waits for another program's lock on its file, as long as the log does in
+/// all. The server ends after that: what was said could not be read back.
+pub const ARCHIVE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a read of the archive may take, the wait for the view included. Somebody sits before a
+/// screen.
+pub const READ_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long the archive looks for words. Everybody's searches wait for one another, and what takes
+/// longer should be asked for less.
+pub const SEARCH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a server is run with. [`Config::default`] suits a machine that is not reserved for it.
 #[derive(Debug, Clone)]

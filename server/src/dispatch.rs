@@ -1,6 +1,14 @@
-//! The one task that owns the [`Chat`]. What connections say and what the log has ordered go in;
-//! the effects are carried out here. It waits for nothing but these two: not for a disk, not for a
-//! socket.
+//! Dispatch: the one task that owns the [`Chat`]. What connections say and what the log has ordered
+//! go in; the effects are carried out here. It waits for nothing but these two: not for a disk, not
+//! for a socket.
+//!
+//! - `handle`: the way to the task, and the messages that go through it.
+//! - `fanout`: who of those who are connected here hears what. [`outbox`]: what waits to be written
+//!   to one connection.
+//! - `idle`: which clients have been silent for too long. `rate_limit`: how much each may ask for.
+//! - `passwords`, `lookup`, `replay`: what takes a while, each in a task of its own. What a
+//!   password and a look-up come to goes in by the handle; what a client missed goes into its
+//!   outbox.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
@@ -8,8 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Code, Misbehaviour, Notification, Page, Refusal, Request, Response, Seq,
-    ServerFrame, Tag, UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Refusal, Request, Seq, ServerFrame, UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -18,8 +25,9 @@ use tokio::time::{self, MissedTickBehavior};
 use tracing::{debug, info};
 
 use crate::chat::Chat;
-use crate::chat::effect::{Effect, Input, Read, Replay};
-use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal};
+use crate::chat::command_class::Moves;
+use crate::chat::effect::{Effect, Input, LoginRequest, Replay};
+use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal, RequestId};
 use crate::client_network::ClientNetwork;
 use crate::clock::Clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
@@ -29,12 +37,13 @@ use crate::dispatch::idle::{IdleAction, IdleTimers, LastSeen};
 use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::dispatch::passwords::Passwords;
 use crate::dispatch::rate_limit::{Asker, RateLimited, RateLimits};
-use crate::storage::archive::{Archive, FoundPosts, ReadError};
+use crate::storage::archive::Archive;
 use crate::storage::log::{Log, LogError};
 
 mod fanout;
 pub(crate) mod handle;
 mod idle;
+mod lookup;
 pub mod outbox;
 mod passwords;
 mod rate_limit;
@@ -69,16 +78,16 @@ pub(crate) struct Dispatch {
 /// One connection, as far as the dispatch task knows it.
 struct ConnEntry {
     outbox: Outbox,
-    source: ClientNetwork,
-    /// [`ConnEntry::session`], which is no place in the log before it has one, and takes half as
+    network: ClientNetwork,
+    /// [`ConnEntry::device`], which is no place in the log before it has one, and takes half as
     /// much in this way.
-    session: Option<NonZeroU64>,
+    device: Option<NonZeroU64>,
     last_seen: LastSeen,
 }
 
 impl ConnEntry {
-    fn session(&self) -> Option<DeviceId> {
-        self.session.map(|arrival| DeviceId(Seq(arrival.get())))
+    fn device(&self) -> Option<DeviceId> {
+        self.device.map(|arrival| DeviceId(Seq(arrival.get())))
     }
 }
 
@@ -185,7 +194,9 @@ impl Dispatch {
                     self.ordered.extend(batch?);
                     self.apply();
                 }
-                _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX), if self.chat.load() < LOAD_MAX => {
+                _ = self.inbox.recv_many(&mut messages, INPUTS_A_TURN_MAX),
+                    if self.chat.load() < LOAD_MAX =>
+                {
                     let now = self.clock.now();
                     self.look_at_the_clock();
                     for message in messages.drain(..) {
@@ -199,7 +210,8 @@ impl Dispatch {
             let has_done_enough = self.fanout.has_done_enough();
             self.fanout.end_turn(self.chat.state());
             if has_done_enough {
-                // Those who were woken write what they have got, before there is more.
+                // Those who were woken write what they have got, before there is more. One thread
+                // runs all of them now; on several, a connection may have to wait for its thread.
                 tokio::task::yield_now().await;
             }
         }
@@ -218,16 +230,16 @@ impl Dispatch {
         self.look_at_the_clock();
         self.rate_limits.tidy();
         while let Some(connection) = self.idle.next_due() {
-            let Some(line) = self.connections.get_mut(&connection) else { continue };
-            let session = line.session();
-            let ConnEntry { outbox, last_seen, .. } = line;
+            let Some(conn) = self.connections.get_mut(&connection) else { continue };
+            let device = conn.device();
+            let ConnEntry { outbox, last_seen, .. } = conn;
             match self.idle.judge(connection, last_seen, outbox.owes()) {
-                IdleAction::Goes => {}
-                IdleAction::Ask => {
+                IdleAction::Nothing => {}
+                IdleAction::Ping => {
                     let ping = ServerFrame::Notification(Notification::Ping);
-                    self.fanout.send(self.chat.state(), session, outbox, &ping);
+                    self.fanout.send(self.chat.state(), device, outbox, &ping);
                 }
-                IdleAction::Ends => outbox.close(Some(CloseReason::Idle)),
+                IdleAction::Close => outbox.close(Some(CloseReason::Idle)),
             }
         }
     }
@@ -252,8 +264,7 @@ impl Dispatch {
         while !self.fanout.has_done_enough()
             && let Some(entry) = self.ordered.pop_front()
         {
-            let command = &entry.proposal.command;
-            if self.moves_several(command) || command.may_take_out() {
+            if self.moves_several(&entry.proposal.command) {
                 // Whoever goes out of a group hears everything before that.
                 self.fanout.flush(self.chat.state());
             }
@@ -263,17 +274,13 @@ impl Dispatch {
         }
     }
 
-    /// Whether somebody goes out of several groups at once, or several devices into or out of one.
-    /// They hear everything before that, or nothing.
+    /// Whether others than one may go into a group or out of one: they hear everything before that,
+    /// or nothing.
     fn moves_several(&self, command: &Command) -> bool {
-        match command {
-            Command::Depart { .. }
-            | Command::ChangePassword { .. }
-            | Command::Unregister { .. } => true,
-            Command::Join { by, .. } | Command::Leave { by, .. } => {
-                self.chat.state().has_others(*by)
-            }
-            _ => false,
+        match command.class().moves {
+            Moves::One => false,
+            Moves::AllDevicesWith(device) => self.chat.state().has_others(device),
+            Moves::Several => true,
         }
     }
 
@@ -283,17 +290,18 @@ impl Dispatch {
             Message::LogIn(_, outbox) if self.has_said_goodbye => {
                 return outbox.close(Some(CloseReason::Shutdown));
             }
-            Message::LogIn(arrival, outbox) => {
-                let (source, last_seen) =
-                    (ClientNetwork::of(arrival.address.ip()), self.idle.last_seen());
+            Message::LogIn(login, outbox) => {
+                let (network, last_seen) =
+                    (ClientNetwork::of(login.address.ip()), self.idle.last_seen());
                 self.connections.insert(
-                    arrival.connection,
-                    ConnEntry { outbox, source, session: None, last_seen },
+                    login.connection,
+                    ConnEntry { outbox, network, device: None, last_seen },
                 );
-                if let Err(excess) = self.rate_limits.arrive(source) {
-                    return self.turn_away(arrival.connection, arrival.tag, excess);
+                if let Err(limited) = self.rate_limits.begin_login(network) {
+                    let LoginRequest { connection, tag, .. } = *login;
+                    return self.refuse_login(RequestId { connection, tag }, limited);
                 }
-                Input::LogIn(arrival)
+                Input::LogIn(login)
             }
             Message::Clients(answer) => {
                 // One who does not wait for the answer any more needs none.
@@ -309,18 +317,20 @@ impl Dispatch {
         self.carry_out();
     }
 
-    /// Takes note of what a connection says. Only what is within the budgets is served; the rest is
-    /// answered, too, and in its turn.
+    /// Takes note of what a connection says. Only what is within the rate limits is
+    /// served; the rest is answered, too, and in its turn.
     fn receive(&mut self, input: Input) -> Input {
-        let (connection, tag, excess) = match &input {
+        let (connection, tag, limited) = match &input {
             Input::Gone { connection } => {
                 self.forget(*connection);
                 return input;
             }
-            Input::Ask { connection, tag, request } => match self.pay(*connection, *tag, request) {
-                Ok(()) => return input,
-                Err(excess) => (*connection, *tag, excess),
-            },
+            Input::Ask { connection, tag, request } => {
+                match self.pay(RequestId { connection: *connection, tag: *tag }, request) {
+                    Ok(()) => return input,
+                    Err(limited) => (*connection, *tag, limited),
+                }
+            }
             Input::LogIn(_)
             | Input::Found { .. }
             | Input::Checked { .. }
@@ -328,7 +338,7 @@ impl Dispatch {
                 return input;
             }
         };
-        let RateLimited { retry_after_ms, floods } = excess;
+        let RateLimited { retry_after_ms, floods } = limited;
         if floods {
             debug!(connection = connection.0, "hung up on: it does not wait as it is told");
             let reason = Some(CloseReason::Misbehaved(Misbehaviour::Flooding));
@@ -338,22 +348,20 @@ impl Dispatch {
     }
 
     /// Has a connection pay for what it asks.
-    fn pay(
-        &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        request: &Request,
-    ) -> Result<(), RateLimited> {
-        let Some(line) = self.connections.get_mut(&connection) else { return Ok(()) };
-        self.idle.hear(&mut line.last_seen);
-        let person = line.session().map(|session| self.chat.state().person(session));
-        let asker = Asker { connection, person, source: line.source };
+    fn pay(&mut self, id: RequestId, request: &Request) -> Result<(), RateLimited> {
+        let RequestId { connection, tag } = id;
+        let Some(conn) = self.connections.get_mut(&connection) else { return Ok(()) };
+        self.idle.refresh(&mut conn.last_seen);
+        let person = conn.device().map(|device| self.chat.state().person(device));
+        let asker = Asker { connection, person, network: conn.network };
         self.rate_limits.ask(&asker, tag, request)
     }
 
-    /// Refuses one who knocks too often.
-    fn turn_away(&mut self, connection: ConnectionId, tag: Tag, excess: RateLimited) {
-        let result = Err(Refusal::RateLimited { retry_after_ms: excess.retry_after_ms });
+    /// Refuses a login from a network that has begun too many. The connection is closed behind the
+    /// answer.
+    fn refuse_login(&mut self, login: RequestId, limited: RateLimited) {
+        let RequestId { connection, tag } = login;
+        let result = Err(Refusal::RateLimited { retry_after_ms: limited.retry_after_ms });
         self.effects.push(Effect::Reply { connection, tag, result });
         self.effects.push(Effect::HangUp { connection, reason: None });
         self.carry_out();
@@ -361,10 +369,10 @@ impl Dispatch {
 
     fn forget(&mut self, connection: ConnectionId) {
         self.rate_limits.forget(connection);
-        let Some(line) = self.connections.remove(&connection) else { return };
-        self.idle.end(connection, &line.last_seen);
-        if let Some(session) = line.session() {
-            self.fanout.forget(connection, session);
+        let Some(conn) = self.connections.remove(&connection) else { return };
+        self.idle.end(connection, &conn.last_seen);
+        if let Some(device) = conn.device() {
+            self.fanout.forget(connection, device);
         }
     }
 
@@ -373,26 +381,30 @@ impl Dispatch {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Propose(proposal) => self.proposals.push(proposal),
-                Effect::Admit { connection, session } => self.admit(connection, session),
+                Effect::Admit { connection, device } => self.admit(connection, device),
                 Effect::Reply { connection, tag, result } => {
                     self.say(connection, &ServerFrame::Response { tag, result });
                 }
                 Effect::Notify { audience, notification } => {
                     self.fanout.notify(self.chat.state(), &audience, notification);
                 }
-                Effect::Read { connection, tag, read } => self.look_up(connection, tag, read),
+                Effect::Read { connection, tag, read } => {
+                    let (archive, handle) = (self.archive.clone(), self.handle.clone());
+                    let id = RequestId { connection, tag };
+                    tokio::spawn(lookup::send(archive, read, id, handle));
+                }
                 Effect::Check { connection, tag, check } => {
-                    self.passwords.check(connection, tag, check, self.handle.clone());
+                    self.passwords.check(RequestId { connection, tag }, check, self.handle.clone());
                 }
                 Effect::Replay { connection, replay } => self.replay(connection, replay),
                 Effect::Tell { connection, notification } => {
                     self.say(connection, &ServerFrame::Notification(notification));
                 }
                 Effect::HangUp { connection, reason } => {
-                    if let Some(line) = self.connections.get(&connection) {
+                    if let Some(conn) = self.connections.get(&connection) {
                         // What is closed takes nothing in any more.
                         self.fanout.flush(self.chat.state());
-                        line.outbox.close(reason);
+                        conn.outbox.close(reason);
                     }
                 }
             }
@@ -400,53 +412,31 @@ impl Dispatch {
         self.effects = effects;
     }
 
-    fn admit(&mut self, connection: ConnectionId, session: DeviceId) {
-        if let Some(line) = self.connections.get_mut(&connection) {
-            line.session = NonZeroU64::new(session.0.0);
-            line.outbox.admit();
-            self.fanout.admit(self.chat.state(), connection, session, line.outbox.clone());
-            self.idle.begin(connection, &mut line.last_seen);
+    fn admit(&mut self, connection: ConnectionId, device: DeviceId) {
+        if let Some(conn) = self.connections.get_mut(&connection) {
+            conn.device = NonZeroU64::new(device.0.0);
+            conn.outbox.admit();
+            self.fanout.admit(self.chat.state(), connection, device, conn.outbox.clone());
+            self.idle.begin(connection, &mut conn.last_seen);
         }
     }
 
-    /// Has something looked up; what is found comes in by the handle. One for each connection at
-    /// the most.
-    fn look_up(&self, connection: ConnectionId, tag: Tag, read: Read) {
-        let (archive, handle) = (self.archive.clone(), self.handle.clone());
-        tokio::spawn(async move {
-            let found = match archive {
-                Some(archive) => archive.read(read).await,
-                None => Err(ReadError::Stopped),
-            };
-            let result = match found {
-                Ok(FoundPosts { posts, next }) => {
-                    Ok(Response::Past { posts: Page::fill(posts), next })
-                }
-                // A server whose archive has stopped is about to stop.
-                Err(ReadError::TookTooLong | ReadError::Stopped) => Err(Refusal::TookTooLong),
-            };
-            let result = Box::new(result);
-            // A server that has stopped answers nobody.
-            let _ = handle.send(Message::Input(Input::Found { connection, tag, result })).await;
-        });
-    }
-
     fn replay(&mut self, connection: ConnectionId, replay: Replay) {
-        let Some(line) = self.connections.get(&connection) else { return };
+        let Some(conn) = self.connections.get(&connection) else { return };
         match &self.archive {
             Some(archive) => {
-                line.outbox.hold();
-                tokio::spawn(replay::send(archive.clone(), replay, line.outbox.clone()));
+                conn.outbox.hold();
+                tokio::spawn(replay::send(archive.clone(), replay, conn.outbox.clone()));
             }
-            None => line.outbox.close(Some(CloseReason::Failed)),
+            None => conn.outbox.close(Some(CloseReason::Failed)),
         }
     }
 
     /// Says something to one connection.
     fn say(&mut self, connection: ConnectionId, frame: &ServerFrame) {
-        let Some(line) = self.connections.get(&connection) else { return };
-        if !self.fanout.send(self.chat.state(), line.session(), &line.outbox, frame) {
-            line.outbox.close(Some(CloseReason::Failed));
+        let Some(conn) = self.connections.get(&connection) else { return };
+        if !self.fanout.send(self.chat.state(), conn.device(), &conn.outbox, frame) {
+            conn.outbox.close(Some(CloseReason::Failed));
         }
     }
 
@@ -454,8 +444,8 @@ impl Dispatch {
         if !self.connections.is_empty() {
             info!(connections = self.connections.len(), ?reason, "hanging up on everyone");
         }
-        for line in self.connections.values() {
-            line.outbox.close(Some(reason));
+        for conn in self.connections.values() {
+            conn.outbox.close(Some(reason));
         }
     }
 }

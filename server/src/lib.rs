@@ -1,43 +1,37 @@
 //! The server: a chat that people host themselves.
 //!
-//! The major components, in the order in which a request meets them:
+//! Four rooms, each of which imports only what stands below it:
 //!
-//! - [`listener`]: the accept loop; a permit for every connection, of which `permits` has so many
-//!   in all and for each address.
-//! - `stream`: a client's bytes, in plain or through [`tls`], as its first byte says.
-//! - `connection`: one socket's life. Frames in, outbox out, handshake and deadlines.
-//! - `dispatch`: the one task that owns the [`Chat`]. Requests and log entries in, effects carried
-//!   out.
-//! - `budget`: how much each connection, person and address may ask for in a time; `source` is what
-//!   counts as one address.
-//! - [`chat`]: the whole domain, pure. Answers questions and refusals at once, turns commands into
-//!   proposals.
-//! - [`log`]: orders the proposals, and gives everyone the same entries in the same order; in
-//!   memory, or on disk.
-//! - [`chat`] again: applies each entry, and says who is to hear what.
-//! - [`archive`]: what can be read back: history, search, what a client missed. A view that follows
-//!   the log.
-//! - `replay`: what a client missed, on its way into its outbox.
-//! - `retention`: what is older than the server keeps is deleted.
-//! - `passwords`: whether one is right, which takes long, and how often somebody may try.
-//! - `fanout`: who hears it, of those who are connected here.
-//! - [`outbox`]: what waits for one connection: bounded, encoded once, written together.
+//! - [`net`]: sockets. Bytes become requests here, and what waits in an outbox becomes bytes.
+//! - [`dispatch`]: one task owns the chat. It takes requests and log entries in, carries the
+//!   effects out, and puts what each client is to be told into its outbox.
+//! - [`storage`]: what is kept. The [`log`](storage::log) orders everything; the
+//!   [`archive`](storage::archive) is a view of it, for history, search and what a client missed.
+//! - [`chat`]: the domain, pure: no socket, no disk, no clock.
 //!
-//! Beside them, [`config`] names every bound and deadline, [`data`] is where a server keeps things,
-//! [`console`] says on standard output what an operator wants to see, `digest` makes of a secret
-//! what the log keeps of it, and [`tools`] are what an operator does with a log beside serving it.
+//! [`Server`] puts them together; [`cli`] is the program, and all that names a concrete log. On the
+//! ground floor are [`config`] (the bounds, and what a server is run with), [`console`] (standard
+//! output), `clock`, `token`, `client_network` (what counts as one address) and `private_file`.
+//!
+//! The way of a message:
+//!
+//! ```text
+//! bytes -> net::connection -> dispatch -> Chat::handle -+- Reply, Notify -> outbox -> bytes
+//!                                ^                      +- Propose -> Log::append
+//!                                +- Chat::apply <- Log::follow
+//! ```
 //!
 //! What always holds:
 //!
-//! - Shared state changes in one place, `Chat::apply`, after the log has ordered the entry. A reply
-//!   to a command is an effect of that.
+//! - Shared state changes in one place, [`Chat::apply`](chat::Chat::apply), after the log has
+//!   ordered the entry. The reply to a command is an effect of that.
 //! - The dispatch task waits for its inbox and the log, for nothing else. Nothing waits for a slow
-//!   peer.
-//! - What a connection is sent comes in the order of the log, and its replies in the order of its
+//!   client.
+//! - A client is sent everything in the order of the log, and its replies in the order of its
 //!   requests.
-//! - Every queue, wait and size has a bound in [`config`] or beside its type.
-//! - What a peer sends is a validated type before anything looks at it; message bodies are never
-//!   logged.
+//! - Every queue, wait and size has a bound; [`config`] says where it stands.
+//! - What a client sends is a validated type before anything looks at it. Message bodies are never
+//!   in the diagnostics.
 
 pub mod chat;
 pub mod cli;
@@ -45,11 +39,10 @@ mod client_network;
 pub mod clock;
 pub mod config;
 pub mod console;
-#[cfg(test)]
-mod dice;
 pub mod dispatch;
 pub mod entropy;
 pub mod net;
+mod private_file;
 mod server;
 pub mod storage;
 mod token;

@@ -37,19 +37,28 @@ pub struct Server {
 
 /// Asks a running server about itself. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Monitor(DispatchHandle);
+pub struct Monitor {
+    handle: DispatchHandle,
+    bounds: Arc<Bounds>,
+}
 
 impl Monitor {
     /// Every client's address, name and groups, in the order of arrival; nothing from a server that
     /// has stopped.
     pub async fn clients(&self) -> Vec<ClientReport> {
-        self.0.clients().await.unwrap_or_default()
+        self.handle.clients().await.unwrap_or_default()
+    }
+
+    /// What waits to be written to all clients together, in bytes of memory: zero when everybody
+    /// has read everything, and when the server has stopped.
+    pub fn outboxes_bytes(&self) -> usize {
+        self.bounds.held()
     }
 
     /// What everything has come to here, and how much is under way: proposals that the log has not
     /// given back, and requests that wait for them. Nothing from a server that has stopped.
     pub async fn state(&self) -> Option<(ChatState, usize)> {
-        self.0.state().await.ok()
+        self.handle.state().await.ok()
     }
 }
 
@@ -70,19 +79,19 @@ pub enum ServeError {
 
 impl Server {
     /// A server with this log, which runs until `shutdown` is cancelled. What the log has kept from
-    /// earlier runs is restored first, unless it is cancelled meanwhile. Without anything `kept`,
-    /// what is said is told to those who are there, and to nobody later.
+    /// earlier runs is restored first, unless it is cancelled meanwhile. Without anything
+    /// `restored`, what is said is told to those who are there, and to nobody later.
     ///
     /// # Errors
     /// [`LogError`] when the log can't be read.
     pub async fn open(
         log: Arc<dyn Log>,
-        kept: Option<Restored>,
+        restored: Option<Restored>,
         mut config: Config,
         shutdown: CancellationToken,
     ) -> Result<Server, LogError> {
         let node = config.entropy.bytes();
-        let (archive, state) = match kept {
+        let (archive, state) = match restored {
             Some(Restored { archive, state }) => (Some(archive), state),
             None => {
                 config.limits.retention = Retention::Nothing;
@@ -113,7 +122,7 @@ impl Server {
 
     /// What to ask about the server while it runs.
     pub fn monitor(&self) -> Monitor {
-        Monitor(self.handle.clone())
+        Monitor { handle: self.handle.clone(), bounds: Arc::clone(&self.bounds) }
     }
 
     /// Serves everyone who connects to one of these sockets. When told to stop, says goodbye to
@@ -155,9 +164,9 @@ impl Server {
             return Ok(());
         }
         // Ends with this.
-        let mut chores = JoinSet::new();
+        let mut background = JoinSet::new();
         if let (Some((log, days)), Some(archive)) = (retention, archive.clone()) {
-            chores.spawn(retention::run(log, archive, days, clock));
+            background.spawn(retention::run(log, archive, days, clock));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
         let mut has_failed = false;

@@ -1,9 +1,12 @@
 //! What is kept: the log that orders everything, and the archive that can be read back.
 //!
-//! - [`log`]: the trait, a log in memory, a log on disk.
-//! - [`archive`]: a view of the log, for history, search and replay.
+//! - [`log`]: the trait, a log in memory, and a log on disk.
+//! - [`archive`]: a view of the log, for history, search and what a client missed.
 //! - `retention`: deletes what is older than the server keeps.
 //! - [`data_dir`]: where a server keeps its files.
+//!
+//! This room knows logs by their trait, and folds them; it never sees the chat that the dispatch
+//! task owns.
 
 pub mod archive;
 pub mod data_dir;

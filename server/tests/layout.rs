@@ -1,14 +1,19 @@
-//! The bytes of everything that the log keeps on disk, as layout.txt has them: whoever changes what
-//! logs are made of learns of it here. Nothing rewrites that file but a person who means it.
+//! The bytes of everything that the log keeps on disk, as the snapshots have them: whoever changes
+//! what logs are made of learns of it here.
+//!
+//! A line that has to change is another schema of the log, which needs a migration, or logs that
+//! were written until now can't be read any more. A line that is added is a new command. A changed
+//! snapshot fails this test; `cargo insta accept` keeps it, on the word of somebody who has looked
+//! at it.
 //!
 //! An image of the state is kept where old entries were deleted, and beside the archive's rows.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
+use chatroom_proto::golden::{self, Shape};
 use chatroom_proto::{
-    AddressPrefix, BanTarget, Body, Conversation, GroupName, Moderation, Operation, PostId, Reason,
+    AddressPrefix, BanTarget, Body, Conversation, GroupName, Moderation, Operation, PostId,
     Retention, Seq, Tag, Topic, UnixMillis, UserName, codec,
 };
 use chatroom_server::chat::entry::{
@@ -17,22 +22,8 @@ use chatroom_server::chat::entry::{
 };
 use chatroom_server::chat::{ChatState, Limits};
 
-const LAYOUT: &str = include_str!("layout.txt");
-
-/// One example of every kind of thing in an entry, by its name.
-fn entries() -> Vec<(String, Entry)> {
-    let commands = commands().into_iter().map(|(arm, command)| {
-        let name = format!("{}{arm}", name_of(&command));
-        (name, entry(Some(origin()), command))
-    });
-    let nobody = ("Detach of nobody's asking".to_owned(), entry(None, detach()));
-    commands.chain([nobody]).collect()
-}
-
-fn entry(origin: Option<Origin>, command: Command) -> Entry {
-    let id = ProposalId { node: NodeId(0x0102_0304_0506_0708), number: 0x11 };
-    Entry { seq: Seq(0x21), proposal: Proposal { id, origin, at: UnixMillis(0x31), command } }
-}
+const ENTRIES: &str = include_str!("snapshots/layout__entries.snap");
+const STATES: &str = include_str!("snapshots/layout__states.snap");
 
 fn hash() -> PasswordHash {
     PasswordHash("$argon2id$".to_owned())
@@ -41,168 +32,6 @@ fn hash() -> PasswordHash {
 fn user(name: &str) -> UserName {
     UserName::parse(name).expect("a name")
 }
-
-fn place() -> ConnAddr {
-    ConnAddr { node: NodeId(0x41), connection: ConnectionId(0x42) }
-}
-
-fn origin() -> Origin {
-    Origin { place: place(), tag: Tag(0x51) }
-}
-
-fn detach() -> Command {
-    Command::Detach { session: DeviceId(Seq(0x61)), from: place() }
-}
-
-/// Every command, and every kind of each field that has kinds.
-fn commands() -> Vec<(&'static str, Command)> {
-    let by = DeviceId(Seq(0x61));
-    let group = || GroupName::parse("Tea").expect("a name");
-    let arrive = |presented| Command::Arrive {
-        name: user("Jim"),
-        presented,
-        fresh: TokenDigest([0x71; 32]),
-        address: "127.0.0.1:1".parse().expect("an address"),
-    };
-    let began = |retention| Command::Began {
-        limits: Limits {
-            groups_max: 0x81,
-            memberships_max: 0x82,
-            grace_ms: 0x83,
-            held_max: 0x84,
-            remembered_max: 0x85,
-            retention,
-        },
-    };
-    let post = |to| Command::Post {
-        by,
-        to,
-        id: PostId([0x91; 16]),
-        body: Body::parse("hi").expect("a message"),
-    };
-    let commands = vec![
-        (" of a stranger", arrive(None)),
-        (" of somebody known", arrive(Some(TokenDigest([0x72; 32])))),
-        ("", detach()),
-        (" to keep nothing", began(Retention::Nothing)),
-        (" to keep for days", began(Retention::Days(0x86))),
-        (" to keep everything", began(Retention::Everything)),
-        ("", Command::Expire { session: by, detached: Seq(0xa1) }),
-        ("", Command::Depart { session: by }),
-        ("", Command::Create { by, group: group() }),
-        ("", Command::Join { by, group: group() }),
-        ("", Command::Leave { by, group: group() }),
-        (" in a group", post(Conversation::Group(group()))),
-        (" to somebody", post(Conversation::User(user("Ann")))),
-        (
-            "",
-            Command::LogIn {
-                name: user("Jim"),
-                password: Seq(0xb1),
-                fresh: TokenDigest([0x71; 32]),
-                address: "127.0.0.1:1".parse().expect("an address"),
-            },
-        ),
-        ("", Command::Register { by, password: hash() }),
-        (
-            "",
-            Command::ChangePassword {
-                by,
-                old: Seq(0xb1),
-                new: hash(),
-                fresh: TokenDigest([0x71; 32]),
-            },
-        ),
-        ("", Command::Unregister { by, password: Seq(0xb1) }),
-    ];
-    let acts = acts().map(|(arm, act)| (arm, Command::Moderate { by, group: group(), act }));
-    let digest = TokenDigest([0xc1; 32]);
-    let codes = [("", Command::Offer { digest }), ("", Command::Claim { by, digest })];
-    let operations = operations().map(|(arm, act)| (arm, Command::Operate { by, act }));
-    commands.into_iter().chain(acts).chain(codes).chain(operations).collect()
-}
-
-/// Every act of moderation, and every kind of each field that has kinds.
-fn acts() -> [(&'static str, Moderation); 12] {
-    let (user, seconds) = (|| user("Ann"), NonZeroU32::new(0xb1));
-    let reason = || Some(Reason::parse("spam").expect("a reason"));
-    let topic = Some(Topic::parse("Tea").expect("a topic"));
-    [
-        (": Kick", Moderation::Kick { user: user(), reason: None }),
-        (": Ban", Moderation::Ban { user: user(), seconds, reason: reason() }),
-        (": Unban", Moderation::Unban { user: user() }),
-        (": Mute", Moderation::Mute { user: user(), seconds, reason: reason() }),
-        (": Unmute", Moderation::Unmute { user: user() }),
-        (": Topic", Moderation::Topic { topic }),
-        (": no Topic", Moderation::Topic { topic: None }),
-        (": Lock", Moderation::Lock),
-        (": Unlock", Moderation::Unlock),
-        (": Invite", Moderation::Invite { user: user() }),
-        (": Op", Moderation::Op { user: user() }),
-        (": Deop", Moderation::Deop { user: user() }),
-    ]
-}
-
-/// Every operation, and every kind of each field that has kinds.
-fn operations() -> [(&'static str, Operation); 6] {
-    let (user, seconds) = (|| user("Ann"), NonZeroU32::new(0xb1));
-    let reason = || Some(Reason::parse("spam").expect("a reason"));
-    let host = || BanTarget::Host(AddressPrefix::parse("127.0.0.1").expect("an address"));
-    [
-        (": Appoint", Operation::Appoint { user: user() }),
-        (": Dismiss", Operation::Dismiss { user: user() }),
-        (": Disconnect", Operation::Disconnect { user: user(), reason: reason() }),
-        (
-            ": Ban of a name",
-            Operation::Ban { whom: BanTarget::User(user()), seconds, reason: reason() },
-        ),
-        (": Ban of an address", Operation::Ban { whom: host(), seconds: None, reason: None }),
-        (": Unban", Operation::Unban { whom: host() }),
-    ]
-}
-
-/// Who adds a command is told here by the compiler to add it to [`NAMES`], too.
-fn name_of(command: &Command) -> &'static str {
-    match command {
-        Command::Arrive { .. } => "Arrive",
-        Command::Detach { .. } => "Detach",
-        Command::Began { .. } => "Began",
-        Command::Expire { .. } => "Expire",
-        Command::Depart { .. } => "Depart",
-        Command::Create { .. } => "Create",
-        Command::Join { .. } => "Join",
-        Command::Leave { .. } => "Leave",
-        Command::Post { .. } => "Post",
-        Command::LogIn { .. } => "LogIn",
-        Command::Register { .. } => "Register",
-        Command::ChangePassword { .. } => "ChangePassword",
-        Command::Unregister { .. } => "Unregister",
-        Command::Moderate { .. } => "Moderate",
-        Command::Offer { .. } => "Offer",
-        Command::Claim { .. } => "Claim",
-        Command::Operate { .. } => "Operate",
-    }
-}
-
-const NAMES: [&str; 17] = [
-    "Arrive",
-    "Detach",
-    "Began",
-    "Expire",
-    "Depart",
-    "Create",
-    "Join",
-    "Leave",
-    "Post",
-    "LogIn",
-    "Register",
-    "ChangePassword",
-    "Unregister",
-    "Moderate",
-    "Offer",
-    "Claim",
-    "Operate",
-];
 
 /// What people do one after the other, and what it comes to.
 struct Story {
@@ -251,9 +80,9 @@ impl Story {
         came
     }
 
-    fn comes_back(&mut self, session: DeviceId, name: &str) {
+    fn comes_back(&mut self, device: DeviceId, name: &str) {
         let came = self.comes(name);
-        self.places.insert(session, place_of(came.0));
+        self.places.insert(device, place_of(came.0));
     }
 
     fn says(&mut self, by: DeviceId, to: Conversation) {
@@ -261,8 +90,8 @@ impl Story {
         self.goes_on(Command::Post { by, to, id, body: Body::parse("hi").expect("a message") });
     }
 
-    fn goes(&mut self, session: DeviceId) {
-        self.goes_on(Command::Depart { session });
+    fn goes(&mut self, device: DeviceId) {
+        self.goes_on(Command::Depart { device });
     }
 }
 
@@ -352,95 +181,53 @@ fn eventful_state() -> ChatState {
 
     // One goes with ties, one with words, and one with nothing. One is written to behind her back,
     // and one is lost.
-    for session in [ann, bob, eve] {
-        story.goes(session);
+    for device in [ann, bob, eve] {
+        story.goes(device);
     }
     story.says(jim, Conversation::User(user("Ann")));
     // One comes with another device.
     let (fresh, address) = (TokenDigest([0x72; 32]), "192.0.2.2:1".parse().expect("an address"));
     story.goes_on(Command::LogIn { name: user("jim"), password: registered.0, fresh, address });
-    story.goes_on(Command::Detach { session: lea, from: place_of(lea.0) });
+    story.goes_on(Command::Detach { device: lea, from: place_of(lea.0) });
     story.state
 }
 
 fn states() -> [(&'static str, ChatState); 2] {
-    [
-        ("The image of a quiet world", quiet_state()),
-        ("The image of an eventful world", eventful_state()),
-    ]
-}
-
-fn line(name: &str, bytes: &[u8]) -> String {
-    bytes.iter().fold(format!("{name} = "), |mut line, byte| {
-        write!(line, "{byte:02x}").expect("a text takes all that is written");
-        line
-    })
-}
-
-/// The lines that the file should have.
-fn lines() -> Vec<String> {
-    let mut lines: Vec<String> = entries()
-        .iter()
-        .map(|(name, entry)| line(name, &codec::pack(entry).expect("an entry can be encoded")))
-        .collect();
-    let batch = [entry(None, detach()), entry(None, detach())];
-    lines.push(line("A batch of two", &codec::pack(&&batch[..]).expect("a batch can be encoded")));
-    lines.extend(states().iter().map(|(name, state)| line(name, &image(state))));
-    lines
+    [("A quiet state", quiet_state()), ("An eventful state", eventful_state())]
 }
 
 fn image(state: &ChatState) -> Vec<u8> {
-    codec::pack(state).expect("a world can be encoded")
-}
-
-/// The bytes that the file has under this name.
-fn golden(name: &str) -> Vec<u8> {
-    let found = LAYOUT.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
-    let hex = found.unwrap_or_else(|| panic!("layout.txt has no line {name}"));
-    let digit =
-        |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits only");
-    (0..hex.len()).step_by(2).map(digit).collect()
+    codec::pack(state).expect("a state can be encoded")
 }
 
 #[test]
-fn every_entry_takes_exactly_the_bytes_that_logs_have() {
-    let golden: Vec<&str> =
-        LAYOUT.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    let lines = lines();
-    assert!(
-        golden == lines,
-        "Something has other bytes than layout.txt says: logs that were written until now can't \
-         be read any more. If \
-         that is meant, it is another schema of the log, which needs a migration; the lines are \
-         now:\n{}\n",
-        lines.join("\n")
-    );
+fn entries_mean_what_they_meant_and_take_the_bytes_that_logs_have() {
+    let shape = Shape::whole::<Entry>();
+    insta::assert_snapshot!("layout", shape.text());
+    insta::assert_snapshot!("entries", golden::examples::<Entry>(&shape, ENTRIES));
 }
 
 #[test]
-fn the_bytes_that_logs_have_mean_what_they_meant() {
-    for (name, entry) in entries() {
-        let decoded: Entry =
-            codec::decode(&golden(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(decoded, entry, "{name}");
-    }
+fn a_batch_is_its_number_of_entries_and_then_these() {
+    let entries = golden::bytes_of(ENTRIES);
+    let two: Vec<Entry> =
+        entries[..2].iter().map(|bytes| codec::decode(bytes).expect("an entry")).collect();
+    let by_hand = [&2_u64.to_le_bytes(), &entries[0][..], &entries[1]].concat();
+    assert_eq!(codec::pack(&&two[..]).expect("a batch can be encoded"), by_hand);
 }
 
 #[test]
 fn an_image_is_read_as_the_state_that_it_was_and_written_as_it_was_read() {
+    let mut text = String::new();
     for (name, state) in states() {
-        let bytes = golden(name);
-        let decoded: ChatState =
-            codec::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(decoded, state, "{name}");
-        assert_eq!(image(&decoded), bytes, "{name}");
+        let digits = image(&state).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        text.push_str(&format!("{name}\n{digits}\n\n"));
     }
-}
-
-#[test]
-fn no_command_is_without_its_bytes() {
-    let commands = commands();
-    let missing =
-        NAMES.iter().filter(|name| !commands.iter().any(|(_, command)| name_of(command) == **name));
-    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+    insta::assert_snapshot!("states", text);
+    for (bytes, (name, state)) in golden::bytes_of(STATES).iter().zip(states()) {
+        let decoded: ChatState =
+            codec::decode(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(decoded, state, "{name}");
+        assert_eq!(image(&decoded), *bytes, "{name}");
+    }
 }

@@ -31,7 +31,7 @@ pub struct EditorHelper {
     /// Who and what is there: a snapshot that the chat loop publishes.
     pub directory: Arc<ArcSwap<Directory>>,
     /// Where it asks for a newer list.
-    pub wishes: mpsc::Sender<ListRequest>,
+    pub list_requests: mpsc::Sender<ListRequest>,
     /// Closed while nothing may be printed above the line.
     pub gate: Arc<Gate>,
     /// In which colours hints are shown.
@@ -68,8 +68,8 @@ impl Position<'_> {
 impl EditorHelper {
     /// Asks for what this position needs. When too much is asked already, the answer to that is
     /// under way.
-    fn wish(&self, completes: Completes) {
-        let wishes: &[ListRequest] = match completes {
+    fn request_lists(&self, completes: Completes) {
+        let needed: &[ListRequest] = match completes {
             Completes::OtherGroups | Completes::OwnGroups | Completes::AllGroups => {
                 &[ListRequest::Groups]
             }
@@ -77,8 +77,8 @@ impl EditorHelper {
             Completes::Conversations => &[ListRequest::Groups, ListRequest::Users],
             Completes::Commands => &[],
         };
-        for wish in wishes {
-            let _ = self.wishes.try_send(*wish);
+        for list in needed {
+            let _ = self.list_requests.try_send(*list);
         }
     }
 }
@@ -126,7 +126,7 @@ impl Completer for EditorHelper {
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let position = position(&line[..pos]).filter(|_| self.knows_commands);
         let Some(position) = position else { return Ok((pos, Vec::new())) };
-        self.wish(position.completes);
+        self.request_lists(position.completes);
         let names = self.directory.load().complete(position.completes, position.word);
         let pairs = names.into_iter().map(|name| {
             let replacement =
@@ -147,7 +147,7 @@ impl Hinter for EditorHelper {
             return None;
         }
         if let Some(position) = position(&line[..pos]) {
-            self.wish(position.completes);
+            self.request_lists(position.completes);
         }
         // Without colours a hint could not be told from what was typed.
         (self.paint.colours && pos == line.len()).then(|| hint(line)).flatten().map(UsageHint)

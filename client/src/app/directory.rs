@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::client::LIST_ITEMS_MAX;
+use crate::limits::LIST_ITEMS_MAX;
 use chatroom_proto::{GroupName, NameKey, Notification, Request, Response, UserName};
 use tokio::time::{Duration, Instant};
 
-use crate::app::command::{Completes, TABLE};
+use crate::app::command::{self, Completes};
+use crate::app::did_you_mean::closest;
 
 /// A list that was fetched so recently need not be fetched again.
 pub const FRESH: Duration = Duration::from_secs(1);
@@ -99,10 +100,8 @@ impl Directory {
                 self.group_was_active(group);
             }
             Notification::PrivatePost { post, .. } => self.user_was_active(&post.from),
-            Notification::Departed { user, .. } => {
-                if self.users.contains_key(&user.key()) {
-                    Arc::make_mut(&mut self.users).remove(&user.key());
-                }
+            Notification::Departed { user, .. } if self.users.contains_key(&user.key()) => {
+                Arc::make_mut(&mut self.users).remove(&user.key());
             }
             Notification::Moderated { by, group, act, .. } => {
                 self.user_was_active(by);
@@ -113,12 +112,8 @@ impl Directory {
                     self.group_was_active(group);
                 }
             }
-            Notification::TopicIs { .. }
-            | Notification::PassedOn { .. }
-            | Notification::Operated { .. }
-            | Notification::Ping
-            | Notification::Closing(_)
-            | Notification::CaughtUp { .. } => {}
+            // Nothing else tells who or what is there.
+            _ => {}
         }
     }
 
@@ -129,7 +124,7 @@ impl Directory {
             (_, Response::Joined { membership, .. }) => self.group_is(&membership.group, true),
             (_, Response::Left { group, .. }) => self.group_is(group, false),
             (Request::Public { group, .. }, Response::Posted { .. }) => {
-                self.group_was_active(group)
+                self.group_was_active(group);
             }
             (Request::Private { to, .. }, Response::Posted { .. }) => self.user_was_active(to),
             // Not one who is away: that would seem to be here.
@@ -169,7 +164,7 @@ impl Directory {
         match what {
             Completes::Commands => {
                 let start = start.to_lowercase();
-                let names = TABLE.iter().map(|row| row.name.to_owned());
+                let names = command::rows().map(|row| row.name.to_owned());
                 names.filter(|name| name.starts_with(&start)).collect()
             }
             Completes::OtherGroups => {
@@ -281,149 +276,5 @@ fn common_prefix(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
 
-/// The one that may have been meant: a third of the letters wrong at most, swapped neighbours
-/// counting as one.
-pub fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let length = word.chars().count();
-    let wrong_max = (length / 3).max(1);
-    names
-        .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))
-        .filter(|(wrong, _)| *wrong <= wrong_max && *wrong < length)
-        .min()
-        .map(|(_, name)| name)
-}
-
 #[cfg(test)]
-mod tests {
-    use chatroom_proto::{Body, PostId, Seq, UnixMillis};
-
-    use super::*;
-
-    fn group(name: &str) -> GroupName {
-        GroupName::parse(name).unwrap()
-    }
-
-    fn user(name: &str) -> UserName {
-        UserName::parse(name).unwrap()
-    }
-
-    fn directory() -> Directory {
-        let mut directory = Directory::new(&user("Jim"), &[group("General")]);
-        let now = Instant::now();
-        directory.list_groups(&["General", "tea", "Tee", "coffee"].map(group), now);
-        directory.list_users(&["Jim", "George", "Michael", "gina"].map(user), now);
-        directory
-    }
-
-    fn says(directory: &mut Directory, name: &str, place: &str) {
-        let request = Request::Public {
-            group: group(place),
-            id: PostId([0; 16]),
-            body: Body::parse("hi").unwrap(),
-        };
-        directory.answered(&request, &Response::Posted { seq: Seq(1), at: UnixMillis(0) });
-        directory.notified(&Notification::Joined {
-            seq: Seq(1),
-            user: user(name),
-            group: group(place),
-        });
-    }
-
-    #[test]
-    fn each_position_completes_what_makes_sense_there() {
-        let directory = directory();
-        assert_eq!(directory.complete(Completes::OwnGroups, ""), ["General"]);
-        assert_eq!(directory.complete(Completes::OtherGroups, "T"), ["tea", "Tee"]);
-        assert_eq!(directory.complete(Completes::OtherUsers, ""), ["George", "Michael", "gina"]);
-        assert_eq!(directory.complete(Completes::OtherUsers, "G"), ["George", "gina"]);
-        assert_eq!(directory.complete(Completes::OtherUsers, "ji"), [] as [&str; 0]);
-        assert_eq!(directory.complete(Completes::Commands, "p"), ["public", "private", "passwd"]);
-        assert_eq!(directory.complete(Completes::Conversations, "@G"), ["@George", "@gina"]);
-        assert_eq!(directory.complete(Completes::Conversations, "g"), ["General"]);
-        let all = ["General", "@George", "@Michael", "@gina"];
-        assert_eq!(directory.complete(Completes::Conversations, ""), all);
-    }
-
-    #[test]
-    fn the_most_recently_active_come_first() {
-        let mut directory = directory();
-        says(&mut directory, "gina", "coffee");
-        says(&mut directory, "Michael", "tea");
-        assert_eq!(directory.complete(Completes::OtherUsers, ""), ["Michael", "gina", "George"]);
-        assert_eq!(directory.complete(Completes::OtherGroups, ""), ["tea", "coffee", "Tee"]);
-    }
-
-    #[test]
-    fn a_snapshot_copies_no_names_and_a_busy_group_copies_none_either() {
-        let mut directory = directory();
-        let snapshot = directory.clone();
-        says(&mut directory, "gina", "coffee");
-        says(&mut directory, "Michael", "tea");
-        directory.set_own_groups(&[group("General")]);
-        directory.notified(&Notification::Departed { seq: Seq(1), user: user("nobody") });
-        assert!(Arc::ptr_eq(&snapshot.users, &directory.users));
-        assert!(Arc::ptr_eq(&snapshot.groups, &directory.groups));
-        assert_eq!(snapshot.complete(Completes::OtherUsers, ""), ["Michael", "gina", "George"]);
-    }
-
-    #[test]
-    fn what_comes_and_goes_after_a_snapshot_is_not_in_it() {
-        let mut directory = directory();
-        let snapshot = directory.clone();
-        says(&mut directory, "Zoe", "tea");
-        directory.notified(&Notification::Departed { seq: Seq(3), user: user("gina") });
-        directory.set_own_groups(&[group("tea")]);
-        assert_eq!(snapshot.complete(Completes::OtherUsers, ""), ["George", "Michael", "gina"]);
-        assert_eq!(snapshot.complete(Completes::OwnGroups, ""), ["General"]);
-        assert_eq!(directory.complete(Completes::OtherUsers, ""), ["Zoe", "George", "Michael"]);
-        assert_eq!(directory.complete(Completes::OwnGroups, ""), ["tea"]);
-    }
-
-    #[test]
-    fn of_too_many_a_few_are_offered_that_have_no_more_in_common_than_all() {
-        let mut directory = Directory::new(&user("Jim"), &[]);
-        let mut names: Vec<_> = (0..90).map(|n| user(&format!("user0{n}"))).collect();
-        names.push(user("ursula"));
-        directory.list_users(&names, Instant::now());
-        let offered = directory.complete(Completes::OtherUsers, "u");
-        assert_eq!(offered.len(), OFFERED_MAX);
-        assert_eq!((offered[0].as_str(), offered[OFFERED_MAX - 1].as_str()), ("user00", "ursula"));
-    }
-
-    #[test]
-    fn joining_leaving_and_departing_move_names() {
-        let mut directory = directory();
-        let membership = chatroom_proto::Membership { group: group("tea"), head: Seq::ZERO };
-        let joined = Response::Joined { seq: Seq(1), membership };
-        directory.answered(&Request::Join { group: group("tea") }, &joined);
-        assert_eq!(directory.complete(Completes::OwnGroups, "t"), ["tea"]);
-        let left = Response::Left { seq: Seq(2), group: group("tea") };
-        directory.answered(&Request::Leave { group: group("tea") }, &left);
-        assert!(directory.complete(Completes::OwnGroups, "t").is_empty());
-        directory.notified(&Notification::Departed { seq: Seq(3), user: user("gina") });
-        assert_eq!(directory.complete(Completes::OtherUsers, "g"), ["George"]);
-    }
-
-    #[test]
-    fn what_was_meant_is_found_among_the_near_ones_only() {
-        let directory = directory();
-        assert_eq!(directory.group_like(&group("Generl")), Some("General"));
-        assert_eq!(directory.group_like(&group("nope")), None);
-        assert_eq!(directory.user_like(&user("Geroge")), Some("George"));
-        assert_eq!(directory.user_like(&user("mihcael")), Some("Michael"));
-        assert_eq!(directory.user_like(&user("Jin")), None, "oneself is not meant");
-        assert_eq!(closest("G2", ["G1", "x"].into_iter()), Some("G1"));
-        assert_eq!(closest("y", ["x"].into_iter()), None);
-    }
-
-    #[test]
-    fn a_list_is_fresh_for_a_moment() {
-        let mut directory = Directory::default();
-        let now = Instant::now();
-        assert!(!directory.knows_users(now));
-        directory.list_users(&[], now);
-        assert!(directory.knows_users(now));
-        assert!(!directory.knows_users(now + FRESH));
-    }
-}
+mod tests;

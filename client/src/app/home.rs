@@ -8,8 +8,7 @@ use chatroom_proto::NameKey;
 /// The longest name of a file, in bytes: what usual file systems take is 255.
 const NAME_BYTES_MAX: usize = 200;
 
-/// `$XDG_STATE_HOME/chatroom`, or what the specification says in its absence. Nothing without a
-/// home.
+/// `$XDG_STATE_HOME/chatroom`, or what the specification says without it. Nothing without a home.
 pub(crate) fn directory() -> Option<PathBuf> {
     let absolute =
         |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -1,12 +1,13 @@
 //! Whom this person does not want to hear: a list that only this side knows, kept between runs.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use chatroom_proto::{Moderation, NameKey, Notification, Post, UserName};
+use chatroom_proto::{NameKey, Notification, Post, UserName};
+
+use crate::private_file;
 
 /// The most people on the list: more than anybody meets.
 pub const IGNORED_MAX: usize = 1_000;
@@ -48,21 +49,8 @@ impl Ignored {
     }
 
     /// Whether this tells what somebody on it said.
-    pub fn told(&self, notification: &Notification) -> bool {
-        match notification {
-            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
-                self.said(post)
-            }
-            // An invitation is nothing but somebody's words to somebody, and a topic is what they
-            // say to all.
-            Notification::Moderated {
-                by,
-                act: Moderation::Invite { .. } | Moderation::Topic { .. },
-                ..
-            } => self.has(by),
-            Notification::TopicIs { headline, .. } => self.has(&headline.by),
-            _ => false,
-        }
+    pub fn hides(&self, notification: &Notification) -> bool {
+        notification.words_of().is_some_and(|author| self.has(author))
     }
 
     /// Puts somebody on it. Whether that was to be done, and there was room for it.
@@ -106,13 +94,13 @@ impl IgnoreList {
         let mut name = state.as_os_str().to_owned();
         name.push(SUFFIX);
         let file = PathBuf::from(name);
-        let (mut ignored, trouble) = match read(&file) {
+        let (mut ignored, fault) = match read(&file) {
             Ok(text) => (Ignored::parse(&text), None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Ignored::default(), None),
             Err(error) => (Ignored::default(), Some((file.display().to_string(), error))),
         };
         ignored.remove(own);
-        (IgnoreList { ignored, file: Some(file) }, trouble)
+        (IgnoreList { ignored, file: Some(file) }, fault)
     }
 
     /// Puts somebody on the list.
@@ -148,30 +136,19 @@ fn read(file: &Path) -> io::Result<String> {
     fs::read_to_string(file)
 }
 
-/// In the place of the one before at once, for nobody else's eyes.
 fn write(file: &Path, text: &str) -> io::Result<()> {
-    if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
-    let mut name = file.as_os_str().to_owned();
-    name.push("~");
-    let fresh = PathBuf::from(name);
-    let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?
-        .write_all(text.as_bytes())?;
-    fs::rename(&fresh, file)
+    private_file::make_directories(file)?;
+    let mut new = private_file::beside(file)?;
+    new.write_all(text.as_bytes())?;
+    new.persist(file)?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use chatroom_proto::{Body, PostId, Seq, UnixMillis};
+    use chatroom_proto::{Body, GroupName, Moderation, PostId, Seq, UnixMillis};
 
     use super::*;
 
@@ -197,9 +174,26 @@ mod tests {
         assert!(!ignored.said(&post("Jim")));
         assert!(ignored.add(user("jim")) && !ignored.add(user("JIM")));
         assert!(ignored.said(&post("Jim")) && !ignored.said(&post("Ann")));
-        assert!(ignored.told(&Notification::PrivatePost { post: post("Jim"), to: user("Ann") }));
-        assert!(!ignored.told(&Notification::Departed { seq: Seq(1), user: user("Jim") }));
+        assert!(ignored.hides(&Notification::PrivatePost { post: post("Jim"), to: user("Ann") }));
+        assert!(!ignored.hides(&Notification::Departed { seq: Seq(1), user: user("Jim") }));
         assert!(ignored.remove(&user("Jim")) && !ignored.remove(&user("Jim")));
+    }
+
+    #[test]
+    fn words_are_hidden_wherever_they_stand_and_deeds_are_not() {
+        let mut ignored = Ignored::default();
+        ignored.add(user("Jim"));
+        let moderated = |act| Notification::Moderated {
+            seq: Seq(1),
+            at: UnixMillis(0),
+            by: user("Jim"),
+            group: GroupName::parse("tea").unwrap(),
+            act,
+        };
+        assert!(ignored.hides(&moderated(Moderation::Invite { user: user("Ann") })));
+        assert!(ignored.hides(&moderated(Moderation::Topic { topic: None })));
+        let kick = Moderation::Kick { user: user("Ann"), reason: None };
+        assert!(!ignored.hides(&moderated(kick)));
     }
 
     #[test]
@@ -229,8 +223,8 @@ mod tests {
         let directory = tempfile::TempDir::with_prefix("chatroom-ignore-").unwrap();
         let state = directory.path().join("clients/Jim");
         let open = |name| IgnoreList::open(Some(&state), &user(name));
-        let (mut list, trouble) = open("Jim");
-        assert!(trouble.is_none());
+        let (mut list, fault) = open("Jim");
+        assert!(fault.is_none());
         assert!(matches!(list.add(user("Ann")), Change::Done));
         assert!(matches!(list.add(user("ann")), Change::None));
         let file = directory.path().join("clients/Jim_ignored");

@@ -22,7 +22,7 @@ use rustyline::{
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
-use crate::app::command::{self, TypedCommand};
+use crate::app::command::{self, PasswordCommand, TypedCommand};
 use crate::app::completer::EditorHelper;
 use crate::app::directory::OFFERED_MAX;
 use crate::app::gate::Gate;
@@ -67,7 +67,7 @@ pub(crate) struct Prompt {
     left: Arc<Notify>,
     view: View,
     history: Option<PathBuf>,
-    unseen: PasswordInput,
+    password_input: PasswordInput,
 }
 
 /// The other end of the thread.
@@ -80,7 +80,7 @@ impl Prompt {
     /// Makes the editor. Fails where there is no terminal to edit at. `left` is told when somebody
     /// leaves.
     pub(crate) fn open(
-        assistant: EditorHelper,
+        helper: EditorHelper,
         left: Arc<Notify>,
         view: View,
     ) -> rustyline::Result<Prompt> {
@@ -90,16 +90,17 @@ impl Prompt {
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
             .completion_prompt_limit(OFFERED_MAX)
-            // Not for colours, which are the assistant's choice: without this it is not asked to
+            // Not for colours, which are the helper's choice: without this it is not asked to
             // paint the line at all when NO_COLOR is set, and the gate would not know when a print
             // is on the screen.
             .color_mode(ColorMode::Forced)
             .build();
-        let (gate, unseen) = (Arc::clone(&assistant.gate), PasswordInput::default());
+        let (gate, password_input) = (Arc::clone(&helper.gate), PasswordInput::default());
         let mut editor = Editor::with_config(config)?;
-        editor.set_helper(Some(assistant));
-        editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(unseen.clone())));
-        Ok(Prompt { editor, gate, aside: None, left, view, history: None, unseen })
+        editor.set_helper(Some(helper));
+        editor
+            .bind_sequence(Event::Any, EventHandler::Conditional(Box::new(password_input.clone())));
+        Ok(Prompt { editor, gate, aside: None, left, view, history: None, password_input })
     }
 
     /// A printer above the line.
@@ -147,13 +148,16 @@ impl Prompt {
 
     /// Reads one line after the other, until the one that leaves.
     fn read_commands(&mut self, lines: &mpsc::Sender<Typed>, with_passwords: bool) {
-        if let Some(assistant) = self.editor.helper_mut() {
-            assistant.knows_commands = true;
+        if let Some(helper) = self.editor.helper_mut() {
+            helper.knows_commands = true;
         }
         if let Some(aside) = self.aside.clone() {
-            let unseen = self.unseen.clone();
-            let clears =
-                EventHandler::Conditional(Box::new(ClearLine { aside, view: self.view, unseen }));
+            let password_input = self.password_input.clone();
+            let clears = EventHandler::Conditional(Box::new(ClearLine {
+                aside,
+                view: self.view,
+                password_input,
+            }));
             self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
         }
         // Not before: a name is not asked for with the commands of earlier days.
@@ -170,8 +174,8 @@ impl Prompt {
                 self.remember(line);
                 match command::parse(line) {
                     Ok(Some(TypedCommand::Exit)) => leaves = true,
-                    Ok(Some(command)) if with_passwords && command.needs_password() => {
-                        match self.with_passwords(&command) {
+                    Ok(Some(TypedCommand::AskWithPasswords(command))) if with_passwords => {
+                        match self.with_passwords(command) {
                             Some(request) => typed = Typed::Request(Box::new(request)),
                             None => continue,
                         }
@@ -198,17 +202,16 @@ impl Prompt {
     }
 
     /// Asks for the passwords that a command needs; nothing when they are not given.
-    fn with_passwords(&mut self, command: &TypedCommand) -> Option<Request> {
+    fn with_passwords(&mut self, command: PasswordCommand) -> Option<Request> {
         Some(match command {
-            TypedCommand::Register => Request::Register { password: self.read_new()? },
-            TypedCommand::ChangePassword => {
+            PasswordCommand::Register => Request::Register { password: self.read_new()? },
+            PasswordCommand::ChangePassword => {
                 let old = self.read_secret(OLD_PASSWORD_QUESTION)?;
                 Request::ChangePassword { old, new: self.read_new()? }
             }
-            TypedCommand::Unregister => {
+            PasswordCommand::Unregister => {
                 Request::Unregister { password: self.read_secret(PASSWORD_QUESTION)? }
             }
-            _ => return None,
         })
     }
 
@@ -225,9 +228,9 @@ impl Prompt {
     /// A password, of which nothing is shown, not even how long it is, and which the editor never
     /// sees.
     fn read_secret(&mut self, question: &str) -> Option<Password> {
-        self.unseen.begin();
+        self.password_input.begin();
         let read = self.read(question);
-        let text = self.unseen.end();
+        let text = self.password_input.end();
         let Some(Typed::Line(_)) = read else { return None };
         let password = Password::try_from(text);
         if let Err(error) = &password {
@@ -297,7 +300,7 @@ impl InputHandle {
 struct ClearLine {
     aside: Aside,
     view: View,
-    unseen: PasswordInput,
+    password_input: PasswordInput,
 }
 
 impl ConditionalEventHandler for ClearLine {
@@ -308,7 +311,7 @@ impl ConditionalEventHandler for ClearLine {
         _: bool,
         context: &EventContext<'_>,
     ) -> Option<Cmd> {
-        if self.unseen.is_asked_for() {
+        if self.password_input.is_asked_for() {
             // Whoever does not want to give a password wants out of that.
             return Some(Cmd::Interrupt);
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
 
-use crate::Receipt;
+use crate::event::Receipt;
 use rustyline::ExternalPrinter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, timeout};

@@ -6,13 +6,9 @@ use chatroom_proto::{
     ServerBan, UnixMillis, UserName,
 };
 
-use super::{AskError, Client, new_post_id};
-use crate::event::Ended;
-
-/// The most names that [`Client::groups`] and [`Client::users`], and people and bans that
-/// [`Client::clients`] and [`Client::server_bans`], gather: a server that never ends its list must
-/// not fill this client's memory. 100,000 of the longest names take about 15 MB.
-pub const LIST_ITEMS_MAX: usize = 100_000;
+use super::handle::{Client, new_post_id};
+use crate::error::{AskError, Ended};
+use crate::limits::LIST_ITEMS_MAX;
 
 /// A post that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +168,7 @@ impl Client {
         }
     }
 
-    /// Does something to keep order in a group: [`Moderation`] has all that there is, from a topic
+    /// Moderates a group: [`Moderation`] has all that there is, from a topic
     /// to a ban. Tells how the server writes the group's name.
     ///
     /// # Errors
@@ -184,7 +180,7 @@ impl Client {
         }
     }
 
-    /// What was done in a group to keep order, to one person or at all: the newest first.
+    /// What moderators did in a group, to one person or at all: the newest first.
     ///
     /// # Errors
     /// [`AskError`]
@@ -199,7 +195,7 @@ impl Client {
         }
     }
 
-    /// What a group is, who keeps order in it, and what this client is in it.
+    /// What a group is, who moderates it, and what this client is in it.
     ///
     /// # Errors
     /// [`AskError`]

@@ -19,8 +19,10 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::*;
-use crate::client::{Client, Options, Reconnect};
-use crate::event::{Ended, Event};
+use crate::client::Client;
+use crate::error::Ended;
+use crate::event::Event;
+use crate::options::{Options, Reconnect};
 use crate::trust::{Known, Met};
 use chatroom_proto::Fingerprint;
 

@@ -1,16 +1,16 @@
 //! The journal's file: records one behind the other, each with its length and a checksum.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use chatroom_proto::{UserName, codec};
 
-use super::KeepError;
 use super::state::{JournalRecord, JournalState};
+use crate::error::KeepError;
+use crate::private_file;
 
 /// What such a file begins with; the number is its version.
 const MAGIC: &[u8] = b"chatroom client 1\n";
@@ -36,7 +36,7 @@ const COMPACT_GROWTH: u64 = 2;
 pub(super) struct JournalFile {
     file: File,
     path: PathBuf,
-    image: JournalState,
+    state: JournalState,
     bytes: u64,
     compact_at: u64,
 }
@@ -53,12 +53,8 @@ pub(super) struct OpenedJournal {
 impl JournalFile {
     /// Takes the file for a client of this name. Nobody else can read it: it holds a token.
     pub(super) fn open(path: &Path, name: &UserName) -> Result<OpenedJournal, KeepError> {
-        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
-        {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        }
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        private_file::make_directories(path)?;
+        let mut file = private_file::open(path)?;
         lock(&file)?;
         if !is_at(&file, path)? {
             // It was compacted between our opening and our locking it.
@@ -70,20 +66,20 @@ impl JournalFile {
         if (&mut file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)? as u64 > FILE_BYTES_MAX {
             return Err(KeepError::Foreign);
         }
-        let (image, is_damaged) = read(&bytes)?;
-        if let Some(session) = &image.session
+        let (state, is_damaged) = read(&bytes)?;
+        if let Some(session) = &state.session
             && session.name.key() != name.key()
         {
             return Err(KeepError::OtherName(session.name.clone()));
         }
         let path = path.to_owned();
-        let mut file = JournalFile { file, path, image, bytes: 0, compact_at: 0 };
+        let mut file = JournalFile { file, path, state, bytes: 0, compact_at: 0 };
         file.compact()?;
         Ok(OpenedJournal { file, is_damaged, last_used })
     }
 
-    pub(super) fn image(&self) -> &JournalState {
-        &self.image
+    pub(super) fn state(&self) -> &JournalState {
+        &self.state
     }
 
     /// Appends one record, and compacts the file when it has grown.
@@ -91,7 +87,7 @@ impl JournalFile {
         let bytes = framed(&record)?;
         self.file.write_all(&bytes)?;
         self.bytes += bytes.len() as u64;
-        self.image.apply(record);
+        self.state.apply(record);
         if self.bytes > self.compact_at { self.compact() } else { Ok(()) }
     }
 
@@ -99,19 +95,11 @@ impl JournalFile {
     /// meanwhile leaves the old one.
     fn compact(&mut self) -> io::Result<()> {
         let bytes = self.compacted()?;
-        let mut beside = OsString::from(&self.path);
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file =
-            OpenOptions::new().append(true).create_new(true).mode(0o600).open(&beside)?;
-        lock(&file).map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))?;
-        file.write_all(&bytes)?;
-        fs::rename(&beside, &self.path)?;
-        self.file = file;
+        let mut new = private_file::beside(&self.path)?;
+        // Before it is in its place: nobody else may take it then.
+        lock(new.as_file()).map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))?;
+        new.write_all(&bytes)?;
+        self.file = new.persist(&self.path)?;
         self.bytes = bytes.len() as u64;
         self.compact_at = COMPACT_BYTES_MIN.max(COMPACT_GROWTH * self.bytes);
         Ok(())
@@ -120,7 +108,7 @@ impl JournalFile {
     /// It can't be kept true any longer: who the client is, and how far it came, takes the place of
     /// all. That is less than what is there, so a full disk has room for it.
     pub(super) fn retire(mut self) {
-        self.image.posts.clear();
+        self.state.posts.clear();
         let bytes = self.compacted();
         if let Err(error) =
             bytes.and_then(|bytes| self.file.set_len(0).and_then(|()| self.file.write_all(&bytes)))
@@ -129,10 +117,10 @@ impl JournalFile {
         }
     }
 
-    /// What the image says, in the fewest records.
+    /// What the state says, in the fewest records.
     fn compacted(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = MAGIC.to_vec();
-        for record in self.image.records() {
+        for record in self.state.records() {
             bytes.extend(framed(&record)?);
         }
         Ok(bytes)
@@ -179,21 +167,21 @@ enum Unread {
 
 /// What a file says, and whether a part of it is damaged.
 fn read(bytes: &[u8]) -> Result<(JournalState, bool), KeepError> {
-    let mut image = JournalState::default();
+    let mut state = JournalState::default();
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
-        return if MAGIC.starts_with(bytes) { Ok((image, false)) } else { Err(KeepError::Foreign) };
+        return if MAGIC.starts_with(bytes) { Ok((state, false)) } else { Err(KeepError::Foreign) };
     };
     let mut is_damaged = false;
     while !rest.is_empty() {
         let bytes = match next(rest) {
             Ok((record, bytes)) => {
-                image.apply(record);
+                state.apply(record);
                 bytes
             }
             Err(Unread::Torn) => break,
             Err(unread) => {
                 is_damaged = true;
-                image.doubt();
+                state.doubt();
                 match unread {
                     Unread::Damaged(bytes) => bytes,
                     _ => break,
@@ -202,8 +190,8 @@ fn read(bytes: &[u8]) -> Result<(JournalState, bool), KeepError> {
         };
         rest = &rest[bytes..];
     }
-    image.be_sure();
-    Ok((image, is_damaged))
+    state.be_sure();
+    Ok((state, is_damaged))
 }
 
 fn next(bytes: &[u8]) -> Result<(JournalRecord, usize), Unread> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chatroom_proto::{Conversation, GroupName, NameKey, PostId, Request, Seq, Token, UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::state::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
+use crate::limits::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
 
 /// The most conversations whose newest post is kept.
 const PLACES_MAX: usize = MEMBERSHIPS_MAX + PRIVATE_CONVERSATIONS_MAX;
@@ -128,7 +128,7 @@ impl JournalState {
             JournalRecord::Seen(_) | JournalRecord::At(..) if self.is_doubtful => {}
             JournalRecord::Seen(seq) => self.change(|session| session.seen = seq),
             JournalRecord::At(conversation, seq) => {
-                self.change(|session| session.be_at(conversation, seq))
+                self.change(|session| session.be_at(conversation, seq));
             }
             JournalRecord::Left(group) => self.change(|session| {
                 session.places.remove(&key(&Conversation::Group(group)));

@@ -33,13 +33,13 @@ fn place(session: u32, seen: u64) -> Cursor {
 }
 
 fn open(path: &Path) -> (Journal, JournalState) {
-    let (journal, image, kept) = Journal::open(Some(path), &user("Jim"));
-    assert!(kept.trouble.is_none(), "{:?}", kept.trouble);
-    (journal, image)
+    let (journal, state, kept) = Journal::open(Some(path), &user("Jim"));
+    assert!(kept.fault.is_none(), "{:?}", kept.fault);
+    (journal, state)
 }
 
-fn trouble(path: &Path, name: &str) -> KeepError {
-    Journal::open(Some(path), &user(name)).2.trouble.expect("something is wrong with it")
+fn fault(path: &Path, name: &str) -> KeepError {
+    Journal::open(Some(path), &user(name)).2.fault.expect("something is wrong with it")
 }
 
 /// A client came, said two things, of which one was answered, and took events up to 12.
@@ -52,8 +52,8 @@ fn some_life(path: &Path) {
     journal.handed(place(1, 12));
 }
 
-fn seen(image: &JournalState) -> u64 {
-    image.seen().unwrap_or_default().0
+fn seen(state: &JournalState) -> u64 {
+    state.seen().unwrap_or_default().0
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn what_was_kept_is_there_again() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("state/clients/jim");
     some_life(&path);
-    let (_, image, kept) = Journal::open(Some(&path), &user("jim"));
-    assert_eq!((Vec::from(image.posts.clone()), kept.sent_again), (vec![post(2)], 1));
+    let (_, state, kept) = Journal::open(Some(&path), &user("jim"));
+    assert_eq!((Vec::from(state.posts.clone()), kept.sent_again), (vec![post(2)], 1));
     assert!(kept.last_used.is_some());
-    let session = image.session.unwrap();
+    let session = state.session.unwrap();
     assert_eq!((session.token.clone(), session.seen), (Token([1; 32]), Seq(12)));
     let places: Vec<_> = session.places().collect();
     assert_eq!(places, [(&Conversation::Group(group("General")), Seq(20))]);
@@ -92,8 +92,8 @@ fn a_tail_that_is_torn_anywhere_was_never_there() {
     let mut seens = Vec::new();
     for length in 0..=whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        let (journal, image) = open(&path);
-        seens.push(seen(&image));
+        let (journal, state) = open(&path);
+        seens.push(seen(&state));
         // It is appended to as if nothing had been there.
         journal.began(&user("Jim"), &welcome(2, 99), 1);
         drop(journal);
@@ -115,15 +115,15 @@ fn of_a_file_that_is_damaged_in_the_middle_the_rest_is_used() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x40;
         fs::write(&path, bytes).unwrap();
-        let (journal, image, kept) = Journal::open(Some(&path), &user("Jim"));
-        match kept.trouble {
+        let (journal, state, kept) = Journal::open(Some(&path), &user("Jim"));
+        match kept.fault {
             Some(KeepError::Foreign) => found[0] += 1,
             Some(KeepError::Damaged) => found[1] += 1,
             None => found[2] += 1,
             Some(other) => panic!("{other}"),
         }
-        assert!([0, 10, 12].contains(&seen(&image)), "at {at}: a place that never was");
-        assert!(image.posts.iter().all(|known| *known == post(1) || *known == post(2)));
+        assert!([0, 10, 12].contains(&seen(&state)), "at {at}: a place that never was");
+        assert!(state.posts.iter().all(|known| *known == post(1) || *known == post(2)));
         drop(journal);
     }
     assert!(found.iter().all(|&times| times > 0), "{found:?}");
@@ -147,9 +147,9 @@ fn behind_a_damage_only_a_session_that_begins_says_how_far_the_client_came() {
     assert!(begins < before + 200);
     bytes[begins] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let (journal, image, kept) = Journal::open(Some(&path), &user("Jim"));
-    assert!(matches!(kept.trouble, Some(KeepError::Damaged)));
-    assert_eq!((seen(&image), image.session.unwrap().token), (12, Token([1; 32])));
+    let (journal, state, kept) = Journal::open(Some(&path), &user("Jim"));
+    assert!(matches!(kept.fault, Some(KeepError::Damaged)));
+    assert_eq!((seen(&state), state.session.unwrap().token), (12, Token([1; 32])));
     // And from then on it is trusted again.
     journal.handed(place(0, 13));
     drop(journal);
@@ -162,15 +162,15 @@ fn one_client_at_a_time_uses_it() {
     let path = home.path().join("jim");
     let (first, _) = open(&path);
     first.began(&user("Jim"), &welcome(1, 10), 1);
-    assert!(matches!(trouble(&path, "Jim"), KeepError::InUse));
+    assert!(matches!(fault(&path, "Jim"), KeepError::InUse));
     first.handed(place(1, 11));
-    let keeper = JournalHandle::new(first);
-    let of_the_link = keeper.share();
-    drop(keeper);
+    let handle = JournalHandle::new(first);
+    let of_the_link = handle.share();
+    drop(handle);
     // The link may live on for a moment; what it says is forgotten.
-    let (_second, image) = open(&path);
+    let (_second, state) = open(&path);
     of_the_link.handed(place(1, 12));
-    assert_eq!(seen(&image), 11);
+    assert_eq!(seen(&state), 11);
 }
 
 #[test]
@@ -178,13 +178,13 @@ fn what_is_no_journal_or_somebody_elses_is_left_alone() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("jim");
     some_life(&path);
-    assert!(matches!(trouble(&path, "Ann"), KeepError::OtherName(name) if name == user("Jim")));
+    assert!(matches!(fault(&path, "Ann"), KeepError::OtherName(name) if name == user("Jim")));
     assert_eq!(seen(&open(&path).1), 12);
     fs::write(&path, "dear diary").unwrap();
-    assert!(matches!(trouble(&path, "Jim"), KeepError::Foreign));
+    assert!(matches!(fault(&path, "Jim"), KeepError::Foreign));
     assert_eq!(fs::read(&path).unwrap(), b"dear diary");
-    assert!(matches!(trouble(home.path(), "Jim"), KeepError::Io(_)));
-    assert!(matches!(trouble(&path.join("below"), "Jim"), KeepError::Io(_)));
+    assert!(matches!(fault(home.path(), "Jim"), KeepError::Io(_)));
+    assert!(matches!(fault(&path.join("below"), "Jim"), KeepError::Io(_)));
 }
 
 #[test]
@@ -202,10 +202,10 @@ fn it_is_compacted_while_it_is_used_and_says_the_same() {
         }
     }
     assert!(longest < 2 * 1024 * 1024, "{longest} bytes");
-    assert!(matches!(trouble(&path, "Jim"), KeepError::InUse), "it is locked all the same");
+    assert!(matches!(fault(&path, "Jim"), KeepError::InUse), "it is locked all the same");
     drop(journal);
-    let (_, image) = open(&path);
-    assert_eq!((seen(&image), image.posts.len()), (149_999, 1));
+    let (_, state) = open(&path);
+    assert_eq!((seen(&state), state.posts.len()), (149_999, 1));
     assert!(fs::metadata(&path).unwrap().len() < 1_000);
 }
 

@@ -5,8 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use chatroom_proto::{Conversation, Notification, Request, Response};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::OUTBOX_BYTES_MAX;
 use crate::event::{Event, QueuedEvent};
+use crate::limits::QUEUED_EVENTS_BYTES_MAX;
 
 /// What any event counts for: itself and two of the longest names.
 const EVENT_BYTES: usize = 512;
@@ -22,9 +22,9 @@ pub(crate) struct EventQueue {
 }
 
 impl EventQueue {
-    pub(crate) fn push(&mut self, told: QueuedEvent) {
-        self.bytes += weight(&told.event);
-        self.events.push_back(told);
+    pub(crate) fn push(&mut self, queued: QueuedEvent) {
+        self.bytes += weight(&queued.event);
+        self.events.push_back(queued);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -33,21 +33,21 @@ impl EventQueue {
 
     /// Whether it holds more than it may.
     pub(crate) fn is_overrun(&self) -> bool {
-        self.bytes > OUTBOX_BYTES_MAX
+        self.bytes > QUEUED_EVENTS_BYTES_MAX
     }
 
     /// Whether it is twice that although only answers came since: nobody will take them.
     pub(crate) fn is_overrun_by_answers(&self) -> bool {
-        self.bytes > 2 * OUTBOX_BYTES_MAX
+        self.bytes > 2 * QUEUED_EVENTS_BYTES_MAX
     }
 
     /// Gives the program what it has room for. One that dropped its [`Events`](crate::Events) wants
     /// none.
     pub(crate) fn deliver(&mut self, program: &mpsc::Sender<QueuedEvent>) {
-        while let Some(told) = self.events.pop_front() {
-            let bytes = weight(&told.event);
-            if let Err(TrySendError::Full(told)) = program.try_send(told) {
-                self.events.push_front(told);
+        while let Some(queued) = self.events.pop_front() {
+            let bytes = weight(&queued.event);
+            if let Err(TrySendError::Full(queued)) = program.try_send(queued) {
+                self.events.push_front(queued);
                 return;
             }
             self.bytes -= bytes;
@@ -69,11 +69,11 @@ impl EventQueue {
     /// missing, once for each. (Only where the server keeps nothing: elsewhere nothing is let go
     /// that was heard.)
     pub(crate) fn shed(&mut self) {
-        let mut told = HashSet::new();
+        let mut shed_from = HashSet::new();
         self.bytes = 0;
         for QueuedEvent { event, place } in std::mem::take(&mut self.events) {
             match without_message(event) {
-                Some(Event::Missed(conversation)) if !told.insert(conversation.clone()) => {}
+                Some(Event::Missed(conversation)) if !shed_from.insert(conversation.clone()) => {}
                 Some(event) => self.push(QueuedEvent { event, place }),
                 None => {}
             }
@@ -81,7 +81,7 @@ impl EventQueue {
     }
 }
 
-/// What was done to keep order takes as much as so many names: two of them, and a reason.
+/// What a moderator or an operator did takes as much as so many names: two of them, and a reason.
 const NAMES_AN_ACT: usize = 4;
 
 /// What is left of an event without what the server said.
@@ -100,46 +100,63 @@ fn without_message(event: Event) -> Option<Event> {
 
 /// What an event takes, in bytes: not less, and for short ones more.
 fn weight(event: &Event) -> usize {
-    EVENT_BYTES
-        + match event {
-            Event::Notification(said) | Event::Replayed(said) => match said {
-                Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
-                    post.body.as_str().len()
-                }
-                _ => 0,
-            },
-            Event::Answer { request, result, .. } => {
-                let asked = match request {
-                    Request::Public { body, .. } | Request::Private { body, .. } => {
-                        body.as_str().len()
-                    }
-                    _ => 0,
-                };
-                let names = match result {
-                    Ok(Response::Groups { groups, .. }) => groups.as_slice().len(),
-                    Ok(Response::Users { users, .. }) => users.as_slice().len(),
-                    Ok(Response::Clients { clients, .. }) => clients
-                        .as_slice()
-                        .iter()
-                        .map(|visitor| 2 + visitor.groups.as_slice().len())
-                        .sum(),
-                    Ok(Response::ServerBans { bans, .. }) => bans.as_slice().len() * NAMES_AN_ACT,
-                    Ok(Response::Acts { acts, .. }) => acts.as_slice().len() * NAMES_AN_ACT,
-                    _ => 0,
-                };
-                let said = match result {
-                    Ok(Response::Past { posts, .. }) => posts
-                        .as_slice()
-                        .iter()
-                        .map(|said| EVENT_BYTES + said.post.body.as_str().len())
-                        .sum(),
-                    _ => 0,
-                };
-                asked + names * NAME_BYTES + said
+    let more = match event {
+        Event::Notification(said) | Event::Replayed(said) => match said {
+            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
+                post.body.as_str().len()
             }
-            Event::Back { groups, missed, .. } => (groups.len() + missed.len()) * NAME_BYTES,
+            // Two names and a line of text are in what any event counts for.
             _ => 0,
+        },
+        Event::Answer { request, result, .. } => {
+            let asked = match request {
+                Request::Public { body, .. } | Request::Private { body, .. } => body.as_str().len(),
+                _ => 0,
+            };
+            asked + result.as_ref().map_or(0, page_weight)
         }
+        Event::Back { groups, missed, .. } => (groups.len() + missed.len()) * NAME_BYTES,
+        Event::CaughtUp
+        | Event::Lost(_)
+        | Event::Rejoined { .. }
+        | Event::NotRejoined { .. }
+        | Event::Missed(_)
+        | Event::Slowed { .. }
+        | Event::Ended(_) => 0,
+    };
+    EVENT_BYTES + more
+}
+
+/// What the items of an answer take, in bytes, if it is a page of many.
+fn page_weight(response: &Response) -> usize {
+    match response {
+        Response::Groups { groups, .. } => groups.as_slice().len() * NAME_BYTES,
+        Response::Users { users, .. } => users.as_slice().len() * NAME_BYTES,
+        Response::Clients { clients, .. } => {
+            let names = clients.as_slice().iter().map(|client| 2 + client.groups.as_slice().len());
+            names.sum::<usize>() * NAME_BYTES
+        }
+        Response::ServerBans { bans, .. } => bans.as_slice().len() * NAMES_AN_ACT * NAME_BYTES,
+        Response::Acts { acts, .. } => acts.as_slice().len() * NAMES_AN_ACT * NAME_BYTES,
+        Response::Past { posts, .. } => {
+            let bodies = posts.as_slice().iter().map(|said| said.post.body.as_str().len());
+            bodies.map(|body| EVENT_BYTES + body).sum()
+        }
+        Response::Welcome(_)
+        | Response::Created { .. }
+        | Response::Joined { .. }
+        | Response::Left { .. }
+        | Response::Posted { .. }
+        | Response::Goodbye
+        | Response::Pong
+        | Response::Kept { .. }
+        | Response::Registered { .. }
+        | Response::PasswordChanged { .. }
+        | Response::Unregistered { .. }
+        | Response::Moderated { .. }
+        | Response::About(_)
+        | Response::Operated { .. } => 0,
+    }
 }
 
 #[cfg(test)]
@@ -147,75 +164,78 @@ mod tests {
     use chatroom_proto::{Seq, Tag};
 
     use super::*;
-    use crate::event::Lost;
+    use crate::error::Lost;
     use crate::journal::Cursor;
-    use crate::link::EVENTS_MAX;
+    use crate::limits::EVENTS_MAX;
     use crate::link::tests::fake::{group, group_post, private_post, user};
 
-    fn told(event: Event) -> QueuedEvent {
+    fn queued(event: Event) -> QueuedEvent {
         QueuedEvent { event, place: Cursor::default() }
     }
 
     fn post(name: &str, seq: u64) -> QueuedEvent {
-        told(Event::Notification(group_post(name, seq, seq - 1)))
+        queued(Event::Notification(group_post(name, seq, seq - 1)))
     }
 
     fn answer(tag: u32) -> QueuedEvent {
-        told(Event::Answer { tag: Tag(tag), request: Request::Ping, result: Ok(Response::Pong) })
+        queued(Event::Answer { tag: Tag(tag), request: Request::Ping, result: Ok(Response::Pong) })
     }
 
     #[tokio::test]
     async fn it_gives_in_order_and_as_much_as_there_is_room_for() {
         let (program, mut events) = mpsc::channel(2);
-        let mut outbox = EventQueue::default();
-        (0..3).for_each(|tag| outbox.push(answer(tag)));
-        outbox.deliver(&program);
-        assert!(!outbox.is_empty());
+        let mut event_queue = EventQueue::default();
+        (0..3).for_each(|tag| event_queue.push(answer(tag)));
+        event_queue.deliver(&program);
+        assert!(!event_queue.is_empty());
         assert_eq!(events.recv().await, Some(answer(0)));
-        outbox.deliver_when_it_may(&program).await;
-        assert!(outbox.is_empty());
+        event_queue.deliver_when_it_may(&program).await;
+        assert!(event_queue.is_empty());
         assert_eq!((events.recv().await, events.recv().await), (Some(answer(1)), Some(answer(2))));
-        assert_eq!(outbox.bytes, 0);
+        assert_eq!(event_queue.bytes, 0);
     }
 
     #[test]
     fn one_who_wants_no_events_leaves_none_behind() {
         let (program, events) = mpsc::channel(EVENTS_MAX);
         drop(events);
-        let mut outbox = EventQueue::default();
-        outbox.push(answer(0));
-        outbox.deliver(&program);
-        assert!(outbox.is_empty());
+        let mut event_queue = EventQueue::default();
+        event_queue.push(answer(0));
+        event_queue.deliver(&program);
+        assert!(event_queue.is_empty());
     }
 
     #[test]
     fn it_is_overrun_by_bytes_and_sheds_all_but_what_must_be_told() {
-        let mut outbox = EventQueue::default();
-        outbox.push(answer(1));
-        outbox.push(told(Event::Notification(private_post(7, 0))));
+        let mut event_queue = EventQueue::default();
+        event_queue.push(answer(1));
+        event_queue.push(queued(Event::Notification(private_post(7, 0))));
         let mut seq = 10;
-        while !outbox.is_overrun() {
+        while !event_queue.is_overrun() {
             seq += 1;
-            outbox.push(post(if seq % 2 == 0 { "tea" } else { "General" }, seq));
+            event_queue.push(post(if seq % 2 == 0 { "tea" } else { "General" }, seq));
         }
-        assert!(outbox.events.len() > 10 * EVENTS_MAX, "short messages are many");
+        assert!(event_queue.events.len() > 10 * EVENTS_MAX, "short messages are many");
         let departed = Notification::Departed { seq: Seq(seq), user: user("Ann") };
-        outbox.push(told(Event::Notification(departed)));
-        outbox.push(answer(2));
-        outbox.push(told(Event::Lost(Lost::Overrun)));
-        outbox.shed();
-        let in_group = |name| told(Event::Missed(Conversation::Group(group(name))));
+        event_queue.push(queued(Event::Notification(departed)));
+        event_queue.push(answer(2));
+        event_queue.push(queued(Event::Lost(Lost::Overrun)));
+        event_queue.shed();
+        let in_group = |name| queued(Event::Missed(Conversation::Group(group(name))));
         let expected = [
             answer(1),
-            told(Event::Missed(Conversation::User(user("Ann")))),
+            queued(Event::Missed(Conversation::User(user("Ann")))),
             in_group("General"),
             in_group("tea"),
             answer(2),
-            told(Event::Lost(Lost::Overrun)),
+            queued(Event::Lost(Lost::Overrun)),
         ];
-        assert_eq!(outbox.events, expected);
-        assert_eq!(outbox.bytes, expected.iter().map(|told| weight(&told.event)).sum());
-        outbox.shed();
-        assert_eq!(outbox.events, expected, "shedding again changes nothing");
+        assert_eq!(event_queue.events, expected);
+        assert_eq!(
+            event_queue.bytes,
+            expected.iter().map(|queued| weight(&queued.event)).sum::<usize>()
+        );
+        event_queue.shed();
+        assert_eq!(event_queue.events, expected, "shedding again changes nothing");
     }
 }

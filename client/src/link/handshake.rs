@@ -8,9 +8,9 @@ use chatroom_proto::{
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
-use super::HANDSHAKE_DEADLINE;
-use crate::client::ConnectError;
 use crate::dial::{Dial, Dialled};
+use crate::error::ConnectError;
+use crate::limits::HANDSHAKE_DEADLINE;
 use crate::trust::Untrusted;
 
 /// What the server sends.
@@ -135,7 +135,7 @@ mod tests {
     async fn a_password_is_not_said_where_others_can_read_along() {
         let (error, heard) = say_password(false).await;
         assert!(matches!(error, Some(ConnectError::PasswordUnsaid { .. })), "{error:?}");
-        assert_eq!(heard, []);
+        assert!(heard.is_empty());
         let (error, heard) = say_password(true).await;
         assert!(matches!(error, Some(ConnectError::Cut)), "{error:?}");
         assert!(heard.windows(7).any(|window| window == b"hunter2"));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use chatroom_proto::{ClientFrame, Conversation, Password, RETRY_AFTER_MS_MAX, Request, Tag};
 use tokio::time::Instant;
 
-use super::{ASKS_WAITING_MAX, LinkRequest, ReplyTo};
+use super::request::{LinkRequest, ReplyTo};
+use crate::limits::ASKS_WAITING_MAX;
 
 /// The longest that a server is waited for that asks to go slower; then it is asked again, whatever
 /// it said.
@@ -145,7 +146,7 @@ impl InFlight {
 
     /// Whether the server was already asked for a sign of life.
     pub(crate) fn has_ping(&self) -> bool {
-        self.asks.iter().any(|waiting| matches!(waiting.ask.door, ReplyTo::Alive))
+        self.asks.iter().any(|waiting| matches!(waiting.ask.reply_to, ReplyTo::Alive))
     }
 
     /// Whether one of ours may already be in this conversation without our knowing.
@@ -185,7 +186,8 @@ impl InFlight {
     /// else, and those of a connection before are forgotten, as are pings. What was put off was
     /// asked before what has no answer.
     pub(crate) fn replace_rejoins(&mut self, rejoins: impl IntoIterator<Item = LinkRequest>) {
-        self.asks.retain(|waiting| !matches!(waiting.ask.door, ReplyTo::Rejoin | ReplyTo::Alive));
+        self.asks
+            .retain(|waiting| !matches!(waiting.ask.reply_to, ReplyTo::Rejoin | ReplyTo::Alive));
         let rest = std::mem::take(&mut self.asks).into_iter().map(|waiting| waiting.ask);
         let all = rejoins.into_iter().chain(self.put_off.drain(..)).chain(rest);
         self.asks = all.map(|ask| Waiting { ask, is_sent: false }).collect();
@@ -210,113 +212,113 @@ mod tests {
 
     use super::*;
 
-    fn ask(tag: u32, request: Request, door: ReplyTo) -> LinkRequest {
-        LinkRequest { tag: Tag(tag), request, door }
+    fn ask(tag: u32, request: Request, reply_to: ReplyTo) -> LinkRequest {
+        LinkRequest { tag: Tag(tag), request, reply_to }
     }
 
     fn group(name: &str) -> GroupName {
         GroupName::parse(name).unwrap()
     }
 
-    fn tags(unanswered: &InFlight) -> Vec<u32> {
-        unanswered.asks.iter().map(|waiting| waiting.ask.tag.0).collect()
+    fn tags(in_flight: &InFlight) -> Vec<u32> {
+        in_flight.asks.iter().map(|waiting| waiting.ask.tag.0).collect()
     }
 
     /// Sends all that may be sent now.
-    fn send(unanswered: &mut InFlight, now: Instant) -> Vec<u32> {
-        std::iter::from_fn(|| unanswered.next_to_send(now)).map(|frame| frame.tag.0).collect()
+    fn send(in_flight: &mut InFlight, now: Instant) -> Vec<u32> {
+        std::iter::from_fn(|| in_flight.next_to_send(now)).map(|frame| frame.tag.0).collect()
     }
 
     #[test]
     fn an_answer_finds_its_ask_once() {
-        let mut unanswered = InFlight::default();
-        unanswered.push(ask(4, Request::Ping, ReplyTo::Events));
-        unanswered.push(ask(5, Request::Exit, ReplyTo::Events));
-        assert_eq!(unanswered.take(Tag(5)).unwrap().request, Request::Exit);
-        assert!(unanswered.take(Tag(5)).is_none());
-        assert_eq!(tags(&unanswered), [4]);
+        let mut in_flight = InFlight::default();
+        in_flight.push(ask(4, Request::Ping, ReplyTo::Events));
+        in_flight.push(ask(5, Request::Exit, ReplyTo::Events));
+        assert_eq!(in_flight.take(Tag(5)).unwrap().request, Request::Exit);
+        assert!(in_flight.take(Tag(5)).is_none());
+        assert_eq!(tags(&in_flight), [4]);
     }
 
     #[test]
     fn rejoins_go_first_and_replace_those_of_an_earlier_connection() {
-        let mut unanswered = InFlight::default();
-        unanswered.push(ask(1, Request::Exit, ReplyTo::Events));
-        unanswered.push(ask(2, Request::Ping, ReplyTo::Alive));
+        let mut in_flight = InFlight::default();
+        in_flight.push(ask(1, Request::Exit, ReplyTo::Events));
+        in_flight.push(ask(2, Request::Ping, ReplyTo::Alive));
         let rejoin = |tag| ask(tag, Request::Join { group: group("tea") }, ReplyTo::Rejoin);
-        unanswered.replace_rejoins([rejoin(3), rejoin(4)]);
-        assert_eq!(tags(&unanswered), [3, 4, 1]);
-        unanswered.replace_rejoins([rejoin(5)]);
-        assert_eq!(tags(&unanswered), [5, 1]);
+        in_flight.replace_rejoins([rejoin(3), rejoin(4)]);
+        assert_eq!(tags(&in_flight), [3, 4, 1]);
+        in_flight.replace_rejoins([rejoin(5)]);
+        assert_eq!(tags(&in_flight), [5, 1]);
     }
 
     #[test]
     fn what_was_put_off_is_asked_again_in_its_place() {
-        let mut unanswered = InFlight::default();
-        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Exit, ReplyTo::Events)));
+        let mut in_flight = InFlight::default();
+        (1..=4).for_each(|tag| in_flight.push(ask(tag, Request::Exit, ReplyTo::Events)));
         for tag in [1, 2] {
-            let answered = unanswered.take(Tag(tag)).unwrap();
-            unanswered.put_off(answered);
+            let answered = in_flight.take(Tag(tag)).unwrap();
+            in_flight.put_off(answered);
         }
-        assert_eq!((unanswered.due(), unanswered.len()), (2, 4));
-        unanswered.replace_rejoins([]);
-        assert_eq!(tags(&unanswered), [1, 2, 3, 4]);
+        assert_eq!((in_flight.due(), in_flight.len()), (2, 4));
+        in_flight.replace_rejoins([]);
+        assert_eq!(tags(&in_flight), [1, 2, 3, 4]);
         assert_eq!(
-            (unanswered.due(), unanswered.len()),
+            (in_flight.due(), in_flight.len()),
             (0, 4),
             "nothing is sent over the new connection yet"
         );
-        assert_eq!(send(&mut unanswered, Instant::now()), [1, 2, 3, 4]);
+        assert_eq!(send(&mut in_flight, Instant::now()), [1, 2, 3, 4]);
     }
 
     #[test]
     fn what_is_held_back_is_sent_again_in_its_order_when_its_time_has_come_and_all_were_refused() {
-        let mut unanswered = InFlight::default();
-        (1..=4).for_each(|tag| unanswered.push(ask(tag, Request::Ping, ReplyTo::Events)));
-        unanswered.take(Tag(1)).unwrap();
+        let mut in_flight = InFlight::default();
+        (1..=4).for_each(|tag| in_flight.push(ask(tag, Request::Ping, ReplyTo::Events)));
+        in_flight.take(Tag(1)).unwrap();
         let (start, second) = (Instant::now(), Duration::from_secs(1));
-        unanswered.hold_back(Tag(2), second, start).unwrap();
-        unanswered.hold_back(Tag(3), 5 * second, start).unwrap();
+        in_flight.hold_back(Tag(2), second, start).unwrap();
+        in_flight.hold_back(Tag(3), 5 * second, start).unwrap();
         assert_eq!(
-            send(&mut unanswered, start + 9 * second),
+            send(&mut in_flight, start + 9 * second),
             [0; 0],
             "another is still to be refused"
         );
-        unanswered.hold_back(Tag(4), 5 * second, start).unwrap();
-        assert!(unanswered.hold_back(Tag(5), second, start).is_none());
-        assert_eq!(unanswered.sends_at(), Some(start + second), "the first one's wait counts");
-        assert_eq!(send(&mut unanswered, start), [0; 0]);
-        assert_eq!(send(&mut unanswered, start + second), [2], "one at a time");
-        assert_eq!(unanswered.sends_at(), None);
-        unanswered.take(Tag(2)).unwrap();
-        assert_eq!(send(&mut unanswered, start + second), [3, 4], "and then twice as many");
-        assert!(!unanswered.is_held_back());
+        in_flight.hold_back(Tag(4), 5 * second, start).unwrap();
+        assert!(in_flight.hold_back(Tag(5), second, start).is_none());
+        assert_eq!(in_flight.sends_at(), Some(start + second), "the first one's wait counts");
+        assert_eq!(send(&mut in_flight, start), [0; 0]);
+        assert_eq!(send(&mut in_flight, start + second), [2], "one at a time");
+        assert_eq!(in_flight.sends_at(), None);
+        in_flight.take(Tag(2)).unwrap();
+        assert_eq!(send(&mut in_flight, start + second), [3, 4], "and then twice as many");
+        assert!(!in_flight.is_held_back());
     }
 
     #[test]
     fn no_server_is_waited_for_for_ever() {
-        let mut unanswered = InFlight::default();
-        unanswered.push(ask(1, Request::Ping, ReplyTo::Events));
+        let mut in_flight = InFlight::default();
+        in_flight.push(ask(1, Request::Ping, ReplyTo::Events));
         let now = Instant::now();
-        unanswered.hold_back(Tag(1), Duration::MAX, now).unwrap();
-        assert_eq!(unanswered.sends_at(), Some(now + RETRY_AFTER_MAX));
+        in_flight.hold_back(Tag(1), Duration::MAX, now).unwrap();
+        assert_eq!(in_flight.sends_at(), Some(now + RETRY_AFTER_MAX));
     }
 
     #[test]
     fn one_who_was_refused_the_way_out_is_still_here() {
-        let mut unanswered = InFlight::default();
-        unanswered.push(ask(1, Request::Exit, ReplyTo::Events));
-        assert!(unanswered.has_exit());
-        unanswered.hold_back(Tag(1), Duration::ZERO, Instant::now()).unwrap();
-        assert!(!unanswered.has_exit());
+        let mut in_flight = InFlight::default();
+        in_flight.push(ask(1, Request::Exit, ReplyTo::Events));
+        assert!(in_flight.has_exit());
+        in_flight.hold_back(Tag(1), Duration::ZERO, Instant::now()).unwrap();
+        assert!(!in_flight.has_exit());
     }
 
     #[test]
     fn it_knows_where_a_post_of_ours_may_be() {
-        let mut unanswered = InFlight::default();
+        let mut in_flight = InFlight::default();
         let body = Body::parse("hi").unwrap();
         let post = Request::Public { group: group("Tea"), id: PostId([0; 16]), body };
-        unanswered.push(ask(1, post, ReplyTo::Events));
-        assert!(unanswered.has_post_to(&Conversation::Group(group("tea"))));
-        assert!(!unanswered.has_post_to(&Conversation::Group(group("coffee"))));
+        in_flight.push(ask(1, post, ReplyTo::Events));
+        assert!(in_flight.has_post_to(&Conversation::Group(group("tea"))));
+        assert!(!in_flight.has_post_to(&Conversation::Group(group("coffee"))));
     }
 }

@@ -17,9 +17,10 @@ use chatroom_proto::{
 };
 use tokio::time::Instant;
 
-use super::{ANSWER_DEADLINE, ASKS_QUEUED_MAX, ASKS_WAITING_MAX, SILENCE_MAX};
-use crate::client::{AskError, ConnectError, Reconnect};
-use crate::event::{Ended, Event, Lost};
+use crate::error::{AskError, ConnectError, Ended, Lost};
+use crate::event::Event;
+use crate::limits::{ANSWER_DEADLINE, ASKS_QUEUED_MAX, ASKS_WAITING_MAX, SILENCE_MAX};
+use crate::options::Reconnect;
 use fake::{FakeServer, body, connected, group, group_post, joined, posted, public, user};
 
 #[tokio::test(start_paused = true)]

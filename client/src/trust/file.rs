@@ -1,16 +1,16 @@
 //! The file of the servers that are known: a line for each, which a person can read and delete.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use super::{Known, Untrusted};
+use super::judgement::{Known, Untrusted};
+use crate::private_file;
 
 /// What a new file begins with.
 const HEADING: &str = "# The servers that chatroom knows: host, port, and the fingerprint of the \
-    key, or who vouches for it.\n\
+                       key, or who vouches for it.\n\
                        # One whose line is deleted is new again.\n";
 
 /// The longest file that is read: some ten thousand servers.
@@ -21,7 +21,7 @@ const TRIES_MAX: usize = 16;
 
 /// Why the file does not say by what a server is known, or was not written.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum FileFault {
     /// The system says so.
     Io(io::Error),
     /// This line can't be read, counted from one, and may be the server's.
@@ -30,14 +30,14 @@ pub(super) enum Trouble {
     Untrusted(Untrusted),
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Trouble {
-        Trouble::Io(error)
+impl From<io::Error> for FileFault {
+    fn from(error: io::Error) -> FileFault {
+        FileFault::Io(error)
     }
 }
 
 /// By what this server is known.
-pub(super) fn find(path: &Path, host: &str, port: u16) -> Result<Option<Known>, Trouble> {
+pub(super) fn find(path: &Path, host: &str, port: u16) -> Result<Option<Known>, FileFault> {
     match File::open(path) {
         Ok(file) => known_in(&text_of(file)?, host, port),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -53,14 +53,12 @@ pub(super) fn put(
     host: &str,
     port: u16,
     decide: impl FnOnce(Option<Known>) -> Result<Known, Untrusted>,
-) -> Result<(Option<Known>, Known), Trouble> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
+) -> Result<(Option<Known>, Known), FileFault> {
+    private_file::make_directories(path)?;
     let file = locked(path)?;
     let text = text_of(&file)?;
     let before = known_in(&text, host, port)?;
-    let known = decide(before).map_err(Trouble::Untrusted)?;
+    let known = decide(before).map_err(FileFault::Untrusted)?;
     if before != Some(known) {
         replace(path, &with(&text, host, port, known))?;
     }
@@ -68,24 +66,17 @@ pub(super) fn put(
 }
 
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut beside = OsString::from(path);
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let mut new = private_file::beside(path)?;
     new.write_all(text)?;
-    new.sync_all()?;
-    fs::rename(&beside, path)
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    Ok(())
 }
 
 /// The file that is there, while nobody else writes it.
 fn locked(path: &Path) -> io::Result<File> {
     for _ in 0..TRIES_MAX {
-        let file =
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let file = private_file::open(path)?;
         file.lock()?;
         let (ours, there) = (file.metadata()?, fs::metadata(path));
         if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
@@ -115,13 +106,13 @@ enum Line {
 
 /// By what a server is known. One whose line is damaged is not new, so a line that can't be read is
 /// passed over only if it is certain to be about another one.
-fn known_in(text: &[u8], host: &str, port: u16) -> Result<Option<Known>, Trouble> {
+fn known_in(text: &[u8], host: &str, port: u16) -> Result<Option<Known>, FileFault> {
     let mut found = None;
     for (number, line) in lines(text).enumerate() {
         match read(line, host, port) {
             Line::Known(known) => found = found.or(Some(known)),
             Line::Other => {}
-            Line::Damaged => return Err(Trouble::Damaged(number + 1)),
+            Line::Damaged => return Err(FileFault::Damaged(number + 1)),
         }
     }
     Ok(found)

@@ -3,6 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use std::path::Path;
+
+use chatroom_proto::Fingerprint;
+
 use super::*;
 
 fn key(of: &str) -> Fingerprint {
@@ -200,5 +204,5 @@ fn one_who_can_not_write_it_down_says_so() {
     assert!(matches!(found, Err(Untrusted::Unreadable { .. })), "{found:?}");
     let nothing = KnownHosts::in_memory().expected("chat.example", 9000).expect("no file");
     known.meet("chat.example", 9000, nothing, Met::Key(key("a"))).expect("met all the same");
-    assert!(known.take_news()[0].trouble.is_some());
+    assert!(known.take_news()[0].fault.is_some());
 }

@@ -11,15 +11,27 @@
 //! libFuzzer look for an input for which it does not hold. The inputs in `corpus` are those that
 //! showed something new; `cargo test` plays all of them.
 //!
-//! [`choices`] reads decisions from bytes, [`saying`] makes frames of them.
+//! An input is read as choices, by [`Chance`], and frames are made of these.
 
-pub mod choices;
+use chatroom_proto::chance::Chance;
+
 pub mod codec;
 pub mod link;
-pub mod saying;
 pub mod server;
 pub mod shown;
 pub mod typed;
+
+/// As many bytes of an input as its next one says.
+pub(crate) fn few_bytes(chance: &mut Chance) -> Vec<u8> {
+    let count: u8 = chance.any();
+    chance.bytes(count.into())
+}
+
+/// As many bytes of an input as its next two say.
+pub(crate) fn many_bytes(chance: &mut Chance) -> Vec<u8> {
+    let count: u16 = chance.any();
+    chance.bytes(count.into())
+}
 
 /// The program that looks for an input for which a target panics. What one input makes it allocate
 /// is bounded, too.

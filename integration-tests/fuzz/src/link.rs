@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chatroom_client::dial::{Dial, Dialled};
 use chatroom_client::{Client, ConnectError, Event, Events, Reconnect};
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{ClientFrame, Request, Response, ServerFrame, Tag, UserName};
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
@@ -18,8 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::choices::Choices;
-use crate::saying;
+use crate::{few_bytes, many_bytes};
 
 /// How much the server does.
 const STEPS_MAX: usize = 48;
@@ -45,7 +45,7 @@ pub fn memory_max(_: &[u8]) -> usize {
 /// What must hold for any server. The runtime's clock is to be paused: it then goes on when nobody
 /// has anything to do.
 pub fn check(runtime: &Runtime, input: &[u8]) {
-    runtime.block_on(scene(Choices::new(input)));
+    runtime.block_on(scene(Chance::of_input(input)));
 }
 
 /// Gives a stream for each attempt, until there are no more.
@@ -62,12 +62,12 @@ impl Dial for Pipes {
     }
 }
 
-async fn scene(mut choices: Choices<'_>) {
+async fn scene(mut chance: Chance) {
     let (pipes, dialled) = mpsc::channel(1);
     let dial = Pipes(Arc::new(Mutex::new(dialled)));
-    let reconnect = if choices.flag() { Reconnect::For(RECONNECT) } else { Reconnect::Never };
+    let reconnect = if chance.flag() { Reconnect::For(RECONNECT) } else { Reconnect::Never };
     let name = UserName::parse("Jim").expect("a valid name");
-    let password = choices.flag().then(|| saying::password(&mut choices));
+    let password = chance.flag().then(|| chance.any());
     let program = tokio::spawn(async move {
         // Whoever is not let in has nothing to do.
         let Ok((client, events, _)) = Client::over(dial, (name, password), reconnect, None).await
@@ -78,10 +78,10 @@ async fn scene(mut choices: Choices<'_>) {
     });
     let mut server = Fake { line: None, asked: Vec::new() };
     for _ in 0..STEPS_MAX {
-        if choices.is_empty() {
+        if chance.is_over() {
             break;
         }
-        server.step(&mut choices, &pipes).await;
+        server.step(&mut chance, &pipes).await;
     }
     // There is no server any more.
     drop((pipes, server));
@@ -101,8 +101,7 @@ async fn live(client: Client, mut events: Events) {
         if matches!(event, Event::Ended(_)) {
             break;
         }
-        let choices = [ask; 24];
-        let request = saying::request(&mut Choices::new(&choices), None).request;
+        let request = Chance::of_input(&[ask; 24]).request();
         ask = ask.wrapping_add(1);
         let is_exit = matches!(request, Request::Exit);
         if !is_exit
@@ -127,31 +126,31 @@ struct Line {
 }
 
 impl Fake {
-    async fn step(&mut self, choices: &mut Choices<'_>, pipes: &mpsc::Sender<DuplexStream>) {
-        match choices.byte() % 12 {
+    async fn step(&mut self, chance: &mut Chance, pipes: &mpsc::Sender<DuplexStream>) {
+        match chance.below(12_u8) {
             0 => self.hang_up(),
-            1 => self.say(choices.some()).await,
+            1 => self.say(&few_bytes(chance)).await,
             // A frame's length, and whatever: seeds have every kind of frame in it.
             2 => {
-                let frame = choices.many();
+                let frame = many_bytes(chance);
                 let length = u32::try_from(frame.len()).expect("a short input").to_be_bytes();
-                self.say(&[&length, frame].concat()).await;
+                self.say(&[&length, &frame[..]].concat()).await;
             }
-            3 => sleep(Duration::from_millis(u64::from(choices.number()) * 2)).await,
+            3 => sleep(Duration::from_millis(u64::from(chance.any::<u16>()) * 2)).await,
             4 => self.accept(pipes).await,
             5 => {
-                let response = Response::Welcome(saying::welcome(choices));
-                self.answer(choices, Ok(response)).await;
+                let response = Response::Welcome(chance.any());
+                self.answer(chance, Ok(response)).await;
             }
             6 | 7 => {
-                let response = saying::response(choices);
-                self.answer(choices, Ok(response)).await;
+                let response = chance.any();
+                self.answer(chance, Ok(response)).await;
             }
             8 => {
-                let refusal = saying::refusal(choices);
-                self.answer(choices, Err(refusal)).await;
+                let refusal = chance.any();
+                self.answer(chance, Err(refusal)).await;
             }
-            _ => self.say_frame(&ServerFrame::Notification(saying::notification(choices))).await,
+            _ => self.say_frame(&ServerFrame::Notification(chance.any())).await,
         }
     }
 
@@ -175,11 +174,11 @@ impl Fake {
     /// Answers the oldest request, or one that nobody has made.
     async fn answer(
         &mut self,
-        choices: &mut Choices<'_>,
+        chance: &mut Chance,
         result: Result<Response, chatroom_proto::Refusal>,
     ) {
         self.listen().await;
-        let tag = match choices.byte() {
+        let tag = match chance.any::<u8>() {
             other @ 128.. => Tag(other.into()),
             _ if self.asked.is_empty() => return,
             _ => self.asked.remove(0).tag,

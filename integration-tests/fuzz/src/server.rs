@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
     ClientFrame, CloseReason, Code, Hello, Notification, Proof, Refusal, Request, Response, Seq,
@@ -24,8 +25,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::choices::Choices;
-use crate::saying;
+use crate::{few_bytes, many_bytes};
 
 /// How many peers there are at the same time, beside the honest one.
 const PEERS_MAX: usize = 3;
@@ -55,10 +55,10 @@ pub fn memory_max(_: &[u8]) -> usize {
 /// What must hold for any peers. The runtime's clock is to be paused: it then goes on when nobody
 /// has anything to do.
 pub fn check(runtime: &Runtime, input: &[u8]) {
-    runtime.block_on(scene(Choices::new(input)));
+    runtime.block_on(scene(Chance::of_input(input)));
 }
 
-async fn scene(mut choices: Choices<'_>) {
+async fn scene(mut chance: Chance) {
     let shutdown = CancellationToken::new();
     let config = Config {
         outbox_bytes_max: OUTBOX_BYTES_MAX,
@@ -75,14 +75,14 @@ async fn scene(mut choices: Choices<'_>) {
     let mut peers: [Option<Peer>; PEERS_MAX] = Default::default();
     let mut known = Known { token: None, code };
     for _ in 0..STEPS_MAX {
-        if choices.is_empty() {
+        if chance.is_over() {
             break;
         }
-        let peer = &mut peers[usize::from(choices.byte()) % PEERS_MAX];
+        let peer = &mut peers[chance.below(PEERS_MAX)];
         match peer {
             None => *peer = Some(Peer::new(&door).await),
             Some(there) => {
-                if there.step(&mut choices, &mut known).await {
+                if there.step(&mut chance, &mut known).await {
                     *peer = None;
                 }
             }
@@ -103,6 +103,28 @@ struct Known {
     token: Option<Token>,
     /// What makes one an operator of the server.
     code: Option<Code>,
+}
+
+impl Known {
+    /// A first frame. It may show the token.
+    fn hello(&self, chance: &mut Chance) -> ClientFrame {
+        let mut hello: Hello = chance.any();
+        if let Some(token) = self.token.as_ref().filter(|_| chance.flag()) {
+            hello.proof = Proof::Resume(token.clone());
+        }
+        ClientFrame { tag: chance.any(), request: Request::Hello(hello) }
+    }
+
+    /// Any other frame. It may name the code.
+    fn request(&self, chance: &mut Chance) -> ClientFrame {
+        let mut request = chance.request();
+        if let (Request::Claim { code }, Some(known)) = (&mut request, &self.code)
+            && chance.flag()
+        {
+            *code = known.clone();
+        }
+        ClientFrame { tag: chance.any(), request }
+    }
 }
 
 /// Comes as a guest who does nothing wrong, and is answered. An operator may have banned everybody
@@ -165,31 +187,30 @@ impl Peer {
     }
 
     /// Does one thing. True when it hangs up.
-    async fn step(&mut self, choices: &mut Choices<'_>, known: &mut Known) -> bool {
-        match choices.byte() % 16 {
-            0 => self.say_raw(choices.some()).await,
+    async fn step(&mut self, chance: &mut Chance, known: &mut Known) -> bool {
+        match chance.below(16_u8) {
+            0 => self.say_raw(&few_bytes(chance)).await,
             // A frame's length, and whatever: seeds have every kind of frame in it.
             1 | 2 => {
-                let frame = choices.many();
+                let frame = many_bytes(chance);
                 let length = u32::try_from(frame.len()).expect("a short input").to_be_bytes();
-                self.say_raw(&[&length, frame].concat()).await;
+                self.say_raw(&[&length, &frame[..]].concat()).await;
             }
             3 => {
-                let frame =
-                    encode(&saying::request(choices, known.code.as_ref())).expect("a short frame");
-                let cut = usize::from(choices.byte()) % frame.len();
+                let frame = encode(&known.request(chance)).expect("a short frame");
+                let cut = chance.below(frame.len());
                 self.say_raw(&frame[..cut]).await;
             }
-            4 | 5 => self.say(&saying::hello(choices, known.token.as_ref())).await,
-            6..=10 => self.say(&saying::request(choices, known.code.as_ref())).await,
+            4 | 5 => self.say(&known.hello(chance)).await,
+            6..=10 => self.say(&known.request(chance)).await,
             11 => {
-                let again = saying::request(choices, known.code.as_ref());
-                for _ in 0..choices.byte() % 32 {
+                let again = known.request(chance);
+                for _ in 0..chance.below(32_u8) {
                     self.say(&again).await;
                 }
             }
             12 => self.listen(known).await,
-            13 => sleep(Duration::from_millis(u64::from(choices.number()) * 2)).await,
+            13 => sleep(Duration::from_millis(u64::from(chance.any::<u16>()) * 2)).await,
             14 => {
                 self.voice = None;
             }

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::LazyLock;
 
 use chatroom_client::{ConnectError, Ended, Lost};
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec::decode;
 use chatroom_proto::{
     Conversation, GroupName, NameError, Notification, Refusal, Request, Response, ServerFrame,
@@ -13,10 +14,10 @@ use chatroom_proto::{
 };
 use jiff::tz::{Offset, TimeZone};
 
-use crate::choices::Choices;
-use crate::saying;
 use chatroom_client::app::missed_summary::MissedSummary;
 use chatroom_client::app::view::{Layout, Paint, ServerTarget, View};
+
+use crate::many_bytes;
 
 /// How much a server says at the most.
 const FRAMES_MAX: usize = 16;
@@ -39,52 +40,56 @@ pub(crate) fn zone() -> &'static TimeZone {
 
 /// What must hold for whatever a server says.
 pub fn check(input: &[u8]) {
-    let mut choices = Choices::new(input);
-    let layout = if choices.flag() { Layout::Screen } else { Layout::Lines };
-    let view = View { layout, paint: Paint { colours: choices.flag() }, zone: zone() };
-    let now = UnixMillis(u64::from(choices.number()) << 28);
-    let mut absence = None;
+    let mut chance = Chance::of_input(input);
+    let layout = if chance.flag() { Layout::Screen } else { Layout::Lines };
+    let view = View { layout, paint: Paint { colours: chance.flag() }, zone: zone() };
+    let now = UnixMillis(u64::from(chance.any::<u16>()) << 28);
+    let mut missed = None;
     for _ in 0..FRAMES_MAX {
-        if choices.is_empty() {
+        if chance.is_over() {
             break;
         }
-        let frame =
-            if choices.flag() { decode(choices.many()).ok() } else { Some(said(&mut choices)) };
+        let frame = if chance.flag() {
+            decode(&many_bytes(&mut chance)).ok()
+        } else {
+            Some(said(&mut chance))
+        };
         match frame {
             Some(ServerFrame::Notification(notification)) => {
                 is_notified(view, &notification, now);
-                absence
+                missed
                     .get_or_insert_with(|| MissedSummary::new(None, &notification))
                     .add(notification);
             }
             Some(ServerFrame::Response { result: Ok(response), .. }) => {
-                is_answered(view, &response, now, &mut choices);
+                is_answered(view, &response, now, &mut chance);
             }
             Some(ServerFrame::Response { result: Err(refusal), .. }) => {
-                is_refused(view, &refusal, &mut choices);
+                is_refused(view, &refusal, &mut chance);
             }
             None => {}
         }
     }
-    if let Some(absence) = absence {
-        is_harmless(&view.absence(&absence, now));
+    if let Some(missed) = missed {
+        is_harmless(&view.missed_summary(&missed, now));
     }
-    is_in_trouble(view, &String::from_utf8_lossy(choices.rest()));
+    is_warned(view, &String::from_utf8_lossy(&chance.rest()));
 }
 
-fn said(choices: &mut Choices<'_>) -> ServerFrame {
+fn said(chance: &mut Chance) -> ServerFrame {
     let tag = chatroom_proto::Tag(7);
-    match choices.byte() % 3 {
-        0 => ServerFrame::Notification(saying::notification(choices)),
-        1 => ServerFrame::Response { tag, result: Ok(saying::response(choices)) },
-        _ => ServerFrame::Response { tag, result: Err(saying::refusal(choices)) },
+    match chance.below(3_u8) {
+        0 => ServerFrame::Notification(chance.any()),
+        1 => ServerFrame::Response { tag, result: Ok(chance.any()) },
+        _ => ServerFrame::Response { tag, result: Err(chance.any()) },
     }
 }
 
 fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
     let is_post =
         matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
-    let texts = [view.notification(notification), view.replayed(notification, now)];
+    let me = UserName::parse("Jim").ok();
+    let texts = [view.notification(notification, me.as_ref()), view.replayed(notification, now)];
     for text in texts.into_iter().flatten() {
         is_harmless(&text);
         let mut more = text.lines().skip(1);
@@ -105,10 +110,9 @@ fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
     }
 }
 
-fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut Choices<'_>) {
-    if let Some(text) = view.response(response) {
-        is_harmless(&text);
-    }
+fn is_answered(view: View, response: &Response, now: UnixMillis, chance: &mut Chance) {
+    let (request, me): (Request, UserName) = (chance.request(), chance.any());
+    is_harmless(&view.answer(&request, response, &me, now).unwrap_or_default());
     match response {
         Response::Groups { groups, .. } => is_harmless(&view.groups(groups.as_slice())),
         Response::Users { users, .. } => is_harmless(&view.users(users.as_slice())),
@@ -119,29 +123,6 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut C
                 is_harmless(&view.history(&first.place, &[], now));
                 is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
             }
-        }
-        Response::Moderated { group, .. } => {
-            let request = saying::request(choices, None).request;
-            if let Request::Moderate { act, .. } = &request {
-                is_harmless(&view.you_moderated(group, act));
-            }
-        }
-        Response::Operated { .. } => {
-            let request = saying::request(choices, None).request;
-            is_harmless(&view.you_operated(&request, &saying::user(choices)).unwrap_or_default());
-        }
-        Response::Acts { group, acts } => {
-            let user = choices.flag().then(|| saying::user(choices));
-            is_harmless(&view.acts(group, user.as_ref(), acts.as_slice(), now));
-        }
-        Response::About(about) => is_harmless(&view.about(about)),
-        Response::Clients { clients, .. } => {
-            let request = saying::request(choices, None).request;
-            is_harmless(&view.clients(&request, clients.as_slice()));
-        }
-        Response::ServerBans { bans, .. } => {
-            let request = saying::request(choices, None).request;
-            is_harmless(&view.server_bans(&request, bans.as_slice(), now));
         }
         Response::Welcome(welcome) => {
             let groups: Vec<GroupName> = welcome
@@ -158,9 +139,9 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, choices: &mut C
     }
 }
 
-fn is_refused(view: View, refusal: &Refusal, choices: &mut Choices<'_>) {
-    let request = saying::request(choices, None).request;
-    let group = saying::group(choices);
+fn is_refused(view: View, refusal: &Refusal, chance: &mut Chance) {
+    let request = chance.request();
+    let group: GroupName = chance.any();
     is_harmless(&view.refusal(&request, refusal, None));
     is_harmless(&view.refusal(&Request::Ping, refusal, Some(group.as_str())));
     is_harmless(&view.not_rejoined(&group, refusal));
@@ -180,7 +161,7 @@ fn target(host: &str) -> ServerTarget {
 
 /// What nobody has checked comes from the operating system, from a file's name, from what is typed,
 /// from a server that is none.
-fn is_in_trouble(view: View, text: &str) {
+fn is_warned(view: View, text: &str) {
     is_harmless(&view.connect_error(&ConnectError::Garbled(text.to_owned()), &target(text)));
     is_harmless(&view.connect_error(
         &ConnectError::Unreachable(io::Error::other(text.to_owned())),
@@ -226,7 +207,8 @@ fn behind_colour(text: &str) -> Option<&str> {
 fn has_no_power(part: &str, text: &str) {
     let is_powerful = |c: char| {
         c.is_control() && c != '\n'
-            || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}')
+            || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
     };
     assert!(!part.contains(is_powerful), "{text:?}");
 }

@@ -7,6 +7,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
+use chatroom_proto::chance::Chance;
 use chatroom_proto::codec::{decode, encode};
 use chatroom_proto::{ClientFrame, GroupName, Notification, PostId, Seq, Tag, UserName};
 use rustyline::completion::Completer;
@@ -16,7 +17,6 @@ use rustyline::history::DefaultHistory;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::choices::Choices;
 use crate::shown::is_harmless;
 use chatroom_client::app::command::{self, TypedCommand};
 use chatroom_client::app::completer::EditorHelper;
@@ -38,11 +38,12 @@ pub fn memory_max(input: &[u8]) -> usize {
 
 /// What must hold for any line.
 pub fn check(input: &[u8]) {
-    let mut choices = Choices::new(input);
-    let (cursor, colours) = (choices.number(), choices.flag());
-    let line = String::from_utf8_lossy(choices.rest());
+    let mut chance = Chance::of_input(input);
+    let (cursor, colours) = (chance.any::<u16>(), chance.flag());
+    let line = chance.rest();
+    let line = String::from_utf8_lossy(&line);
     parse(&line, colours);
-    assist(&line, usize::from(cursor), colours);
+    help_with(&line, usize::from(cursor), colours);
 }
 
 fn parse(line: &str, colours: bool) {
@@ -51,18 +52,20 @@ fn parse(line: &str, colours: bool) {
     match command::parse(line) {
         Ok(None) => assert!(line.trim().is_empty(), "only a blank line asks for nothing"),
         Ok(Some(TypedCommand::Help(about))) => is_harmless(&view.help(about)),
-        // Whom one ignores is this side's affair, and what needs a password becomes a request with
-        // it.
-        Ok(Some(command))
-            if command.needs_password()
-                || matches!(command, TypedCommand::Ignore(_) | TypedCommand::Unignore(_)) => {}
-        Ok(Some(command)) => {
-            let request =
-                command.into_request(PostId([7; 16])).expect("all others are for the server");
+        Ok(Some(command @ (TypedCommand::Ask(_) | TypedCommand::Say(..)))) => {
+            let request = command.into_request(PostId([7; 16])).expect("it is for the server");
             let frame = ClientFrame { tag: Tag(7), request };
             let sent = encode(&frame).expect("what was typed fits a frame");
             assert_eq!(decode::<ClientFrame>(&sent[4..]).expect("a frame"), frame);
         }
+        // Whom one ignores is this side's affair, and what needs a password becomes a request with
+        // it.
+        Ok(Some(
+            TypedCommand::AskWithPasswords(_)
+            | TypedCommand::Ignore(_)
+            | TypedCommand::Unignore(_)
+            | TypedCommand::Exit,
+        )) => {}
         Err(mistake) => is_harmless(&view.mistake(&mistake)),
     }
 }
@@ -92,11 +95,11 @@ fn directory(line: &str) -> Directory {
     directory
 }
 
-fn assist(line: &str, cursor: usize, colours: bool) {
-    let (wishes, _wished) = mpsc::channel(1);
-    let assistant = EditorHelper {
+fn help_with(line: &str, cursor: usize, colours: bool) {
+    let (list_requests, _requested) = mpsc::channel(1);
+    let helper = EditorHelper {
         directory: Arc::new(ArcSwap::from_pointee(directory(line))),
-        wishes,
+        list_requests,
         gate: Arc::new(Gate::default()),
         paint: Paint { colours },
         knows_commands: true,
@@ -106,16 +109,16 @@ fn assist(line: &str, cursor: usize, colours: bool) {
     // The editor's cursor is between two characters.
     let cursor = line.floor_char_boundary(cursor.min(line.len()));
     for at in [cursor, line.len()] {
-        let (start, pairs) = assistant.complete(line, at, &context).expect("completion can't fail");
+        let (start, pairs) = helper.complete(line, at, &context).expect("completion can't fail");
         assert!(line.is_char_boundary(start) && start <= at, "{start} of {line:?}");
         for pair in pairs {
             assert!(!line[start..at].contains(char::is_whitespace), "a word is completed");
             is_harmless(&pair.display);
             is_harmless(pair.replacement.trim_end());
         }
-        if let Some(hint) = assistant.hint(line, at, &context) {
-            is_harmless(&assistant.highlight_hint(hint.display()));
+        if let Some(hint) = helper.hint(line, at, &context) {
+            is_harmless(&helper.highlight_hint(hint.display()));
         }
-        assistant.highlight(line, at);
+        helper.highlight(line, at);
     }
 }

@@ -58,7 +58,7 @@ fn plan() -> Option<Plan> {
             "--rate" => plan.rate = value.parse().ok()?,
             "--keep-days" => plan.keep_days = value.parse().ok()?,
             "--durability" => {
-                plan.durability = ["full", "normal"].into_iter().find(|it| *it == value)?
+                plan.durability = ["full", "normal"].into_iter().find(|it| *it == value)?;
             }
             _ => return None,
         }

@@ -131,7 +131,7 @@ fn wanted() -> Option<Wanted> {
             "--jobs" => wanted.jobs = value.parse().ok()?,
             "--journal" => wanted.journal = Some(value),
             "--fault" => {
-                wanted.fault = Some(Fault::ALL.into_iter().find(|it| format!("{it:?}") == value)?)
+                wanted.fault = Some(Fault::ALL.into_iter().find(|it| format!("{it:?}") == value)?);
             }
             _ => return None,
         }

@@ -254,7 +254,7 @@ impl Life {
         });
         self.unanswered = client.kept().sent_again;
         self.resting = Seq::ZERO;
-        if let Some(trouble) = &client.kept().trouble {
+        if let Some(trouble) = &client.kept().fault {
             panic!("{} can't use what it keeps: {trouble}", self.part.name());
         }
         self.is_back();

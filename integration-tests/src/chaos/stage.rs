@@ -305,7 +305,7 @@ async fn kept(data: &Path) -> Result<Vec<StoredPost>, LogError> {
     let log = SqliteLog::open(data, Durability::Full)?;
     let head = log.head();
     // What a base stands for is what happened before the first post that is kept.
-    let mut state = match log.base()? {
+    let mut state = match log.snapshot()? {
         Some(base) => codec::decode(&base.state).expect("a base is a world"),
         None => ChatState::new(Config::default().limits),
     };

@@ -201,7 +201,7 @@ impl Reader<'_> {
                 }
                 Event::Entrusted(id) => open.push((*id, false)),
                 Event::Acknowledged(id, _) | Event::Refused(id) => {
-                    open.retain(|(other, _)| other != id)
+                    open.retain(|(other, _)| other != id);
                 }
                 Event::Killed => open.iter_mut().for_each(|(_, was_killed)| *was_killed = true),
                 Event::Rested(seq) => {

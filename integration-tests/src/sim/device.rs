@@ -143,8 +143,8 @@ impl Device {
         let random = Random::new(move || world.number());
         let (client, events, _) =
             Client::over_with(door, who, Reconnect::Forever, keep, random).await?;
-        if let Some(trouble) = &client.kept().trouble {
-            self.world.broken(Broken::Journal(trouble.to_string()));
+        if let Some(fault) = &client.kept().fault {
+            self.world.broken(Broken::Journal(fault.to_string()));
         }
         self.life.unanswered = client.kept().sent_again;
         self.life.tries = 0;

@@ -238,7 +238,7 @@ impl Log for SimLog {
     }
 
     /// Nothing: this log forgets nothing.
-    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
+    fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError> {
         Ok(None)
     }
 

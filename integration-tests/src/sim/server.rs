@@ -89,7 +89,8 @@ async fn start(world: &Arc<World>, number: u64) -> Run {
     Run { number, log, shutdown, serving: tokio::spawn(server.run_on(dialled)) }
 }
 
-/// Ends when the server is to go down, at once or in order; when nothing goes wrong any more, never.
+/// Ends when the server is to go down, at once or in order; when nothing goes wrong any more,
+/// never.
 async fn live(world: &World, run: &mut Run) {
     let end = async {
         world.sleep(world.between(300, 3_500)).await;
@@ -99,7 +100,9 @@ async fn live(world: &World, run: &mut Run) {
     };
     tokio::select! {
         biased;
-        ended = &mut run.serving => return report(world, run, ended.map_err(|error| error.to_string())),
+        ended = &mut run.serving => {
+            return report(world, run, ended.map_err(|error| error.to_string()));
+        }
         () = end => {}
     }
     if world.once_in(4) {

@@ -229,8 +229,8 @@ impl Log for StoppableLog {
         self.log.head()
     }
 
-    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
-        self.log.base()
+    fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError> {
+        self.log.snapshot()
     }
 
     fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {

@@ -2,12 +2,11 @@
 //! the log.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    BanTarget, Code, Conversation, Hello, Moderation, Operation, Page, Password, Proof, Request,
-    Response, Retention, Seq, Tag, Token, Topic, UnixMillis, VersionRange,
+    Code, Hello, Page, Proof, Request, Response, Retention, Seq, Tag, Token, UnixMillis, UserName,
+    VersionRange,
 };
 use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
 use chatroom_server::chat::entry::{
@@ -15,18 +14,12 @@ use chatroom_server::chat::entry::{
     TokenDigest,
 };
 use chatroom_server::chat::{Chat, Limits};
+use integration_tests::chance::Chance;
 use integration_tests::passwords;
-use integration_tests::test_client::{group, private, public, user};
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
+use integration_tests::test_client::{group, user};
 
 /// What makes somebody an operator of the server.
 const CODE: Code = Code([7; 16]);
-
-/// Of everybody.
-fn password() -> Password {
-    Password::try_from("secret".to_owned()).expect("a valid password")
-}
 
 /// Small enough that every bound is met again and again.
 const LIMITS: Limits = Limits {
@@ -56,7 +49,7 @@ struct ChatState {
     next: u64,
     /// The last token that each person was given.
     tokens: HashMap<String, Token>,
-    chance: TestRng,
+    chance: Chance,
 }
 
 impl ChatState {
@@ -68,21 +61,14 @@ impl ChatState {
             unanswered: HashMap::new(),
             heard: HashMap::new(),
         };
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let chance = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         ChatState {
             nodes: [node(1), node(2)],
             log: Vec::new(),
             now: UnixMillis(10_000),
             next: 0,
             tokens: HashMap::new(),
-            chance,
+            chance: Chance::new(seed),
         }
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.chance.next_u64() % bound
     }
 
     fn fresh(&mut self) -> u64 {
@@ -92,10 +78,10 @@ impl ChatState {
 
     /// Something happens, somewhere.
     fn step(&mut self) {
-        let node = usize::from(self.below(2) == 0);
-        self.now.0 += self.below(200);
+        let node = usize::from(self.chance.flag());
+        self.now.0 += self.chance.below(200);
         let mut effects = Vec::new();
-        match self.below(20) {
+        match self.chance.below(20) {
             0 | 1 => self.knock(node, &mut effects),
             2 => self.cut(node, &mut effects),
             3 => self.nodes[node].chat.tick(self.now, &mut effects),
@@ -114,21 +100,22 @@ impl ChatState {
 
     fn knock(&mut self, node: usize, effects: &mut Vec<Effect>) {
         let connection = ConnectionId(self.fresh());
-        let name = ["jim", "ann", "Bob", "ZOE", "zoe"][self.below(5) as usize];
+        let name: UserName = self.chance.any();
         let old = self
             .tokens
-            .get(&name.to_lowercase())
+            .get(&name.as_str().to_lowercase())
             .filter(|_| connection.0.is_multiple_of(2))
             .cloned();
         // Here a token is its own digest.
         let presented = old.as_ref().map(|old| TokenDigest(old.0));
-        let stranger =
-            if connection.0.is_multiple_of(3) { Proof::Password(password()) } else { Proof::Open };
+        let stranger = match connection.0 % 3 {
+            0 => Proof::Password(self.chance.any()),
+            _ => Proof::Open,
+        };
         let proof = old.map_or(stranger, Proof::Resume);
         let mut fresh = [0; 32];
         fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
-        let hello =
-            Hello { versions: VersionRange::SPOKEN, name: user(name), proof, seen: Seq::ZERO };
+        let hello = Hello { versions: VersionRange::SPOKEN, name, proof, seen: Seq::ZERO };
         let input = Input::LogIn(Box::new(LoginRequest {
             connection,
             tag: Tag(0),
@@ -158,82 +145,20 @@ impl ChatState {
     }
 
     fn any_connection(&mut self, node: usize) -> Option<ConnectionId> {
-        let count = self.nodes[node].connections.len() as u64;
-        let chosen = if count == 0 { return None } else { self.below(count) as usize };
-        Some(self.nodes[node].connections[chosen])
+        self.chance.pick(&self.nodes[node].connections).copied()
     }
 
     fn any_request(&mut self) -> Request {
-        let name = ["tea", "Tea", "art", "war", "sea", "General"][self.below(6) as usize];
-        let peer = ["jim", "ann", "bob", "zoe"][self.below(4) as usize];
-        // Some posts come again.
-        let post = self.below(40);
-        match self.below(18) {
-            16 => Request::Register { password: password() },
-            17 if self.below(4) == 0 => Request::Unregister { password: password() },
-            14 => Request::Claim { code: CODE },
-            15 => Request::Operate { act: self.any_operation(peer) },
-            11 | 12 => Request::Moderate { group: group(name), act: self.any_act(peer) },
-            13 => Request::Why { group: group(name), user: None },
-            9 => Request::History {
-                of: Conversation::Group(group(name)),
-                before: Seq::ZERO,
-                count: 9,
-            },
-            10 => {
-                Request::History { of: Conversation::User(user(peer)), before: Seq::ZERO, count: 9 }
-            }
-            0 => Request::Create { group: group(name) },
-            1 | 2 => Request::Join { group: group(name) },
-            3 => Request::Leave { group: group(name) },
-            4 => Request::Groups { after: Seq::ZERO },
-            5 => Request::Users { after: Seq::ZERO },
-            6 => public(name, post, "hi"),
-            7 => private(peer, post, "hi"),
-            _ if self.below(4) == 0 => Request::Exit,
-            _ => Request::Ping,
-        }
-    }
-
-    fn any_operation(&mut self, peer: &str) -> Operation {
-        let user = user(peer);
-        match self.below(5) {
-            0 => Operation::Appoint { user },
-            1 => Operation::Dismiss { user },
-            2 => Operation::Disconnect { user, reason: None },
-            3 => Operation::Ban {
-                whom: BanTarget::User(user),
-                seconds: NonZeroU32::new(1),
-                reason: None,
-            },
-            _ => Operation::Unban { whom: BanTarget::User(user) },
-        }
-    }
-
-    fn any_act(&mut self, peer: &str) -> Moderation {
-        let user = user(peer);
-        let seconds = NonZeroU32::new(u32::try_from(self.below(4)).expect("few"));
-        match self.below(11) {
-            0 => Moderation::Kick { user, reason: None },
-            1 => Moderation::Ban { user, seconds, reason: None },
-            2 => Moderation::Unban { user },
-            3 => Moderation::Mute { user, seconds, reason: None },
-            4 => Moderation::Unmute { user },
-            5 => Moderation::Topic {
-                topic: Some(Topic::parse("what it is about").expect("a topic")),
-            },
-            6 => Moderation::Lock,
-            7 => Moderation::Unlock,
-            8 => Moderation::Invite { user },
-            9 => Moderation::Op { user },
-            _ => Moderation::Deop { user },
+        match self.chance.request() {
+            Request::Claim { .. } => Request::Claim { code: CODE },
+            request => request,
         }
     }
 
     /// A node applies some of the log that it has not read yet.
     fn read_log(&mut self, node: usize) {
         let unread = self.log.len() - self.nodes[node].read;
-        let count = if unread == 0 { 0 } else { 1 + self.below(unread as u64) as usize };
+        let count = if unread == 0 { 0 } else { self.chance.between(1, unread) };
         for _ in 0..count {
             let mut effects = Vec::new();
             let Node { chat, read, .. } = &mut self.nodes[node];
@@ -261,8 +186,8 @@ impl ChatState {
                 Effect::Notify { audience, notification } => {
                     let seq = integration_tests::test_client::seq_of(&notification);
                     let Node { chat, heard, .. } = &mut self.nodes[node];
-                    for session in chat.state().hearers(&audience) {
-                        heard.entry(session).or_default().extend(seq);
+                    for device in chat.state().hearers(&audience) {
+                        heard.entry(device).or_default().extend(seq);
                     }
                 }
                 Effect::Read { connection, tag, .. } => {
@@ -287,7 +212,7 @@ impl ChatState {
     fn append(&mut self, proposal: Proposal) {
         // Seqs may skip.
         let last = self.log.last().map_or(Seq::ZERO, |entry| entry.seq);
-        let seq = Seq(last.0 + 1 + self.below(3));
+        let seq = Seq(last.0 + 1 + self.chance.below(3));
         self.log.push(Entry { seq, proposal });
     }
 
@@ -313,8 +238,8 @@ fn two_nodes_that_have_read_the_same_log_are_equal() {
         let [one, other] = &state.nodes;
         assert_eq!(one.chat.state(), other.chat.state(), "seed {seed}");
         assert_eq!(one.heard, other.heard, "seed {seed}: both nodes tell everybody the same");
-        for (session, seqs) in &one.heard {
-            assert!(seqs.is_sorted_by(|a, b| a < b), "seed {seed}: {session:?} hears in order");
+        for (device, seqs) in &one.heard {
+            assert!(seqs.is_sorted_by(|a, b| a < b), "seed {seed}: {device:?} hears in order");
         }
         for node in &state.nodes {
             assert_eq!(node.chat.load(), 0, "seed {seed}: nothing is left under way");
@@ -373,15 +298,15 @@ fn an_expiry_that_a_return_has_overtaken_in_the_log_is_not_meant() {
         fresh: TokenDigest([7; 32]),
         address: "192.0.2.1:1".parse().expect("an address"),
     };
-    let session = DeviceId(Seq(1));
+    let device = DeviceId(Seq(1));
     let commands = [
         (Some(place(1)), arrive(None)),
-        (None, Command::Detach { session, from: place(1) }),
+        (None, Command::Detach { device, from: place(1) }),
         (Some(place(2)), arrive(Some(TokenDigest([7; 32])))),
-        (None, Command::Detach { session, from: place(2) }),
+        (None, Command::Detach { device, from: place(2) }),
         // Another node saw the first absence only, and found it too long.
-        (None, Command::Expire { session, detached: Seq(2) }),
-        (None, Command::Expire { session, detached: Seq(4) }),
+        (None, Command::Expire { device, detached: Seq(2) }),
+        (None, Command::Expire { device, detached: Seq(4) }),
     ];
     let mut chat = Chat::new(NodeId(2), LIMITS);
     let mut here = Vec::new();
@@ -419,7 +344,7 @@ fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() 
     let place = ConnAddr { node: NodeId(1), connection: ConnectionId(1) };
     let commands = vec![
         (1_000, Some(place), jim_arrives()),
-        (2_000, None, Command::Detach { session: DeviceId(Seq(1)), from: place }),
+        (2_000, None, Command::Detach { device: DeviceId(Seq(1)), from: place }),
         (1_000_000, None, Command::Began { limits: LIMITS }),
     ];
     let mut chat = restored(LIMITS, commands);

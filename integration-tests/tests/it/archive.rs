@@ -13,17 +13,16 @@ use chatroom_proto::{
 use chatroom_server::Restored;
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
 use chatroom_server::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal,
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, PersonId, Proposal,
     ProposalId, TokenDigest,
 };
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{Archive, ArchiveError};
 use chatroom_server::storage::log::{Durability, Log, MemoryLog, SqliteLog};
 use futures_util::StreamExt;
+use integration_tests::chance::Chance;
 use integration_tests::model::Model;
 use integration_tests::test_client::{body, group, user};
-use proptest::prelude::Rng;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use tempfile::TempDir;
 
 const LIMITS: Limits = Limits {
@@ -54,17 +53,15 @@ struct History {
     end: Seq,
     model: Model,
     state: ChatState,
-    sessions: Vec<DeviceId>,
+    devices: Vec<DeviceId>,
     groups: Vec<GroupId>,
     /// What each name was given last.
     tokens: HashMap<&'static str, TokenDigest>,
-    chance: TestRng,
+    chance: Chance,
 }
 
 impl History {
     fn new(log: Arc<dyn Log>, seed: u64) -> History {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
         History {
             log,
             node: 1,
@@ -72,24 +69,16 @@ impl History {
             end: Seq::ZERO,
             model: Model::new(Limits::default()),
             state: ChatState::new(Limits::default()),
-            sessions: Vec::new(),
+            devices: Vec::new(),
             groups: vec![GroupId::GENERAL],
             tokens: HashMap::new(),
-            chance: TestRng::from_seed(RngAlgorithm::ChaCha, &bytes),
+            chance: Chance::new(seed),
         }
     }
 
     /// Goes on with a log that was opened again.
     fn go_on(&mut self, log: Arc<dyn Log>) {
         (self.log, self.node, self.number) = (log, self.node + 1, 0);
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.chance.next_u64() % bound as u64).expect("a small number")
-    }
-
-    fn any<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
     }
 
     fn head(&self) -> Seq {
@@ -118,7 +107,7 @@ impl History {
             let command = self.any_command();
             self.append(command);
             // The commands after an arrival or a creation may be about who or what is new.
-            if self.below(10) == 0 {
+            if self.chance.once_in(10) {
                 self.read_log().await;
             }
         }
@@ -139,28 +128,28 @@ impl History {
         self.model.follow(entry);
         self.state.fold(entry);
         match entry.proposal.command {
-            Command::Arrive { .. } => self.sessions.push(DeviceId(entry.seq)),
+            Command::Arrive { .. } => self.devices.push(DeviceId(entry.seq)),
             Command::Create { .. } => self.groups.push(GroupId(entry.seq)),
             _ => {}
         }
     }
 
     fn any_command(&mut self) -> Command {
-        let by = self.any_session();
-        let name = self.any(&GROUPS);
-        match self.below(40) {
+        let by = self.any_device();
+        let name = self.chance.one_of(&GROUPS);
+        match self.chance.below(40) {
             0..=2 => self.any_arrival(),
-            3 => Command::Depart { session: by },
+            3 => Command::Depart { device: by },
             4 | 5 => Command::Create { by, group: group(name) },
             6..=9 => Command::Join { by, group: group(name) },
             10 => Command::Leave { by, group: group(name) },
             kind => {
                 let to = if kind < 20 {
-                    Conversation::User(user(self.any(&NAMES)))
+                    Conversation::User(user(self.chance.one_of(&NAMES)))
                 } else {
                     Conversation::Group(group(if kind < 30 { "General" } else { name }))
                 };
-                let id = PostId(u128::from(self.chance.next_u64()).to_le_bytes());
+                let id = PostId(u128::from(self.chance.number()).to_le_bytes());
                 Command::Post { by, to, id, body: body(&self.any_text()) }
             }
         }
@@ -168,9 +157,10 @@ impl History {
 
     /// Somebody comes, or comes back as who they were.
     fn any_arrival(&mut self) -> Command {
-        let name = self.any(&NAMES);
-        let mut fresh = TokenDigest([0; 32]);
-        self.chance.fill_bytes(&mut fresh.0);
+        let name = self.chance.one_of(&NAMES);
+        // Each is another one, unlike those that chance would give.
+        let mut fresh = TokenDigest([0xf0; 32]);
+        fresh.0[..8].copy_from_slice(&self.number.to_le_bytes());
         let presented = self.tokens.get(name).copied().filter(|_| self.number.is_multiple_of(2));
         self.tokens.insert(name, presented.unwrap_or(fresh));
         let address = "192.0.2.1:1".parse().expect("an address");
@@ -178,22 +168,27 @@ impl History {
     }
 
     /// Mostly somebody who came lately.
-    fn any_session(&mut self) -> DeviceId {
-        let count = self.sessions.len();
+    /// Whoever came first with any device.
+    fn any_person(&mut self) -> PersonId {
+        PersonId(self.any_device().0)
+    }
+
+    fn any_device(&mut self) -> DeviceId {
+        let count = self.devices.len();
         if count == 0 {
             return DeviceId(Seq(1));
         }
-        let back = 1 + self.below(count.min(12));
-        self.sessions[count - back]
+        let back = 1 + self.chance.below(count.min(12));
+        self.devices[count - back]
     }
 
     fn any_text(&mut self) -> String {
-        let mut text = self.any(&WORDS).to_owned();
-        for _ in 0..self.below(6) {
-            text.push_str(self.any(&BETWEEN_WORDS));
-            text.push_str(self.any(&WORDS));
+        let mut text = self.chance.one_of(&WORDS).to_owned();
+        for _ in 0..self.chance.below(6) {
+            text.push_str(self.chance.one_of(&BETWEEN_WORDS));
+            text.push_str(self.chance.one_of(&WORDS));
         }
-        if self.below(40) == 0 {
+        if self.chance.once_in(40) {
             text.push_str(&" x".repeat(3_900));
         }
         text
@@ -201,30 +196,30 @@ impl History {
 
     fn any_place(&mut self) -> Seq {
         let head = usize::try_from(self.head().0).expect("a short log");
-        Seq(self.below(head + 1) as u64)
+        Seq(self.chance.below(head + 1) as u64)
     }
 
     fn any_groups(&mut self) -> Vec<GroupId> {
         let groups = self.groups.clone();
-        groups.into_iter().filter(|_| self.below(2) == 0).collect()
+        groups.into_iter().filter(|_| self.chance.flag()).collect()
     }
 
     fn any_query(&mut self) -> Query {
-        if self.below(2) == 0 {
-            let thread = match self.below(4) {
-                0 => ConversationId::Group(self.any(&self.groups.clone())),
-                1 => ConversationId::between(self.any_session(), self.any_session()),
+        if self.chance.flag() {
+            let thread = match self.chance.below(4) {
+                0 => ConversationId::Group(self.chance.one_of(&self.groups.clone())),
+                1 => ConversationId::between(self.any_person(), self.any_person()),
                 _ => self.any_thread(),
             };
             return Query::History(thread);
         }
-        let mut words = self.any(&WORDS).to_owned();
-        while self.below(2) == 0 {
-            words.push_str(self.any(&[" ", "\"", " *", "\" - ", " (", ":"]));
-            words.push_str(self.any(&WORDS));
+        let mut words = self.chance.one_of(&WORDS).to_owned();
+        while self.chance.flag() {
+            words.push_str(self.chance.one_of(&[" ", "\"", " *", "\" - ", " (", ":"]));
+            words.push_str(self.chance.one_of(&WORDS));
         }
         let words = SearchQuery::parse(&words).expect("a few words");
-        Query::Search { words, groups: self.any_groups(), in_private: self.below(2) == 0 }
+        Query::Search { words, groups: self.any_groups(), in_private: self.chance.flag() }
     }
 
     /// One in which something was said.
@@ -232,7 +227,7 @@ impl History {
         match self.model.records().len() {
             0 => ConversationId::Group(GroupId::GENERAL),
             count => {
-                let index = self.below(count);
+                let index = self.chance.below(count);
                 self.model.records()[index].thread
             }
         }
@@ -241,18 +236,19 @@ impl History {
     fn any_replay(&mut self) -> Replay {
         let (one, other) = (self.any_place(), self.any_place());
         let groups = self.any_groups().into_iter().map(|group| (group, self.any_place())).collect();
-        let until = if self.below(2) == 0 { self.head() } else { one.max(other) };
-        let reader = self.any_session();
-        let has_others = self.below(2) == 0;
-        let device = if has_others { self.any_session() } else { reader };
+        let until = if self.chance.flag() { self.head() } else { one.max(other) };
+        let reader = self.any_person();
+        let has_others = self.chance.flag();
+        let device = if has_others { self.any_device() } else { reader.first_device() };
         Replay { reader, device, has_others, after: one.min(other), until, groups }
     }
 
     /// Reads this and that, which has to be what the model finds.
     async fn check(&mut self, archive: &Archive) {
         for _ in 0..120 {
-            let (reader, query, count) = (self.any_session(), self.any_query(), 1 + self.below(60));
-            let before = if self.below(2) == 0 { Seq(u64::MAX) } else { self.any_place() };
+            let (reader, query, count) =
+                (self.any_person(), self.any_query(), 1 + self.chance.below(60));
+            let before = if self.chance.flag() { Seq(u64::MAX) } else { self.any_place() };
             let read = Read { reader, query, before, count, head: self.head() };
             let expected = self.model.read(&Read { count: usize::MAX, ..read.clone() }).posts;
             assert_eq!(all_pages(archive, &read).await, expected, "{read:?}");

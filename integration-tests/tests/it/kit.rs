@@ -13,7 +13,8 @@ fn shell(script: &str, size: Size) -> Terminal {
 #[test]
 fn a_line_that_is_too_long_for_a_row_is_one_line_also_after_it_has_scrolled_off() {
     let script = r#"
-        i=0; while [ $i -lt 30 ]; do echo "$i: a text that is wider than the window"; i=$((i + 1)); done
+        i=0
+        while [ $i -lt 30 ]; do echo "$i: a text that is wider than the window"; i=$((i + 1)); done
         printf 'half a line that needs two rows' "#;
     let left = shell(script, Size { rows: 5, columns: 20 }).wait_for("the end", |screen| {
         screen.before_cursor.is_empty()

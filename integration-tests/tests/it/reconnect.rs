@@ -76,7 +76,7 @@ async fn what_is_said_over_a_line_that_breaks_arrives_once_and_in_order() {
             Event::Answer { result, .. } => panic!("not posted: {result:?}"),
             Event::Lost(_) | Event::Notification(_) => {}
             Event::Back { resumed, .. } => {
-                assert!(resumed, "within the grace time the session goes on")
+                assert!(resumed, "within the grace time the session goes on");
             }
             other => panic!("unexpected: {other:?}"),
         }

@@ -38,8 +38,12 @@ pub(crate) async fn has_said_goodbye(who: &str, witness: &mut TestClient) {
         panic!("a list of users is asked for")
     };
     assert!(!users.as_slice().contains(&user(who)), "{who} is still there: {users:?}");
-    while !matches!(witness.hear().await, Notification::Departed { user: gone, .. } if gone == user(who))
-    {
+    let who = user(who);
+    loop {
+        match witness.hear().await {
+            Notification::Departed { user, .. } if user == who => return,
+            _ => {}
+        }
     }
 }
 
@@ -113,7 +117,8 @@ async fn control_z_gives_the_shell_its_terminal_and_fg_brings_back_the_line() {
     let mut ann = TestClient::come(server.address(), "Ann").await;
     let client = programs().client.to_str().expect("a path of ordinary characters");
     let script = format!(
-        r#"set -m; "$0" 127.0.0.1 {} Jim; echo "[stopped with $?]"; read -r _; fg >/dev/null; exit $?"#,
+        r#"set -m; "$0" 127.0.0.1 {} Jim; echo "[stopped with $?]"; read -r _
+        fg >/dev/null; exit $?"#,
         server.port()
     );
     let shell = Path::new("/bin/sh");
@@ -129,9 +134,12 @@ async fn control_z_gives_the_shell_its_terminal_and_fg_brings_back_the_line() {
     jim.press(Key::Enter);
     jim.wait_for("the line again", Screen::is_typing);
     jim.type_line(" and half");
-    while !matches!(ann.hear().await, Notification::GroupPost { post, .. } if post.body.as_str() == "half and \
-        half")
-    {}
+    loop {
+        match ann.hear().await {
+            Notification::GroupPost { post, .. } if post.body.as_str() == "half and half" => break,
+            _ => {}
+        }
+    }
     jim.type_line("exit");
     left_usable(&jim, 0);
 }

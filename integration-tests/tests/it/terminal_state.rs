@@ -75,9 +75,9 @@ async fn what_was_typed_before_the_program_was_killed_is_sent_by_its_next_run() 
     let mut after = jim(port, &home, &[]);
     after.wait_for_line("3 messages from last time are sent again.");
     assert_eq!((hear_jim(&mut ann).await, hear_jim(&mut ann).await), ("one".into(), "two".into()));
-    assert!(
-        matches!(ann.hear().await, Notification::PrivatePost { post, .. } if post.body.as_str() == "three")
-    );
+    let heard = ann.hear().await;
+    let Notification::PrivatePost { post, .. } = &heard else { panic!("heard {heard:?}") };
+    assert_eq!(post.body.as_str(), "three");
     // Answers come in the order of asking: behind this one all three are here.
     after.type_line("users");
     after.wait_for_line("online users:");

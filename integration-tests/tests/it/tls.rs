@@ -305,7 +305,7 @@ async fn a_chat_over_tls_goes_on_where_it_was_cut() {
     loop {
         match ann.hear().await {
             chatroom_proto::Notification::GroupPost { post, .. } => {
-                heard.push(post.body.as_str().to_owned())
+                heard.push(post.body.as_str().to_owned());
             }
             chatroom_proto::Notification::Departed { .. } => break,
             other => heard.push(format!("{other:?}")),

@@ -1,90 +1,92 @@
-//! What needs a password: to come in under a registered name, to register one, to change the
-//! password, to give the account up. Whether a password is right takes long to find out, on
-//! purpose, so it is an [`Effect::Check`] whose answer comes in as an input; until then the
-//! connection's other requests wait.
+//! Serves what needs a password: coming in under a registered name, registering one, changing the
+//! password, giving the account up.
+//!
+//! Hashing a password takes long, on purpose. So it is an [`Effect::Check`], whose result comes in
+//! as an input. Until then the connection's other requests wait.
 
-use chatroom_proto::{Password, Refusal, Request, Tag, UnixMillis, UserName};
+use chatroom_proto::{Password, Refusal, UnixMillis, UserName};
 
-use super::Chat;
-use super::conn_state::{ConnState, PendingAuth, PendingLogin, Phase};
+use super::conn_state::{ConnState, PasswordRequest, PendingAuth, PendingLogin, Phase};
+use super::domain::Chat;
 use super::effect::{Channel, Check, Checked, Claim, Credential, Effect};
-use super::entry::{Address, Command, ConnectionId, DeviceId, TokenDigest};
+use super::entry::{Address, Command, ConnectionId, DeviceId, RequestId, TokenDigest};
 
 impl Chat {
-    /// Somebody says the password of a name. That nobody has registered it takes as long to find
-    /// out as that the password is wrong.
+    /// Has the password of a login checked. A name that nobody has registered takes as long as a
+    /// password that is wrong.
     pub(super) fn log_in_with_password(
         &mut self,
-        (connection, tag): (ConnectionId, Tag),
-        (log_in, channel): (PendingLogin, Channel),
+        request: RequestId,
+        (pending, channel): (PendingLogin, Channel),
         (name, password, fresh, address): (UserName, Password, TokenDigest, Address),
         out: &mut Vec<Effect>,
     ) {
+        let RequestId { connection, tag } = request;
         let (hash, since) =
             self.state.password(&name).map(|(hash, since)| (hash.clone(), since)).unzip();
-        let mut conn = ConnState::new(Phase::LoggingIn(Box::new(log_in)), channel);
+        let mut conn = ConnState::new(Phase::LoggingIn(Box::new(pending)), channel);
         let claimed = Some(Claim { password, hash });
         let check = Check { name: name.clone(), person: None, address, claimed, new: None };
-        conn.wishes(PendingAuth::LogIn { name, password: since, fresh, address });
+        conn.set_auth(PendingAuth::LogIn { name, password: since, fresh, address });
         self.conns.insert(connection, conn);
         out.push(Effect::Check { connection, tag, check });
     }
 
-    /// Somebody who is here asks for what needs a password.
+    /// Has the password checked that somebody who is here says with a request.
     pub(super) fn ask_with_password(
         &mut self,
-        (connection, tag): (ConnectionId, Tag),
-        by: DeviceId,
-        request: Request,
+        (id, by): (RequestId, DeviceId),
+        request: PasswordRequest,
         out: &mut Vec<Effect>,
     ) {
+        let RequestId { connection, tag } = id;
         let Some(conn) = self.conns.get_mut(&connection) else { return };
-        let Some(session) = self.state.session(by) else { return };
+        let Some(device) = self.state.device(by) else { return };
         let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
         if !conn.channel.is_private() {
             return reply(Err(Refusal::PasswordInTheOpen));
         }
         let (hash, since) =
-            self.state.password(&session.name).map(|(hash, since)| (hash.clone(), since)).unzip();
+            self.state.password(&device.name).map(|(hash, since)| (hash.clone(), since)).unzip();
         let claim = |password| Some(Claim { password, hash: hash.clone() });
         let (auth, claimed, new) = match request {
-            Request::Register { password } => {
+            PasswordRequest::Register { password } => {
                 if let Some(result) = self.state.may_be_registered(by, tag) {
                     return reply(result);
                 }
                 (PendingAuth::Register, None, Some(password))
             }
-            Request::ChangePassword { old, new } => {
+            PasswordRequest::ChangePassword { old, new } => {
                 (PendingAuth::ChangePassword { old: since }, claim(old), Some(new))
             }
-            Request::Unregister { password } => {
+            PasswordRequest::Unregister { password } => {
                 (PendingAuth::Unregister { password: since }, claim(password), None)
             }
-            _ => return,
         };
         conn.is_reading = true;
-        conn.wishes(auth);
-        let (name, address) = (session.name.clone(), session.address);
-        let check = Check { name, person: Some(session.person), address, claimed, new };
+        conn.set_auth(auth);
+        let (name, address) = (device.name.clone(), device.address);
+        let check = Check { name, person: Some(device.person), address, claimed, new };
         out.push(Effect::Check { connection, tag, check });
     }
 
-    /// It was found out whether a password is right.
+    /// Takes in whether a password is right.
     pub(super) fn checked(
         &mut self,
-        (connection, tag): (ConnectionId, Tag),
+        request: RequestId,
         checked: Checked,
         fresh: Credential,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
+        let RequestId { connection, tag } = request;
         let Some(conn) = self.conns.get_mut(&connection) else { return };
         conn.is_reading = false;
         let Some(auth) = conn.take_auth() else { return };
-        let is_logging_in = matches!(conn.stage, Phase::LoggingIn(_));
+        let is_logging_in = matches!(conn.phase, Phase::LoggingIn(_));
         match self.granted(connection, auth, checked, fresh) {
             Ok(command) => {
-                let proposal = self.proposal(Some(self.origin(connection, tag)), now, command);
+                let proposal = self.proposal(Some(self.origin(request)), now, command);
                 self.send(proposal, out);
             }
             Err(refusal) => {
@@ -96,7 +98,7 @@ impl Chat {
         }
     }
 
-    /// The command that a wish comes to.
+    /// The command that a request with a password comes to.
     fn granted(
         &mut self,
         connection: ConnectionId,
@@ -105,13 +107,13 @@ impl Chat {
         fresh: Credential,
     ) -> Result<Command, Refusal> {
         let conn = self.conns.get_mut(&connection);
-        let by = conn.as_ref().and_then(|conn| match conn.stage {
+        let by = conn.as_ref().and_then(|conn| match conn.phase {
             Phase::In(by) => Some(by),
             Phase::LoggingIn(_) => None,
         });
         let name = match &auth {
             PendingAuth::LogIn { name, .. } => Some(name.clone()),
-            _ => by.and_then(|by| self.state.session(by)).map(|session| session.name.clone()),
+            _ => by.and_then(|by| self.state.device(by)).map(|device| device.name.clone()),
         };
         let (Some(conn), Some(name)) = (conn, name) else { return Err(Refusal::TookTooLong) };
         let hash = match checked {
@@ -139,7 +141,7 @@ impl Chat {
             }
             (PendingAuth::Register, Some(by), Some(password)) => Command::Register { by, password },
             (PendingAuth::ChangePassword { old: Some(old) }, Some(by), Some(new)) => {
-                conn.wishes(PendingAuth::Change { token: fresh.token });
+                conn.set_auth(PendingAuth::Change { token: fresh.token });
                 Command::ChangePassword { by, old, new, fresh: fresh.digest }
             }
             (PendingAuth::Unregister { password: Some(password) }, Some(by), _) => {

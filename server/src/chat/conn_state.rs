@@ -1,25 +1,31 @@
-//! A connection's state: what this node keeps of one of its connections.
+//! What one node keeps of one of its connections.
+//!
+//! A connection's replies come in the order of its requests, though some are answered at once and
+//! some only when the log gives their commands back. So a connection counts its commands under way,
+//! and queues what has to wait for them. A queued request is served when everything before it was
+//! answered, or is on its way to the log.
 
 use std::collections::VecDeque;
 
-use chatroom_proto::{Refusal, Request, Seq, Tag, Token, UserName};
+use chatroom_proto::{Password, Refusal, Request, Seq, Tag, Token, UserName};
 
 use super::effect::Channel;
 use super::entry::{Address, DeviceId, TokenDigest};
+use super::request_class::RequestClass;
 
 /// One connection's place in the chat.
 #[derive(Debug)]
 pub(super) struct ConnState {
     /// How far it has come.
-    pub(super) stage: Phase,
+    pub(super) phase: Phase,
     /// Its proposals that were not applied yet.
     pub(super) under_way: u32,
     /// Whether something is being looked up for it.
     pub(super) is_reading: bool,
     /// Who can read along.
     pub(super) channel: Channel,
-    /// What is out of the ordinary. Mostly nothing is.
-    rare: Option<Box<ColdState>>,
+    /// What is rarely there. Mostly nothing is.
+    cold: Option<Box<ColdState>>,
 }
 
 /// What a connection waits for, and what waits for it.
@@ -38,16 +44,16 @@ struct ColdState {
 pub(super) enum Queued {
     /// It is to be served.
     Serve(Request),
-    /// It is not, and was settled before it came here.
+    /// It is to be refused, which was settled before it came here.
     Refuse(Refusal),
 }
 
 /// How far a connection has come.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Its arrival was proposed.
+    /// Its login was proposed, or its password is being checked.
     LoggingIn(Box<PendingLogin>),
-    /// It was let in.
+    /// It was let in, as this device.
     In(DeviceId),
 }
 
@@ -58,7 +64,7 @@ pub(super) struct PendingLogin {
     pub(super) version: u16,
     /// The token that it came with.
     pub(super) old: Option<Token>,
-    /// The token that a new session gets.
+    /// The token that a new device gets.
     pub(super) fresh: Token,
     /// What it says it has seen.
     pub(super) seen: Seq,
@@ -80,80 +86,76 @@ pub(super) enum PendingAuth {
     Unregister { password: Option<Seq> },
 }
 
+/// What somebody who was let in asks for with a password.
+#[derive(Debug)]
+pub(super) enum PasswordRequest {
+    /// To own a name.
+    Register { password: Password },
+    /// To have another password.
+    ChangePassword { old: Password, new: Password },
+    /// To give the account up.
+    Unregister { password: Password },
+}
+
 impl ConnState {
-    /// A connection whose arrival is about to be proposed.
-    pub(super) fn new(stage: Phase, channel: Channel) -> ConnState {
-        ConnState { stage, under_way: 0, is_reading: false, channel, rare: None }
+    /// A connection whose login is about to be proposed.
+    pub(super) fn new(phase: Phase, channel: Channel) -> ConnState {
+        ConnState { phase, under_way: 0, is_reading: false, channel, cold: None }
     }
 
     /// Whether a request can't be served yet: others wait before it, or something is being looked
     /// up, or it asks for what commands under way may change.
-    pub(super) fn must_wait(&self, turn: &Queued) -> bool {
-        let logging_in = matches!(self.stage, Phase::LoggingIn(_));
-        let blocked = self.is_reading || (self.under_way > 0 && is_question(turn));
-        logging_in || blocked || self.waiting() > 0
+    pub(super) fn must_wait(&self, queued: &Queued) -> bool {
+        self.waiting() > 0 || self.is_blocked_for(queued)
+    }
+
+    fn is_blocked_for(&self, queued: &Queued) -> bool {
+        let is_logging_in = matches!(self.phase, Phase::LoggingIn(_));
+        let must_see_commands = || match queued {
+            Queued::Serve(request) => RequestClass::of(request).kind.waits_for_commands(),
+            Queued::Refuse(_) => true,
+        };
+        is_logging_in || self.is_reading || (self.under_way > 0 && must_see_commands())
     }
 
     /// Notes what it has said a password for.
-    pub(super) fn wishes(&mut self, auth: PendingAuth) {
-        self.rare.get_or_insert_default().auth = Some(auth);
+    pub(super) fn set_auth(&mut self, auth: PendingAuth) {
+        self.cold.get_or_insert_default().auth = Some(auth);
     }
 
     /// Takes out what it has said a password for.
     pub(super) fn take_auth(&mut self) -> Option<PendingAuth> {
-        let auth = self.rare.as_mut()?.auth.take();
-        self.calm_down();
+        let auth = self.cold.as_mut()?.auth.take();
+        self.shrink();
         auth
     }
 
     /// Lets a request wait.
-    pub(super) fn wait(&mut self, tag: Tag, turn: Queued) {
-        self.rare.get_or_insert_default().waiting.push_back((tag, turn));
+    pub(super) fn wait(&mut self, tag: Tag, queued: Queued) {
+        self.cold.get_or_insert_default().waiting.push_back((tag, queued));
     }
 
     /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
-        self.rare.as_ref().map_or(0, |rare| rare.waiting.len())
+        self.cold.as_ref().map_or(0, |cold| cold.waiting.len())
     }
 
     /// Takes out the next request that need not wait any longer.
     pub(super) fn next_ready(&mut self) -> Option<(Tag, Queued)> {
-        let is_logging_in = matches!(self.stage, Phase::LoggingIn(_));
-        let waiting = &mut self.rare.as_mut()?.waiting;
-        let asks = waiting.front().is_some_and(|(_, turn)| is_question(turn));
-        let blocked = is_logging_in || self.is_reading || (self.under_way > 0 && asks);
-        let next = if blocked { None } else { waiting.pop_front() };
-        self.calm_down();
+        let (_, first) = self.cold.as_ref()?.waiting.front()?;
+        if self.is_blocked_for(first) {
+            return None;
+        }
+        let next = self.cold.as_mut()?.waiting.pop_front();
+        self.shrink();
         next
     }
 
-    /// Gives up what is kept for what is out of the ordinary, when nothing is any more.
-    fn calm_down(&mut self) {
-        if let Some(rare) = self.rare.as_mut().filter(|rare| rare.waiting.is_empty()) {
-            rare.waiting = VecDeque::new();
+    /// Gives up the memory of what is rarely there, when nothing is any more.
+    fn shrink(&mut self) {
+        if let Some(cold) = self.cold.as_mut().filter(|cold| cold.waiting.is_empty()) {
+            cold.waiting = VecDeque::new();
         }
-        self.rare.take_if(|rare| rare.auth.is_none() && rare.waiting.is_empty());
+        self.cold.take_if(|cold| cold.auth.is_none() && cold.waiting.is_empty());
     }
-}
-
-/// Whether a request is answered from the state as it is, or looked at with it, before the log
-/// is asked; what is refused anyway is, too.
-fn is_question(turn: &Queued) -> bool {
-    let Queued::Serve(request) = turn else { return true };
-    matches!(
-        request,
-        Request::Hello(_)
-            | Request::Groups { .. }
-            | Request::Users { .. }
-            | Request::Ping
-            | Request::History { .. }
-            | Request::Search { .. }
-            | Request::Register { .. }
-            | Request::ChangePassword { .. }
-            | Request::Unregister { .. }
-            | Request::Why { .. }
-            | Request::About { .. }
-            | Request::Clients { .. }
-            | Request::ServerBans { .. }
-    )
 }

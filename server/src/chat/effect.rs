@@ -1,24 +1,35 @@
 //! What goes into the [`Chat`](super::Chat) and what comes out of it.
+//!
+//! The chat does nothing itself. It is handed an [`Input`] or an entry of the log, and says what is
+//! to be done as a list of [`Effect`]s, which the dispatch task carries out in their order. Slow
+//! work is an effect whose result comes back as an input: [`Effect::Read`] as [`Input::Found`],
+//! [`Effect::Check`] as [`Input::Checked`].
+//!
+//! Who hears a notification is an [`Audience`]: it names a group and not its members. The members
+//! are read off the state that has just applied the entry, so no list is copied, and an effect must
+//! be carried out before the next entry is applied.
 
 use chatroom_proto::{
     CloseReason, Conversation, Hello, Notification, Password, Post, Refusal, Request, Response,
     SearchQuery, Seq, Tag, Token, UserName,
 };
 
-use super::entry::{Address, ConnectionId, DeviceId, GroupId, PasswordHash, Proposal, TokenDigest};
+use super::entry::{
+    Address, ConnectionId, DeviceId, GroupId, PasswordHash, PersonId, Proposal, TokenDigest,
+};
 
-/// A conversation by the identities of those who hold it, which never change hands as names do.
+/// A conversation, by the identities of those who hold it. Names change hands; these do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ConversationId {
     /// In a group.
     Group(GroupId),
     /// Between two people, the one who came first before the other.
-    Pair(DeviceId, DeviceId),
+    Pair(PersonId, PersonId),
 }
 
 impl ConversationId {
     /// The conversation between these two, in whatever order.
-    pub fn between(one: DeviceId, other: DeviceId) -> ConversationId {
+    pub fn between(one: PersonId, other: PersonId) -> ConversationId {
         ConversationId::Pair(one.min(other), one.max(other))
     }
 }
@@ -29,7 +40,7 @@ pub struct StoredPost {
     /// In which conversation.
     pub thread: ConversationId,
     /// Who said it.
-    pub by: DeviceId,
+    pub by: PersonId,
     /// With which of their devices.
     pub device: DeviceId,
     /// The group's name, or that of the person it was said to.
@@ -38,12 +49,12 @@ pub struct StoredPost {
     pub post: Post,
 }
 
-/// Something to look up in what was said.
+/// A question to the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
-    /// Who wants to know. What this one may read was settled when the query was made.
-    pub reader: DeviceId,
-    /// What it wants to know.
+    /// Who asks. What they may read was settled when the query was made.
+    pub reader: PersonId,
+    /// What is asked.
     pub query: Query,
     /// Only what was said before this.
     pub before: Seq,
@@ -69,19 +80,19 @@ pub enum Query {
     },
 }
 
-/// What a client that has come back is to hear again: what others said in these groups, and to it
-/// alone.
+/// What a client that has come back is to hear again: what others said in these groups, and what
+/// was said to its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// Who.
-    pub reader: DeviceId,
-    /// With which of their devices: what was said with it is no news to it.
+    pub reader: PersonId,
+    /// With which of their devices. What was said with it is no news to it.
     pub device: DeviceId,
-    /// Whether there may have been others: what was said with these is news.
+    /// Whether there may have been others. What was said with these is news.
     pub has_others: bool,
     /// Only what comes after this.
     pub after: Seq,
-    /// And not after this: from there on it hears what happens.
+    /// And not after this. From there on it hears what happens.
     pub until: Seq,
     /// In which groups, and since when the client is in each.
     pub groups: Vec<(GroupId, Seq)>,
@@ -114,20 +125,20 @@ pub struct Credential {
     pub digest: TokenDigest,
 }
 
-/// Something to find out about a password: it takes tens of milliseconds and much memory, on
+/// Something to find out about a password. It takes tens of milliseconds and much memory, on
 /// purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// For whose name.
     pub name: UserName,
-    /// Who asks, for one who is in already: strangers who guess at the name are not to keep its
-    /// owner from changing the password.
-    pub person: Option<DeviceId>,
+    /// Who asks, if they are in already. Their tries are counted apart from those of strangers, who
+    /// are not to keep a name's owner from changing the password.
+    pub person: Option<PersonId>,
     /// Where it comes from.
     pub address: Address,
-    /// What is claimed to be the password until now; nothing when there is none.
+    /// What is said to be the password until now; nothing when there is none.
     pub claimed: Option<Claim>,
-    /// The password from now on, to make a hash of.
+    /// The password from now on, which is hashed.
     pub new: Option<Password>,
 }
 
@@ -136,8 +147,8 @@ pub struct Check {
 pub struct Claim {
     /// What they say.
     pub password: Password,
-    /// What it has to match; nothing when no such account exists, which shall take as long to find
-    /// out.
+    /// What it has to match; nothing when there is no such account. Finding that out must take as
+    /// long.
     pub hash: Option<PasswordHash>,
 }
 
@@ -148,7 +159,7 @@ pub enum Checked {
     Right(Option<PasswordHash>),
     /// It does not.
     Wrong,
-    /// It was not looked at: too many were tried.
+    /// It was not checked: too many were tried.
     Later {
         /// When it would be, in milliseconds from now.
         retry_after_ms: u32,
@@ -166,7 +177,7 @@ pub struct LoginRequest {
     pub hello: Hello,
     /// The digest of the token that it said it has, if it did.
     pub presented: Option<TokenDigest>,
-    /// A token to give to it, should it begin a session.
+    /// A token to give to it, should its device be a new one.
     pub fresh: Credential,
     /// Where it comes from.
     pub address: Address,
@@ -174,9 +185,8 @@ pub struct LoginRequest {
     pub channel: Channel,
 }
 
-/// What the state says to the [`Chat`](super::Chat). Requests come in by the hundred thousands a
-/// second, and are moved from one hand to the next several times each: what is larger and comes
-/// seldom is in a box.
+/// What connections say to the [`Chat`](super::Chat). Requests come in by the hundred thousands a
+/// second, and each is moved several times: what is larger and comes seldom is in a box.
 #[derive(Debug)]
 pub enum Input {
     /// A new connection asks to come in: its first frame.
@@ -215,8 +225,8 @@ pub enum Input {
         /// Which.
         connection: ConnectionId,
     },
-    /// A connection has asked for something that is not served, whatever it is. It is answered in
-    /// its turn.
+    /// A connection has asked for something that is refused, whatever it is: it has asked too much.
+    /// The refusal is sent in its turn.
     Refuse {
         /// Which connection.
         connection: ConnectionId,
@@ -232,14 +242,14 @@ pub enum Input {
 pub enum Effect {
     /// Append this to the log.
     Propose(Proposal),
-    /// From now on this connection hears what is said to this session.
+    /// From now on this connection hears what is said to this device.
     Admit {
         /// The connection.
         connection: ConnectionId,
-        /// The session.
-        session: DeviceId,
+        /// The device.
+        device: DeviceId,
     },
-    /// Look this up, and hand in [`Input::Found`].
+    /// Read this from the archive, and hand in [`Input::Found`].
     Read {
         /// The connection that asked.
         connection: ConnectionId,
@@ -248,7 +258,7 @@ pub enum Effect {
         /// What to look up.
         read: Read,
     },
-    /// Find this out, and hand in [`Input::Checked`].
+    /// Check this password, and hand in [`Input::Checked`].
     Check {
         /// The connection that asked.
         connection: ConnectionId,
@@ -274,8 +284,8 @@ pub enum Effect {
         /// What came of it.
         result: Result<Response, Refusal>,
     },
-    /// Tell some sessions something; those that are not connected here are not this node's
-    /// business.
+    /// Tell some devices something, behind all that they were told before. Those that are connected
+    /// to another node hear it there.
     Notify {
         /// Whom.
         audience: Audience,
@@ -298,7 +308,7 @@ pub enum Effect {
     },
 }
 
-/// What somebody who does something is to the group that hears of it.
+/// How a device that does something passes through the group that hears of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passage {
     /// It has just come in, and has heard nothing before.
@@ -315,19 +325,19 @@ pub enum Passage {
 /// applied the entry, see [`ChatState::hearers`](super::ChatState::hearers); no list is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
-    /// One session.
+    /// One device.
     One(DeviceId),
-    /// These sessions.
+    /// These devices.
     Some(Vec<DeviceId>),
     /// Everyone in a group who has a connection, but one.
     Group {
         /// Which group.
         group: GroupId,
-        /// The one that knows already: who did it.
+        /// The one that knows already, because it did it.
         except: DeviceId,
         /// What that one is to the group.
         passage: Passage,
-        /// Some more, who are not in the group.
+        /// Some more, which are not in the group.
         and: Vec<DeviceId>,
     },
     /// Nobody.

@@ -1,31 +1,60 @@
-//! What the log keeps: entries, the proposals that they were, and the commands in these, with the
-//! names of everybody in them.
+//! What the log keeps: entries, the proposals that they order, and the commands in these.
+//!
+//! A [`Command`] asks for one change of the shared state. A node wraps it in a [`Proposal`] and
+//! appends it. The log gives it a [`Seq`], which makes it an [`Entry`]. Whether it takes effect is
+//! decided when it is applied.
+//!
+//! Everybody and everything in a command has an identity: [`NodeId`], [`ConnectionId`],
+//! [`DeviceId`], [`PersonId`], [`GroupId`]. None is ever used again for something else.
 
-// Addresses, and no sockets: these are in `std::net`.
-use core::net::{AddrParseError, IpAddr, SocketAddr};
 use std::fmt;
-use std::str::FromStr;
 
 use chatroom_proto::{
     Body, Conversation, GroupName, Moderation, Operation, PostId, Seq, Tag, UnixMillis, UserName,
 };
 use serde::{Deserialize, Serialize};
 
+pub use super::address::Address;
 use super::limits::Limits;
+
+#[cfg(feature = "test-util")]
+mod any;
 
 /// One run of one server process. A restarted server is another node, so that nothing of the old
 /// run is taken for its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct NodeId(pub u64);
 
 /// One connection of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ConnectionId(pub u64);
 
-/// One device of one person, over however many connections: the place of its first arrival in the
-/// log. A person is known by the first of their devices.
+/// One device of one person, over however many connections: the entry of its first arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct DeviceId(pub Seq);
+
+/// One person, over however many devices: the entry in which their first device arrived.
+///
+/// Every person has a first device, and it has the same number. Not every device is the first of
+/// somebody, so the way from a device to its person leads through the state
+/// ([`ChatState::person`](super::ChatState::person)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PersonId(pub Seq);
+
+impl PersonId {
+    /// The device with which this person came first.
+    pub fn first_device(self) -> DeviceId {
+        DeviceId(self.0)
+    }
+
+    /// Whether a device is the one with which this person came first.
+    pub fn came_first_with(self, device: DeviceId) -> bool {
+        self.first_device() == device
+    }
+}
 
 /// The place of a group's creation in the log; [`GroupId::GENERAL`] was there before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +67,7 @@ impl GroupId {
 
 /// Where a client's connection ends: which node, and there which connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ConnAddr {
     /// The node.
     pub node: NodeId,
@@ -45,71 +75,32 @@ pub struct ConnAddr {
     pub connection: ConnectionId,
 }
 
+/// One request: the connection that asks, and the tag that its reply carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The tag, chosen by the client.
+    pub tag: Tag,
+}
+
+/// When something took effect: its place in the log, and the time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The entry.
+    pub seq: Seq,
+    /// When it was proposed.
+    pub at: UnixMillis,
+}
+
 /// Who asked: travels with a proposal through the log and brings the reply home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Origin {
     /// The connection that asked.
     pub place: ConnAddr,
     /// The tag that the reply carries.
     pub tag: Tag,
-}
-
-/// The network address that a client comes from. The log keeps it as text.
-///
-/// Every session has one, so it is without what a [`SocketAddr`] of IPv6 has beside these, a zone
-/// and a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Address {
-    ip: IpAddr,
-    port: u16,
-}
-
-impl Address {
-    /// The host, whichever the port.
-    pub fn ip(self) -> IpAddr {
-        self.ip
-    }
-
-    /// The port.
-    pub fn port(self) -> u16 {
-        self.port
-    }
-}
-
-impl From<SocketAddr> for Address {
-    /// An address of IPv4 is the same when a socket for both kinds writes it as one of IPv6.
-    fn from(address: SocketAddr) -> Address {
-        Address { ip: address.ip().to_canonical(), port: address.port() }
-    }
-}
-
-impl FromStr for Address {
-    type Err = AddrParseError;
-
-    fn from_str(text: &str) -> Result<Address, AddrParseError> {
-        text.parse::<SocketAddr>().map(Address::from)
-    }
-}
-
-impl TryFrom<String> for Address {
-    type Error = AddrParseError;
-
-    fn try_from(text: String) -> Result<Address, AddrParseError> {
-        text.parse()
-    }
-}
-
-impl From<Address> for String {
-    fn from(address: Address) -> String {
-        address.to_string()
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        SocketAddr::new(self.ip, self.port).fmt(f)
-    }
 }
 
 /// What the log keeps of a resume token: enough to recognize it, not enough to use it.
@@ -132,8 +123,9 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// Something that wants to happen, to be ordered (and kept) by the log.
+/// A command on its way to the log, which is to order and keep it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Proposal {
     /// Its identity: a proposal that comes to the log again is kept once.
     pub id: ProposalId,
@@ -147,16 +139,18 @@ pub struct Proposal {
 
 /// A node numbers its proposals from 1, and appends them in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct ProposalId {
     /// Who proposes.
     pub node: NodeId,
-    /// Its how manieth proposal.
+    /// Which of its proposals: the first is 1.
     pub number: u64,
 }
 
 /// A proposal that the log has ordered. Whether it takes effect is decided when it is applied, by
-/// everything before it: the first in the log wins.
+/// everything before it. Of two that exclude each other the first in the log wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Entry {
     /// Its place.
     pub seq: Seq,
@@ -164,73 +158,77 @@ pub struct Entry {
     pub proposal: Proposal,
 }
 
-/// What can happen to the shared state. Variants are appended, never moved, and their fields never
-/// change: logs on disk hold them.
+/// What can happen to the shared state.
+///
+/// Logs on disk hold commands, encoded by position. So variants are appended and never moved, and
+/// the types of their fields never change. Names may: no byte depends on them. What each command is
+/// to those around it, `Command::class` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Command {
-    /// Somebody comes: to go on with a session, if the name is held and the token is right; with a
-    /// new session, if the name is free.
+    /// Somebody comes. With the right token they go on with the device that it belongs to.
+    /// Otherwise they are a stranger with a new device, and the name must be free.
     Arrive {
         /// The name.
         name: UserName,
-        /// The token of the session to go on with.
+        /// Recognizes the token that they say they have.
         presented: Option<TokenDigest>,
-        /// The token of a new session.
+        /// Recognizes the token that a new device gets.
         fresh: TokenDigest,
         /// Where from.
         address: Address,
     },
-    /// A session's connection is gone; the session is held for the grace time.
+    /// A device's connection is gone. The device is held for the grace time.
     Detach {
         /// Which.
-        session: DeviceId,
-        /// The connection that is gone: a session that has moved on to another one is not meant.
+        device: DeviceId,
+        /// The connection that is gone. A device that has moved on to another one is not meant.
         from: ConnAddr,
     },
-    /// A server began, alone on this log: whoever was connected to the run before is not any more,
-    /// and everyone who is held has the whole grace time from now, however long the server was
-    /// away.
+    /// A server began, alone on this log. Whoever was connected to the run before is not any more.
+    /// Everyone who is held has the whole grace time from now, however long the server was away.
     Began {
-        /// What holds from here on. In the log, so that it decides the same when it is read again.
+        /// What holds from here on. It is in the log, so that it decides the same when it is read
+        /// again.
         limits: Limits,
     },
-    /// A session that was not resumed in time ends.
+    /// A held device was not resumed in time, and its stay ends.
     Expire {
         /// Which.
-        session: DeviceId,
-        /// The [`Command::Detach`] since which it waits: a session that was back in between is not
+        device: DeviceId,
+        /// The [`Command::Detach`] since which it is held. A device that was back in between is not
         /// meant.
         detached: Seq,
     },
-    /// Somebody goes for good.
+    /// Somebody's stay ends, because they said so or were put out.
     Depart {
-        /// Whose session.
-        session: DeviceId,
+        /// With which device.
+        device: DeviceId,
     },
     /// A group comes into being.
     Create {
-        /// Who makes and owns it.
+        /// With which device. Its owner owns the group.
         by: DeviceId,
         /// Its name.
         group: GroupName,
     },
     /// Somebody becomes a member.
     Join {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// Of which group.
         group: GroupName,
     },
     /// Somebody is no longer a member.
     Leave {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// Of which group.
         group: GroupName,
     },
     /// Somebody says something.
     Post {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// To whom.
         to: Conversation,
@@ -245,21 +243,21 @@ pub enum Command {
         name: UserName,
         /// The entry that set the password which was right: it may be another one by now.
         password: Seq,
-        /// The token of the new device.
+        /// Recognizes the token that the new device gets.
         fresh: TokenDigest,
         /// Where from.
         address: Address,
     },
     /// Somebody makes their name their own.
     Register {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// With this password.
         password: PasswordHash,
     },
     /// Somebody changes their password, and their other devices are forgotten.
     ChangePassword {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// The entry that set the old one, which was right.
         old: Seq,
@@ -270,14 +268,14 @@ pub enum Command {
     },
     /// Somebody gives their account up, and goes for good with all that is theirs.
     Unregister {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// The entry that set the password, which was right.
         password: Seq,
     },
-    /// Somebody keeps order in a group.
+    /// Somebody moderates a group.
     Moderate {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// In which group.
         group: GroupName,
@@ -289,90 +287,18 @@ pub enum Command {
         /// Recognizes the code.
         digest: TokenDigest,
     },
-    /// Somebody knows a code.
+    /// Somebody says a code, and becomes an operator if it is the one that is offered.
     Claim {
-        /// Who.
+        /// With which device.
         by: DeviceId,
-        /// Of which code.
+        /// Recognizes the code.
         digest: TokenDigest,
     },
     /// An operator of the server does something.
     Operate {
-        /// Who.
+        /// With which device.
         by: DeviceId,
         /// What is done.
         act: Operation,
     },
-}
-
-impl Command {
-    /// Who does it, of what one can do who is here.
-    pub fn author(&self) -> Option<DeviceId> {
-        match self {
-            Command::Create { by, .. }
-            | Command::Join { by, .. }
-            | Command::Leave { by, .. }
-            | Command::Post { by, .. }
-            | Command::Register { by, .. }
-            | Command::ChangePassword { by, .. }
-            | Command::Unregister { by, .. }
-            | Command::Moderate { by, .. }
-            | Command::Claim { by, .. }
-            | Command::Operate { by, .. } => Some(*by),
-            // Whoever goes may say so over whatever connection they had.
-            Command::Depart { .. }
-            | Command::Arrive { .. }
-            | Command::LogIn { .. }
-            | Command::Detach { .. }
-            | Command::Began { .. }
-            | Command::Expire { .. }
-            | Command::Offer { .. } => None,
-        }
-    }
-
-    /// Whether somebody who hears what happens now may be out of a group afterwards: they hear
-    /// everything up to here before it is applied.
-    pub(crate) fn may_take_out(&self) -> bool {
-        match self {
-            Command::Depart { .. } => true,
-            Command::Moderate { act, .. } => act.expels(),
-            Command::Operate { act, .. } => {
-                matches!(act, Operation::Disconnect { .. } | Operation::Ban { .. })
-            }
-            _ => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chatroom_proto::codec;
-
-    use super::*;
-
-    #[test]
-    fn an_address_is_kept_as_text_and_one_of_ipv4_has_one() {
-        for (written, kept) in [
-            ("192.0.2.1:7", "192.0.2.1:7"),
-            ("[::ffff:192.0.2.1]:7", "192.0.2.1:7"),
-            ("[2001:db8::1]:7", "[2001:db8::1]:7"),
-            // Of a network card, which only this machine could tell.
-            ("[fe80::1%3]:7", "[fe80::1]:7"),
-        ] {
-            let address: Address = written.parse().unwrap();
-            let bytes = codec::pack(&address).unwrap();
-            assert_eq!(bytes, codec::pack(&kept.to_owned()).unwrap());
-            assert_eq!(codec::decode::<Address>(&bytes).unwrap(), address, "{written}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_is_none_in_a_log_either() {
-        for wrong in ["", "somewhere", "192.0.2.1", "192.0.2.1:70000", "192.0.2.256:7", "::1:7"] {
-            assert!(
-                codec::decode::<Address>(&codec::pack(&wrong.to_owned()).unwrap()).is_err(),
-                "{wrong}"
-            );
-        }
-    }
 }

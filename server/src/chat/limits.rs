@@ -3,17 +3,18 @@
 use chatroom_proto::Retention;
 use serde::{Deserialize, Serialize};
 
-/// How many expired sessions one tick proposes to end: a bound on what a tick costs.
+/// How many expired devices one tick proposes to end: a bound on what a tick costs.
 pub(super) const EXPIRIES_A_TICK_MAX: usize = 1_024;
 
 /// What the domain bounds. The same on all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct Limits {
     /// Groups in all.
     pub groups_max: u32,
     /// Groups that one person is in.
     pub memberships_max: u32,
-    /// How long a session without a connection is held, in milliseconds.
+    /// How long a device without a connection is held, in milliseconds.
     pub grace_ms: u32,
     /// Sessions without a connection that are held at the same time. With one more, the one that
     /// has been away for longest ends.

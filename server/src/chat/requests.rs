@@ -1,22 +1,23 @@
-//! What comes over a connection: the first words, and one request after the other, each in its
-//! turn. What can be answered or refused at once is, what has to be looked up is, and everything
-//! else becomes a proposal.
+//! Serves what comes over a connection: the first frame, and then one request after the other, each
+//! in its turn. What can be answered or refused at once is. What has to be looked up is read from
+//! the archive. Everything else becomes a proposal.
 
 use chatroom_proto::{
     CloseReason, Conversation, GroupName, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal, Request,
-    Response, Retention, SearchQuery, Seq, Tag, UnixMillis, VersionRange,
+    Response, Retention, SearchQuery, Seq, UnixMillis, VersionRange,
 };
 
-use super::Chat;
-use super::conn_state::{ConnState, PendingLogin, Phase, Queued};
+use super::conn_state::{ConnState, PasswordRequest, PendingLogin, Phase, Queued};
+use super::digest;
+use super::domain::Chat;
 use super::effect::{Effect, LoginRequest, Query, Read};
-use super::entry::{Command, ConnectionId, DeviceId};
-use crate::chat::digest;
+use super::entry::{Command, DeviceId, RequestId};
 
 impl Chat {
-    /// Somebody says the first words.
-    pub(super) fn log_in(&mut self, arrival: LoginRequest, now: UnixMillis, out: &mut Vec<Effect>) {
-        let LoginRequest { connection, tag, hello, presented, fresh, address, channel } = arrival;
+    /// Serves the first frame.
+    pub(super) fn log_in(&mut self, login: LoginRequest, now: UnixMillis, out: &mut Vec<Effect>) {
+        let LoginRequest { connection, tag, hello, presented, fresh, address, channel } = login;
+        let request = RequestId { connection, tag };
         let refuse = |refusal, out: &mut Vec<Effect>| {
             out.push(Effect::Reply { connection, tag, result: Err(refusal) });
             out.push(Effect::HangUp { connection, reason: None });
@@ -34,123 +35,127 @@ impl Chat {
                 if let Err(refusal) = self.state.may_try_password(&hello.name, address, now) {
                     return refuse(refusal, out);
                 }
-                let log_in =
+                let pending =
                     PendingLogin { version, old: None, fresh: fresh.token, seen: hello.seen };
                 let by = (hello.name, password, fresh.digest, address);
-                return self.log_in_with_password((connection, tag), (log_in, channel), by, out);
+                return self.log_in_with_password(request, (pending, channel), by, out);
             }
         };
         let arrive = Command::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
-        let proposal = self.proposal(Some(self.origin(connection, tag)), now, arrive);
+        let proposal = self.proposal(Some(self.origin(request)), now, arrive);
         if let Some(Err(refusal)) = self.state.foresee(&proposal) {
             return refuse(refusal, out);
         }
-        let log_in = PendingLogin { version, old, fresh: fresh.token, seen: hello.seen };
-        let stage = Phase::LoggingIn(Box::new(log_in));
-        self.conns.insert(connection, ConnState::new(stage, channel));
+        let pending = PendingLogin { version, old, fresh: fresh.token, seen: hello.seen };
+        let phase = Phase::LoggingIn(Box::new(pending));
+        self.conns.insert(connection, ConnState::new(phase, channel));
         self.send(proposal, out);
     }
 
-    /// What comes when others wait, or before it can be settled, waits.
+    /// Serves a request, or lets it wait behind others and until it can be settled.
     pub(super) fn take(
         &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        turn: Queued,
+        request: RequestId,
+        queued: Queued,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
-        let Some(conn) = self.conns.get_mut(&connection) else { return };
-        if conn.must_wait(&turn) {
-            conn.wait(tag, turn);
+        let Some(conn) = self.conns.get_mut(&request.connection) else { return };
+        if conn.must_wait(&queued) {
+            conn.wait(request.tag, queued);
             self.load += 1;
         } else {
-            self.settle_turn(connection, tag, turn, now, out);
-        }
-    }
-
-    pub(super) fn settle_turn(
-        &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        turn: Queued,
-        now: UnixMillis,
-        out: &mut Vec<Effect>,
-    ) {
-        match turn {
-            Queued::Serve(request) => self.ask(connection, tag, request, now, out),
-            Queued::Refuse(refusal) => {
-                out.push(Effect::Reply { connection, tag, result: Err(refusal) })
-            }
+            self.serve(request, queued, now, out);
         }
     }
 
     /// Serves one request whose turn it is.
-    pub(super) fn ask(
+    pub(super) fn serve(
         &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        request: Request,
+        id: RequestId,
+        queued: Queued,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
-        let Some(conn) = self.conns.get(&connection) else { return };
-        let Phase::In(by) = conn.stage else { return };
-        let idle = conn.under_way == 0;
-        let mut reply = |result| out.push(Effect::Reply { connection, tag, result });
-        let command = match request {
-            Request::Hello(_) => {
-                let reason = Some(CloseReason::Misbehaved(Misbehaviour::HelloAgain));
-                return out.push(Effect::HangUp { connection, reason });
+        match queued {
+            Queued::Serve(request) => self.ask(id, request, now, out),
+            Queued::Refuse(refusal) => reply(id, Err(refusal), out),
+        }
+    }
+
+    /// Answers a request, or proposes the command that it asks for.
+    fn ask(&mut self, from: RequestId, request: Request, now: UnixMillis, out: &mut Vec<Effect>) {
+        let Some(conn) = self.conns.get(&from.connection) else { return };
+        let Phase::In(by) = conn.phase else { return };
+        let is_idle = conn.under_way == 0;
+        let Some(command) = self.command_or_answer((from, by), request, now, out) else { return };
+        let proposal = self.proposal(Some(self.origin(from)), now, command);
+        // With commands under way nobody knows yet what this one will meet; the log decides.
+        if is_idle && let Some(result) = self.state.foresee(&proposal) {
+            return reply(from, result, out);
+        }
+        self.send(proposal, out);
+    }
+
+    /// The command that a request asks for. What asks for none is answered, or what answers it is
+    /// looked for.
+    fn command_or_answer(
+        &mut self,
+        (from, by): (RequestId, DeviceId),
+        request: Request,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) -> Option<Command> {
+        match request {
+            Request::Hello(_) => hang_up(from, Misbehaviour::HelloAgain, out),
+            Request::Ping => reply(from, Ok(Response::Pong), out),
+            Request::Groups { after } => reply(from, Ok(self.state.groups(after)), out),
+            Request::Users { after } => reply(from, Ok(self.state.users(after)), out),
+            Request::Why { group, user } => {
+                reply(from, self.state.acts(by, &group, user.as_ref()), out);
             }
-            Request::Ping => return reply(Ok(Response::Pong)),
-            Request::Groups { after } => {
-                let (groups, next) = self.state.groups(after);
-                return reply(Ok(Response::Groups { groups, next }));
-            }
-            Request::Users { after } => {
-                let (users, next) = self.state.users(after);
-                return reply(Ok(Response::Users { users, next }));
+            Request::About { group } => reply(from, self.state.about(by, &group, now), out),
+            Request::Clients { after } => reply(from, self.state.client_infos(by, after), out),
+            Request::ServerBans { after } => {
+                reply(from, self.state.server_bans(by, after, now), out);
             }
             Request::History { of, before, count } => {
-                let read = self.history(by, &of, before, count);
-                return self.look_up(connection, tag, read, out);
+                self.look_up(from, self.history(by, &of, before, count), out);
             }
             Request::Search { words, within, before, count } => {
                 let read = self.search(by, words, within.as_ref(), before, count);
-                return self.look_up(connection, tag, read, out);
+                self.look_up(from, read, out);
             }
-            Request::Register { .. }
-            | Request::ChangePassword { .. }
-            | Request::Unregister { .. } => {
-                return self.ask_with_password((connection, tag), by, request, out);
+            Request::Register { password } => {
+                self.ask_with_password((from, by), PasswordRequest::Register { password }, out);
             }
-            Request::Why { group, user } => {
-                return reply(self.state.acts(by, &group, user.as_ref()));
+            Request::ChangePassword { old, new } => {
+                self.ask_with_password(
+                    (from, by),
+                    PasswordRequest::ChangePassword { old, new },
+                    out,
+                );
             }
-            Request::About { group } => return reply(self.state.about(by, &group, now)),
-            Request::Clients { after } => return reply(self.state.visitors(by, after)),
-            Request::ServerBans { after } => return reply(self.state.server_bans(by, after, now)),
-            Request::Claim { code } => Command::Claim { by, digest: digest::of(&code.0) },
-            Request::Operate { act } => Command::Operate { by, act },
-            Request::Exit => Command::Depart { session: by },
-            Request::Create { group } => Command::Create { by, group },
-            Request::Join { group } => Command::Join { by, group },
-            Request::Leave { group } => Command::Leave { by, group },
+            Request::Unregister { password } => {
+                self.ask_with_password((from, by), PasswordRequest::Unregister { password }, out);
+            }
+            Request::Claim { code } => {
+                return Some(Command::Claim { by, digest: digest::of(&code.0) });
+            }
+            Request::Operate { act } => return Some(Command::Operate { by, act }),
+            Request::Exit => return Some(Command::Depart { device: by }),
+            Request::Create { group } => return Some(Command::Create { by, group }),
+            Request::Join { group } => return Some(Command::Join { by, group }),
+            Request::Leave { group } => return Some(Command::Leave { by, group }),
             Request::Public { group, id, body } => {
-                Command::Post { by, to: Conversation::Group(group), id, body }
+                return Some(Command::Post { by, to: Conversation::Group(group), id, body });
             }
             Request::Private { to, id, body } => {
-                Command::Post { by, to: Conversation::User(to), id, body }
+                return Some(Command::Post { by, to: Conversation::User(to), id, body });
             }
-            Request::Moderate { group, act } => Command::Moderate { by, group, act },
-        };
-        let proposal = self.proposal(Some(self.origin(connection, tag)), now, command);
-        // With commands under way nobody knows yet what this one will meet; the log decides.
-        if idle && let Some(result) = self.state.foresee(&proposal) {
-            return reply(result);
+            Request::Moderate { group, act } => return Some(Command::Moderate { by, group, act }),
         }
-        self.send(proposal, out);
+        None
     }
 
     /// What to look up of one conversation, if the asker may.
@@ -161,8 +166,8 @@ impl Chat {
         before: Seq,
         count: u16,
     ) -> Result<Read, Refusal> {
-        let thread = self.state.thread(by, of)?;
-        self.read(by, Query::History(thread), before, count)
+        let conversation = self.state.conversation(by, of)?;
+        self.read(by, Query::History(conversation), before, count)
     }
 
     /// What to look for where the asker may read.
@@ -188,13 +193,8 @@ impl Chat {
         Ok(Read { reader, query, before, count, head: self.state.head() })
     }
 
-    fn look_up(
-        &mut self,
-        connection: ConnectionId,
-        tag: Tag,
-        read: Result<Read, Refusal>,
-        out: &mut Vec<Effect>,
-    ) {
+    fn look_up(&mut self, id: RequestId, read: Result<Read, Refusal>, out: &mut Vec<Effect>) {
+        let RequestId { connection, tag } = id;
         match read {
             Ok(read) => {
                 if let Some(conn) = self.conns.get_mut(&connection) {
@@ -202,7 +202,20 @@ impl Chat {
                 }
                 out.push(Effect::Read { connection, tag, read });
             }
-            Err(refusal) => out.push(Effect::Reply { connection, tag, result: Err(refusal) }),
+            Err(refusal) => reply(id, Err(refusal), out),
         }
     }
 }
+
+fn hang_up(on: RequestId, misbehaviour: Misbehaviour, out: &mut Vec<Effect>) {
+    let reason = Some(CloseReason::Misbehaved(misbehaviour));
+    out.push(Effect::HangUp { connection: on.connection, reason });
+}
+
+fn reply(to: RequestId, result: Result<Response, Refusal>, out: &mut Vec<Effect>) {
+    let RequestId { connection, tag } = to;
+    out.push(Effect::Reply { connection, tag, result });
+}
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ fn one_who_is_gone_before_the_arrival_takes_effect_departs_at_once() {
     effects.clear();
     chat.handle(Input::Gone { connection }, NOW, &mut effects);
     chat.apply(&arrival, &mut effects);
-    let departs = Command::Depart { session: DeviceId(Seq(1)) };
+    let departs = Command::Depart { device: DeviceId(Seq(1)) };
     let commands: Vec<_> = proposals(&effects).iter().map(|it| it.command.clone()).collect();
     assert_eq!(commands, [departs]);
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use chatroom_proto::GroupName;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 use tracing_subscriber::EnvFilter;
 
-use crate::config;
+use crate::config::{Config, RATE_MAX};
 use crate::net::tls::TlsSource;
 use crate::storage::data_dir::default_data;
 use crate::storage::log::Durability;
@@ -70,26 +70,45 @@ pub(super) struct Arguments {
     pub(super) allow_plaintext: bool,
 
     /// Connections at the same time [default: as many as the limit on file descriptors allows].
-    #[arg(long, value_name = "COUNT", env = "CHATROOM_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "CHATROOM_CONNECTIONS_MAX",
+        value_parser = value_parser!(u32).range(1..)
+    )]
     pub(super) connections_max: Option<u32>,
 
     /// Connections from one address at the same time, and half of what may come from it in a
     /// minute; 0 for any number. An address is one of IPv4, or 64 bits of one of IPv6. 127.0.0.1
     /// and ::1 have no such limit.
-    #[arg(long, value_name = "COUNT", default_value_t = config::Config::default().connections_per_address_max,
-          env = "CHATROOM_CONNECTIONS_PER_ADDRESS_MAX")]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = Config::default().connections_per_address_max,
+        env = "CHATROOM_CONNECTIONS_PER_ADDRESS_MAX"
+    )]
     pub(super) connections_per_address_max: u32,
 
     /// What one person may ask for in a second; 0 for any amount. A short message is 1, a long one
     /// up to 17, a new group 10. Ten times as much may come at once, and twenty times as much from
     /// one address.
-    #[arg(long, value_name = "UNITS", default_value_t = config::Config::default().rate, env = "CHATROOM_RATE",
-          value_parser = clap::value_parser!(u32).range(0..=i64::from(config::RATE_MAX)))]
+    #[arg(
+        long,
+        value_name = "UNITS",
+        default_value_t = Config::default().rate,
+        env = "CHATROOM_RATE",
+        value_parser = value_parser!(u32).range(0..=i64::from(RATE_MAX))
+    )]
     pub(super) rate: u32,
 
     /// Groups in all.
-    #[arg(long, value_name = "COUNT", default_value_t = config::Config::default().limits.groups_max, env = "CHATROOM_GROUPS_MAX",
-          value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = Config::default().limits.groups_max,
+        env = "CHATROOM_GROUPS_MAX",
+        value_parser = value_parser!(u32).range(1..)
+    )]
     pub(super) groups_max: u32,
 
     /// Keep everything in this directory, so that a restart or a crash forgets nothing [default:
@@ -98,7 +117,11 @@ pub(super) struct Arguments {
     pub(super) data: Option<PathBuf>,
 
     /// Keep nothing: what is said is told to those who are there, and a restart forgets everything.
-    #[arg(long, conflicts_with_all = ["data", "durability", "keep_days"], env = "CHATROOM_IN_MEMORY")]
+    #[arg(
+        long,
+        conflicts_with_all = ["data", "durability", "keep_days"],
+        env = "CHATROOM_IN_MEMORY"
+    )]
     pub(super) in_memory: bool,
 
     /// What an acknowledged message survives.

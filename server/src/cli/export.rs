@@ -40,7 +40,7 @@ pub(super) fn export(
 fn write_all(directory: &Path, group: &GroupName, out: &mut impl Write) -> Result<(), ToolError> {
     let mut log = LogReader::open(directory)?;
     let wanted = group.key();
-    let state = read_through(&mut log, |_, record| match record {
+    let state = read_through(&mut log, |_, stored| match stored {
         Some(StoredPost { to: Conversation::Group(name), post, .. }) if name.key() == wanted => {
             let line = Line {
                 group: name.as_str(),

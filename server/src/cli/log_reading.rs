@@ -1,4 +1,4 @@
-//! Reading a whole log, from its base to its end.
+//! Reading a whole log, from its snapshot to its end.
 
 use std::io;
 
@@ -19,7 +19,7 @@ pub(super) enum ToolError {
     Log(#[from] LogError),
     /// What the log says its deleted part has come to can't be read.
     #[error("the log is damaged: what it has come to at {at} can't be read")]
-    Base {
+    Snapshot {
         /// Up to where it stands.
         at: Seq,
         /// Why not.
@@ -46,16 +46,15 @@ pub(super) enum ToolError {
     Output(#[source] io::Error),
 }
 
-/// Reads a whole log, from its base on, and gives everything to `each`: the entry, and what it says
-/// if it is a post that took effect. Returns what all of it has come to.
+/// Reads a whole log, from its snapshot on, and gives everything to `each`: the entry, and what it
+/// says if it is a post that took effect. Returns what all of it has come to.
 pub(super) fn read_through(
     log: &mut LogReader,
     mut each: impl FnMut(&Entry, Option<StoredPost>) -> Result<(), ToolError>,
 ) -> Result<ChatState, ToolError> {
-    let mut state = match log.base()? {
-        Some(base) => {
-            codec::decode(&base.state).map_err(|source| ToolError::Base { at: base.seq, source })?
-        }
+    let mut state = match log.snapshot()? {
+        Some(snapshot) => codec::decode(&snapshot.state)
+            .map_err(|source| ToolError::Snapshot { at: snapshot.seq, source })?,
         None => ChatState::new(Limits::default()),
     };
     loop {
@@ -64,8 +63,8 @@ pub(super) fn read_through(
             return Ok(state);
         }
         for entry in batch {
-            let record = state.fold(&entry);
-            each(&entry, record)?;
+            let stored = state.fold(&entry);
+            each(&entry, stored)?;
         }
     }
 }

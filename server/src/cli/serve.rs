@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::arguments::Arguments;
-use super::{lossy, signals};
+use super::output::lossy;
+use super::signals;
 use crate::config::{self, Config};
 use crate::console::Console;
 use crate::net::listener;
@@ -41,13 +42,13 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 
     let shutdown = CancellationToken::new();
     signals::stop_on_signals(&shutdown)?;
-    let (log, kept) = open_log(&arguments)?;
+    let (log, restored) = open_log(&arguments)?;
     // Behind the log, which sees to it that no other server uses the directory.
     let tls = ServerTls::open(arguments.tls_source()?).context("can't set up TLS")?;
     let fingerprint = tls.fingerprint()?;
     signals::on_hangup(tls.clone(), &shutdown)?;
     (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
-    let server = Server::open(log, kept, config, shutdown.clone())
+    let server = Server::open(log, restored, config, shutdown.clone())
         .await
         .context("can't restore the chat")?;
     if shutdown.is_cancelled() {
@@ -99,8 +100,8 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Resto
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping \
         everything");
     let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
-    let kept = open_archive(&directory, &log, arguments.durability)?;
-    Ok((log, Some(kept)))
+    let restored = open_archive(&directory, &log, arguments.durability)?;
+    Ok((log, Some(restored)))
 }
 
 /// The archive of a log. Without full durability, a power failure may cost the log its last moment,

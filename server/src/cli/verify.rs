@@ -22,17 +22,17 @@ pub(super) struct Summary {
     /// When the first and the last of the entries were proposed.
     pub times: Option<(UnixMillis, UnixMillis)>,
     /// The last entry that was deleted.
-    pub forgotten: Option<Seq>,
+    pub deleted_until: Option<Seq>,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { entries, posts, groups, times, forgotten } = self;
+        let Summary { entries, posts, groups, times, deleted_until } = self;
         write!(f, "the log is whole: {entries} entries, {posts} posts, {groups} groups")?;
         if let Some((first, last)) = times {
             write!(f, ", from {} to {}", time(*first), time(*last))?;
         }
-        forgotten.map_or(Ok(()), |until| write!(f, "; everything up to {until} was deleted"))
+        deleted_until.map_or(Ok(()), |until| write!(f, "; everything up to {until} was deleted"))
     }
 }
 
@@ -43,19 +43,19 @@ impl fmt::Display for Summary {
 /// [`ToolError`] says what is wrong, and where.
 pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
     let mut log = LogReader::open_checked(directory)?;
-    let forgotten = log.base()?.map(|base| base.seq);
-    let mut links = Links { begins: forgotten.unwrap_or(Seq::ZERO), newest: HashMap::new() };
+    let deleted_until = log.snapshot()?.map(|snapshot| snapshot.seq);
+    let mut links = Links { begins: deleted_until.unwrap_or(Seq::ZERO), newest: HashMap::new() };
     let (mut entries, mut posts, mut times) = (0, 0, None);
-    let state = read_through(&mut log, |entry, record| {
+    let state = read_through(&mut log, |entry, stored| {
         let at = entry.proposal.at;
         entries += 1;
         times = Some((times.map_or(at, |(first, _)| first), at));
-        record.map_or(Ok(()), |record| {
+        stored.map_or(Ok(()), |stored| {
             posts += 1;
-            links.follow(&record)
+            links.follow(&stored)
         })
     })?;
-    Ok(Summary { entries, posts, groups: state.group_names().count(), times, forgotten })
+    Ok(Summary { entries, posts, groups: state.group_names().count(), times, deleted_until })
 }
 
 /// The newest post of every conversation.
@@ -66,14 +66,18 @@ struct Links {
 }
 
 impl Links {
-    fn follow(&mut self, StoredPost { thread, post, .. }: &StoredPost) -> Result<(), ToolError> {
-        let before = self.newest.insert(*thread, post.seq);
+    fn follow(
+        &mut self,
+        StoredPost { thread: conversation, post, .. }: &StoredPost,
+    ) -> Result<(), ToolError> {
+        let before = self.newest.insert(*conversation, post.seq);
         let is_true = match before {
             Some(before) => post.prev == before,
             None => post.prev <= self.begins,
         };
         // Of two people who talk to very many others, the chat forgets that they have talked.
-        let has_forgotten = matches!(thread, ConversationId::Pair(..)) && post.prev == Seq::ZERO;
+        let has_forgotten =
+            matches!(conversation, ConversationId::Pair(..)) && post.prev == Seq::ZERO;
         if is_true || has_forgotten {
             return Ok(());
         }
@@ -87,9 +91,9 @@ mod tests {
     use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, UserName};
 
     use super::*;
-    use crate::chat::entry::{DeviceId, GroupId};
+    use crate::chat::entry::{GroupId, PersonId};
 
-    fn record(thread: ConversationId, seq: u64, prev: u64) -> StoredPost {
+    fn stored(conversation: ConversationId, seq: u64, prev: u64) -> StoredPost {
         let from = UserName::parse("jim").unwrap();
         let body = Body::parse("x").unwrap();
         let post = Post {
@@ -101,15 +105,15 @@ mod tests {
             body,
         };
         let to = Conversation::Group(GroupName::general());
-        let by = DeviceId(Seq(1));
-        StoredPost { thread, by, device: by, to, post }
+        let by = PersonId(Seq(1));
+        StoredPost { thread: conversation, by, device: by.first_device(), to, post }
     }
 
     /// Where the first lie is, if there is one.
     fn lie(begins: u64, posts: &[(ConversationId, u64, u64)]) -> Option<u64> {
         let mut links = Links { begins: Seq(begins), newest: HashMap::new() };
-        posts.iter().find_map(|&(thread, seq, prev)| {
-            match links.follow(&record(thread, seq, prev)) {
+        posts.iter().find_map(|&(conversation, seq, prev)| {
+            match links.follow(&stored(conversation, seq, prev)) {
                 Ok(()) => None,
                 Err(ToolError::Link { at, .. }) => Some(at.0),
                 Err(other) => panic!("{other:?}"),
@@ -121,7 +125,7 @@ mod tests {
     fn a_post_that_does_not_follow_the_one_before_it_in_its_conversation_is_noticed() {
         let (general, tea) =
             (ConversationId::Group(GroupId::GENERAL), ConversationId::Group(GroupId(Seq(3))));
-        let pair = ConversationId::between(DeviceId(Seq(2)), DeviceId(Seq(1)));
+        let pair = ConversationId::between(PersonId(Seq(2)), PersonId(Seq(1)));
         assert_eq!(lie(0, &[(general, 4, 0), (tea, 5, 0), (general, 6, 4), (tea, 7, 5)]), None);
         assert_eq!(lie(0, &[(general, 4, 0), (general, 6, 4), (general, 9, 4)]), Some(9));
         assert_eq!(lie(0, &[(general, 4, 3)]), Some(4), "there was none before the first");

@@ -1,10 +1,12 @@
-//! The fan-out: who of those that are connected here hears what.
+//! Fan-out: who of those who are connected here hears what.
 //!
-//! What is said in one group without anything of another group in between is a *run*: it is encoded
-//! once, one frame behind the other, and every member gets all of it as one piece, which all of
-//! them share. Those who did something in it, or have just come, get theirs apart: a cursor says
-//! how far into the run each of them has heard. So everybody hears everything in the order of the
-//! log, and a burst costs one piece for each member and not one for each message.
+//! **Runs.** Messages to one group with nothing of another group in between are a *run*. They are
+//! encoded into one buffer. At its end every member's outbox gets a reference to it: a burst costs
+//! one piece for each member, not one for each message.
+//!
+//! **Cursors.** A member who must see only a part of a run (spoke, joined or was answered inside
+//! it) has a cursor, which says how far it has heard, and gets the rest. Whoever leaves is given
+//! everything before that first. So everybody hears everything in the order of the log.
 
 use std::sync::Arc;
 
@@ -23,7 +25,7 @@ use crate::dispatch::outbox::{Bounds, Outbox, Pushed};
 #[derive(Debug)]
 pub(crate) struct Fanout {
     bounds: Arc<Bounds>,
-    /// Which connection hears what is said to a session. The keys are given by the log, not chosen
+    /// Which connection hears what is said to a device. The keys are given by the log, not chosen
     /// by anybody.
     listeners: FxHashMap<DeviceId, (ConnectionId, Outbox)>,
     run: Run,
@@ -65,24 +67,24 @@ impl Fanout {
         }
     }
 
-    /// From now on a connection hears what is said to a session.
+    /// From now on a connection hears what is said to a device.
     pub(crate) fn admit(
         &mut self,
         state: &ChatState,
         connection: ConnectionId,
-        session: DeviceId,
+        device: DeviceId,
         outbox: Outbox,
     ) {
-        self.listeners.insert(session, (connection, outbox));
-        if self.run.group.is_some_and(|group| state.is_in(session, group)) {
-            self.run.cursors.insert(session, self.run.frames.len());
+        self.listeners.insert(device, (connection, outbox));
+        if self.run.group.is_some_and(|group| state.is_in(device, group)) {
+            self.run.cursors.insert(device, self.run.frames.len());
         }
     }
 
-    /// A connection is no more; a session that has moved on to another one is still heard there.
-    pub(crate) fn forget(&mut self, connection: ConnectionId, session: DeviceId) {
-        if self.listeners.get(&session).is_some_and(|(listener, _)| *listener == connection) {
-            self.listeners.remove(&session);
+    /// A connection is no more; a device that has moved on to another one is still heard there.
+    pub(crate) fn forget(&mut self, connection: ConnectionId, device: DeviceId) {
+        if self.listeners.get(&device).is_some_and(|(listener, _)| *listener == connection) {
+            self.listeners.remove(&device);
         }
     }
 
@@ -96,9 +98,9 @@ impl Fanout {
         let frame = ServerFrame::Notification(notification);
         match audience {
             Audience::Nobody => {}
-            Audience::One(session) => self.tell(state, *session, &frame),
-            Audience::Some(sessions) => {
-                sessions.iter().for_each(|session| self.tell(state, *session, &frame));
+            Audience::One(device) => self.tell(state, *device, &frame),
+            Audience::Some(devices) => {
+                devices.iter().for_each(|device| self.tell(state, *device, &frame));
             }
             Audience::Group { group, except, passage, and } => {
                 let present = state.present(*group);
@@ -116,24 +118,24 @@ impl Fanout {
         }
     }
 
-    fn tell(&mut self, state: &ChatState, session: DeviceId, frame: &ServerFrame) {
-        if let Some((_, outbox)) = self.listeners.get(&session) {
+    fn tell(&mut self, state: &ChatState, device: DeviceId, frame: &ServerFrame) {
+        if let Some((_, outbox)) = self.listeners.get(&device) {
             let outbox = outbox.clone();
-            self.send(state, Some(session), &outbox, frame);
+            self.send(state, Some(device), &outbox, frame);
         }
     }
 
-    /// Tells one connection something, behind all that its session was told before. Whether the
+    /// Tells one connection something, behind all that its device was told before. Whether the
     /// frame could be encoded.
     pub(crate) fn send(
         &mut self,
         state: &ChatState,
-        session: Option<DeviceId>,
+        device: Option<DeviceId>,
         outbox: &Outbox,
         frame: &ServerFrame,
     ) -> bool {
-        match session {
-            Some(session) if self.run.cursors.contains_key(&session) => self.catch_up(session),
+        match device {
+            Some(device) if self.run.cursors.contains_key(&device) => self.catch_up(device),
             // It may be in the group, or not.
             Some(_) => self.flush(state),
             None => {}
@@ -183,8 +185,8 @@ impl Fanout {
             }
             Passage::Outside => {}
         }
-        let others = and.iter().filter(|session| **session != except);
-        for (_, outbox) in others.filter_map(|session| self.listeners.get(session)) {
+        let others = and.iter().filter(|device| **device != except);
+        for (_, outbox) in others.filter_map(|device| self.listeners.get(device)) {
             touch(&mut self.touched, outbox, outbox.push(&frames[start..]));
         }
         self.turn.bytes += frames.len() - start;
@@ -192,16 +194,16 @@ impl Fanout {
     }
 
     /// Gives one member what it has not heard of the run yet.
-    fn catch_up(&mut self, session: DeviceId) {
+    fn catch_up(&mut self, device: DeviceId) {
         let Run { frames, cursors, .. } = &mut self.run;
         if frames.is_empty() {
             return;
         }
-        let last_seen = cursors.insert(session, frames.len()).unwrap_or(0);
-        if let Some((_, outbox)) = self.listeners.get(&session)
-            && last_seen < frames.len()
+        let cursor = cursors.insert(device, frames.len()).unwrap_or(0);
+        if let Some((_, outbox)) = self.listeners.get(&device)
+            && cursor < frames.len()
         {
-            touch(&mut self.touched, outbox, outbox.push(&frames[last_seen..]));
+            touch(&mut self.touched, outbox, outbox.push(&frames[cursor..]));
         }
     }
 
@@ -213,16 +215,14 @@ impl Fanout {
             && !frames.is_empty()
         {
             let frames = self.bounds.shared(std::mem::take(frames));
-            for session in state.present(group) {
-                let Some((_, outbox)) = self.listeners.get(session) else { continue };
-                let pushed = match cursors.get(session) {
+            for device in state.present(group) {
+                let Some((_, outbox)) = self.listeners.get(device) else { continue };
+                let pushed = match cursors.get(device) {
                     None => outbox.share(&frames),
-                    Some(last_seen) if *last_seen == frames.len() => continue,
+                    Some(cursor) if *cursor == frames.len() => continue,
                     // A small part is copied: it is not to keep all the rest in memory.
-                    Some(last_seen) if *last_seen > frames.len() / 2 => {
-                        outbox.push(&frames[*last_seen..])
-                    }
-                    Some(last_seen) => outbox.share(&frames.slice(last_seen..)),
+                    Some(cursor) if *cursor > frames.len() / 2 => outbox.push(&frames[*cursor..]),
+                    Some(cursor) => outbox.share(&frames.slice(cursor..)),
                 };
                 touch(&mut self.touched, outbox, pushed);
             }

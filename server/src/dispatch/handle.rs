@@ -1,4 +1,4 @@
-//! The way to the dispatch task, and what goes through it.
+//! The handle of the dispatch task, and the messages that go through it.
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};

@@ -1,6 +1,8 @@
-//! Who is silent: one queue of deadlines for all connections, in place of a timer for each. A timer
-//! costs memory for as long as its connection lives, and time whenever something is heard; here
-//! what is heard is a number that is noted down.
+//! Idle timers: which clients have been silent for too long.
+//!
+//! One queue of deadlines serves all connections, in place of a timer for each. A timer costs
+//! memory for as long as its connection lives, and time whenever something is heard. Here, hearing
+//! something is writing down a number.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,12 +38,12 @@ pub(crate) struct LastSeen {
 /// What to do about a connection that has been silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdleAction {
-    /// Nothing: it was heard.
-    Goes,
-    /// Ask whether it is there.
-    Ask,
-    /// Hang up: it was asked, and said nothing.
-    Ends,
+    /// It was heard.
+    Nothing,
+    /// Its client is asked whether it is there.
+    Ping,
+    /// It was asked, and said nothing.
+    Close,
 }
 
 impl IdleTimers {
@@ -70,14 +72,14 @@ impl IdleTimers {
         LastSeen { at: self.now, due: self.now, is_asked: false }
     }
 
-    /// A connection was heard.
-    pub(crate) fn hear(&self, last_seen: &mut LastSeen) {
+    /// Something was heard of a connection.
+    pub(crate) fn refresh(&self, last_seen: &mut LastSeen) {
         (last_seen.at, last_seen.is_asked) = (self.now, false);
     }
 
     /// From now on a connection is looked after.
     pub(crate) fn begin(&mut self, connection: ConnectionId, last_seen: &mut LastSeen) {
-        self.hear(last_seen);
+        self.refresh(last_seen);
         self.look_after(connection, last_seen, self.now + millis(self.ask_after));
     }
 
@@ -104,21 +106,21 @@ impl IdleTimers {
         is_owed: bool,
     ) -> IdleAction {
         if is_owed {
-            self.hear(last_seen);
+            self.refresh(last_seen);
         }
         let (ask_after, end_after) = (millis(self.ask_after), millis(self.end_after));
         let idle = self.now - last_seen.at;
         if last_seen.is_asked && idle >= end_after {
-            return IdleAction::Ends;
+            return IdleAction::Close;
         }
         if idle < ask_after {
             self.look_after(connection, last_seen, last_seen.at + ask_after);
-            return IdleAction::Goes;
+            return IdleAction::Nothing;
         }
         last_seen.is_asked = true;
         let end = (last_seen.at + end_after).max(self.now + 1);
         self.look_after(connection, last_seen, end.min(self.now + ask_after));
-        IdleAction::Ask
+        IdleAction::Ping
     }
 
     fn look_after(&mut self, connection: ConnectionId, last_seen: &mut LastSeen, due: Moment) {
@@ -146,15 +148,15 @@ mod tests {
         seconds: u64,
         is_owed: bool,
     ) -> Vec<(u64, IdleAction)> {
-        let mut verdicts = Vec::new();
+        let mut actions = Vec::new();
         for second in 1..=seconds {
             time::advance(Duration::from_secs(1)).await;
             idle.look_at_the_clock();
             while let Some(connection) = idle.next_due() {
-                verdicts.push((second, idle.judge(connection, last_seen, is_owed)));
+                actions.push((second, idle.judge(connection, last_seen, is_owed)));
             }
         }
-        verdicts
+        actions
     }
 
     #[tokio::test(start_paused = true)]
@@ -162,30 +164,30 @@ mod tests {
         let mut idle = IdleTimers::new(Duration::from_secs(30), Duration::from_secs(90));
         let mut jim = idle.last_seen();
         idle.begin(JIM, &mut jim);
-        let verdicts = watch(&mut idle, &mut jim, 200, false).await;
+        let actions = watch(&mut idle, &mut jim, 200, false).await;
         assert_eq!(
-            verdicts,
-            [(30, IdleAction::Ask), (60, IdleAction::Ask), (90, IdleAction::Ends)]
+            actions,
+            [(30, IdleAction::Ping), (60, IdleAction::Ping), (90, IdleAction::Close)]
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_last_seen_in_time_stays() {
+    async fn who_is_heard_in_time_stays() {
         let mut idle = IdleTimers::new(Duration::from_secs(30), Duration::from_secs(90));
         let mut jim = idle.last_seen();
         idle.begin(JIM, &mut jim);
         watch(&mut idle, &mut jim, 20, false).await;
-        idle.hear(&mut jim);
-        let verdicts = watch(&mut idle, &mut jim, 85, false).await;
+        idle.refresh(&mut jim);
+        let actions = watch(&mut idle, &mut jim, 85, false).await;
         assert_eq!(
-            verdicts,
-            [(10, IdleAction::Goes), (30, IdleAction::Ask), (60, IdleAction::Ask)]
+            actions,
+            [(10, IdleAction::Nothing), (30, IdleAction::Ping), (60, IdleAction::Ping)]
         );
-        idle.hear(&mut jim);
-        let verdicts = watch(&mut idle, &mut jim, 40, false).await;
+        idle.refresh(&mut jim);
+        let actions = watch(&mut idle, &mut jim, 40, false).await;
         assert_eq!(
-            verdicts,
-            [(5, IdleAction::Goes), (30, IdleAction::Ask)],
+            actions,
+            [(5, IdleAction::Nothing), (30, IdleAction::Ping)],
             "from the last word on"
         );
     }
@@ -195,10 +197,10 @@ mod tests {
         let mut idle = IdleTimers::new(Duration::from_secs(30), Duration::from_secs(90));
         let mut jim = idle.last_seen();
         idle.begin(JIM, &mut jim);
-        let verdicts = watch(&mut idle, &mut jim, 200, true).await;
-        assert!(verdicts.iter().all(|(_, verdict)| *verdict == IdleAction::Goes), "{verdicts:?}");
-        let verdicts = watch(&mut idle, &mut jim, 100, false).await;
-        assert_eq!(verdicts.last().map(|(_, verdict)| *verdict), Some(IdleAction::Ends));
+        let actions = watch(&mut idle, &mut jim, 200, true).await;
+        assert!(actions.iter().all(|(_, action)| *action == IdleAction::Nothing), "{actions:?}");
+        let actions = watch(&mut idle, &mut jim, 100, false).await;
+        assert_eq!(actions.last().map(|(_, action)| *action), Some(IdleAction::Close));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,9 +3,13 @@
 //!
 //! It is bounded in bytes, and so are all outboxes together. When a frame does not fit, the peer is
 //! too slow: what waits is dropped, the reason takes its place, and the connection ends.
+//!
+//! - this file: one outbox, its two ends, and who is woken when.
+//! - `bounds`: how much all outboxes may hold, and how much they do.
+//! - `pieces`: the bytes, shared between outboxes where they are long, put together where they are
+//!   short.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -13,10 +17,12 @@ use bytes::Bytes;
 use chatroom_proto::codec::{self, FrameError};
 use chatroom_proto::{CloseReason, Notification, ServerFrame};
 
+mod bounds;
 mod pieces;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::Bounds;
 pub(crate) use pieces::Pieces;
 
 use crate::config::{OUTBOX_FAIR_BYTES, OUTBOX_PAUSE_BYTES};
@@ -29,61 +35,6 @@ pub struct Outbox(Arc<Inner>);
 struct Inner {
     queue: Mutex<Queue>,
     bounds: Arc<Bounds>,
-}
-
-/// How much the outboxes of a server may hold.
-#[derive(Debug)]
-pub struct Bounds {
-    /// Each of them, in bytes.
-    each_max: usize,
-    /// All together, in bytes of memory: what is shared counts once.
-    all_max: usize,
-    /// What they hold now.
-    held: AtomicUsize,
-}
-
-/// What outboxes share. It counts until the last of them has written it.
-struct Shares {
-    bytes: Vec<u8>,
-    bounds: Arc<Bounds>,
-}
-
-impl AsRef<[u8]> for Shares {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Shares {
-    fn drop(&mut self) {
-        self.bounds.give_back(self.bytes.len());
-    }
-}
-
-impl Bounds {
-    /// So many bytes for each outbox, and so many for all together.
-    pub fn new(each_max: usize, all_max: usize) -> Arc<Bounds> {
-        let each_max = each_max.min(u32::MAX as usize);
-        Arc::new(Bounds { each_max, all_max, held: AtomicUsize::new(0) })
-    }
-
-    /// Frames for many outboxes, which count once in what all of them hold.
-    pub fn shared(self: &Arc<Bounds>, bytes: Vec<u8>) -> Bytes {
-        self.take(bytes.len());
-        Bytes::from_owner(Shares { bytes, bounds: Arc::clone(self) })
-    }
-
-    fn take(&self, bytes: usize) {
-        self.held.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    fn is_spent(&self) -> bool {
-        self.held.load(Ordering::Relaxed) > self.all_max
-    }
 }
 
 #[derive(Debug, Default)]
@@ -302,6 +253,7 @@ impl Outbox {
     /// Swaps what there is to write with `into`, which is empty; ready when there is something, or
     /// nothing more will come. What was taken before is written by now. For the connection's task.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Pieces) -> Poll<Taken> {
+        debug_assert!(into.is_empty(), "what was taken before is written");
         self.poll(cx, Who::Connection, |queue| {
             queue.writing = 0;
             self.0.bounds.give_back(std::mem::take(&mut queue.writing_copied) as usize);

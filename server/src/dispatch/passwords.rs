@@ -1,8 +1,9 @@
-//! Passwords: what is kept of them, and how often somebody may try one.
+//! Passwords: whether one is right, and how often somebody may try.
 //!
 //! A hash is slow and takes 19 MiB on purpose (Argon2id with what OWASP recommends: m = 19,456 KiB,
-//! t = 2, p = 1), so few are made at the same time, in threads of their own, few more wait for
-//! that, and tries are counted before.
+//! t = 2, p = 1). So few are made at the same time, in threads of their own, and few more wait for
+//! that. Tries are counted first, by name and by network. For an unknown name a hash of nobody's is
+//! checked, so that the time it takes tells nothing.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use chatroom_proto::{NameKey, Tag};
+use chatroom_proto::NameKey;
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
@@ -20,7 +21,7 @@ use tokio::task::spawn_blocking;
 use tracing::error;
 
 use crate::chat::effect::{Check, Checked, Claim, Input};
-use crate::chat::entry::{ConnectionId, DeviceId, PasswordHash};
+use crate::chat::entry::{PasswordHash, PersonId, RequestId};
 use crate::client_network::ClientNetwork;
 use crate::config::{
     Config, HASHES_AT_ONCE_MAX, HASHES_WAITING_MAX, HashCost, TRIES_A_NAME_BURST,
@@ -42,7 +43,7 @@ pub(crate) struct Passwords {
     /// By strangers.
     by_name: Tries<NameKey>,
     /// By those who are in.
-    by_person: Tries<DeviceId>,
+    by_person: Tries<PersonId>,
     at_once: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// What a password for an unknown name is compared with, to take as long. Made with the first
@@ -79,8 +80,7 @@ impl Passwords {
     /// Finds out what is to be found out, and hands it in.
     pub(crate) fn check(
         &self,
-        connection: ConnectionId,
-        tag: Tag,
+        RequestId { connection, tag }: RequestId,
         check: Check,
         handle: DispatchHandle,
     ) {
@@ -124,9 +124,9 @@ impl Passwords {
             u32::try_from(not_until.wait_time_from(now).as_millis()).unwrap_or(u32::MAX).max(1)
         };
         // Everybody may be behind this machine.
-        let source = ClientNetwork::of(check.address.ip());
-        if source != ClientNetwork::THIS_MACHINE {
-            self.by_address.check_key(&source).map_err(wait)?;
+        let network = ClientNetwork::of(check.address.ip());
+        if network != ClientNetwork::THIS_MACHINE {
+            self.by_address.check_key(&network).map_err(wait)?;
         }
         match check.person {
             Some(person) => self.by_person.check_key(&person).map_err(wait),

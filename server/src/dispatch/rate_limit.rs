@@ -1,6 +1,8 @@
-//! Budgets: how much a connection, a person and an address may ask for in a time. Kept by the
-//! dispatch task alone; time is an argument. Whoever has asked for nothing lately takes no memory
-//! here.
+//! Rate limits: how much a connection, a person and a network may ask for in a time.
+//!
+//! Each has an allowance that requests are paid from, and that fills again as time goes by. The
+//! dispatch task alone keeps them; time is an argument. Whoever has asked for nothing lately takes
+//! no memory here.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
@@ -9,8 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chatroom_proto::{
-    BODY_BYTES_MAX, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Request, SENT_AGAIN_WITHIN_MS,
-    Tag,
+    RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Request, SENT_AGAIN_WITHIN_MS, Tag,
 };
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
@@ -18,29 +19,12 @@ use governor::state::keyed::{HashMapStateStore, ShrinkableKeyedStateStore};
 use governor::{Quota, RateLimiter};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::chat::entry::{ConnectionId, DeviceId};
+use crate::chat::entry::{ConnectionId, PersonId};
+use crate::chat::request_class::{COST_MAX, RequestClass};
 use crate::client_network::ClientNetwork;
 use crate::config::{
-    ADDRESS_SHARE, ARRIVALS_SHARE, BODY_BYTES_A_UNIT, BUDGETS_SWEPT_AFTER, BURST_SECONDS, Config,
-    REQUESTS_A_UNIT,
+    ADDRESS_SHARE, BURST_SECONDS, Config, LOGINS_SHARE, RATE_LIMITS_SWEPT_AFTER, REQUESTS_A_UNIT,
 };
-
-/// What the dearest request costs: a budget must hold it, or it would never be served.
-const COST_MAX: u32 = 1 + BODY_BYTES_MAX as u32 / BODY_BYTES_A_UNIT;
-
-const _: () = assert!(COST_MAX >= CREATE_COST);
-
-/// What it costs to make a group, which stays for ever.
-const CREATE_COST: u32 = 10;
-
-/// What it costs to look for words: up to a second of a reader's time, where the words are common.
-const SEARCH_COST: u32 = 5;
-
-/// What it costs to have a password looked at: tens of milliseconds of a processor.
-const PASSWORD_COST: u32 = 10;
-
-/// What it costs to read a page, and what to do something of which a whole group is told.
-const PAGE_COST: u32 = 2;
 
 /// One of the limiters: what each of these may ask for.
 type Limiter<K, S = FxBuildHasher> =
@@ -64,9 +48,9 @@ pub(crate) struct Asker {
     /// Over which connection.
     pub(crate) connection: ConnectionId,
     /// As whom, once it was let in: over however many connections and devices, it is one person.
-    pub(crate) person: Option<DeviceId>,
+    pub(crate) person: Option<PersonId>,
     /// From where.
-    pub(crate) source: ClientNetwork,
+    pub(crate) network: ClientNetwork,
 }
 
 /// Why something is not served.
@@ -78,17 +62,17 @@ pub(crate) struct RateLimited {
     pub(crate) floods: bool,
 }
 
-/// Everybody's budgets.
+/// What is left of everybody's allowances.
 pub(crate) struct RateLimits {
     clock: Hands,
     /// Requests that cost nothing, because they are not nothing.
     connections: Option<Limiter<ConnectionId>>,
     /// What requests cost, for who pays them.
-    people: Option<Limiter<DeviceId>>,
+    people: Option<Limiter<PersonId>>,
     /// The same, for where they come from. The keys are chosen by peers.
     addresses: Option<Limiter<ClientNetwork, RandomState>>,
-    /// Handshakes, for where they come from.
-    arrivals: Option<Limiter<ClientNetwork, RandomState>>,
+    /// Logins, for where they come from.
+    logins: Option<Limiter<ClientNetwork, RandomState>>,
     /// Connections that were told to wait.
     held: FxHashMap<ConnectionId, Held>,
     /// How much was asked since what is out of date was thrown away.
@@ -130,8 +114,8 @@ impl RateLimits {
             connections: limiter(per_second(rate.saturating_mul(REQUESTS_A_UNIT)), &clock),
             people: limiter(per_second(rate), &clock),
             addresses: limiter(per_second(rate.saturating_mul(ADDRESS_SHARE)), &clock),
-            arrivals: limiter(
-                per_minute(config.connections_per_address_max.saturating_mul(ARRIVALS_SHARE)),
+            logins: limiter(
+                per_minute(config.connections_per_address_max.saturating_mul(LOGINS_SHARE)),
                 &clock,
             ),
             clock,
@@ -152,12 +136,12 @@ impl RateLimits {
         self.clock.0.store(millis, Ordering::Relaxed);
     }
 
-    /// A connection begins with a handshake.
-    pub(crate) fn arrive(&mut self, source: ClientNetwork) -> Result<(), RateLimited> {
-        let arrivals = self.arrivals.as_ref().filter(|_| source != ClientNetwork::THIS_MACHINE);
-        let waits = charge(arrivals, &source, 1, self.clock.now());
+    /// A connection asks to be let in.
+    pub(crate) fn begin_login(&mut self, network: ClientNetwork) -> Result<(), RateLimited> {
+        let logins = self.logins.as_ref().filter(|_| network != ClientNetwork::THIS_MACHINE);
+        let waits = charge(logins, &network, 1, self.clock.now());
         self.count();
-        waits.map_or(Ok(()), |wait| Err(excess(1, wait)))
+        waits.map_or(Ok(()), |wait| Err(limited(1, wait)))
     }
 
     /// Somebody asks for something: it is paid for, or else it is not served.
@@ -174,11 +158,11 @@ impl RateLimits {
             if !has_waited && now < held.forgotten_at {
                 held.refused += 1;
                 let until = if now < held.until { held.until } else { held.forgotten_at };
-                return Err(excess(held.refused, until - now));
+                return Err(limited(held.refused, until - now));
             }
             paid = if has_waited { held.paid } else { 0 };
         }
-        let paid = self.pay(asker, cost(request), paid, now);
+        let paid = self.pay(asker, RequestClass::of(request).cost, paid, now);
         self.count();
         let Err(Unpaid { wait, paid }) = paid else {
             self.forget(asker.connection);
@@ -188,31 +172,31 @@ impl RateLimits {
         let forgotten_at = until + Duration::from_millis(SENT_AGAIN_WITHIN_MS.into());
         let held = Held { tag, until, forgotten_at, refused: 1, paid };
         self.held.insert(asker.connection, held);
-        Err(excess(1, wait))
+        Err(limited(1, wait))
     }
 
-    /// A connection is no more, or need not wait any more. What its session has spent stays spent.
+    /// A connection is no more, or need not wait any more. What its owner has spent stays spent.
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         if !self.held.is_empty() {
             self.held.remove(&connection);
         }
     }
 
-    /// Throws away what says nothing any more: whoever has their whole budget again is as one who
-    /// never asked.
+    /// Throws away what says nothing any more: whoever has their whole allowance again is as one
+    /// who never asked.
     pub(crate) fn tidy(&mut self) {
         self.sweep();
         shrink(self.connections.as_ref());
         shrink(self.people.as_ref());
         shrink(self.addresses.as_ref());
-        shrink(self.arrivals.as_ref());
+        shrink(self.logins.as_ref());
         self.held.shrink_to_fit();
     }
 
-    /// The narrowest budget first: what is refused there costs nobody else anything. Something may
-    /// be paid already.
+    /// The narrowest allowance first: what is refused there costs nobody else anything. Something
+    /// may be paid already.
     fn pay(&self, asker: &Asker, cost: u32, paid: u32, now: Duration) -> Result<(), Unpaid> {
-        let Asker { connection, person, source } = asker;
+        let Asker { connection, person, network } = asker;
         let own = match person {
             Some(person) if cost > 0 => {
                 charge(self.people.as_ref(), person, cost.saturating_sub(paid), now)
@@ -223,15 +207,15 @@ impl RateLimits {
         if let Some(wait) = own {
             return Err(Unpaid { wait, paid });
         }
-        let addresses = self.addresses.as_ref().filter(|_| *source != ClientNetwork::THIS_MACHINE);
+        let addresses = self.addresses.as_ref().filter(|_| *network != ClientNetwork::THIS_MACHINE);
         let paid = paid.max(cost);
-        charge(addresses, source, cost, now).map_or(Ok(()), |wait| Err(Unpaid { wait, paid }))
+        charge(addresses, network, cost, now).map_or(Ok(()), |wait| Err(Unpaid { wait, paid }))
     }
 
     /// Between two ticks, too, no more is kept than was asked lately, whoever asks.
     fn count(&mut self) {
         self.asked += 1;
-        if self.asked >= BUDGETS_SWEPT_AFTER.max(self.left) {
+        if self.asked >= RATE_LIMITS_SWEPT_AFTER.max(self.left) {
             self.sweep();
         }
     }
@@ -242,52 +226,21 @@ impl RateLimits {
         self.left = sweep(self.connections.as_ref())
             + sweep(self.people.as_ref())
             + sweep(self.addresses.as_ref())
-            + sweep(self.arrivals.as_ref());
+            + sweep(self.logins.as_ref());
         self.asked = 0;
     }
 
     #[cfg(test)]
-    fn kept(&self) -> usize {
+    fn len(&self) -> usize {
         self.connections.as_ref().map_or(0, RateLimiter::len)
             + self.people.as_ref().map_or(0, RateLimiter::len)
             + self.addresses.as_ref().map_or(0, RateLimiter::len)
-            + self.arrivals.as_ref().map_or(0, RateLimiter::len)
+            + self.logins.as_ref().map_or(0, RateLimiter::len)
             + self.held.len()
     }
 }
 
-/// What a request costs, in units. One is about what a short message costs everybody together.
-fn cost(request: &Request) -> u32 {
-    match request {
-        // They are counted, and that is all. One who wants to go is not held up for what it has
-        // spent.
-        Request::Hello(_) | Request::Ping | Request::Exit => 0,
-        Request::Groups { .. }
-        | Request::Users { .. }
-        | Request::Why { .. }
-        | Request::About { .. }
-        | Request::Clients { .. }
-        | Request::ServerBans { .. } => 1,
-        Request::Join { .. }
-        | Request::Leave { .. }
-        | Request::History { .. }
-        | Request::Moderate { .. }
-        | Request::Operate { .. } => PAGE_COST,
-        Request::Search { .. } => SEARCH_COST,
-        Request::Create { .. } => CREATE_COST,
-        // A code is guessed like a password.
-        Request::Register { .. }
-        | Request::ChangePassword { .. }
-        | Request::Unregister { .. }
-        | Request::Claim { .. } => PASSWORD_COST,
-        Request::Public { body, .. } | Request::Private { body, .. } => {
-            let bytes = u32::try_from(body.as_str().len()).unwrap_or(u32::MAX);
-            1 + bytes / BODY_BYTES_A_UNIT
-        }
-    }
-}
-
-fn excess(refused: u32, wait: Duration) -> RateLimited {
+fn limited(refused: u32, wait: Duration) -> RateLimited {
     RateLimited { retry_after_ms: millis(wait), floods: refused >= RATE_LIMITED_IN_A_ROW_MAX }
 }
 
@@ -316,7 +269,7 @@ where
     Some(RateLimiter::new(quota?, HashMapStateStore::default(), clock.clone()))
 }
 
-/// Takes so much out of a budget; what is not there is to be waited for, and nothing is taken.
+/// Takes so much out of an allowance; what is not there is to be waited for, and nothing is taken.
 fn charge<K, S>(
     limiter: Option<&Limiter<K, S>>,
     key: &K,
@@ -330,7 +283,7 @@ where
     match limiter?.check_key_n(key, NonZeroU32::new(cost)?) {
         Ok(Ok(())) => None,
         Ok(Err(not_until)) => Some(not_until.wait_time_from(now)),
-        // No request costs more than a budget holds.
+        // No request costs more than an allowance holds.
         Err(_) => Some(Duration::from_millis(RETRY_AFTER_MS_MAX.into())),
     }
 }

@@ -1,5 +1,5 @@
-//! What a client missed, on its way from the archive into its outbox, part by part as the client
-//! reads.
+//! What a client missed, on its way from the archive into its outbox: part by part, as fast as the
+//! client reads.
 
 use chatroom_proto::{CloseReason, Notification, Seq, ServerFrame, codec};
 use tracing::error;

@@ -124,12 +124,12 @@ fn one_who_is_kicked_in_the_middle_of_a_run_hears_that_and_nothing_after_it() {
     stage.asks(eve, say("tea", "behind his back"));
     stage.asks(ann, tell("jim", "bye"));
     stage.turn();
-    let last_seen = stage.hears(jim);
-    assert_eq!(last_seen.len(), 4, "{last_seen:?}");
-    assert_eq!((last_seen[0].as_str(), last_seen[3].as_str()), ("eve in tea: before", "ann: bye"));
+    let heard = stage.hears(jim);
+    assert_eq!(heard.len(), 4, "{heard:?}");
+    assert_eq!((heard[0].as_str(), heard[3].as_str()), ("eve in tea: before", "ann: bye"));
     assert!(
-        last_seen[1].starts_with("answer: Posted") && last_seen[2].starts_with("Moderated"),
-        "{last_seen:?}"
+        heard[1].starts_with("answer: Posted") && heard[2].starts_with("Moderated"),
+        "{heard:?}"
     );
     assert_eq!(stage.hears(eve).len(), 4, "two answers, his message, and that he is out");
 }
@@ -146,8 +146,8 @@ fn one_who_keeps_order_in_a_group_from_outside_hears_nothing_of_it() {
     stage.asks(jim, say("tea", "two"));
     stage.asks(ann, say("General", "done"));
     stage.turn();
-    let last_seen = stage.hears(ann);
-    assert!(last_seen.iter().all(|line| line.starts_with("answer: ")), "{last_seen:?}");
+    let heard = stage.hears(ann);
+    assert!(heard.iter().all(|line| line.starts_with("answer: ")), "{heard:?}");
     assert_eq!(stage.hears(eve).last().map(String::as_str), Some("ann in General: done"));
 }
 
@@ -163,7 +163,7 @@ fn comes_twice(stage: &mut Stage, name: &str, first: ConnectionId) -> Connection
 }
 
 #[test]
-fn what_is_said_is_last_seen_with_all_devices_and_with_the_one_that_says_it_not_again() {
+fn what_is_said_is_heard_with_all_devices_and_with_the_one_that_says_it_not_again() {
     let (mut stage, [jim, ann]) = Stage::of(["jim", "ann"]);
     let other = comes_twice(&mut stage, "jim", jim);
     stage.asks(ann, say("General", "one"));
@@ -171,8 +171,8 @@ fn what_is_said_is_last_seen_with_all_devices_and_with_the_one_that_says_it_not_
     stage.asks(ann, tell("jim", "three"));
     stage.asks(jim, tell("ann", "four"));
     stage.turn();
-    let posts = |last_seen: Vec<String>| -> Vec<String> {
-        last_seen.into_iter().filter(|line| !line.starts_with("answer")).collect()
+    let posts = |heard: Vec<String>| -> Vec<String> {
+        heard.into_iter().filter(|line| !line.starts_with("answer")).collect()
     };
     assert_eq!(
         posts(stage.hears(jim)),
@@ -193,13 +193,9 @@ fn one_who_leaves_in_the_middle_of_a_run_leaves_with_all_devices() {
     stage.asks(ann, say("tea", "behind his back"));
     stage.turn();
     assert_eq!(stage.hears(jim), ["ann in tea: before", "answer: left tea"]);
-    let last_seen = stage.hears(other);
-    assert_eq!(
-        (last_seen.len(), last_seen[0].as_str()),
-        (2, "ann in tea: before"),
-        "{last_seen:?}"
-    );
-    assert!(last_seen[1].starts_with("Left"), "{last_seen:?}");
+    let heard = stage.hears(other);
+    assert_eq!((heard.len(), heard[0].as_str()), (2, "ann in tea: before"), "{heard:?}");
+    assert!(heard[1].starts_with("Left"), "{heard:?}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! One connection's life: the handshake, requests in, the outbox out, and the deadlines of all
-//! that.
+//! One connection: the handshake, requests in, the outbox out, and the deadlines of all that.
 //!
-//! What it does is here, piece by piece; in which order, and how it waits, is in [`life`].
+//! What it does is here, step by step. In which order it does them, and how it waits, is in
+//! [`task`].
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use chatroom_proto::codec::FrameError;
@@ -16,16 +17,17 @@ use tracing::debug;
 
 use crate::chat::effect::{Channel, Input, LoginRequest};
 use crate::chat::entry::{Address, ConnectionId};
+use crate::chat::request_class::RequestClass;
 use crate::config::Config;
 use crate::dispatch::handle::{DispatchHandle, Message, Stopped};
 use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::net::stream::PlainRefused;
 use crate::token;
 
-mod task;
+pub(crate) mod task;
 
-pub(crate) use task::ConnectionTask;
-use task::RareFuture;
+/// What a connection waits for in rare moments.
+type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How many requests may be unanswered when one more is handed in.
 const ASKS_MAX: u16 = {
@@ -46,8 +48,8 @@ pub(crate) struct Common {
 pub(crate) struct Connection {
     id: ConnectionId,
     address: Address,
-    /// Whether the request before was for a list. It stands here, and in the life of the connection
-    /// it would take 8 bytes.
+    /// Whether the request before was for a list. It stands here, and in the connection's task it
+    /// would take 8 bytes.
     after_list: bool,
     outbox: Outbox,
     common: Arc<Common>,
@@ -105,7 +107,9 @@ impl Connection {
         Box::pin(async move {
             tokio::select! {
                 biased;
-                () = time::sleep(common.config.handshake_deadline) => End::Close(CloseReason::HandshakeTimeout),
+                () = time::sleep(common.config.handshake_deadline) => {
+                    End::Close(CloseReason::HandshakeTimeout)
+                }
                 () = common.shutdown.cancelled() => End::Close(CloseReason::Shutdown),
             }
         })
@@ -119,8 +123,8 @@ impl Connection {
         };
         let channel = self.channel(is_tls);
         debug!(connection = %self, name = %hello.name, ?channel, "knocking");
-        let arrival = Box::new(self.introduce(tag, hello, channel));
-        let log_in = Message::LogIn(arrival, self.outbox.clone());
+        let login = Box::new(self.introduce(tag, hello, channel));
+        let log_in = Message::LogIn(login, self.outbox.clone());
         self.outbox.try_ask(0).ok_or(End::Closed)?;
         let room = self.hand_in_now(log_in)?;
         let Connection { address, outbox, common, .. } = self.clone();
@@ -161,7 +165,7 @@ impl Connection {
         // outbox. What has to be looked up takes a while, too: nothing may wait behind it where
         // waiting requests count for all.
         let asks = if self.after_list { 0 } else { ASKS_MAX };
-        self.after_list = takes_a_while(&request);
+        self.after_list = RequestClass::of(&request).kind.blocks_connection();
         let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
         if self.outbox.try_ask(asks).ok_or(End::Closed)? {
             return self.hand_in_now(ask);
@@ -215,23 +219,4 @@ impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.address)
     }
-}
-
-/// Whether the answer is a page, or has to be looked for, as a password's: nothing is handed in
-/// behind it until it is there. What waits in a seat counts for all, and what it waits for comes in
-/// by the same handle.
-fn takes_a_while(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Groups { .. }
-            | Request::Users { .. }
-            | Request::History { .. }
-            | Request::Search { .. }
-            | Request::Why { .. }
-            | Request::Clients { .. }
-            | Request::ServerBans { .. }
-            | Request::Register { .. }
-            | Request::ChangePassword { .. }
-            | Request::Unregister { .. }
-    )
 }

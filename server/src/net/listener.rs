@@ -16,10 +16,11 @@ use tracing::{debug, warn};
 
 use crate::chat::entry::{Address, ConnectionId};
 use crate::client_network::ClientNetwork;
-use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, TURNED_AWAY_MAX};
+use crate::config::{ACCEPT_BACKOFF, Config, LISTEN_BACKLOG, REJECTED_AT_ONCE_MAX};
 use crate::dispatch::handle::DispatchHandle;
 use crate::dispatch::outbox::{self, Bounds};
-use crate::net::connection::{Common, Connection, ConnectionTask};
+use crate::net::connection::task::ConnectionTask;
+use crate::net::connection::{Common, Connection};
 use crate::net::permits::Permits;
 use crate::net::stream::{Offer, Stream};
 use crate::net::tls_handshakes::Handshakes;
@@ -55,7 +56,8 @@ pub(crate) struct Listener {
     common: Arc<Common>,
     permits: Arc<Permits>,
     handshakes: Handshakes,
-    turned_away: Arc<Semaphore>,
+    /// Permits to tell one that is rejected why.
+    rejecting: Arc<Semaphore>,
 }
 
 impl Listener {
@@ -69,7 +71,7 @@ impl Listener {
             permits: Permits::new(&config),
             handshakes: Handshakes::new(&config),
             common: Arc::new(Common { handle, config, bounds, shutdown }),
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX as usize)),
+            rejecting: Arc::new(Semaphore::new(REJECTED_AT_ONCE_MAX as usize)),
         }
     }
 
@@ -123,7 +125,7 @@ impl Listener {
         let gone = async {
             // They are never closed, so what was given is given back.
             self.permits.all_given_back().await;
-            let _ = self.turned_away.acquire_many(TURNED_AWAY_MAX).await;
+            let _ = self.rejecting.acquire_many(REJECTED_AT_ONCE_MAX).await;
         };
         if time::timeout(self.common.config.shutdown_deadline, gone).await.is_err() {
             let connections = self.permits.taken();
@@ -136,7 +138,7 @@ impl Listener {
         let _ = stream.set_nodelay(true);
         let permit = match self.permits.take(ClientNetwork::of(peer.ip())) {
             Ok(permit) => permit,
-            Err(reason) => return self.turn_away(stream, peer, reason),
+            Err(reason) => return self.reject(stream, peer, reason),
         };
         let stream = self.stream(stream, peer);
         let connection = Connection::new(id, peer, Arc::clone(&self.common));
@@ -156,9 +158,9 @@ impl Listener {
         Stream::new(stream, offer, *allow_plaintext || peer.ip().is_loopback())
     }
 
-    fn turn_away(&self, stream: TcpStream, peer: Address, reason: CloseReason) {
+    fn reject(&self, stream: TcpStream, peer: Address, reason: CloseReason) {
         debug!(%peer, ?reason, "turned away");
-        let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(&self.rejecting).try_acquire_owned() else { return };
         let mut stream = self.stream(stream, peer);
         let deadline = self.common.config.linger_deadline;
         tokio::spawn(async move {

@@ -26,7 +26,7 @@ pub(crate) struct Permits {
 #[derive(Debug)]
 pub(crate) struct Permit {
     permits: Arc<Permits>,
-    source: ClientNetwork,
+    network: ClientNetwork,
 }
 
 impl Permits {
@@ -42,11 +42,11 @@ impl Permits {
     }
 
     /// One for a connection from there, or why there is none.
-    pub(crate) fn take(self: &Arc<Permits>, source: ClientNetwork) -> Result<Permit, CloseReason> {
+    pub(crate) fn take(self: &Arc<Permits>, network: ClientNetwork) -> Result<Permit, CloseReason> {
         let permit = self.all.try_acquire().map_err(|_| CloseReason::ServerFull)?;
-        if self.each_max > 0 && source != ClientNetwork::THIS_MACHINE {
+        if self.each_max > 0 && network != ClientNetwork::THIS_MACHINE {
             let mut each = self.each();
-            let count = each.entry(source).or_default();
+            let count = each.entry(network).or_default();
             if *count >= self.each_max {
                 return Err(CloseReason::TooManyConnections { limit: self.each_max });
             }
@@ -54,7 +54,7 @@ impl Permits {
         }
         // Given back when the connection's is.
         permit.forget();
-        Ok(Permit { permits: Arc::clone(self), source })
+        Ok(Permit { permits: Arc::clone(self), network })
     }
 
     /// How many are not given back.
@@ -77,7 +77,7 @@ impl Permits {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut count) = self.permits.each().entry(self.source) {
+        if let Entry::Occupied(mut count) = self.permits.each().entry(self.network) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -99,14 +99,14 @@ mod tests {
         Permits::new(&config)
     }
 
-    fn source(address: &str) -> ClientNetwork {
+    fn network(address: &str) -> ClientNetwork {
         ClientNetwork::of(address.parse().unwrap())
     }
 
     #[test]
     fn an_address_has_its_share_and_leaves_the_rest_to_others() {
         let permits = permits(10, 2);
-        let (near, far) = (source("127.0.0.5"), source("192.0.2.1"));
+        let (near, far) = (network("127.0.0.5"), network("192.0.2.1"));
         let held = [near, near, far].map(|from| permits.take(from).unwrap());
         assert_eq!(permits.take(near).unwrap_err(), CloseReason::TooManyConnections { limit: 2 });
         assert_eq!(permits.taken(), 3, "what is refused takes nothing");
@@ -119,7 +119,7 @@ mod tests {
     fn this_machine_has_no_share_but_the_server_has_a_size() {
         let permits = permits(3, 1);
         let held = [(); 3].map(|()| permits.take(ClientNetwork::THIS_MACHINE).unwrap());
-        assert_eq!(permits.take(source("192.0.2.1")).unwrap_err(), CloseReason::ServerFull);
+        assert_eq!(permits.take(network("192.0.2.1")).unwrap_err(), CloseReason::ServerFull);
         assert!(permits.all_given_back().now_or_never().is_none());
         drop(held);
         assert!(permits.all_given_back().now_or_never().is_some());
@@ -128,7 +128,8 @@ mod tests {
     #[test]
     fn no_limit_is_no_limit() {
         let permits = permits(1_000, 0);
-        let held: Vec<_> = (0..1_000).map(|_| permits.take(source("192.0.2.1")).unwrap()).collect();
+        let held: Vec<_> =
+            (0..1_000).map(|_| permits.take(network("192.0.2.1")).unwrap()).collect();
         assert_eq!(permits.taken(), held.len());
     }
 }

@@ -1,5 +1,5 @@
 //! A client's stream of bytes. Its first byte tells whether it is TLS, and from there on it is the
-//! one or the other: what has begun as TLS is never sent a byte in plain.
+//! one or the other: behind the first byte of TLS nothing is ever sent in plain.
 //!
 //! A plain stream is nothing but its socket, also in size. Everything else is in a box, and gone
 //! with it.
@@ -101,7 +101,7 @@ impl Stream {
         match (first, offer) {
             (Some(TLS_HANDSHAKE), Offer::Tls(tls)) => {
                 let accept = tls.accept_with(tcp, |session| {
-                    session.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX))
+                    session.set_buffer_limit(Some(TLS_WRITE_BYTES_MAX));
                 });
                 **boxed = Boxed::Accepting(Box::new(accept.into_fallible()));
             }

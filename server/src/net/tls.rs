@@ -1,99 +1,26 @@
-//! TLS: the key that clients recognize the server by, and the certificate that is shown.
+//! TLS: the key that clients recognize the server by, and the certificate that it shows.
+//!
+//! - `source`: where the two come from, and what can be wrong with them.
+//! - `files`: reads them, and makes the server's own.
+//! - this file: what a connection is accepted with, and how the certificate is read again.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chatroom_proto::Fingerprint;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::server::{
-    ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert,
-};
+use tokio_rustls::rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, ServerConfig};
 
 mod files;
+mod source;
 #[cfg(test)]
 mod tests;
 
-/// Where the key and the certificate are.
-#[derive(Debug, Clone)]
-pub enum TlsSource {
-    /// In these files, in PEM: somebody else takes care of them.
-    Files {
-        /// The certificate, and those that lead from it to an authority.
-        certificate: PathBuf,
-        /// Its key.
-        key: PathBuf,
-    },
-    /// In a server's data directory, where the server makes them itself when they are not there.
-    Directory(PathBuf),
-    /// Nowhere: they are made anew, and gone with the server.
-    Memory,
-}
-
-impl fmt::Display for TlsSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TlsSource::Files { certificate, .. } => certificate.display().fmt(f),
-            TlsSource::Directory(path) => path.display().fmt(f),
-            TlsSource::Memory => f.write_str("memory"),
-        }
-    }
-}
-
-/// Why there is no TLS.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file can't be read or written.
-    #[error("can't {doing} {}", path.display())]
-    File {
-        /// What was tried.
-        doing: &'static str,
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file that the server made itself is gone or is not what it was.
-    #[error(
-        "{} {what}: put it back from a copy, or delete {} and {} there to have new ones made \
-         (clients \
-         will be told then that the server's key has changed)", path.display(), files::KEY, files::CERTIFICATE
-    )]
-    Own {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// A file that was given can't be used.
-    #[error("{} {what}", path.display())]
-    Given {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// There is no certificate yet.
-    #[error(
-        "there is no certificate in {place} yet: the server makes it when it starts for the first \
-         time"
-    )]
-    NotYet {
-        /// Where it was looked for.
-        place: String,
-    },
-    /// No key could be made.
-    #[error("can't make a key and a certificate")]
-    Make(#[from] rcgen::Error),
-    /// The cryptography refuses.
-    #[error("can't speak TLS")]
-    Unusable(#[from] rustls::Error),
-}
+use source::{CERTIFICATE, fingerprint};
+pub use source::{TlsError, TlsSource};
 
 /// TLS as the server speaks it. Cheap to clone; the clones show the same certificate.
 #[derive(Clone)]
@@ -186,7 +113,7 @@ fn provider_of(acceptor: &TlsAcceptor) -> Arc<CryptoProvider> {
 pub fn fingerprint_at(source: &TlsSource) -> Result<Fingerprint, TlsError> {
     let chain = match source {
         TlsSource::Files { certificate, .. } => files::chain(certificate)?,
-        TlsSource::Directory(path) => match files::chain(&path.join(files::CERTIFICATE)) {
+        TlsSource::Directory(path) => match files::chain(&path.join(CERTIFICATE)) {
             Err(TlsError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 Vec::new()
             }
@@ -196,9 +123,4 @@ pub fn fingerprint_at(source: &TlsSource) -> Result<Fingerprint, TlsError> {
     };
     let first = chain.first().ok_or_else(|| TlsError::NotYet { place: source.to_string() })?;
     Ok(fingerprint(first)?)
-}
-
-fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, rustls::Error> {
-    let parsed = ParsedCertificate::try_from(certificate)?;
-    Ok(Fingerprint::of(&parsed.subject_public_key_info()))
 }

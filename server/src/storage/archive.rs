@@ -1,29 +1,28 @@
-//! The archive: what can be read back. A view of the log, which a thread of its own writes behind
-//! it; others read.
+//! The archive: what can be read back. One thread writes it behind the log, others read it.
 //!
-//! It follows the log as any node does, so it may be lost: it is made again. A read waits until the
-//! view has come as far as the read asks for, which takes milliseconds, or as long as it takes
-//! after a loss.
+//! It is a view of the log, which it follows as any node does. So it may be lost, and is made
+//! again. A read waits until the view has come as far as the read asks for: milliseconds, or as
+//! long as it takes after a loss.
 //!
 //! - this file: the handle, which waits for the view and asks the readers.
-//! - `file`: `archive.sqlite`, its schema, and what becomes of one that can't be used.
+//! - `request`: what a reader is asked, and what it answers.
+//! - `reader`: the threads that read. `missed`: a part of what a client missed.
 //! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows
 //!   what took effect.
-//! - `row`: a post as a row.
-//! - `snapshot`: the state as it was at some place, so that a restart need not fold the whole log.
-//! - `index`, `words`: the search index, which is made behind the rows, and what counts as the same
-//!   word.
-//! - `deletion`: what is deleted, really.
-//! - `waiters`: whether somebody waits for the view; otherwise the writer gives way to a busy log.
-//! - `reader`, `missed`: the threads that read; a part of what somebody missed.
-//! - `thread`: a thread that is waited for, but not for ever.
+//! - `file`: `archive.sqlite`, its schema, and what becomes of a file that can't be used.
+//! - `row`: a post as a row. `snapshot`: the state at some place, so that a restart need not fold
+//!   the whole log.
+//! - `search_index`: for each word the posts that have it, made behind the rows. `search_text`:
+//!   what counts as the same word.
+//! - `deletion`: deletes posts so that nothing of them is left in the files.
+//! - `waiters`: whether somebody waits for the view; the writer gives way to a busy log otherwise.
+//! - `worker_thread`: a thread that is waited for at its end, but not for ever.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use chatroom_proto::{ArchivedPost, Notification, Seq, UnixMillis, codec};
+use chatroom_proto::{Seq, UnixMillis, codec};
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,32 +30,33 @@ use tokio::time;
 
 use crate::chat::effect::{Query, Read, Replay};
 use crate::chat::{ChatState, Limits};
+use crate::config::READ_DEADLINE;
 use crate::storage::log::{Log, LogError, LogSnapshot};
 
 mod deletion;
 mod file;
-mod index;
 mod missed;
 mod reader;
+mod request;
 mod row;
+mod search_index;
+mod search_text;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod waiters;
-mod words;
 mod worker_thread;
 mod writer;
 
 pub use file::ArchiveError;
 use reader::ArchiveReader;
+use request::ReadRequest;
+pub use request::{FoundPosts, Missed, ReadError};
 use waiters::Waiters;
 use worker_thread::WorkerThread;
 use writer::{ArchiveWriter, Progress, WriterCommand};
 
 const FILE_NAME: &str = "archive.sqlite";
-
-/// How long a read may take, the wait for the view included. Somebody sits before a screen.
-pub const READ_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Reads that wait for a reader; more make their askers wait.
 const READS_WAITING_MAX: usize = 256;
@@ -99,43 +99,6 @@ struct Threads {
     waiters: Arc<Waiters>,
     readers: Vec<WorkerThread>,
     writer: Option<WorkerThread>,
-}
-
-/// What a reader is asked, and where the answer goes.
-#[derive(Debug)]
-pub(crate) enum ReadRequest {
-    Read(Read, oneshot::Sender<Result<FoundPosts, ReadError>>),
-    Replay(Replay, oneshot::Sender<Result<Missed, ReadError>>),
-    FirstSince(UnixMillis, oneshot::Sender<Result<Option<Seq>, ReadError>>),
-}
-
-/// What a read has found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundPosts {
-    /// The posts, the newest first: as many as were asked for, as far as they fit into one frame.
-    pub posts: Vec<ArchivedPost>,
-    /// Where older ones begin; nothing when there are none.
-    pub next: Option<Seq>,
-}
-
-/// A part of what a client missed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missed {
-    /// What it was not told, in order.
-    pub notifications: Vec<Notification>,
-    /// Everything up to here is in this part or before it: where the next part begins, or the end.
-    pub reached: Seq,
-}
-
-/// Why nothing was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// It took longer than a read may take.
-    #[error("it took too long")]
-    TookTooLong,
-    /// The archive has stopped.
-    #[error("the archive has stopped")]
-    Stopped,
 }
 
 /// What was there before a server began.
@@ -297,8 +260,8 @@ impl ArchiveView for Threads {
         Box::pin(async move {
             let (done, is_done) = oneshot::channel();
             let commands = self.commands.as_ref().ok_or(ReadError::Stopped)?;
-            let forget = WriterCommand::Forget(until, done);
-            commands.send(forget).await.map_err(|_| ReadError::Stopped)?;
+            let delete = WriterCommand::Delete(until, done);
+            commands.send(delete).await.map_err(|_| ReadError::Stopped)?;
             is_done.await.map_err(|_| ReadError::Stopped)
         })
     }
@@ -337,9 +300,9 @@ impl Drop for Threads {
 /// The state before the oldest entry that a log still has.
 ///
 /// # Errors
-/// [`LogError`] when the log's base can't be read.
+/// [`LogError`] when the log's snapshot can't be read.
 pub(crate) fn oldest_state(log: &dyn Log) -> Result<ChatState, LogError> {
-    let Some(LogSnapshot { seq, state }) = log.base()? else {
+    let Some(LogSnapshot { seq, state }) = log.snapshot()? else {
         return Ok(ChatState::new(Limits::default()));
     };
     match codec::decode::<ChatState>(&state) {

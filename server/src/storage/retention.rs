@@ -1,5 +1,5 @@
-//! What is older than the server keeps is deleted: from the archive and its search index, and from
-//! the log, where an image of the state takes the place of everything that led to it.
+//! Retention: what is older than the server keeps is deleted. It goes from the archive and its
+//! search index, and from the log, where a snapshot of the state takes the place of the entries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32, clock: C
             Ok(None) => {}
             Ok(Some(until)) => info!(%until, days, "what was said before is deleted"),
             Err(error) => {
-                error!(%error, "what is too old could not be deleted; tried again in an hour")
+                error!(%error, "what is too old could not be deleted; tried again in an hour");
             }
         }
     }
@@ -50,19 +50,18 @@ async fn compact(
     // is allowed.
     let runtime = Handle::current();
     let folding = tokio::task::spawn_blocking(move || {
-        let base = runtime.block_on(base_at(&*log, until))?;
-        Ok::<_, LogError>(base.map(|base| (log, base)))
+        let snapshot = runtime.block_on(snapshot_at(&*log, until))?;
+        Ok::<_, LogError>(snapshot.map(|snapshot| (log, snapshot)))
     });
-    let Some((log, base)) = folding.await?? else { return Ok(None) };
+    let Some((log, snapshot)) = folding.await?? else { return Ok(None) };
     archive.delete(until).await?;
-    let kept = tokio::task::spawn_blocking(move || log.compact(base));
-    kept.await??;
+    tokio::task::spawn_blocking(move || log.compact(snapshot)).await??;
     Ok(Some(until))
 }
 
 /// What the log has come to at the last end of a batch up to `until`. Nothing when it has no batch
 /// up to there.
-async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<LogSnapshot>, LogError> {
+async fn snapshot_at(log: &dyn Log, until: Seq) -> Result<Option<LogSnapshot>, LogError> {
     let mut state = oldest_state(log)?;
     let Some(end) = log.batch_end(until)?.filter(|end| *end > state.head()) else {
         return Ok(None);
@@ -84,7 +83,7 @@ async fn base_at(log: &dyn Log, until: Seq) -> Result<Option<LogSnapshot>, LogEr
 /// Why nothing was deleted.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// The log can't be read, or does not take its base.
+    /// The log can't be read, or does not take its snapshot.
     #[error("{0}")]
     Log(#[from] LogError),
     /// The archive can't be asked.
@@ -113,8 +112,8 @@ mod tests {
 
     fn open(directory: &Path) -> (Arc<dyn Log>, Restored) {
         let log: Arc<dyn Log> = Arc::new(SqliteLog::open(directory, Durability::Normal).unwrap());
-        let kept = Archive::open(directory, Arc::clone(&log)).unwrap();
-        (log, kept)
+        let restored = Archive::open(directory, Arc::clone(&log)).unwrap();
+        (log, restored)
     }
 
     /// Appends commands at these times, one batch each.
@@ -154,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_old_is_gone_from_every_file_and_everything_else_goes_on() {
         let directory = tempfile::tempdir().unwrap();
-        let (log, kept) = open(directory.path());
+        let (log, restored) = open(directory.path());
         let limits = Limits::default();
         let commands = vec![
             (1_000, Command::Began { limits }),
@@ -163,7 +162,7 @@ mod tests {
             (3_000, post("another-old-one")),
             (9_000, post("a-young-one")),
         ];
-        // The arrival is the second entry; the posts are by its session.
+        // The arrival is the second entry; the posts are by its device.
         let commands = commands.into_iter().map(|(at, command)| match command {
             Command::Post { to, id, body, .. } => {
                 (at, Command::Post { by: DeviceId(Seq(2)), to, id, body })
@@ -172,27 +171,27 @@ mod tests {
         });
         live(&*log, commands.collect()).await;
         assert_eq!(
-            compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap(),
+            compact(Arc::clone(&log), &restored.archive, UnixMillis(5_000)).await.unwrap(),
             Some(Seq(4))
         );
-        // What comes behind it in the log knows that the base is kept.
+        // What comes behind it in the log knows that the snapshot is kept.
         let Command::Post { to, id, body, .. } = post("another-young-one") else {
             unreachable!("it is a post")
         };
         live(&*log, vec![(9_500, Command::Post { by: DeviceId(Seq(2)), to, id, body })]).await;
-        let again = compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
+        let again = compact(Arc::clone(&log), &restored.archive, UnixMillis(5_000)).await.unwrap();
         assert_eq!(again, None, "there is nothing left to delete");
-        drop((log, kept));
+        drop((log, restored));
 
-        let (log, kept) = open(directory.path());
-        assert_eq!(log.base().unwrap().map(|base| base.seq), Some(Seq(4)));
+        let (log, restored) = open(directory.path());
+        assert_eq!(log.snapshot().unwrap().map(|snapshot| snapshot.seq), Some(Seq(4)));
         let mut state = oldest_state(&*log).unwrap();
         let mut entries = log.follow(state.head());
         for entry in entries.next().await.unwrap().unwrap() {
-            let record = state.fold(&entry).expect("the session is known from the base");
-            assert_eq!((record.post.body.as_str(), record.post.prev), ("a-young-one", Seq(4)));
+            let stored = state.fold(&entry).expect("the device is known from the snapshot");
+            assert_eq!((stored.post.body.as_str(), stored.post.prev), ("a-young-one", Seq(4)));
         }
-        drop((entries, log, kept));
+        drop((entries, log, restored));
         assert!(holds(&directory, "a-young-one"));
         for secret in ["an-old-secret", "another-old-one"] {
             assert!(!holds(&directory, secret), "{secret} is still there");
@@ -202,21 +201,21 @@ mod tests {
     #[tokio::test]
     async fn an_archive_is_made_again_from_what_a_cut_log_has() {
         let directory = tempfile::tempdir().unwrap();
-        let (log, kept) = open(directory.path());
+        let (log, restored) = open(directory.path());
         let by = DeviceId(Seq(1));
         let say = |text| match post(text) {
             Command::Post { to, id, body, .. } => Command::Post { by, to, id, body },
             command => command,
         };
         live(&*log, vec![(1_000, arrival()), (2_000, say("old")), (9_000, say("young"))]).await;
-        compact(Arc::clone(&log), &kept.archive, UnixMillis(5_000)).await.unwrap();
-        drop((log, kept));
+        compact(Arc::clone(&log), &restored.archive, UnixMillis(5_000)).await.unwrap();
+        drop((log, restored));
         for name in ["archive.sqlite", "archive.sqlite-wal", "archive.sqlite-shm"] {
             let _ = std::fs::remove_file(directory.path().join(name));
         }
-        let (log, kept) = open(directory.path());
-        let first = kept.archive.first_at_or_after(UnixMillis(0), log.head()).await.unwrap();
+        let (log, restored) = open(directory.path());
+        let first = restored.archive.first_at_or_after(UnixMillis(0), log.head()).await.unwrap();
         assert_eq!(first, Some(Seq(3)));
-        assert_eq!(kept.state.head(), Seq(2));
+        assert_eq!(restored.state.head(), Seq(2));
     }
 }

@@ -1,6 +1,6 @@
 //! A list that comes in pages.
 
-use crate::client::LIST_ITEMS_MAX;
+use crate::limits::LIST_ITEMS_MAX;
 use chatroom_proto::{GroupName, Refusal, Request, Response, Seq, UserName};
 
 use crate::app::completer::ListRequest;

@@ -1,10 +1,10 @@
 //! What becomes of events on the screen.
 
-use crate::Event;
+use crate::event::Event;
 use chatroom_proto::{Conversation, Notification, Refusal, Request, Response, Retention, Seq, Tag};
 
-use super::typed::is_post;
-use super::{ChatLoop, ChatOutcome, Held};
+use super::chat::{ChatLoop, ChatOutcome, HeldRefusal};
+use super::request::is_post;
 use crate::app::clock;
 use crate::app::completer::ListRequest;
 use crate::app::missed_summary::MissedSummary;
@@ -21,11 +21,11 @@ impl ChatLoop {
         let view = self.parts.view;
         match event {
             Event::Notification(notification) => {
-                self.show_notification(screen, &notification).await?
+                self.show_notification(screen, &notification).await?;
             }
             Event::Replayed(notification) => self.show_replayed(screen, notification).await?,
             Event::CaughtUp => {
-                self.show_absence(screen).await?;
+                self.show_missed_summary(screen).await?;
                 self.away_since = None;
             }
             Event::Answer { ref tag, .. } if self.lists.contains_key(tag) => {
@@ -35,11 +35,11 @@ impl ChatLoop {
                     screen.say(list.text(view)).await?;
                 }
             }
-            Event::Answer { tag, result: Ok(page), .. } if self.pasts.contains_key(&tag) => {
+            Event::Answer { tag, result: Ok(page), .. } if self.histories.contains_key(&tag) => {
                 self.show_page(screen, tag, page).await?;
             }
             Event::Answer { tag, request, result } => {
-                self.pasts.remove(&tag);
+                self.histories.remove(&tag);
                 self.show_answer(screen, request, result).await?;
             }
             Event::Lost(lost) => {
@@ -68,7 +68,7 @@ impl ChatLoop {
             Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
             Event::Slowed { wait, waiting } => screen.note(view.slowed(wait, waiting)).await?,
             Event::Ended(ended) => {
-                self.show_absence(screen).await?;
+                self.show_missed_summary(screen).await?;
                 return Ok(Some(ChatOutcome::Ended(ended)));
             }
         }
@@ -81,19 +81,12 @@ impl ChatLoop {
         screen: &Screen,
         notification: &Notification,
     ) -> Result<(), OutputGone> {
-        let view = self.parts.view;
         self.parts.directory.notified(notification);
         self.changed();
-        let text = match notification {
-            said if self.parts.ignore.ignored.told(said) => None,
-            Notification::Moderated { by, group, act, .. } => {
-                Some(view.moderated(by, group, act, Some(&self.parts.name)))
-            }
-            Notification::PassedOn { group, to, .. } => {
-                Some(view.passed_on(group, to, Some(&self.parts.name)))
-            }
-            other => view.notification(other),
-        };
+        if self.parts.ignore.ignored.hides(notification) {
+            return Ok(());
+        }
+        let text = self.parts.view.notification(notification, Some(&self.parts.name));
         match text {
             Some(text) => screen.say(text).await,
             None => Ok(()),
@@ -115,13 +108,13 @@ impl ChatLoop {
     ) -> Result<(), OutputGone> {
         self.parts.directory.notified(&said);
         self.changed();
-        if self.parts.ignore.ignored.told(&said) {
+        if self.parts.ignore.ignored.hides(&said) {
             return Ok(());
         }
         let view = self.parts.view;
         if view.layout == Layout::Screen {
             let since = self.away_since;
-            self.absence.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
+            self.missed_summary.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
             return Ok(());
         }
         match view.replayed(&said, clock::now()) {
@@ -130,9 +123,11 @@ impl ChatLoop {
         }
     }
 
-    async fn show_absence(&mut self, screen: &Screen) -> Result<(), OutputGone> {
-        match self.absence.take() {
-            Some(absence) => screen.say(self.parts.view.absence(&absence, clock::now())).await,
+    async fn show_missed_summary(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        match self.missed_summary.take() {
+            Some(missed_summary) => {
+                screen.say(self.parts.view.missed_summary(&missed_summary, clock::now())).await
+            }
             None => Ok(()),
         }
     }
@@ -144,11 +139,11 @@ impl ChatLoop {
         tag: Tag,
         page: Response,
     ) -> Result<(), OutputGone> {
-        let Some(mut past) = self.pasts.remove(&tag) else { return Ok(()) };
+        let Some(mut past) = self.histories.remove(&tag) else { return Ok(()) };
         if let Some(next) = past.add(page)
             && let Ok(tag) = self.parts.client.submit(next).await
         {
-            self.pasts.insert(tag, past);
+            self.histories.insert(tag, past);
             return Ok(());
         }
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -180,23 +175,8 @@ impl ChatLoop {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.parts.directory.answered(&request, &response);
                 self.changed();
-                let view = self.parts.view;
-                let text = match (&request, &response) {
-                    (Request::Moderate { act, .. }, Response::Moderated { group, .. }) => {
-                        Some(view.you_moderated(group, act))
-                    }
-                    (_, Response::Operated { .. }) => view.you_operated(&request, &self.parts.name),
-                    (_, Response::Clients { clients, .. }) => {
-                        Some(view.clients(&request, clients.as_slice()))
-                    }
-                    (_, Response::ServerBans { bans, .. }) => {
-                        Some(view.server_bans(&request, bans.as_slice(), clock::now()))
-                    }
-                    (Request::Why { user, .. }, Response::Acts { group, acts }) => {
-                        Some(view.acts(group, user.as_ref(), acts.as_slice(), clock::now()))
-                    }
-                    _ => view.response(&response),
-                };
+                let (view, me) = (self.parts.view, &self.parts.name);
+                let text = view.answer(&request, &response, me, clock::now());
                 if let Some(text) = text {
                     screen.say(text).await?;
                 }
@@ -214,7 +194,7 @@ impl ChatLoop {
                     _ => false,
                 };
                 let list = list.unwrap_or(ListRequest::Groups);
-                self.held = Some(Held { request, refusal, list });
+                self.held = Some(HeldRefusal { request, refusal, list });
                 if waits { Ok(()) } else { self.release(screen).await }
             }
         }
@@ -257,9 +237,9 @@ impl ChatLoop {
 
     /// Shows the refusal that is held.
     pub(super) async fn release(&mut self, screen: &Screen) -> Result<(), OutputGone> {
-        let Some(Held { request, refusal, .. }) = self.held.take() else { return Ok(()) };
+        let Some(HeldRefusal { request, refusal, .. }) = self.held.take() else { return Ok(()) };
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.has_trouble = true;
+        self.has_failed = true;
         let directory = &self.parts.directory;
         let meant = match &refusal {
             Refusal::NoSuchGroup { group } => directory.group_like(group),

@@ -4,18 +4,35 @@ use std::num::NonZeroU32;
 
 use chatroom_proto::{
     AddressPrefix, BanTarget, Body, BodyError, Code, Conversation, GroupName, LineError,
-    Moderation, Operation, Reason, SearchQuery, SearchQueryError, Topic, UserName,
+    Moderation, Operation, Reason, Request, SearchQuery, SearchQueryError, Seq, Topic, UserName,
 };
 
-use super::{HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, Row, TypedCommand, find, first_word};
+use super::row::TypedCommand::{self, Ask};
+use super::row::{HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, PasswordCommand, Row};
+
+/// The first word, and what follows it and one run of white space.
+pub fn first_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    (word, rest.trim_start())
+}
 
 /// A command that is told nothing.
 pub(super) fn alone(
     row: &'static Row,
     rest: &str,
-    command: TypedCommand,
+    request: Request,
 ) -> Result<TypedCommand, Mistake> {
-    nothing(row, rest).map(|()| command)
+    nothing(row, rest).map(|()| Ask(request))
+}
+
+/// A command that passwords are asked for.
+pub(super) fn with_passwords(
+    row: &'static Row,
+    rest: &str,
+    command: PasswordCommand,
+) -> Result<TypedCommand, Mistake> {
+    nothing(row, rest).map(|()| TypedCommand::AskWithPasswords(command))
 }
 
 pub(super) fn nothing(row: &'static Row, rest: &str) -> Result<(), Mistake> {
@@ -69,13 +86,12 @@ pub(super) fn history(row: &'static Row, rest: &str) -> Result<TypedCommand, Mis
         None => Conversation::Group(parse_group(row, place)?),
     };
     nothing(row, more)?;
-    if count.is_empty() {
-        return Ok(TypedCommand::History(of, HISTORY_COUNT));
-    }
-    match count.parse() {
-        Ok(number @ 1..=HISTORY_COUNT_MAX) => Ok(TypedCommand::History(of, number)),
-        _ => Err(Mistake::BadCount { row, count: count.to_owned() }),
-    }
+    let count = match count.parse() {
+        _ if count.is_empty() => HISTORY_COUNT,
+        Ok(number @ 1..=HISTORY_COUNT_MAX) => number,
+        _ => return Err(Mistake::BadCount { row, count: count.to_owned() }),
+    };
+    Ok(Ask(Request::History { of, before: Seq::ZERO, count }))
 }
 
 pub(super) fn search(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
@@ -85,7 +101,9 @@ pub(super) fn search(row: &'static Row, rest: &str) -> Result<TypedCommand, Mist
         None => (rest.as_str(), None),
     };
     match SearchQuery::parse(words) {
-        Ok(words) => Ok(TypedCommand::Search(words, within)),
+        Ok(words) => {
+            Ok(Ask(Request::Search { words, within, before: Seq::ZERO, count: HISTORY_COUNT }))
+        }
         Err(SearchQueryError::Empty) => Err(Mistake::Missing { row, what: "words to look for" }),
         Err(error) => Err(Mistake::BadWords { error }),
     }
@@ -103,15 +121,6 @@ pub(super) fn split_within(text: &str) -> Option<(&str, GroupName)> {
 /// terminal's affair.
 pub(super) fn normalize(message: &str) -> String {
     message.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ")
-}
-
-pub(super) fn help(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
-    let (word, more) = first_word(rest);
-    nothing(row, more)?;
-    if word.is_empty() {
-        return Ok(TypedCommand::Help(None));
-    }
-    find(word).map(|about| TypedCommand::Help(Some(about)))
 }
 
 /// A group, a person, and what follows.
@@ -139,7 +148,7 @@ pub(super) fn act(
 ) -> Result<TypedCommand, Mistake> {
     let (group, user, more) = group_and_user(row, rest)?;
     nothing(row, more)?;
-    Ok(TypedCommand::Moderate(group, act(user)))
+    Ok(Ask(Request::Moderate { group, act: act(user) }))
 }
 
 pub(super) fn someone_and_why(
@@ -158,7 +167,8 @@ pub(super) fn act_for_a_time(
 ) -> Result<TypedCommand, Mistake> {
     let (group, user, rest) = group_and_user(row, rest)?;
     let (seconds, rest) = how_long(row, rest)?;
-    Ok(TypedCommand::Moderate(group, act(user, seconds, reason(rest)?)))
+    let act = act(user, seconds, reason(rest)?);
+    Ok(Ask(Request::Moderate { group, act }))
 }
 
 fn reason(text: &str) -> Result<Option<Reason>, Mistake> {
@@ -214,7 +224,7 @@ pub(super) fn topic(row: &'static Row, rest: &str) -> Result<TypedCommand, Mista
         }
         Err(error) => return Err(Mistake::BadLine { error }),
     };
-    Ok(TypedCommand::Moderate(group, Moderation::Topic { topic }))
+    Ok(Ask(Request::Moderate { group, act: Moderation::Topic { topic } }))
 }
 
 pub(super) fn why(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
@@ -226,7 +236,7 @@ pub(super) fn why(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake
     let (user, more) = first_word(rest);
     nothing(row, more)?;
     let user = if user.is_empty() { None } else { Some(parse_user(row, user)?) };
-    Ok(TypedCommand::Why(group, user))
+    Ok(Ask(Request::Why { group, user }))
 }
 
 pub(super) fn user_or_none(row: &'static Row, rest: &str) -> Result<Option<UserName>, Mistake> {
@@ -254,7 +264,8 @@ pub(super) fn code(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistak
             what: "the code that the server shows to those who run it",
         });
     }
-    Code::parse(rest.trim()).map(TypedCommand::Claim).map_err(|error| Mistake::BadCode { error })
+    let code = Code::parse(rest.trim()).map_err(|error| Mistake::BadCode { error })?;
+    Ok(Ask(Request::Claim { code }))
 }
 
 /// An address, or a name; one that looks like an address has an `@` before it.
@@ -273,5 +284,6 @@ pub(super) fn whom<'a>(row: &'static Row, rest: &'a str) -> Result<(BanTarget, &
 pub(super) fn server_ban(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (whom, rest) = whom(row, rest)?;
     let (seconds, rest) = how_long(row, rest)?;
-    Ok(TypedCommand::Operate(Operation::Ban { whom, seconds, reason: reason(rest)? }))
+    let act = Operation::Ban { whom, seconds, reason: reason(rest)? };
+    Ok(Ask(Request::Operate { act }))
 }

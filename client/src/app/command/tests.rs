@@ -1,4 +1,7 @@
-use chatroom_proto::{AddressPrefix, BanTarget};
+use chatroom_proto::{
+    AddressPrefix, BanTarget, BodyError, Conversation, GroupName, LineError, Moderation, NameError,
+    Operation, PostId, Request, SearchQueryError, Seq, UserName,
+};
 
 use super::*;
 
@@ -6,20 +9,30 @@ fn group_name(name: &str) -> GroupName {
     GroupName::parse(name).unwrap()
 }
 
+type Parsed = Result<Option<TypedCommand>, Mistake>;
+
+fn asks(request: Request) -> Parsed {
+    Ok(Some(TypedCommand::Ask(request)))
+}
+
+fn history(of: Conversation, count: u16) -> Parsed {
+    asks(Request::History { of, before: Seq::ZERO, count })
+}
+
 fn message(line: &str) -> String {
     match parse(line).unwrap().unwrap() {
-        TypedCommand::Public(_, body) | TypedCommand::Private(_, body) => body.as_str().to_owned(),
+        TypedCommand::Say(_, body) => body.as_str().to_owned(),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn the_eight_commands_and_help_are_read_in_any_case() {
-    assert_eq!(parse("create G1"), Ok(Some(TypedCommand::Create(group_name("G1")))));
-    assert_eq!(parse("  JOIN\tG1 "), Ok(Some(TypedCommand::Join(group_name("G1")))));
-    assert_eq!(parse("Leave G1"), Ok(Some(TypedCommand::Leave(group_name("G1")))));
-    assert_eq!(parse("groups"), Ok(Some(TypedCommand::Groups)));
-    assert_eq!(parse("users "), Ok(Some(TypedCommand::Users)));
+    assert_eq!(parse("create G1"), asks(Request::Create { group: group_name("G1") }));
+    assert_eq!(parse("  JOIN\tG1 "), asks(Request::Join { group: group_name("G1") }));
+    assert_eq!(parse("Leave G1"), asks(Request::Leave { group: group_name("G1") }));
+    assert_eq!(parse("groups"), asks(Request::Groups { after: Seq::ZERO }));
+    assert_eq!(parse("users "), asks(Request::Users { after: Seq::ZERO }));
     assert_eq!(parse("exit"), Ok(Some(TypedCommand::Exit)));
     assert_eq!(parse("help"), Ok(Some(TypedCommand::Help(None))));
     assert_eq!(parse("help Join"), Ok(Some(TypedCommand::Help(row("join")))));
@@ -61,9 +74,9 @@ fn what_is_missing_or_too_much_is_said_with_the_row() {
 fn a_history_is_of_a_group_or_of_a_person_and_of_any_moderate_length() {
     let tea = || Conversation::Group(group_name("tea"));
     let jim = Conversation::User(UserName::parse("Jim").unwrap());
-    assert_eq!(parse("history tea"), Ok(Some(TypedCommand::History(tea(), 20))));
-    assert_eq!(parse("history tea 1000"), Ok(Some(TypedCommand::History(tea(), 1_000))));
-    assert_eq!(parse("History @Jim 3"), Ok(Some(TypedCommand::History(jim, 3))));
+    assert_eq!(parse("history tea"), history(tea(), 20));
+    assert_eq!(parse("history tea 1000"), history(tea(), 1_000));
+    assert_eq!(parse("History @Jim 3"), history(jim, 3));
     for count in ["0", "1001", "-1", "all", "70000"] {
         let row = row("history").unwrap();
         let bad = Mistake::BadCount { row, count: count.to_owned() };
@@ -77,7 +90,7 @@ fn a_history_is_of_a_group_or_of_a_person_and_of_any_moderate_length() {
 #[test]
 fn a_search_ends_with_a_group_only_where_one_can_be_meant() {
     let found = |line: &str| match parse(line) {
-        Ok(Some(TypedCommand::Search(words, within))) => {
+        Ok(Some(TypedCommand::Ask(Request::Search { words, within, .. }))) => {
             (words.as_str().to_owned(), within.map(|group| group.to_string()))
         }
         other => panic!("{line}: {other:?}"),
@@ -127,10 +140,8 @@ fn an_unknown_command_comes_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn each_command_but_help_asks_the_server() {
+fn a_message_gets_its_identity_when_it_is_sent() {
     let id = PostId([7; 16]);
-    assert_eq!(TypedCommand::Exit.into_request(id), Some(Request::Exit));
-    assert_eq!(TypedCommand::Help(None).into_request(id), None);
     let Some(Request::Private { id: sent, .. }) =
         parse("private Ann hi").unwrap().unwrap().into_request(id)
     else {
@@ -139,15 +150,24 @@ fn each_command_but_help_asks_the_server() {
     assert_eq!(sent, id);
 }
 
+#[test]
+fn what_this_program_does_itself_asks_the_server_nothing() {
+    for line in ["help", "ignore", "ignore Jim", "unignore Jim", "exit", "register"] {
+        assert_eq!(parse(line).unwrap().unwrap().into_request(PostId([0; 16])), None, "{line}");
+    }
+}
+
 fn act(line: &str) -> Moderation {
     match parse(line) {
-        Ok(Some(TypedCommand::Moderate(group, act))) if group.as_str() == "G1" => act,
+        Ok(Some(TypedCommand::Ask(Request::Moderate { group, act }))) if group.as_str() == "G1" => {
+            act
+        }
         other => panic!("{line}: {other:?}"),
     }
 }
 
 #[test]
-fn order_is_kept_with_a_group_a_name_and_sometimes_a_time_and_a_reason() {
+fn moderation_names_a_group_a_person_and_sometimes_a_time_and_a_reason() {
     let user = || UserName::parse("Jim").unwrap();
     let reason = |text| Some(chatroom_proto::Reason::parse(text).unwrap());
     let seconds = std::num::NonZeroU32::new;
@@ -197,17 +217,17 @@ fn a_slip_in_a_time_bans_nobody_for_good() {
 #[test]
 fn why_is_about_a_group_or_about_somebody_in_it() {
     let jim = || Some(UserName::parse("Jim").unwrap());
-    assert_eq!(parse("why G1"), Ok(Some(TypedCommand::Why(group_name("G1"), None))));
-    assert_eq!(parse("why G1 Jim"), Ok(Some(TypedCommand::Why(group_name("G1"), jim()))));
-    assert_eq!(parse("about G1"), Ok(Some(TypedCommand::About(group_name("G1")))));
+    assert_eq!(parse("why G1"), asks(Request::Why { group: group_name("G1"), user: None }));
+    assert_eq!(parse("why G1 Jim"), asks(Request::Why { group: group_name("G1"), user: jim() }));
+    assert_eq!(parse("about G1"), asks(Request::About { group: group_name("G1") }));
 }
 
 #[test]
 fn operators_ban_an_address_or_a_name() {
     let whom = |line: &str| match parse(line) {
-        Ok(Some(TypedCommand::Operate(
-            Operation::Ban { whom, .. } | Operation::Unban { whom },
-        ))) => whom,
+        Ok(Some(TypedCommand::Ask(Request::Operate {
+            act: Operation::Ban { whom, .. } | Operation::Unban { whom },
+        }))) => whom,
         other => panic!("{line}: {other:?}"),
     };
     let name = |name| BanTarget::User(UserName::parse(name).unwrap());
@@ -225,7 +245,10 @@ fn operators_ban_an_address_or_a_name() {
 #[test]
 fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
     let code = "7F3A-0000-0000-0000-0000-0000-0000-00ff";
-    assert!(matches!(parse(&format!("operator {code}")), Ok(Some(TypedCommand::Claim(_)))));
+    assert!(matches!(
+        parse(&format!("operator {code}")),
+        Ok(Some(TypedCommand::Ask(Request::Claim { .. })))
+    ));
     assert!(matches!(parse("operator 7F3A"), Err(Mistake::BadCode { .. })));
     for line in
         [format!("operator {code}"), format!("  OPERATOR\t{code}"), "operator 7F3A".to_owned()]
@@ -246,5 +269,4 @@ fn one_ignores_somebody_or_asks_whom() {
     assert_eq!(parse("ignore"), Ok(Some(TypedCommand::Ignore(None))));
     assert_eq!(parse("unignore Jim"), Ok(Some(TypedCommand::Unignore(jim()))));
     assert!(matches!(parse("unignore"), Err(Mistake::Missing { .. })));
-    assert_eq!(TypedCommand::Ignore(None).into_request(PostId([0; 16])), None, "nobody is told");
 }

@@ -96,14 +96,14 @@ impl ConditionalEventHandler for PasswordInput {
 mod tests {
     use super::*;
 
-    fn press(unseen: &PasswordInput, keys: &[KeyEvent]) -> Vec<Option<Cmd>> {
-        keys.iter().map(|key| unseen.lock().take(*key)).collect()
+    fn press(password_input: &PasswordInput, keys: &[KeyEvent]) -> Vec<Option<Cmd>> {
+        keys.iter().map(|key| password_input.lock().take(*key)).collect()
     }
 
-    fn type_text(unseen: &PasswordInput, text: &str) {
+    fn type_text(password_input: &PasswordInput, text: &str) {
         for c in text.chars() {
             assert_eq!(
-                press(unseen, &[KeyEvent(KeyCode::Char(c), Modifiers::NONE)]),
+                press(password_input, &[KeyEvent(KeyCode::Char(c), Modifiers::NONE)]),
                 [Some(Cmd::Noop)]
             );
         }
@@ -111,64 +111,71 @@ mod tests {
 
     #[test]
     fn keys_are_the_editor_s_unless_something_is_asked_for() {
-        let unseen = PasswordInput::default();
+        let password_input = PasswordInput::default();
         let key = KeyEvent(KeyCode::Char('a'), Modifiers::NONE);
-        assert_eq!(press(&unseen, &[key]), [None]);
-        unseen.begin();
-        type_text(&unseen, "ab");
-        assert_eq!(unseen.end(), "ab");
-        assert_eq!(press(&unseen, &[key]), [None]);
-        assert_eq!(unseen.end(), "");
+        assert_eq!(press(&password_input, &[key]), [None]);
+        password_input.begin();
+        type_text(&password_input, "ab");
+        assert_eq!(password_input.end(), "ab");
+        assert_eq!(press(&password_input, &[key]), [None]);
+        assert_eq!(password_input.end(), "");
     }
 
     #[test]
     fn what_was_typed_can_be_taken_back() {
-        let unseen = PasswordInput::default();
-        unseen.begin();
-        type_text(&unseen, "wrong");
-        press(&unseen, &[KeyEvent::ctrl('W')]);
-        type_text(&unseen, "räxx");
-        press(&unseen, &[KeyEvent(KeyCode::Backspace, Modifiers::NONE), KeyEvent::ctrl('H')]);
-        assert_eq!(press(&unseen, &[KeyEvent::ctrl('D')]), [Some(Cmd::Noop)], "it is not empty");
-        assert_eq!(press(&unseen, &[KeyEvent(KeyCode::Enter, Modifiers::NONE)]), [None]);
-        assert_eq!(unseen.end(), "rä");
+        let password_input = PasswordInput::default();
+        password_input.begin();
+        type_text(&password_input, "wrong");
+        press(&password_input, &[KeyEvent::ctrl('W')]);
+        type_text(&password_input, "räxx");
+        press(
+            &password_input,
+            &[KeyEvent(KeyCode::Backspace, Modifiers::NONE), KeyEvent::ctrl('H')],
+        );
+        assert_eq!(
+            press(&password_input, &[KeyEvent::ctrl('D')]),
+            [Some(Cmd::Noop)],
+            "it is not empty"
+        );
+        assert_eq!(press(&password_input, &[KeyEvent(KeyCode::Enter, Modifiers::NONE)]), [None]);
+        assert_eq!(password_input.end(), "rä");
     }
 
     #[test]
     fn nothing_that_an_editor_could_do_with_it_is_done() {
-        let unseen = PasswordInput::default();
-        unseen.begin();
+        let password_input = PasswordInput::default();
+        password_input.begin();
         let keys =
             [KeyEvent::ctrl('Y'), KeyEvent::ctrl('R'), KeyEvent::ctrl('V'), KeyEvent::ctrl('_')];
         for key in
             keys.into_iter().chain([KeyEvent::alt('b'), KeyEvent(KeyCode::Up, Modifiers::NONE)])
         {
-            assert_eq!(press(&unseen, &[key]), [Some(Cmd::Noop)], "{key:?}");
+            assert_eq!(press(&password_input, &[key]), [Some(Cmd::Noop)], "{key:?}");
         }
-        assert_eq!(press(&unseen, &[KeyEvent::ctrl('C')]), [Some(Cmd::Interrupt)]);
-        assert_eq!(press(&unseen, &[KeyEvent::ctrl('D')]), [None]);
-        assert_eq!(unseen.end(), "");
+        assert_eq!(press(&password_input, &[KeyEvent::ctrl('C')]), [Some(Cmd::Interrupt)]);
+        assert_eq!(press(&password_input, &[KeyEvent::ctrl('D')]), [None]);
+        assert_eq!(password_input.end(), "");
     }
 
     #[test]
     fn a_paste_is_one_password_without_the_line_end_behind_it() {
-        let unseen = PasswordInput::default();
-        unseen.begin();
+        let password_input = PasswordInput::default();
+        password_input.begin();
         let enter = KeyEvent(KeyCode::Enter, Modifiers::NONE);
-        press(&unseen, &[KeyEvent(KeyCode::BracketedPasteStart, Modifiers::NONE)]);
-        type_text(&unseen, "one");
-        assert_eq!(press(&unseen, &[enter]), [Some(Cmd::Noop)]);
-        type_text(&unseen, "two");
-        press(&unseen, &[enter, KeyEvent(KeyCode::BracketedPasteEnd, Modifiers::NONE)]);
-        assert_eq!(press(&unseen, &[enter]), [None]);
-        assert_eq!(unseen.end(), "one\ntwo");
+        press(&password_input, &[KeyEvent(KeyCode::BracketedPasteStart, Modifiers::NONE)]);
+        type_text(&password_input, "one");
+        assert_eq!(press(&password_input, &[enter]), [Some(Cmd::Noop)]);
+        type_text(&password_input, "two");
+        press(&password_input, &[enter, KeyEvent(KeyCode::BracketedPasteEnd, Modifiers::NONE)]);
+        assert_eq!(press(&password_input, &[enter]), [None]);
+        assert_eq!(password_input.end(), "one\ntwo");
     }
 
     #[test]
     fn it_is_bounded() {
-        let unseen = PasswordInput::default();
-        unseen.begin();
-        type_text(&unseen, &"é".repeat(UNSEEN_BYTES_MAX));
-        assert_eq!(unseen.end().len(), UNSEEN_BYTES_MAX);
+        let password_input = PasswordInput::default();
+        password_input.begin();
+        type_text(&password_input, &"é".repeat(UNSEEN_BYTES_MAX));
+        assert_eq!(password_input.end().len(), UNSEEN_BYTES_MAX);
     }
 }

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use crate::{ConnectError, Ended, Lost};
+use crate::error::{ConnectError, Ended, Lost};
 use chatroom_proto::Conversation;
 use chatroom_proto::{
     CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName,
 };
 
-use super::{ServerTarget, View};
+use super::text::View;
+use super::tls::ServerTarget;
 
 impl View {
     /// The connection is lost, and the link tries to remake it.
@@ -19,7 +20,7 @@ impl View {
             Lost::HungUp | Lost::Failed(_) => String::new(),
             Lost::Silent | Lost::Overrun | Lost::Gap => format!(" ({})", lost_text(*lost)),
         };
-        self.trouble(format!("Connection lost; reconnecting...{why}"))
+        self.warning(format!("Connection lost; reconnecting...{why}"))
     }
 
     /// The connection is back.
@@ -36,10 +37,9 @@ impl View {
 
     /// Somebody has put this one out of a group while the connection was lost.
     pub fn put_out(self, group: &str) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "While you were away, you were put out of group chat '{group}'. To see who did that, \
-             and why: why {group} \
-             [your-name]"
+             and why: why {group} [your-name]"
         ))
     }
 
@@ -58,13 +58,13 @@ impl View {
         } else {
             format!("{} and {last}", others.join(", "))
         };
-        Some(self.trouble(format!("While you were away, messages {names} were missed.")))
+        Some(self.warning(format!("While you were away, messages {names} were missed.")))
     }
 
     /// A group is gone while the client was away.
     pub fn not_rejoined(self, group: &GroupName, refusal: &Refusal) -> String {
         match refusal {
-            Refusal::NoSuchGroup { .. } => self.trouble(format!(
+            Refusal::NoSuchGroup { .. } => self.warning(format!(
                 "Group chat '{group}' is gone: the server no longer has it. To make it again: \
                  create {group}"
             )),
@@ -72,7 +72,7 @@ impl View {
                 let request = Request::Join { group: group.clone() };
                 format!(
                     "{}\n{}",
-                    self.trouble(format!("You are no longer in group chat '{group}'.")),
+                    self.warning(format!("You are no longer in group chat '{group}'.")),
                     self.refusal(&request, other, None)
                 )
             }
@@ -94,27 +94,28 @@ impl View {
 
     /// It is over. Nothing to say when that is what was asked for.
     pub fn ended(self, ended: &Ended, at: &ServerTarget) -> Option<String> {
-        Some(self.trouble(match ended {
+        Some(self.warning(match ended {
             Ended::Left => return None,
-            Ended::GaveUp(lost) => format!("The connection is lost for good: {}.", lost_text(*lost)),
+            Ended::GaveUp(lost) => {
+                format!("The connection is lost for good: {}.", lost_text(*lost))
+            }
             Ended::Refused(Refusal::NameTaken { name }) => format!(
                 "You were away for too long, and somebody else is called '{name}' now. Come back \
                  under another name."
             ),
             Ended::Refused(Refusal::NameLooksLike { name }) => format!(
-                "You were away for too long, and somebody is called '{name}' now, which looks \
-                 like your name. Come \
-                 back under another one."
+                "You were away for too long, and somebody is called '{name}' now, which looks like \
+                 your name. Come back under another one."
             ),
             Ended::Refused(refusal) => return Some(self.refusal(&Request::Ping, refusal, None)),
             Ended::Disconnected => {
                 "An operator of the server has ended your stay. To come back, if you are not \
-                 banned: start this program \
-                 again."
+                 banned: start this program again."
                     .to_owned()
             }
-            Ended::Replaced => "You came back from somewhere else, and the chat goes on \
-                there.".to_owned(),
+            Ended::Replaced => {
+                "You came back from somewhere else, and the chat goes on there.".to_owned()
+            }
             Ended::PasswordChanged => {
                 "The password of your name was changed on another device. Come in again with the \
                  new one.".to_owned()
@@ -129,31 +130,30 @@ impl View {
 
     /// Two passwords were typed where one was wanted twice.
     pub fn passwords_differ(self) -> String {
-        self.trouble("These two passwords differ, so nothing was changed. Try again.")
+        self.warning("These two passwords differ, so nothing was changed. Try again.")
     }
 
     /// What was typed can't be a password.
     pub fn bad_password(self, error: &PasswordError) -> String {
-        self.trouble(format!("That is no password: {error}."))
+        self.warning(format!("That is no password: {error}."))
     }
 
     /// There is nobody to ask for a password.
     pub fn no_way_to_ask(self) -> String {
-        self.trouble(
+        self.warning(
             "A password can only be asked for at a terminal. From a pipe: register, with \
-             --password-file FILE or \
-             --password-command COMMAND.",
+             --password-file FILE or --password-command COMMAND.",
         )
     }
 
     /// The password that was given at the start can't be had.
     pub fn no_password(self, from: &str, why: &str) -> String {
-        self.trouble(format!("There is no password in {from}: {why}."))
+        self.warning(format!("There is no password in {from}: {why}."))
     }
 
     /// Others can read the file with the password.
     pub fn open_password_file(self, file: &str) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "Others can read {file}, where the password is. To keep it to yourself: chmod 600 \
              {file}"
         ))
@@ -162,17 +162,16 @@ impl View {
     /// Somebody comes under a registered name, and is about to be asked for its password.
     pub fn password_wanted(self, name: &UserName) -> String {
         self.system(format!(
-            "The name '{name}' belongs to somebody who has registered it. If that is you, type \
-             its password: it is not shown. \
-             If it is not, press Ctrl-C and choose another name."
+            "The name '{name}' belongs to somebody who has registered it. If that is you, type its \
+             password: it is not shown. If it is not, press Ctrl-C and choose another name."
         ))
     }
 
     /// A command needs a password, and it is not asked for where others can read along.
     pub fn no_password_here(self) -> String {
-        self.trouble(
-            "Others can read along on the way to this server, so no password is asked for and \
-             none is said. Come back with --tls.",
+        self.warning(
+            "Others can read along on the way to this server, so no password is asked for and none \
+             is said. Come back with --tls.",
         )
     }
 
@@ -184,7 +183,7 @@ impl View {
     /// There is no connection to begin with.
     pub fn connect_error(self, error: &ConnectError, at: &ServerTarget) -> String {
         let ServerTarget { host, port, .. } = at;
-        self.trouble(match error {
+        self.warning(match error {
             ConnectError::Unreachable(why) => format!(
                 "Cannot connect to {host}:{port}: {why}. Is the server running there? To start \
                  one: chatroom-server"
@@ -197,24 +196,21 @@ impl View {
             }
             ConnectError::Refused(refusal) => return self.refusal(&Request::Ping, refusal, None),
             ConnectError::PasswordUnsaid { name } => format!(
-                "The name '{name}' belongs to somebody who has registered it. If that is you, \
-                 come back with --tls: others can \
-                 read along on the way to this server, so no password is asked for. If it is not, \
-                 choose another name."
+                "The name '{name}' belongs to somebody who has registered it. If that is you, come \
+                 back with --tls: others can read along on the way to this server, so no password \
+                 is asked for. If it is not, choose another name."
             ),
             ConnectError::Closed(CloseReason::Misbehaved(how)) => misbehaved_text(*how),
             ConnectError::Closed(reason) => {
                 format!(
-                    "The server at {host}:{port} hung up: {}. Try again \
-                    later.",
+                    "The server at {host}:{port} hung up: {}. Try again later.",
                     reason_text(*reason)
                 )
             }
             ConnectError::Untrusted(untrusted) => return self.untrusted(untrusted, at),
             ConnectError::Garbled(what) => {
                 format!(
-                    "What answers at {host}:{port} does not speak this program's protocol: \
-                    {what}."
+                    "What answers at {host}:{port} does not speak this program's protocol: {what}."
                 )
             }
         })

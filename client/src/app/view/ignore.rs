@@ -2,7 +2,7 @@
 
 use chatroom_proto::UserName;
 
-use super::View;
+use super::text::View;
 use crate::app::ignore::{Change, IGNORED_MAX, Ignored};
 
 impl View {
@@ -21,13 +21,12 @@ impl View {
             Change::Done => self.system(format!(
                 "You hear nothing more of what {name} says. To hear it again: unignore {name}"
             )),
-            Change::None => self.trouble(format!("You ignore {name} already.")),
-            Change::Full => self.trouble(format!(
+            Change::None => self.warning(format!("You ignore {name} already.")),
+            Change::Full => self.warning(format!(
                 "You ignore {IGNORED_MAX} people, and nobody can ignore more: {name} is still \
-                 heard. Take somebody off first: \
-                 unignore [username]"
+                 heard. Take somebody off first: unignore [username]"
             )),
-            Change::NotKept(file, why) => self.trouble(format!(
+            Change::NotKept(file, why) => self.warning(format!(
                 "You hear nothing more of what {name} says until you leave; it can't be kept for \
                  longer: {file}: {why}"
             )),
@@ -39,9 +38,9 @@ impl View {
         match change {
             Change::Done => self.system(format!("You hear again what {name} says.")),
             Change::None | Change::Full => {
-                self.trouble(format!("You don't ignore {name}. Type 'ignore' to see whom you do."))
+                self.warning(format!("You don't ignore {name}. Type 'ignore' to see whom you do."))
             }
-            Change::NotKept(file, why) => self.trouble(format!(
+            Change::NotKept(file, why) => self.warning(format!(
                 "You hear again what {name} says until you leave; it can't be kept for longer: \
                  {file}: {why}"
             )),
@@ -50,12 +49,12 @@ impl View {
 
     /// Nobody ignores themselves.
     pub fn ignoring_oneself(self) -> String {
-        self.trouble("You don't hear what you say yourself, so there is nothing to ignore.")
+        self.warning("You don't hear what you say yourself, so there is nothing to ignore.")
     }
 
     /// The list can't be read.
     pub fn no_ignored(self, file: &str, why: &str) -> String {
-        self.trouble(format!(
+        self.warning(format!(
             "Whom you ignored can't be read, so everybody is heard: {file}: {why}"
         ))
     }

@@ -1,13 +1,13 @@
-//! How order is kept in groups: what was done, what may not be done, and what a group is.
+//! Moderation of groups: what was done, what may not be done, and what a group is.
 
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    About, GroupName, Headline, Moderation, ModerationRecord, Notification, Reason, Refusal,
-    Request, UnixMillis, UserName,
+    About, GroupName, Headline, Moderation, ModerationRecord, Reason, Refusal, Request, UnixMillis,
+    UserName,
 };
 
-use super::View;
+use super::text::View;
 
 /// Who did something, and to whom, in the words of a reader.
 struct Roles<'a> {
@@ -18,8 +18,8 @@ struct Roles<'a> {
 }
 
 impl View {
-    /// Somebody kept order, where this reader hears of it.
-    pub fn moderated(
+    /// Somebody moderated a group, where this reader hears of it.
+    pub(super) fn moderated(
         self,
         by: &UserName,
         group: &GroupName,
@@ -35,54 +35,53 @@ impl View {
         self.system(text + &fix)
     }
 
-    /// This reader kept order.
-    pub fn you_moderated(self, group: &GroupName, act: &Moderation) -> String {
-        self.system(sentence(&roles("You have".to_owned(), act, false), group, act))
+    /// This reader moderated a group. Nothing when the server answers something that was not asked.
+    pub(super) fn you_moderated(self, request: &Request, group: &GroupName) -> Option<String> {
+        let Request::Moderate { act, .. } = request else { return None };
+        Some(self.system(sentence(&roles("You have".to_owned(), act, false), group, act)))
     }
 
-    /// What else is told of groups: their topics, and to whom they pass on.
-    pub(super) fn group_news(self, notification: &Notification) -> Option<String> {
-        Some(self.system(match notification {
-            Notification::TopicIs { group, headline } => {
-                format!("The topic of group chat '{group}': {}", headline.topic.as_str())
-            }
-            Notification::PassedOn { group, to, .. } => {
-                return Some(self.passed_on(group, to, None));
-            }
-            _ => return None,
-        }))
+    /// What a group is about, to one who has just come into it.
+    pub(super) fn topic_is(self, group: &GroupName, headline: &Headline) -> String {
+        self.system(format!("The topic of group chat '{group}': {}", headline.topic.as_str()))
     }
 
     /// A group has another owner, who may be this reader.
-    pub fn passed_on(self, group: &GroupName, to: &UserName, me: Option<&UserName>) -> String {
+    pub(super) fn passed_on(
+        self,
+        group: &GroupName,
+        to: &UserName,
+        me: Option<&UserName>,
+    ) -> String {
         let is_me = me.is_some_and(|me| me.key() == to.key());
         let whose = if is_me { "yours".to_owned() } else { format!("{to}'s") };
         self.system(format!("Group chat '{group}' is {whose} now, because its owner is gone."))
     }
 
-    /// What was done to keep order in a group, to one person or at all, the oldest first.
-    pub fn acts(
+    /// What moderators did in a group, to one person or at all, the oldest first.
+    pub(super) fn acts(
         self,
+        request: &Request,
         group: &GroupName,
-        user: Option<&UserName>,
         acts: &[ModerationRecord],
         now: UnixMillis,
-    ) -> String {
+    ) -> Option<String> {
+        let Request::Why { user, .. } = request else { return None };
         if acts.is_empty() {
-            let to = user.map(|user| format!(" to {user}")).unwrap_or_default();
-            return self.system(format!(
+            let to = user.as_ref().map(|user| format!(" to {user}")).unwrap_or_default();
+            return Some(self.system(format!(
                 "Nothing that was done{to} in group chat '{group}' to keep order is remembered."
-            ));
+            )));
         }
         let line = |ModerationRecord { at, by, act, .. }: &ModerationRecord| {
             let text = sentence(&roles(format!("{by} has"), act, false), group, act);
             format!("{} {}", self.stamp(*at, now), self.system(text))
         };
-        acts.iter().rev().map(line).collect::<Vec<_>>().join("\n")
+        Some(acts.iter().rev().map(line).collect::<Vec<_>>().join("\n"))
     }
 
     /// What a group is, and what the reader is in it.
-    pub fn about(self, about: &About) -> String {
+    pub(super) fn about(self, about: &About) -> String {
         let About { group, owner, ops, topic, locked_since, members, .. } = about;
         let owner =
             owner.as_ref().map_or_else(|| "nobody's".to_owned(), |owner| format!("{owner}'s"));
@@ -120,8 +119,8 @@ impl View {
         lines.iter().map(|line| self.system(line)).collect::<Vec<_>>().join("\n")
     }
 
-    /// A refusal that is about keeping order.
-    pub(super) fn order_refusal(self, request: &Request, refusal: &Refusal) -> String {
+    /// A refusal that is about moderation.
+    pub(super) fn moderation_refusal(self, request: &Request, refusal: &Refusal) -> String {
         match refusal {
             Refusal::NotAllowed { group } => {
                 let who = match request {
@@ -138,8 +137,8 @@ impl View {
             }
             Refusal::OutOfReach { group, user } => format!(
                 "You can't do that to {user}: they keep order in group chat '{group}', too, or \
-                 somebody above you has \
-                 decided about them. To see who: about {group}, why {group} {user}"
+                 somebody above you has decided about them. To see who: about {group}, why {group} \
+                 {user}"
             ),
             Refusal::NotOneself if matches!(request, Request::Operate { .. }) => {
                 "You can't do that to yourself. To leave: exit".to_owned()
@@ -150,9 +149,8 @@ impl View {
             }
             Refusal::AlreadySo { group } => already_so(request, group),
             Refusal::TooManyMarks { limit } => format!(
-                "There are too many of these already: {limit} in one group chat, or as many as \
-                 the server holds for \
-                 all. Undo some first."
+                "There are too many of these already: {limit} in one group chat, or as many as the \
+                 server holds for all. Undo some first."
             ),
             Refusal::Banned { group, until } => match request {
                 Request::Moderate { act, .. } => {

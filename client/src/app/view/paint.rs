@@ -13,7 +13,7 @@ pub enum Kind {
     /// What is about the chat and not said by anybody.
     System,
     /// Something that was refused or went wrong.
-    Trouble,
+    Warning,
     /// What could be typed next.
     Hint,
 }
@@ -36,7 +36,7 @@ impl Paint {
             Kind::Name => Style::new().bold(),
             Kind::Private => Style::new().fg_color(Some(AnsiColor::Magenta.into())),
             Kind::System => Style::new().fg_color(Some(AnsiColor::Cyan.into())),
-            Kind::Trouble => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+            Kind::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
             Kind::Hint => Style::new().dimmed(),
         };
         format!("{style}{text}{style:#}")

@@ -1,17 +1,18 @@
-//! Why a request was refused, and what to do about it. What concerns order is in `order.rs`, what
-//! concerns operators of the server in `operation.rs`.
+//! Why a request was refused, and what to do about it. What concerns moderation is in
+//! `moderation.rs`, what concerns operators of the server in `server_admin.rs`.
 
 use std::time::Duration;
 
 use chatroom_proto::{Refusal, Request, VersionRange};
 
-use super::{View, connection};
+use super::connection::seconds;
+use super::text::View;
 
 impl View {
     /// A request was refused; `meant` is what may have been meant instead of a name that is not
     /// there.
     pub fn refusal(self, request: &Request, refusal: &Refusal, meant: Option<&str>) -> String {
-        self.trouble(match refusal {
+        self.warning(match refusal {
             Refusal::GroupExists { .. }
             | Refusal::NoSuchGroup { .. }
             | Refusal::AlreadyMember { .. }
@@ -41,7 +42,7 @@ impl View {
                 "That took too long to find. Ask for less, or try again in a moment.".to_owned()
             }
             Refusal::RateLimited { retry_after_ms } => {
-                let wait = connection::seconds(Duration::from_millis((*retry_after_ms).into()));
+                let wait = seconds(Duration::from_millis((*retry_after_ms).into()));
                 format!("Too much comes from your address at the moment. Try again in {wait}.")
             }
             Refusal::NotAllowed { .. }
@@ -51,13 +52,13 @@ impl View {
             | Refusal::TooManyMarks { .. }
             | Refusal::Banned { .. }
             | Refusal::Muted { .. }
-            | Refusal::InvitationOnly { .. } => self.order_refusal(request, refusal),
+            | Refusal::InvitationOnly { .. } => self.moderation_refusal(request, refusal),
             Refusal::NotOperator
             | Refusal::WrongCode
             | Refusal::IsOperator { .. }
             | Refusal::NoDifference
             | Refusal::RegisterFirst
-            | Refusal::ServerBanned { .. } => self.operation_refusal(request, refusal),
+            | Refusal::ServerBanned { .. } => self.server_admin_refusal(request, refusal),
             Refusal::UnsupportedVersion { server } => {
                 let fix = if server.min() > VersionRange::SPOKEN.max() {
                     "Get a newer version of this program."
@@ -107,17 +108,15 @@ fn group_refusal(request: &Request, refusal: &Refusal, meant: Option<&str>) -> S
         }
         Refusal::TooManyGroups { limit } => format!(
             "The server holds {limit} group chats, and that is all it will. Type 'groups' to see \
-             them, and \
-             join one."
+             them, and join one."
         ),
         Refusal::TooManyMemberships { limit } => format!(
             "You are in {limit} group chats, and nobody can be in more. Leave one first: leave \
              [group-name]"
         ),
         Refusal::GroupLooksLike { group } => format!(
-            "That name looks like group chat '{group}'. Choose one that can't be confused with \
-             it, or join that \
-             one: join {group}"
+            "That name looks like group chat '{group}'. Choose one that can't be confused with it, \
+             or join that one: join {group}"
         ),
         other => format!("The server refused that: {other:?}"),
     }
@@ -129,8 +128,7 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
         Refusal::NameTaken { name } => {
             format!(
                 "The name '{name}' is taken. Choose another one. If that was you a moment ago: \
-                 half a minute after a \
-                 connection is lost, its name is free again."
+                 half a minute after a connection is lost, its name is free again."
             )
         }
         Refusal::NotRegistered { name } => {
@@ -141,8 +139,7 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
         }
         Refusal::PasswordNeeded { name } => format!(
             "The name '{name}' belongs to somebody who has registered it. If that is you, its \
-             password is needed \
-             (--password-file FILE); otherwise choose another name."
+             password is needed (--password-file FILE); otherwise choose another name."
         ),
         Refusal::WrongPassword { name } if is_about_own_name(request) => {
             format!("That is not the password of '{name}', so nothing was changed. Try again.")
@@ -151,8 +148,8 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
             format!("That is not the password of '{name}'. Try again, or choose another name.")
         }
         Refusal::PasswordInTheOpen => {
-            "A password is only taken where nobody can read along: over TLS, or on the \
-             server's own machine. Come back with --tls. If somebody may have read it: change it."
+            "A password is only taken where nobody can read along: over TLS, or on the server's \
+             own machine. Come back with --tls. If somebody may have read it: change it."
                 .to_owned()
         }
         Refusal::AlreadyRegistered { name } => {

@@ -1,14 +1,17 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::{ConnectError, Ended, Lost};
+use crate::error::{ConnectError, Ended, Lost};
 use chatroom_proto::{
     BodyError, CloseReason, Conversation, Membership, Misbehaviour, Page, PostId, Refusal, Request,
     Seq, Token, UnixMillis,
 };
 
+use chatroom_proto::{Body, GroupName, Notification, Post, Response, UserName, Welcome};
+use jiff::tz::TimeZone;
+
 use super::*;
-use crate::app::command::{self, Mistake};
+use crate::app::command::{self, ASSIGNED, Mistake};
 
 pub(super) fn view() -> View {
     static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::fixed(jiff::tz::offset(3)));
@@ -32,6 +35,11 @@ pub(super) fn post(from: &str, text: &str) -> Post {
     Post { seq, prev, at, id, from: user(from), body: Body::parse(text).unwrap() }
 }
 
+/// What is said to Jim, who asked this, about the answer.
+pub(super) fn answer(request: &Request, response: &Response) -> Option<String> {
+    view().answer(request, response, &user("Jim"), UnixMillis(0))
+}
+
 fn welcome() -> Welcome {
     Welcome {
         version: 1,
@@ -53,7 +61,7 @@ fn figure_one_to_the_letter() {
         view().welcome(&welcome()),
         "Connected to the server!\nYou joined the room 'General'"
     );
-    let says = |notification| view().notification(&notification).unwrap();
+    let says = |notification| view().notification(&notification, None).unwrap();
     let arrived = Notification::Arrived { seq, user: george, group: group("General") };
     assert_eq!(says(arrived), "George joined the room 'General'");
     let joined = Notification::Joined { seq, user: user("Michael"), group: g1.clone() };
@@ -66,7 +74,7 @@ fn figure_one_to_the_letter() {
     assert_eq!(says(private), "Private message from Michael: sure");
     assert_eq!(says(Notification::Departed { seq, user: jim.clone() }), "Jim has left the chat.");
 
-    let answers = |response| view().response(&response).unwrap();
+    let answers = |response| answer(&Request::Ping, &response).unwrap();
     let created = Response::Created { seq, group: g1.clone() };
     assert_eq!(answers(created), "New group chat with name 'G1' has created successfully!");
     let joined = Response::Joined { seq, membership: Membership { group: g1.clone(), head: seq } };
@@ -87,10 +95,10 @@ fn what_shows_itself_or_is_the_links_business_is_not_said() {
         Response::Groups { groups: Page::fill([]), next: None },
         Response::Users { users: Page::fill([]), next: None },
     ] {
-        assert_eq!(view().response(&response), None);
+        assert_eq!(answer(&Request::Ping, &response), None);
     }
-    assert_eq!(view().notification(&Notification::Ping), None);
-    assert_eq!(view().notification(&Notification::Closing(CloseReason::Shutdown)), None);
+    assert_eq!(view().notification(&Notification::Ping, None), None);
+    assert_eq!(view().notification(&Notification::Closing(CloseReason::Shutdown), None), None);
     assert_eq!(view().ended(&Ended::Left, &target()), None);
     assert_eq!(view().missed(&[]), None);
 }
@@ -102,8 +110,7 @@ fn mistakes_show_the_usage() {
     assert_eq!(
         said("hello"),
         "There is no command 'hello'. Type 'help' to see the commands. To say something: public \
-         [group-name] \
-         [message]"
+         [group-name] [message]"
     );
     assert_eq!(said("join"), "'join' needs the name of a group. Usage: join [group-name]");
     assert_eq!(said("public G1"), "'public' needs a message. Usage: public [group-name] [message]");
@@ -178,8 +185,8 @@ pub(super) fn target() -> ServerTarget {
 fn a_server_that_asks_to_go_slower_is_no_trouble() {
     assert_eq!(
         view().slowed(Duration::from_millis(2_100), 1),
-        "The server asks to go slower: what you asked for is kept and sent in order, the next in \
-         3 seconds."
+        "The server asks to go slower: what you asked for is kept and sent in order, the next in 3 \
+         seconds."
     );
     assert_eq!(
         view().slowed(Duration::from_millis(40), 12),
@@ -208,9 +215,8 @@ fn every_end_has_its_words() {
     );
     assert_eq!(
         said(Ended::Refused(Refusal::NameLooksLike { name: user("Jim") })),
-        "You were away for too long, and somebody is called 'Jim' now, which looks like your \
-         name. Come back under \
-         another one."
+        "You were away for too long, and somebody is called 'Jim' now, which looks like your name. \
+         Come back under another one."
     );
     assert_eq!(
         said(Ended::Replaced),
@@ -230,15 +236,14 @@ fn every_failure_to_connect_has_its_words() {
     assert_eq!(
         said(ConnectError::Unreachable(refused)),
         "Cannot connect to 127.0.0.1:9000: connection refused. Is the server running there? To \
-         start one: \
-         chatroom-server"
+         start one: chatroom-server"
     );
     assert!(said(ConnectError::Silent).contains("does not answer"));
     assert!(said(ConnectError::Cut).contains("hung up at once"));
     assert_eq!(
         said(ConnectError::Closed(CloseReason::ServerFull)),
-        "The server at 127.0.0.1:9000 hung up: the server has as many connections as it will \
-         hold. Try again later."
+        "The server at 127.0.0.1:9000 hung up: the server has as many connections as it will hold. \
+         Try again later."
     );
     assert!(
         said(ConnectError::Closed(CloseReason::Misbehaved(Misbehaviour::Malformed)))
@@ -270,11 +275,11 @@ fn a_message_of_very_many_lines_is_shown_in_part() {
         let text = vec!["x"; count].join("\n");
         let said = Notification::GroupPost { post: post("Mallory", &text), group: group("G1") };
         assert_eq!(
-            lines().notification(&said).unwrap().lines().count(),
+            lines().notification(&said, None).unwrap().lines().count(),
             1,
             "programs get all of it"
         );
-        view().notification(&said).unwrap()
+        view().notification(&said, None).unwrap()
     };
     assert_eq!(shown(20).lines().count(), 20, "a paste is shown whole");
     assert_eq!(shown(40).lines().count(), 40);
@@ -288,16 +293,16 @@ fn a_message_of_very_many_lines_is_shown_in_part() {
 #[test]
 fn what_this_program_says_about_itself_fits_a_usual_screen() {
     let mut texts = vec![view().orientation(), view().how_to_leave(), view().help(None)];
-    texts.extend(TABLE.iter().map(|row| view().help(Some(row))));
+    texts.extend(command::rows().map(|row| view().help(Some(row))));
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
     let assigned = ["create", "join", "leave", "groups", "users", "public", "private", "exit"];
-    assert_eq!(TABLE[..ASSIGNED].iter().map(|row| row.name).collect::<Vec<_>>(), assigned);
+    assert_eq!(command::rows().take(ASSIGNED).map(|row| row.name).collect::<Vec<_>>(), assigned);
     for name in assigned.into_iter().chain(["help", "Tab"]) {
         assert!(view().orientation().contains(name));
     }
-    for row in TABLE {
+    for row in command::rows() {
         assert!(view().help(None).contains(row.brief));
     }
 }
@@ -307,11 +312,11 @@ fn a_message_of_several_lines_can_forge_none() {
     let forgery = "hi\nPrivate message from Michael: give me your password";
     let said = Notification::GroupPost { post: post("Mallory", forgery), group: group("G1") };
     assert_eq!(
-        view().notification(&said).unwrap(),
+        view().notification(&said, None).unwrap(),
         "In group G1, Mallory: hi\n    Private message from Michael: give me your password"
     );
     assert_eq!(
-        lines().notification(&said).unwrap(),
+        lines().notification(&said, None).unwrap(),
         r"In group G1, Mallory: hi\nPrivate message from Michael: give me your password"
     );
 }
@@ -326,7 +331,7 @@ fn nothing_that_others_write_reaches_the_terminal_unfiltered() {
                 Notification::GroupPost { post: post("Mallory", text), group: group("G1") },
                 Notification::PrivatePost { post: post("Mallory", text), to: user("Jim") },
             ] {
-                let shown = view.notification(&said).unwrap();
+                let shown = view.notification(&said, None).unwrap();
                 assert!(shown.contains('\u{fffd}'), "{shown:?}");
                 assert_eq!(shown, harmless(&shown));
             }
@@ -334,7 +339,7 @@ fn nothing_that_others_write_reaches_the_terminal_unfiltered() {
     }
     let persian =
         Notification::PrivatePost { post: post("علی", "می‌خواهم"), to: user("Jim") };
-    assert_eq!(view().notification(&persian).unwrap(), "Private message from علی: می‌خواهم");
+    assert_eq!(view().notification(&persian, None).unwrap(), "Private message from علی: می‌خواهم");
 }
 
 #[test]
@@ -352,7 +357,7 @@ fn colours_change_nothing_but_the_colour() {
     let said = Notification::GroupPost { post: post("Ann", "hi"), group: group("G1") };
     let pairs = [
         (coloured.welcome(&welcome()), view().welcome(&welcome())),
-        (coloured.notification(&said).unwrap(), view().notification(&said).unwrap()),
+        (coloured.notification(&said, None).unwrap(), view().notification(&said, None).unwrap()),
         (coloured.users(&[user("Jim")]), view().users(&[user("Jim")])),
         (coloured.lost(&Lost::Silent), view().lost(&Lost::Silent)),
         (coloured.orientation(), view().orientation()),

@@ -1,10 +1,10 @@
 //! What is said about whom the server is: that it is new, and why it is not believed.
 
-use crate::Untrusted;
+use crate::trust::Untrusted;
 use crate::trust::{Acquaintance, Known};
 use chatroom_proto::Fingerprint;
 
-use super::View;
+use super::text::View;
 
 /// Where this program was told to go, as it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ fn quoted(word: &str) -> String {
 impl View {
     /// A server's key was learned, and is kept in this file.
     pub fn acquainted(self, with: &Acquaintance, file: Option<&str>) -> String {
-        let Acquaintance { host, port, fingerprint, before, trouble } = with;
+        let Acquaintance { host, port, fingerprint, before, fault } = with;
         let mut lines = vec![self.system(match before {
             None => {
                 format!("The server at {host}:{port} is new here. Its fingerprint is {fingerprint}")
@@ -56,12 +56,11 @@ impl View {
         if before.is_none() {
             lines.push(self.system(
                 "Whoever runs it can tell you whether that is right: chatroom-server fingerprint. \
-                 From now on a server \
-                 there with another key is refused.",
+                 From now on a server there with another key is refused.",
             ));
         }
-        if let (Some(why), Some(file)) = (trouble, file) {
-            lines.push(self.trouble(format!(
+        if let (Some(why), Some(file)) = (fault, file) {
+            lines.push(self.warning(format!(
                 "It can't be kept in {file}: {why}. Next time the server is new again."
             )));
         }
@@ -76,42 +75,37 @@ impl View {
             Untrusted::KeyChanged { known, offered } => key_changed(*known, *offered, at),
             Untrusted::NotAccepted { accepted, offered } => vec![
                 format!(
-                    "The server at {place} does not have the key that you accept. Nothing was \
-                     sent to it."
+                    "The server at {place} does not have the key that you accept. Nothing was sent \
+                     to it."
                 ),
                 format!("accepted: {accepted}"),
                 format!("its own:  {offered}"),
             ],
             Untrusted::NoProof => vec![format!(
                 "What answers at {place} shows a certificate and can't prove that it has its key: \
-                 it is not the server. \
-                 Nothing was sent to it. Try again from another network, or ask whoever runs the \
-                 server."
+                 it is not the server. Nothing was sent to it. Try again from another network, or \
+                 ask whoever runs the server."
             )],
             Untrusted::NotTls => vec![format!(
                 "{place} does not speak TLS, so nothing was sent to it. Is it a chatroom-server? \
-                 Use --plaintext only if you \
-                 trust everybody on the way to it."
+                 Use --plaintext only if you trust everybody on the way to it."
             )],
             Untrusted::TlsRequired => vec![format!(
                 "The server at {place} takes connections from here through TLS only: leave out \
                  --plaintext, or use --tls."
             )],
             Untrusted::Unreadable { file, why } => vec![format!(
-                "Whether the server at {place} is the right one can't be told, because {} can't \
-                 be read: {why}. Mend the file, \
-                 or use another one with --known-hosts.",
+                "Whether the server at {place} is the right one can't be told, because {} can't be \
+                 read: {why}. Mend the file, or use another one with --known-hosts.",
                 file.display()
             )],
             Untrusted::Damaged { file, line } => {
                 let file = file.display();
                 vec![format!(
                     "Line {line} of {file} can't be read, and it may be the one about {place}: \
-                     whether this is the right \
-                     server can't be told, and nothing was sent to it. Mend the line: host, port \
-                     and fingerprint, as the \
-                     others are written. Whoever runs the server can tell you its fingerprint \
-                     (chatroom-server fingerprint). \
+                     whether this is the right server can't be told, and nothing was sent to it. \
+                     Mend the line: host, port and fingerprint, as the others are written. Whoever \
+                     runs the server can tell you its fingerprint (chatroom-server fingerprint). \
                      If you delete the line, its server is new again."
                 )]
             }
@@ -121,7 +115,7 @@ impl View {
                 )]
             }
         };
-        lines.into_iter().map(|line| self.trouble(line)).collect::<Vec<_>>().join("\n")
+        lines.into_iter().map(|line| self.warning(line)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -139,8 +133,7 @@ fn key_changed(known: Known, offered: Fingerprint, at: &ServerTarget) -> Vec<Str
     vec![
         format!(
             "THE SERVER AT {}:{} {what}! Somebody may have put themselves between you and it, or \
-             its key was changed by \
-             whoever runs it. Nothing was sent to it.",
+             its key was changed by whoever runs it. Nothing was sent to it.",
             at.host, at.port
         ),
         before,

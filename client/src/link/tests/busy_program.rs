@@ -6,16 +6,17 @@ use std::time::Duration;
 use chatroom_proto::{PAGE_ITEMS_MAX, Page, Request, Response, Seq};
 
 use super::fake::{body, connected, group, group_post, posted, public};
-use crate::client::{AskError, Reconnect};
-use crate::event::{Ended, Event, Lost};
-use crate::link::{EVENTS_MAX, OUTBOX_BYTES_MAX, SILENCE_MAX, SUBMITTED_MAX};
+use crate::error::{AskError, Ended, Lost};
+use crate::event::Event;
+use crate::limits::{EVENTS_MAX, QUEUED_EVENTS_BYTES_MAX, SILENCE_MAX, SUBMITTED_MAX};
+use crate::options::Reconnect;
 use chatroom_proto::Conversation;
 
 /// Many times what the program's own queue holds.
 const MANY: u64 = 4 * EVENTS_MAX as u64;
 
 /// More than is ever held: each counts for more than this.
-const TOO_MANY: u64 = (OUTBOX_BYTES_MAX / 512 + EVENTS_MAX) as u64;
+const TOO_MANY: u64 = (QUEUED_EVENTS_BYTES_MAX / 512 + EVENTS_MAX) as u64;
 
 #[tokio::test(start_paused = true)]
 async fn one_who_waits_for_an_answer_in_the_loop_that_reads_gets_it_however_much_comes_before() {

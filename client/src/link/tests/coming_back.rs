@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use super::fake::{
     self, body, connected, group, group_post, joined, posted, private_post, public, user,
 };
-use crate::client::{AskError, Reconnect};
-use crate::event::{Ended, Event, Lost};
+use crate::error::{AskError, Ended, Lost};
+use crate::event::Event;
+use crate::options::Reconnect;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_unanswered_is_sent_again_with_the_same_tag_when_the_session_is_resumed() {

@@ -15,9 +15,11 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
 
-use crate::client::{Client, ConnectError, Reconnect};
+use crate::client::Client;
 use crate::dial::{Dial, Dialled};
+use crate::error::ConnectError;
 use crate::event::Events;
+use crate::options::Reconnect;
 
 /// What a welcome brings, always the same.
 pub(super) const TOKEN: Token = Token([7; 32]);

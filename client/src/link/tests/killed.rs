@@ -10,10 +10,10 @@ use tokio::time::timeout;
 use super::fake::{
     self, FakeServer, body, connected_and_kept, group, group_post, joined, posted, public, user,
 };
-use crate::client::Reconnect;
-use crate::event::{Ended, Event, Events};
-use crate::journal::KeepError;
-use crate::link::ASKS_WAITING_MAX;
+use crate::error::{Ended, KeepError};
+use crate::event::{Event, Events};
+use crate::limits::ASKS_WAITING_MAX;
+use crate::options::Reconnect;
 
 fn home() -> (TempDir, PathBuf) {
     let home = TempDir::new().unwrap();
@@ -294,5 +294,5 @@ async fn a_second_client_with_the_same_file_is_a_stranger() {
     assert_eq!((hello.proof, hello.seen), (Proof::Open, Seq::ZERO));
     connection.welcome(tag, false, 10, &[]).await;
     let (client, _events, _) = server.outcome().await.unwrap();
-    assert!(matches!(client.kept().trouble, Some(KeepError::InUse)));
+    assert!(matches!(client.kept().fault, Some(KeepError::InUse)));
 }

@@ -3,8 +3,10 @@
 use chatroom_proto::{Hello, Password, Proof, Refusal, Request, Response, Seq};
 
 use super::fake::{self, FakeServer, WelcomedConnection, user};
-use crate::client::{AskError, Client, ConnectError, Reconnect};
-use crate::event::{Ended, Event, Events, Lost};
+use crate::client::Client;
+use crate::error::{AskError, ConnectError, Ended, Lost};
+use crate::event::{Event, Events};
+use crate::options::Reconnect;
 
 fn password(text: &str) -> Password {
     Password::try_from(text.to_owned()).unwrap()
@@ -30,7 +32,7 @@ async fn come(known: Option<&str>) -> (Client, Events, WelcomedConnection, FakeS
     (client, events, connection, server)
 }
 
-/// One knocks, and is refused; gives what they had to show.
+/// One tries, and is refused; gives what they had to show.
 async fn refuse(server: &mut FakeServer, refusal: Refusal) -> Proof {
     let mut connection = server.accept().await;
     let (tag, Hello { proof, .. }) = connection.hello().await;
@@ -38,7 +40,7 @@ async fn refuse(server: &mut FakeServer, refusal: Refusal) -> Proof {
     proof
 }
 
-/// One knocks, and is let in with this password.
+/// One tries, and is let in with this password.
 async fn let_in(server: &mut FakeServer, with: &str) -> WelcomedConnection {
     let mut connection = server.accept().await;
     let (tag, hello) = connection.hello().await;

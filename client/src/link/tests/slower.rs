@@ -9,10 +9,12 @@ use chatroom_proto::{
 use tokio::time::Instant;
 
 use super::fake::{FakeServer, WelcomedConnection, connected, posted, public};
-use crate::client::{Client, ConnectError, Reconnect};
-use crate::event::{Event, Events, Lost};
-use crate::link::entry::KNOCKS_MAX;
-use crate::link::{ANSWER_DEADLINE, ASKS_WAITING_MAX, SLOW_AFTER};
+use crate::client::Client;
+use crate::error::{ConnectError, Lost};
+use crate::event::{Event, Events};
+use crate::limits::{ANSWER_DEADLINE, ASKS_WAITING_MAX, SLOW_AFTER};
+use crate::link::login::LOGIN_TRIES_MAX;
+use crate::options::Reconnect;
 
 fn slower(wait: Duration) -> Refusal {
     Refusal::RateLimited { retry_after_ms: wait.as_millis().try_into().expect("a short time") }
@@ -37,7 +39,7 @@ async fn refuse_all(connection: &mut WelcomedConnection, tags: &[Tag], wait: Dur
 async fn is_posted(events: &mut Events, expected: Tag) {
     match events.next().await {
         Some(Event::Answer { tag, result: Ok(Response::Posted { .. }), .. }) => {
-            assert_eq!(tag, expected)
+            assert_eq!(tag, expected);
         }
         other => panic!("not an answer: {other:?}"),
     }
@@ -212,7 +214,7 @@ async fn a_server_that_lets_in_so_many_at_a_time_is_asked_again_when_it_says() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_never_lets_one_in_is_not_asked_for_ever() {
     let mut server = FakeServer::start(Reconnect::Forever);
-    for _ in 0..KNOCKS_MAX {
+    for _ in 0..LOGIN_TRIES_MAX {
         let mut connection = server.accept().await;
         let (tag, _) = connection.hello().await;
         connection.refuse(tag, slower(Duration::from_millis(RETRY_AFTER_MS_MAX.into()))).await;

@@ -5,13 +5,14 @@ use chatroom_proto::{Proof, Request, Seq};
 use super::fake::{
     self, body, connected_and_kept, group, group_post, posted, private_post, public,
 };
-use crate::client::Reconnect;
-use crate::event::{Ended, Event, Events, Lost};
-use crate::link::{ASKS_WAITING_MAX, EVENTS_MAX, OUTBOX_BYTES_MAX};
+use crate::error::{Ended, Lost};
+use crate::event::{Event, Events};
+use crate::limits::{ASKS_WAITING_MAX, EVENTS_MAX, QUEUED_EVENTS_BYTES_MAX};
+use crate::options::Reconnect;
 use chatroom_proto::Conversation;
 
 /// More than is ever held: each counts for more than this.
-const TOO_MANY: u64 = (OUTBOX_BYTES_MAX / 512 + EVENTS_MAX) as u64;
+const TOO_MANY: u64 = (QUEUED_EVENTS_BYTES_MAX / 512 + EVENTS_MAX) as u64;
 
 fn live(seq: u64, prev: u64) -> Option<Event> {
     Some(Event::Notification(group_post("General", seq, prev)))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::{GroupName, Post, UnixMillis};
 use chatroom_server::chat::effect::ConversationId;
-use chatroom_server::chat::entry::{DeviceId, GroupId};
+use chatroom_server::chat::entry::{GroupId, PersonId};
 
 use super::super::record::Manner;
 use super::super::violation::Kind;
@@ -62,13 +62,13 @@ fn kept(posts: &[(u64, u64)]) -> Vec<StoredPost> {
         body: body("hi"),
     };
     let thread = ConversationId::Group(GroupId::GENERAL);
-    let by = DeviceId(Seq(1));
+    let by = PersonId(Seq(1));
     posts
         .iter()
         .map(|it| StoredPost {
             thread,
             by,
-            device: by,
+            device: by.first_device(),
             to: Conversation::Group(group("tea")),
             post: post(it),
         })
@@ -114,6 +114,17 @@ fn a_post_in_safe_hands_that_is_never_answered_is_lost() {
     assert_eq!(found([JIM, &ann, BOB]), [lost]);
     let refused = ann.replace("rested", "refused 0e\nrested");
     assert_eq!(found([JIM, &refused, BOB]), []);
+}
+
+#[test]
+fn what_was_said_to_somebody_who_may_not_have_been_there_yet_may_be_refused_to_one_who_was_killed()
+{
+    let said = "sent 0e @bob\nentrusted 0e\nkilled\n";
+    let early = format!("{said}welcomed 2 back General\njoining tea\n");
+    assert_eq!(found([JIM, &ANN.replace("joining tea\n", &early), BOB]), []);
+    let late = ANN.replace("rested", &format!("{said}welcomed 11 back General tea\nrested"));
+    let lost = Violation::NotAnswered { reader: user("ann"), id: post_id(0xe) };
+    assert_eq!(found([JIM, &late, BOB]), [lost]);
 }
 
 #[test]
@@ -335,8 +346,8 @@ impl Fine {
             }
         }
         let thread = ConversationId::Group(GroupId::GENERAL);
-        let by = DeviceId(Seq(who as u64));
-        self.kept.push(StoredPost { thread, by, device: by, to: place, post });
+        let by = PersonId(Seq(who as u64));
+        self.kept.push(StoredPost { thread, by, device: by.first_device(), to: place, post });
     }
 
     fn violations(&self) -> Vec<Violation> {

@@ -103,7 +103,7 @@ impl Device {
                 self.world.now().devices[DEVICES[self.number]].is_registered = true;
             }
             (_, Ok(Response::PasswordChanged { .. })) | (_, Err(Refusal::WrongPassword { .. })) => {
-                self.password = 1 - self.password
+                self.password = 1 - self.password;
             }
             _ => {}
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::{CloseReason, Refusal, Response, Seq, Tag, UnixMillis, UserName};
 
-use super::{Applied, ChatState, CommandOutcome};
-use crate::chat::entry::{Address, ConnAddr, DeviceId, PasswordHash, TokenDigest};
-use crate::chat::state::device::{Account, Device, Presence};
+use super::applied::{Applied, CommandOutcome};
+use super::chat_state::ChatState;
+use super::device::{Account, Device, Presence};
+use crate::chat::entry::{Address, ConnAddr, DeviceId, PasswordHash, PersonId, Stamp, TokenDigest};
 
 /// Accounts in all. One costs about a KiB, and is kept for ever: 100 MiB at the worst.
 const ACCOUNTS_MAX: u32 = 100_000;
@@ -18,13 +19,13 @@ const DEVICES_MAX: u32 = 16;
 impl ChatState {
     /// What a password for this name has to match, and the entry that set it.
     pub(in super::super) fn password(&self, name: &UserName) -> Option<(&PasswordHash, Seq)> {
-        let account = self.sessions.get(self.names.get(&name.key())?)?.account.as_ref()?;
+        let account = self.profile(*self.names.get(&name.key())?)?.account.as_ref()?;
         Some((&account.password, account.since))
     }
 
-    pub(super) fn may_register(&self, person: &Device) -> Result<(), Refusal> {
-        if person.account.is_some() {
-            Err(Refusal::AlreadyRegistered { name: person.name.clone() })
+    pub(super) fn may_register(&self, profile: &Device) -> Result<(), Refusal> {
+        if profile.account.is_some() {
+            Err(Refusal::AlreadyRegistered { name: profile.name.clone() })
         } else if self.accounts >= ACCOUNTS_MAX as usize {
             Err(Refusal::TooManyAccounts { limit: ACCOUNTS_MAX })
         } else {
@@ -39,12 +40,12 @@ impl ChatState {
         tag: Tag,
     ) -> Option<Result<Response, Refusal>> {
         let again = self.registered(by, tag).map(Ok);
-        again.or_else(|| self.may_register(self.who(by)?).err().map(Err))
+        again.or_else(|| self.may_register(self.profile_of(by)?).err().map(Err))
     }
 
     /// The first answer to a name's registration that comes again.
     pub(super) fn registered(&self, by: DeviceId, tag: Tag) -> Option<Response> {
-        let account = self.who(by)?.account.as_ref()?;
+        let account = self.profile_of(by)?.account.as_ref()?;
         (account.registered == Some((by, tag)))
             .then_some(Response::Registered { seq: account.since })
     }
@@ -56,19 +57,19 @@ impl ChatState {
         by: DeviceId,
         password: &PasswordHash,
     ) -> Result<Applied, Refusal> {
-        let Some(person) = self.who(by) else {
+        let Some(profile) = self.profile_of(by) else {
             return Ok(Applied::default());
         };
-        self.may_register(person)?;
-        let id = person.person;
+        self.may_register(profile)?;
+        let person = profile.person;
         let account = Account {
             password: password.clone(),
             since: seq,
             registered: tag.map(|tag| (by, tag)),
             devices: BTreeSet::new(),
         };
-        if let Some(person) = self.sessions.get_mut(&id) {
-            person.account = Some(Box::new(account));
+        if let Some(profile) = self.profile_mut(person) {
+            profile.account = Some(Box::new(account));
             self.accounts += 1;
         }
         Ok(Applied::answer(Response::Registered { seq }, None))
@@ -81,47 +82,48 @@ impl ChatState {
         password: Seq,
         address: Address,
         at: UnixMillis,
-    ) -> Result<DeviceId, Refusal> {
-        let person = self.names.get(&name.key()).and_then(|id| self.sessions.get(id));
-        let account = person.and_then(|person| Some((person, person.account.as_ref()?)));
+    ) -> Result<PersonId, Refusal> {
+        let person = self.names.get(&name.key()).copied();
+        let profile = person.and_then(|person| self.profile(person));
+        let account = profile.and_then(|profile| Some((profile, profile.account.as_ref()?)));
         match account {
             None => Err(Refusal::NotRegistered { name: name.clone() }),
-            Some((person, account)) if account.since == password => {
-                self.may_come(Some(person.person), name, address, at).map(|()| person.person)
+            Some((profile, account)) if account.since == password => {
+                self.may_come(Some(profile.person), name, address, at).map(|()| profile.person)
             }
-            Some((person, _)) => Err(Refusal::WrongPassword { name: person.name.clone() }),
+            Some((profile, _)) => Err(Refusal::WrongPassword { name: profile.name.clone() }),
         }
     }
 
     pub(super) fn log_in(
         &mut self,
-        (seq, at): (Seq, UnixMillis),
+        stamp: Stamp,
         place: ConnAddr,
         name: &UserName,
         (password, fresh): (Seq, TokenDigest),
         address: Address,
     ) -> Result<Applied, Refusal> {
-        let id = self.may_log_in(name, password, address, at)?;
-        self.make_room(id)?;
-        let Some(person) = self.sessions.get_mut(&id) else { return Ok(Applied::default()) };
-        let name = person.name.clone();
-        if let Some(account) = &mut person.account {
-            account.devices.insert(DeviceId(seq));
+        let person = self.may_log_in(name, password, address, stamp.at)?;
+        self.make_room(person)?;
+        let Some(profile) = self.profile_mut(person) else { return Ok(Applied::default()) };
+        let name = profile.name.clone();
+        if let Some(account) = &mut profile.account {
+            account.devices.insert(DeviceId(stamp.seq));
         }
-        Ok(self.begin_with((id, name), fresh, (place, at), address))
+        Ok(self.begin_with(stamp, (person, name), fresh, (place, address)))
     }
 
     /// Room for one more device of an account.
-    fn make_room(&mut self, person: DeviceId) -> Result<(), Refusal> {
-        if self.devices(person).count() < DEVICES_MAX as usize {
+    fn make_room(&mut self, person: PersonId) -> Result<(), Refusal> {
+        if self.devices_of(person).count() < DEVICES_MAX as usize {
             return Ok(());
         }
-        let away_since = |id: DeviceId| match self.sessions.get(&id)?.presence {
+        let away_since = |id: DeviceId| match self.devices.get(&id)?.presence {
             Presence::Away { by, .. } => Some((by, id)),
             Presence::Attached(_) | Presence::Detached { .. } => None,
         };
         // The first stays: it is the person.
-        let longest = self.devices(person).skip(1).filter_map(away_since).min();
+        let longest = self.devices_of(person).skip(1).filter_map(away_since).min();
         let (_, longest) = longest.ok_or(Refusal::TooManyDevices { limit: DEVICES_MAX })?;
         self.drop_device(longest);
         Ok(())
@@ -135,13 +137,12 @@ impl ChatState {
         (new, fresh): (&PasswordHash, TokenDigest),
     ) -> Result<Applied, Refusal> {
         let Some(person) = self.may_use_password(by, old)? else { return Ok(Applied::default()) };
-        let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
+        let others: Vec<_> = self.devices_of(person).filter(|device| *device != by).collect();
         let cut_off = others.into_iter().filter_map(|device| self.drop_device(device)).collect();
-        if let Some(device) = self.sessions.get_mut(&by) {
+        if let Some(device) = self.devices.get_mut(&by) {
             device.token = fresh;
         }
-        if let Some(account) =
-            self.sessions.get_mut(&person).and_then(|person| person.account.as_mut())
+        if let Some(account) = self.profile_mut(person).and_then(|profile| profile.account.as_mut())
         {
             account.password = new.clone();
             account.since = seq;
@@ -164,49 +165,49 @@ impl ChatState {
         let Some(person) = self.may_use_password(by, password)? else {
             return Ok(Applied::default());
         };
-        let others: Vec<_> = self.devices(person).filter(|device| *device != by).collect();
+        let others: Vec<_> = self.devices_of(person).filter(|device| *device != by).collect();
         let dropped: Vec<_> =
             others.into_iter().filter_map(|device| self.drop_device(device)).collect();
         let mut applied =
             self.end(seq, by).map_or_else(Applied::default, |ended| ended.said_over(from));
         applied.cut_off.extend(dropped);
         self.accounts -= 1;
-        for device in BTreeSet::from([by, person]) {
+        for device in BTreeSet::from([by, person.first_device()]) {
             applied.more.append(&mut self.forget(seq, device));
         }
-        let result = Some(Ok(CommandOutcome::Answer(Response::Unregistered { seq })));
+        let result = Some(Ok(CommandOutcome::Farewell(Response::Unregistered { seq })));
         Ok(Applied { result, ..applied })
     }
 
     /// Whose account it is, for a device that has said the password which holds.
-    fn may_use_password(&self, by: DeviceId, password: Seq) -> Result<Option<DeviceId>, Refusal> {
-        let Some(person) = self.who(by) else { return Ok(None) };
-        let name = || person.name.clone();
-        match &person.account {
+    fn may_use_password(&self, by: DeviceId, password: Seq) -> Result<Option<PersonId>, Refusal> {
+        let Some(profile) = self.profile_of(by) else { return Ok(None) };
+        let name = || profile.name.clone();
+        match &profile.account {
             None => Err(Refusal::NotRegistered { name: name() }),
             Some(account) if account.since != password => {
                 Err(Refusal::WrongPassword { name: name() })
             }
-            Some(_) => Ok(Some(person.person)),
+            Some(_) => Ok(Some(profile.person)),
         }
     }
 
     /// Takes a device from its owner, who goes on with others. The connection that it had.
     fn drop_device(&mut self, id: DeviceId) -> Option<(ConnAddr, Option<CloseReason>)> {
         self.unsubscribe(id);
-        let device = self.sessions.get_mut(&id)?;
+        let device = self.devices.get_mut(&id)?;
         let before = device.presence;
         let token = std::mem::replace(&mut device.token, TokenDigest::NOBODYS);
-        let is_first = device.person == id;
+        let is_first = device.person.came_first_with(id);
         if is_first && device.is_here() {
-            let worth = device.worth();
-            device.presence = Presence::Away { by: self.head, worth };
-            device.done.forget_verbs();
+            let class = device.eviction_class();
+            device.presence = Presence::Away { by: self.head, class };
+            device.dedup.forget_requests();
         }
         match before {
             Presence::Attached(_) => {}
             Presence::Detached { at, .. } => drop(self.detached.remove(&(at, id))),
-            Presence::Away { by, worth } => drop(self.eviction_order.remove(&(worth, by, id))),
+            Presence::Away { by, class } => drop(self.eviction_order.remove(&(class, by, id))),
         }
         self.away.remove(&token);
         if !is_first {
@@ -223,10 +224,10 @@ impl ChatState {
     /// What a device said stays known with its owner: its client may come with the password, as
     /// another device, and say again what it has no answer to.
     fn leave_posts(&mut self, id: DeviceId) {
-        let Some(device) = self.sessions.get_mut(&id) else { return };
-        let (person, done) = (device.person, std::mem::take(&mut device.done));
-        if let Some(person) = self.sessions.get_mut(&person) {
-            person.done.take_over(done);
+        let Some(device) = self.devices.get_mut(&id) else { return };
+        let (person, done) = (device.person, std::mem::take(&mut device.dedup));
+        if let Some(profile) = self.profile_mut(person) {
+            profile.dedup.take_over(done);
         }
     }
 }

@@ -5,12 +5,14 @@ use chatroom_proto::{
     PeerAddr, Refusal, Response, Seq, ServerBan, Tag, UnixMillis, UserName,
 };
 
+use super::applied::{Applied, is_forgettable};
+use super::chat_state::ChatState;
+use super::device::{Device, Presence};
 use super::queries::from;
-use super::{Applied, ChatState, is_forgettable};
+use super::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
+use crate::chat::command_class::{DedupKind, ends_stays};
 use crate::chat::effect::Audience;
-use crate::chat::entry::{Address, DeviceId, GroupId, TokenDigest};
-use crate::chat::state::device::{DedupKind, Device, Presence};
-use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
+use crate::chat::entry::{Address, DeviceId, GroupId, PersonId, Stamp, TokenDigest};
 
 /// What a page of clients or bans may take, in bytes: it fits into a frame with the longest names.
 const PAGE_BYTES_MAX: usize = 48 * 1024;
@@ -21,18 +23,18 @@ const ITEM_BYTES: usize = 96;
 impl ChatState {
     /// Whether anybody runs the server.
     pub fn has_operators(&self) -> bool {
-        !self.rule.operators.is_empty()
+        !self.server_admin.operators.is_empty()
     }
 
     /// Whether somebody is an operator of the server.
-    pub(super) fn is_operator(&self, person: DeviceId) -> bool {
-        self.rule.operators.contains_key(&person)
+    pub(super) fn is_operator(&self, person: PersonId) -> bool {
+        self.server_admin.operators.contains_key(&person)
     }
 
     /// Who knows the code becomes an operator, as long as there is none.
     pub(super) fn offer(&mut self, digest: TokenDigest) {
         if !self.has_operators() {
-            self.rule.offer = Some(digest);
+            self.server_admin.offer = Some(digest);
         }
     }
 
@@ -41,32 +43,32 @@ impl ChatState {
         if self.is_operator(self.person(by)) {
             return Err(Refusal::NoDifference);
         }
-        if self.rule.offer != Some(digest) {
+        if self.server_admin.offer != Some(digest) {
             return Err(Refusal::WrongCode);
         }
         self.may_be_operator(self.person(by))
     }
 
     /// Only for a name of one's own: under any other, somebody else could come.
-    fn may_be_operator(&self, person: DeviceId) -> Result<(), Refusal> {
-        match self.sessions.get(&person) {
-            Some(session) if session.account.is_some() => Ok(()),
+    fn may_be_operator(&self, person: PersonId) -> Result<(), Refusal> {
+        match self.profile(person) {
+            Some(profile) if profile.account.is_some() => Ok(()),
             _ => Err(Refusal::RegisterFirst),
         }
     }
 
     pub(super) fn claim(
         &mut self,
-        (seq, at): (Seq, UnixMillis),
+        stamp: Stamp,
         tag: Option<Tag>,
         by: DeviceId,
         digest: TokenDigest,
     ) -> Result<Applied, Refusal> {
         self.may_claim(by, digest).inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
-        self.rule.operators.insert(self.person(by), at);
-        self.rule.offer = None;
-        self.note(by, tag, DedupKind::Operate, GroupId::GENERAL, Some(seq));
-        Ok(Applied::answer(Response::Operated { seq }, None))
+        self.server_admin.operators.insert(self.person(by), stamp.at);
+        self.server_admin.offer = None;
+        self.note(by, tag, DedupKind::Operate, GroupId::GENERAL, Some(stamp.seq));
+        Ok(Applied::answer(Response::Operated { seq: stamp.seq }, None))
     }
 
     fn note_operation(&mut self, by: DeviceId, tag: Option<Tag>, refusal: &Refusal) {
@@ -86,78 +88,87 @@ impl ChatState {
         if !self.is_operator(me) {
             return Err(Refusal::NotOperator);
         }
-        let (named, ends) = match act {
-            Operation::Appoint { user } | Operation::Dismiss { user } => (Some(user), false),
-            Operation::Disconnect { user, .. } => (Some(user), true),
-            Operation::Ban { whom: BanTarget::User(user), .. } => (Some(user), true),
-            Operation::Ban { .. } | Operation::Unban { .. } => (None, false),
+        // A name can be banned that nobody has.
+        let (named, must_exist) = match act {
+            Operation::Appoint { user }
+            | Operation::Dismiss { user }
+            | Operation::Disconnect { user, .. } => (Some(user), true),
+            Operation::Ban { whom: BanTarget::User(user), .. } => (Some(user), false),
+            Operation::Ban { whom: BanTarget::Host(_), .. } | Operation::Unban { .. } => {
+                (None, false)
+            }
         };
         let target = named.and_then(|name| self.named(name));
-        // A name can be banned that nobody has.
-        if let Some(name) =
-            named.filter(|_| target.is_none() && !matches!(act, Operation::Ban { .. }))
-        {
+        if let Some(name) = named.filter(|_| must_exist && target.is_none()) {
             return Err(Refusal::NoSuchUser { name: name.clone() });
         }
-        if let Some(target) = target.filter(|_| ends) {
+        if let Some(target) = target.filter(|_| ends_stays(act)) {
             if target == me {
                 return Err(Refusal::NotOneself);
             }
-            if let Some(session) = self.sessions.get(&target).filter(|_| self.is_operator(target)) {
-                return Err(Refusal::IsOperator { user: session.name.clone() });
+            if let Some(profile) = self.profile(target).filter(|_| self.is_operator(target)) {
+                return Err(Refusal::IsOperator { user: profile.name.clone() });
             }
         }
+        self.operation_makes_a_difference(act, target, at)
+    }
+
+    /// Whether that is not so already, and there is room for it.
+    fn operation_makes_a_difference(
+        &self,
+        act: &Operation,
+        target: Option<PersonId>,
+        at: UnixMillis,
+    ) -> Result<(), Refusal> {
+        let differs = |differs| if differs { Ok(()) } else { Err(Refusal::NoDifference) };
+        let has_room = |has_room, max: usize| {
+            let limit = u32::try_from(max).unwrap_or(u32::MAX);
+            if has_room { Ok(()) } else { Err(Refusal::TooManyMarks { limit }) }
+        };
         let is_operator = target.is_some_and(|target| self.is_operator(target));
-        let (makes_no_difference, is_full, limit) = match act {
+        let bans = &self.server_admin.bans;
+        match act {
             Operation::Appoint { .. } => {
-                (is_operator, self.rule.operators.len() >= OPERATORS_MAX, OPERATORS_MAX)
+                differs(!is_operator)?;
+                has_room(self.server_admin.operators.len() < OPERATORS_MAX, OPERATORS_MAX)?;
+                target.map_or(Ok(()), |target| self.may_be_operator(target))
             }
-            Operation::Dismiss { .. } => (!is_operator, false, 0),
+            Operation::Dismiss { .. } => differs(is_operator),
             Operation::Disconnect { .. } => {
-                (!target.is_some_and(|target| self.is_here(target)), false, 0)
+                differs(target.is_some_and(|target| self.is_here(target)))
             }
             Operation::Ban { whom, .. } => {
-                let is_full = self.rule.bans.of(whom, at).is_none() && self.rule.bans.are_full(at);
-                (false, is_full, SERVER_BANS_MAX)
+                has_room(bans.of(whom, at).is_some() || !bans.are_full(at), SERVER_BANS_MAX)
             }
-            Operation::Unban { whom } => (self.rule.bans.of(whom, at).is_none(), false, 0),
-        };
-        match (makes_no_difference, is_full) {
-            (true, _) => Err(Refusal::NoDifference),
-            (_, true) => {
-                Err(Refusal::TooManyMarks { limit: u32::try_from(limit).unwrap_or(u32::MAX) })
-            }
-            (false, false) => match (act, target) {
-                (Operation::Appoint { .. }, Some(target)) => self.may_be_operator(target),
-                _ => Ok(()),
-            },
+            Operation::Unban { whom } => differs(bans.of(whom, at).is_some()),
         }
     }
 
     /// An operator of the server does something.
     pub(super) fn operate(
         &mut self,
-        (seq, at): (Seq, UnixMillis),
+        stamp: Stamp,
         tag: Option<Tag>,
         by: DeviceId,
         act: &Operation,
     ) -> Result<Applied, Refusal> {
-        let Some(me) = self.sessions.get(&by) else {
+        let Some(me) = self.devices.get(&by) else {
             return Ok(Applied::default());
         };
         let me = me.name.clone();
+        let Stamp { seq, at } = stamp;
         self.may_operate(by, act, at)
             .inspect_err(|refusal| self.note_operation(by, tag, refusal))?;
         let told = self.concerned(act);
         match act {
             Operation::Appoint { user } => {
-                self.rule.operators.extend(self.named(user).map(|person| (person, at)));
+                self.server_admin.operators.extend(self.named(user).map(|person| (person, at)));
                 // Whoever has the code now need not be trusted.
-                self.rule.offer = None;
+                self.server_admin.offer = None;
             }
             Operation::Dismiss { user } => {
                 if let Some(person) = self.named(user) {
-                    self.rule.operators.remove(&person);
+                    self.server_admin.operators.remove(&person);
                 }
             }
             Operation::Disconnect { .. } => {}
@@ -166,17 +177,24 @@ impl ChatState {
                     UnixMillis(at.0.saturating_add(u64::from(seconds.get()) * 1_000))
                 });
                 let (whom, reason) = (whom.clone(), reason.clone());
-                self.rule.bans.set(ServerBan { seq, at, by: me.clone(), whom, until, reason });
+                self.server_admin.bans.set(ServerBan {
+                    seq,
+                    at,
+                    by: me.clone(),
+                    whom,
+                    until,
+                    reason,
+                });
             }
-            Operation::Unban { whom } => self.rule.bans.lift(whom),
+            Operation::Unban { whom } => self.server_admin.bans.lift(whom),
         }
         self.note(by, tag, DedupKind::Operate, GroupId::GENERAL, Some(seq));
         let news = Notification::Operated { seq, at, by: me, act: act.clone() };
-        let more = told.iter().map(|session| (Audience::One(*session), news.clone())).collect();
+        let more = told.iter().map(|device| (Audience::One(*device), news.clone())).collect();
         let mut applied = Applied { more, ..Applied::answer(Response::Operated { seq }, None) };
-        if matches!(act, Operation::Disconnect { .. } | Operation::Ban { .. }) {
-            for session in told {
-                self.put_out((seq, at), session, &mut applied);
+        if ends_stays(act) {
+            for device in told {
+                self.put_out(stamp, device, &mut applied);
             }
         }
         Ok(applied)
@@ -190,28 +208,27 @@ impl ChatState {
             | Operation::Disconnect { user, .. } => user,
             Operation::Ban { whom: BanTarget::User(user), .. } => user,
             Operation::Ban { whom: BanTarget::Host(host), .. } => {
-                let is_from = |session: &Device| AddressPrefix::of(session.address.ip()) == *host;
+                let is_from = |device: &Device| AddressPrefix::of(device.address.ip()) == *host;
                 let people = self.here.values().filter(|person| !self.is_operator(**person));
-                let devices = people.flat_map(|person| self.devices(*person));
+                let devices = people.flat_map(|person| self.devices_of(*person));
                 let is_there = |id: &DeviceId| {
-                    self.is_device_here(*id) && self.sessions.get(id).is_some_and(|at| is_from(at))
+                    self.is_device_here(*id) && self.devices.get(id).is_some_and(|at| is_from(at))
                 };
                 return devices.filter(is_there).collect();
             }
             Operation::Unban { .. } => return Vec::new(),
         };
-        let devices = self.named(user).into_iter().flat_map(|person| self.devices(person));
+        let devices = self.named(user).into_iter().flat_map(|person| self.devices_of(person));
         devices.filter(|id| self.is_device_here(*id)).collect()
     }
 
     /// Takes the connection from somebody whose stay is to end: with an entry of its own, as every
     /// end.
-    fn put_out(&mut self, (seq, at): (Seq, UnixMillis), id: DeviceId, applied: &mut Applied) {
+    fn put_out(&mut self, stamp: Stamp, id: DeviceId, applied: &mut Applied) {
         applied.ends.push(id);
-        if let Some(Presence::Attached(place)) =
-            self.sessions.get(&id).map(|session| session.presence)
+        if let Some(Presence::Attached(place)) = self.devices.get(&id).map(|device| device.presence)
         {
-            self.lose_connection(seq, at, id);
+            self.lose_connection(stamp, id);
             applied.put_out.push((place, CloseReason::Disconnected));
         }
     }
@@ -219,13 +236,13 @@ impl ChatState {
     /// Whether somebody may come to the server at all. Its operators always may.
     pub(super) fn may_come(
         &self,
-        known: Option<DeviceId>,
+        known: Option<PersonId>,
         name: &UserName,
         address: Address,
         at: UnixMillis,
     ) -> Result<(), Refusal> {
-        match self.rule.bans.holds_for(name, address, at) {
-            Some(ban) if !known.is_some_and(|id| self.is_operator(self.person(id))) => {
+        match self.server_admin.bans.holds_for(name, address, at) {
+            Some(ban) if !known.is_some_and(|person| self.is_operator(person)) => {
                 Err(Refusal::ServerBanned { until: ban.until })
             }
             _ => Ok(()),
@@ -234,7 +251,7 @@ impl ChatState {
 
     /// Whether whoever knows this name's password may come from there: it need not be found out for
     /// one who may not.
-    pub(in super::super) fn may_try_password(
+    pub(in crate::chat) fn may_try_password(
         &self,
         name: &UserName,
         address: Address,
@@ -244,13 +261,17 @@ impl ChatState {
     }
 
     /// A page of those who are here, for an operator.
-    pub(in super::super) fn visitors(&self, by: DeviceId, after: Seq) -> Result<Response, Refusal> {
+    pub(in crate::chat) fn client_infos(
+        &self,
+        by: DeviceId,
+        after: Seq,
+    ) -> Result<Response, Refusal> {
         if !self.is_operator(self.person(by)) {
             return Err(Refusal::NotOperator);
         }
         let rest = self.here.range((from(after, |seq| seq), std::ops::Bound::Unbounded));
         let all = rest.flat_map(|(arrived, person)| {
-            self.visitors_of(*person).into_iter().map(|visitor| (*arrived, visitor))
+            self.client_infos_of(*person).into_iter().map(|client_info| (*arrived, client_info))
         });
         let (clients, next) = filled(all, bytes_of);
         Ok(Response::Clients { clients, next })
@@ -258,26 +279,27 @@ impl ChatState {
 
     /// The devices of somebody that are here. They fit a page together: where the groups of each
     /// would be too much, they stand with the first.
-    fn visitors_of(&self, person: DeviceId) -> Vec<ClientInfo> {
-        let Some(owner) = self.sessions.get(&person) else { return Vec::new() };
-        let groups: Vec<_> = self.groups_of(owner).map(|(_, group)| group.name.clone()).collect();
-        let devices = self.devices(person).filter_map(|id| self.sessions.get(&id));
-        let mut visitors: Vec<_> = devices
+    fn client_infos_of(&self, person: PersonId) -> Vec<ClientInfo> {
+        let Some(profile) = self.profile(person) else { return Vec::new() };
+        let groups: Vec<_> = self.groups_of(profile).map(|(_, group)| group.name.clone()).collect();
+        let devices = self.devices_of(person).filter_map(|id| self.devices.get(&id));
+        let mut client_infos: Vec<_> = devices
             .filter(|device| device.is_here())
-            .map(|device| visitor(device, &groups))
+            .map(|device| client_info(device, &groups))
             .collect();
-        let bytes: usize = visitors.iter().map(|visitor| ITEM_BYTES + bytes_of(visitor)).sum();
+        let bytes: usize =
+            client_infos.iter().map(|client_info| ITEM_BYTES + bytes_of(client_info)).sum();
         if bytes > PAGE_BYTES_MAX {
-            visitors
+            client_infos
                 .iter_mut()
                 .skip(1)
-                .for_each(|visitor| visitor.groups = Page::fill(std::iter::empty()));
+                .for_each(|client_info| client_info.groups = Page::fill(std::iter::empty()));
         }
-        visitors
+        client_infos
     }
 
     /// A page of the bans from the server, for an operator.
-    pub(in super::super) fn server_bans(
+    pub(in crate::chat) fn server_bans(
         &self,
         by: DeviceId,
         after: Seq,
@@ -286,7 +308,7 @@ impl ChatState {
         if !self.is_operator(self.person(by)) {
             return Err(Refusal::NotOperator);
         }
-        let bans = self.rule.bans.in_order(at).into_iter().filter(|ban| ban.seq > after);
+        let bans = self.server_admin.bans.in_order(at).into_iter().filter(|ban| ban.seq > after);
         let (bans, next) = filled(bans.map(|ban| (ban.seq, ban.clone())), |ban| {
             ban.by.as_str().len() + 2 * chatroom_proto::LINE_BYTES_MAX
         });
@@ -294,7 +316,7 @@ impl ChatState {
     }
 }
 
-fn visitor(device: &Device, groups: &[GroupName]) -> ClientInfo {
+fn client_info(device: &Device, groups: &[GroupName]) -> ClientInfo {
     ClientInfo {
         address: PeerAddr::parse(&device.address.to_string()).expect("an address is a line"),
         name: device.name.clone(),
@@ -304,9 +326,9 @@ fn visitor(device: &Device, groups: &[GroupName]) -> ClientInfo {
 }
 
 /// What one takes on a page, in bytes; not less.
-fn bytes_of(visitor: &ClientInfo) -> usize {
-    let groups = visitor.groups.as_slice().iter().map(|group| group.as_str().len() + 8);
-    visitor.name.as_str().len() + visitor.address.as_str().len() + groups.sum::<usize>()
+fn bytes_of(client_info: &ClientInfo) -> usize {
+    let groups = client_info.groups.as_slice().iter().map(|group| group.as_str().len() + 8);
+    client_info.name.as_str().len() + client_info.address.as_str().len() + groups.sum::<usize>()
 }
 
 /// As many as fit a page, and where the next one begins. Those who have one place stay together:

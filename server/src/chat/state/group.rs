@@ -4,7 +4,7 @@ use chatroom_proto::{GroupName, Seq};
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::entry::DeviceId;
+use crate::chat::entry::{DeviceId, PersonId};
 use crate::chat::state::moderation_state::ModerationState;
 
 /// One group chat.
@@ -13,11 +13,11 @@ pub(crate) struct Group {
     /// As its creator wrote it.
     pub(crate) name: GroupName,
     /// Whose it is; nobody's, for General.
-    pub(crate) owner: Option<DeviceId>,
+    pub(crate) owner: Option<PersonId>,
     /// Its newest post.
     pub(crate) head: Seq,
-    /// How order is kept in it. In most groups nobody ever had to: then it is nothing.
-    pub(crate) order: Option<Box<ModerationState>>,
+    /// How it is moderated. In most groups nobody ever had to: then it is nothing.
+    pub(crate) moderation: Option<Box<ModerationState>>,
     /// How many members there are, here or away.
     #[serde(skip)]
     pub(crate) members: u32,
@@ -28,18 +28,18 @@ pub(crate) struct Group {
 
 impl Group {
     /// A group without members.
-    pub(crate) fn new(name: GroupName, owner: Option<DeviceId>) -> Group {
-        Group { name, owner, head: Seq::ZERO, order: None, members: 0, present: Vec::new() }
+    pub(crate) fn new(name: GroupName, owner: Option<PersonId>) -> Group {
+        Group { name, owner, head: Seq::ZERO, moderation: None, members: 0, present: Vec::new() }
     }
 
     /// A member has a connection, or one with a connection has become a member.
-    pub(crate) fn enter(&mut self, session: DeviceId) {
-        self.present.push(session);
+    pub(crate) fn enter(&mut self, device: DeviceId) {
+        self.present.push(device);
     }
 
     /// The reverse.
-    pub(crate) fn quit(&mut self, session: DeviceId) {
-        if let Some(place) = self.present.iter().position(|&member| member == session) {
+    pub(crate) fn quit(&mut self, device: DeviceId) {
+        if let Some(place) = self.present.iter().position(|&member| member == device) {
             self.present.swap_remove(place);
         }
     }

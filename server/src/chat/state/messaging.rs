@@ -1,22 +1,24 @@
-//! What people do with groups and say to each other.
+//! What people do with groups, and what they say.
 
 use std::collections::BTreeSet;
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, Notification, Post, Refusal, Response, Retention, Seq,
-    Tag, UnixMillis,
+    Body, Conversation, GroupName, Membership, Notification, Post, PostId, Refusal, Response,
+    Retention, Seq, Tag, UnixMillis,
 };
 
-use super::{Applied, ChatState, CommandOutcome, is_forgettable};
+use super::applied::{Applied, is_forgettable};
+use super::chat_state::ChatState;
+use super::device::{Device, MembershipSince};
+use super::group::Group;
+use crate::chat::command_class::DedupKind;
 use crate::chat::effect::{Audience, ConversationId, Passage};
-use crate::chat::entry::{Command, DeviceId, GroupId};
-use crate::chat::state::device::{DedupKind, Device, MembershipSince};
-use crate::chat::state::group::Group;
+use crate::chat::entry::{DeviceId, GroupId, PersonId, Stamp};
 
 /// Where a post goes.
 pub(super) enum PostTarget {
     Group(GroupId),
-    User(DeviceId),
+    User(PersonId),
 }
 
 impl ChatState {
@@ -47,35 +49,35 @@ impl ChatState {
         self.group_names.insert(name.key(), GroupId(seq));
         self.groups.insert(GroupId(seq), group);
         self.owned.insert((owner, GroupId(seq)));
-        self.show_group(GroupId(seq));
+        self.index_group_name(GroupId(seq));
         self.note(by, tag, DedupKind::Create, GroupId(seq), Some(seq));
         Ok(Applied::answer(answer, None))
     }
 
     pub(super) fn may_join(
         &self,
-        (by, session): (DeviceId, &Device),
+        profile: &Device,
         name: &GroupName,
         at: UnixMillis,
     ) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
         let limit = self.limits.memberships_max;
-        if session.is_in(id) {
+        if profile.is_in(id) {
             Err(Refusal::AlreadyMember { group: group.name.clone() })
-        } else if session.groups.len() >= limit as usize {
+        } else if profile.groups.len() >= limit as usize {
             Err(Refusal::TooManyMemberships { limit })
         } else {
-            self.may_enter((by, session), id, at).map(|()| id)
+            self.may_enter(profile, id, at).map(|()| id)
         }
     }
 
     pub(super) fn require_member(
         &self,
-        session: &Device,
+        profile: &Device,
         name: &GroupName,
     ) -> Result<GroupId, Refusal> {
         let (id, group) = self.group(name)?;
-        if session.is_in(id) {
+        if profile.is_in(id) {
             Ok(id)
         } else {
             Err(Refusal::NotMember { group: group.name.clone() })
@@ -85,48 +87,49 @@ impl ChatState {
     /// Somebody joins or leaves a group.
     pub(super) fn move_into_or_out_of(
         &mut self,
-        (seq, at): (Seq, UnixMillis),
+        stamp: Stamp,
         tag: Option<Tag>,
         by: DeviceId,
-        (verb, name): (DedupKind, &GroupName),
+        (kind, name): (DedupKind, &GroupName),
     ) -> Result<Applied, Refusal> {
-        let Some(session) = self.who(by) else {
+        let seq = stamp.seq;
+        let Some(profile) = self.profile_of(by) else {
             return Ok(Applied::default());
         };
-        let joins = verb == DedupKind::Join;
+        let joins = kind == DedupKind::Join;
         let may = if joins {
-            self.may_join((by, session), name, at)
+            self.may_join(profile, name, stamp.at)
         } else {
-            self.require_member(session, name)
+            self.require_member(profile, name)
         };
         let id = match may {
             Ok(id) => id,
             Err(refusal) => {
                 let group = self.group_names.get(&name.key()).copied();
                 if let Some(group) = group.filter(|_| !is_forgettable(&refusal)) {
-                    self.note(by, tag, verb, group, None);
+                    self.note(by, tag, kind, group, None);
                 }
                 return Err(refusal);
             }
         };
-        let person = self.person(by);
+        let person = profile.person;
         let devices = self.attached(person);
-        let (Some(session), Some(group)) =
-            (self.sessions.get_mut(&person), self.groups.get_mut(&id))
+        let (Some(profile), Some(group)) =
+            (self.devices.get_mut(&person.first_device()), self.groups.get_mut(&id))
         else {
             return Ok(Applied::default());
         };
-        let (user, name) = (session.name.clone(), group.name.clone());
+        let (user, name) = (profile.name.clone(), group.name.clone());
         let (passage, and, news);
         if joins {
-            session.regroup(|groups| groups.push(MembershipSince { group: id, since: seq }));
+            profile.regroup(|groups| groups.push(MembershipSince { group: id, since: seq }));
             group.members += 1;
             devices.iter().for_each(|device| group.enter(*device));
             // The other devices are among the members now, and hear of it with them.
             (passage, and) = (Passage::In, Vec::new());
             news = Notification::Joined { seq, user, group: name };
         } else {
-            session.regroup(|groups| groups.retain(|stake| stake.group != id));
+            profile.regroup(|groups| groups.retain(|membership| membership.group != id));
             group.members = group.members.saturating_sub(1);
             devices.iter().for_each(|device| group.quit(*device));
             (passage, and) =
@@ -134,24 +137,24 @@ impl ChatState {
             news = Notification::Left { seq, user, group: name };
         }
         let audience = Audience::Group { group: id, except: by, passage, and };
-        let applied = Applied::answer(group.answer(verb, seq), Some((audience, news)));
+        let applied = Applied::answer(group.answer(kind, seq), Some((audience, news)));
         if joins {
             self.clear_restrictions(person, id);
         }
-        self.note(by, tag, verb, id, Some(seq));
+        self.note(by, tag, kind, id, Some(seq));
         Ok(applied)
     }
 
     pub(super) fn may_post(
         &self,
-        (by, session): (DeviceId, &Device),
+        profile: &Device,
         to: &Conversation,
         at: UnixMillis,
     ) -> Result<PostTarget, Refusal> {
         match to {
             Conversation::Group(name) => {
-                let group = self.require_member(session, name)?;
-                self.may_speak((by, session), group, at).map(|()| PostTarget::Group(group))
+                let group = self.require_member(profile, name)?;
+                self.may_speak(profile, group, at).map(|()| PostTarget::Group(group))
             }
             Conversation::User(name) => match self.names.get(&name.key()) {
                 Some(&peer)
@@ -166,96 +169,91 @@ impl ChatState {
 
     pub(super) fn post(
         &mut self,
-        seq: Seq,
-        at: UnixMillis,
-        command: &Command,
+        stamp: Stamp,
+        by: DeviceId,
+        to: &Conversation,
+        (id, body): (PostId, &Body),
     ) -> Result<Applied, Refusal> {
-        let Command::Post { by, to, id, body } = command else { return Ok(Applied::default()) };
-        let Some(session) = self.who(*by) else {
+        let Stamp { seq, at } = stamp;
+        let Some(profile) = self.profile_of(by) else {
             return Ok(Applied::default());
         };
-        let author = session.person;
-        let target = self.may_post((*by, session), to, at)?;
-        let from = session.name.clone();
-        let post = |prev| Post { seq, prev, at, id: *id, from, body: body.clone() };
+        let author = profile.person;
+        let target = self.may_post(profile, to, at)?;
+        let from = profile.name.clone();
+        let post = |prev| Post { seq, prev, at, id, from, body: body.clone() };
         let thread = match target {
             PostTarget::Group(group) => ConversationId::Group(group),
             PostTarget::User(peer) => ConversationId::between(author, peer),
         };
         let answer = match target {
             PostTarget::Group(_) => Response::Posted { seq, at },
-            PostTarget::User(peer) => self.kept_for(peer, seq, at),
+            PostTarget::User(peer) => self.kept_for(peer, stamp),
         };
         let news = match target {
             PostTarget::Group(id) => self.groups.get_mut(&id).map(|group| {
                 let post = post(std::mem::replace(&mut group.head, seq));
                 let passage = Passage::Stays;
-                let audience = Audience::Group { group: id, except: *by, passage, and: Vec::new() };
+                let audience = Audience::Group { group: id, except: by, passage, and: Vec::new() };
                 (audience, Notification::GroupPost { post, group: group.name.clone() })
             }),
             PostTarget::User(peer) => {
                 let prev = self.link(author, peer, seq);
                 self.keep_longer(peer);
-                let to = self.sessions.get(&peer).map(|peer| peer.name.clone());
+                let to = self.profile(peer).map(|peer| peer.name.clone());
                 to.map(|to| {
-                    (self.between(*by, peer), Notification::PrivatePost { post: post(prev), to })
+                    (self.between(by, peer), Notification::PrivatePost { post: post(prev), to })
                 })
             }
         };
-        if let Some(session) = self.sessions.get_mut(by) {
-            session.done.posted(*id, seq, at);
+        if let Some(device) = self.devices.get_mut(&by) {
+            device.dedup.posted(id, stamp);
         }
-        Ok(Applied { said: Some((*by, thread)), ..Applied::answer(answer, news) })
+        Ok(Applied { said: Some((by, thread)), ..Applied::answer(answer, news) })
     }
 
     /// What the sender of a post is answered.
-    pub(super) fn kept(&self, to: &Conversation, seq: Seq, at: UnixMillis) -> Response {
+    pub(super) fn kept(&self, to: &Conversation, stamp: Stamp) -> Response {
+        let Stamp { seq, at } = stamp;
         let peer = match to {
             Conversation::Group(_) => None,
             Conversation::User(name) => self.names.get(&name.key()),
         };
-        peer.map_or(Response::Posted { seq, at }, |peer| self.kept_for(*peer, seq, at))
+        peer.map_or(Response::Posted { seq, at }, |peer| self.kept_for(*peer, stamp))
     }
 
-    fn kept_for(&self, peer: DeviceId, seq: Seq, at: UnixMillis) -> Response {
-        match self.sessions.get(&peer).filter(|_| !self.is_here(peer)) {
+    fn kept_for(&self, peer: PersonId, stamp: Stamp) -> Response {
+        let Stamp { seq, at } = stamp;
+        match self.profile(peer).filter(|_| !self.is_here(peer)) {
             Some(peer) => Response::Kept { seq, at, to: peer.name.clone() },
             None => Response::Posted { seq, at },
         }
     }
 
-    /// Makes `seq` the newest private post between two sessions, and returns the one before it.
-    fn link(&mut self, one: DeviceId, other: DeviceId, seq: Seq) -> Seq {
-        let before = self.sessions.get(&one).and_then(|session| session.private.with(other));
-        for (id, peer) in [(one, other), (other, one)] {
+    /// Makes `seq` the newest private post between two people, and returns the one before it.
+    fn link(&mut self, one: PersonId, other: PersonId, seq: Seq) -> Seq {
+        let before = self.profile(one).and_then(|profile| profile.private.with(other));
+        for (person, peer) in [(one, other), (other, one)] {
             let silent =
-                self.sessions.get_mut(&id).and_then(|session| session.private.add(peer, seq));
-            if let Some(silent) = silent.and_then(|silent| self.sessions.get_mut(&silent)) {
-                silent.private.forget(id);
+                self.profile_mut(person).and_then(|profile| profile.private.add(peer, seq));
+            if let Some(silent) = silent.and_then(|silent| self.profile_mut(silent)) {
+                silent.private.forget(person);
             }
         }
         before.unwrap_or(Seq::ZERO)
     }
 
     /// Who hears what is said with this device to somebody alone: all devices of both, but this.
-    fn between(&self, by: DeviceId, peer: DeviceId) -> Audience {
-        if !self.has_others(by) && !self.has_others(peer) {
-            return Audience::One(peer);
+    fn between(&self, by: DeviceId, peer: PersonId) -> Audience {
+        if !self.has_others(by) && !self.has_several_devices(peer) {
+            return Audience::One(peer.first_device());
         }
-        let own = self.devices(self.person(by)).filter(|device| *device != by);
-        let hearers: BTreeSet<_> = self.devices(peer).chain(own).collect();
+        let own = self.devices_of(self.person(by)).filter(|device| *device != by);
+        let hearers: BTreeSet<_> = self.devices_of(peer).chain(own).collect();
         Audience::Some(hearers.into_iter().collect())
     }
 
-    /// Whether somebody is here, with whatever device.
-    pub(super) fn is_here(&self, person: DeviceId) -> bool {
-        self.devices(person).any(|device| self.is_device_here(device))
-    }
-
-    pub(super) fn is_device_here(&self, id: DeviceId) -> bool {
-        self.sessions.get(&id).is_some_and(|session| session.is_here())
-    }
-
+    /// The group of this name.
     pub(super) fn group(&self, name: &GroupName) -> Result<(GroupId, &Group), Refusal> {
         let id = self.group_names.get(&name.key());
         let found = id.and_then(|id| Some((*id, self.groups.get(id)?)));
@@ -263,16 +261,10 @@ impl ChatState {
     }
 }
 
-impl Applied {
-    pub(super) fn answer(response: Response, news: Option<(Audience, Notification)>) -> Applied {
-        Applied { result: Some(Ok(CommandOutcome::Answer(response))), news, ..Applied::default() }
-    }
-}
-
 impl Group {
     /// What somebody is answered who did this to the group, at this place.
-    pub(super) fn answer(&self, verb: DedupKind, seq: Seq) -> Response {
-        match verb {
+    pub(super) fn answer(&self, kind: DedupKind, seq: Seq) -> Response {
+        match kind {
             DedupKind::Create => Response::Created { seq, group: self.name.clone() },
             DedupKind::Join => Response::Joined { seq, membership: self.membership() },
             DedupKind::Leave => Response::Left { seq, group: self.name.clone() },
@@ -282,9 +274,9 @@ impl Group {
     }
 
     /// What somebody is refused who had done this to the group already.
-    pub(super) fn refusal(&self, verb: DedupKind) -> Refusal {
+    pub(super) fn refusal(&self, kind: DedupKind) -> Refusal {
         let group = self.name.clone();
-        match verb {
+        match kind {
             DedupKind::Create => Refusal::GroupExists { group },
             DedupKind::Join => Refusal::AlreadyMember { group },
             DedupKind::Leave => Refusal::NotMember { group },

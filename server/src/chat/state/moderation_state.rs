@@ -1,5 +1,5 @@
-//! How order is kept in one group: its operators, who is banned, muted or invited, its topic, and
-//! what was done lately.
+//! How one group is moderated: its operators, who is banned, muted or invited, its topic, and what
+//! was done lately.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;
@@ -7,13 +7,13 @@ use std::num::NonZeroU32;
 use chatroom_proto::{Headline, Moderation, ModerationRecord, NameKey, UnixMillis, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::chat::entry::DeviceId;
+use crate::chat::entry::PersonId;
 
 /// The operators of one group: more than a large group has people who look after it.
 pub(crate) const OPS_MAX: usize = 50;
 
 /// Bans, mutes and invitations of one group, of each kind. A kind takes some 100 KiB then.
-pub(crate) const MARKS_MAX: usize = 500;
+pub(crate) const RESTRICTIONS_MAX: usize = 500;
 
 /// The latest acts of one group that are remembered: months of a quiet one, and a bad day of a
 /// large one.
@@ -24,7 +24,7 @@ pub(crate) const ACTS_MAX: usize = 200;
 pub(crate) const ITEMS_MAX: usize = 100_000;
 
 /// How many operators, bans, mutes and invitations one group may always have, however much the
-/// others have: nobody can use up what others need to keep order. The acts that are remembered give
+/// others have: nobody can use up what others need to moderate. The acts that are remembered give
 /// way.
 pub(crate) const ITEMS_FAIR: usize = 16;
 
@@ -32,16 +32,16 @@ pub(crate) const ITEMS_FAIR: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Rank {
     /// Nobody in particular.
-    Guest,
+    Member,
     /// An operator of the group.
-    Op,
+    GroupOperator,
     /// Its owner.
     Owner,
     /// An operator of the server.
-    Operator,
+    ServerOperator,
 }
 
-/// What is kept of a group in which somebody has kept order.
+/// What is kept of a group that somebody has moderated.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct ModerationState {
     /// What the group is about.
@@ -49,9 +49,9 @@ pub(crate) struct ModerationState {
     /// Since when it is locked.
     pub(crate) locked_since: Option<UnixMillis>,
     /// The one who is it for longest first. People who were forgotten since may be among them.
-    pub(crate) ops: Vec<DeviceId>,
+    pub(crate) ops: Vec<PersonId>,
     /// The same holds here.
-    pub(crate) invited: BTreeSet<DeviceId>,
+    pub(crate) invited: BTreeSet<PersonId>,
     pub(crate) bans: Restrictions,
     pub(crate) mutes: Restrictions,
     /// The newest last.
@@ -61,18 +61,18 @@ pub(crate) struct ModerationState {
 impl ModerationState {
     /// How much it is.
     pub(crate) fn items(&self) -> usize {
-        self.marks() + self.acts.len()
+        self.people() + self.acts.len()
     }
 
     /// How much of it is for people.
-    pub(crate) fn marks(&self) -> usize {
+    pub(crate) fn people(&self) -> usize {
         self.ops.len() + self.invited.len() + self.bans.0.len() + self.mutes.0.len()
     }
 
     /// Drops what has ended by itself, and who is known no longer.
-    pub(crate) fn tidy(&mut self, at: UnixMillis, is_known: impl Fn(&DeviceId) -> bool) {
-        for marks in [&mut self.bans, &mut self.mutes] {
-            marks.0.retain(|_, mark| mark.holds(at));
+    pub(crate) fn tidy(&mut self, at: UnixMillis, is_known: impl Fn(&PersonId) -> bool) {
+        for restrictions in [&mut self.bans, &mut self.mutes] {
+            restrictions.0.retain(|_, restriction| restriction.holds(at));
         }
         self.ops.retain(&is_known);
         self.invited.retain(&is_known);
@@ -93,7 +93,7 @@ impl ModerationState {
     pub(crate) fn take(
         &mut self,
         act: &Moderation,
-        target: Option<DeviceId>,
+        target: Option<PersonId>,
         (by, rank): (&UserName, Rank),
         at: UnixMillis,
     ) {
@@ -133,7 +133,7 @@ impl ModerationState {
     }
 
     /// One who is out is no operator any more, and is not invited.
-    fn strip(&mut self, target: Option<DeviceId>) {
+    fn strip(&mut self, target: Option<PersonId>) {
         self.ops.retain(|op| Some(*op) != target);
         self.invited.retain(|person| Some(*person) != target);
     }
@@ -171,7 +171,7 @@ impl Restrictions {
         if self.0.is_empty() {
             return None;
         }
-        self.0.get(&name.key()).filter(|mark| mark.holds(at))
+        self.0.get(&name.key()).filter(|restriction| restriction.holds(at))
     }
 
     /// From now on it holds for this name.
@@ -186,8 +186,9 @@ impl Restrictions {
 
     /// Whether there is no room for one more at that time.
     pub(crate) fn are_full(&self, at: UnixMillis) -> bool {
-        self.0.len() >= MARKS_MAX
-            && self.0.values().filter(|mark| mark.holds(at)).count() >= MARKS_MAX
+        self.0.len() >= RESTRICTIONS_MAX
+            && self.0.values().filter(|restriction| restriction.holds(at)).count()
+                >= RESTRICTIONS_MAX
     }
 }
 
@@ -199,8 +200,13 @@ impl Serialize for Restrictions {
 
 impl<'de> Deserialize<'de> for Restrictions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Restrictions, D::Error> {
-        let marks: Vec<Restriction> = Vec::deserialize(deserializer)?;
-        Ok(Restrictions(marks.into_iter().map(|mark| (mark.name.key(), mark)).collect()))
+        let restrictions: Vec<Restriction> = Vec::deserialize(deserializer)?;
+        Ok(Restrictions(
+            restrictions
+                .into_iter()
+                .map(|restriction| (restriction.name.key(), restriction))
+                .collect(),
+        ))
     }
 }
 
@@ -224,48 +230,48 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_holds_for_a_name_in_any_case_until_its_time() {
-        let mut marks = Restrictions::default();
-        let until = |marks: &Restrictions, name, at| {
-            marks.of(&user(name), UnixMillis(at)).map(|mark| mark.until)
+    fn a_restriction_holds_for_a_name_in_any_case_until_its_time() {
+        let mut restrictions = Restrictions::default();
+        let until = |restrictions: &Restrictions, name, at| {
+            restrictions.of(&user(name), UnixMillis(at)).map(|restriction| restriction.until)
         };
-        marks.set(user("Jim"), Some(UnixMillis(10)), Rank::Op);
-        assert_eq!(until(&marks, "JIM", 9), Some(Some(UnixMillis(10))));
-        assert_eq!(until(&marks, "jim", 10), None);
-        marks.set(user("jim"), None, Rank::Op);
-        assert_eq!(until(&marks, "jim", u64::MAX), Some(None));
-        assert!(marks.lift(&user("JIM")));
-        assert!(!marks.lift(&user("jim")));
+        restrictions.set(user("Jim"), Some(UnixMillis(10)), Rank::GroupOperator);
+        assert_eq!(until(&restrictions, "JIM", 9), Some(Some(UnixMillis(10))));
+        assert_eq!(until(&restrictions, "jim", 10), None);
+        restrictions.set(user("jim"), None, Rank::GroupOperator);
+        assert_eq!(until(&restrictions, "jim", u64::MAX), Some(None));
+        assert!(restrictions.lift(&user("JIM")));
+        assert!(!restrictions.lift(&user("jim")));
     }
 
     #[test]
     fn what_has_ended_takes_no_room() {
-        let mut marks = Restrictions::default();
-        for number in 0..MARKS_MAX {
-            marks.set(user(&number.to_string()), Some(UnixMillis(10)), Rank::Op);
+        let mut restrictions = Restrictions::default();
+        for number in 0..RESTRICTIONS_MAX {
+            restrictions.set(user(&number.to_string()), Some(UnixMillis(10)), Rank::GroupOperator);
         }
-        assert!(marks.are_full(UnixMillis(9)) && !marks.are_full(UnixMillis(10)));
-        let mut order = ModerationState {
-            bans: marks,
-            ops: vec![DeviceId(Seq(1)), DeviceId(Seq(2))],
+        assert!(restrictions.are_full(UnixMillis(9)) && !restrictions.are_full(UnixMillis(10)));
+        let mut moderation = ModerationState {
+            bans: restrictions,
+            ops: vec![PersonId(Seq(1)), PersonId(Seq(2))],
             ..ModerationState::default()
         };
-        order.tidy(UnixMillis(10), |id| *id == DeviceId(Seq(2)));
-        assert_eq!((order.items(), order.ops), (1, vec![DeviceId(Seq(2))]));
+        moderation.tidy(UnixMillis(10), |id| *id == PersonId(Seq(2)));
+        assert_eq!((moderation.items(), moderation.ops), (1, vec![PersonId(Seq(2))]));
     }
 
     #[test]
     fn the_oldest_acts_are_forgotten_and_sooner_when_all_groups_together_have_too_many() {
-        let mut order = ModerationState::default();
+        let mut moderation = ModerationState::default();
         for number in 0..300 {
-            order.note(act(number), false);
+            moderation.note(act(number), false);
         }
-        assert_eq!(order.acts().count(), ACTS_MAX);
-        assert_eq!(order.acts().next().unwrap().seq, Seq(299));
-        let mut order = ModerationState::default();
+        assert_eq!(moderation.acts().count(), ACTS_MAX);
+        assert_eq!(moderation.acts().next().unwrap().seq, Seq(299));
+        let mut moderation = ModerationState::default();
         for number in 0..300 {
-            order.note(act(number), true);
+            moderation.note(act(number), true);
         }
-        assert_eq!(order.acts().count(), ITEMS_FAIR);
+        assert_eq!(moderation.acts().count(), ITEMS_FAIR);
     }
 }

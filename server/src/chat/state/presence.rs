@@ -1,250 +1,60 @@
-//! Who comes, goes, and comes back.
+//! Who goes: connections that are lost, stays that end, people who are forgotten.
 
 use std::collections::BTreeSet;
 
-use chatroom_proto::{CloseReason, Notification, Refusal, Response, Seq, UnixMillis, UserName};
+use chatroom_proto::{Notification, Response, Seq};
 
-use super::{Applied, ChatState, CommandOutcome};
+use super::applied::{Applied, CommandOutcome};
+use super::chat_state::ChatState;
+use super::device::{EvictionClass, Presence};
+use super::group::Group;
 use crate::chat::effect::{Audience, Passage};
-use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, TokenDigest};
+use crate::chat::entry::{ConnAddr, DeviceId, PersonId, Stamp};
 use crate::chat::limits::Limits;
-use crate::chat::state::device::{
-    DedupWindow, Device, EvictionClass, MembershipSince, Presence, Private,
-};
-use crate::chat::state::group::Group;
 
 impl ChatState {
-    /// Who it is that comes: somebody who is known, or a stranger; or that the name is taken.
-    pub(super) fn may_arrive(
-        &self,
-        name: &UserName,
-        presented: Option<TokenDigest>,
-        address: Address,
-        at: UnixMillis,
-    ) -> Result<Option<DeviceId>, Refusal> {
-        let known = self.recognize(name, presented);
-        self.may_come(known.as_ref().ok().copied().flatten(), name, address, at)?;
-        known
-    }
-
-    fn recognize(
-        &self,
-        name: &UserName,
-        presented: Option<TokenDigest>,
-    ) -> Result<Option<DeviceId>, Refusal> {
-        let holder = self.names.get(&name.key()).and_then(|id| Some((*id, self.sessions.get(id)?)));
-        match holder {
-            Some((person, session)) if session.account.is_some() || session.is_here() => {
-                let has_token =
-                    |id: &DeviceId| self.sessions.get(id).map(|device| device.token) == presented;
-                let device = presented.and_then(|_| self.devices(person).find(has_token));
-                let name = || session.name.clone();
-                device.map(Some).ok_or_else(|| match session.account {
-                    Some(_) => Refusal::PasswordNeeded { name: name() },
-                    None => Refusal::NameTaken { name: name() },
-                })
-            }
-            // The name is free. Whoever had it last comes back by the token, not by the name.
-            _ => {
-                self.looks_like_nobody(name)?;
-                let known = presented.and_then(|token| self.away.get(&token)).copied();
-                let same_name = |id: &DeviceId| {
-                    self.sessions.get(id).is_some_and(|session| session.name.key() == name.key())
-                };
-                Ok(known.filter(same_name))
-            }
-        }
-    }
-
-    pub(super) fn arrive(
-        &mut self,
-        (seq, at): (Seq, UnixMillis),
-        place: ConnAddr,
-        name: &UserName,
-        (presented, fresh): (Option<TokenDigest>, TokenDigest),
-        address: Address,
-    ) -> Result<Applied, Refusal> {
-        if let Some(id) = self.may_arrive(name, presented, address, at)? {
-            let is_here = self.is_device_here(id);
-            let applied = if is_here {
-                self.resume(seq, id, place, address)
-            } else {
-                self.come_back((seq, at), id, place, address)
-            };
-            return Ok(applied);
-        }
-        Ok(self.begin_with((DeviceId(seq), name.clone()), fresh, (place, at), address))
-    }
-
-    /// Somebody comes with a device that is new here.
-    pub(super) fn begin_with(
-        &mut self,
-        (person, name): (DeviceId, UserName),
-        token: TokenDigest,
-        (place, at): (ConnAddr, UnixMillis),
-        address: Address,
-    ) -> Applied {
-        let seq = self.head;
-        let session = Device {
-            person,
-            name,
-            token,
-            address,
-            arrived: seq,
-            presence: Presence::Attached(place),
-            groups: Box::default(),
-            private: Private::default(),
-            done: DedupWindow::default(),
-            account: None,
-        };
-        let id = DeviceId(seq);
-        self.sessions.insert(id, Box::new(session));
-        let news = self.enter(seq, at, id);
-        let admitted = CommandOutcome::Admitted { session: id, lost: None };
-        Applied { result: Some(Ok(admitted)), news, ..Applied::default() }
-    }
-
-    /// Puts a device that has just arrived where its owner belongs: in their groups, but not where
-    /// the name that they have again is banned; and the first one in General, too. The news, if it
-    /// is the first, are for General.
-    fn enter(
-        &mut self,
-        seq: Seq,
-        at: UnixMillis,
-        id: DeviceId,
-    ) -> Option<(Audience, Notification)> {
-        let person = self.person(id);
-        let is_first = !self.devices(person).any(|other| other != id && self.is_device_here(other));
-        let session = self.sessions.get(&person)?;
-        let is_banned = |group: &GroupId| self.ban(person, session, *group, at).is_some();
-        let (banned, kept): (Vec<_>, Vec<_>) =
-            session.groups.iter().map(|stake| stake.group).partition(is_banned);
-        let enters_general = is_first
-            && !session.is_in(GroupId::GENERAL)
-            && self.may_enter((person, session), GroupId::GENERAL, at).is_ok();
-        banned.into_iter().for_each(|group| self.expel(person, group));
-        kept.into_iter().for_each(|group| self.clear_restrictions(person, group));
-        if enters_general {
-            self.clear_restrictions(person, GroupId::GENERAL);
-        }
-        let session = self.sessions.get_mut(&person)?;
-        if enters_general {
-            session.regroup(|groups| {
-                groups.insert(0, MembershipSince { group: GroupId::GENERAL, since: seq })
-            });
-            self.groups.get_mut(&GroupId::GENERAL)?.members += 1;
-        }
-        for stake in &session.groups {
-            if let Some(group) = self.groups.get_mut(&stake.group) {
-                group.enter(id);
-            }
-        }
-        if !is_first {
-            return None;
-        }
-        session.arrived = seq;
-        let (user, is_in_general) = (session.name.clone(), session.is_in(GroupId::GENERAL));
-        self.names.insert(user.key(), person);
-        self.here.insert(seq, person);
-        self.insert(person);
-        if !is_in_general {
-            return None;
-        }
-        let general = self.groups.get(&GroupId::GENERAL)?;
-        let arrived = Notification::Arrived { seq, user, group: general.name.clone() };
-        let audience = Audience::Group {
-            group: GroupId::GENERAL,
-            except: id,
-            passage: Passage::In,
-            and: Vec::new(),
-        };
-        Some((audience, arrived))
-    }
-
-    /// Somebody goes on over another connection; nobody is told.
-    fn resume(&mut self, seq: Seq, id: DeviceId, place: ConnAddr, address: Address) -> Applied {
-        let Some(session) = self.sessions.get_mut(&id) else { return Applied::default() };
-        let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
-        session.address = address;
-        let (lost, cut_off) = match before {
-            Presence::Attached(other) => (seq, vec![(other, Some(CloseReason::Replaced))]),
-            Presence::Detached { at, by } => {
-                self.detached.remove(&(at, id));
-                self.subscribe(id);
-                (by, Vec::new())
-            }
-            Presence::Away { by, .. } => (by, Vec::new()),
-        };
-        let admitted = CommandOutcome::Admitted { session: id, lost: Some(lost) };
-        Applied { result: Some(Ok(admitted)), cut_off, ..Applied::default() }
-    }
-
-    /// Somebody is back who had gone, with everything that is theirs.
-    fn come_back(
-        &mut self,
-        (seq, at): (Seq, UnixMillis),
-        id: DeviceId,
-        place: ConnAddr,
-        address: Address,
-    ) -> Applied {
-        let Some(session) = self.sessions.get_mut(&id) else { return Applied::default() };
-        let before = std::mem::replace(&mut session.presence, Presence::Attached(place));
-        let Presence::Away { by, worth } = before else { return Applied::default() };
-        session.address = address;
-        self.away.remove(&session.token);
-        self.eviction_order.remove(&(worth, by, id));
-        let news = self.enter(seq, at, id);
-        let admitted = CommandOutcome::Admitted { session: id, lost: Some(by) };
-        Applied { result: Some(Ok(admitted)), news, ..Applied::default() }
-    }
-
-    pub(super) fn detach(
-        &mut self,
-        seq: Seq,
-        at: UnixMillis,
-        id: DeviceId,
-        from: ConnAddr,
-    ) -> Applied {
-        if !self
-            .sessions
-            .get(&id)
-            .is_some_and(|session| session.presence == Presence::Attached(from))
-        {
+    /// A device has lost this connection, and is held for a while.
+    pub(super) fn detach(&mut self, stamp: Stamp, id: DeviceId, from: ConnAddr) -> Applied {
+        if self.device(id).map(|device| device.presence) != Some(Presence::Attached(from)) {
             return Applied::default();
         }
-        self.lose_connection(seq, at, id);
+        self.lose_connection(stamp, id);
         // One more than are held: the one that has been away for longest is not waited for any
         // more.
         if self.detached.len() > self.held_max
             && let Some(&(_, longest)) = self.detached.first()
         {
-            return self.end(seq, longest).map_or_else(Applied::default, EndedStay::into_applied);
+            return self
+                .end(stamp.seq, longest)
+                .map_or_else(Applied::default, EndedStay::into_applied);
         }
         Applied::default()
     }
 
-    /// Somebody who had a connection has none any more.
-    pub(super) fn lose_connection(&mut self, seq: Seq, at: UnixMillis, id: DeviceId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.presence = Presence::Detached { at, by: seq };
-        self.detached.insert((at, id));
+    /// A device that had a connection has none any more.
+    pub(super) fn lose_connection(&mut self, stamp: Stamp, id: DeviceId) {
+        let Some(device) = self.devices.get_mut(&id) else { return };
+        device.presence = Presence::Detached { at: stamp.at, by: stamp.seq };
+        self.detached.insert((stamp.at, id));
         self.unsubscribe(id);
     }
 
-    pub(super) fn begin(&mut self, seq: Seq, at: UnixMillis, limits: Limits) -> Applied {
+    /// A server begins: nobody is connected, and everyone who is here is held from now on.
+    pub(super) fn begin(&mut self, stamp: Stamp, limits: Limits) -> Applied {
+        let Stamp { seq, at } = stamp;
         self.limits = limits;
         self.detached.clear();
-        let here: Vec<_> = self.here.values().flat_map(|person| self.devices(*person)).collect();
+        let here: Vec<_> = self.here.values().flat_map(|person| self.devices_of(*person)).collect();
         for id in here {
-            let Some(session) = self.sessions.get_mut(&id).filter(|device| device.is_here()) else {
+            let Some(device) = self.devices.get_mut(&id).filter(|device| device.is_here()) else {
                 continue;
             };
             // One who was lost before may have missed what was said since.
-            let by = match session.presence {
+            let by = match device.presence {
                 Presence::Detached { by, .. } => by,
-                _ => seq,
+                Presence::Attached(_) | Presence::Away { .. } => seq,
             };
-            session.presence = Presence::Detached { at, by };
+            device.presence = Presence::Detached { at, by };
             self.detached.insert((at, id));
         }
         for group in self.groups.values_mut() {
@@ -254,17 +64,19 @@ impl ChatState {
         Applied::default()
     }
 
+    /// A device that was held since this entry, and was not back in between, is not waited for.
     pub(super) fn expire(&mut self, seq: Seq, id: DeviceId, detached: Seq) -> Applied {
-        match self.sessions.get(&id).map(|session| session.presence) {
+        match self.devices.get(&id).map(|device| device.presence) {
             Some(Presence::Detached { by, .. }) if by == detached => {}
             _ => return Applied::default(),
         }
         self.end(seq, id).map_or_else(Applied::default, EndedStay::into_applied)
     }
 
+    /// Somebody goes, and says so.
     pub(super) fn depart(&mut self, seq: Seq, id: DeviceId, from: Option<ConnAddr>) -> Applied {
         // One who is gone already said it twice, and is answered twice.
-        let result = Some(Ok(CommandOutcome::Answer(Response::Goodbye)));
+        let result = Some(Ok(CommandOutcome::Farewell(Response::Goodbye)));
         let Some(ended) = self.end(seq, id) else {
             return Applied { result, ..Applied::default() };
         };
@@ -274,26 +86,27 @@ impl ChatState {
     /// Ends the stay of somebody's device. What is theirs is remembered. The news, if it was their
     /// last here, are for everyone who shared a group with them.
     pub(super) fn end(&mut self, seq: Seq, id: DeviceId) -> Option<EndedStay> {
-        let owns = self.owned(id).next().is_some() || self.is_operator(id);
-        let is_registered = self.who(id)?.account.is_some();
-        let session = self.sessions.get_mut(&id).filter(|session| session.is_here())?;
-        let worth = if owns { EvictionClass::Ties } else { session.worth() };
-        let person = session.person;
+        let person = self.person(id);
+        // What a person owns stands with the first device.
+        let owns = person.came_first_with(id)
+            && (self.owned(person).next().is_some() || self.is_operator(person));
+        let is_registered = self.profile_of(id)?.account.is_some();
+        let device = self.devices.get_mut(&id).filter(|device| device.is_here())?;
+        let class = if owns { EvictionClass::Ties } else { device.eviction_class() };
         // Since it was lost, it has heard nothing.
-        let by = if let Presence::Detached { by, .. } = session.presence { by } else { seq };
-        let before = std::mem::replace(&mut session.presence, Presence::Away { by, worth });
-        session.done.forget_verbs();
+        let by = if let Presence::Detached { by, .. } = device.presence { by } else { seq };
+        let before = std::mem::replace(&mut device.presence, Presence::Away { by, class });
+        device.dedup.forget_requests();
         if let Presence::Detached { at, .. } = before {
             self.detached.remove(&(at, id));
         }
-        self.away.insert(session.token, id);
+        self.away.insert(device.token, id);
         // Who has an account is remembered with it.
         if !is_registered {
-            self.eviction_order.insert((worth, by, id));
+            self.eviction_order.insert((class, by, id));
         }
         // The next stay's tags begin anew.
-        if let Some(account) =
-            self.sessions.get_mut(&person).and_then(|person| person.account.as_mut())
+        if let Some(account) = self.profile_mut(person).and_then(|profile| profile.account.as_mut())
         {
             account.registered = account.registered.filter(|(device, _)| *device != id);
         }
@@ -312,20 +125,21 @@ impl ChatState {
     pub(super) fn leave_if_last(
         &mut self,
         seq: Seq,
-        person: DeviceId,
+        person: PersonId,
         last: DeviceId,
     ) -> Option<(Audience, Notification)> {
         if self.is_here(person) {
             return None;
         }
-        let session = self.sessions.get(&person)?;
-        let is_registered = session.account.is_some();
-        self.here.remove(&session.arrived)?;
+        let profile = self.profile(person)?;
+        let is_registered = profile.account.is_some();
+        let arrived = profile.arrived;
+        self.here.remove(&arrived)?;
         if !is_registered {
-            self.remove(person);
+            self.unindex_name(person);
         }
-        let session = self.sessions.get(&person)?;
-        Some((self.neighbours(last), Notification::Departed { seq, user: session.name.clone() }))
+        let user = self.profile(person)?.name.clone();
+        Some((self.neighbours(last), Notification::Departed { seq, user }))
     }
 
     /// A device hears what is said in its owner's groups.
@@ -339,9 +153,10 @@ impl ChatState {
     }
 
     fn in_all_groups(&mut self, id: DeviceId, change: fn(&mut Group, DeviceId)) {
-        let Some(session) = self.sessions.get(&self.person(id)) else { return };
-        for stake in &session.groups {
-            if let Some(group) = self.groups.get_mut(&stake.group) {
+        let person = self.person(id);
+        let Some(profile) = self.devices.get(&person.first_device()) else { return };
+        for membership in &profile.groups {
+            if let Some(group) = self.groups.get_mut(&membership.group) {
                 change(group, id);
             }
         }
@@ -350,58 +165,65 @@ impl ChatState {
     /// Forgets a device that is away, and with the last its owner, for good. The news are of the
     /// groups that were theirs.
     pub(super) fn forget(&mut self, seq: Seq, id: DeviceId) -> Vec<(Audience, Notification)> {
-        self.remove(id);
-        let Some(session) = self.sessions.remove(&id) else { return Vec::new() };
-        for stake in &session.groups {
-            if let Some(group) = self.groups.get_mut(&stake.group) {
+        let person = self.person(id);
+        let is_first = person.came_first_with(id);
+        if is_first {
+            self.unindex_name(person);
+        }
+        let Some(device) = self.devices.remove(&id) else { return Vec::new() };
+        for membership in &device.groups {
+            if let Some(group) = self.groups.get_mut(&membership.group) {
                 group.members = group.members.saturating_sub(1);
             }
         }
-        self.away.remove(&session.token);
-        if let Presence::Away { by, worth } = session.presence {
-            self.eviction_order.remove(&(worth, by, id));
+        self.away.remove(&device.token);
+        if let Presence::Away { by, class } = device.presence {
+            self.eviction_order.remove(&(class, by, id));
         }
-        if session.person != id {
-            let person = self.sessions.get_mut(&session.person);
-            if let Some(account) = person.and_then(|person| person.account.as_mut()) {
+        if !is_first {
+            let profile = self.profile_mut(person);
+            if let Some(account) = profile.and_then(|profile| profile.account.as_mut()) {
                 account.devices.remove(&id);
             }
             return Vec::new();
         }
-        let key = session.name.key();
-        if self.names.get(&key) == Some(&id) {
+        let key = device.name.key();
+        if self.names.get(&key) == Some(&person) {
             self.names.remove(&key);
         }
-        for peer in session.private.peers() {
-            if let Some(peer) = self.sessions.get_mut(&peer) {
-                peer.private.forget(id);
+        for peer in device.private.peers() {
+            if let Some(peer) = self.profile_mut(peer) {
+                peer.private.forget(person);
             }
         }
-        self.rule.operators.remove(&id);
-        self.transfer_ownership(seq, id)
+        self.server_admin.operators.remove(&person);
+        self.transfer_ownership(seq, person)
     }
 
     /// Somebody who is away has been written to, or was left a group, and is not forgotten before
     /// those who have nothing to come back to.
-    pub(super) fn keep_longer(&mut self, id: DeviceId) {
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.account.is_none())
+    pub(super) fn keep_longer(&mut self, person: PersonId) {
+        let id = person.first_device();
+        let Some(device) = self.devices.get_mut(&id).filter(|device| device.account.is_none())
         else {
             return;
         };
-        if let Presence::Away { by, worth } = &mut session.presence {
-            self.eviction_order.remove(&(*worth, *by, id));
-            *worth = EvictionClass::Ties;
-            self.eviction_order.insert((*worth, *by, id));
+        if let Presence::Away { by, class } = &mut device.presence {
+            self.eviction_order.remove(&(*class, *by, id));
+            *class = EvictionClass::Ties;
+            self.eviction_order.insert((*class, *by, id));
         }
     }
 
     /// Everyone who is in a group of somebody: all of the largest one, which is shared, and from
     /// the others those who are not in that.
     fn neighbours(&self, id: DeviceId) -> Audience {
-        let Some(session) = self.who(id) else { return Audience::Nobody };
-        let largest = self.groups_of(session).max_by_key(|(_, group)| group.present().len());
-        let Some(largest) = largest.map(|(stake, _)| stake.group) else { return Audience::Nobody };
-        let others = self.groups_of(session).filter(|(stake, _)| stake.group != largest);
+        let Some(profile) = self.profile_of(id) else { return Audience::Nobody };
+        let largest = self.groups_of(profile).max_by_key(|(_, group)| group.present().len());
+        let Some(largest) = largest.map(|(membership, _)| membership.group) else {
+            return Audience::Nobody;
+        };
+        let others = self.groups_of(profile).filter(|(membership, _)| membership.group != largest);
         let members = others.flat_map(|(_, group)| group.present());
         let is_outside = |member: &DeviceId| !self.is_in(*member, largest);
         let and: BTreeSet<DeviceId> = members.copied().filter(is_outside).collect();
@@ -428,7 +250,7 @@ impl EndedStay {
     /// What comes of it when it was said over this connection.
     pub(super) fn said_over(self, from: Option<ConnAddr>) -> Applied {
         let cut_off = match self.before {
-            // The session had moved on from there.
+            // The device had moved on from there.
             Presence::Attached(place) if Some(place) != from => vec![(place, None)],
             _ => Vec::new(),
         };

@@ -4,31 +4,47 @@
 use std::ops::Bound;
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Seq, UnixMillis, UserName,
+    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq, UnixMillis,
+    UserName,
 };
 
-use super::{ChatState, ClientReport};
-use crate::chat::effect::{ConversationId, Replay};
-use crate::chat::entry::{ConnAddr, DeviceId, GroupId};
-use crate::chat::state::device::{Device, MembershipSince, Presence};
-use crate::chat::state::group::Group;
+use super::chat_state::ChatState;
+use super::device::{Device, MembershipSince, Presence};
+use super::group::Group;
+use crate::chat::effect::{Channel, ConversationId, Replay};
+use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PersonId};
+
+/// A client as the server keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientReport {
+    /// Where it comes from.
+    pub address: Address,
+    /// Its name.
+    pub name: UserName,
+    /// Its groups, in the order of joining.
+    pub groups: Vec<GroupName>,
+    /// Whether it has a connection; otherwise its device is held for it.
+    pub is_connected: bool,
+    /// Who can read along on its connection, if it has one to this node.
+    pub channel: Option<Channel>,
+}
 
 impl ChatState {
     /// What a client that was recognized is to hear again, which has seen everything up to `after`.
     /// Nothing when that is nothing.
     pub(in crate::chat) fn missed(&self, id: DeviceId, after: Seq) -> Option<Replay> {
-        let session = self.who(id)?;
-        let newer = |(stake, group): (&MembershipSince, &Group)| {
-            (group.head > after.max(stake.since)).then_some((stake.group, stake.since))
+        let profile = self.profile_of(id)?;
+        let newer = |(membership, group): (&MembershipSince, &Group)| {
+            (group.head > after.max(membership.since))
+                .then_some((membership.group, membership.since))
         };
-        let groups: Vec<_> = self.groups_of(session).filter_map(newer).collect();
-        let in_private = session.private.newest() > after;
-        // Those that were there may be forgotten meanwhile.
-        let (reader, has_others) = (self.person(id), session.account.is_some());
+        let groups: Vec<_> = self.groups_of(profile).filter_map(newer).collect();
+        let in_private = profile.private.newest() > after;
         (in_private || !groups.is_empty()).then_some(Replay {
-            reader,
+            reader: profile.person,
             device: id,
-            has_others,
+            // Those that were there may be forgotten meanwhile.
+            has_others: profile.account.is_some(),
             after,
             until: self.head,
             groups,
@@ -36,18 +52,18 @@ impl ChatState {
     }
 
     /// The conversation that somebody means.
-    pub(in crate::chat) fn thread(
+    pub(in crate::chat) fn conversation(
         &self,
         by: DeviceId,
         of: &Conversation,
     ) -> Result<ConversationId, Refusal> {
-        let Some(session) = self.who(by) else { return Err(Refusal::TookTooLong) };
+        let Some(profile) = self.profile_of(by) else { return Err(Refusal::TookTooLong) };
         match of {
             Conversation::Group(name) => {
-                self.require_member(session, name).map(ConversationId::Group)
+                self.require_member(profile, name).map(ConversationId::Group)
             }
             Conversation::User(name) => match self.names.get(&name.key()) {
-                Some(&peer) => Ok(ConversationId::between(session.person, peer)),
+                Some(&peer) => Ok(ConversationId::between(profile.person, peer)),
                 None => Err(Refusal::NoSuchUser { name: name.clone() }),
             },
         }
@@ -59,46 +75,58 @@ impl ChatState {
         by: DeviceId,
         within: Option<&GroupName>,
     ) -> Result<(Vec<GroupId>, bool), Refusal> {
-        let Some(session) = self.who(by) else { return Err(Refusal::TookTooLong) };
+        let Some(profile) = self.profile_of(by) else { return Err(Refusal::TookTooLong) };
         match within {
-            Some(name) => self.require_member(session, name).map(|group| (vec![group], false)),
-            None => Ok((session.groups.iter().map(|stake| stake.group).collect(), true)),
+            Some(name) => self.require_member(profile, name).map(|group| (vec![group], false)),
+            None => {
+                let groups = profile.groups.iter().map(|membership| membership.group);
+                Ok((groups.collect(), true))
+            }
         }
     }
 
+    /// Somebody's groups, in the order of joining.
     pub(super) fn groups_of<'a>(
         &'a self,
-        session: &'a Device,
+        profile: &'a Device,
     ) -> impl Iterator<Item = (&'a MembershipSince, &'a Group)> {
-        session.groups.iter().filter_map(|stake| Some((stake, self.groups.get(&stake.group)?)))
+        profile
+            .groups
+            .iter()
+            .filter_map(|membership| Some((membership, self.groups.get(&membership.group)?)))
     }
 
-    /// The groups of a session, as its client is told on arrival.
-    pub(in crate::chat) fn memberships(&self, session: DeviceId) -> Page<Membership> {
-        let groups = self.who(session).into_iter().flat_map(|person| self.groups_of(person));
+    /// The groups of a device, as its client is told on arrival.
+    pub(in crate::chat) fn memberships(&self, device: DeviceId) -> Page<Membership> {
+        let groups =
+            self.profile_of(device).into_iter().flat_map(|profile| self.groups_of(profile));
         Page::fill(groups.map(|(_, group)| group.membership()))
     }
 
     /// A page of groups in the order of creation, and where the next page begins.
-    pub(in crate::chat) fn groups(&self, after: Seq) -> (Page<GroupName>, Option<Seq>) {
+    pub(in crate::chat) fn groups(&self, after: Seq) -> Response {
         let rest = self.groups.range((from(after, GroupId), Bound::Unbounded));
-        page(rest.map(|(id, group)| (id.0, group.name.clone())))
+        let (groups, next) = page(rest.map(|(id, group)| (id.0, group.name.clone())));
+        Response::Groups { groups, next }
     }
 
     /// A page of people in the order of arrival, and where the next page begins.
-    pub(in crate::chat) fn users(&self, after: Seq) -> (Page<UserName>, Option<Seq>) {
+    pub(in crate::chat) fn users(&self, after: Seq) -> Response {
         let rest = self.here.range((from(after, |seq| seq), Bound::Unbounded));
-        page(rest.filter_map(|(arrived, id)| Some((*arrived, self.sessions.get(id)?.name.clone()))))
+        let name = |person: &PersonId| Some(self.profile(*person)?.name.clone());
+        let (users, next) =
+            page(rest.filter_map(|(arrived, person)| Some((*arrived, name(person)?))));
+        Response::Users { users, next }
     }
 
-    /// The sessions that lost their connection at `at` or before, with the entry that says so, the
+    /// The devices that lost their connection at `at` or before, with the entry that says so, the
     /// longest first.
     pub(in crate::chat) fn detached_until(
         &self,
         at: UnixMillis,
     ) -> impl Iterator<Item = (DeviceId, Seq)> + '_ {
         let due = self.detached.iter().take_while(move |(since, _)| *since <= at);
-        due.filter_map(|(_, id)| match self.sessions.get(id)?.presence {
+        due.filter_map(|(_, id)| match self.devices.get(id)?.presence {
             Presence::Detached { by, .. } => Some((*id, by)),
             Presence::Attached(_) | Presence::Away { .. } => None,
         })
@@ -109,17 +137,17 @@ impl ChatState {
     pub(in crate::chat) fn clients(
         &self,
     ) -> impl Iterator<Item = (ClientReport, Option<ConnAddr>)> + '_ {
-        let devices = self.here.values().flat_map(|person| self.devices(*person));
-        let here = devices.filter_map(|id| Some((self.sessions.get(&id)?, self.who(id)?)));
-        here.filter(|(session, _)| session.is_here()).map(|(session, person)| {
-            let place = match session.presence {
+        let devices = self.here.values().flat_map(|person| self.devices_of(*person));
+        let here = devices.filter_map(|id| Some((self.devices.get(&id)?, self.profile_of(id)?)));
+        here.filter(|(device, _)| device.is_here()).map(|(device, profile)| {
+            let place = match device.presence {
                 Presence::Attached(place) => Some(place),
                 Presence::Detached { .. } | Presence::Away { .. } => None,
             };
             let client = ClientReport {
-                address: session.address,
-                name: person.name.clone(),
-                groups: self.groups_of(person).map(|(_, group)| group.name.clone()).collect(),
+                address: device.address,
+                name: profile.name.clone(),
+                groups: self.groups_of(profile).map(|(_, group)| group.name.clone()).collect(),
                 is_connected: place.is_some(),
                 channel: None,
             };

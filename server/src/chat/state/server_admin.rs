@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chatroom_proto::{AddressPrefix, BanTarget, NameKey, ServerBan, UnixMillis, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::chat::entry::{Address, DeviceId, TokenDigest};
+use crate::chat::entry::{Address, PersonId, TokenDigest};
 
 /// The operators of a server: more than anybody can keep in mind.
 pub(crate) const OPERATORS_MAX: usize = 50;
@@ -17,7 +17,7 @@ pub(crate) const SERVER_BANS_MAX: usize = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct ServerAdmin {
     /// The operators, since when each is it.
-    pub(crate) operators: BTreeMap<DeviceId, UnixMillis>,
+    pub(crate) operators: BTreeMap<PersonId, UnixMillis>,
     /// Recognizes the code that makes somebody the first of them.
     pub(crate) offer: Option<TokenDigest>,
     pub(crate) bans: Bans,

@@ -1,4 +1,4 @@
-//! The image of a state: what has to be kept of it, from which the rest follows.
+//! The snapshot of a state: what has to be kept of it, from which the rest follows.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use chatroom_proto::Seq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ChatState;
-use crate::chat::entry::{DeviceId, GroupId, TokenDigest};
+use super::chat_state::ChatState;
+use super::device::{Device, Presence};
+use super::group::Group;
+use super::server_admin::ServerAdmin;
+use crate::chat::entry::{DeviceId, GroupId, PersonId, TokenDigest};
 use crate::chat::limits::Limits;
-use crate::chat::state::device::{Device, Presence};
-use crate::chat::state::group::Group;
-use crate::chat::state::server_admin::ServerAdmin;
 
 /// What is kept. The names that nobody has now are kept by who had them last.
 #[derive(Serialize, Deserialize)]
@@ -19,40 +19,40 @@ struct Snapshot<'a> {
     limits: Limits,
     head: Seq,
     held_max: u64,
-    sessions: Cow<'a, BTreeMap<DeviceId, Box<Device>>>,
-    /// Whom each name means, as the session's identity.
-    named: Vec<DeviceId>,
+    devices: Cow<'a, BTreeMap<DeviceId, Box<Device>>>,
+    /// Whom each name means. Which name it is stands with the person.
+    named: Vec<PersonId>,
     groups: Cow<'a, BTreeMap<GroupId, Group>>,
-    rule: Cow<'a, ServerAdmin>,
+    server_admin: Cow<'a, ServerAdmin>,
 }
 
 impl Serialize for ChatState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut named: Vec<DeviceId> = self.names.values().copied().collect();
+        let mut named: Vec<PersonId> = self.names.values().copied().collect();
         named.sort_unstable();
-        let image = Snapshot {
+        let snapshot = Snapshot {
             limits: self.limits,
             head: self.head,
             held_max: self.held_max as u64,
-            sessions: Cow::Borrowed(&self.sessions),
+            devices: Cow::Borrowed(&self.devices),
             named,
             groups: Cow::Borrowed(&self.groups),
-            rule: Cow::Borrowed(&self.rule),
+            server_admin: Cow::Borrowed(&self.server_admin),
         };
-        image.serialize(serializer)
+        snapshot.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for ChatState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ChatState, D::Error> {
-        let Snapshot { limits, head, held_max, sessions, named, groups, rule } =
+        let Snapshot { limits, head, held_max, devices, named, groups, server_admin } =
             Snapshot::deserialize(deserializer)?;
         let mut state = ChatState {
             head,
             held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
-            sessions: sessions.into_owned(),
+            devices: devices.into_owned(),
             groups: groups.into_owned(),
-            rule: rule.into_owned(),
+            server_admin: server_admin.into_owned(),
             ..ChatState::new(limits)
         };
         let owners = state.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));
@@ -60,31 +60,30 @@ impl<'de> Deserialize<'de> for ChatState {
         state.items = state
             .groups
             .values()
-            .filter_map(|group| group.order.as_ref())
-            .map(|order| order.items())
+            .filter_map(|group| group.moderation.as_ref())
+            .map(|moderation| moderation.items())
             .sum();
         state.group_names =
             state.groups.iter().map(|(id, group)| (group.name.key(), *id)).collect();
-        for id in named {
-            if let Some(session) = state.sessions.get(&id) {
-                state.names.insert(session.name.key(), id);
+        for person in named {
+            if let Some(profile) = state.devices.get(&person.first_device()) {
+                state.names.insert(profile.name.key(), person);
             }
         }
         let groups: Vec<_> = state.groups.keys().copied().collect();
-        groups.into_iter().for_each(|group| state.show_group(group));
-        state.accounts =
-            state.sessions.values().filter(|session| session.account.is_some()).count();
-        for session in state.sessions.values() {
-            for stake in &session.groups {
-                if let Some(group) = state.groups.get_mut(&stake.group) {
+        groups.into_iter().for_each(|group| state.index_group_name(group));
+        state.accounts = state.devices.values().filter(|device| device.account.is_some()).count();
+        for device in state.devices.values() {
+            for membership in &device.groups {
+                if let Some(group) = state.groups.get_mut(&membership.group) {
                     group.members += 1;
                 }
             }
         }
         let devices: Vec<_> =
-            state.sessions.iter().map(|(id, session)| (*id, session.presence)).collect();
+            state.devices.iter().map(|(id, device)| (*id, device.presence)).collect();
         for (id, presence) in devices {
-            state.conn(id, presence);
+            state.index_device(id, presence);
         }
         Ok(state)
     }
@@ -92,32 +91,32 @@ impl<'de> Deserialize<'de> for ChatState {
 
 impl ChatState {
     /// Puts a device where it belongs.
-    fn conn(&mut self, id: DeviceId, presence: Presence) {
+    fn index_device(&mut self, id: DeviceId, presence: Presence) {
         let person = self.person(id);
         let Some((token, has_account)) =
-            self.sessions.get(&id).map(|session| (session.token, session.account.is_some()))
+            self.devices.get(&id).map(|device| (device.token, device.account.is_some()))
         else {
             return;
         };
-        let is_registered = self.who(id).is_some_and(|person| person.account.is_some());
+        let is_registered = self.profile_of(id).is_some_and(|profile| profile.account.is_some());
         if has_account {
-            self.insert(id);
+            self.index_name(person);
         }
         if !matches!(presence, Presence::Away { .. })
-            && let Some(person_session) = self.sessions.get(&person)
+            && let Some(profile) = self.devices.get(&person.first_device())
         {
-            self.here.insert(person_session.arrived, person);
-            self.insert(person);
+            self.here.insert(profile.arrived, person);
+            self.index_name(person);
         }
         match presence {
             Presence::Attached(_) => self.subscribe(id),
             Presence::Detached { at, .. } => drop(self.detached.insert((at, id))),
-            Presence::Away { by, worth } => {
+            Presence::Away { by, class } => {
                 if token != TokenDigest::NOBODYS {
                     self.away.insert(token, id);
                 }
                 if !is_registered {
-                    self.eviction_order.insert((worth, by, id));
+                    self.eviction_order.insert((class, by, id));
                 }
             }
         }

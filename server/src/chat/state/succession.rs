@@ -1,16 +1,16 @@
-//! Whose groups are, and to whom they pass on.
+//! Who owns which groups, and who owns them next.
 
 use std::collections::BTreeMap;
 
 use chatroom_proto::{Notification, Seq};
 
-use super::ChatState;
+use super::chat_state::ChatState;
 use crate::chat::effect::{Audience, Passage};
-use crate::chat::entry::{DeviceId, GroupId};
+use crate::chat::entry::{GroupId, PersonId};
 
 impl ChatState {
     /// The groups that a person owns.
-    pub(super) fn owned(&self, person: DeviceId) -> impl Iterator<Item = GroupId> + '_ {
+    pub(super) fn owned(&self, person: PersonId) -> impl Iterator<Item = GroupId> + '_ {
         let groups = (person, GroupId(Seq::ZERO))..=(person, GroupId(Seq(u64::MAX)));
         self.owned.range(groups).map(|(_, group)| *group)
     }
@@ -21,29 +21,34 @@ impl ChatState {
     pub(super) fn transfer_ownership(
         &mut self,
         seq: Seq,
-        person: DeviceId,
+        person: PersonId,
     ) -> Vec<(Audience, Notification)> {
-        let mut heirs: BTreeMap<GroupId, Option<(Seq, DeviceId)>> =
+        let mut successors: BTreeMap<GroupId, Option<(Seq, PersonId)>> =
             self.owned(person).map(|group| (group, None)).collect();
-        if heirs.is_empty() {
+        if successors.is_empty() {
             return Vec::new();
         }
-        for (&id, session) in &self.sessions {
-            let member = self.person(id);
-            for stake in session.groups.iter().filter(|_| member != person) {
-                if let Some(heir) = heirs.get_mut(&stake.group)
-                    && heir.is_none_or(|(since, _)| stake.since < since)
+        for device in self.devices.values() {
+            let member = device.person;
+            for membership in device.groups.iter().filter(|_| member != person) {
+                if let Some(successor) = successors.get_mut(&membership.group)
+                    && successor.is_none_or(|(since, _)| membership.since < since)
                 {
-                    *heir = Some((stake.since, member));
+                    *successor = Some((membership.since, member));
                 }
             }
         }
-        heirs
+        successors
             .into_iter()
             .filter_map(|(group, member)| {
                 self.owned.remove(&(person, group));
-                let ops = self.groups.get(&group)?.order.iter().flat_map(|order| &order.ops);
-                let op = ops.copied().find(|op| *op != person && self.sessions.contains_key(op));
+                let ops = self
+                    .groups
+                    .get(&group)?
+                    .moderation
+                    .iter()
+                    .flat_map(|moderation| &moderation.ops);
+                let op = ops.copied().find(|op| *op != person && self.profile(*op).is_some());
                 self.hand_over(seq, group, person, op.or(member.map(|(_, member)| member)))
             })
             .collect()
@@ -53,23 +58,31 @@ impl ChatState {
         &mut self,
         seq: Seq,
         id: GroupId,
-        from: DeviceId,
-        heir: Option<DeviceId>,
+        from: PersonId,
+        successor: Option<PersonId>,
     ) -> Option<(Audience, Notification)> {
         let group = self.groups.get_mut(&id)?;
-        group.owner = heir;
-        let heir = heir?;
-        self.owned.insert((heir, id));
-        if let Some(order) = &mut group.order {
-            let before = order.items();
-            order.ops.retain(|op| *op != heir);
-            self.items = self.items.saturating_sub(before) + order.items();
+        group.owner = successor;
+        let successor = successor?;
+        self.owned.insert((successor, id));
+        if let Some(moderation) = &mut group.moderation {
+            let before = moderation.items();
+            moderation.ops.retain(|op| *op != successor);
+            self.items = self.items.saturating_sub(before) + moderation.items();
         }
-        self.keep_longer(heir);
-        let to = self.sessions.get(&heir)?.name.clone();
-        let and =
-            self.attached(heir).into_iter().filter(|device| !self.is_in(*device, id)).collect();
-        let audience = Audience::Group { group: id, except: from, passage: Passage::Outside, and };
+        self.keep_longer(successor);
+        let to = self.profile(successor)?.name.clone();
+        let and = self
+            .attached(successor)
+            .into_iter()
+            .filter(|device| !self.is_in(*device, id))
+            .collect();
+        let audience = Audience::Group {
+            group: id,
+            except: from.first_device(),
+            passage: Passage::Outside,
+            and,
+        };
         Some((audience, Notification::PassedOn { seq, group: self.name_of(id), to }))
     }
 }

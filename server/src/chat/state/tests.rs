@@ -1,12 +1,16 @@
-//! Worlds at random: whatever the log says, in whatever order, the state is sound, it goes on from
-//! its image as if nothing had happened, what is refused changes nothing, and what is foreseen
+//! States at random: whatever the log says, in whatever order, the state is sound, it goes on from
+//! its snapshot as if nothing had happened, what is refused changes nothing, and what is foreseen
 //! comes true.
 
-use chatroom_proto::codec;
+use std::collections::BTreeSet;
 
-use super::{Applied, ChatState, CommandOutcome};
-use crate::chat::entry::{Entry, Proposal};
-use crate::dice::Dice;
+use chatroom_proto::chance::Chance;
+use chatroom_proto::codec;
+use chatroom_proto::golden::Shape;
+
+use super::applied::{Applied, CommandOutcome, is_forgettable};
+use super::chat_state::ChatState;
+use crate::chat::entry::{Command, Entry, Proposal};
 use random::Author;
 
 mod random;
@@ -14,7 +18,7 @@ mod sound;
 mod under_way;
 
 /// Few enough for a debug build.
-const HISTORIES: u64 = 60;
+const HISTORIES: u64 = 50;
 const STEPS: usize = 200;
 /// How often, in entries, everything is compared, which takes longer than everything else; and the
 /// other state begins anew.
@@ -22,30 +26,46 @@ const COMPARED_ONCE_IN: usize = 3;
 const RESTORED_ONCE_IN: usize = 50;
 
 #[test]
-fn a_state_is_sound_and_goes_on_from_its_image_whatever_happens() {
+fn a_state_is_sound_and_goes_on_from_its_snapshot_whatever_happens() {
+    let mut took_effect = BTreeSet::new();
     for seed in 1..=HISTORIES {
         let mut history = History::new(seed);
         for _ in 0..STEPS {
             history.step();
         }
+        took_effect.append(&mut history.took_effect);
     }
+    let commands = Shape::whole::<Command>();
+    let idle = commands.variants_of("Command").into_iter();
+    let idle: Vec<&str> = idle.filter(|command| !took_effect.contains(*command)).collect();
+    assert_eq!(idle, Vec::<&str>::new(), "these were never granted in any history");
 }
 
-/// A state, another one that went on from an image of it, and what happened to them.
+/// A state, another one that went on from a snapshot of it, and what happened to them.
 struct History {
     seed: u64,
     author: Author,
-    dice: Dice,
+    chance: Chance,
     state: ChatState,
     restored: ChatState,
     done: Vec<String>,
+    /// The names of the commands that were granted, and of those that nobody grants.
+    took_effect: BTreeSet<String>,
 }
 
 impl History {
     fn new(seed: u64) -> History {
         let state = ChatState::new(random::LIMITS);
-        let (author, dice) = (Author::new(seed), Dice(!seed));
-        History { seed, author, dice, restored: state.clone(), state, done: Vec::new() }
+        let (author, chance) = (Author::new(seed), Chance::new(!seed));
+        History {
+            seed,
+            author,
+            chance,
+            restored: state.clone(),
+            state,
+            done: Vec::new(),
+            took_effect: BTreeSet::new(),
+        }
     }
 
     fn step(&mut self) {
@@ -60,7 +80,7 @@ impl History {
         self.same(
             &format!("{applied:?}"),
             &format!("{again:?}"),
-            "the restored world decides something else",
+            "the restored state decides something else",
         );
         if let Some(foreseen) = foreseen.filter(|_| applied.result.is_some()) {
             let foreseen = Some(foreseen.map(CommandOutcome::Answer));
@@ -73,9 +93,13 @@ impl History {
         if let Err(why) = sound::look_at(&self.state, &before, self.author.ends_pending(&applied)) {
             panic!("history {}: {why}, after\n{}", self.seed, self.end());
         }
-        if self.dice.once_in(COMPARED_ONCE_IN) {
+        if matches!(applied.result, Some(Ok(_))) || command.author().is_none() {
+            let name = format!("{command:?}");
+            self.took_effect.extend(name.split(' ').next().map(str::to_owned));
+        }
+        if self.chance.once_in(COMPARED_ONCE_IN) {
             self.is_as_before_if_refused(before, &entry, &applied);
-            self.is_its_image();
+            self.is_its_snapshot();
         }
         self.author.hear(&entry, applied);
     }
@@ -83,7 +107,7 @@ impl History {
     /// What is refused leaves nothing behind but, at times, that it was.
     fn is_as_before_if_refused(&self, mut before: ChatState, entry: &Entry, applied: &Applied) {
         let Some(Err(refusal)) = &applied.result else { return };
-        if super::is_forgettable(refusal) {
+        if is_forgettable(refusal) {
             before.head = entry.seq;
             self.alike(&before, &self.state, "what was refused has changed something");
         }
@@ -91,14 +115,14 @@ impl History {
 
     /// The indexes are what follows from the rest; and from now on, sometimes, the other state is
     /// one that was just read.
-    fn is_its_image(&mut self) {
-        let packed = codec::pack(&self.state).expect("a world has an encoding");
-        let image: ChatState = codec::decode(&packed).expect("and is read from it");
-        self.alike(&self.state, &image, "the image is of another world");
-        self.alike(&self.state, &self.restored, "the restored world has become another one");
-        if self.dice.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
-            self.done.push("the other world is restored".to_owned());
-            self.restored = image;
+    fn is_its_snapshot(&mut self) {
+        let packed = codec::pack(&self.state).expect("a state has an encoding");
+        let snapshot: ChatState = codec::decode(&packed).expect("and is read from it");
+        self.alike(&self.state, &snapshot, "the snapshot is of another state");
+        self.alike(&self.state, &self.restored, "the restored state has become another one");
+        if self.chance.once_in(RESTORED_ONCE_IN / COMPARED_ONCE_IN) {
+            self.done.push("the other state is restored".to_owned());
+            self.restored = snapshot;
         }
     }
 
@@ -137,7 +161,7 @@ fn in_order(mut state: ChatState) -> ChatState {
         let mut present = group.present().to_vec();
         present.sort_unstable();
         group.detach_all();
-        present.into_iter().for_each(|session| group.enter(session));
+        present.into_iter().for_each(|device| group.enter(device));
     }
     state
 }
@@ -150,10 +174,11 @@ fn print(state: &ChatState) -> String {
     };
     let names = sorted(state.names.iter().map(|name| format!("{name:?}")).collect());
     let away = sorted(state.away.iter().map(|away| format!("{away:?}")).collect());
-    let ChatState { sessions, here, groups, detached, eviction_order, owned, rule, .. } = state;
+    let ChatState { devices, here, groups, detached, eviction_order, owned, server_admin, .. } =
+        state;
     let counts = (state.limits, state.head, state.items, state.held_max, state.accounts);
     format!(
         "{:#?}",
-        (counts, sessions, here, names, away, groups, detached, eviction_order, owned, rule)
+        (counts, devices, here, names, away, groups, detached, eviction_order, owned, server_admin)
     )
 }

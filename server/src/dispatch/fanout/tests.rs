@@ -20,32 +20,32 @@ const NODE: NodeId = NodeId(1);
 const LONG: usize = 8_000;
 
 /// A group in which everybody has read everything.
-struct Hall {
+struct Room {
     chat: Chat,
     fanout: Fanout,
     members: Vec<(DeviceId, Outbox)>,
 }
 
-impl Hall {
+impl Room {
     /// The outboxes of so many members are bounded as the configuration says.
-    fn of(members: u64, config: &Config) -> Hall {
+    fn of(members: u64, config: &Config) -> Room {
         let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         let fanout = Fanout::new(Arc::clone(&bounds));
-        let mut hall =
-            Hall { chat: Chat::new(NODE, Limits::default()), fanout, members: Vec::new() };
+        let mut room =
+            Room { chat: Chat::new(NODE, Limits::default()), fanout, members: Vec::new() };
         for number in 0..members {
-            hall.apply(Command::Arrive {
+            room.apply(Command::Arrive {
                 name: UserName::parse(&format!("member{number}")).unwrap(),
                 presented: None,
                 fresh: TokenDigest([0; 32]),
                 address: "192.0.2.1:1".parse().unwrap(),
             });
-            let (session, outbox) =
-                (DeviceId(hall.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
-            hall.fanout.admit(hall.chat.state(), ConnectionId(number), session, outbox.clone());
-            hall.members.push((session, outbox));
+            let (device, outbox) =
+                (DeviceId(room.chat.state().head()), Outbox::new(Arc::clone(&bounds)));
+            room.fanout.admit(room.chat.state(), ConnectionId(number), device, outbox.clone());
+            room.members.push((device, outbox));
         }
-        hall
+        room
     }
 
     fn apply(&mut self, command: Command) -> Vec<Effect> {
@@ -105,30 +105,30 @@ impl Hall {
 
 #[test]
 fn a_run_is_one_piece_that_all_its_hearers_share() {
-    let mut hall = Hall::of(3, &Config::default());
+    let mut room = Room::of(3, &Config::default());
     for _ in 0..3 {
-        hall.post(0, LONG);
+        room.post(0, LONG);
     }
-    hall.end_turn();
-    let (one, other) = (hall.read(1), hall.read(2));
+    room.end_turn();
+    let (one, other) = (room.read(1), room.read(2));
     let (one, other) = (one.as_one().expect("one piece"), other.as_one().expect("one piece"));
     assert!(one.len() > 3 * LONG, "all of it");
     assert_eq!(one.as_ptr_range(), other.as_ptr_range());
-    assert!(hall.read(0).is_empty(), "it is no news to the one who said it");
+    assert!(room.read(0).is_empty(), "it is no news to the one who said it");
 }
 
 #[test]
-fn one_who_has_last_seen_little_of_a_run_shares_the_rest_and_of_a_small_rest_gets_a_copy() {
-    let mut hall = Hall::of(4, &Config::default());
+fn one_who_has_heard_little_of_a_run_shares_the_rest_and_of_a_small_rest_gets_a_copy() {
+    let mut room = Room::of(4, &Config::default());
     // Whoever says something has heard everything up to there.
     for by in [0, 1, 0, 0, 2, 0] {
-        hall.post(by, LONG);
+        room.post(by, LONG);
     }
-    for (member, last_seen) in [(1, 1), (2, 4)] {
-        assert_eq!(hall.read(member).len() / LONG, last_seen);
+    for (member, rest) in [(1, 1), (2, 4)] {
+        assert_eq!(room.read(member).len() / LONG, rest);
     }
-    hall.end_turn();
-    let [much, little, all] = [1, 2, 3].map(|member| hall.read(member));
+    room.end_turn();
+    let [much, little, all] = [1, 2, 3].map(|member| room.read(member));
     let [much, little, all] =
         [&much, &little, &all].map(|pieces| pieces.as_one().expect("one piece"));
     assert_eq!([much, little, all].map(|rest| rest.len() / LONG), [4, 1, 6]);
@@ -146,10 +146,10 @@ fn a_burst_in_a_large_hall_closes_nobody_who_has_read_everything() {
     const TURNS: usize = 2;
     // As it comes, and when others have left nothing for anybody.
     for config in [Config::default(), Config { outboxes_bytes_max: 0, ..Config::default() }] {
-        let mut hall = Hall::of(MEMBERS, &config);
+        let mut room = Room::of(MEMBERS, &config);
         for length in [100, LONG].repeat(TURNS) {
-            hall.burst(length);
-            hall.all_read();
+            room.burst(length);
+            room.all_read();
         }
     }
 }
@@ -160,9 +160,9 @@ fn what_a_hall_has_not_read_counts_once_for_all_of_it() {
     // Each of them has more waiting than is fair, and all of them have less than there is.
     const TURNS: usize = 5;
     let config = Config { outboxes_bytes_max: 1024 * 1024, ..Config::default() };
-    let mut hall = Hall::of(MEMBERS, &config);
+    let mut room = Room::of(MEMBERS, &config);
     for _ in 0..TURNS {
-        hall.burst(LONG);
+        room.burst(LONG);
     }
-    hall.all_read();
+    room.all_read();
 }

@@ -19,6 +19,7 @@ pub(crate) struct Pieces {
     front: Bytes,
     /// The others, while there are any.
     more: Option<Box<More>>,
+    /// See [`Pieces::copied`].
     copied: usize,
 }
 
@@ -66,8 +67,8 @@ impl Pieces {
         self.front.len() + self.more.as_ref().map_or(0, |more| more.bytes)
     }
 
-    /// How many bytes were copied in, and are nobody else's; those that have been taken out since,
-    /// too.
+    /// How many bytes were copied in, and are nobody else's. Those that were taken out since count
+    /// until the last byte is: when it is empty, this is zero.
     pub(crate) fn copied(&self) -> usize {
         self.copied
     }
@@ -150,7 +151,14 @@ impl Buf for Pieces {
     fn advance(&mut self, mut count: usize) {
         while count >= self.front.len() && !self.front.is_empty() {
             count -= self.front.len();
-            self.front = self.next().map(Bytes::from).unwrap_or_default();
+            self.front = match self.next() {
+                Some(piece) => piece.into(),
+                None => {
+                    // They may be used again, for other bytes: what was counted went with these.
+                    self.copied = 0;
+                    Bytes::new()
+                }
+            };
         }
         self.front.advance(count);
     }
@@ -218,6 +226,19 @@ mod tests {
                 assert_eq!(pieces.len(), whole.len() - taken.len());
             }
             assert_eq!(taken, whole);
+        }
+    }
+
+    #[test]
+    fn one_that_is_empty_again_counts_nothing() {
+        let mut pieces = Pieces::default();
+        for _ in 0..3 {
+            pieces.copy(b"first");
+            pieces.share(&Bytes::from(vec![7; SHARED_BYTES_MIN]));
+            pieces.copy(b"last");
+            assert_eq!(pieces.copied(), 9);
+            pieces.advance(pieces.len());
+            assert_eq!((pieces.len(), pieces.copied()), (0, 0));
         }
     }
 }

@@ -116,7 +116,7 @@ async fn what_is_being_written_counts() {
 }
 
 #[tokio::test]
-async fn when_the_budget_is_spent_those_are_closed_who_hold_the_most() {
+async fn when_all_together_hold_too_much_those_are_closed_who_hold_the_most() {
     let bounds = Bounds::new(100 * OUTBOX_FAIR_BYTES, 3 * OUTBOX_FAIR_BYTES);
     let new = || Outbox::new(Arc::clone(&bounds));
     let (slow, quick) = (new(), new());
@@ -131,4 +131,41 @@ async fn when_the_budget_is_spent_those_are_closed_who_hold_the_most() {
     let _ = fresh.push(&vec![0; 2 * OUTBOX_FAIR_BYTES]);
     let _ = fresh.push(b"more");
     assert_eq!(drain(&fresh).await.1, Taken::More, "what the others held was given back");
+}
+
+/// Takes what waits and writes it, into pieces that were used before, as a connection's task does.
+async fn write_with(outbox: &Outbox, pieces: &mut Pieces) -> Taken {
+    let taken = poll_fn(|cx| outbox.poll_take(cx, pieces)).await;
+    pieces.advance(pieces.len());
+    taken
+}
+
+#[tokio::test]
+async fn what_was_written_is_given_back_once_when_pieces_are_used_again() {
+    let bounds = Bounds::new(1_000, usize::MAX);
+    let (outbox, mut pieces) = (Outbox::new(Arc::clone(&bounds)), Pieces::default());
+    for round in 1..=4 {
+        // More is put in before the task comes back for it, as with several threads.
+        let _ = outbox.push(&[0; 100]);
+        assert_eq!(bounds.held(), if round == 1 { 100 } else { 200 }, "round {round}");
+        assert_eq!(write_with(&outbox, &mut pieces).await, Taken::More);
+        assert_eq!(bounds.held(), 100, "what is being written counts, in round {round}");
+    }
+    assert!(futures_util::poll!(Box::pin(write_with(&outbox, &mut pieces))).is_pending());
+    assert_eq!(bounds.held(), 0);
+    let _ = outbox.push(&[0; 100]);
+    drop(outbox);
+    assert_eq!(bounds.held(), 0);
+}
+
+#[tokio::test]
+async fn one_that_reads_stays_open_however_often_its_pieces_are_used_again() {
+    let bounds = Bounds::new(100 * OUTBOX_FAIR_BYTES, 3 * OUTBOX_FAIR_BYTES);
+    let (outbox, mut pieces) = (Outbox::new(Arc::clone(&bounds)), Pieces::default());
+    for _ in 0..9 {
+        let _ = outbox.push(&[0; 1_000]);
+        assert_eq!(write_with(&outbox, &mut pieces).await, Taken::More);
+    }
+    let _ = outbox.push(&vec![0; OUTBOX_FAIR_BYTES + 1]);
+    assert_eq!(write_with(&outbox, &mut pieces).await, Taken::More, "nothing else is held");
 }

@@ -1,10 +1,10 @@
-use chatroom_proto::{ASKS_UNANSWERED_MAX, Body, GroupName, PostId, Seq};
+use chatroom_proto::{ASKS_UNANSWERED_MAX, BODY_BYTES_MAX, Body, GroupName, PostId, Seq};
 
 use super::*;
 
 const NEAR: ClientNetwork = ClientNetwork::THIS_MACHINE;
 
-/// Budgets, and the time.
+/// Rate limits, and the time.
 struct Scene {
     rate_limits: RateLimits,
     now: u64,
@@ -31,18 +31,18 @@ impl Scene {
         loop {
             match self.ask(asker, served, request) {
                 Ok(()) => served += 1,
-                Err(excess) => return (served, excess.retry_after_ms),
+                Err(limited) => return (served, limited.retry_after_ms),
             }
         }
     }
 }
 
-/// This session over a connection of the same number, from this machine.
+/// This person over a connection of the same number, from this machine.
 fn asker(number: u64) -> Asker {
-    Asker { connection: ConnectionId(number), person: Some(DeviceId(Seq(number))), source: NEAR }
+    Asker { connection: ConnectionId(number), person: Some(PersonId(Seq(number))), network: NEAR }
 }
 
-fn source(address: &str) -> ClientNetwork {
+fn network(address: &str) -> ClientNetwork {
     ClientNetwork::of(address.parse().unwrap())
 }
 
@@ -77,7 +77,7 @@ fn what_costs_the_others_more_costs_more() {
     assert_eq!(
         Scene::at(1).spend(asker(1), &post(BODY_BYTES_MAX)).0,
         1,
-        "the smallest budget holds the longest"
+        "the smallest allowance holds the longest"
     );
 }
 
@@ -102,7 +102,7 @@ fn what_costs_nothing_takes_nothing_from_what_is_paid_for_and_the_other_way_roun
 }
 
 #[test]
-fn a_new_connection_does_not_fill_the_budget() {
+fn a_new_connection_does_not_fill_the_allowance() {
     let mut scene = Scene::at(10);
     scene.spend(asker(1), &post(1));
     scene.rate_limits.forget(ConnectionId(1));
@@ -112,12 +112,12 @@ fn a_new_connection_does_not_fill_the_budget() {
 }
 
 #[test]
-fn an_address_has_the_budget_of_some_people_however_many_names_it_takes() {
+fn an_address_has_the_allowance_of_some_people_however_many_names_it_takes() {
     let mut scene = Scene::at(10);
-    let far = |number| Asker { source: source("192.0.2.1"), ..asker(number) };
+    let far = |number| Asker { network: network("192.0.2.1"), ..asker(number) };
     let served: u32 = (0..50).map(|number| scene.spend(far(number), &post(1)).0).sum();
     assert_eq!(served, 100 * ADDRESS_SHARE);
-    let elsewhere = Asker { source: source("192.0.2.2"), ..asker(60) };
+    let elsewhere = Asker { network: network("192.0.2.2"), ..asker(60) };
     assert_eq!(scene.ask(elsewhere, 0, &post(1)), Ok(()));
     let local: u32 = (100..150).map(|number| scene.spend(asker(number), &post(1)).0).sum();
     assert_eq!(local, 50 * 100, "everybody may be behind this machine");
@@ -129,8 +129,8 @@ fn what_comes_behind_a_refused_request_waits_for_it_to_come_again() {
     let (first, wait) = scene.spend(asker(1), &post(2_000));
     scene.wait(wait / 2);
     for request in [post(1), Request::Ping, Request::Exit] {
-        let excess = scene.ask(asker(1), first + 1, &request).unwrap_err();
-        assert_eq!(excess.retry_after_ms, wait.div_ceil(2), "what is left of the wait");
+        let limited = scene.ask(asker(1), first + 1, &request).unwrap_err();
+        assert_eq!(limited.retry_after_ms, wait.div_ceil(2), "what is left of the wait");
     }
     let early = scene.ask(asker(1), first, &post(2_000));
     assert!(early.is_err(), "it has not waited");
@@ -177,7 +177,7 @@ fn one_who_does_not_wait_floods_and_one_who_does_never_does() {
 #[test]
 fn who_waits_is_no_flood_also_where_others_take_what_it_waits_for() {
     let mut scene = Scene::at(1);
-    let far = |number| Asker { source: source("192.0.2.1"), ..asker(number) };
+    let far = |number| Asker { network: network("192.0.2.1"), ..asker(number) };
     (0..40).for_each(|number| {
         scene.spend(far(number), &post(1));
     });
@@ -195,7 +195,7 @@ fn who_waits_is_no_flood_also_where_others_take_what_it_waits_for() {
 #[test]
 fn one_whose_address_can_not_pay_has_paid_for_what_it_asked_and_not_for_more() {
     let mut scene = Scene::at(10);
-    let far = |number| Asker { source: source("192.0.2.1"), ..asker(number) };
+    let far = |number| Asker { network: network("192.0.2.1"), ..asker(number) };
     (0..99).for_each(|tag| scene.ask(far(50), tag, &post(1)).unwrap());
     (0..40).for_each(|number| {
         scene.spend(far(number), &post(1));
@@ -213,15 +213,15 @@ fn one_whose_address_can_not_pay_has_paid_for_what_it_asked_and_not_for_more() {
 #[test]
 fn handshakes_of_one_address_are_counted() {
     let mut scene = Scene::at(10);
-    let far = source("192.0.2.1");
-    let most = Config::default().connections_per_address_max * ARRIVALS_SHARE;
-    (0..most).for_each(|_| scene.rate_limits.arrive(far).unwrap());
-    let wait = scene.rate_limits.arrive(far).unwrap_err().retry_after_ms;
+    let far = network("192.0.2.1");
+    let most = Config::default().connections_per_address_max * LOGINS_SHARE;
+    (0..most).for_each(|_| scene.rate_limits.begin_login(far).unwrap());
+    let wait = scene.rate_limits.begin_login(far).unwrap_err().retry_after_ms;
     assert_eq!(wait, (60_000_u32).div_ceil(most));
-    (0..2 * most).for_each(|_| scene.rate_limits.arrive(NEAR).unwrap());
-    scene.rate_limits.arrive(source("192.0.2.2")).unwrap();
+    (0..2 * most).for_each(|_| scene.rate_limits.begin_login(NEAR).unwrap());
+    scene.rate_limits.begin_login(network("192.0.2.2")).unwrap();
     scene.wait(wait);
-    scene.rate_limits.arrive(far).unwrap();
+    scene.rate_limits.begin_login(far).unwrap();
 }
 
 #[test]
@@ -230,28 +230,28 @@ fn without_a_rate_there_is_no_limit() {
     for tag in 0..10_000 {
         assert_eq!(scene.ask(asker(1), tag, &post(BODY_BYTES_MAX)), Ok(()));
     }
-    assert_eq!(scene.rate_limits.kept(), 0);
+    assert_eq!(scene.rate_limits.len(), 0);
 }
 
 #[test]
 fn nothing_is_kept_of_those_who_are_silent() {
     let mut scene = Scene::at(10);
-    let people = u64::try_from(10 * BUDGETS_SWEPT_AFTER).unwrap();
+    let people = u64::try_from(10 * RATE_LIMITS_SWEPT_AFTER).unwrap();
     for number in 0..people {
         let address = format!("10.{}.{}.1", number / 250, number % 250);
-        let asker = Asker { source: source(&address), ..asker(number) };
-        scene.rate_limits.arrive(asker.source).unwrap();
+        let asker = Asker { network: network(&address), ..asker(number) };
+        scene.rate_limits.begin_login(asker.network).unwrap();
         scene.ask(asker, 0, &post(1)).unwrap();
         // Each has all that it had before the next but one comes.
         scene.wait(100);
     }
     assert!(
-        scene.rate_limits.kept() < 10 * BUDGETS_SWEPT_AFTER,
+        scene.rate_limits.len() < 10 * RATE_LIMITS_SWEPT_AFTER,
         "kept: {}",
-        scene.rate_limits.kept()
+        scene.rate_limits.len()
     );
     scene.spend(asker(1), &post(1));
     scene.wait(60_000);
     scene.rate_limits.tidy();
-    assert_eq!(scene.rate_limits.kept(), 0);
+    assert_eq!(scene.rate_limits.len(), 0);
 }

@@ -14,7 +14,7 @@ use crate::chat::{Chat, Limits};
 pub(super) struct Model {
     pub(super) chat: Chat,
     listeners: BTreeMap<DeviceId, ConnectionId>,
-    lines: BTreeMap<ConnectionId, Told>,
+    told: BTreeMap<ConnectionId, Told>,
     /// What is to be found out about passwords.
     pub(super) checks: VecDeque<(ConnectionId, Tag, Check)>,
 }
@@ -29,19 +29,19 @@ struct Told {
 
 impl Model {
     pub(super) fn new(node: NodeId, limits: Limits) -> Model {
-        let (listeners, lines, checks) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Model { chat: Chat::new(node, limits), listeners, lines, checks }
+        let (listeners, told, checks) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Model { chat: Chat::new(node, limits), listeners, told, checks }
     }
 
     /// There is one more connection, of somebody of this name.
     pub(super) fn connect(&mut self, connection: ConnectionId, name: &UserName) {
         let told = Told { name: name.key(), bytes: Vec::new(), is_closed: false };
-        self.lines.insert(connection, told);
+        self.told.insert(connection, told);
     }
 
     /// A connection is no more.
     pub(super) fn forget(&mut self, connection: ConnectionId) {
-        self.lines.remove(&connection);
+        self.told.remove(&connection);
         self.listeners.retain(|_, listener| *listener != connection);
     }
 
@@ -64,9 +64,9 @@ impl Model {
     /// the one that said it, unless they talk to themselves.
     fn is_for_the_right_ones(&self, by: DeviceId, effect: &Effect) {
         let Effect::Notify { audience, notification } = effect else { return };
-        let is_to_hear = |session: DeviceId, name: &NameKey| match (audience, notification) {
+        let is_to_hear = |device: DeviceId, name: &NameKey| match (audience, notification) {
             (Audience::Group { group, .. }, Notification::GroupPost { .. }) => {
-                self.chat.state().is_in(session, *group)
+                self.chat.state().is_in(device, *group)
             }
             (_, Notification::PrivatePost { post, to }) => {
                 [post.from.key(), to.key()].contains(name)
@@ -74,42 +74,41 @@ impl Model {
             _ => panic!("{notification:?} is not what becomes of a post"),
         };
         let mut hears = BTreeSet::new();
-        for session in
-            self.chat.state().hearers(audience).filter(|session| self.listener(*session).is_some())
+        for device in
+            self.chat.state().hearers(audience).filter(|device| self.listener(*device).is_some())
         {
-            assert!(hears.insert(session), "{session:?} hears {notification:?} twice");
+            assert!(hears.insert(device), "{device:?} hears {notification:?} twice");
         }
         let here = self
             .listeners
             .keys()
-            .filter_map(|session| Some((*session, &self.listener(*session)?.name)));
+            .filter_map(|device| Some((*device, &self.listener(*device)?.name)));
         let is_to_self =
             matches!(notification, Notification::PrivatePost { post, to } if post.from == *to);
-        let may_hear = |session| session != by || is_to_self;
-        let should =
-            here.filter(|(session, name)| may_hear(*session) && is_to_hear(*session, name));
+        let may_hear = |device| device != by || is_to_self;
+        let should = here.filter(|(device, name)| may_hear(*device) && is_to_hear(*device, name));
         assert_eq!(
             hears,
-            should.map(|(session, _)| session).collect(),
+            should.map(|(device, _)| device).collect(),
             "said with {by:?}: {notification:?}"
         );
     }
 
-    /// Who hears what is said to a session.
-    fn listener(&self, session: DeviceId) -> Option<&Told> {
-        self.lines.get(self.listeners.get(&session)?).filter(|told| !told.is_closed)
+    /// Who hears what is said to a device.
+    fn listener(&self, device: DeviceId) -> Option<&Told> {
+        self.told.get(self.listeners.get(&device)?).filter(|told| !told.is_closed)
     }
 
     /// What a connection was told since it was asked.
     pub(super) fn take(&mut self, connection: ConnectionId) -> Vec<u8> {
-        self.lines.get_mut(&connection).map_or(Vec::new(), |told| std::mem::take(&mut told.bytes))
+        self.told.get_mut(&connection).map_or(Vec::new(), |told| std::mem::take(&mut told.bytes))
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Admit { connection, session } => {
-                    self.listeners.insert(session, connection);
+                Effect::Admit { connection, device } => {
+                    self.listeners.insert(device, connection);
                 }
                 Effect::Reply { connection, tag, result } => {
                     self.tell(connection, &ServerFrame::Response { tag, result });
@@ -120,8 +119,8 @@ impl Model {
                 Effect::Notify { audience, notification } => {
                     let frame = ServerFrame::Notification(notification);
                     let hearers: Vec<DeviceId> = self.chat.state().hearers(&audience).collect();
-                    for session in hearers {
-                        if let Some(&connection) = self.listeners.get(&session) {
+                    for device in hearers {
+                        if let Some(&connection) = self.listeners.get(&device) {
                             self.tell(connection, &frame);
                         }
                     }
@@ -133,10 +132,10 @@ impl Model {
                             &ServerFrame::Notification(Notification::Closing(reason)),
                         );
                     }
-                    self.lines.entry(connection).and_modify(|told| told.is_closed = true);
+                    self.told.entry(connection).and_modify(|told| told.is_closed = true);
                 }
                 Effect::Check { connection, tag, check } => {
-                    self.checks.push_back((connection, tag, check))
+                    self.checks.push_back((connection, tag, check));
                 }
                 // What the real one proposes is ordered; and nothing is kept that could be read.
                 Effect::Propose(_) | Effect::Read { .. } | Effect::Replay { .. } => {}
@@ -145,7 +144,7 @@ impl Model {
     }
 
     fn tell(&mut self, connection: ConnectionId, frame: &ServerFrame) {
-        if let Some(told) = self.lines.get_mut(&connection).filter(|told| !told.is_closed) {
+        if let Some(told) = self.told.get_mut(&connection).filter(|told| !told.is_closed) {
             told.bytes.extend_from_slice(&codec::encode(frame).expect("a frame can be encoded"));
         }
     }

@@ -33,7 +33,7 @@ pub(super) struct Stage {
     model: Model,
     bounds: Arc<Bounds>,
     /// The connections, in the order in which they came.
-    lines: BTreeMap<ConnectionId, Line>,
+    conns: BTreeMap<ConnectionId, Conn>,
     connections: u64,
     /// What the log has not ordered yet.
     proposed: VecDeque<Proposal>,
@@ -49,12 +49,12 @@ pub(super) struct Stage {
     done: Vec<String>,
 }
 
-struct Line {
+struct Conn {
     outbox: Outbox,
     name: String,
     is_over: bool,
     /// Since somebody looked.
-    last_seen: Vec<String>,
+    heard: Vec<String>,
 }
 
 impl Stage {
@@ -66,7 +66,7 @@ impl Stage {
             stage.turn();
             connection
         });
-        stage.lines.values_mut().for_each(|line| line.last_seen.clear());
+        stage.conns.values_mut().for_each(|conn| conn.heard.clear());
         (stage, connections)
     }
 
@@ -83,7 +83,7 @@ impl Stage {
             dispatch,
             model: Model::new(NODE, limits),
             bounds,
-            lines: BTreeMap::new(),
+            conns: BTreeMap::new(),
             connections: 0,
             proposed: VecDeque::new(),
             head: Seq::ZERO,
@@ -104,7 +104,7 @@ impl Stage {
 
     /// The connections that were not hung up on.
     pub(super) fn connections(&self) -> Vec<ConnectionId> {
-        let open = self.lines.iter().filter(|(_, line)| !line.is_over);
+        let open = self.conns.iter().filter(|(_, conn)| !conn.is_over);
         open.map(|(connection, _)| *connection).collect()
     }
 
@@ -128,20 +128,20 @@ impl Stage {
     pub(super) fn comes_with(&mut self, name: &str, proof: Proof) -> ConnectionId {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        let manner = match &proof {
+        let with = match &proof {
             Proof::Open => "",
             Proof::Resume(_) => " with a token",
             Proof::Password(_) => " with a password",
         };
-        self.done.push(format!("{name} comes over {}{manner}", connection.0));
+        self.done.push(format!("{name} comes over {}{with}", connection.0));
         let outbox = Outbox::new(Arc::clone(&self.bounds));
-        let line = Line {
+        let conn = Conn {
             outbox: outbox.clone(),
             name: name.to_owned(),
             is_over: false,
-            last_seen: Vec::new(),
+            heard: Vec::new(),
         };
-        self.lines.insert(connection, line);
+        self.conns.insert(connection, conn);
         let name = UserName::parse(name).expect("a name");
         self.model.connect(connection, &name);
         self.model.handle(Input::LogIn(log_in(connection, name.clone(), proof.clone())), NOW);
@@ -182,7 +182,7 @@ impl Stage {
     /// A connection is no more.
     pub(super) fn goes(&mut self, connection: ConnectionId) {
         self.done.push(format!("{} is gone", connection.0));
-        self.lines.remove(&connection);
+        self.conns.remove(&connection);
         self.model.forget(connection);
         self.model.handle(Input::Gone { connection }, NOW);
         self.take_in(Message::Input(Input::Gone { connection }));
@@ -240,34 +240,34 @@ impl Stage {
         self.done.push("the turn ends".to_owned());
         self.dispatch.fanout.end_turn(self.dispatch.chat.state());
         assert_eq!(self.dispatch.chat.state(), self.model.chat.state(), "they are about the same");
-        for (connection, line) in &mut self.lines {
-            let (is, should_be) = (read(line), self.model.take(*connection));
-            let last_seen = lines(&is);
+        for (connection, conn) in &mut self.conns {
+            let (is, should_be) = (read(conn), self.model.take(*connection));
+            let heard = lines(&is);
             assert!(
                 is == should_be,
                 "{}: connection {}, after\n  {}\nhears\n  {}\nand should hear\n  {}",
                 self.name,
                 connection.0,
                 end_of(&self.done),
-                end_of(&last_seen),
+                end_of(&heard),
                 end_of(&lines(&should_be)),
             );
             for token in tokens(&is) {
-                let known = self.tokens.entry(line.name.clone()).or_default();
+                let known = self.tokens.entry(conn.name.clone()).or_default();
                 known.retain(|other| *other != token);
                 known.push(token);
             }
-            line.last_seen.extend(last_seen);
-            if line.is_over {
-                line.last_seen.push("the end".to_owned());
+            conn.heard.extend(heard);
+            if conn.is_over {
+                conn.heard.push("the end".to_owned());
             }
         }
     }
 
     /// What somebody has heard since it was asked for.
     pub(super) fn hears(&mut self, connection: ConnectionId) -> Vec<String> {
-        let line = self.lines.get_mut(&connection).expect("a connection");
-        std::mem::take(&mut line.last_seen)
+        let conn = self.conns.get_mut(&connection).expect("a connection");
+        std::mem::take(&mut conn.heard)
     }
 }
 
@@ -304,15 +304,15 @@ pub(super) fn password(text: &str) -> Password {
 }
 
 /// Reads all that there is.
-fn read(line: &mut Line) -> Vec<u8> {
+fn read(conn: &mut Conn) -> Vec<u8> {
     let mut context = Context::from_waker(Waker::noop());
     let (mut bytes, mut pieces) = (Vec::new(), Pieces::default());
-    while !line.is_over
-        && let std::task::Poll::Ready(taken) = line.outbox.poll_take(&mut context, &mut pieces)
+    while !conn.is_over
+        && let std::task::Poll::Ready(taken) = conn.outbox.poll_take(&mut context, &mut pieces)
     {
         bytes.extend_from_slice(&pieces.copy_to_bytes(pieces.len()));
         pieces = Pieces::default();
-        line.is_over = taken == Taken::Last;
+        conn.is_over = taken == Taken::Last;
     }
     bytes
 }

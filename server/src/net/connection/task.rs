@@ -1,10 +1,12 @@
-//! A connection's life as a future. It is made by hand: of one that the compiler makes, every
-//! function keeps what it was called with, for as long as the connection lives (408 bytes; this has
-//! 136). What is needed in rare moments only is boxed, and the box is gone with the moment: a
-//! clock, a request that has to wait, the rest of a write.
+//! The task of one connection, from its first byte to its last.
 //!
 //! Reading and writing go on side by side, so neither waits for the other: a peer that doesn't read
 //! its answers can't keep us from hearing it, and the other way round.
+//!
+//! The future is made by hand. Of one that the compiler makes, every function keeps what it was
+//! called with for as long as the connection lives (408 bytes; this has 136). What is needed in
+//! rare moments only is boxed, and the box is gone with the moment: a clock, a request that has to
+//! wait, the rest of a write.
 
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::{debug, error};
 
-use super::{Connection, End};
+use super::{Connection, End, RareFuture};
 use crate::config::LINGER_BYTES_MAX;
 use crate::dispatch::outbox::{Pieces, Taken};
 use crate::net::permits::Permit;
@@ -28,9 +30,6 @@ use crate::net::stream::Wire;
 
 /// How many pieces one write takes at the most. More come in the next one.
 const SLICES_MAX: usize = 16;
-
-/// What is waited for in rare moments.
-pub(super) type RareFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Lives from the connection's beginning to its end, which the dispatch task hears of whatever
 /// happens.
@@ -93,7 +92,7 @@ struct Slow {
 }
 
 impl<S: Wire> ConnectionTask<S> {
-    /// The life of this connection, over this stream; what permits it is given back when it ends.
+    /// The task of this connection, over this stream; what permits it is given back when it ends.
     pub(crate) fn new(
         connection: Connection,
         stream: S,
@@ -109,7 +108,7 @@ impl<S: Wire> ConnectionTask<S> {
     }
 
     /// Goes on as far as it can.
-    fn poll_life(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let has_written = match self.busy.as_mut().map(|busy| &mut busy.writing) {
                 None | Some(Writing::Free) => self.poll_outbox(cx),
@@ -211,7 +210,7 @@ impl<S: Wire> ConnectionTask<S> {
             match read {
                 Ok(()) => {}
                 Err(End::Gone) => {
-                    self.busy().reading = Reading::Waits(self.connection.all_answered())
+                    self.busy().reading = Reading::Waits(self.connection.all_answered());
                 }
                 Err(end) => return Poll::Ready(end),
             }
@@ -262,16 +261,16 @@ impl<S: Wire> Future for ConnectionTask<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let life = self.get_mut();
+        let task = self.get_mut();
         // A bug that one peer hits must not take the others down.
-        catch_unwind(AssertUnwindSafe(|| life.poll_life(cx))).unwrap_or_else(|_| {
-            error!(connection = %life.connection, "this connection's task panicked");
-            if matches!(life.busy().writing, Writing::Leaves(_)) {
+        catch_unwind(AssertUnwindSafe(|| task.poll_steps(cx))).unwrap_or_else(|_| {
+            error!(connection = %task.connection, "this connection's task panicked");
+            if matches!(task.busy().writing, Writing::Leaves(_)) {
                 return Poll::Ready(());
             }
             // Nothing is written any more: who waits for that is not to wait for ever.
-            life.connection.outbox.close(None);
-            life.leave();
+            task.connection.outbox.close(None);
+            task.leave();
             cx.waker().wake_by_ref();
             Poll::Pending
         })

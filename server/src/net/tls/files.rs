@@ -1,9 +1,9 @@
 //! The files that hold a key and a certificate, and how the server makes its own.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -13,13 +13,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tracing::{info, warn};
 
-use super::{TlsError, TlsSource, fingerprint};
+use crate::private_file;
 
-/// The server's own key.
-pub(super) const KEY: &str = "tls-key.pem";
-
-/// The certificate that it made for it.
-pub(super) const CERTIFICATE: &str = "tls-cert.pem";
+use super::source::{CERTIFICATE, KEY, TlsError, TlsSource, fingerprint};
 
 /// The longest file that is read: a chain of certificates has some KiB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -167,24 +163,10 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {
     }
 }
 
-/// Puts a file in its place, whole or not at all, for nobody else's eyes.
+/// For nobody else's eyes: others who can read the key can be this server.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
     let failed = |source| TlsError::File { doing: "write", path: path.to_owned(), source };
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let written = || {
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
-    };
-    written().map_err(failed)
+    private_file::replace(path, bytes).map_err(failed)
 }
 
 /// Others who can read the key can be this server.

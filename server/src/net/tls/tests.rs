@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::source::KEY;
 use super::*;
 
 #[test]
@@ -14,7 +15,7 @@ fn a_server_s_own_key_is_made_once() {
     assert_eq!(fingerprint_at(&source).unwrap(), made);
     assert!(fs::read_dir(directory.path()).unwrap().count() == 2, "nothing else is left there");
 
-    fs::remove_file(directory.path().join(files::CERTIFICATE)).unwrap();
+    fs::remove_file(directory.path().join(CERTIFICATE)).unwrap();
     assert_eq!(ServerTls::open(source).unwrap().fingerprint().unwrap(), made, "the key counts");
 }
 
@@ -23,7 +24,7 @@ fn a_reload_makes_nothing_and_keeps_what_was_there_when_it_fails() {
     let directory = tempfile::tempdir().unwrap();
     let tls = ServerTls::open(TlsSource::Directory(directory.path().to_owned())).unwrap();
     let made = tls.fingerprint().unwrap();
-    for file in [files::CERTIFICATE, files::KEY] {
+    for file in [CERTIFICATE, KEY] {
         let path = directory.path().join(file);
         let whole = fs::read(&path).unwrap();
         fs::remove_file(&path).unwrap();

@@ -15,9 +15,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
-use super::file::{ArchivePosition, BUSY_WAIT};
-use super::index;
+use super::file::ArchivePosition;
 use super::row::{self, number, seq};
+use super::search_index;
+use crate::config::ARCHIVE_BUSY_TIMEOUT;
 
 /// Posts that one step deletes: what a read of new posts may have to wait for it.
 const POSTS_A_STEP: usize = 200;
@@ -85,8 +86,8 @@ fn delete_some(db: &mut Connection, until: Seq, state: ArchivePosition) -> rusql
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
             if seq(post) <= state.indexed {
-                let thread = row::thread(row.get(1)?, row.get(2)?);
-                index::remove(&change, post, thread, row.get_ref(3)?.as_str()?)?;
+                let conversation = row::conversation(row.get(1)?, row.get(2)?);
+                search_index::remove(&change, post, conversation, row.get_ref(3)?.as_str()?)?;
             }
             (count, last) = (count + 1, Some(post));
         }
@@ -104,6 +105,6 @@ fn delete_some(db: &mut Connection, until: Seq, state: ArchivePosition) -> rusql
 pub(super) fn checkpoint(db: &Connection) -> rusqlite::Result<bool> {
     db.busy_timeout(CHECKPOINT_WAIT)?;
     let is_busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    db.busy_timeout(BUSY_WAIT)?;
+    db.busy_timeout(ARCHIVE_BUSY_TIMEOUT)?;
     Ok(is_busy? == 0)
 }

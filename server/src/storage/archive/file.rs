@@ -4,20 +4,20 @@
 //! log. One that is not ours stays as it is.
 
 use std::error::Error;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chatroom_proto::Seq;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tracing::{error, warn};
 
-use super::index;
 use super::row::{self, seq};
+use super::search_index;
 use super::snapshot::{self, SnapshotError};
 use crate::chat::ChatState;
+use crate::config::ARCHIVE_BUSY_TIMEOUT;
+use crate::private_file;
 use crate::storage::log::LogError;
 
 /// The schema that this program writes, kept in the file's `user_version`. It is also the version
@@ -28,10 +28,6 @@ const SCHEMA: i64 = 3;
 
 /// Marks a file as ours, in its `application_id`: "ChaV" in ASCII, a view of a chat.
 const APPLICATION: i64 = 0x4368_6156;
-
-/// How long a write waits for the lock of another program, as long as one of the log does. The
-/// server ends after that: what was said could not be read back.
-pub(super) const BUSY_WAIT: Duration = Duration::from_secs(60);
 
 /// Settings of the connection that writes. What a power failure takes is in the log.
 /// `secure_delete` overwrites what is deleted with zeros: a post that was deleted is in no free
@@ -74,7 +70,7 @@ pub(super) struct ArchivePosition {
     /// Every row up to here is in the index.
     pub(super) indexed: Seq,
     /// Everything up to here is to be deleted.
-    pub(super) forgotten: Seq,
+    pub(super) delete_until: Seq,
 }
 
 /// What is behind an open archive.
@@ -188,12 +184,13 @@ fn try_open(path: &Path) -> Result<OpenedArchive, Unusable> {
         remove(path).map_err(Unusable::Refused)?;
     }
     // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true).mode(0o600).open(path).map_err(cannot)?;
+    private_file::open(path).map_err(cannot)?;
     let failed = |error| unusable(path, error);
     let mut db = Connection::open(path).map_err(failed)?;
     let is_new = identify(&db, path)?;
-    db.busy_timeout(BUSY_WAIT).and_then(|()| db.execute_batch(SETTINGS)).map_err(failed)?;
+    db.busy_timeout(ARCHIVE_BUSY_TIMEOUT)
+        .and_then(|()| db.execute_batch(SETTINGS))
+        .map_err(failed)?;
     if is_new {
         create(&mut db).map_err(failed)?;
     }
@@ -236,7 +233,7 @@ fn identify(db: &Connection, path: &Path) -> Result<bool, Unusable> {
 
 fn create(db: &mut Connection) -> rusqlite::Result<()> {
     let change = db.transaction()?;
-    for part in [CREATE, row::CREATE, snapshot::CREATE, index::CREATE] {
+    for part in [CREATE, row::CREATE, snapshot::CREATE, search_index::CREATE] {
         change.execute_batch(part)?;
     }
     change.execute_batch(&format!(
@@ -252,7 +249,7 @@ fn position(db: &Connection) -> rusqlite::Result<ArchivePosition> {
         Ok(ArchivePosition {
             head: seq(row.get(0)?),
             indexed: seq(row.get(1)?),
-            forgotten: seq(row.get(2)?),
+            delete_until: seq(row.get(2)?),
         })
     })
 }

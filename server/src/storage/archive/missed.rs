@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use chatroom_proto::{Conversation, Notification, Seq};
 use rusqlite::{Connection, params};
 
-use super::Missed;
+use super::request::Missed;
 use super::row::{self, number, seq};
 use crate::chat::effect::{Replay, StoredPost};
 use crate::chat::entry::GroupId;
@@ -27,15 +27,15 @@ const POST_BYTES: usize = 128;
 const PLACES_AT_ONCE: usize = 16;
 
 /// Posts of one kind that somebody missed, the next first.
-struct Source {
-    from: From,
+struct MissedPosts {
+    from: MissedKind,
     places: VecDeque<Seq>,
     /// Everything up to here was looked up.
     after: Seq,
     has_more: bool,
 }
 
-enum From {
+enum MissedKind {
     Group(GroupId),
     /// Said to the reader alone.
     Others,
@@ -45,10 +45,10 @@ enum From {
 
 /// The first part of what somebody missed.
 pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed> {
-    let mut sources = sources(replay);
+    let mut kinds = kinds(replay);
     let mut next = BinaryHeap::new();
-    for (index, source) in sources.iter_mut().enumerate() {
-        next.extend(source.take(db, replay)?.map(|place| Reverse((place, index))));
+    for (index, posts) in kinds.iter_mut().enumerate() {
+        next.extend(posts.take(db, replay)?.map(|place| Reverse((place, index))));
     }
     let mut select =
         db.prepare_cached(&format!("SELECT {} FROM posts WHERE seq = ?", row::COLUMNS))?;
@@ -58,29 +58,30 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
         if looked_at == POSTS_MAX || bytes >= PART_BYTES_MAX {
             return Ok(Missed { notifications, reached });
         }
-        let record = select.query_row([number(place)], row::record)?;
+        let stored = select.query_row([number(place)], row::stored_post)?;
         looked_at += 1;
         reached = place;
         // What the device itself said is not news. It counts all the same: a part must not go
         // through thousands of these.
-        if record.device != replay.device {
-            bytes += POST_BYTES + record.post.body.as_str().len();
-            notifications.push(heard(record));
+        if stored.device != replay.device {
+            bytes += POST_BYTES + stored.post.body.as_str().len();
+            notifications.push(notification(stored));
         }
-        next.extend(sources[index].take(db, replay)?.map(|place| Reverse((place, index))));
+        next.extend(kinds[index].take(db, replay)?.map(|place| Reverse((place, index))));
     }
     Ok(Missed { notifications, reached: replay.until })
 }
 
-fn sources(replay: &Replay) -> Vec<Source> {
-    let source = |from, after| Source { from, places: VecDeque::new(), after, has_more: true };
+fn kinds(replay: &Replay) -> Vec<MissedPosts> {
+    let posts = |from, after| MissedPosts { from, places: VecDeque::new(), after, has_more: true };
     let groups = replay.groups.iter();
-    let groups = groups.map(|(group, since)| source(From::Group(*group), replay.after.max(*since)));
-    let own = replay.has_others.then(|| source(From::Own, replay.after));
-    groups.chain([source(From::Others, replay.after)]).chain(own).collect()
+    let groups =
+        groups.map(|(group, since)| posts(MissedKind::Group(*group), replay.after.max(*since)));
+    let own = replay.has_others.then(|| posts(MissedKind::Own, replay.after));
+    groups.chain([posts(MissedKind::Others, replay.after)]).chain(own).collect()
 }
 
-impl Source {
+impl MissedPosts {
     /// The place of the next post.
     fn take(&mut self, db: &Connection, replay: &Replay) -> rusqlite::Result<Option<Seq>> {
         if self.places.is_empty() && self.has_more {
@@ -95,7 +96,7 @@ impl Source {
         let limit = PLACES_AT_ONCE as i64;
         let place = |row: &rusqlite::Row<'_>| row.get(0).map(seq);
         match self.from {
-            From::Group(group) => {
+            MissedKind::Group(group) => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE low = ? AND high = 0 AND seq > ? AND seq <= ?
                      ORDER BY seq LIMIT ?",
@@ -104,7 +105,7 @@ impl Source {
                 self.places
                     .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
-            From::Others => {
+            MissedKind::Others => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE addressee = ? AND seq > ? AND seq <= ?
                      ORDER BY seq LIMIT ?",
@@ -113,7 +114,7 @@ impl Source {
                 self.places
                     .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
-            From::Own => {
+            MissedKind::Own => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE by = ? AND addressee IS NOT NULL AND addressee \
                      <> by AND seq > ? AND seq <= ?
@@ -131,8 +132,8 @@ impl Source {
 }
 
 /// A post as it was told when it was new.
-fn heard(record: StoredPost) -> Notification {
-    let StoredPost { to, post, .. } = record;
+fn notification(stored: StoredPost) -> Notification {
+    let StoredPost { to, post, .. } = stored;
     match to {
         Conversation::Group(group) => Notification::GroupPost { post, group },
         Conversation::User(to) => Notification::PrivatePost { post, to },

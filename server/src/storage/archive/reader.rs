@@ -2,7 +2,6 @@
 //! long.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chatroom_proto::{ArchivedPost, Conversation, Seq, UnixMillis};
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
@@ -10,10 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::error;
 
+use super::request::{FoundPosts, ReadError, ReadRequest};
 use super::row::{self, COLUMNS, number, seq};
-use super::{FoundPosts, READ_DEADLINE, ReadError, ReadRequest, file, missed, words};
+use super::{file, missed, search_text};
 use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
-use crate::chat::entry::DeviceId;
+use crate::chat::entry::PersonId;
+use crate::config::{READ_DEADLINE, SEARCH_DEADLINE};
 
 /// What the posts of a page may take, in bytes: they fit into a frame, with something to spare.
 const PAGE_BYTES_MAX: usize = 60 * 1024;
@@ -21,10 +22,6 @@ const PAGE_BYTES_MAX: usize = 60 * 1024;
 /// What a post takes on a page besides its texts, in bytes: 8 for each of seven numbers and
 /// lengths, 16 for its id, and some to spare.
 const POST_BYTES: usize = 96;
-
-/// How long the reader looks for words. Everybody's searches wait for one another, and what takes
-/// longer should be asked for less.
-const SEARCH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How often a query looks at the clock, in steps of SQLite's machine: every few milliseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
@@ -54,10 +51,10 @@ impl ArchiveReader {
                     });
                 }
                 ReadRequest::Replay(replay, answer) => {
-                    self.answer(answer, None, |db| missed::part(db, &replay))
+                    self.answer(answer, None, |db| missed::part(db, &replay));
                 }
                 ReadRequest::FirstSince(at, answer) => {
-                    self.answer(answer, None, |db| first_since(db, at))
+                    self.answer(answer, None, |db| first_since(db, at));
                 }
             }
         }
@@ -102,9 +99,9 @@ impl ArchiveReader {
 
 fn read(db: &Connection, read: &Read) -> rusqlite::Result<FoundPosts> {
     match &read.query {
-        Query::History(thread) => history(db, *thread, read),
+        Query::History(conversation) => history(db, *conversation, read),
         Query::Search { words, groups, in_private } => {
-            match words::query(words, groups, in_private.then_some(read.reader)) {
+            match search_text::query(words, groups, in_private.then_some(read.reader)) {
                 Some(query) => search(db, &query, read),
                 None => Ok(FoundPosts { posts: Vec::new(), next: None }),
             }
@@ -112,13 +109,17 @@ fn read(db: &Connection, read: &Read) -> rusqlite::Result<FoundPosts> {
     }
 }
 
-fn history(db: &Connection, thread: ConversationId, read: &Read) -> rusqlite::Result<FoundPosts> {
-    let (low, high) = row::numbers(thread);
+fn history(
+    db: &Connection,
+    conversation: ConversationId,
+    read: &Read,
+) -> rusqlite::Result<FoundPosts> {
+    let (low, high) = row::numbers(conversation);
     let select = format!(
         "SELECT {COLUMNS} FROM posts WHERE low = ? AND high = ? AND seq < ? ORDER BY seq DESC"
     );
     let mut select = db.prepare_cached(&select)?;
-    let rows = select.query_map((low, high, below(read)), row::record)?;
+    let rows = select.query_map((low, high, below(read)), row::stored_post)?;
     page(rows, read)
 }
 
@@ -127,7 +128,7 @@ fn search(db: &Connection, query: &str, read: &Read) -> rusqlite::Result<FoundPo
     let mut find = db.prepare_cached(find)?;
     let mut select = db.prepare_cached(&format!("SELECT {COLUMNS} FROM posts WHERE seq = ?"))?;
     let found = find.query_map((query, below(read)), |row| row.get::<_, i64>(0))?;
-    page(found.map(|post| select.query_row([post?], row::record)), read)
+    page(found.map(|post| select.query_row([post?], row::stored_post)), read)
 }
 
 /// The place behind the last that is meant. What was said after the head is news to the reader, who
@@ -138,39 +139,39 @@ fn below(read: &Read) -> i64 {
 
 /// As many posts as were asked for and fit.
 fn page(
-    records: impl Iterator<Item = rusqlite::Result<StoredPost>>,
+    posts_found: impl Iterator<Item = rusqlite::Result<StoredPost>>,
     read: &Read,
 ) -> rusqlite::Result<FoundPosts> {
     let (mut posts, mut bytes): (Vec<ArchivedPost>, usize) = (Vec::new(), 0);
-    for record in records {
-        let said = said(record?, read.reader);
-        bytes += cost(&said);
+    for stored in posts_found {
+        let post = archived(stored?, read.reader);
+        bytes += cost(&post);
         if posts.len() == read.count || bytes > PAGE_BYTES_MAX {
-            return Ok(FoundPosts { next: posts.last().map(|said| said.post.seq), posts });
+            return Ok(FoundPosts { next: posts.last().map(|last| last.post.seq), posts });
         }
-        posts.push(said);
+        posts.push(post);
     }
     Ok(FoundPosts { posts, next: None })
 }
 
-fn cost(said: &ArchivedPost) -> usize {
-    let place = match &said.place {
+fn cost(archived: &ArchivedPost) -> usize {
+    let place = match &archived.place {
         Conversation::Group(group) => group.as_str(),
         Conversation::User(user) => user.as_str(),
     };
-    POST_BYTES + place.len() + said.post.from.as_str().len() + said.post.body.as_str().len()
+    POST_BYTES + place.len() + archived.post.from.as_str().len() + archived.post.body.as_str().len()
 }
 
 /// A post as its reader sees it: what is private is among the reader and the other one, whoever
 /// said it.
-fn said(record: StoredPost, reader: DeviceId) -> ArchivedPost {
-    let place = match record.to {
-        Conversation::User(_) if record.by != reader => {
-            Conversation::User(record.post.from.clone())
+fn archived(stored: StoredPost, reader: PersonId) -> ArchivedPost {
+    let place = match stored.to {
+        Conversation::User(_) if stored.by != reader => {
+            Conversation::User(stored.post.from.clone())
         }
         to => to,
     };
-    ArchivedPost { place, post: record.post }
+    ArchivedPost { place, post: stored.post }
 }
 
 /// The rows are in the order of the log, so this ends at the first that counts.

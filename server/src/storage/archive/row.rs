@@ -5,7 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, Row, params};
 
 use crate::chat::effect::{ConversationId, StoredPost};
-use crate::chat::entry::{DeviceId, GroupId};
+use crate::chat::entry::{DeviceId, GroupId, PersonId};
 
 /// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee`
 /// is who it was said to alone. An index holds the rows' `seq` behind its columns, so each serves
@@ -30,7 +30,7 @@ pub(super) const CREATE: &str = "
     CREATE INDEX private_posts_by_author ON posts (by) WHERE addressee IS NOT NULL;
 ";
 
-/// The order in which [`record`] expects the columns.
+/// The order in which [`stored_post`] expects the columns.
 pub(super) const COLUMNS: &str = "seq, low, high, prev, at, id, by, sender, place, body, device";
 
 const INSERT: &str = "
@@ -46,17 +46,17 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
 /// Writes a row.
 pub(super) fn insert(
     insert: &mut CachedStatement<'_>,
-    record: &StoredPost,
+    stored: &StoredPost,
 ) -> rusqlite::Result<()> {
-    let StoredPost { thread, by, device, to, post } = record;
-    let (low, high) = numbers(*thread);
+    let StoredPost { thread: conversation, by, device, to, post } = stored;
+    let (low, high) = numbers(*conversation);
     let place = match to {
         Conversation::Group(group) => group.as_str(),
         Conversation::User(user) => user.as_str(),
     };
     let (seq, prev, at) = (number(post.seq), number(post.prev), post.at.0.cast_signed());
     let (from, body) = (post.from.as_str(), post.body.as_str());
-    let addressee = addressee(*thread, *by).map(|person| number(person.0));
+    let addressee = addressee(*conversation, *by).map(|person| number(person.0));
     insert.execute(params![
         seq,
         low,
@@ -75,9 +75,9 @@ pub(super) fn insert(
 }
 
 /// Reads a row of [`COLUMNS`].
-pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
-    let thread = thread(row.get(1)?, row.get(2)?);
-    let to = match thread {
+pub(super) fn stored_post(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
+    let conversation = conversation(row.get(1)?, row.get(2)?);
+    let to = match conversation {
         ConversationId::Group(_) => Conversation::Group(parsed(row, 8, GroupName::parse)?),
         ConversationId::Pair(..) => Conversation::User(parsed(row, 8, UserName::parse)?),
     };
@@ -89,8 +89,8 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
         from: parsed(row, 7, UserName::parse)?,
         body: parsed(row, 9, Body::parse)?,
     };
-    let person = |column| row.get(column).map(seq).map(DeviceId);
-    Ok(StoredPost { thread, by: person(6)?, device: person(10)?, to, post })
+    let (by, device) = (row.get(6).map(seq)?, row.get(10).map(seq)?);
+    Ok(StoredPost { thread: conversation, by: PersonId(by), device: DeviceId(device), to, post })
 }
 
 /// A text that was valid when it was written.
@@ -109,26 +109,26 @@ where
 }
 
 /// Whom something was said to alone.
-fn addressee(thread: ConversationId, by: DeviceId) -> Option<DeviceId> {
-    match thread {
+fn addressee(conversation: ConversationId, by: PersonId) -> Option<PersonId> {
+    match conversation {
         ConversationId::Group(_) => None,
         ConversationId::Pair(one, other) => Some(if one == by { other } else { one }),
     }
 }
 
 /// A conversation as the columns `low` and `high`.
-pub(super) fn numbers(thread: ConversationId) -> (i64, i64) {
-    match thread {
+pub(super) fn numbers(conversation: ConversationId) -> (i64, i64) {
+    match conversation {
         ConversationId::Group(group) => (number(group.0), 0),
         ConversationId::Pair(one, other) => (number(one.0), number(other.0)),
     }
 }
 
 /// The conversation that they mean.
-pub(super) fn thread(low: i64, high: i64) -> ConversationId {
+pub(super) fn conversation(low: i64, high: i64) -> ConversationId {
     match high {
         0 => ConversationId::Group(GroupId(seq(low))),
-        _ => ConversationId::Pair(DeviceId(seq(low)), DeviceId(seq(high))),
+        _ => ConversationId::Pair(PersonId(seq(low)), PersonId(seq(high))),
     }
 }
 

@@ -13,19 +13,20 @@ use tempfile::TempDir;
 use super::*;
 use crate::chat::effect::ConversationId;
 use crate::chat::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, Proposal, ProposalId,
-    TokenDigest,
+    Command, ConnAddr, ConnectionId, DeviceId, GroupId, NodeId, Origin, PersonId, Proposal,
+    ProposalId, TokenDigest,
 };
 use crate::storage::log::{Batches, MemoryLog};
 
 /// Who says everything here: the first entry of the log is their arrival.
 const JIM: DeviceId = DeviceId(Seq(1));
+const JIM_HIMSELF: PersonId = PersonId(Seq(1));
 
 /// Of nothing.
-fn replay_for(reader: DeviceId) -> Replay {
+fn replay_for(reader: PersonId) -> Replay {
     Replay {
         reader,
-        device: reader,
+        device: reader.first_device(),
         has_others: false,
         after: Seq::ZERO,
         until: Seq::ZERO,
@@ -102,8 +103,13 @@ impl Scene {
     }
 
     async fn find(&self, archive: &Archive, query: Query) -> Result<Vec<String>, ReadError> {
-        let read =
-            Read { reader: JIM, query, before: Seq(u64::MAX), count: 100, head: self.log.head() };
+        let read = Read {
+            reader: JIM_HIMSELF,
+            query,
+            before: Seq(u64::MAX),
+            count: 100,
+            head: self.log.head(),
+        };
         let past = archive.read(read).await?;
         Ok(past.posts.iter().map(|said| said.post.body.as_str().to_owned()).collect())
     }
@@ -156,7 +162,7 @@ async fn what_was_said_after_the_head_of_a_read_is_not_in_it() {
     let words = SearchQuery::parse("one").unwrap();
     let search = Query::Search { words, groups: vec![GroupId::GENERAL], in_private: false };
     for query in [Query::History(ConversationId::Group(GroupId::GENERAL)), search] {
-        let read = Read { reader: JIM, query, before: Seq(u64::MAX), count: 9, head };
+        let read = Read { reader: JIM_HIMSELF, query, before: Seq(u64::MAX), count: 9, head };
         let past = archive.read(read).await.unwrap();
         assert_eq!((past.posts.len(), past.next), (1, None));
     }
@@ -287,7 +293,7 @@ async fn words_are_found_however_they_are_written_and_no_syntax_gets_through() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_in_no_file_and_the_rest_can_be_found() {
+async fn what_is_deleted_is_in_no_file_and_the_rest_can_be_found() {
     let scene = Scene::new();
     for number in 0..1_500 {
         scene.say(&format!("secretword number{number}"));
@@ -328,7 +334,7 @@ fn check_integrity(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn deletion_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_back() {
+async fn deletion_goes_on_after_a_restart_and_what_is_deleted_does_not_come_back() {
     let scene = Scene::new();
     for text in ["one", "two", "three"] {
         scene.say(text);
@@ -346,7 +352,7 @@ async fn deletion_goes_on_after_a_restart_and_what_is_forgotten_does_not_come_ba
     assert_eq!(scene.texts(&archive).await.unwrap(), ["four", "three"]);
     assert!(scene.search(&archive, "one").await.is_empty());
     assert_eq!(scene.search(&archive, "three").await, ["three"]);
-    // What is yet to come can be forgotten in advance: a view that is behind does not show it.
+    // What is yet to come can be deleted in advance: a view that is behind does not show it.
     archive.delete(Seq(6)).await.unwrap();
     scene.say("five");
     scene.say("six");
@@ -376,7 +382,7 @@ async fn a_read_of_what_never_comes_takes_too_long() {
     let scene = Scene::new();
     let archive = scene.archive();
     let query = Query::History(ConversationId::Group(GroupId::GENERAL));
-    let read = Read { reader: JIM, query, before: Seq(9), count: 1, head: Seq(1_000) };
+    let read = Read { reader: JIM_HIMSELF, query, before: Seq(9), count: 1, head: Seq(1_000) };
     assert_eq!(archive.read(read).await, Err(ReadError::TookTooLong));
 }
 
@@ -385,7 +391,7 @@ async fn one_who_waits_for_what_is_yet_to_come_holds_up_nobody() {
     let scene = Scene::new();
     let archive = scene.archive();
     let until = Seq(4);
-    let nobody = DeviceId(Seq(9));
+    let nobody = PersonId(Seq(9));
     let replay = Replay { after: Seq::ZERO, until, ..replay_for(nobody) };
     let mut waiting = std::pin::pin!(archive.replay(replay));
     scene.say("one");
@@ -406,7 +412,7 @@ async fn an_archive_that_can_not_follow_its_log_says_so_to_those_who_wait() {
     }
     let archive = scene.archive();
     assert_eq!(scene.texts(&archive).await, Err(ReadError::Stopped));
-    let replay = Replay { after: Seq(1), until: Seq(2), ..replay_for(JIM) };
+    let replay = Replay { after: Seq(1), until: Seq(2), ..replay_for(JIM_HIMSELF) };
     assert_eq!(archive.replay(replay).await, Err(ReadError::Stopped));
     assert_eq!(archive.delete(Seq(1)).await, Err(ReadError::Stopped));
 }
@@ -440,8 +446,13 @@ async fn a_page_ends_where_a_frame_is_full() {
     }
     let archive = scene.archive();
     let query = Query::History(ConversationId::Group(GroupId::GENERAL));
-    let read =
-        Read { reader: JIM, query, before: Seq(u64::MAX), count: 400, head: scene.log.head() };
+    let read = Read {
+        reader: JIM_HIMSELF,
+        query,
+        before: Seq(u64::MAX),
+        count: 400,
+        head: scene.log.head(),
+    };
     let past = archive.read(read).await.unwrap();
     assert_eq!(past.posts.len(), 7);
     assert_eq!(past.next, past.posts.last().map(|said| said.post.seq));
@@ -463,7 +474,7 @@ fn the_image_of_a_state_is_what_this_schema_says() {
     scene.append(Command::Create { by: JIM, group: GroupName::parse("tea").unwrap() });
     scene.append(Command::Join { by: JIM, group: GroupName::parse("tea").unwrap() });
     scene.say_to(Conversation::User(UserName::parse("jim").unwrap()), "a note");
-    scene.append(Command::Depart { session: JIM });
+    scene.append(Command::Depart { device: JIM });
     let mut entries = scene.log.follow(Seq::ZERO);
     let entries =
         futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut entries));

@@ -1,4 +1,4 @@
-//! The thread that writes: it follows the log, and does its chores when it has caught up.
+//! The thread that writes: it follows the log, and does its background work when it has caught up.
 //!
 //! It commits when it has caught up, so that what was said can be read at once, and in large
 //! transactions while it has not. Whoever waits for a place learns of it after the commit. The
@@ -19,8 +19,8 @@ use tracing::{debug, error};
 
 use super::deletion::{self, Deletion};
 use super::file::{self, ArchivePosition};
-use super::index;
 use super::row::{self, number, seq};
+use super::search_index;
 use super::snapshot::{self, WriteError};
 use super::waiters::Waiters;
 use crate::chat::ChatState;
@@ -43,7 +43,7 @@ const POSTS_A_STEP: usize = 2_000;
 const REST: Duration = Duration::from_millis(20);
 
 /// How far the view may fall behind a log that does not rest, in entries: what it catches up with
-/// in some two seconds, well within [`READ_DEADLINE`](super::READ_DEADLINE).
+/// in some two seconds, well within [`READ_DEADLINE`](crate::config::READ_DEADLINE).
 const ENTRIES_BEHIND_MAX: u64 = 250_000;
 
 /// How much the rest of the machine goes before: 0 is as much as itself, 19 is the last.
@@ -63,7 +63,7 @@ pub(super) struct Progress {
 #[derive(Debug)]
 pub(super) enum WriterCommand {
     /// Delete everything up to this place, and say when that is done.
-    Forget(Seq, oneshot::Sender<()>),
+    Delete(Seq, oneshot::Sender<()>),
 }
 
 /// Follows the log.
@@ -102,7 +102,7 @@ pub(super) enum WriterFailure {
 enum Next {
     Entries(Option<Result<Batch, LogError>>),
     Command(WriterCommand),
-    Chore,
+    BackgroundStep,
     End,
 }
 
@@ -130,7 +130,7 @@ impl ArchiveWriter {
             position,
             // Until the first step of the index has looked.
             newest: position.head,
-            deletion: Deletion::up_to(position.forgotten),
+            deletion: Deletion::up_to(position.delete_until),
             uncommitted: 0,
             entries_since_snapshot: 0,
         };
@@ -157,23 +157,25 @@ impl ArchiveWriter {
                 Next::Entries(Some(batch)) => self.take_in(&batch?)?,
                 // A log never ends; this one has.
                 Next::Entries(None) => return self.finish(),
-                Next::Command(WriterCommand::Forget(until, done)) => self.forget(until, done)?,
-                Next::Chore => self.do_chore()?,
+                Next::Command(WriterCommand::Delete(until, done)) => {
+                    self.begin_deletion(until, done)?;
+                }
+                Next::BackgroundStep => self.do_background_step()?,
                 Next::End => return self.finish(),
             }
         }
     }
 
-    /// Commands come first, then the log, and then the chores.
+    /// Commands come first, then the log, and then the background work.
     fn next(&mut self) -> Result<Next, WriterFailure> {
         let has_caught_up = self.held.is_none() && self.log.head() <= self.state.head();
         if has_caught_up {
             self.commit()?;
         }
-        if has_caught_up && self.has_chores() {
+        if has_caught_up && self.has_background_work() {
             return Ok(match self.commands.try_recv() {
                 Ok(command) => Next::Command(command),
-                Err(mpsc::error::TryRecvError::Empty) => Next::Chore,
+                Err(mpsc::error::TryRecvError::Empty) => Next::BackgroundStep,
                 Err(mpsc::error::TryRecvError::Disconnected) => Next::End,
             });
         }
@@ -235,15 +237,16 @@ impl ArchiveWriter {
         self.begin()?;
         let mut insert = row::inserting(&self.db)?;
         for entry in batch {
-            let record = self.state.fold(entry);
+            let stored = self.state.fold(entry);
             if entry.seq <= self.position.head {
                 continue;
             }
             self.position.head = entry.seq;
-            if let Some(record) = record.filter(|record| record.post.seq > self.position.forgotten)
+            if let Some(stored) =
+                stored.filter(|stored| stored.post.seq > self.position.delete_until)
             {
-                row::insert(&mut insert, &record)?;
-                self.newest = record.post.seq;
+                row::insert(&mut insert, &stored)?;
+                self.newest = stored.post.seq;
             }
         }
         drop(insert);
@@ -281,10 +284,10 @@ impl ArchiveWriter {
 
     /// Ends a transaction.
     fn save(&self) -> Result<(), WriterFailure> {
-        let ArchivePosition { head, indexed, forgotten } = self.position;
+        let ArchivePosition { head, indexed, delete_until } = self.position;
         self.db
             .prepare_cached("UPDATE state SET head = ?, indexed = ?, forgotten = ?")?
-            .execute((number(head), number(indexed), number(forgotten)))?;
+            .execute((number(head), number(indexed), number(delete_until)))?;
         self.db.execute_batch("COMMIT")?;
         // Nothing that the index could have is behind the newest post.
         let indexed = if indexed >= self.newest { head } else { indexed };
@@ -292,11 +295,11 @@ impl ArchiveWriter {
         Ok(())
     }
 
-    fn has_chores(&self) -> bool {
+    fn has_background_work(&self) -> bool {
         self.deletion.is_under_way() || self.position.indexed < self.newest
     }
 
-    fn do_chore(&mut self) -> Result<(), WriterFailure> {
+    fn do_background_step(&mut self) -> Result<(), WriterFailure> {
         if self.deletion.is_under_way() {
             return Ok(self.deletion.step(&mut self.db, self.position)?);
         }
@@ -313,11 +316,11 @@ impl ArchiveWriter {
         let mut count = 0;
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
-            let thread = row::thread(row.get(1)?, row.get(2)?);
-            index::add(
+            let conversation = row::conversation(row.get(1)?, row.get(2)?);
+            search_index::add(
                 &self.db,
                 post,
-                thread,
+                conversation,
                 row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?,
             )?;
             self.position.indexed = seq(post);
@@ -329,13 +332,17 @@ impl ArchiveWriter {
         Ok(())
     }
 
-    /// What is to be forgotten is on the disk before anything is deleted: a restart goes on with
+    /// What is to be deleted is on the disk before anything is deleted: a restart goes on with
     /// it.
-    fn forget(&mut self, until: Seq, done: oneshot::Sender<()>) -> Result<(), WriterFailure> {
+    fn begin_deletion(
+        &mut self,
+        until: Seq,
+        done: oneshot::Sender<()>,
+    ) -> Result<(), WriterFailure> {
         self.begin()?;
-        self.position.forgotten = self.position.forgotten.max(until);
+        self.position.delete_until = self.position.delete_until.max(until);
         self.commit()?;
-        self.deletion.begin(self.position.forgotten, done);
+        self.deletion.begin(self.position.delete_until, done);
         Ok(())
     }
 

@@ -71,12 +71,12 @@ async fn one_nodes_order_is_kept(log: &dyn Log) {
     assert_eq!(follow(log, Seq::ZERO, numbers.len()).await, numbers);
 }
 
-/// A base at this place.
-fn base(seq: u64) -> LogSnapshot {
+/// A snapshot at this place.
+fn snapshot(seq: u64) -> LogSnapshot {
     LogSnapshot { seq: Seq(seq), state: b"what it has come to".to_vec() }
 }
 
-async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
+async fn what_was_compacted_is_gone_and_the_rest_goes_on(log: &dyn Log) {
     let mut entries = log.follow(Seq::ZERO);
     let mut ends = Vec::new();
     for number in 1..=5 {
@@ -87,36 +87,36 @@ async fn what_was_forgotten_is_gone_and_the_rest_goes_on(log: &dyn Log) {
     assert_eq!(log.batch_end(Seq::ZERO).unwrap(), None);
     assert_eq!(log.batch_end(ends[2]).unwrap(), Some(ends[2]));
     assert_eq!(log.batch_end(Seq(1_000)).unwrap(), Some(ends[4]));
-    assert!(log.base().unwrap().is_none());
-    log.compact(base(ends[2].0)).unwrap();
+    assert!(log.snapshot().unwrap().is_none());
+    log.compact(snapshot(ends[2].0)).unwrap();
     log.append(vec![proposal(1, 6)]).unwrap();
     let after = entries.next().await.unwrap().unwrap()[0].seq;
     for gone in [0, 1] {
-        let forgotten = log.follow(Seq(gone)).next().await.unwrap();
+        let compacted = log.follow(Seq(gone)).next().await.unwrap();
         let oldest = ends[2].next();
         assert!(
-            matches!(forgotten, Err(LogError::Forgotten { oldest: told }) if told == oldest),
-            "{forgotten:?}"
+            matches!(compacted, Err(LogError::Compacted { oldest: told }) if told == oldest),
+            "{compacted:?}"
         );
     }
     assert_eq!(follow(log, ends[2], 3).await, [(1, 4), (1, 5), (1, 6)]);
     assert_eq!(log.head(), after);
     assert_eq!(log.batch_end(ends[2]).unwrap(), None, "that is gone");
-    let again = log.compact(base(ends[1].0));
+    let again = log.compact(snapshot(ends[1].0));
     assert!(matches!(again, Err(LogError::NotAnEnd(seq)) if seq == ends[1]), "{again:?}");
-    let future = log.compact(base(1_000));
+    let future = log.compact(snapshot(1_000));
     assert!(matches!(future, Err(LogError::NotAnEnd(_))), "{future:?}");
 }
 
-async fn a_log_may_forget_everything(log: &dyn Log) {
+async fn all_of_a_log_may_be_compacted(log: &dyn Log) {
     let mut entries = log.follow(Seq::ZERO);
     log.append(vec![proposal(1, 1)]).unwrap();
     let head = entries.next().await.unwrap().unwrap()[0].seq;
-    log.compact(base(head.0)).unwrap();
+    log.compact(snapshot(head.0)).unwrap();
     log.append(vec![proposal(1, 2)]).unwrap();
     assert_eq!(follow(log, head, 1).await, [(1, 2)]);
-    let forgotten = log.follow(Seq::ZERO).next().await.unwrap();
-    assert!(matches!(forgotten, Err(LogError::Forgotten { .. })), "{forgotten:?}");
+    let compacted = log.follow(Seq::ZERO).next().await.unwrap();
+    assert!(matches!(compacted, Err(LogError::Compacted { .. })), "{compacted:?}");
 }
 
 macro_rules! contract {
@@ -132,7 +132,8 @@ macro_rules! contract {
             $(#[tokio::test]
             async fn $scene() {
                 let directory = tempfile::tempdir().unwrap();
-                let log = super::SqliteLog::open(directory.path(), super::Durability::Full).unwrap();
+                let log =
+                    super::SqliteLog::open(directory.path(), super::Durability::Full).unwrap();
                 super::$scene(&log).await;
             })*
         }
@@ -144,8 +145,8 @@ contract!(
     a_proposal_that_comes_again_is_kept_once,
     a_follower_waits_for_what_comes,
     one_nodes_order_is_kept,
-    what_was_forgotten_is_gone_and_the_rest_goes_on,
-    a_log_may_forget_everything,
+    what_was_compacted_is_gone_and_the_rest_goes_on,
+    all_of_a_log_may_be_compacted,
 );
 
 #[tokio::test]

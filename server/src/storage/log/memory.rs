@@ -7,8 +7,8 @@ use chatroom_proto::Seq;
 use futures_util::StreamExt;
 use futures_util::stream;
 
+use super::interface::{Batches, Log, LogError, LogSnapshot};
 use super::tail::{FollowerStep, Tail};
-use super::{Batches, Log, LogError, LogSnapshot};
 use crate::chat::entry::{Entry, NodeId, Proposal};
 
 /// How many entries are kept that everybody who follows has read, for one who begins to follow
@@ -17,7 +17,7 @@ use crate::chat::entry::{Entry, NodeId, Proposal};
 const ENTRIES_KEPT_MAX: usize = 256;
 
 /// A log that lives as long as its handles. Followers that lag by more than a bound get
-/// [`LogError::Forgotten`].
+/// [`LogError::Compacted`].
 #[derive(Debug, Clone)]
 pub struct MemoryLog {
     tail: Arc<Tail>,
@@ -76,7 +76,7 @@ impl Log for MemoryLog {
         stream::unfold(self.tail.follow(after), |mut cursor| async move {
             let next = match cursor.next().await {
                 Ok(FollowerStep::Batch(batch)) => Ok(batch),
-                Ok(FollowerStep::Forgotten { oldest }) => Err(LogError::Forgotten { oldest }),
+                Ok(FollowerStep::NotKept { oldest }) => Err(LogError::Compacted { oldest }),
                 Err(error) => Err(error),
             };
             Some((next, cursor))
@@ -88,8 +88,8 @@ impl Log for MemoryLog {
         self.tail.head()
     }
 
-    /// Nothing: who forgets the entries of this log forgets what they have come to.
-    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
+    /// Nothing: who drops the entries of this log drops what they have come to.
+    fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError> {
         Ok(None)
     }
 
@@ -98,11 +98,11 @@ impl Log for MemoryLog {
         Ok((end >= self.tail.oldest()).then_some(end))
     }
 
-    fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
-        if self.batch_end(base.seq)? != Some(base.seq) {
-            return Err(LogError::NotAnEnd(base.seq));
+    fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError> {
+        if self.batch_end(snapshot.seq)? != Some(snapshot.seq) {
+            return Err(LogError::NotAnEnd(snapshot.seq));
         }
-        self.tail.compact(base.seq);
+        self.tail.compact(snapshot.seq);
         Ok(())
     }
 }
@@ -120,7 +120,7 @@ mod tests {
         }
         let lagging = log.follow(Seq::ZERO).next().await.unwrap();
         assert!(
-            matches!(lagging, Err(LogError::Forgotten { oldest }) if oldest == Seq(11)),
+            matches!(lagging, Err(LogError::Compacted { oldest }) if oldest == Seq(11)),
             "{lagging:?}"
         );
         assert_eq!(follow(&log, Seq(10), 1).await[0], (1, 11));

@@ -1,15 +1,22 @@
-//! The log on disk: one SQLite file, written by one thread.
+//! The log on disk: one SQLite file, which one thread writes.
 //!
-//! The thread takes what is waiting, gives it places, and commits it as one row. That is the group
-//! commit: the price of durability is one commit for everything that came while the last one was
-//! under way. Followers are told after it.
+//! **Group commit.** The thread takes what is waiting, gives it places, and commits it as one row.
+//! So everything that came while the last commit was under way costs one more commit together.
+//! Followers are told after it.
 //!
-//! What the log is to forget is replaced by a base: what it has come to, in one transaction; the
-//! rows are deleted when nothing waits. Deleted bytes are overwritten, and the write-ahead log is
-//! emptied in the end. The file does not get shorter: its free pages are used again.
+//! **Compaction.** A snapshot takes the place of entries in one transaction. Their rows are deleted
+//! when nothing waits. Deleted bytes are overwritten, and the write-ahead log is emptied in the
+//! end. The file does not get shorter: its free pages are used again.
 //!
-//! A row holds the entries of one batch, encoded like frames and with a checksum. The newest
-//! entries stay in memory for followers that keep up; others read rows.
+//! **Reading.** A row holds the entries of one batch, encoded like frames and with a checksum. The
+//! newest entries stay in memory for followers that keep up; others read rows.
+//!
+//! - this file: the log's handle, and a follower, which reads rows first and the tail then.
+//! - `writer_thread`: orders what waits and has it written. `log_file`: the connection that writes.
+//! - `reader`: reads rows and the snapshot, also while a server writes.
+//! - `schema`: whose a file is. `wal`: looks for damage that SQLite would drop without a word.
+//! - `directory`: makes the data directory and locks it.
+//! - `format`, `error`: what all of these share.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,25 +31,27 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
+use super::interface::{Batch, Batches, Log, LogError, LogSnapshot};
 use super::tail::{FollowerCursor, FollowerStep, Tail};
-use super::{Batch, Batches, Log, LogError, LogSnapshot};
 use crate::chat::entry::Proposal;
+use crate::private_file;
 
-mod file;
-mod place;
+mod directory;
+mod error;
+mod format;
+mod log_file;
 mod reader;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod wal;
-mod writer;
+mod writer_thread;
 
-use file::LogFile;
+pub use format::Durability;
+use format::FILE_NAME;
+use log_file::LogFile;
 pub use reader::LogReader;
-use writer::Work;
-
-/// The log's file, in its directory.
-const FILE_NAME: &str = "log.sqlite";
+use writer_thread::Work;
 
 /// How long one who closes the log waits for what is still being written. A disk that hangs for
 /// longer is given up: nothing of that was acknowledged.
@@ -51,15 +60,6 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 /// What may wait for the writer, in turns of the dispatch task: were each of one proposal, what the
 /// chat has under way at the most, and the end of every connection on top of it.
 const TURNS_WAITING_MAX: usize = 65_536;
-
-/// What survives that was acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Durability {
-    /// A power failure: it is on the disk.
-    Full,
-    /// A killed server: the system has it. The last moment before a power failure may be lost.
-    Normal,
-}
 
 /// A log in a directory of its own. The directory is locked against a second server for as long as
 /// this lives.
@@ -92,12 +92,13 @@ impl SqliteLog {
         let storage = |doing: String| {
             move |source: std::io::Error| LogError::Storage { doing, source: source.into() }
         };
-        place::make(directory)
+        directory::make(directory)
             .map_err(storage(format!("can't make the data directory {}", directory.display())))?;
-        let lock = Arc::new(place::lock(directory)?);
+        let lock = Arc::new(directory::lock(directory)?);
         let path = directory.join(FILE_NAME);
         let file = LogFile::open(&path, durability)?;
-        place::sync(directory).map_err(storage(format!("can't sync {}", directory.display())))?;
+        private_file::sync_directory(directory)
+            .map_err(storage(format!("can't sync {}", directory.display())))?;
         let head = file.head()?;
         debug!(path = %path.display(), %head, "the log is open");
         // What everybody has read is in the file.
@@ -139,7 +140,7 @@ impl Writer {
         let work = move || {
             let _end: std::sync::mpsc::SyncSender<()> = end;
             let _lock = lock;
-            writer::work(file, waiting, &tail);
+            writer_thread::work(file, waiting, &tail);
         };
         let thread = thread::Builder::new().name("log".to_owned()).spawn(work)?;
         Ok(Writer { thread, ended: Mutex::new(ended) })
@@ -165,19 +166,19 @@ impl Log for SqliteLog {
         self.tail.head()
     }
 
-    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
-        LogReader::open_file(&self.path)?.base()
+    fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError> {
+        LogReader::open_file(&self.path)?.snapshot()
     }
 
     fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
         LogReader::open_file(&self.path)?.batch_end(at)
     }
 
-    fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
-        if self.batch_end(base.seq)? != Some(base.seq) {
-            return Err(LogError::NotAnEnd(base.seq));
+    fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError> {
+        if self.batch_end(snapshot.seq)? != Some(snapshot.seq) {
+            return Err(LogError::NotAnEnd(snapshot.seq));
         }
-        self.tell(Work::Forget(base))
+        self.tell(Work::Compact(snapshot))
     }
 }
 
@@ -214,7 +215,7 @@ impl Follower {
                     self.reader = None;
                     return Ok(batch);
                 }
-                FollowerStep::Forgotten { .. } => {
+                FollowerStep::NotKept { .. } => {
                     let batch = self.read_row().await?;
                     if let Some(last) = batch.last() {
                         self.cursor.has_read(last.seq);

@@ -7,27 +7,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chatroom_proto::{BODY_BYTES_MAX, Seq};
 use tokio::sync::Notify;
 
-use super::{Batch, LogError};
-use crate::chat::entry::{Command, Entry};
-use crate::config::LOAD_MAX;
+use super::interface::{Batch, LogError};
+use crate::chat::entry::Entry;
+use crate::config::{BATCH_ENTRIES_MAX, LOAD_MAX};
 
 /// How much is kept for followers that lag, in bytes: many times what one node has under way.
-pub(super) const BYTES_KEPT_MAX: usize = 32 * 1024 * 1024;
+const BYTES_KEPT_MAX: usize = 32 * 1024 * 1024;
 
 /// What an entry takes besides its message, in bytes; an estimate.
-pub(super) const ENTRY_BYTES: usize = 320;
+const ENTRY_BYTES: usize = 320;
 
 /// The node that appends follows, too, and must not lag behind what it has under way itself.
 const _: () = assert!(LOAD_MAX * (BODY_BYTES_MAX + ENTRY_BYTES) < BYTES_KEPT_MAX);
 
-/// How many entries a follower gets at once: enough to share one write for each reader, few enough
-/// to keep the memory of a batch small.
-pub(super) const BATCH_ENTRIES_MAX: usize = 1_024;
-
 /// The newest entries.
 #[derive(Debug)]
 pub(super) struct Tail {
-    kept: Mutex<TailEntries>,
+    inner: Mutex<TailEntries>,
     grown: Notify,
 }
 
@@ -38,7 +34,7 @@ struct TailEntries {
     read_kept_max: usize,
     head: Seq,
     /// The newest that is kept no longer.
-    forgotten: Seq,
+    last_dropped: Seq,
     bytes: usize,
     /// How far each of those who follow has come. They are few: a node, and what it keeps.
     cursors: Vec<(u64, Seq)>,
@@ -61,7 +57,7 @@ pub(super) enum FollowerStep {
     /// These.
     Batch(Batch),
     /// What it wants is older than anything that is kept here.
-    Forgotten {
+    NotKept {
         /// The oldest that is kept.
         oldest: Seq,
     },
@@ -72,65 +68,65 @@ impl Tail {
     /// kept, up to [`BYTES_KEPT_MAX`]; of what all of them have read, the newest entries, so many
     /// at the most.
     pub(super) fn after(head: Seq, read_kept_max: usize) -> Arc<Tail> {
-        let kept = TailEntries {
+        let inner = TailEntries {
             entries: VecDeque::new(),
             read_kept_max,
             head,
-            forgotten: head,
+            last_dropped: head,
             bytes: 0,
             cursors: Vec::new(),
             followed: 0,
             failed: None,
         };
-        Arc::new(Tail { kept: Mutex::new(kept), grown: Notify::new() })
+        Arc::new(Tail { inner: Mutex::new(inner), grown: Notify::new() })
     }
 
     /// Reads from this place on.
     pub(super) fn follow(self: &Arc<Tail>, after: Seq) -> FollowerCursor {
-        let mut kept = self.kept();
-        kept.followed += 1;
-        let number = kept.followed;
-        kept.cursors.push((number, after));
+        let mut inner = self.lock();
+        inner.followed += 1;
+        let number = inner.followed;
+        inner.cursors.push((number, after));
         FollowerCursor { tail: Arc::clone(self), number, after }
     }
 
     /// The newest entry.
     pub(super) fn head(&self) -> Seq {
-        self.kept().head
+        self.lock().head
     }
 
-    /// Takes in entries, which come after all that are here, and forgets the oldest when there are
+    /// Takes in entries, which come after all that are here, and drops the oldest when there are
     /// too many.
     pub(super) fn extend(&self, entries: impl IntoIterator<Item = Entry>) {
-        let _forgotten = {
-            let mut kept = self.kept();
+        let _dropped = {
+            let mut inner = self.lock();
             for entry in entries {
-                kept.push(Arc::new(entry));
+                inner.push(Arc::new(entry));
             }
-            kept.trim()
+            inner.trim()
         };
         self.grown.notify_waiters();
     }
 
-    /// Forgets the entries up to this place.
+    /// Drops the entries up to this place.
     pub(super) fn compact(&self, until: Seq) {
-        self.kept().compact(until);
+        self.lock().compact(until);
     }
 
     /// The oldest entry that is here, or the next one to come.
     pub(super) fn oldest(&self) -> Seq {
-        self.kept().oldest()
+        self.lock().oldest()
     }
 
     /// Gives nothing new any more but this failure.
     pub(super) fn fail(&self, why: String) {
-        self.kept().failed = Some(why.into());
+        self.lock().failed = Some(why.into());
         self.grown.notify_waiters();
     }
 
-    fn kept(&self) -> MutexGuard<'_, TailEntries> {
+    fn lock(&self) -> MutexGuard<'_, TailEntries> {
         // Nothing in a critical section can panic half-way through a change.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,7 +138,7 @@ impl FollowerCursor {
 
     /// This one has read up to here by another way.
     pub(super) fn has_read(&mut self, until: Seq) {
-        let _forgotten = self.tail.kept().has_read(self.number, until);
+        let _dropped = self.tail.lock().has_read(self.number, until);
         self.after = until;
     }
 
@@ -166,24 +162,24 @@ impl FollowerCursor {
     }
 
     fn look(&mut self) -> Result<Option<FollowerStep>, LogError> {
-        let mut kept = self.tail.kept();
-        let next = kept.after(self.after)?;
+        let mut inner = self.tail.lock();
+        let next = inner.after(self.after)?;
         let FollowerStep::Batch(batch) = &next else { return Ok(Some(next)) };
         let Some(last) = batch.last() else { return Ok(None) };
         self.after = last.seq;
-        let forgotten = kept.has_read(self.number, self.after);
-        drop(kept);
-        drop(forgotten);
+        let dropped = inner.has_read(self.number, self.after);
+        drop(inner);
+        drop(dropped);
         Ok(Some(next))
     }
 }
 
 impl Drop for FollowerCursor {
     fn drop(&mut self) {
-        let _forgotten = {
-            let mut kept = self.tail.kept();
-            kept.cursors.retain(|(number, _)| *number != self.number);
-            kept.trim()
+        let _dropped = {
+            let mut inner = self.tail.lock();
+            inner.cursors.retain(|(number, _)| *number != self.number);
+            inner.trim()
         };
     }
 }
@@ -202,7 +198,7 @@ impl TailEntries {
         self.trim()
     }
 
-    /// Forgets the oldest: those that nobody waits for, and those for which there is no room. To
+    /// Drops the oldest: those that nobody waits for, and those for which there is no room. To
     /// let go of them takes a while, in which nobody else should have to wait: that is for the
     /// caller to do.
     #[must_use]
@@ -214,7 +210,7 @@ impl TailEntries {
                 || (self.entries.len() - count > self.read_kept_max && oldest.seq <= read))
         {
             self.bytes -= cost(oldest);
-            self.forgotten = oldest.seq;
+            self.last_dropped = oldest.seq;
             count += 1;
         }
         self.entries.drain(..count).collect()
@@ -223,7 +219,7 @@ impl TailEntries {
     fn compact(&mut self, until: Seq) {
         while let Some(oldest) = self.entries.pop_front_if(|oldest| oldest.seq <= until) {
             self.bytes -= cost(&oldest);
-            self.forgotten = oldest.seq;
+            self.last_dropped = oldest.seq;
         }
     }
 
@@ -233,8 +229,8 @@ impl TailEntries {
 
     fn after(&self, after: Seq) -> Result<FollowerStep, LogError> {
         // Not by the next place: that one may have been skipped.
-        if after < self.forgotten {
-            return Ok(FollowerStep::Forgotten { oldest: self.oldest() });
+        if after < self.last_dropped {
+            return Ok(FollowerStep::NotKept { oldest: self.oldest() });
         }
         // There are at most as many newer ones as there are places. Nearly always it is just that
         // many: then nothing is looked at that is not new.
@@ -253,10 +249,7 @@ impl TailEntries {
 }
 
 fn cost(entry: &Entry) -> usize {
-    match &entry.proposal.command {
-        Command::Post { body, .. } => ENTRY_BYTES + body.as_str().len(),
-        _ => ENTRY_BYTES,
-    }
+    ENTRY_BYTES + entry.proposal.command.class().body_bytes
 }
 
 #[cfg(test)]
@@ -274,7 +267,7 @@ mod tests {
         );
         let lagging = lagging.next().await.unwrap();
         assert!(
-            matches!(lagging, FollowerStep::Forgotten { oldest } if oldest == Seq(11)),
+            matches!(lagging, FollowerStep::NotKept { oldest } if oldest == Seq(11)),
             "{lagging:?}"
         );
     }
@@ -295,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_that_was_skipped_is_nothing_that_was_forgotten() {
+    async fn a_place_that_was_skipped_is_nothing_that_was_dropped() {
         let tail = Tail::after(Seq(10), 0);
         let mut cursor = tail.follow(Seq(10));
         for seq in [11, 20] {
@@ -323,7 +316,7 @@ mod tests {
         assert_eq!(tail.oldest(), Seq(8), "nobody waits any more: three are kept");
         let mut late = tail.follow(Seq(6));
         assert!(
-            matches!(late.next().await.unwrap(), FollowerStep::Forgotten { oldest } if oldest == Seq(8))
+            matches!(late.next().await, Ok(FollowerStep::NotKept { oldest }) if oldest == Seq(8))
         );
         late.has_read(Seq(8));
         let FollowerStep::Batch(batch) = late.next().await.unwrap() else { panic!("it is here") };

@@ -1,4 +1,4 @@
-use chatroom_proto::{Page, Seq, Topic};
+use chatroom_proto::{Notification, Page, Seq, Topic};
 
 use super::*;
 use crate::app::view::tests::{group, lines, user, view};
@@ -13,6 +13,10 @@ fn kick() -> Moderation {
 
 fn ban(seconds: u32) -> Moderation {
     Moderation::Ban { user: user("Jim"), seconds: NonZeroU32::new(seconds), reason: None }
+}
+
+fn ask(act: Moderation) -> Request {
+    Request::Moderate { group: group("G1"), act }
 }
 
 fn acts() -> Vec<Moderation> {
@@ -39,7 +43,10 @@ fn each_reader_is_told_in_words_that_fit() {
     let said = |act: &Moderation, me| view().moderated(&ann, &g1, act, me);
     assert_eq!(said(&kick(), None), "Ann has put Jim out of group chat 'G1': spam");
     assert_eq!(said(&kick(), Some(&jim)), "Ann has put you out of group chat 'G1': spam");
-    assert_eq!(view().you_moderated(&g1, &kick()), "You have put Jim out of group chat 'G1': spam");
+    assert_eq!(
+        view().you_moderated(&ask(kick()), &g1).unwrap(),
+        "You have put Jim out of group chat 'G1': spam"
+    );
     assert_eq!(
         said(&ban(600), Some(&ann)),
         "Ann has banned Jim from group chat 'G1' for 10 minutes."
@@ -62,7 +69,7 @@ fn a_group_that_passes_on_is_somebodys_or_ones_own() {
     let (jim, g1) = (user("Jim"), group("G1"));
     let news = Notification::PassedOn { seq: Seq(1), group: g1.clone(), to: jim.clone() };
     let theirs = "Group chat 'G1' is Jim's now, because its owner is gone.";
-    assert_eq!(view().notification(&news).unwrap(), theirs);
+    assert_eq!(view().notification(&news, None).unwrap(), theirs);
     assert_eq!(
         view().passed_on(&g1, &jim, Some(&user("JIM"))),
         "Group chat 'G1' is yours now, because its owner is gone."
@@ -80,9 +87,8 @@ fn a_span_is_told_in_the_largest_unit_that_is_exact() {
 }
 
 #[test]
-fn every_refusal_about_order_says_what_to_do() {
+fn every_refusal_about_moderation_says_what_to_do() {
     let g1 = || group("G1");
-    let ask = |act| Request::Moderate { group: g1(), act };
     let said = |request: &Request, refusal| view().refusal(request, &refusal, None);
     let join = Request::Join { group: g1() };
     assert_eq!(
@@ -104,8 +110,8 @@ fn every_refusal_about_order_says_what_to_do() {
     );
     assert_eq!(
         said(&join, Refusal::InvitationOnly { group: g1() }),
-        "Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: \
-         about G1"
+        "Group chat 'G1' is locked: only those can join who are invited. To see whom to ask: about \
+         G1"
     );
     assert_eq!(
         said(&ask(kick()), Refusal::AlreadySo { group: g1() }),
@@ -134,21 +140,21 @@ fn what_was_done_is_listed_with_its_times_the_newest_last() {
         by: user("Ann"),
         act,
     };
+    let why = |user| Request::Why { group: group("G1"), user };
     let acts = [acted(2, kick()), acted(1, Moderation::Lock)];
     assert_eq!(
-        lines().acts(&group("G1"), None, &acts, UnixMillis(0)),
+        lines().acts(&why(None), &group("G1"), &acts, UnixMillis(0)).unwrap(),
         "[1970-01-01T00:00:01.000Z] Ann has locked group chat 'G1': only those can join who are \
          invited.\n\
          [1970-01-01T00:00:02.000Z] Ann has put Jim out of group chat 'G1': spam"
     );
-    let nothing = |user| view().acts(&group("G1"), user, &[], UnixMillis(0));
+    let nothing = |user| view().acts(&why(user), &group("G1"), &[], UnixMillis(0)).unwrap();
     assert_eq!(
         nothing(None),
         "Nothing that was done in group chat 'G1' to keep order is remembered."
     );
-    let jim = user("Jim");
     assert_eq!(
-        nothing(Some(&jim)),
+        nothing(Some(user("Jim"))),
         "Nothing that was done to Jim in group chat 'G1' to keep order is remembered."
     );
 }
@@ -176,7 +182,6 @@ fn a_group_is_described_in_a_few_lines() {
         "Group chat 'G1' is Ann's, and has 3 members.\nIts operators: Bob, Eve\nIts topic, by Bob \
          on 03:00: Tea\n\
          It is locked since 03:00: only those can join who are invited.\nYou are invited. To \
-         become a member: join \
-         G1\nYou can't speak in it."
+         become a member: join G1\nYou can't speak in it."
     );
 }

@@ -47,8 +47,7 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     assert_eq!(
         refused(&Refusal::NameTaken { name: user("Jim") }),
         "The name 'Jim' is taken. Choose another one. If that was you a moment ago: half a minute \
-         after a connection \
-         is lost, its name is free again."
+         after a connection is lost, its name is free again."
     );
     assert_eq!(
         refused(&Refusal::NameLooksLike { name: user("Jim") }),
@@ -65,9 +64,8 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     );
     assert_eq!(
         refused(&Refusal::PasswordNeeded { name: user("Jim") }),
-        "The name 'Jim' belongs to somebody who has registered it. If that is you, its password \
-         is needed \
-         (--password-file FILE); otherwise choose another name."
+        "The name 'Jim' belongs to somebody who has registered it. If that is you, its password is \
+         needed (--password-file FILE); otherwise choose another name."
     );
     assert_eq!(
         refused(&Refusal::WrongPassword { name: user("Jim") }),
@@ -123,13 +121,11 @@ fn versions_that_do_not_meet_are_named() {
     assert_eq!(
         refused(&Refusal::UnsupportedVersion { server: version(2, 3) }),
         "This server speaks version 2 to 3 of the protocol, this program version 1. Get a newer \
-         version of this \
-         program."
+         version of this program."
     );
     assert_eq!(
         refused(&Refusal::UnsupportedVersion { server: version(0, 0) }),
         "This server speaks version 0 of the protocol, this program version 1. Get an older \
-         version of this \
-         program, or update the server."
+         version of this program, or update the server."
     );
 }

@@ -1,4 +1,4 @@
-use crate::{ConnectError, Ended};
+use crate::error::{ConnectError, Ended};
 
 use super::*;
 use crate::app::view::tests::{target, view};
@@ -55,13 +55,13 @@ fn a_new_server_is_told_with_its_fingerprint() {
         port: 9000,
         fingerprint,
         before: None,
-        trouble: None,
+        fault: None,
     };
     let said = view().acquainted(&with, Some("known_hosts"));
     let new =
         format!("The server at chat.example:9000 is new here. Its fingerprint is {fingerprint}");
     assert_eq!(said.lines().next(), Some(&*new));
-    with.trouble = Some("no room".to_owned());
+    with.fault = Some("no room".to_owned());
     assert!(
         view()
             .acquainted(&with, Some("known_hosts"))

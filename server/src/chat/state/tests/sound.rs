@@ -1,12 +1,12 @@
-//! What holds in every state, beside that its indexes follow from the rest: its image says that.
+//! What holds in every state, beside that its indexes follow from the rest: its snapshot says that.
 
 use std::collections::BTreeSet;
 
-use super::super::ChatState;
-use crate::chat::entry::DeviceId;
-use crate::chat::state::device::{Device, Presence};
-use crate::chat::state::moderation_state::{ACTS_MAX, MARKS_MAX, OPS_MAX};
-use crate::chat::state::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
+use super::super::chat_state::ChatState;
+use super::super::device::{Device, Presence};
+use super::super::moderation_state::{ACTS_MAX, OPS_MAX, RESTRICTIONS_MAX};
+use super::super::server_admin::{OPERATORS_MAX, SERVER_BANS_MAX};
+use crate::chat::entry::{DeviceId, PersonId};
 
 /// Devices of one account, at the most.
 const DEVICES_MAX: usize = 16;
@@ -19,22 +19,25 @@ pub(super) fn look_at(
     before: &ChatState,
     ends_pending: usize,
 ) -> Result<(), String> {
-    for (id, session) in &state.sessions {
-        look_at_device(state, *id, session).map_err(|why| format!("{id:?} {why}"))?;
+    for (id, device) in &state.devices {
+        look_at_device(state, *id, device).map_err(|why| format!("{id:?} {why}"))?;
     }
     look_at_names(state)?;
     look_at_groups(state, before)?;
-    let rule = &state.rule;
+    let server_admin = &state.server_admin;
     let is_person =
-        |id: &DeviceId| state.sessions.get(id).is_some_and(|person| person.account.is_some());
-    holds(rule.operators.keys().all(is_person), "an operator is nobody, or not registered")?;
+        |id: &PersonId| state.profile(*id).is_some_and(|profile| profile.account.is_some());
     holds(
-        rule.operators.is_empty() || rule.offer.is_none(),
+        server_admin.operators.keys().all(is_person),
+        "an operator is nobody, or not registered",
+    )?;
+    holds(
+        server_admin.operators.is_empty() || server_admin.offer.is_none(),
         "a code is good, and there is an operator",
     )?;
-    holds(rule.operators.len() <= OPERATORS_MAX, "there are too many operators")?;
+    holds(server_admin.operators.len() <= OPERATORS_MAX, "there are too many operators")?;
     holds(
-        rule.bans.in_order(chatroom_proto::UnixMillis(0)).len() <= SERVER_BANS_MAX,
+        server_admin.bans.in_order(chatroom_proto::UnixMillis(0)).len() <= SERVER_BANS_MAX,
         "there are too many bans",
     )?;
     let held_max = (state.held_max + ends_pending).max(before.detached.len());
@@ -43,52 +46,53 @@ pub(super) fn look_at(
     holds(state.eviction_order.len() <= remembered_max, "too many are remembered")
 }
 
-fn look_at_device(state: &ChatState, id: DeviceId, session: &Device) -> Result<(), String> {
-    let person = state.sessions.get(&session.person).ok_or("is nobody's")?;
-    holds(person.person == session.person, "is the device of a device")?;
-    if session.person != id {
+fn look_at_device(state: &ChatState, id: DeviceId, device: &Device) -> Result<(), String> {
+    let person = device.person;
+    let profile = state.profile(person).ok_or("is nobody's")?;
+    holds(profile.person == person, "is the device of a device")?;
+    if !person.came_first_with(id) {
         let account =
-            person.account.as_ref().ok_or("is a second device, and there is no account")?;
+            profile.account.as_ref().ok_or("is a second device, and there is no account")?;
         holds(account.devices.contains(&id), "is not known to its owner")?;
-        holds(
-            session.groups.is_empty() && session.account.is_none(),
-            "has what only a person has",
-        )?;
-        holds(session.private.peers().next().is_none(), "has conversations of its own")?;
-        return holds(person.name == session.name, "has another name than its owner");
+        holds(device.groups.is_empty() && device.account.is_none(), "has what only a person has")?;
+        holds(device.private.peers().next().is_none(), "has conversations of its own")?;
+        return holds(profile.name == device.name, "has another name than its owner");
     }
-    if let Some(account) = &session.account {
+    if let Some(account) = &device.account {
         let is_mine = |device: &DeviceId| {
-            *device != id && state.sessions.get(device).is_some_and(|device| device.person == id)
+            *device != id && state.person(*device) == person && state.devices.contains_key(device)
         };
         holds(account.devices.iter().all(is_mine), "has a device that is another one's")?;
         holds(account.devices.len() < DEVICES_MAX, "has too many devices")?;
     }
-    let groups: BTreeSet<_> = session.groups.iter().map(|stake| stake.group).collect();
-    holds(groups.len() == session.groups.len(), "is in a group twice")?;
+    let groups: BTreeSet<_> = device.groups.iter().map(|membership| membership.group).collect();
+    holds(groups.len() == device.groups.len(), "is in a group twice")?;
     holds(
         groups.iter().all(|group| state.groups.contains_key(group)),
         "is in a group that is not there",
     )?;
-    let knows = |peer: DeviceId| {
-        let peer = state.sessions.get(&peer);
-        peer.is_some_and(|peer| peer.private.with(id).is_some())
+    let knows = |peer: PersonId| {
+        state.profile(peer).is_some_and(|peer| peer.private.with(person).is_some())
     };
-    holds(session.private.peers().all(knows), "talks with somebody who does not know")
+    holds(device.private.peers().all(knows), "talks with somebody who does not know")
 }
 
 fn look_at_names(state: &ChatState) -> Result<(), String> {
-    for (key, id) in &state.names {
-        let person = state.sessions.get(id).ok_or("a name is nobody's")?;
-        holds(person.person == *id && person.name.key() == *key, "a name is another one's")?;
+    for (key, person) in &state.names {
+        let profile = state.profile(*person).ok_or("a name is nobody's")?;
+        holds(profile.person == *person && profile.name.key() == *key, "a name is another one's")?;
     }
-    for (id, person) in state.sessions.iter().filter(|(id, session)| session.person == **id) {
-        let needs_name = person.account.is_some() || state.is_here(*id);
-        let has_name = state.names.get(&person.name.key()) == Some(id);
+    for (id, profile) in &state.devices {
+        let person = profile.person;
+        if !person.came_first_with(*id) {
+            continue;
+        }
+        let needs_name = profile.account.is_some() || state.is_here(person);
+        let has_name = state.names.get(&profile.name.key()) == Some(&person);
         holds(has_name || !needs_name, "somebody who is here or registered has no name")?;
-        let is_listed = state.here.get(&person.arrived) == Some(id);
+        let is_listed = state.here.get(&profile.arrived) == Some(&person);
         holds(
-            is_listed == state.is_here(*id),
+            is_listed == state.is_here(person),
             "who is here is not listed, or who is listed not here",
         )?;
     }
@@ -102,9 +106,9 @@ fn look_at_groups(state: &ChatState, before: &ChatState) -> Result<(), String> {
         let present: BTreeSet<_> = group.present().iter().copied().collect();
         holds(present.len() == group.present().len(), "somebody is present twice")?;
         let attached = state
-            .sessions
+            .devices
             .iter()
-            .filter(|(_, session)| matches!(session.presence, Presence::Attached(_)));
+            .filter(|(_, device)| matches!(device.presence, Presence::Attached(_)));
         let members: BTreeSet<_> = attached
             .map(|(device, _)| *device)
             .filter(|device| state.is_in(*device, *id))
@@ -114,16 +118,16 @@ fn look_at_groups(state: &ChatState, before: &ChatState) -> Result<(), String> {
             "those who hear what is said are not the members with a connection",
         )?;
         let is_person =
-            |id: &DeviceId| state.sessions.get(id).is_some_and(|owner| owner.person == *id);
+            |id: &PersonId| state.profile(*id).is_some_and(|profile| profile.person == *id);
         holds(group.owner.as_ref().is_none_or(is_person), "a group is nobody's")?;
-        if let Some(order) = &group.order {
+        if let Some(moderation) = &group.moderation {
             holds(
-                order.ops.len() <= OPS_MAX && order.invited.len() <= MARKS_MAX,
+                moderation.ops.len() <= OPS_MAX && moderation.invited.len() <= RESTRICTIONS_MAX,
                 "too many have a say",
             )?;
-            holds(order.acts().count() <= ACTS_MAX, "too much is remembered of a group")?;
-            let unique: BTreeSet<_> = order.ops.iter().collect();
-            holds(unique.len() == order.ops.len(), "somebody is operator twice")?;
+            holds(moderation.acts().count() <= ACTS_MAX, "too much is remembered of a group")?;
+            let unique: BTreeSet<_> = moderation.ops.iter().collect();
+            holds(unique.len() == moderation.ops.len(), "somebody is operator twice")?;
             holds(
                 group.owner.is_none_or(|owner| !unique.contains(&owner)),
                 "an owner is operator, too",

@@ -4,7 +4,8 @@ use chatroom_proto::{
     Body, Conversation, GroupName, Operation, PostId, Seq, Tag, UnixMillis, UserName,
 };
 
-use super::super::{Applied, ChatState};
+use super::super::applied::Applied;
+use super::super::chat_state::ChatState;
 use super::random::LIMITS;
 use crate::chat::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, PasswordHash, Proposal,
@@ -66,8 +67,8 @@ fn what_somebody_has_under_way_when_they_are_put_out_does_not_happen() {
     assert_eq!(ChatState { head: before.head, ..state.clone() }, before);
     // What was said before is known, and is answered again.
     assert!(happens(&mut state, 2, post(1)).result.is_some());
-    happens(&mut state, 0, Command::Depart { session: bob });
-    assert!(!state.is_here(bob) && state.head() > Seq::ZERO);
+    happens(&mut state, 0, Command::Depart { device: bob });
+    assert!(!state.is_device_here(bob) && state.head() > Seq::ZERO);
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn what_comes_over_a_connection_that_was_replaced_is_left_to_the_one_that_replac
         address: address.parse().expect("an address"),
     };
     happens(&mut state, 2, back("192.0.2.2:1"));
-    assert!(happens(&mut state, 1, post(1)).result.is_none(), "another has the session");
+    assert!(happens(&mut state, 1, post(1)).result.is_none(), "another has the device");
     happens(&mut state, 3, back("192.0.2.3:1"));
     for (over, is_heard) in [(1, false), (2, false), (3, true)] {
         assert_eq!(happens(&mut state, over, post(2)).result.is_some(), is_heard, "over {over}");

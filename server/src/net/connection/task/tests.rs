@@ -1,4 +1,4 @@
-//! Scenes of one connection's life, through a pipe in place of a socket.
+//! Scenes of one connection's task, through a pipe in place of a socket.
 
 use chatroom_proto::codec;
 use chatroom_proto::{
@@ -18,14 +18,14 @@ use crate::dispatch::handle::Lifetime;
 use crate::dispatch::outbox::Pushed;
 use crate::net::stream::Stream;
 use crate::storage::log::MemoryLog;
-use kit::{AddressPrefix, ClientReport, Cursed, HeldLog, hello};
+use kit::{ClientReport, Cursed, HeldLog, TaskHost, hello};
 
 mod kit;
 
 /// What the task of a connection takes beside its stream while it is silent, in bytes. With the
 /// stream, 32 bytes in the server, and tokio's part that is an allocation of 256, and with a little
 /// more it were one of 384.
-const LIFE_BYTES_MAX: usize = 120;
+const TASK_BYTES_MAX: usize = 120;
 
 /// Whatever is under way fits.
 const PIPE_BYTES: usize = 1 << 16;
@@ -46,14 +46,14 @@ fn connect_cursed(connection: Connection) -> (ClientReport, JoinHandle<()>) {
 #[test]
 fn the_task_of_a_connection_is_small() {
     let bytes = size_of::<ConnectionTask<Stream>>() - size_of::<Stream>();
-    assert!(bytes <= LIFE_BYTES_MAX, "{bytes} bytes");
+    assert!(bytes <= TASK_BYTES_MAX, "{bytes} bytes");
     assert_eq!(size_of::<Stream>(), size_of::<TcpStream>(), "a plain stream is its socket");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_ends_one_connection_and_the_others_chat_on() {
     let limits = Limits { grace_ms: 0, ..Limits::default() };
-    let host = AddressPrefix::new(Config { limits, ..Config::default() });
+    let host = TaskHost::new(Config { limits, ..Config::default() });
     let (mut jim, _) = host.connect(1, PIPE_BYTES);
     jim.come("jim").await;
 
@@ -78,7 +78,7 @@ async fn a_panic_ends_one_connection_and_the_others_chat_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_is_given_up_after_the_write_deadline() {
-    let host = AddressPrefix::new(Config::default());
+    let host = TaskHost::new(Config::default());
     // What she is answered does not fit, and she reads nothing of it.
     let (mut eve, living) = host.connect(1, SMALL_PIPE_BYTES);
     eve.come("eve").await;
@@ -92,7 +92,7 @@ async fn a_peer_that_takes_nothing_is_given_up_after_the_write_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn one_who_is_hung_up_on_can_finish_what_it_was_sending() {
-    let host = AddressPrefix::new(Config::default());
+    let host = TaskHost::new(Config::default());
     let (ClientReport { reader: mut frames, mut writer }, _) = host.connect(1, 1024);
     // A length, two bytes that are no request, and much more than the pipe holds: on a socket that
     // nobody reads any more, that would end in a reset, which can overtake the reason.
@@ -110,7 +110,7 @@ async fn one_who_is_hung_up_on_can_finish_what_it_was_sending() {
 async fn one_who_closes_its_side_still_gets_the_answers_that_are_under_way() {
     let (hold, held) = watch::channel(false);
     let log = HeldLog { log: MemoryLog::new(), held };
-    let host = AddressPrefix::with(&Lifetime::default(), Config::default(), log);
+    let host = TaskHost::with(&Lifetime::default(), Config::default(), log);
     let (mut eve, _) = host.connect(1, PIPE_BYTES);
     eve.come("eve").await;
     hold.send_replace(true);
@@ -131,7 +131,7 @@ async fn one_who_closes_its_side_still_gets_the_answers_that_are_under_way() {
 #[tokio::test(start_paused = true)]
 async fn one_whose_hello_comes_behind_the_goodbyes_is_told_too() {
     let lifetime = Lifetime::default();
-    let host = AddressPrefix::with(&lifetime, Config::default(), MemoryLog::new());
+    let host = TaskHost::with(&lifetime, Config::default(), MemoryLog::new());
     lifetime.shutdown.cancel();
     // The dispatch task says goodbye to everyone; this connection is about to say hello, and has
     // not heard of it.
@@ -145,7 +145,7 @@ async fn one_whose_hello_comes_behind_the_goodbyes_is_told_too() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_panic_nobody_waits_for_what_is_not_written_any_more() {
-    let host = AddressPrefix::new(Config::default());
+    let host = TaskHost::new(Config::default());
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
     let (mut eve, living) = connect_cursed(connection);
@@ -161,7 +161,7 @@ async fn after_a_panic_nobody_waits_for_what_is_not_written_any_more() {
 #[tokio::test(start_paused = true)]
 async fn one_who_is_hung_up_on_and_takes_a_byte_now_and_then_is_given_up_after_the_flush_deadline()
 {
-    let host = AddressPrefix::new(Config::default());
+    let host = TaskHost::new(Config::default());
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
     let (client, server) = tokio::io::duplex(SMALL_PIPE_BYTES);
@@ -189,52 +189,52 @@ async fn one_who_is_hung_up_on_and_takes_a_byte_now_and_then_is_given_up_after_t
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_peer_that_takes_everything_in_the_end_goes_on_as_if_nothing_had_been() {
-    let host = AddressPrefix::new(Config::default());
+    let host = TaskHost::new(Config::default());
     let connection = host.connection(1);
     let outbox = connection.outbox.clone();
     let (client, server) = tokio::io::duplex(SMALL_PIPE_BYTES);
-    let (mut life, mut eve) =
+    let (mut task, mut eve) =
         (ConnectionTask::new(connection, server, None), ClientReport::new(client));
-    while_it_lives(&mut life, eve.come("eve")).await;
-    until(&mut life, |life| life.busy.is_none()).await;
+    while_it_runs(&mut task, eve.come("eve")).await;
+    until(&mut task, |task| task.busy.is_none()).await;
 
     let pings =
         codec::encode(&ServerFrame::Notification(Notification::Ping)).unwrap().repeat(PINGS);
     assert_eq!(outbox.push(&pings), Pushed::First);
     outbox.wake();
-    let is_slow = |life: &ConnectionTask<_>| {
-        life.busy.as_ref().is_some_and(|busy| matches!(busy.writing, Writing::Slow(_)))
+    let is_slow = |task: &ConnectionTask<_>| {
+        task.busy.as_ref().is_some_and(|busy| matches!(busy.writing, Writing::Slow(_)))
     };
-    until(&mut life, is_slow).await;
+    until(&mut task, is_slow).await;
     for _ in 0..PINGS {
-        let ping = while_it_lives(&mut life, eve.reader.next()).await.and_then(Result::ok);
+        let ping = while_it_runs(&mut task, eve.reader.next()).await.and_then(Result::ok);
         assert_eq!(ping, Some(ServerFrame::Notification(Notification::Ping)));
     }
-    until(&mut life, |life| life.busy.is_none()).await;
-    assert_eq!(while_it_lives(&mut life, eve.ask(Request::Ping)).await, Response::Pong);
+    until(&mut task, |task| task.busy.is_none()).await;
+    assert_eq!(while_it_runs(&mut task, eve.ask(Request::Ping)).await, Response::Pong);
 }
 
 /// Lives on until something else is done.
-async fn while_it_lives<T>(
-    life: &mut ConnectionTask<DuplexStream>,
+async fn while_it_runs<T>(
+    task: &mut ConnectionTask<DuplexStream>,
     done: impl Future<Output = T>,
 ) -> T {
     tokio::select! {
         biased;
-        () = life => panic!("it has ended"),
+        () = task => panic!("it has ended"),
         done = done => done,
     }
 }
 
 /// Lives on until this is so, without any time going by.
 async fn until(
-    life: &mut ConnectionTask<DuplexStream>,
+    task: &mut ConnectionTask<DuplexStream>,
     is_so: impl Fn(&ConnectionTask<DuplexStream>) -> bool,
 ) {
     const TURNS_MAX: usize = 1_000;
     for _ in 0..TURNS_MAX {
-        assert!(poll!(&mut *life).is_pending(), "it has ended");
-        if is_so(life) {
+        assert!(poll!(&mut *task).is_pending(), "it has ended");
+        if is_so(task) {
             return;
         }
         tokio::task::yield_now().await;
@@ -246,7 +246,7 @@ async fn until(
 async fn what_is_asked_all_at_once_is_answered_in_order() {
     /// More than may be unanswered, and than a turn takes in.
     const ASKS: u32 = 600;
-    let host = AddressPrefix::new(Config::default());
+    let host = TaskHost::new(Config::default());
     let (mut eve, _) = host.connect(1, PIPE_BYTES);
     eve.come("eve").await;
     for n in 0..ASKS {

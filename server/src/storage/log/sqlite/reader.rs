@@ -1,4 +1,4 @@
-//! Reading the file: rows, each of which is checked, and the base below them.
+//! Reading the file: rows, each of which is checked, and the snapshot below them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chatroom_proto::{Seq, codec};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-use super::file::{self, storage};
-use super::place;
+use super::directory;
+use super::error::storage;
+use super::format::{Durability, FILE_NAME, seq, stored};
 use super::schema::{self, FoundSchema};
-use super::{Batch, Durability, FILE_NAME, LogError, LogSnapshot};
+use super::wal;
 use crate::chat::entry::Entry;
+use crate::storage::log::interface::{Batch, LogError, LogSnapshot};
 
 /// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
 pub struct LogReader(Connection);
@@ -38,8 +40,8 @@ impl LogReader {
     /// # Errors
     /// [`LogError`]; for a log that is damaged, [`LogError::Corrupt`].
     pub fn open_checked(directory: &Path) -> Result<LogReader, LogError> {
-        if let Some(_lock) = place::lock_unless_used(directory) {
-            file::check(&directory.join(FILE_NAME), Durability::Full)?;
+        if let Some(_lock) = directory::lock_unless_used(directory) {
+            wal::check(&directory.join(FILE_NAME), Durability::Full)?;
         }
         LogReader::open(directory)
     }
@@ -58,7 +60,7 @@ impl LogReader {
     ///
     /// # Errors
     /// [`LogError`]
-    pub fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
+    pub fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError> {
         let columns =
             |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?));
         let read = self.0.query_row("SELECT seq, crc, world FROM base", [], columns).optional();
@@ -89,7 +91,7 @@ impl LogReader {
     pub fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
         let select = "SELECT max(last) FROM batches WHERE last <= ? AND last > coalesce((SELECT \
             seq FROM base), 0)";
-        let read = self.0.query_row(select, [kept(at)], |row| row.get::<_, Option<i64>>(0));
+        let read = self.0.query_row(select, [stored(at)], |row| row.get::<_, Option<i64>>(0));
         Ok(read.map_err(cant_read)?.map(seq))
     }
 
@@ -120,24 +122,26 @@ impl LogReader {
         Ok(entries.into_iter().filter(|entry| entry.seq > after).map(Arc::new).collect())
     }
 
-    /// The row, and that nothing before it was forgotten: in one statement, so that both are of the
+    /// The row, and that nothing before it was compacted: in one statement, so that both are of the
     /// same moment.
     fn row_after(&self, after: Seq) -> Result<Option<RawRow>, LogError> {
         let select = "
             SELECT coalesce((SELECT seq FROM base), 0), first, last, crc, entries
             FROM (SELECT 1) LEFT JOIN (SELECT * FROM batches WHERE last > ? ORDER BY last LIMIT 1)";
         let columns = |row: &Row<'_>| {
-            let base = seq(row.get(0)?);
-            let Some(first) = row.get::<_, Option<i64>>(1)? else { return Ok((base, None)) };
+            let compacted = seq(row.get(0)?);
+            let Some(first) = row.get::<_, Option<i64>>(1)? else { return Ok((compacted, None)) };
             let (first, last) = (seq(first), seq(row.get(2)?));
-            Ok((base, Some(RawRow { first, last, crc: row.get(3)?, entries: row.get(4)? })))
+            Ok((compacted, Some(RawRow { first, last, crc: row.get(3)?, entries: row.get(4)? })))
         };
         let read = self
             .0
             .prepare_cached(select)
-            .and_then(|mut select| select.query_row([kept(after)], columns));
+            .and_then(|mut select| select.query_row([stored(after)], columns));
         match read.map_err(cant_read)? {
-            (base, _) if base > after => Err(LogError::Forgotten { oldest: base.next() }),
+            (compacted, _) if compacted > after => {
+                Err(LogError::Compacted { oldest: compacted.next() })
+            }
             (_, row) => Ok(row),
         }
     }
@@ -150,7 +154,7 @@ struct RawRow {
     entries: Vec<u8>,
 }
 
-/// The newest entry: of the last row, or that up to which the base stands.
+/// The newest entry: of the last row, or that up to which the snapshot stands.
 pub(super) fn head(db: &Connection) -> Result<Seq, LogError> {
     let select = "
         SELECT max(coalesce((SELECT max(last) FROM batches), 0), coalesce((SELECT seq FROM base), \
@@ -160,12 +164,4 @@ pub(super) fn head(db: &Connection) -> Result<Seq, LogError> {
 
 fn cant_read(source: rusqlite::Error) -> LogError {
     storage("can't read the log".to_owned(), source)
-}
-
-fn seq(kept: i64) -> Seq {
-    Seq(kept.cast_unsigned())
-}
-
-pub(super) fn kept(seq: Seq) -> i64 {
-    seq.0.cast_signed()
 }

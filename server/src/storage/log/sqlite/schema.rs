@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::LogError;
-use super::file::storage;
+use super::error::storage;
+use crate::storage::log::interface::LogError;
 
 /// The schema that this program writes, kept in the file's `user_version`. It stands for the
 /// tables, and for the layout of what is in them: the entries, and the state in `base`.

@@ -12,8 +12,9 @@ use tokio::time;
 use super::super::contract::proposal_of;
 use super::*;
 use crate::chat::entry::Entry;
+use crate::config::LOG_BUSY_TIMEOUT;
 
-mod base;
+mod compaction;
 mod wal;
 
 /// A log with this many rows of one entry each.
@@ -90,7 +91,7 @@ async fn a_directory_that_is_used_is_refused() {
     let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
     let second = SqliteLog::open(directory.path(), Durability::Full);
     assert!(
-        matches!(&second, Err(error) if writer::chain(error).contains("another server is using \
+        matches!(&second, Err(error) if error::chain(error).contains("another server is using \
             it")),
         "{second:?}"
     );
@@ -172,7 +173,7 @@ async fn a_disk_that_hangs_is_given_up_by_one_who_closes_the_log() {
     // The thread waits for this lock as it would for a disk, and much longer than the deadline.
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     log.append(vec![proposal_of(2, 1, 10)]).unwrap();
-    let closed = time::timeout(file::BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
+    let closed = time::timeout(LOG_BUSY_TIMEOUT, tokio::task::spawn_blocking(move || drop(log)));
     closed.await.expect("it is given up before the lock is").unwrap();
     let again = SqliteLog::open(directory.path(), Durability::Full);
     assert!(
@@ -197,9 +198,9 @@ fn a_directory_is_made_with_all_that_is_above_it_and_for_nobody_else() {
 #[test]
 fn a_place_without_write_ahead_logging_is_refused() {
     let memory = Connection::open_in_memory().unwrap();
-    let set = file::set_journal(&memory, Path::new("here"));
+    let set = log_file::set_journal(&memory, Path::new("here"));
     assert!(
-        matches!(&set, Err(error) if writer::chain(error).contains("it must be a local one")),
+        matches!(&set, Err(error) if error::chain(error).contains("it must be a local one")),
         "{set:?}"
     );
 }

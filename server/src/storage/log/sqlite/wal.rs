@@ -12,7 +12,10 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use super::file::PAGE_BYTES;
+use tracing::warn;
+
+use super::format::{Durability, PAGE_BYTES};
+use crate::storage::log::interface::LogError;
 
 const HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: usize = 24;
@@ -26,10 +29,35 @@ const PAGES_BYTES: RangeInclusive<usize> = 512..=65_536;
 /// What is read from the file at once, in bytes.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// Checks the write-ahead log, which nobody may be writing.
+pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
+    let path = path.with_extension("sqlite-wal");
+    let doing = || format!("can't read {}", path.display());
+    let damage = damage(&path)
+        .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+    let Some(at) = damage else { return Ok(()) };
+    let path = path.display();
+    let what = format!("{path} is damaged at byte {at}, and there is more behind it");
+    match durability {
+        Durability::Full => Err(LogError::Corrupt(format!(
+            "{what}: messages that were acknowledged may be among it. Restore the data directory \
+             from a copy; or, to go \
+             on without everything from there on, cut the file there: truncate -s {at} {path}"
+        ))),
+        // A power failure may leave holes in what was never synced, which is what was asked for.
+        Durability::Normal => {
+            warn!(
+                "{what}, as a power failure leaves it without full durability; going on without it"
+            );
+            Ok(())
+        }
+    }
+}
+
 /// Where the file is damaged in a way that no interrupted write explains, in bytes from its
 /// beginning: everything before that place can be trusted. Damage that may be an interrupted write
 /// is none.
-pub(super) fn damage(path: &Path) -> io::Result<Option<u64>> {
+fn damage(path: &Path) -> io::Result<Option<u64>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -136,7 +164,7 @@ impl Scan {
                 None if goes_on => {}
                 None => {
                     found =
-                        Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page })
+                        Some(Damage { at, is_over: is_ours && frame.is_commit, page: frame.page });
                 }
                 Some(found) if goes_on && (found.is_over || frame.page <= found.page) => {
                     return Ok(Some(found.at));

@@ -30,16 +30,16 @@ use crate::storage::log::{Batches, Log, LogError, LogSnapshot, MemoryLog};
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// A server without a socket.
-pub(super) struct AddressPrefix {
+pub(super) struct TaskHost {
     common: Arc<Common>,
 }
 
-impl AddressPrefix {
-    pub(super) fn new(config: Config) -> AddressPrefix {
-        AddressPrefix::with(&Lifetime::default(), config, MemoryLog::new())
+impl TaskHost {
+    pub(super) fn new(config: Config) -> TaskHost {
+        TaskHost::with(&Lifetime::default(), config, MemoryLog::new())
     }
 
-    pub(super) fn with(lifetime: &Lifetime, config: Config, log: impl Log) -> AddressPrefix {
+    pub(super) fn with(lifetime: &Lifetime, config: Config, log: impl Log) -> TaskHost {
         // What is too much is another scene.
         let config = Config { rate: RATE_MAX, ..config };
         let chat = Chat::new(NodeId(1), config.limits);
@@ -47,7 +47,7 @@ impl AddressPrefix {
         let (dispatch, handle) =
             Dispatch::new(chat, Arc::new(log), None, &config, Arc::clone(&bounds), lifetime);
         tokio::spawn(dispatch.run());
-        AddressPrefix {
+        TaskHost {
             common: Arc::new(Common { handle, config, bounds, shutdown: CancellationToken::new() }),
         }
     }
@@ -201,15 +201,15 @@ impl Log for HeldLog {
         self.log.head()
     }
 
-    fn base(&self) -> Result<Option<LogSnapshot>, LogError> {
-        self.log.base()
+    fn snapshot(&self) -> Result<Option<LogSnapshot>, LogError> {
+        self.log.snapshot()
     }
 
     fn batch_end(&self, at: Seq) -> Result<Option<Seq>, LogError> {
         self.log.batch_end(at)
     }
 
-    fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
-        self.log.compact(base)
+    fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError> {
+        self.log.compact(snapshot)
     }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::ops::Range;
 
+use chatroom_proto::chance::Chance;
+
 use super::*;
 
 const HEADER: usize = 32;
@@ -118,36 +120,25 @@ impl Killed {
     }
 }
 
-/// Random numbers that are the same every time (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
-    }
-}
-
 fn every_kind_of_damage(killed: &Killed, seed: u64) {
     assert_eq!(
         killed.open_with(&killed.wal).unwrap(),
         killed.entries,
         "nothing is lost without damage"
     );
-    let mut dice = Dice(seed);
+    let mut chance = Chance::new(seed);
     let end = HEADER + killed.frames * FRAME;
     for case in 0..CASES {
-        let frame = HEADER + dice.below(killed.frames) * FRAME;
-        let places = [frame + 24 + dice.below(4096), frame + dice.below(24), dice.below(HEADER)];
+        let frame = HEADER + chance.below(killed.frames) * FRAME;
+        let places =
+            [frame + 24 + chance.below(4096), frame + chance.below(24), chance.below(HEADER)];
         for (what, at) in ["content", "frame header", "header"].into_iter().zip(places) {
             let mut wal = killed.wal.clone();
-            wal[at] ^= 1 + u8::try_from(dice.below(255)).unwrap();
+            wal[at] ^= chance.between(1, u8::MAX);
             killed.check(what, at..at + 1, &wal, killed.must_refuse(&(at..at + 1), false));
         }
-        let at = dice.below(end);
-        let run = at..(at + 1 + dice.below(if case % 2 == 0 { 64 } else { 3 * FRAME })).min(end);
+        let at = chance.below(end);
+        let run = at..(at + 1 + chance.below(if case % 2 == 0 { 64 } else { 3 * FRAME })).min(end);
         let mut wal = killed.wal.clone();
         wal[run.clone()].fill(0);
         if wal != killed.wal {
@@ -163,7 +154,7 @@ fn every_kind_of_damage(killed: &Killed, seed: u64) {
                 killed.must_refuse(&(first..last + 1), true),
             );
         }
-        let cut = dice.below(end);
+        let cut = chance.below(end);
         killed.check("cut", cut..end, &killed.wal[..cut], false);
     }
 }

@@ -1,0 +1,302 @@
+//! Logging in: a name that the server takes, a password where one is needed, and what is said
+//! first.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::pin::pin;
+
+use crate::client::Client;
+use crate::error::{ConnectError, KeepError};
+use crate::event::Events;
+use crate::options::{Options, Reconnect};
+use crate::trust::{KnownHosts, TlsMode};
+use chatroom_proto::{Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome};
+use tokio::sync::mpsc;
+use tokio::time::{Duration, timeout};
+
+use super::ending::{Ending, NAME_REFUSED, USAGE, connect_code};
+use super::setup::{InputSource, Program};
+use crate::app::args::Args;
+use crate::app::home;
+use crate::app::ignore::IgnoreList;
+use crate::app::lines::Typed;
+use crate::app::prompt::NAME_QUESTION;
+use crate::app::secret::{self, Given};
+
+/// How long a program in a pipe waits for a lost connection: a restart of the server. A person
+/// waits for ever.
+const PIPE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long connecting may take without a word.
+const CONNECT_QUIET: Duration = Duration::from_secs(1);
+
+/// A chat that is about to begin.
+pub(super) struct ReadyChat {
+    pub(super) client: Client,
+    pub(super) events: Events,
+    pub(super) welcome: Welcome,
+    pub(super) typed: mpsc::Receiver<Typed>,
+    /// What a pipe registers its name with.
+    pub(super) password: Option<Password>,
+    pub(super) ignore: IgnoreList,
+}
+
+/// A client that was let in.
+struct LoggedIn {
+    client: Client,
+    events: Events,
+    welcome: Welcome,
+    /// The file for what it must not forget.
+    keep: Option<PathBuf>,
+}
+
+impl Program {
+    /// Finds a name that the server takes, and connects.
+    pub(super) async fn log_in(
+        &self,
+        args: Args,
+        mut input: InputSource,
+    ) -> Result<ReadyChat, Ending> {
+        let known_hosts = known_hosts(&args);
+        let is_asked = args.name.is_none();
+        let given_password = self.given_password(&args).await?;
+        let (mut given, mut password) = (args.name.clone(), given_password.clone());
+        loop {
+            let text = match given.take() {
+                Some(text) => text,
+                None => self.ask_name(&mut input).await?,
+            };
+            let refused = match UserName::parse(text.trim()) {
+                Err(error) => self.view.bad_name(text.trim(), &error),
+                Ok(name) => {
+                    let way = (&args, &known_hosts);
+                    match self.log_in_as(name, password.take(), way, &mut input).await? {
+                        Ok(logged_in) => {
+                            return self.welcome(logged_in, input, given_password).await;
+                        }
+                        Err(refused) => refused,
+                    }
+                }
+            };
+            if !(is_asked && self.is_typed) {
+                return Err(Ending::saying(NAME_REFUSED, refused));
+            }
+            match input {
+                InputSource::Editor(_) => {
+                    self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?;
+                }
+                // As the question, which must come after it.
+                InputSource::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
+            }
+        }
+    }
+
+    /// Comes under this name. It is asked for its password, as long as somebody is there to know
+    /// it. When another name may help, tells why this one was refused.
+    async fn log_in_as(
+        &self,
+        name: UserName,
+        mut password: Option<Password>,
+        (args, known_hosts): (&Args, &KnownHosts),
+        input: &mut InputSource,
+    ) -> Result<Result<LoggedIn, String>, Ending> {
+        let reconnect =
+            if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
+        loop {
+            let keep = state_file(args, &name);
+            let connected = self.connect(Options {
+                reconnect,
+                password: password.take(),
+                keep: keep.clone(),
+                tls: tls(args),
+                known_hosts: known_hosts.clone(),
+                ..Options::new(args.host.clone(), args.port, name.clone())
+            });
+            let connected = connected.await;
+            self.tell_of_acquaintances(known_hosts).await?;
+            let error = match connected {
+                Ok((client, events, welcome)) => {
+                    return Ok(Ok(LoggedIn { client, events, welcome, keep }));
+                }
+                Err(error) => error,
+            };
+            let refused = |refusal| self.view.refusal(&Request::Ping, refusal, None);
+            match &error {
+                ConnectError::Refused(
+                    refusal @ (Refusal::NameTaken { .. } | Refusal::NameLooksLike { .. }),
+                ) => return Ok(Err(refused(refusal))),
+                ConnectError::PasswordUnsaid { .. } => {
+                    return Ok(Err(self.view.connect_error(&error, &self.target)));
+                }
+                ConnectError::Refused(
+                    refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
+                ) if matches!(input, InputSource::Editor(_)) => {
+                    let words = match refusal {
+                        Refusal::PasswordNeeded { name } => self.view.password_wanted(name),
+                        _ => refused(refusal),
+                    };
+                    self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
+                    password = self.ask_password(input).await;
+                    if password.is_none() {
+                        return Ok(Err(refused(refusal)));
+                    }
+                }
+                error => {
+                    let words = self.view.connect_error(error, &self.target);
+                    return Err(Ending::saying(connect_code(error), words));
+                }
+            }
+        }
+    }
+
+    /// Shows the keys that were learned, whatever else came of it.
+    async fn tell_of_acquaintances(&self, known_hosts: &KnownHosts) -> Result<(), Ending> {
+        let file = known_hosts.file().map(|file| file.display().to_string());
+        for with in known_hosts.take_news() {
+            let words = self.view.acquainted(&with, file.as_deref());
+            self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
+        }
+        Ok(())
+    }
+
+    /// Connects. A person is not left wondering when that takes a while.
+    async fn connect(&self, options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
+        let words = self.view.connecting(&options.host, options.port);
+        let mut connecting = pin!(Client::connect_and_greet(options));
+        match timeout(CONNECT_QUIET, &mut connecting).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                if self.is_typed {
+                    // Not above the line being typed: there is none. In one write: Ctrl-C throws
+                    // away what the terminal has not shown yet, and half a line would be left.
+                    let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
+                }
+                connecting.await
+            }
+        }
+    }
+
+    /// The password that the command line says where to find.
+    async fn given_password(&self, args: &Args) -> Result<Option<Password>, Ending> {
+        match secret::given(args.password_file.as_deref(), args.password_command.as_deref()) {
+            Ok(Given { password, warning }) => {
+                if let Some(file) = warning {
+                    let words = self.view.open_password_file(&file);
+                    self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
+                }
+                Ok(password)
+            }
+            Err((from, why)) => Err(Ending::saying(USAGE, self.view.no_password(&from, &why))),
+        }
+    }
+
+    /// Nothing when it is not given.
+    async fn ask_password(&self, input: &mut InputSource) -> Option<Password> {
+        let InputSource::Editor(input) = input else { return None };
+        input.ask_password();
+        match input.typed.recv().await {
+            Some(Typed::Secret(password)) => password,
+            _ => None,
+        }
+    }
+
+    async fn ask_name(&self, input: &mut InputSource) -> Result<String, Ending> {
+        let typed = match input {
+            InputSource::Editor(input) => {
+                input.ask_name();
+                input.typed.recv().await
+            }
+            InputSource::Plain(typed) => {
+                if self.is_typed {
+                    let _ = io::stderr().write_all(NAME_QUESTION.as_bytes());
+                }
+                typed.recv().await
+            }
+        };
+        match typed {
+            Some(Typed::Line(name)) => Ok(name),
+            Some(Typed::Unreadable(why)) => {
+                Err(Ending::saying(NAME_REFUSED, self.view.unreadable(why)))
+            }
+            Some(Typed::End | Typed::Secret(_) | Typed::Request(_)) | None if self.is_typed => {
+                Err(Ending::quiet(0))
+            }
+            Some(Typed::End | Typed::Secret(_) | Typed::Request(_)) | None => {
+                Err(Ending::saying(USAGE, self.view.no_name()))
+            }
+        }
+    }
+
+    /// Says who is there and what is to be known; from now on, lines are commands.
+    async fn welcome(
+        &self,
+        LoggedIn { client, events, welcome, keep }: LoggedIn,
+        input: InputSource,
+        password: Option<Password>,
+    ) -> Result<ReadyChat, Ending> {
+        let (ignore, unread) = IgnoreList::open(keep.as_deref(), &welcome.name);
+        let unread = unread.map(|(file, why)| self.view.no_ignored(&file, &why.to_string()));
+        let warnings = self.state_warning(&client, keep).into_iter().chain(unread);
+        let mut text = self.view.welcome(&welcome);
+        let typed = match input {
+            InputSource::Editor(input) => {
+                text = format!("{text}\n{}", self.view.orientation());
+                for Membership { group, .. } in earlier(&welcome) {
+                    text = format!("{text}\n{}", self.view.earlier(group, welcome.retention));
+                }
+                input.read_commands(client.is_private())
+            }
+            InputSource::Plain(typed) => typed,
+        };
+        // When nobody reads this, the chat notices it soon enough.
+        let _ = self.screen.say(text).await;
+        let sent_again = client.kept().sent_again;
+        let again = (sent_again > 0).then(|| self.view.sent_again(sent_again));
+        for note in warnings.chain(again) {
+            let _ = self.screen.note(note).await;
+        }
+        Ok(ReadyChat { client, events, welcome, typed, password, ignore })
+    }
+
+    /// What has to be said about the file for what must not be forgotten.
+    fn state_warning(&self, client: &Client, file: Option<PathBuf>) -> Option<String> {
+        let file = file?.display().to_string();
+        client.kept().fault.as_ref().map(|fault| match fault {
+            KeepError::Damaged => self.view.damaged_state(&file),
+            other => self.view.no_state(&file, &other.to_string()),
+        })
+    }
+}
+
+/// Groups in which something was said before one came. One who was here before knows that.
+fn earlier(welcome: &Welcome) -> impl Iterator<Item = &Membership> {
+    let offers = !welcome.resumed && welcome.retention != Retention::Nothing;
+    welcome.groups.as_slice().iter().filter(move |membership| offers && membership.head > Seq::ZERO)
+}
+
+/// Whether to speak TLS. To accept a key is to ask for it.
+fn tls(args: &Args) -> TlsMode {
+    match (args.tls || args.accept_key.is_some(), args.plaintext) {
+        (true, _) => TlsMode::Always,
+        (false, true) => TlsMode::Never,
+        (false, false) => TlsMode::Auto,
+    }
+}
+
+/// The servers that are known. Without a home they are forgotten in the end.
+fn known_hosts(args: &Args) -> KnownHosts {
+    let file = args.known_hosts.clone().or_else(|| Some(home::directory()?.join("known_hosts")));
+    let known = file.map_or_else(KnownHosts::in_memory, KnownHosts::in_file);
+    match args.accept_key {
+        Some(key) => known.accepting(key),
+        None => known,
+    }
+}
+
+/// Where this name's state on this server is kept.
+fn state_file(args: &Args, name: &UserName) -> Option<PathBuf> {
+    if args.no_state {
+        return None;
+    }
+    args.state.clone().or_else(|| home::state_file(&args.host, args.port, &name.key()))
+}

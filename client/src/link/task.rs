@@ -1,0 +1,328 @@
+//! The link's task: from one connection to the next, until there is no way back.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatroom_proto::{
+    Conversation, Hello, Password, Proof, Refusal, Request, Response, Retention, Seq, Token,
+    UserName, VersionRange, Welcome,
+};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::backoff::Backoff;
+use super::event_queue::EventQueue;
+use super::handshake::WelcomedConnection;
+use super::in_flight::InFlight;
+use super::login::{AcceptedLogin, asks_to_wait, first_login, is_worth_another_try, log_in};
+use super::request::{LinkRequest, ReplyTo};
+use crate::dial::Dial;
+use crate::error::{ConnectError, Ended, Lost};
+use crate::event::{Event, QueuedEvent};
+use crate::journal::{Cursor, Journal, JournalState};
+use crate::options::Reconnect;
+use crate::shared::Shared;
+use crate::state::ReadState;
+
+/// A connection that lived for so long was a good one: when it is lost, the backoff starts afresh.
+const STEADY_AFTER: Duration = Duration::from_secs(10);
+
+/// The link's ends of what it shares with the program.
+pub(crate) struct Ends {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) asks: mpsc::Receiver<LinkRequest>,
+    pub(crate) events: mpsc::Sender<QueuedEvent>,
+    pub(crate) journal: Arc<Journal>,
+}
+
+/// The server asks to go slower.
+pub(super) struct SlowDown {
+    /// Since something is held back.
+    pub(super) since: Instant,
+    /// Whether the program knows.
+    pub(super) is_told: bool,
+}
+
+/// How one connection ended.
+pub(super) enum ConnectionEnd {
+    /// It may be remade.
+    Lost(Lost),
+    /// It may not.
+    Over(Ended),
+}
+
+/// The task's memory, which outlives the connections.
+pub(crate) struct Link<D> {
+    pub(super) dial: D,
+    pub(super) name: UserName,
+    pub(super) password: Option<Password>,
+    pub(super) reconnect: Reconnect,
+    pub(super) shared: Arc<Shared>,
+    pub(super) asks: mpsc::Receiver<LinkRequest>,
+    pub(super) events: mpsc::Sender<QueuedEvent>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) in_flight: InFlight,
+    /// While something is held back because the server asks to go slower.
+    pub(super) slow: Option<SlowDown>,
+    pub(super) event_queue: EventQueue,
+    pub(super) state: ReadState,
+    pub(super) token: Token,
+    /// How long the server holds a session without a connection.
+    pub(super) grace: Duration,
+    /// Counts the sessions.
+    pub(super) session: u32,
+    /// Whether the server tells again what this client missed.
+    pub(super) server_keeps: bool,
+    /// The newest post before which something was missing, and for which this client has gone back
+    /// already.
+    pub(super) went_back_for: Seq,
+    /// More came than the program takes: until it has taken all that is held, what the server says
+    /// is let go, and then the client comes back to hear it again. Answers go on meanwhile, as the
+    /// program may wait for one of them.
+    pub(super) is_skipping: bool,
+}
+
+impl<D: Dial> Link<D> {
+    /// Makes the first connection.
+    pub(crate) async fn open(
+        dial: D,
+        (name, password): (UserName, Option<Password>),
+        reconnect: Reconnect,
+        ends: Ends,
+        former_run: JournalState,
+    ) -> Result<(Link<D>, WelcomedConnection<D::Stream>), ConnectError> {
+        let Ends { shared, asks, events, journal } = ends;
+        let (proof, seen) = match &former_run.session {
+            Some(session) => (Proof::Resume(session.token.clone()), session.seen),
+            None => (Proof::Open, Seq::ZERO),
+        };
+        let hello = Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof, seen };
+        let connection = first_login(&dial, &shared, hello, password.as_ref()).await?;
+        let mut link = Link {
+            dial,
+            name,
+            password,
+            reconnect,
+            shared,
+            asks,
+            events,
+            journal,
+            in_flight: InFlight::default(),
+            slow: None,
+            event_queue: EventQueue::default(),
+            state: ReadState::new(&connection.welcome),
+            token: connection.welcome.token.clone(),
+            grace: grace(&connection.welcome),
+            session: 0,
+            server_keeps: connection.welcome.retention != Retention::Nothing,
+            went_back_for: Seq::ZERO,
+            is_skipping: false,
+        };
+        link.inherit(former_run, &connection.welcome);
+        Ok((link, connection))
+    }
+
+    /// Takes over from an earlier run: how far it had come, and what it had no answer to.
+    fn inherit(&mut self, former_run: JournalState, welcome: &Welcome) {
+        for request in former_run.posts {
+            // Their answers come among the events, and count as if they had been submitted.
+            self.shared.submits.forget_permits(1);
+            self.in_flight.inherit(LinkRequest {
+                tag: self.shared.next_tag(),
+                request,
+                reply_to: ReplyTo::Events,
+            });
+        }
+        let former = former_run.session.filter(|_| welcome.resumed);
+        let mut missed = Vec::new();
+        let goes_on = former.is_some_and(|session| {
+            let mut state = ReadState::kept(session.seen, session.places());
+            let back = state.welcomed_back(welcome);
+            self.state = state;
+            missed = back.missed;
+            back.goes_on
+        });
+        self.keep_welcome(welcome, goes_on);
+        for group in missed.into_iter().map(Conversation::Group) {
+            if !self.in_flight.has_post_to(&group) {
+                self.tell(Event::Missed(group));
+            }
+        }
+    }
+
+    /// Puts an event behind those that wait for the program.
+    pub(super) fn tell(&mut self, event: Event) {
+        let place = Cursor { session: self.session, seen: self.state.seen() };
+        self.event_queue.push(QueuedEvent { event, place });
+    }
+
+    fn keep_welcome(&mut self, welcome: &Welcome, goes_on: bool) {
+        self.token = welcome.token.clone();
+        self.grace = grace(welcome);
+        self.server_keeps = welcome.retention != Retention::Nothing;
+        if goes_on {
+            self.journal.went_on(welcome);
+        } else {
+            self.session += 1;
+            self.journal.began(&self.name, welcome, self.session);
+            self.went_back_for = Seq::ZERO;
+        }
+    }
+
+    /// Whether what is let go now will be heard again.
+    pub(super) fn can_hear_again(&self) -> bool {
+        self.server_keeps && self.reconnect != Reconnect::Never
+    }
+
+    /// Lives until the client leaves, until nobody is interested any more, or until there is no way
+    /// back.
+    pub(crate) async fn run(mut self, first: WelcomedConnection<D::Stream>) {
+        let mut backoff = Backoff::default();
+        let mut connection = first;
+        let ended = loop {
+            let began = Instant::now();
+            let lost = match self.serve(connection).await {
+                ConnectionEnd::Over(ended) => break ended,
+                ConnectionEnd::Lost(lost) => lost,
+            };
+            tracing::info!(%lost, "connection lost");
+            if self.in_flight.has_exit() {
+                break Ended::Left;
+            }
+            if began.elapsed() >= STEADY_AFTER {
+                backoff.reset();
+            }
+            match self.come_back(lost, &mut backoff).await {
+                Ok(back) => connection = back,
+                Err(ended) => break ended,
+            }
+        };
+        self.finish(ended).await;
+    }
+
+    /// Tries until there is a connection again, or no hope of one. The program may take events
+    /// meanwhile, or not.
+    async fn come_back(
+        &mut self,
+        lost: Lost,
+        backoff: &mut Backoff,
+    ) -> Result<WelcomedConnection<D::Stream>, Ended> {
+        self.tell(Event::Lost(lost));
+        let patience = match self.reconnect {
+            Reconnect::Never => return Err(Ended::GaveUp(lost)),
+            Reconnect::For(patience) => patience,
+            Reconnect::Forever => Duration::MAX,
+        };
+        let mut event_queue = std::mem::take(&mut self.event_queue);
+        let connected = {
+            let mut attempts = pin!(timeout(patience, self.attempts(backoff)));
+            loop {
+                tokio::select! {
+                    biased;
+                    connected = &mut attempts => break connected,
+                    () = event_queue.deliver_when_it_may(&self.events) => {}
+                }
+            }
+        };
+        self.event_queue = event_queue;
+        let AcceptedLogin { connection, by } = connected.map_err(|_| Ended::GaveUp(lost))??;
+        let back = self.take_up(&connection);
+        self.tell(back);
+        if let Some(new) = by {
+            self.password_was_changed(new, &connection.welcome);
+        }
+        Ok(connection)
+    }
+
+    async fn attempts(&self, backoff: &mut Backoff) -> Result<AcceptedLogin<D::Stream>, Ended> {
+        // Until then, the name may be taken by this client itself: a welcome that was on its way
+        // when the connection was cut again began a session whose token never came here.
+        let mut may_be_ours = Instant::now();
+        let mut wait = Duration::ZERO;
+        loop {
+            sleep(backoff.next(self.shared.random()).max(wait)).await;
+            if self.events.is_closed() && self.asks.is_closed() {
+                return Err(Ended::Left);
+            }
+            let known = self.password.as_ref();
+            let perhaps = self.in_flight.new_passwords();
+            match log_in(&self.dial, &self.shared, self.hello_again(), known, perhaps).await {
+                Ok(entered) => return Ok(entered),
+                Err(error) => {
+                    tracing::debug!(%error, "not back yet");
+                    let now = Instant::now();
+                    wait = asks_to_wait(&error).unwrap_or_default();
+                    match error {
+                        ConnectError::Cut | ConnectError::Silent => may_be_ours = now + self.grace,
+                        ConnectError::Refused(Refusal::NameTaken { .. }) if now < may_be_ours => {}
+                        error => is_worth_another_try(error)?,
+                    }
+                }
+            }
+        }
+    }
+
+    fn hello_again(&self) -> Hello {
+        Hello {
+            versions: VersionRange::SPOKEN,
+            name: self.name.clone(),
+            proof: Proof::Resume(self.token.clone()),
+            seen: self.state.seen(),
+        }
+    }
+
+    /// Learns from a connection that was remade: what to tell the program first, and what to ask
+    /// before the rest.
+    fn take_up(&mut self, connection: &WelcomedConnection<D::Stream>) -> Event {
+        let welcome = &connection.welcome;
+        tracing::info!(resumed = welcome.resumed, "connection is back");
+        let mut back = self.state.welcomed_back(welcome);
+        self.keep_welcome(welcome, back.goes_on);
+        // The newest message there may be one of ours whose answer was lost: only what is certain
+        // is said.
+        back.missed
+            .retain(|group| !self.in_flight.has_post_to(&Conversation::Group(group.clone())));
+        let shared = &self.shared;
+        self.in_flight.replace_rejoins(back.rejoin.into_iter().map(|group| LinkRequest {
+            tag: shared.next_tag(),
+            request: Request::Join { group },
+            reply_to: ReplyTo::Rejoin,
+        }));
+        let groups =
+            welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
+        Event::Back { resumed: welcome.resumed, groups, missed: back.missed }
+    }
+
+    /// The server had changed the password before the connection was lost, and its answer was lost
+    /// with it. To be asked again in this new session, it would say that the old one is wrong.
+    fn password_was_changed(&mut self, new: Password, welcome: &Welcome) {
+        for LinkRequest { tag, request, reply_to } in self.in_flight.take_changes_to(&new) {
+            let result =
+                Ok(Response::PasswordChanged { seq: welcome.seq, token: welcome.token.clone() });
+            match reply_to {
+                ReplyTo::Asker(asker) => drop(asker.send(result)),
+                ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),
+                ReplyTo::Rejoin | ReplyTo::Alive => {}
+            }
+        }
+        self.password = Some(new);
+    }
+
+    /// Those who wait for answers learn the reason first, so it is said before they are let go.
+    async fn finish(mut self, ended: Ended) {
+        tracing::info!(%ended, "link ended");
+        let _ = self.shared.ended.set(ended.clone());
+        self.shared.submits.close();
+        drop((self.asks, self.in_flight));
+        let place = Cursor { session: self.session, seen: self.state.seen() };
+        self.event_queue.push(QueuedEvent { event: Event::Ended(ended), place });
+        while !self.event_queue.is_empty() {
+            self.event_queue.deliver_when_it_may(&self.events).await;
+        }
+    }
+}
+
+fn grace(welcome: &Welcome) -> Duration {
+    Duration::from_millis(welcome.grace_ms.into())
+}

@@ -1,0 +1,113 @@
+//! The rooms of the client: its library, and the program that is built on it.
+
+use crate::tidy::rooms::Room;
+
+const PURE_NEVER: &[&str] = &[
+    "proto::codec",
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+];
+
+pub(super) const ROOMS: &[Room] = &[
+    Room {
+        modules: &[
+            "client::lib",
+            "client::client",
+            "client::dial",
+            "client::error",
+            "client::event",
+            "client::journal",
+            "client::limits",
+            "client::link",
+            "client::options",
+            "client::shared",
+        ],
+        may: &[
+            "proto",
+            "client",
+            "crc32fast",
+            "futures_util",
+            "getrandom",
+            "rustls_platform_verifier",
+            "serde",
+            "thiserror",
+            "tokio",
+            "tokio_rustls",
+            "tracing",
+        ],
+        but_not: &["client::app", "client::main", "std::process"],
+        because: "the library knows the protocol, and not the program that is built on it",
+    },
+    Room {
+        modules: &["client::private_file"],
+        may: &["tempfile"],
+        but_not: &["std::net", "std::time"],
+        because: "a private file is any bytes",
+    },
+    Room {
+        modules: &["client::trust"],
+        may: &["proto", "client::private_file", "thiserror"],
+        but_not: &["proto::codec", "std::net"],
+        because: "whom to trust is decided apart from how one speaks",
+    },
+    Room {
+        modules: &["client::state"],
+        may: &["proto", "client::limits"],
+        but_not: PURE_NEVER,
+        because: "the state is pure",
+    },
+    Room {
+        modules: &["client::app::command", "client::app::did_you_mean"],
+        may: &["proto", "strsim"],
+        but_not: PURE_NEVER,
+        because: "the table of commands is pure",
+    },
+    Room {
+        modules: &["client::app::view"],
+        may: &[
+            "proto",
+            "client::error",
+            "client::event",
+            "client::trust",
+            "client::app::command",
+            "client::app::ignore",
+            "client::app::missed_summary",
+            "anstyle",
+            "jiff",
+        ],
+        but_not: PURE_NEVER,
+        because: "the view is pure",
+    },
+    Room {
+        modules: &["client::app"],
+        may: &[
+            "proto",
+            "client",
+            "arc_swap",
+            "clap",
+            "jiff",
+            "nix",
+            "rustix",
+            "rustyline",
+            "strsim",
+            "textwrap",
+            "tokio",
+            "tracing",
+            "tracing_subscriber",
+        ],
+        but_not: &["proto::codec", "client::main", "std::net", "std::time::Instant", "tokio::net"],
+        because: "the program speaks through the library: it knows no socket and no codec",
+    },
+    Room {
+        modules: &["client::main"],
+        may: &["client::app"],
+        but_not: &[],
+        because: "the program is in the library",
+    },
+];

@@ -1,0 +1,118 @@
+//! Each request is served as its class says.
+
+use chatroom_proto::{
+    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId, Proof,
+    Request, Response, Retention, SearchQuery, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
+};
+
+use super::super::domain::Chat;
+use super::super::effect::{Channel, Credential, Effect, Input, LoginRequest};
+use super::super::entry::{ConnectionId, Entry, NodeId, TokenDigest};
+use super::super::limits::Limits;
+use super::super::request_class::{RequestClass, RequestKind};
+
+const CONNECTION: ConnectionId = ConnectionId(1);
+const NOW: UnixMillis = UnixMillis(1);
+
+/// One of each, and none that the state forbids.
+fn requests() -> Vec<Request> {
+    let group = || GroupName::parse("tea").expect("a name");
+    let user = || UserName::parse("ann").expect("a name");
+    let password = || Password::try_from("correct horse".to_owned()).expect("a password");
+    let (id, body) = (PostId([1; 16]), || Body::parse("hi").expect("a body"));
+    let (before, count) = (Seq::ZERO, 10);
+    let of = Conversation::Group(GroupName::general());
+    let words = SearchQuery::parse("tea").expect("words");
+    vec![
+        Request::Hello(hello()),
+        Request::Create { group: group() },
+        Request::Join { group: group() },
+        Request::Leave { group: GroupName::general() },
+        Request::Groups { after: Seq::ZERO },
+        Request::Users { after: Seq::ZERO },
+        Request::Public { group: GroupName::general(), id, body: body() },
+        Request::Private { to: user(), id, body: body() },
+        Request::Exit,
+        Request::Ping,
+        Request::History { of, before, count },
+        Request::Search { words, within: None, before, count },
+        Request::Register { password: password() },
+        Request::ChangePassword { old: password(), new: password() },
+        Request::Unregister { password: password() },
+        Request::Moderate { group: GroupName::general(), act: Moderation::Lock },
+        Request::Why { group: GroupName::general(), user: None },
+        Request::About { group: GroupName::general() },
+        Request::Claim { code: Code([1; 16]) },
+        Request::Operate { act: Operation::Appoint { user: user() } },
+        Request::Clients { after: Seq::ZERO },
+        Request::ServerBans { after: Seq::ZERO },
+    ]
+}
+
+fn hello() -> Hello {
+    let name = UserName::parse("ann").expect("a name");
+    Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO }
+}
+
+/// A chat in which one client is let in.
+fn chat() -> Chat {
+    let limits = Limits { retention: Retention::Everything, ..Limits::default() };
+    let mut chat = Chat::new(NodeId(1), limits);
+    let mut out = Vec::new();
+    chat.begin(NOW, &mut out);
+    let digest = TokenDigest([1; 32]);
+    let login = LoginRequest {
+        connection: CONNECTION,
+        tag: Tag(0),
+        hello: hello(),
+        presented: None,
+        fresh: Credential { token: Token([1; 32]), digest },
+        address: "127.0.0.1:7".parse().expect("an address"),
+        channel: Channel::Loopback,
+    };
+    chat.handle(Input::LogIn(Box::new(login)), NOW, &mut out);
+    let proposals = out.drain(..).filter_map(|effect| match effect {
+        Effect::Propose(proposal) => Some(proposal),
+        _ => None,
+    });
+    for (seq, proposal) in (1..).zip(proposals.collect::<Vec<_>>()) {
+        chat.apply(&Entry { seq: Seq(seq), proposal }, &mut out);
+    }
+    chat
+}
+
+fn ask(chat: &mut Chat, tag: u32, request: Request) -> Vec<Effect> {
+    let mut out = Vec::new();
+    chat.handle(Input::Ask { connection: CONNECTION, tag: Tag(tag), request }, NOW, &mut out);
+    out
+}
+
+#[test]
+fn a_request_is_served_as_its_class_says() {
+    for request in requests() {
+        let kind = RequestClass::of(&request).kind;
+        let label = format!("{kind:?}: {request:?}");
+        // Behind a command nothing is foreseen: a command goes to the log, and the rest waits.
+        let mut busy = chat();
+        ask(&mut busy, 1, Request::Create { group: GroupName::parse("art").expect("a name") });
+        let goes_on =
+            matches!(ask(&mut busy, 2, request.clone()).first(), Some(Effect::Propose(_)));
+        assert_eq!(goes_on, kind == RequestKind::Command, "{label}");
+        assert_eq!(goes_on, !kind.waits_for_commands(), "{label}");
+
+        let out = ask(&mut chat(), 1, request);
+        let is_right = match (kind, out.first()) {
+            // What nothing comes before may be refused at once.
+            (RequestKind::Command, Some(Effect::Propose(_) | Effect::Reply { .. })) => true,
+            (RequestKind::Login, Some(Effect::HangUp { .. })) => true,
+            (RequestKind::LookUp, Some(Effect::Read { .. })) => true,
+            (RequestKind::NeedsPassword, Some(Effect::Check { .. })) => true,
+            (RequestKind::Liveness, Some(Effect::Reply { result, .. })) => {
+                matches!(result, Ok(Response::Pong))
+            }
+            (RequestKind::Question | RequestKind::List, Some(Effect::Reply { .. })) => true,
+            _ => false,
+        };
+        assert!(is_right && out.len() == 1, "{label} came to {out:?}");
+    }
+}

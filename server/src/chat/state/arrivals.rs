@@ -1,0 +1,193 @@
+//! Who comes: strangers, those who go on over another connection, those who come back.
+
+use chatroom_proto::{CloseReason, Notification, Refusal, Seq, UnixMillis, UserName};
+
+use super::applied::{Applied, CommandOutcome};
+use super::chat_state::ChatState;
+use super::dedup::DedupWindow;
+use super::device::{Device, MembershipSince, Presence, Private};
+use crate::chat::effect::{Audience, Passage};
+use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PersonId, Stamp, TokenDigest};
+
+impl ChatState {
+    /// Who it is that comes: somebody who is known, or a stranger; or that the name is taken.
+    pub(super) fn may_arrive(
+        &self,
+        name: &UserName,
+        presented: Option<TokenDigest>,
+        address: Address,
+        at: UnixMillis,
+    ) -> Result<Option<DeviceId>, Refusal> {
+        let known = self.recognize(name, presented);
+        let person = known.as_ref().ok().copied().flatten().map(|device| self.person(device));
+        self.may_come(person, name, address, at)?;
+        known
+    }
+
+    fn recognize(
+        &self,
+        name: &UserName,
+        presented: Option<TokenDigest>,
+    ) -> Result<Option<DeviceId>, Refusal> {
+        let holder = self.names.get(&name.key()).and_then(|id| Some((*id, self.profile(*id)?)));
+        match holder {
+            Some((person, profile)) if profile.account.is_some() || profile.is_here() => {
+                let has_token =
+                    |id: &DeviceId| self.devices.get(id).map(|device| device.token) == presented;
+                let device = presented.and_then(|_| self.devices_of(person).find(has_token));
+                let name = || profile.name.clone();
+                device.map(Some).ok_or_else(|| match profile.account {
+                    Some(_) => Refusal::PasswordNeeded { name: name() },
+                    None => Refusal::NameTaken { name: name() },
+                })
+            }
+            // The name is free. Whoever had it last comes back by the token, not by the name.
+            _ => {
+                self.looks_like_nobody(name)?;
+                let known = presented.and_then(|token| self.away.get(&token)).copied();
+                let same_name = |id: &DeviceId| {
+                    self.devices.get(id).is_some_and(|device| device.name.key() == name.key())
+                };
+                Ok(known.filter(same_name))
+            }
+        }
+    }
+
+    pub(super) fn arrive(
+        &mut self,
+        stamp: Stamp,
+        place: ConnAddr,
+        name: &UserName,
+        (presented, fresh): (Option<TokenDigest>, TokenDigest),
+        address: Address,
+    ) -> Result<Applied, Refusal> {
+        if let Some(id) = self.may_arrive(name, presented, address, stamp.at)? {
+            let is_here = self.is_device_here(id);
+            let applied = if is_here {
+                self.resume(stamp.seq, id, place, address)
+            } else {
+                self.come_back(stamp, id, place, address)
+            };
+            return Ok(applied);
+        }
+        Ok(self.begin_with(stamp, (PersonId(stamp.seq), name.clone()), fresh, (place, address)))
+    }
+
+    /// Somebody comes with a device that is new here.
+    pub(super) fn begin_with(
+        &mut self,
+        stamp: Stamp,
+        (person, name): (PersonId, UserName),
+        token: TokenDigest,
+        (place, address): (ConnAddr, Address),
+    ) -> Applied {
+        let device = Device {
+            person,
+            name,
+            token,
+            address,
+            arrived: stamp.seq,
+            presence: Presence::Attached(place),
+            groups: Box::default(),
+            private: Private::default(),
+            dedup: DedupWindow::default(),
+            account: None,
+        };
+        let id = DeviceId(stamp.seq);
+        self.devices.insert(id, Box::new(device));
+        let news = self.enter(stamp, id);
+        let admitted = CommandOutcome::Admitted { device: id, lost: None };
+        Applied { result: Some(Ok(admitted)), news, ..Applied::default() }
+    }
+
+    /// Puts a device that has just arrived where its owner belongs: in their groups, but not where
+    /// the name that they have again is banned; and the first one in General, too. The news, if it
+    /// is the first, are for General.
+    fn enter(&mut self, stamp: Stamp, id: DeviceId) -> Option<(Audience, Notification)> {
+        let Stamp { seq, at } = stamp;
+        let person = self.person(id);
+        let is_first =
+            !self.devices_of(person).any(|other| other != id && self.is_device_here(other));
+        let profile = self.profile(person)?;
+        let is_banned = |group: &GroupId| self.ban(profile, *group, at).is_some();
+        let (banned, kept): (Vec<_>, Vec<_>) =
+            profile.groups.iter().map(|membership| membership.group).partition(is_banned);
+        let enters_general = is_first
+            && !profile.is_in(GroupId::GENERAL)
+            && self.may_enter(profile, GroupId::GENERAL, at).is_ok();
+        banned.into_iter().for_each(|group| self.expel(person, group));
+        kept.into_iter().for_each(|group| self.clear_restrictions(person, group));
+        if enters_general {
+            self.clear_restrictions(person, GroupId::GENERAL);
+        }
+        let profile = self.devices.get_mut(&person.first_device())?;
+        if enters_general {
+            profile.regroup(|groups| {
+                groups.insert(0, MembershipSince { group: GroupId::GENERAL, since: seq });
+            });
+            self.groups.get_mut(&GroupId::GENERAL)?.members += 1;
+        }
+        for membership in &profile.groups {
+            if let Some(group) = self.groups.get_mut(&membership.group) {
+                group.enter(id);
+            }
+        }
+        if !is_first {
+            return None;
+        }
+        profile.arrived = seq;
+        let (user, is_in_general) = (profile.name.clone(), profile.is_in(GroupId::GENERAL));
+        self.names.insert(user.key(), person);
+        self.here.insert(seq, person);
+        self.index_name(person);
+        if !is_in_general {
+            return None;
+        }
+        let general = self.groups.get(&GroupId::GENERAL)?;
+        let arrived = Notification::Arrived { seq, user, group: general.name.clone() };
+        let audience = Audience::Group {
+            group: GroupId::GENERAL,
+            except: id,
+            passage: Passage::In,
+            and: Vec::new(),
+        };
+        Some((audience, arrived))
+    }
+
+    /// Somebody goes on over another connection; nobody is told.
+    fn resume(&mut self, seq: Seq, id: DeviceId, place: ConnAddr, address: Address) -> Applied {
+        let Some(device) = self.devices.get_mut(&id) else { return Applied::default() };
+        let before = std::mem::replace(&mut device.presence, Presence::Attached(place));
+        device.address = address;
+        let (lost, cut_off) = match before {
+            Presence::Attached(other) => (seq, vec![(other, Some(CloseReason::Replaced))]),
+            Presence::Detached { at, by } => {
+                self.detached.remove(&(at, id));
+                self.subscribe(id);
+                (by, Vec::new())
+            }
+            Presence::Away { by, .. } => (by, Vec::new()),
+        };
+        let admitted = CommandOutcome::Admitted { device: id, lost: Some(lost) };
+        Applied { result: Some(Ok(admitted)), cut_off, ..Applied::default() }
+    }
+
+    /// Somebody is back who had gone, with everything that is theirs.
+    fn come_back(
+        &mut self,
+        stamp: Stamp,
+        id: DeviceId,
+        place: ConnAddr,
+        address: Address,
+    ) -> Applied {
+        let Some(device) = self.devices.get_mut(&id) else { return Applied::default() };
+        let before = std::mem::replace(&mut device.presence, Presence::Attached(place));
+        let Presence::Away { by, class } = before else { return Applied::default() };
+        device.address = address;
+        self.away.remove(&device.token);
+        self.eviction_order.remove(&(class, by, id));
+        let news = self.enter(stamp, id);
+        let admitted = CommandOutcome::Admitted { device: id, lost: Some(by) };
+        Applied { result: Some(Ok(admitted)), news, ..Applied::default() }
+    }
+}

@@ -1,0 +1,65 @@
+//! Recognizes a command that comes again, and gives it the first answer.
+
+use chatroom_proto::{Refusal, Response, Seq, Tag};
+
+use super::chat_state::ChatState;
+use crate::chat::command_class::{DedupKind, RepeatKey};
+use crate::chat::entry::{DeviceId, GroupId, Proposal};
+
+impl ChatState {
+    /// The first answer to a request that comes again.
+    pub(super) fn repeated(&self, proposal: &Proposal) -> Option<Result<Response, Refusal>> {
+        let class = proposal.command.class();
+        let by = class.author?;
+        match class.repeat {
+            RepeatKey::Nothing => None,
+            RepeatKey::Post { to, id } => {
+                let device = self.devices.get(&by)?;
+                // A client that has lost the answer to its new password comes as another device,
+                // and says again what it said with the one before.
+                let others = || self.devices_of(device.person).filter(|other| *other != by);
+                let with = |other| self.devices.get(&other)?.dedup.post(id);
+                let stamp = device.dedup.post(id).or_else(|| others().find_map(with))?;
+                Some(Ok(self.kept(to, stamp)))
+            }
+            RepeatKey::Registration => self.registered(by, proposal.origin?.tag).map(Ok),
+            RepeatKey::Server => {
+                self.first_answer(by, proposal.origin?.tag, DedupKind::Operate, GroupId::GENERAL)
+            }
+            RepeatKey::Group(kind, name) => {
+                let id = *self.group_names.get(&name.key())?;
+                self.first_answer(by, proposal.origin?.tag, kind, id)
+            }
+        }
+    }
+
+    /// The first answer to this request about this group.
+    fn first_answer(
+        &self,
+        by: DeviceId,
+        tag: Tag,
+        kind: DedupKind,
+        id: GroupId,
+    ) -> Option<Result<Response, Refusal>> {
+        let seq = self.devices.get(&by)?.dedup.request(tag, kind, id)?;
+        let group = self.groups.get(&id)?;
+        Some(match seq {
+            Some(seq) => Ok(group.answer(kind, seq)),
+            None => Err(group.refusal(kind)),
+        })
+    }
+
+    /// Notes what a device did to a group, or that it was refused, to know it when it comes again.
+    pub(super) fn note(
+        &mut self,
+        by: DeviceId,
+        tag: Option<Tag>,
+        kind: DedupKind,
+        group: GroupId,
+        seq: Option<Seq>,
+    ) {
+        if let (Some(device), Some(tag)) = (self.devices.get_mut(&by), tag) {
+            device.dedup.did(tag, kind, group, seq);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Files for nobody else's eyes: what a server keeps is readable by its own user alone.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Its owner may read and write it, and nobody else.
+const PRIVATE: u32 = 0o600;
+
+/// Opens a file for writing, and makes it if it is not there. What is in it stays.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(PRIVATE).open(path)
+}
+
+/// Puts a file in its place, whole or not at all, also when the power fails. It is written beside
+/// its place first.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let mut beside = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(PRIVATE))
+        .tempfile_in(here_if_empty(directory))?;
+    beside.write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    beside.persist(path)?;
+    sync_directory(directory)
+}
+
+/// Puts on the disk which files are in a directory.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(here_if_empty(directory))?.sync_all()
+}
+
+/// The parent of a path that is one name is empty, which opens nothing.
+fn here_if_empty(directory: &Path) -> &Path {
+    if directory.as_os_str().is_empty() { Path::new(".") } else { directory }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_replaced_is_private_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        fs::write(&path, "an older one, which everybody could read").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        replace(&path, b"secret").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_can_not_be_put_in_its_place_leaves_nothing_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        fs::create_dir(&path).unwrap();
+        assert!(replace(&path, b"secret").is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}
