@@ -117,6 +117,17 @@ fn a_post_in_safe_hands_that_is_never_answered_is_lost() {
 }
 
 #[test]
+fn what_was_said_to_somebody_who_may_not_have_been_there_yet_may_be_refused_to_one_who_was_killed()
+{
+    let said = "sent 0e @bob\nentrusted 0e\nkilled\n";
+    let early = format!("{said}welcomed 2 back General\njoining tea\n");
+    assert_eq!(found([JIM, &ANN.replace("joining tea\n", &early), BOB]), []);
+    let late = ANN.replace("rested", &format!("{said}welcomed 11 back General tea\nrested"));
+    let lost = Violation::NotAnswered { reader: user("ann"), id: post_id(0xe) };
+    assert_eq!(found([JIM, &late, BOB]), [lost]);
+}
+
+#[test]
 fn a_post_that_is_shown_or_kept_twice_is_a_double() {
     let line = "showed 9 7 0c ann #tea live\n";
     let jim = JIM.replace(line, &line.repeat(2));

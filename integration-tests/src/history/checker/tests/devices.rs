@@ -51,6 +51,15 @@ fn what_one_says_is_shown_on_ones_other_devices() {
 }
 
 #[test]
+fn a_device_may_miss_what_was_said_before_another_one_came_into_the_group_again() {
+    let missed = |journal: &str| journal.replace("rested", "missed #tea\nrested");
+    assert_eq!(found([DESK, &missed(PHONE), ANN]), [], "the other one has asked to come in");
+    let place = Conversation::Group(group("tea"));
+    let missing = Violation::SaidToBeMissing { reader: user("jim"), place };
+    assert_eq!(found([&missed(DESK), PHONE, ANN]), [missing]);
+}
+
+#[test]
 fn what_one_says_is_not_shown_on_the_device_that_said_it() {
     let phone = PHONE
         .replace("newdevice\nwelcomed 11", "showed 10 0 0c jim @ann live\nnewdevice\nwelcomed 11");
