@@ -11,7 +11,8 @@
 //!
 //! [`Server`] puts them together; [`cli`] is the program, and all that names a concrete log. On the
 //! ground floor are [`config`] (the bounds, and what a server is run with), [`console`] (standard
-//! output), `clock`, `token`, `client_network` (what counts as one address) and `private_file`.
+//! output), [`clock`], [`entropy`], `token`, `client_network` (what counts as one address) and
+//! `private_file`.
 //!
 //! The way of a message:
 //!
