@@ -103,8 +103,8 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
             assert_eq!(heard.as_ref().map(show), None, "{context}");
         }
         [seconds, "s", "pass"] => stage.pass(seconds.parse().expect(context)).await,
-        ["the", "log", "stops"] => stage.hold_log(true),
-        ["the", "log", "goes", "on"] => stage.hold_log(false),
+        ["the", "log", "stops"] => stage.hold_log(true).await,
+        ["the", "log", "goes", "on"] => stage.hold_log(false).await,
         _ => panic!("a line without meaning: {context}"),
     }
 }

@@ -52,7 +52,7 @@ pub trait Stage {
     /// Lets time pass, in seconds.
     async fn pass(&mut self, seconds: u64);
     /// Stops the log, or lets it go on.
-    fn hold_log(&mut self, hold: bool);
+    async fn hold_log(&mut self, hold: bool);
 }
 
 /// What somebody remembers who comes back.
@@ -184,7 +184,7 @@ impl Stage for Real {
         panic!("no time passes over sockets: play this in memory");
     }
 
-    fn hold_log(&mut self, _: bool) {
+    async fn hold_log(&mut self, _: bool) {
         panic!("a real log does not stop: play this in memory");
     }
 }

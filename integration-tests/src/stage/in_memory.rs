@@ -72,6 +72,9 @@ pub struct InMemory {
     code: Option<Code>,
     guests: HashMap<String, Guest>,
     memories: Memories,
+    /// Who has said something that may not be taken in yet: what one says in one breath meets in
+    /// the server, and what somebody else says then comes behind it.
+    speaker: Option<String>,
 }
 
 struct Guest {
@@ -125,12 +128,20 @@ impl InMemory {
         let code = server.operator_code().cloned();
         let (streams, dialled) = mpsc::channel(1);
         tokio::spawn(server.run_on(dialled));
-        InMemory { log, streams, code, guests: HashMap::new(), memories: Memories::default() }
+        let (guests, memories) = (HashMap::new(), Memories::default());
+        InMemory { log, streams, code, guests, memories, speaker: None }
     }
 
     /// Somebody asks something, and goes on before it was taken in.
     pub async fn submit(&mut self, name: &str, request: Request) {
         self.guest(name).say(request).await;
+    }
+
+    /// Waits until what was said is taken in, if somebody said something.
+    async fn settle_speaker(&mut self) {
+        if self.speaker.take().is_some() {
+            settle().await;
+        }
     }
 
     fn guest(&mut self, name: &str) -> &mut Guest {
@@ -140,6 +151,7 @@ impl InMemory {
 
 impl Stage for InMemory {
     async fn knock(&mut self, name: &str, entrance: Entrance) {
+        self.settle_speaker().await;
         let (near, far) = duplex(PIPE_BYTES);
         self.streams.send(far).await.expect("the server runs");
         let (read, write) = split(near);
@@ -152,11 +164,15 @@ impl Stage for InMemory {
     }
 
     async fn say(&mut self, name: &str, request: Request) {
+        if self.speaker.as_deref() != Some(name) {
+            self.settle_speaker().await;
+            self.speaker = Some(name.to_owned());
+        }
         self.submit(name, request).await;
-        settle().await;
     }
 
     async fn hear(&mut self, name: &str) -> Option<ServerFrame> {
+        self.settle_speaker().await;
         let heard = self.guest(name).hear().await;
         let heard = heard.unwrap_or_else(|| panic!("{name} has nothing to hear"));
         if let Some(frame) = &heard {
@@ -166,11 +182,13 @@ impl Stage for InMemory {
     }
 
     async fn vanish(&mut self, name: &str) {
+        self.settle_speaker().await;
         self.guests.remove(name);
         settle().await;
     }
 
     async fn rest(&mut self, name: &str) -> Option<ServerFrame> {
+        self.settle_speaker().await;
         self.guests.get_mut(name)?.hear().await.flatten()
     }
 
@@ -179,10 +197,12 @@ impl Stage for InMemory {
     }
 
     async fn pass(&mut self, seconds: u64) {
+        self.settle_speaker().await;
         sleep(Duration::from_secs(seconds)).await;
     }
 
-    fn hold_log(&mut self, hold: bool) {
+    async fn hold_log(&mut self, hold: bool) {
+        self.settle_speaker().await;
         self.log.hold(hold);
     }
 }

@@ -17,6 +17,19 @@
 //!
 //! **Indexes follow from the rest.** A snapshot keeps devices, groups and the server's
 //! administration. Everything else is derived when the snapshot is read.
+//!
+//! # The map
+//! - The state itself: `chat_state`. Applying: `apply` leads each kind of command to its step,
+//!   `applied` is what comes of it, `repeats` and `dedup` recognize what comes again.
+//! - People: `device`, `arrivals` (who comes), `presence` (who goes, who is forgotten), `accounts`;
+//!   `confusables` and `confusable_index` refuse names that look like others.
+//! - Groups: `group`, `messaging` (create, join, leave, post), `group_info` (what is told about one),
+//!   `succession` (who owns it next).
+//! - Moderation: `rights` (who may come in and speak), `moderation` and `moderation_class` (the
+//!   acts), `moderation_state` (what is kept of them).
+//! - The server's operators: `administration` (what they do), `server_admin` (what is kept of it,
+//!   and which bans match).
+//! - Reading: `queries`. What a restart goes on from: `snapshot`.
 
 mod accounts;
 mod administration;

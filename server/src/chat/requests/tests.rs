@@ -1,5 +1,8 @@
 //! Each request is served as its class says.
 
+use std::collections::BTreeSet;
+
+use chatroom_proto::golden::Shape;
 use chatroom_proto::{
     Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId, Proof,
     Request, Response, Retention, SearchQuery, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
@@ -89,6 +92,14 @@ fn ask(chat: &mut Chat, tag: u32, request: Request) -> Vec<Effect> {
 
 #[test]
 fn a_request_is_served_as_its_class_says() {
+    let name = |request: &Request| {
+        format!("{request:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
+    };
+    let named: BTreeSet<String> = requests().iter().map(name).collect();
+    let shape = Shape::whole::<Request>();
+    let all: BTreeSet<String> =
+        shape.variants_of("Request").into_iter().map(str::to_owned).collect();
+    assert_eq!(named, all, "one of each is asked here");
     for request in requests() {
         let kind = RequestClass::of(&request).kind;
         let label = format!("{kind:?}: {request:?}");
