@@ -308,6 +308,7 @@ impl Dispatch {
                 let _ = answer.send(self.chat.clients().collect());
                 return;
             }
+            #[cfg(feature = "test-util")]
             Message::State(answer) => {
                 let _ = answer.send((self.chat.state().clone(), self.chat.load()));
                 return;

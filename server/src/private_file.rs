@@ -1,6 +1,6 @@
 //! Files for nobody else's eyes: what a server keeps is readable by its own user alone.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -8,16 +8,29 @@ use std::path::Path;
 /// Its owner may read and write it, and nobody else.
 const PRIVATE: u32 = 0o600;
 
+/// What the name of a file ends in that is written beside its place.
+const SUFFIX: &str = ".new";
+
 /// Opens a file for writing, and makes it if it is not there. What is in it stays.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(PRIVATE).open(path)
 }
 
 /// Puts a file in its place, whole or not at all, also when the power fails. It is written beside
-/// its place first.
+/// its place first, always as NAME.new: one that a killed server has left there is removed.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let directory = path.parent().unwrap_or(Path::new(""));
+    let mut left_over = name.to_owned();
+    left_over.push(SUFFIX);
+    match fs::remove_file(directory.join(left_over)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut beside = tempfile::Builder::new()
+        .prefix(name)
+        .suffix(SUFFIX)
+        .rand_bytes(0)
         .permissions(Permissions::from_mode(PRIVATE))
         .tempfile_in(here_if_empty(directory))?;
     beside.write_all(bytes)?;
@@ -38,8 +51,6 @@ fn here_if_empty(directory: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -60,6 +71,19 @@ mod tests {
         let path = directory.path().join("key");
         fs::create_dir(&path).unwrap();
         assert!(replace(&path, b"secret").is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_server_has_left_is_replaced_and_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let left_over = directory.path().join("key.new");
+        fs::write(&left_over, "half of a secret that is longer").unwrap();
+        fs::set_permissions(&left_over, Permissions::from_mode(0o644)).unwrap();
+        replace(&path, b"secret").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

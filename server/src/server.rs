@@ -57,6 +57,7 @@ impl Monitor {
 
     /// What everything has come to here, and how much is under way: proposals that the log has not
     /// given back, and requests that wait for them. Nothing from a server that has stopped.
+    #[cfg(feature = "test-util")]
     pub async fn state(&self) -> Option<(ChatState, usize)> {
         self.handle.state().await.ok()
     }

@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use chatroom_proto::codec::FrameError;
-use chatroom_proto::{ClientFrame, CloseReason, Request, Seq};
+use chatroom_proto::{ClientFrame, CloseReason, Request, Seq, ServerFrame, Welcome};
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
@@ -45,6 +45,14 @@ const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
 /// The alarm goes off no sooner after it went off.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(1);
 
+/// How long the socket may have nothing to read, after an answer was found to be overdue, before
+/// the connection counts as dead.
+const LAST_LOOK_WAIT: Duration = Duration::from_millis(100);
+
+/// How long what lies in the socket is read for the sake of an answer that is overdue. A server
+/// that talks without a pause and never answers is lost after this.
+const READ_OUT_MAX: Duration = Duration::from_secs(1);
+
 /// What lives as long as the connection.
 pub(super) struct ActiveConnection {
     frames_out: mpsc::Sender<ClientFrame>,
@@ -56,6 +64,9 @@ pub(super) struct ActiveConnection {
     pub(super) heard: Instant,
     /// Since when the oldest unanswered request has been the one that is due.
     pub(super) due_since: Instant,
+    /// An answer is overdue; the connection ends when there is nothing to read then. The program
+    /// may have been stopped for a while (Ctrl-Z), and the answer may lie in the socket.
+    last_look: Option<Instant>,
 }
 
 impl<D: Dial> Link<D> {
@@ -66,38 +77,30 @@ impl<D: Dial> Link<D> {
     ) -> ConnectionEnd {
         let WelcomedConnection { mut reader, writer, welcome, .. } = connection;
         let (frames_out, frames) = mpsc::channel(FRAMES_OUT_MAX);
-        let now = Instant::now();
-        let again_until = tells_again(&welcome).then_some(welcome.seq);
-        let mut active =
-            ActiveConnection { frames_out, closing: None, again_until, heard: now, due_since: now };
+        let mut active = self.begin(&welcome, frames_out);
         let mut writing = pin!(write(writer, frames));
         let mut write_failed = None;
-        let mut alarm = pin!(sleep_until(now + ANSWER_DEADLINE));
+        let mut alarm = pin!(sleep_until(active.heard + ANSWER_DEADLINE));
         let mut is_asked = true;
         let events = self.events.clone();
-        self.event_queue.deliver(&events);
-        // Nothing was heard yet: from here on nothing needs to be let go.
-        self.is_skipping &= !self.event_queue.is_empty();
-        if self.is_skipping {
-            self.state.fall_behind();
-        }
         loop {
             if self.is_skipping && self.event_queue.is_empty() {
                 return ConnectionEnd::Lost(Lost::Overrun);
             }
             self.send_held_back(&mut active);
             self.take_in_inherited(&mut active);
-            let sends_at = self.in_flight.sends_at();
+            let (sends_at, last_look) = (self.in_flight.sends_at(), active.last_look);
             // In an order that starves nobody, and is the same every time: what comes first soon
             // has nothing to do until what comes after it was done. What is asked waits when too
-            // much has no answer, what is delivered waits for what is read. Who waits for its time
-            // only has to wake this loop, which any frame does, too.
+            // much has no answer, what is delivered waits for what is read. The last look comes
+            // after what can be read. Who waits for its time only has to wake this loop, which any
+            // frame does, too.
             tokio::select! {
                 biased;
                 error = &mut writing, if write_failed.is_none() => {
                     // The reason may still wait to be read: go on until that fails, too, or is
                     // overdue.
-                    write_failed = Some(error);
+                    (write_failed, active.last_look) = (Some(error), None);
                     alarm.as_mut().reset(Instant::now() + LAST_WORD_WAIT);
                 }
                 ask = self.asks.recv(), if is_asked && self.has_room(&active) => match ask {
@@ -107,22 +110,59 @@ impl<D: Dial> Link<D> {
                 () = events.closed(), if !is_asked => return ConnectionEnd::Over(Ended::Left),
                 () = self.event_queue.deliver_when_it_may(&events) => {}
                 () = &mut alarm => match self.check_alive(&mut active, write_failed) {
-                    // Never at once: what is read is to have its turn.
-                    Ok(next) => alarm.as_mut().reset(next.max(Instant::now() + LOOK_AGAIN_MIN)),
+                    Ok(next) => alarm.as_mut().reset(next),
                     Err(lost) => return ConnectionEnd::Lost(lost),
                 },
                 frame = reader.next() => {
-                    if let Some(end) = self.handle_frame(&mut active, frame) {
+                    if let Some(end) = self.take_in_frame(&mut active, frame) {
                         return end;
                     }
-                    self.event_queue.deliver(&events);
-                    if self.event_queue.is_overrun() && let Some(end) = self.be_overrun() {
-                        return end;
+                }
+                () = sleep_until(last_look.unwrap_or(active.heard)), if last_look.is_some() => {
+                    match self.check_alive(&mut active, write_failed) {
+                        Ok(next) => alarm.as_mut().reset(next),
+                        Err(lost) => return ConnectionEnd::Lost(lost),
                     }
                 }
                 () = sleep_until(sends_at.unwrap_or(active.heard)), if sends_at.is_some() => {}
             }
         }
+    }
+
+    /// What lives as long as this connection. What is held for the program goes out first.
+    fn begin(
+        &mut self,
+        welcome: &Welcome,
+        frames_out: mpsc::Sender<ClientFrame>,
+    ) -> ActiveConnection {
+        self.event_queue.deliver(&self.events);
+        // Nothing was heard yet: from here on nothing needs to be let go.
+        self.is_skipping &= !self.event_queue.is_empty();
+        if self.is_skipping {
+            self.state.fall_behind();
+        }
+        let now = Instant::now();
+        ActiveConnection {
+            frames_out,
+            closing: None,
+            again_until: tells_again(welcome).then_some(welcome.seq),
+            heard: now,
+            due_since: now,
+            last_look: None,
+        }
+    }
+
+    /// Takes in what was read, and passes on what comes of it. Tells when that is the end.
+    fn take_in_frame(
+        &mut self,
+        active: &mut ActiveConnection,
+        frame: Option<Result<ServerFrame, FrameError>>,
+    ) -> Option<ConnectionEnd> {
+        if let Some(end) = self.handle_frame(active, frame) {
+            return Some(end);
+        }
+        self.event_queue.deliver(&self.events);
+        if self.event_queue.is_overrun() { self.be_overrun() } else { None }
     }
 
     /// Whether one more may be unanswered: not before all that was asked earlier is sent. (A server
@@ -185,24 +225,33 @@ impl<D: Dial> Link<D> {
     }
 
     /// When to look again, or that the connection is dead. It looks at least every
-    /// [`ANSWER_DEADLINE`], so that no request that is made meanwhile is overdue before that.
+    /// [`ANSWER_DEADLINE`], so that no request that is made meanwhile is overdue before that; and
+    /// never again at once, so that what is read has its turn.
     fn check_alive(
         &mut self,
         active: &mut ActiveConnection,
         write_failed: Option<Lost>,
     ) -> Result<Instant, Lost> {
         let now = Instant::now();
+        let was_overdue = active.last_look.take().is_some();
         if let Some(lost) = write_failed {
             return Err(lost);
         }
         if self.in_flight.due() == 0 && now >= active.heard + SILENCE_MAX {
             self.ping(active);
         }
-        if self.in_flight.due() == 0 {
-            return Ok((active.heard + SILENCE_MAX).min(now + ANSWER_DEADLINE));
-        }
         let overdue = active.due_since + ANSWER_DEADLINE;
-        if now >= overdue { Err(Lost::Silent) } else { Ok(overdue) }
+        let next = if self.in_flight.due() == 0 {
+            (active.heard + SILENCE_MAX).min(now + ANSWER_DEADLINE)
+        } else if now < overdue {
+            overdue
+        } else if was_overdue {
+            return Err(Lost::Silent);
+        } else {
+            active.last_look = Some(now + LAST_LOOK_WAIT);
+            now + READ_OUT_MAX
+        };
+        Ok(next.max(now + LOOK_AGAIN_MIN))
     }
 }
 

@@ -117,6 +117,25 @@ async fn a_server_that_talks_and_never_answers_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_can_be_read_when_the_program_runs_again_is_in_time() {
+    let (client, mut events, mut connection, _server) = connected(Reconnect::Never).await;
+    let tag = client.submit(Request::Ping).await.unwrap();
+    connection.asked().await;
+    // So many are in front of the link that the clock is looked at before it runs.
+    for _ in 0..1_000 {
+        tokio::spawn(async {});
+    }
+    connection.answer(tag, Response::Pong).await;
+    tokio::time::advance(ANSWER_DEADLINE * 2).await;
+    assert!(matches!(events.next().await, Some(Event::Answer { result: Ok(_), .. })));
+    let start = Instant::now();
+    client.submit(Request::Ping).await.unwrap();
+    connection.asked().await;
+    assert_eq!(events.next().await, Some(Event::Lost(Lost::Silent)));
+    assert_eq!(start.elapsed().as_secs(), ANSWER_DEADLINE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_is_unanswered_than_may_be_and_the_rest_waits() {
     let (client, mut events, mut connection, _server) = connected(Reconnect::Never).await;
     let count = ASKS_WAITING_MAX + ASKS_QUEUED_MAX + 10;

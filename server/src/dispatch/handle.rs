@@ -5,7 +5,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::effect::{Input, LoginRequest};
-use crate::chat::{ChatState, ClientReport};
+#[cfg(feature = "test-util")]
+use crate::chat::ChatState;
+use crate::chat::ClientReport;
 use crate::config::INBOX_INPUTS_MAX;
 use crate::dispatch::outbox::Outbox;
 
@@ -18,7 +20,9 @@ pub(crate) enum Message {
     Input(Input),
     /// Who is here?
     Clients(oneshot::Sender<Vec<ClientReport>>),
-    /// What has everything come to, and how much is under way?
+    /// What has everything come to, and how much is under way? The answer is a copy of all of it,
+    /// and everybody waits while it is made: no program asks.
+    #[cfg(feature = "test-util")]
     State(oneshot::Sender<(ChatState, usize)>),
 }
 
@@ -70,6 +74,7 @@ impl DispatchHandle {
     }
 
     /// What everything has come to, and how much is under way.
+    #[cfg(feature = "test-util")]
     pub(crate) async fn state(&self) -> Result<(ChatState, usize), Stopped> {
         let (answer, answered) = oneshot::channel();
         self.send(Message::State(answer)).await?;
