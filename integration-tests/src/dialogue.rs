@@ -1,20 +1,20 @@
 //! Scenes as text. A line is one of
 //!
 //! ```text
-//! jim comes                    connects, says hello, and is welcome
-//! jim knocks                   connects and says hello; the answer is yet to be heard
-//! jim knocks with a password   the same, with a password
-//! jim knocks with the token alone    the same, with the token and without knowing what he has seen
-//! jim knocks with a forgery    the same, with a token that nobody was given
-//! jim knocks from version 7    the same, speaking only that version
-//! jim> join tea                asks something
-//! jim< joined tea              the next thing that jim hears
-//! jim is hung up on            the next thing is the end of the connection
-//! jim vanishes                 the connection is cut, without a word
-//! jim returns                  connects again with the token, and the session goes on
-//! jim knocks again             connects again with the token; the answer is yet to be heard
-//! 31 s pass                    (only under virtual time)
-//! the log stops                nothing is ordered until (only under virtual time)
+//! jim comes                          connects, says hello, and is welcome
+//! jim logs in                        connects and says hello; the answer is yet to be heard
+//! jim logs in with a password        the same, with a password
+//! jim logs in with the token alone   with the token, not with what he has seen
+//! jim logs in with a forgery         the same, with a token that nobody was given
+//! jim logs in from version 7         the same, speaking only that version
+//! jim> join tea                      asks something
+//! jim< joined tea                    the next thing that jim hears
+//! jim is hung up on                  the next thing is the end of the connection
+//! jim vanishes                       the connection is cut, without a word
+//! jim returns                        connects again with the token, and goes on as the same device
+//! jim logs in again                  connects again with the token; the answer is yet to be heard
+//! 31 s pass                          (only under virtual time)
+//! the log stops                      nothing is ordered until (only under virtual time)
 //! the log goes on
 //! ```
 //!
@@ -74,7 +74,7 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
     let words: Vec<&str> = line.split(' ').collect();
     match words[..] {
         [name, "comes"] => {
-            stage.knock(name, Entrance::Open).await;
+            stage.log_in(name, Entrance::Open).await;
             let heard = stage.hear(name).await;
             assert_eq!(
                 heard.as_ref().map(show).as_deref(),
@@ -82,18 +82,20 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
                 "{context}"
             );
         }
-        [name, "knocks"] => stage.knock(name, Entrance::Open).await,
-        [name, "knocks", "with", "a", "password"] => stage.knock(name, Entrance::Password).await,
-        [name, "knocks", "with", "the", "token", "alone"] => {
-            stage.knock(name, Entrance::TokenAlone).await;
+        [name, "logs", "in"] => stage.log_in(name, Entrance::Open).await,
+        [name, "logs", "in", "with", "a", "password"] => {
+            stage.log_in(name, Entrance::Password).await
         }
-        [name, "knocks", "with", "a", "forgery"] => stage.knock(name, Entrance::Forged).await,
-        [name, "knocks", "from", "version", version] => {
-            stage.knock(name, Entrance::Version(version.parse().expect(context))).await;
+        [name, "logs", "in", "with", "the", "token", "alone"] => {
+            stage.log_in(name, Entrance::TokenAlone).await;
         }
-        [name, "knocks", "again"] => stage.knock(name, Entrance::Token).await,
+        [name, "logs", "in", "with", "a", "forgery"] => stage.log_in(name, Entrance::Forged).await,
+        [name, "logs", "in", "from", "version", version] => {
+            stage.log_in(name, Entrance::Version(version.parse().expect(context))).await;
+        }
+        [name, "logs", "in", "again"] => stage.log_in(name, Entrance::Token).await,
         [name, "returns"] => {
-            stage.knock(name, Entrance::Token).await;
+            stage.log_in(name, Entrance::Token).await;
             let heard = stage.hear(name).await.as_ref().map(show).unwrap_or_default();
             assert!(heard.starts_with("welcome back"), "{heard}: {context}");
         }

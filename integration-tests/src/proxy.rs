@@ -71,9 +71,9 @@ struct Plan {
     releases: u64,
 }
 
-/// What the proxy has done.
+/// How often a fate was met.
 #[derive(Debug, Default)]
-struct Deeds {
+struct Counts {
     cuts: AtomicUsize,
     stalls: AtomicUsize,
 }
@@ -82,7 +82,7 @@ struct Deeds {
 pub struct Proxy {
     /// Where clients connect to.
     pub address: SocketAddr,
-    commands: Arc<Deeds>,
+    counts: Arc<Counts>,
     fates: Arc<Mutex<Fates>>,
     plan: watch::Sender<Plan>,
     running: JoinHandle<()>,
@@ -98,12 +98,11 @@ impl Proxy {
     pub async fn to(server: SocketAddr, bytes_until_cut: usize) -> Proxy {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = socket.local_addr().expect("a socket that listens has an address");
-        let commands = Arc::new(Deeds::default());
+        let counts = Arc::new(Counts::default());
         let fates: Arc<Mutex<Fates>> = Arc::new(Mutex::new(later_and_later(bytes_until_cut)));
         let (plan, plans) = watch::channel(Plan { server, epoch: 0, releases: 0 });
-        let running =
-            tokio::spawn(accept(socket, plans, Arc::clone(&fates), Arc::clone(&commands)));
-        Proxy { address, commands, fates, plan, running }
+        let running = tokio::spawn(accept(socket, plans, Arc::clone(&fates), Arc::clone(&counts)));
+        Proxy { address, counts, fates, plan, running }
     }
 
     /// Lets the next connection live for so many bytes, the one after it for twice as many, and so
@@ -134,12 +133,12 @@ impl Proxy {
 
     /// How many connections were cut so far.
     pub fn cuts(&self) -> usize {
-        self.commands.cuts.load(Ordering::SeqCst)
+        self.counts.cuts.load(Ordering::SeqCst)
     }
 
     /// How many connections have stalled so far.
     pub fn stalls(&self) -> usize {
-        self.commands.stalls.load(Ordering::SeqCst)
+        self.counts.stalls.load(Ordering::SeqCst)
     }
 }
 
@@ -161,7 +160,7 @@ async fn accept(
     socket: TcpListener,
     mut plans: watch::Receiver<Plan>,
     fates: Arc<Mutex<Fates>>,
-    commands: Arc<Deeds>,
+    counts: Arc<Counts>,
 ) {
     while let Ok((client, _)) = socket.accept().await {
         let plan = *plans.borrow_and_update();
@@ -171,13 +170,13 @@ async fn accept(
             plan,
             plans: plans.clone(),
             left: fate.bytes().into(),
-            commands: Arc::clone(&commands),
+            counts: Arc::clone(&counts),
         };
         tokio::spawn(async move {
             if let Ok(server) = TcpStream::connect(plan.server).await
                 && line.carry(client, server).await
             {
-                line.commands.cuts.fetch_add(1, Ordering::SeqCst);
+                line.counts.cuts.fetch_add(1, Ordering::SeqCst);
             }
         });
     }
@@ -190,7 +189,7 @@ struct Line {
     plans: watch::Receiver<Plan>,
     /// How many bytes it carries until its fate is met.
     left: AtomicUsize,
-    commands: Arc<Deeds>,
+    counts: Arc<Counts>,
 }
 
 impl Line {
@@ -239,7 +238,7 @@ impl Line {
         let left =
             self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).unwrap_or_default();
         if (1..=bytes).contains(&left) && matches!(self.fate, Fate::Stalls { .. }) {
-            self.commands.stalls.fetch_add(1, Ordering::SeqCst);
+            self.counts.stalls.fetch_add(1, Ordering::SeqCst);
         }
         left.min(bytes)
     }

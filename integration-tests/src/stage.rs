@@ -38,7 +38,7 @@ pub enum Entrance {
 )]
 pub trait Stage {
     /// Connects, and says hello.
-    async fn knock(&mut self, name: &str, entrance: Entrance);
+    async fn log_in(&mut self, name: &str, entrance: Entrance);
     /// Asks something.
     async fn say(&mut self, name: &str, request: Request);
     /// The next thing that somebody hears; nothing when the connection was closed.
@@ -95,7 +95,7 @@ impl Memories {
     }
 }
 
-/// What somebody says at the door.
+/// The first frame of somebody who logs in.
 fn hello_with(name: &str, entrance: Entrance, memory: Option<&Memory>) -> Hello {
     let mut hello = hello(name);
     match entrance {
@@ -141,7 +141,7 @@ impl Real {
 }
 
 impl Stage for Real {
-    async fn knock(&mut self, name: &str, entrance: Entrance) {
+    async fn log_in(&mut self, name: &str, entrance: Entrance) {
         let mut guest = TestClient::connect(self.address).await;
         let hello = hello_with(base(name), entrance, self.memories.of(name));
         guest.say(Request::Hello(hello)).await;

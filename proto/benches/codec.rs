@@ -39,7 +39,7 @@ fn both_ways<T: Serialize + DeserializeOwned>(criterion: &mut Criterion, name: &
 fn public() -> ClientFrame {
     ClientFrame {
         tag: Tag(1),
-        request: Request::Public { group: hall(), id: PostId([7; 16]), body: body() },
+        request: Request::Public { group: room(), id: PostId([7; 16]), body: body() },
     }
 }
 
@@ -52,7 +52,7 @@ fn group_post() -> ServerFrame {
         from: user("speaker"),
         body: body(),
     };
-    ServerFrame::Notification(Notification::GroupPost { post, group: hall() })
+    ServerFrame::Notification(Notification::GroupPost { post, group: room() })
 }
 
 fn longest_page() -> ServerFrame {
@@ -65,8 +65,8 @@ fn user(name: &str) -> UserName {
     UserName::parse(name).expect("a valid name")
 }
 
-fn hall() -> GroupName {
-    GroupName::parse("hall").expect("a valid name")
+fn room() -> GroupName {
+    GroupName::parse("room").expect("a valid name")
 }
 
 fn body() -> Body {

@@ -106,11 +106,11 @@
 //! A group's owner, and those whom the owner makes its operators, keep order in it with
 //! [`Request::Moderate`]. Owners and operators are people, whatever becomes of their names; bans
 //! and mutes hold for a name, whoever has it, but only for those who stand below whoever made them:
-//! guest, operator of the group, owner, operator of the server. General has no owner. When somebody
-//! is forgotten for good, their groups pass on to the one who has been an operator for longest, or
-//! else a member for longest: [`Notification::PassedOn`]. One who joins a group that has a topic is
-//! told it behind [`Response::Joined`], one who comes into General behind [`Response::Welcome`]:
-//! [`Notification::TopicIs`].
+//! member, operator of the group, owner, operator of the server. General has no owner. When
+//! somebody is forgotten for good, their groups pass on to the one who has been an operator for
+//! longest, or else a member for longest: [`Notification::PassedOn`]. One who joins a group that
+//! has a topic is told it behind [`Response::Joined`], one who comes into General behind
+//! [`Response::Welcome`]: [`Notification::TopicIs`].
 //!
 //! Operators of the server keep order in every group, General included, and over owners. Who knows
 //! the code that a server without operators shows to those who run it becomes one with
@@ -127,10 +127,10 @@
 //!
 //! # Once
 //! A client that got no response sends the request again, over a new connection, and it takes
-//! effect once: a post is known by its sender and its [`PostId`], everything else by the session
-//! and the [`Tag`]. The response to a repeat is the first one's. A server remembers a session's
-//! latest posts, and its latest other deeds, twice as many as may be unanswered
-//! ([`ASKS_UNANSWERED_MAX`]).
+//! effect once: a post is known by its sender and its [`PostId`], everything else by the device and
+//! the [`Tag`]. The response to a repeat is the first one's. A server remembers a device's latest
+//! posts, and its latest other requests that changed something, twice as many of each as may be
+//! unanswered ([`ASKS_UNANSWERED_MAX`]).
 //!
 //! # Being alive
 //! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes
@@ -164,10 +164,13 @@
 //! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
 //! | what a server asks to wait for | a minute | [`RETRY_AFTER_MS_MAX`] |
 //! | a page of a list | 400 items, and what fits into a frame | [`PAGE_ITEMS_MAX`] |
-//! | a topic, a reason | 300 bytes, no control or format characters | [`LINE_BYTES_MAX`] |
+//! | a topic, a reason | 300 bytes on one line, see below | [`LINE_BYTES_MAX`] |
 //! | acts in one answer | 50 | [`ACTS_TOLD_MAX`] |
 //! | a text to search for | 256 bytes, no control characters | [`WORDS_BYTES_MAX`] |
 //! | a password | 512 bytes | [`PASSWORD_BYTES_MAX`] |
+//!
+//! A topic and a reason have no line or paragraph separators and no control or format characters,
+//! but for the joiners ZWNJ (U+200C) and ZWJ (U+200D): Persian, Indic scripts and emoji need them.
 //!
 //! Limits that a server may choose (groups in all, groups a person, connections, rates) come with
 //! the refusal that states them. Everything is checked while decoding, from a slice no longer than

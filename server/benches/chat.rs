@@ -31,15 +31,15 @@ criterion_main!(benches);
 fn handle(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("handle");
     for (name, speakers) in [("nothing_under_way", CALLS), ("much_under_way", 1)] {
-        let hall = RefCell::new(Hall::of(CALLS));
+        let room = RefCell::new(Room::of(CALLS));
         let next = || {
-            let mut hall = hall.borrow_mut();
+            let mut room = room.borrow_mut();
             // Here only what was said together before this can be under way.
-            hall.settle();
-            hall.request(speakers)
+            room.settle();
+            room.request(speakers)
         };
         group.bench_function(name, |bencher| {
-            bencher.iter_batched(next, |input| hall.borrow_mut().handle(input), TOGETHER);
+            bencher.iter_batched(next, |input| room.borrow_mut().handle(input), TOGETHER);
         });
     }
 }
@@ -48,10 +48,10 @@ fn handle(criterion: &mut Criterion) {
 fn apply(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("apply");
     for members in MEMBERS {
-        let hall = RefCell::new(Hall::of(members));
-        let next = || hall.borrow_mut().post();
+        let room = RefCell::new(Room::of(members));
+        let next = || room.borrow_mut().post();
         group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
-            bencher.iter_batched_ref(next, |entry| hall.borrow_mut().apply(entry), TOGETHER);
+            bencher.iter_batched_ref(next, |entry| room.borrow_mut().apply(entry), TOGETHER);
         });
     }
 }
@@ -60,31 +60,31 @@ fn apply(criterion: &mut Criterion) {
 fn fold(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fold");
     for members in MEMBERS {
-        let mut hall = Hall::of(members);
-        let mut state = hall.chat.state().clone();
+        let mut room = Room::of(members);
+        let mut state = room.chat.state().clone();
         group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
-            bencher.iter_batched_ref(|| hall.post(), |entry| state.fold(entry), TOGETHER);
+            bencher.iter_batched_ref(|| room.post(), |entry| state.fold(entry), TOGETHER);
         });
     }
 }
 
 /// A chat in which everyone is in General, and a log that orders what it is told to.
-struct Hall {
+struct Room {
     chat: Chat,
     effects: Vec<Effect>,
     head: Seq,
     said: u64,
 }
 
-impl Hall {
-    fn of(members: u64) -> Hall {
+impl Room {
+    fn of(members: u64) -> Room {
         let chat = Chat::new(NodeId(1), Limits::default());
-        let mut hall = Hall { chat, effects: Vec::new(), head: Seq::ZERO, said: 0 };
+        let mut room = Room { chat, effects: Vec::new(), head: Seq::ZERO, said: 0 };
         for number in 0..members {
-            hall.handle(log_in(number));
-            hall.settle();
+            room.handle(log_in(number));
+            room.settle();
         }
-        hall
+        room
     }
 
     fn handle(&mut self, input: Input) {

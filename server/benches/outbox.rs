@@ -27,12 +27,13 @@ fn share(criterion: &mut Criterion) {
     for members in MEMBERS {
         let bounds = bounds();
         let frame = bounds.shared(FRAME.to_vec());
-        let hall = || (0..members).map(|_| Outbox::new(Arc::clone(&bounds))).collect::<Vec<_>>();
+        let outboxes =
+            || (0..members).map(|_| Outbox::new(Arc::clone(&bounds))).collect::<Vec<_>>();
         let together = BatchSize::NumIterations(OUTBOXES / members);
         group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
             bencher.iter_batched_ref(
-                hall,
-                |hall| put_into(hall, |outbox| outbox.share(&frame)),
+                outboxes,
+                |outboxes| put_into(outboxes, |outbox| outbox.share(&frame)),
                 together,
             );
         });

@@ -77,7 +77,7 @@ pub const TRIES_A_NAME_BURST: NonZeroU32 = NonZeroU32::new(10).expect("it is mor
 pub const TRIES_A_NAME_PER_MINUTE: NonZeroU32 =
     NonZeroU32::new(6).expect("it is more than nothing");
 
-/// How often sessions are checked for the end of their grace.
+/// How often held devices are checked for the end of their grace.
 pub const TICK: Duration = Duration::from_secs(1);
 
 /// Connections that the kernel completes while we are busy accepting others. With tokio's 1,024,

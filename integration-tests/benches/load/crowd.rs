@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::line::Line;
-use crate::subject::{Ask, Heard, Subject};
+use crate::target::{Ask, Heard, Target};
 
 /// After so long without a byte, what is missing counts as lost. It exists to fail, not to be
 /// reached.
@@ -71,13 +71,13 @@ impl Crowd {
     }
 
     /// Lets in so many: connected already, or connected now.
-    pub(crate) fn arrive(&mut self, subject: &dyn Subject, count: usize) {
+    pub(crate) fn arrive(&mut self, target: &dyn Target, count: usize) {
         // They hear of each other until they have left General.
-        self.ask_all(subject, 0..count, |crowd, member| {
+        self.ask_all(target, 0..count, |crowd, member| {
             if member == crowd.members.len() {
-                crowd.connect(subject);
+                crowd.connect(target);
             }
-            subject.arrive(member)
+            target.arrive(member)
         });
     }
 
@@ -87,10 +87,10 @@ impl Crowd {
     }
 
     /// One more. It has said nothing.
-    pub(crate) fn connect(&mut self, subject: &dyn Subject) {
+    pub(crate) fn connect(&mut self, target: &dyn Target) {
         let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
         net::bind(&socket, &SocketAddr::from((here(), 0))).expect("an address of this machine");
-        net::connect(&socket, &subject.address()).expect("the server listens");
+        net::connect(&socket, &target.address()).expect("the server listens");
         let line = Line::new(TcpStream::from(socket), self.tls.as_ref());
         let data = EventData::new_u64(self.members.len() as u64);
         epoll::add(&self.epoll, &line, data, EventFlags::IN).expect("a socket can be watched");
@@ -122,9 +122,9 @@ impl Crowd {
     ///
     /// # Panics
     /// When anything else was heard.
-    pub(crate) fn ping_all(&mut self, subject: &dyn Subject) {
+    pub(crate) fn ping_all(&mut self, target: &dyn Target) {
         self.alive = Instant::now();
-        let surplus = self.ask_all(subject, 0..self.members.len(), |_, _| subject.ping());
+        let surplus = self.ask_all(target, 0..self.members.len(), |_, _| target.ping());
         assert_eq!(surplus, 0, "something was heard that nobody said");
     }
 
@@ -160,12 +160,12 @@ impl Crowd {
     #[must_use]
     pub(crate) fn listen_to_frames(
         &mut self,
-        subject: &dyn Subject,
+        target: &dyn Target,
         mut hear: impl FnMut(&mut Crowd, usize, &[u8]),
     ) -> bool {
         self.listen(|crowd, member, bytes| {
             let mut part = std::mem::take(&mut crowd.parts[member]);
-            frames(subject, &mut part, bytes, |frame| hear(crowd, member, frame));
+            frames(target, &mut part, bytes, |frame| hear(crowd, member, frame));
             crowd.parts[member] = part;
         })
     }
@@ -174,17 +174,17 @@ impl Crowd {
     /// meanwhile.
     pub(crate) fn ask_all(
         &mut self,
-        subject: &dyn Subject,
+        target: &dyn Target,
         who: Range<usize>,
         ask: impl FnMut(&mut Crowd, usize) -> Ask,
     ) -> u64 {
-        self.ask_all_and_hear(subject, who, 0, ask)
+        self.ask_all_and_hear(target, who, 0, ask)
     }
 
     /// The same, and waits until at least so much else was heard.
     pub(crate) fn ask_all_and_hear(
         &mut self,
-        subject: &dyn Subject,
+        target: &dyn Target,
         mut who: Range<usize>,
         news: u64,
         mut ask: impl FnMut(&mut Crowd, usize) -> Ask,
@@ -205,7 +205,7 @@ impl Crowd {
             }
             if self.alive.elapsed() >= ALIVE {
                 self.alive = Instant::now();
-                let ping = subject.ping();
+                let ping = target.ping();
                 for (member, unanswered) in
                     unanswered.iter_mut().enumerate().take(self.members.len())
                 {
@@ -214,19 +214,19 @@ impl Crowd {
                     missing += ping.answers;
                 }
             }
-            let came = self.listen_to_frames(subject, |_, member, frame| {
-                if !subject.is_answer(frame) {
+            let came = self.listen_to_frames(target, |_, member, frame| {
+                if !target.is_answer(frame) {
                     heard += 1;
                     return;
                 }
-                assert_eq!(subject.hear(frame), Heard::Answer);
+                assert_eq!(target.hear(frame), Heard::Answer);
                 assert!(unanswered[member] > 0, "member {member} got an answer to nothing");
                 unanswered[member] -= 1;
                 missing -= 1;
             });
             assert!(
                 came,
-                "{missing} answers and {} of {news} tidings are lost",
+                "{missing} answers and {} of {news} notifications are lost",
                 news.saturating_sub(heard)
             );
         }
@@ -243,7 +243,7 @@ fn here() -> Ipv4Addr {
 
 /// Cuts bytes into frames, and keeps the beginning of the last one.
 pub(crate) fn frames(
-    subject: &dyn Subject,
+    target: &dyn Target,
     part: &mut Vec<u8>,
     bytes: &[u8],
     mut hear: impl FnMut(&[u8]),
@@ -255,7 +255,7 @@ pub(crate) fn frames(
         whole.extend_from_slice(bytes);
         &whole
     };
-    while let Some(length) = subject.cut(rest) {
+    while let Some(length) = target.cut(rest) {
         hear(&rest[..length]);
         rest = &rest[length..];
     }

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use crate::Plan;
 use crate::crowd::Crowd;
-use crate::subject::{Chatroom, HALL, Heard, MESSAGE_BYTES, Redis, Subject, text};
 use crate::table::{at_least, at_most, head, median, number, ratio, row};
+use crate::target::{Chatroom, Heard, MAIN_ROOM, MESSAGE_BYTES, Redis, Target, text};
 
 /// Even in a quick run: the first hundreds are slower.
 const ONE_BY_ONE: u64 = 3_000;
@@ -31,7 +31,7 @@ const RAW_RATIO_MAX: f64 = 1.5;
 const OVERHEAD_BYTES: usize = 200;
 
 /// A server that keeps what it is told in this directory.
-type Start = fn(&Path) -> Box<dyn Subject>;
+type Start = fn(&Path) -> Box<dyn Target>;
 
 pub(crate) fn run(plan: &Plan) {
     head(
@@ -84,10 +84,10 @@ fn sustained(plan: &Plan, starts: [Start; 2]) {
         (SUSTAINED / plan.one_in, [const { Vec::new() }; 2], Vec::new());
     for (which, start) in starts.into_iter().enumerate().take(1 + usize::from(plan.has_redis)) {
         let directory = directory();
-        let subject = start(directory.path());
-        rates[which].push(pipelined(&*subject, count));
+        let target = start(directory.path());
+        rates[which].push(pipelined(&*target, count));
         if which == 0 {
-            caught_up.extend(catch_up(&*subject, count));
+            caught_up.extend(catch_up(&*target, count));
         }
     }
     show_rates(&format!("{UNDER_WAY} under way, {count} posts"), &rates);
@@ -107,12 +107,12 @@ fn directory() -> TempDir {
     TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk that is measured")
 }
 
-fn chatroom(directory: &Path) -> Box<dyn Subject> {
+fn chatroom(directory: &Path) -> Box<dyn Target> {
     let path = directory.to_str().expect("a path that is text");
     Box::new(Chatroom::start_with(&["--data", path]))
 }
 
-fn redis(directory: &Path) -> Box<dyn Subject> {
+fn redis(directory: &Path) -> Box<dyn Target> {
     Box::new(Redis::start_in(directory))
 }
 
@@ -138,55 +138,55 @@ fn raw(count: u64) -> Vec<f64> {
 }
 
 /// One who may say something that is kept.
-fn speaker(subject: &dyn Subject) -> Crowd {
+fn speaker(target: &dyn Target) -> Crowd {
     let mut crowd = Crowd::new();
-    crowd.arrive(subject, 1);
-    crowd.ask_all(subject, 0..1, |_, _| subject.create(HALL));
-    crowd.ask_all(subject, 0..1, |_, _| subject.join_to_speak(HALL));
+    crowd.arrive(target, 1);
+    crowd.ask_all(target, 0..1, |_, _| target.create(MAIN_ROOM));
+    crowd.ask_all(target, 0..1, |_, _| target.join_to_speak(MAIN_ROOM));
     crowd
 }
 
-fn posts(subject: &dyn Subject, count: u64) -> Vec<Vec<u8>> {
+fn posts(target: &dyn Target, count: u64) -> Vec<Vec<u8>> {
     let post = |number| {
         let mut bytes = Vec::new();
-        subject.keep(number, &mut bytes);
+        target.keep(number, &mut bytes);
         bytes
     };
     (0..count).map(post).collect()
 }
 
 /// Waits for some answers, and says how many there were.
-fn answers(subject: &dyn Subject, crowd: &mut Crowd) -> usize {
+fn answers(target: &dyn Target, crowd: &mut Crowd) -> usize {
     let mut answers = 0;
-    let came = crowd.listen_to_frames(subject, |_, _, frame| {
-        assert_eq!(subject.hear(frame), Heard::Answer, "the speaker is only answered");
+    let came = crowd.listen_to_frames(target, |_, _, frame| {
+        assert_eq!(target.hear(frame), Heard::Answer, "the speaker is only answered");
         answers += 1;
     });
     assert!(came, "an answer is lost");
     answers
 }
 
-fn one_by_one(subject: &dyn Subject, count: u64) -> Vec<f64> {
-    let (mut crowd, posts) = (speaker(subject), posts(subject, count));
+fn one_by_one(target: &dyn Target, count: u64) -> Vec<f64> {
+    let (mut crowd, posts) = (speaker(target), posts(target, count));
     let keep = |post: Vec<u8>| {
         let began = Instant::now();
         crowd.say(0, &post);
-        while answers(subject, &mut crowd) == 0 {}
+        while answers(target, &mut crowd) == 0 {}
         ms(began.elapsed())
     };
     posts.into_iter().map(keep).collect()
 }
 
 /// Posts a second with as many under way as one connection may have: for every answer another one.
-fn pipelined(subject: &dyn Subject, count: u64) -> f64 {
-    let (mut crowd, posts) = (speaker(subject), posts(subject, count));
+fn pipelined(target: &dyn Target, count: u64) -> f64 {
+    let (mut crowd, posts) = (speaker(target), posts(target, count));
     let (mut said, mut answered) = (0, 0);
     let began = Instant::now();
     while answered < posts.len() {
         let next = (answered + UNDER_WAY).min(posts.len());
         crowd.say(0, &posts[said..next].concat());
         said = next;
-        answered += answers(subject, &mut crowd);
+        answered += answers(target, &mut crowd);
         assert!(answered <= said, "more answers than posts");
     }
     count as f64 / began.elapsed().as_secs_f64()
@@ -194,15 +194,15 @@ fn pipelined(subject: &dyn Subject, count: u64) -> f64 {
 
 /// How long it takes, in seconds, until what was said last can be read back, and until it can be
 /// found.
-fn catch_up(subject: &dyn Subject, count: u64) -> [f64; 2] {
+fn catch_up(target: &dyn Target, count: u64) -> [f64; 2] {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let began = Instant::now();
-        let mut guest = TestClient::come(subject.address(), "reader").await;
-        let hall = group("hall0");
-        guest.do_(Request::Join { group: hall.clone() }).await;
-        let (of, before, one) = (Conversation::Group(hall), Seq::ZERO, 1);
+        let mut guest = TestClient::come(target.address(), "reader").await;
+        let room = group("room0");
+        guest.do_(Request::Join { group: room.clone() }).await;
+        let (of, before, one) = (Conversation::Group(room), Seq::ZERO, 1);
         ask_until_answered(&mut guest, Request::History { of, before, count: one }).await;
         let read = began.elapsed().as_secs_f64();
         let words = SearchQuery::parse(&text(count - 1)).expect("words");

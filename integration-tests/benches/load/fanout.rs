@@ -1,7 +1,7 @@
 //! Fan-out: one member of a group speaks, all others hear it.
 
 use crate::Plan;
-use crate::hall::{Cost, Hall};
+use crate::room::{Cost, Room};
 use crate::table::{at_most, head, median, number, ratio, row};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -31,17 +31,17 @@ pub(crate) fn run(plan: &Plan) {
         ],
     );
     for readers in SIZES.into_iter().filter(|&readers| readers <= plan.readers_max) {
-        // Of each width and each subject the costs, one a repetition.
+        // Of each width and each target the costs, one a repetition.
         let mut costs = UNDER_WAY.map(|_| [const { Vec::new() }; 3]);
         for repetition in 1..=plan.repetitions {
             for (which, kind) in plan.kinds().iter().enumerate() {
                 eprintln!("fan-out to {readers}: {kind:?}, {repetition} of {}", plan.repetitions);
-                let subject = kind.start();
-                let mut hall = Hall::fill(&*subject, readers);
+                let target = kind.start();
+                let mut room = Room::fill(&*target, readers);
                 for (costs, under_way) in costs.iter_mut().zip(UNDER_WAY) {
-                    costs[which].push(hall.measure(under_way, plan.cpu));
+                    costs[which].push(room.measure(under_way, plan.cpu));
                 }
-                hall.end();
+                room.end();
             }
         }
         for (costs, under_way) in costs.iter().zip(UNDER_WAY) {
@@ -51,7 +51,7 @@ pub(crate) fn run(plan: &Plan) {
 }
 
 fn show(readers: usize, under_way: u64, costs: &[Vec<Cost>; 3]) {
-    let target = match (under_way, readers) {
+    let most = match (under_way, readers) {
         (1, ..=1_000) => Some(1.15),
         (32, 100 | 1_000) => Some(1.4),
         (256, 100) => Some(2.5),
@@ -68,7 +68,7 @@ fn show(readers: usize, under_way: u64, costs: &[Vec<Cost>; 3]) {
         format!("{readers}, {under_way}"),
         our_micros,
         micros,
-        at_most(ratio(ours, beside), target, "x"),
+        at_most(ratio(ours, beside), most, "x"),
         redis_micros,
         number(ratio(redis, beside), 2, "x"),
         our_rate,

@@ -2,9 +2,9 @@
 
 use crate::Plan;
 use crate::crowd::Crowd;
-use crate::hall::Hall;
-use crate::subject::{Ask, Chatroom, Subject};
+use crate::room::Room;
 use crate::table::{head, median, number, ratio, row};
+use crate::target::{Ask, Chatroom, Target};
 
 const GROUPS: [u32; 4] = [1, 1_000, 10_000, 100_000];
 const READERS: usize = 100;
@@ -32,12 +32,12 @@ pub(crate) fn run(plan: &Plan) {
     for repetition in 1..=plan.repetitions {
         for (costs, groups) in costs.iter_mut().zip(GROUPS) {
             eprintln!("{groups} groups, {repetition} of {}", plan.repetitions);
-            let subject = Chatroom::start_with(&["--groups-max", &(groups + 1).to_string()]);
-            let mut hall = Hall::fill_with(&subject, crowd(&subject, groups));
+            let target = Chatroom::start_with(&["--groups-max", &(groups + 1).to_string()]);
+            let mut room = Room::fill_with(&target, crowd(&target, groups));
             for (costs, under_way) in costs.iter_mut().zip(UNDER_WAY) {
-                costs.push(hall.measure(under_way, plan.cpu).cpu);
+                costs.push(room.measure(under_way, plan.cpu).cpu);
             }
-            hall.end();
+            room.end();
         }
     }
     for (of_these, groups) in costs.iter().zip(GROUPS) {
@@ -48,21 +48,21 @@ pub(crate) fn run(plan: &Plan) {
     }
 }
 
-/// Who will be in the hall, and is in other groups already. The hall is group 0.
-fn crowd(subject: &dyn Subject, groups: u32) -> Crowd {
+/// Who will be in the room, and is in other groups already. The room is group 0.
+fn crowd(target: &dyn Target, groups: u32) -> Crowd {
     let members = READERS + 1;
     let mut crowd = Crowd::new();
-    crowd.arrive(subject, members);
+    crowd.arrive(target, members);
     let mut others = 1..groups;
     while !others.is_empty() {
-        crowd.ask_all(subject, 0..members, |_, _| {
-            all(others.by_ref().take(ASKED_AT_ONCE as usize).map(|group| subject.create(group)))
+        crowd.ask_all(target, 0..members, |_, _| {
+            all(others.by_ref().take(ASKED_AT_ONCE as usize).map(|group| target.create(group)))
         });
     }
     let others = OTHERS_MAX.min(groups - 1);
-    crowd.ask_all(subject, 0..READERS, |_, member| {
+    crowd.ask_all(target, 0..READERS, |_, member| {
         let first = u32::try_from(member).expect("a small number") * OTHERS_MAX;
-        all((0..others).map(|other| subject.join(1 + (first + other) % (groups - 1))))
+        all((0..others).map(|other| target.join(1 + (first + other) % (groups - 1))))
     });
     crowd
 }

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use crate::Plan;
 use crate::crowd::Crowd;
 use crate::process::{listen_drops, rss};
-use crate::subject::{Kind, Subject};
 use crate::table::{at_most, head, median, row};
+use crate::target::{Kind, Target};
 
 /// How often, at most: every one takes seconds, and memory does not change with the weather.
 const REPETITIONS_MAX: usize = 3;
@@ -16,7 +16,7 @@ const REPETITIONS_MAX: usize = 3;
 enum Coming {
     /// Some hundreds at a time.
     InTurn,
-    /// They all knock at once, and are let in some hundreds at a time.
+    /// They all log in at once, and are let in some hundreds at a time.
     AtOnce,
     /// Some hundreds at a time, and everybody hears of those who come later.
     ToStay,
@@ -108,30 +108,30 @@ fn show(wanted: &Row, [ours, beside]: &[Cost; 2]) {
     ]);
 }
 
-fn measure(subject: &dyn Subject, wanted: &Row, cost: &mut Cost) {
-    let (before, drops_before, began) = (rss(subject.process()), listen_drops(), Instant::now());
-    let mut crowd = come(subject, wanted);
+fn measure(target: &dyn Target, wanted: &Row, cost: &mut Cost) {
+    let (before, drops_before, began) = (rss(target.process()), listen_drops(), Instant::now());
+    let mut crowd = come(target, wanted);
     cost.seconds.push(began.elapsed().as_secs_f64());
     cost.drops += listen_drops() - drops_before;
-    crowd.ping_all(subject);
-    cost.kib.push((rss(subject.process()) - before) / wanted.count as f64);
+    crowd.ping_all(target);
+    cost.kib.push((rss(target.process()) - before) / wanted.count as f64);
 }
 
-fn come(subject: &dyn Subject, wanted: &Row) -> Crowd {
+fn come(target: &dyn Target, wanted: &Row) -> Crowd {
     let mut crowd = Crowd::new();
     match wanted.coming {
         Coming::InTurn => {}
-        Coming::AtOnce => (0..wanted.count).for_each(|_| crowd.connect(subject)),
+        Coming::AtOnce => (0..wanted.count).for_each(|_| crowd.connect(target)),
         Coming::ToStay => {
             let news = (0..wanted.count as u64).sum();
-            let heard = crowd.ask_all_and_hear(subject, 0..wanted.count, news, |crowd, member| {
-                crowd.connect(subject);
-                subject.arrive_to_stay(member)
+            let heard = crowd.ask_all_and_hear(target, 0..wanted.count, news, |crowd, member| {
+                crowd.connect(target);
+                target.arrive_to_stay(member)
             });
             assert_eq!(heard, news, "everybody heard of everybody who came later");
             return crowd;
         }
     }
-    crowd.arrive(subject, wanted.count);
+    crowd.arrive(target, wanted.count);
     crowd
 }

@@ -16,25 +16,25 @@
 //! and one epoll in this process. A whole run takes some 20 minutes, and 20,000 file descriptors
 //! (`ulimit -Hn`).
 
-mod canon;
 mod crowd;
 mod durable;
 mod fanout;
 mod flood;
 mod groups;
-mod hall;
 mod idle;
 mod line;
 mod private;
 mod process;
+mod room;
+mod script;
 mod secure;
 mod storm;
-mod subject;
 mod table;
+mod target;
 
 use std::time::Duration;
 
-use crate::subject::{Kind, Redis};
+use crate::target::{Kind, Redis};
 
 /// A section's name, and what runs it.
 type Section = (&'static str, fn(&Plan));

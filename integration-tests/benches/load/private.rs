@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use crate::Plan;
 use crate::crowd::{Crowd, frames};
-use crate::subject::{Heard, Subject};
 use crate::table::{at_most, head, median, number, ratio, row};
+use crate::target::{Heard, Target};
 
 /// How many pairs, how many round trips of each, and what the middle one may be beside the
 /// reference.
@@ -41,15 +41,15 @@ pub(crate) fn run(plan: &Plan) {
             "to the reference",
         ],
     );
-    for (pairs, rounds, target) in ROWS {
+    for (pairs, rounds, most) in ROWS {
         let rounds = rounds / plan.one_in / BLOCKS;
-        // Of each subject, for each share, one a block.
+        // Of each target, for each share, one a block.
         let mut times = [const { [const { Vec::new() }; SHARES.len()] }; 3];
         for repetition in 1..=plan.repetitions {
             eprintln!("{pairs} pairs, {repetition} of {}", plan.repetitions);
-            let subjects: Vec<_> = plan.kinds().iter().map(|kind| kind.start()).collect();
+            let targets: Vec<_> = plan.kinds().iter().map(|kind| kind.start()).collect();
             let mut tables: Vec<Table> =
-                subjects.iter().map(|subject| Table::set(&**subject, pairs)).collect();
+                targets.iter().map(|target| Table::set(&**target, pairs)).collect();
             for block in 0..BLOCKS {
                 for (table, times) in tables.iter_mut().zip(&mut times) {
                     let measured = table.talk(block * rounds + 1..=(block + 1) * rounds);
@@ -70,7 +70,7 @@ pub(crate) fn run(plan: &Plan) {
             vec![pairs.to_string()],
             shown(ours).to_vec(),
             shown(beside).to_vec(),
-            vec![at_most(ratio(&ours[0], &beside[0]), target, "x")],
+            vec![at_most(ratio(&ours[0], &beside[0]), most, "x")],
             shown(redis).to_vec(),
             vec![number(ratio(&redis[0], &beside[0]), 2, "x")],
         ]
@@ -84,25 +84,25 @@ fn micros(time: Duration) -> f64 {
 
 /// Pairs that talk with each other.
 struct Table<'a> {
-    subject: &'a dyn Subject,
+    target: &'a dyn Target,
     crowd: Crowd,
     members: usize,
 }
 
 impl<'a> Table<'a> {
-    fn set(subject: &'a dyn Subject, pairs: usize) -> Table<'a> {
+    fn set(target: &'a dyn Target, pairs: usize) -> Table<'a> {
         let (mut crowd, members) = (Crowd::new(), pairs * 2);
-        crowd.arrive(subject, members);
-        crowd.ask_all(subject, 0..members, |_, member| subject.pair(member));
-        Table { subject, crowd, members }
+        crowd.arrive(target, members);
+        crowd.ask_all(target, 0..members, |_, member| target.pair(member));
+        Table { target, crowd, members }
     }
 
     /// The times of round trips, the shortest first. Every message has a number.
     fn talk(&mut self, numbers: RangeInclusive<u64>) -> Vec<Duration> {
-        let Table { subject, crowd, members } = self;
-        let (subject, members, rounds) = (*subject, *members, numbers.end() + 1 - numbers.start());
+        let Table { target, crowd, members } = self;
+        let (target, members, rounds) = (*target, *members, numbers.end() + 1 - numbers.start());
         let said: Vec<Vec<Vec<u8>>> =
-            (0..members).map(|member| all_messages(subject, member, numbers.clone())).collect();
+            (0..members).map(|member| all_messages(target, member, numbers.clone())).collect();
         let mut times = Vec::new();
         // Of each member: what it has said and heard, and when it said the last.
         let (mut spoken, mut heard) = (vec![0; members], vec![Vec::new(); members]);
@@ -113,10 +113,10 @@ impl<'a> Table<'a> {
             crowd.say(starter, &said[starter][0]);
         }
         while missing > 0 {
-            let came = crowd.listen_to_frames(subject, |crowd, member, frame| {
+            let came = crowd.listen_to_frames(target, |crowd, member, frame| {
                 assert!(missing > 0, "member {member} heard something that nobody said");
                 missing -= 1;
-                if !subject.is_answer(frame) {
+                if !target.is_answer(frame) {
                     if member % 2 == 0 {
                         times.push(when[member].elapsed());
                     }
@@ -129,21 +129,17 @@ impl<'a> Table<'a> {
             });
             assert!(came || missing == 0, "{missing} messages or answers are lost");
         }
-        crowd.ping_all(subject);
-        heard.iter().for_each(|bytes| check(subject, bytes, numbers.clone()));
+        crowd.ping_all(target);
+        heard.iter().for_each(|bytes| check(target, bytes, numbers.clone()));
         times.sort_unstable();
         times
     }
 }
 
-fn all_messages(
-    subject: &dyn Subject,
-    member: usize,
-    numbers: RangeInclusive<u64>,
-) -> Vec<Vec<u8>> {
+fn all_messages(target: &dyn Target, member: usize, numbers: RangeInclusive<u64>) -> Vec<Vec<u8>> {
     let message = |number| {
         let mut bytes = Vec::new();
-        subject.whisper(member, number, &mut bytes);
+        target.whisper(member, number, &mut bytes);
         bytes
     };
     numbers.map(message).collect()
@@ -151,10 +147,10 @@ fn all_messages(
 
 /// A member has heard every message of the other one once and in order, and one answer to each of
 /// its own.
-fn check(subject: &dyn Subject, bytes: &[u8], numbers: RangeInclusive<u64>) {
+fn check(target: &dyn Target, bytes: &[u8], numbers: RangeInclusive<u64>) {
     let (before, rounds) = (numbers.start() - 1, numbers.end() + 1 - numbers.start());
     let (mut messages, mut answers) = (0, 0);
-    frames(subject, &mut Vec::new(), bytes, |frame| match subject.hear(frame) {
+    frames(target, &mut Vec::new(), bytes, |frame| match target.hear(frame) {
         Heard::Answer => answers += 1,
         other => {
             messages += 1;

@@ -13,11 +13,11 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::Plan;
 use crate::crowd::Crowd;
-use crate::hall::Hall;
 use crate::line::Line;
 use crate::process::{cpu, rss};
-use crate::subject::{Chatroom, Subject};
+use crate::room::Room;
 use crate::table::{head, median, number, ratio, row};
+use crate::target::{Chatroom, Target};
 
 const READERS: usize = 100;
 const UNDER_WAY: [u64; 3] = [1, 32, 256];
@@ -62,16 +62,16 @@ fn fan_out(plan: &Plan, config: &Arc<ClientConfig>) {
         for (which, tls) in [Some(config), None].into_iter().enumerate() {
             let name = if tls.is_some() { "TLS" } else { "plain" };
             eprintln!("fan-out over TLS: {name}, {repetition} of {}", plan.repetitions);
-            let subject = Chatroom::start();
+            let target = Chatroom::start();
             let mut crowd = Crowd::over(tls.cloned());
-            crowd.arrive(&subject, READERS + 1);
-            let mut hall = Hall::fill_with(&subject, crowd);
+            crowd.arrive(&target, READERS + 1);
+            let mut room = Room::fill_with(&target, crowd);
             for (at, under_way) in UNDER_WAY.into_iter().enumerate() {
-                let cost = hall.measure(under_way, plan.cpu);
+                let cost = room.measure(under_way, plan.cpu);
                 costs[at][which].push(cost.cpu);
                 rates[at][which].push(cost.rate);
             }
-            hall.end();
+            room.end();
         }
     }
     for ((under_way, [tls, plain]), rates) in UNDER_WAY.iter().zip(&costs).zip(&rates) {
@@ -97,14 +97,13 @@ fn handshakes(plan: &Plan, config: &Arc<ClientConfig>) {
     for (name, tls) in [("TLS", Some(config)), ("plain", None)] {
         let mut micros = Vec::new();
         for _ in 0..plan.repetitions {
-            let subject = Chatroom::start();
-            let before = cpu(subject.process());
+            let target = Chatroom::start();
+            let before = cpu(target.process());
             for _ in 0..HANDSHAKES {
-                drop(connect(subject.address(), tls));
+                drop(connect(target.address(), tls));
             }
-            micros.push(
-                (cpu(subject.process()) - before).as_secs_f64() * 1e6 / f64::from(HANDSHAKES),
-            );
+            micros
+                .push((cpu(target.process()) - before).as_secs_f64() * 1e6 / f64::from(HANDSHAKES));
         }
         row(&[name.to_owned(), number(median(&micros), 0, " µs")]);
     }
@@ -125,12 +124,12 @@ fn silence(plan: &Plan, config: &Arc<ClientConfig>) {
     let mut kib = [Vec::new(), Vec::new()];
     for _ in 0..plan.repetitions {
         for (kib, tls) in kib.iter_mut().zip([Some(config), None]) {
-            let subject = Chatroom::start();
-            let before = rss(subject.process());
+            let target = Chatroom::start();
+            let before = rss(target.process());
             let mut crowd = Crowd::over(tls.cloned());
-            crowd.arrive(&subject, SILENT);
-            crowd.ping_all(&subject);
-            kib.push((rss(subject.process()) - before) / SILENT as f64);
+            crowd.arrive(&target, SILENT);
+            crowd.ping_all(&target);
+            kib.push((rss(target.process()) - before) / SILENT as f64);
         }
     }
     let [tls, plain] = kib.map(|kib| number(median(&kib), 2, " KiB"));
@@ -151,8 +150,8 @@ fn bystander(plan: &Plan, config: &Arc<ClientConfig>) {
     for (name, tls) in [("none", None), ("by TLS", Some(config))] {
         let (mut percentiles, mut rates) = ([const { Vec::new() }; 3], Vec::new());
         for _ in 0..plan.repetitions {
-            let subject = Chatroom::start();
-            let (times, rate) = round_trips(&subject, tls);
+            let target = Chatroom::start();
+            let (times, rate) = round_trips(&target, tls);
             for (all, part) in percentiles.iter_mut().zip([0.5, 0.99, 0.999]) {
                 all.push(times[(times.len() as f64 * part) as usize]);
             }
@@ -171,10 +170,10 @@ fn rest(time: Duration) {
 
 /// How long round trips take, in microseconds, the shortest first; and how many strangers came in a
 /// second meanwhile.
-fn round_trips(subject: &dyn Subject, tls: Option<&Arc<ClientConfig>>) -> (Vec<f64>, f64) {
-    let (address, is_over, came) = (subject.address(), AtomicBool::new(false), AtomicU64::new(0));
+fn round_trips(target: &dyn Target, tls: Option<&Arc<ClientConfig>>) -> (Vec<f64>, f64) {
+    let (address, is_over, came) = (target.address(), AtomicBool::new(false), AtomicU64::new(0));
     let mut crowd = Crowd::new();
-    crowd.arrive(subject, 1);
+    crowd.arrive(target, 1);
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     let began = Instant::now();
     thread::scope(|scope| {
@@ -193,7 +192,7 @@ fn round_trips(subject: &dyn Subject, tls: Option<&Arc<ClientConfig>>) -> (Vec<f
         }
         for _ in 0..ROUND_TRIPS {
             let asked = Instant::now();
-            crowd.ask_all(subject, 0..1, |_, _| subject.ping());
+            crowd.ask_all(target, 0..1, |_, _| target.ping());
             times.push(asked.elapsed().as_secs_f64() * 1e6);
             rest(REST);
         }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use crate::Plan;
 use crate::crowd::{Crowd, frames};
 use crate::process::cpu;
-use crate::subject::{HALL, Heard, Kind, Subject};
 use crate::table::{at_most, head, median, ratio, row};
+use crate::target::{Heard, Kind, MAIN_ROOM, Target};
 
 const MEMBERS: usize = 1_000;
 const SECONDS_MAX: f64 = 0.10;
@@ -26,7 +26,7 @@ pub(crate) fn run(plan: &Plan) {
         &format!(
             "{MEMBERS} connections ask to join one group at the same time. It ends when everybody \
              is answered and has heard \
-             of everybody who joined later: {} tidings in all.",
+             of everybody who joined later: {} notifications in all.",
             MEMBERS * (MEMBERS - 1) / 2
         ),
         &["", "time", "server CPU"],
@@ -50,34 +50,35 @@ pub(crate) fn run(plan: &Plan) {
     row(&["ratio", &format!("{:.2}x", ratios[0]), &format!("{:.2}x", ratios[1])]);
 }
 
-fn measure(subject: &dyn Subject, cost: &mut Cost) {
+fn measure(target: &dyn Target, cost: &mut Cost) {
     let mut crowd = Crowd::new();
-    crowd.arrive(subject, MEMBERS);
-    crowd.ask_all(subject, 0..1, |_, _| subject.create(HALL));
-    let asks: Vec<_> = (0..MEMBERS).map(|member| subject.join_aloud(HALL, member).bytes).collect();
+    crowd.arrive(target, MEMBERS);
+    crowd.ask_all(target, 0..1, |_, _| target.create(MAIN_ROOM));
+    let asks: Vec<_> =
+        (0..MEMBERS).map(|member| target.join_aloud(MAIN_ROOM, member).bytes).collect();
 
     let (mut heard, mut missing) =
         (vec![Vec::new(); MEMBERS], MEMBERS + MEMBERS * (MEMBERS - 1) / 2);
-    let (before, began) = (cpu(subject.process()), Instant::now());
+    let (before, began) = (cpu(target.process()), Instant::now());
     asks.iter().enumerate().for_each(|(member, ask)| crowd.say(member, ask));
     while missing > 0 {
-        let came = crowd.listen_to_frames(subject, |_, member, frame| {
+        let came = crowd.listen_to_frames(target, |_, member, frame| {
             assert!(missing > 0, "member {member} heard something that nobody did");
             missing -= 1;
             heard[member].extend_from_slice(frame);
         });
-        assert!(came || missing == 0, "{missing} answers or tidings are lost");
+        assert!(came || missing == 0, "{missing} answers or notifications are lost");
     }
     cost.seconds.push(began.elapsed().as_secs_f64());
-    cost.cpu.push((cpu(subject.process()) - before).as_secs_f64());
-    crowd.ping_all(subject);
-    check(&heard.iter().map(|bytes| joins(subject, bytes)).collect::<Vec<_>>());
+    cost.cpu.push((cpu(target.process()) - before).as_secs_f64());
+    crowd.ping_all(target);
+    check(&heard.iter().map(|bytes| joins(target, bytes)).collect::<Vec<_>>());
 }
 
-/// Whom a member heard join, after the answer to its own wish.
-fn joins(subject: &dyn Subject, bytes: &[u8]) -> Vec<usize> {
+/// Whom a member heard join, after the answer to its own request.
+fn joins(target: &dyn Target, bytes: &[u8]) -> Vec<usize> {
     let mut all = Vec::new();
-    frames(subject, &mut Vec::new(), bytes, |frame| all.push(subject.hear(frame)));
+    frames(target, &mut Vec::new(), bytes, |frame| all.push(target.hear(frame)));
     assert_eq!(all.first(), Some(&Heard::Answer), "a member is answered before it hears of others");
     let joined = |heard: &Heard| match heard {
         Heard::Joined(who) => *who,

@@ -69,7 +69,7 @@ async fn scene(mut chance: Chance) {
     let server =
         Server::open(log, None, config, shutdown.clone()).await.expect("an empty log can be read");
     let code = server.operator_code().cloned();
-    let (door, streams) = mpsc::channel(1);
+    let (dialer, streams) = mpsc::channel(1);
     let serving = tokio::spawn(server.run_on(streams));
 
     let mut peers: [Option<Peer>; PEERS_MAX] = Default::default();
@@ -80,7 +80,7 @@ async fn scene(mut chance: Chance) {
         }
         let peer = &mut peers[chance.below(PEERS_MAX)];
         match peer {
-            None => *peer = Some(Peer::new(&door).await),
+            None => *peer = Some(Peer::new(&dialer).await),
             Some(there) => {
                 if there.step(&mut chance, &mut known).await {
                     *peer = None;
@@ -88,7 +88,7 @@ async fn scene(mut chance: Chance) {
             }
         }
     }
-    be_honest(&door).await;
+    be_honest(&dialer).await;
     shutdown.cancel();
     let stopped = timeout(DEADLINE, serving).await.expect("a server that is told to stop stops");
     stopped.expect("no panic").expect("no failure");
@@ -129,8 +129,8 @@ impl Known {
 
 /// Comes as a guest who does nothing wrong, and is answered. An operator may have banned everybody
 /// who comes from this machine.
-async fn be_honest(door: &mpsc::Sender<DuplexStream>) {
-    let mut guest = Peer::new(door).await;
+async fn be_honest(dialer: &mpsc::Sender<DuplexStream>) {
+    let mut guest = Peer::new(dialer).await;
     let name = UserName::parse("honest").expect("a valid name");
     let hello = Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO };
     for (tag, request) in
@@ -178,9 +178,9 @@ struct Peer {
 }
 
 impl Peer {
-    async fn new(door: &mpsc::Sender<DuplexStream>) -> Peer {
+    async fn new(dialer: &mpsc::Sender<DuplexStream>) -> Peer {
         let (near, far) = duplex(PIPE_BYTES);
-        door.send(far).await.expect("the server serves");
+        dialer.send(far).await.expect("the server serves");
         let (ears, voice) = split(near);
         let ears = FrameReader::new(ears, FRAME_BYTES_MAX);
         Peer { voice: Some(voice), ears, asked: Some(VecDeque::new()) }

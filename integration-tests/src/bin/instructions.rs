@@ -115,17 +115,17 @@ fn profile(server: &Path, under_way: u64) -> PathBuf {
     server.with_file_name(format!("callgrind.{under_way}.out"))
 }
 
-/// Fills the hall, and says everything there.
+/// Fills the room, and says everything there.
 async fn say_and_hear(server: &ServerProgram, under_way: u64, messages: u64) {
-    let mut speaker = come_into_the_hall(server, "speaker").await;
+    let mut speaker = come_into_the_room(server, "speaker").await;
     let mut readers = Vec::new();
     for number in 0..READERS {
-        readers.push(come_into_the_hall(server, &format!("reader{number}")).await);
+        readers.push(come_into_the_room(server, &format!("reader{number}")).await);
     }
     for first in (0..messages).step_by(usize::try_from(under_way).expect("a small number")) {
         let window = first..first + under_way;
         for number in window.clone() {
-            speaker.say_unflushed(public("hall", number, &text(number))).await;
+            speaker.say_unflushed(public("room", number, &text(number))).await;
         }
         speaker.flush().await;
         for reader in &mut readers {
@@ -140,14 +140,14 @@ async fn say_and_hear(server: &ServerProgram, under_way: u64, messages: u64) {
 }
 
 /// Arrivals and departures in General are none of this measurement's business.
-async fn come_into_the_hall(server: &ServerProgram, name: &str) -> TestClient {
+async fn come_into_the_room(server: &ServerProgram, name: &str) -> TestClient {
     let mut guest = TestClient::come(server.address(), name).await;
     guest.do_(Request::Leave { group: group("General") }).await;
-    let hall = group("hall");
+    let room = group("room");
     if name == "speaker" {
-        guest.do_(Request::Create { group: hall.clone() }).await;
+        guest.do_(Request::Create { group: room.clone() }).await;
     }
-    guest.do_(Request::Join { group: hall }).await;
+    guest.do_(Request::Join { group: room }).await;
     guest
 }
 
@@ -155,7 +155,7 @@ fn text(number: u64) -> String {
     format!("{number:0MESSAGE_BYTES$}")
 }
 
-/// Waits for the next message in the hall.
+/// Waits for the next message in the room.
 async fn heard(reader: &mut TestClient) -> String {
     loop {
         match reader.frame().await {

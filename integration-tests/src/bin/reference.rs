@@ -7,9 +7,9 @@
 //! this machine, prints the address, and ends when its standard input does.
 //!
 //! A frame is its length, 4 bytes big-endian, and so many bytes, the first of which says what it
-//! is: a message, or the wish to be taken into a room (4 bytes big-endian, and whatever follows),
-//! in silence or told to everybody who is there, or only a question whether somebody is there.
-//! Messages and told wishes are copied as they are, length and all.
+//! is: a message, or the request to be taken into a room (4 bytes big-endian, and whatever
+//! follows), in silence or told to everybody who is there, or only a question whether somebody is there.
+//! Messages and told requests are copied as they are, length and all.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};

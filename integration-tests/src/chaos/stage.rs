@@ -306,7 +306,7 @@ async fn kept(data: &Path) -> Result<Vec<StoredPost>, LogError> {
     let head = log.head();
     // What a base stands for is what happened before the first post that is kept.
     let mut state = match log.snapshot()? {
-        Some(base) => codec::decode(&base.state).expect("a base is a world"),
+        Some(base) => codec::decode(&base.state).expect("a snapshot is a state"),
         None => ChatState::new(Config::default().limits),
     };
     let mut records = Vec::new();

@@ -150,7 +150,7 @@ impl InMemory {
 }
 
 impl Stage for InMemory {
-    async fn knock(&mut self, name: &str, entrance: Entrance) {
+    async fn log_in(&mut self, name: &str, entrance: Entrance) {
         self.settle_speaker().await;
         let (near, far) = duplex(PIPE_BYTES);
         self.streams.send(far).await.expect("the server runs");

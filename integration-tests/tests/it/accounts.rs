@@ -1,5 +1,5 @@
 //! Names that belong to somebody, as dialogues on a server in memory. `jim*` is
-//! another device of jim's, `jim'` somebody who says that he is jim; somebody who knocks "with a
+//! another device of jim's, `jim'` somebody who says that he is jim; somebody who logs in "with a
 //! password" says "secret".
 
 use chatroom_proto::{Request, Retention};
@@ -28,16 +28,16 @@ fn a_registered_name_needs_its_password_whoever_had_it() {
         jim> exit
         jim< goodbye
         jim is hung up on
-        jim' knocks
+        jim' logs in
         jim'< refused: jim has a password
         jim' is hung up on
-        jim' knocks with a forgery
+        jim' logs in with a forgery
         jim'< refused: jim has a password
         jim' is hung up on
-        JIM knocks
+        JIM logs in
         JIM< refused: jim has a password
         JIM is hung up on
-        jim' knocks with a password
+        jim' logs in with a password
         jim'< welcome, in General
         ",
     );
@@ -50,10 +50,10 @@ fn a_wrong_password_lets_nobody_in() {
         jim comes
         jim> register other
         jim< registered
-        jim' knocks with a password
+        jim' logs in with a password
         jim'< refused: that is not jim's password
         jim' is hung up on
-        kim knocks with a password
+        kim logs in with a password
         kim< refused: kim is not registered
         kim is hung up on
         ",
@@ -109,7 +109,7 @@ fn two_devices_are_one_person() {
         jim< created tea
         jim> join tea
         jim< joined tea
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General, tea
         ann> users
         ann< users: jim, ann
@@ -170,7 +170,7 @@ fn another_password_locks_the_other_devices_out_and_this_one_not() {
         jim< ann arrived in General
         jim> register secret
         jim< registered
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General
         jim*> passwd secret other
         jim< closing: PasswordChanged
@@ -179,7 +179,7 @@ fn another_password_locks_the_other_devices_out_and_this_one_not() {
         ann> public General hi
         ann< posted
         jim*< ann in General: hi
-        jim' knocks with a password
+        jim' logs in with a password
         jim'< refused: that is not jim's password
         jim' is hung up on
         ",
@@ -197,10 +197,10 @@ fn whoever_has_copied_a_token_has_nothing_after_the_password_was_changed() {
         jim< password changed
         jim vanishes
         # The token of before.
-        jim knocks again
+        jim logs in again
         jim< refused: jim has a password
         jim is hung up on
-        jim knocks with a password
+        jim logs in with a password
         jim< welcome, in General
         ",
     );
@@ -215,7 +215,7 @@ fn a_name_that_is_given_up_is_free_and_its_devices_are_gone() {
         ann< jim arrived in General
         jim> register secret
         jim< registered
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General
         jim> create tea
         jim< created tea
@@ -242,7 +242,7 @@ async fn a_device_hears_what_the_others_said_while_it_was_away() {
         jim< ann arrived in General
         jim> register secret
         jim< registered
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General
         jim*> private ann one
         ann< jim to ann: one
@@ -284,7 +284,7 @@ fn a_name_that_looks_like_that_of_somebody_here_is_refused() {
         "
         Jim comes
         # With a letter of Cyrillic.
-        Jіm knocks
+        Jіm logs in
         Jіm< refused: looks like Jim
         Jіm is hung up on
         Tim comes
@@ -295,7 +295,7 @@ fn a_name_that_looks_like_that_of_somebody_here_is_refused() {
         Jim is hung up on
         Jіm comes
         Tim< Jіm arrived in General
-        Jim knocks
+        Jim logs in
         Jim< refused: looks like Jіm
         Jim is hung up on
         ",
@@ -312,7 +312,7 @@ fn a_name_that_looks_like_a_registered_one_is_refused_though_nobody_is_here() {
         Jim> exit
         Jim< goodbye
         Jim is hung up on
-        Jіm knocks
+        Jіm logs in
         Jіm< refused: looks like Jim
         Jіm is hung up on
         Jim returns
@@ -329,7 +329,7 @@ fn persian_names_work_with_either_yeh_and_a_joiner_and_are_no_disguise() {
     check(
         "
         علی comes
-        علي knocks
+        علي logs in
         علي< refused: looks like علی
         علي is hung up on
         می‌نا comes
@@ -393,7 +393,7 @@ fn one_who_has_left_general_with_one_device_is_not_put_back_by_another() {
         jim> leave General
         ann< jim left General
         jim< left General
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in tea
         ann> public General hi
         ann< posted
@@ -412,7 +412,7 @@ fn what_a_forgotten_device_has_said_is_not_said_twice() {
         jim< registered
         jim> passwd other secret
         jim< password changed
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General
         jim*> public General hello
         jim< jim in General: hello
@@ -420,7 +420,7 @@ fn what_a_forgotten_device_has_said_is_not_said_twice() {
         jim* vanishes
         jim> passwd secret secret
         jim< password changed
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General
         # Its client had no answer, and says it again: nobody else hears it.
         jim*> public General hello
@@ -436,7 +436,7 @@ fn a_device_is_remembered_whoever_comes_and_goes() {
         jim comes
         jim> register secret
         jim< registered
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General
         jim*> exit
         jim*< goodbye

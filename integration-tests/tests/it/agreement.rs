@@ -13,7 +13,7 @@ use chatroom_server::chat::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, Proposal, ProposalId,
     TokenDigest,
 };
-use chatroom_server::chat::{Chat, Limits};
+use chatroom_server::chat::{Chat, ChatState, Limits};
 use integration_tests::chance::Chance;
 use integration_tests::passwords;
 use integration_tests::test_client::{group, user};
@@ -42,7 +42,7 @@ struct Node {
 }
 
 /// Two nodes, the log between them, and chance.
-struct ChatState {
+struct TwoNodes {
     nodes: [Node; 2],
     log: Vec<Entry>,
     now: UnixMillis,
@@ -52,8 +52,8 @@ struct ChatState {
     chance: Chance,
 }
 
-impl ChatState {
-    fn new(seed: u64) -> ChatState {
+impl TwoNodes {
+    fn new(seed: u64) -> TwoNodes {
         let node = |n| Node {
             chat: Chat::new(NodeId(n), LIMITS),
             read: 0,
@@ -61,7 +61,7 @@ impl ChatState {
             unanswered: HashMap::new(),
             heard: HashMap::new(),
         };
-        ChatState {
+        TwoNodes {
             nodes: [node(1), node(2)],
             log: Vec::new(),
             now: UnixMillis(10_000),
@@ -82,7 +82,7 @@ impl ChatState {
         self.now.0 += self.chance.below(200);
         let mut effects = Vec::new();
         match self.chance.below(20) {
-            0 | 1 => self.knock(node, &mut effects),
+            0 | 1 => self.log_in(node, &mut effects),
             2 => self.cut(node, &mut effects),
             3 => self.nodes[node].chat.tick(self.now, &mut effects),
             4..=8 => self.read_log(node),
@@ -98,7 +98,7 @@ impl ChatState {
         self.carry_out(0, effects);
     }
 
-    fn knock(&mut self, node: usize, effects: &mut Vec<Effect>) {
+    fn log_in(&mut self, node: usize, effects: &mut Vec<Effect>) {
         let connection = ConnectionId(self.fresh());
         let name: UserName = self.chance.any();
         let old = self
@@ -229,19 +229,19 @@ impl ChatState {
 #[test]
 fn two_nodes_that_have_read_the_same_log_are_equal() {
     for seed in 0..100 {
-        let mut state = ChatState::new(seed);
-        state.offer();
+        let mut scene = TwoNodes::new(seed);
+        scene.offer();
         for _ in 0..400 {
-            state.step();
+            scene.step();
         }
-        state.settle();
-        let [one, other] = &state.nodes;
+        scene.settle();
+        let [one, other] = &scene.nodes;
         assert_eq!(one.chat.state(), other.chat.state(), "seed {seed}");
         assert_eq!(one.heard, other.heard, "seed {seed}: both nodes tell everybody the same");
         for (device, seqs) in &one.heard {
             assert!(seqs.is_sorted_by(|a, b| a < b), "seed {seed}: {device:?} hears in order");
         }
-        for node in &state.nodes {
+        for node in &scene.nodes {
             assert_eq!(node.chat.load(), 0, "seed {seed}: nothing is left under way");
             for connection in &node.connections {
                 assert_eq!(
@@ -254,18 +254,17 @@ fn two_nodes_that_have_read_the_same_log_are_equal() {
 }
 
 #[test]
-fn a_state_goes_on_from_its_image_as_if_it_had_never_been_away() {
+fn a_state_goes_on_from_its_snapshot_as_if_it_had_never_been_away() {
     for seed in 0..50 {
-        let mut state = ChatState::new(seed);
-        state.offer();
+        let mut scene = TwoNodes::new(seed);
+        scene.offer();
         for _ in 0..400 {
-            state.step();
+            scene.step();
         }
-        state.settle();
-        let mut whole = state.nodes[0].chat.state().clone();
-        let packed = codec::pack(&whole).expect("a world has an encoding");
-        let mut image: chatroom_server::chat::ChatState =
-            codec::decode(&packed).expect("and is read from it");
+        scene.settle();
+        let mut whole = scene.nodes[0].chat.state().clone();
+        let packed = codec::pack(&whole).expect("a state has an encoding");
+        let mut snapshot: ChatState = codec::decode(&packed).expect("and is read from it");
         // A restart begins with this entry; what follows meets the same people, groups and names in
         // both.
         let mut entries = vec![Command::Began { limits: LIMITS }];
@@ -279,12 +278,12 @@ fn a_state_goes_on_from_its_image_as_if_it_had_never_been_away() {
             let place = ConnAddr { node: NodeId(7), connection: ConnectionId(number) };
             let origin = Some(Origin { place, tag: Tag(0) });
             let id = ProposalId { node: NodeId(7), number };
-            let proposal = Proposal { id, origin, at: UnixMillis(state.now.0 + number), command };
+            let proposal = Proposal { id, origin, at: UnixMillis(scene.now.0 + number), command };
             let entry = Entry { seq: Seq(whole.head().0 + 1), proposal };
             whole.fold(&entry);
-            image.fold(&entry);
+            snapshot.fold(&entry);
         }
-        assert_eq!(image, whole, "seed {seed}");
+        assert_eq!(snapshot, whole, "seed {seed}");
     }
 }
 

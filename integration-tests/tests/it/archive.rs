@@ -89,7 +89,7 @@ impl History {
         self.number += 1;
         let node = NodeId(self.node);
         let place = ConnAddr { node, connection: ConnectionId(self.number) };
-        let tag = Tag(u32::try_from(self.number).expect("few deeds"));
+        let tag = Tag(u32::try_from(self.number).expect("few requests"));
         let at = UnixMillis(self.end.0 * 10);
         let id = ProposalId { node, number: self.number };
         let proposal = Proposal { id, origin: Some(Origin { place, tag }), at, command };

@@ -179,7 +179,7 @@ async fn many_who_do_not_read_cost_no_more_than_the_common_budget() {
 }
 
 #[tokio::test]
-async fn one_who_knocks_while_the_server_goes_down_is_told() {
+async fn one_who_logs_in_while_the_server_goes_down_is_told() {
     let host = TestServer::start();
     let jim = host.guest("jim").await;
     let mut late = TestClient::connect(host.address).await;

@@ -37,10 +37,10 @@ fn a_name_is_taken_whatever_its_case() {
     check(
         "
         Jim comes
-        jim knocks
+        jim logs in
         jim< refused: Jim is taken
         jim is hung up on
-        JIM knocks
+        JIM logs in
         JIM< refused: Jim is taken
         JIM is hung up on
         ",
@@ -64,10 +64,10 @@ fn a_name_is_free_again_after_exit() {
 fn versions_and_passwords_that_are_not_known_are_refused() {
     check(
         "
-        jim knocks from version 7
+        jim logs in from version 7
         jim< refused: speaks 1 to 1
         jim is hung up on
-        ann knocks with a password
+        ann logs in with a password
         ann< refused: ann is not registered
         ann is hung up on
         ",
@@ -407,7 +407,7 @@ fn a_short_absence_is_told_to_nobody() {
         ann> join tea
         ann< joined tea
         ann vanishes
-        ann knocks again
+        ann logs in again
         ann< welcome back, in General, tea
         ann> public General here again
         ann< posted
@@ -421,7 +421,7 @@ fn a_second_connection_with_the_token_takes_over_from_the_first() {
     check(
         "
         jim comes
-        jim' knocks again
+        jim' logs in again
         jim< closing: Replaced
         jim is hung up on
         jim'< welcome back, in General
@@ -436,16 +436,16 @@ fn a_forged_token_opens_no_session() {
     check(
         "
         jim comes
-        jim' knocks with a forgery
+        jim' logs in with a forgery
         jim'< refused: jim is taken
         jim' is hung up on
         jim vanishes
-        jim' knocks with a forgery
+        jim' logs in with a forgery
         jim'< refused: jim is taken
         jim' is hung up on
-        jim knocks again
+        jim logs in again
         jim< welcome back, in General
-        ann knocks with a forgery
+        ann logs in with a forgery
         ann< welcome, in General
         jim< ann arrived in General
         ",
@@ -485,10 +485,10 @@ fn a_name_is_held_for_its_owner_during_the_grace() {
         "
         jim comes
         jim vanishes
-        jim' knocks
+        jim' logs in
         jim'< refused: jim is taken
         31 s pass
-        jim' knocks
+        jim' logs in
         jim'< welcome, in General
         ",
     );
@@ -519,8 +519,8 @@ fn of_two_who_want_one_name_the_first_in_the_log_wins() {
     check(
         "
         the log stops
-        jim knocks
-        jim' knocks
+        jim logs in
+        jim' logs in
         the log goes on
         jim< welcome, in General
         jim'< refused: jim is taken
@@ -561,7 +561,7 @@ fn what_was_proposed_twice_over_two_connections_happens_once() {
         ann> public General once
         ann> create tea
         ann vanishes
-        ann knocks again
+        ann logs in again
         the log goes on
         jim< ann in General: once
         ann< welcome back, in General
@@ -583,7 +583,7 @@ fn an_exit_said_over_a_lost_connection_still_counts() {
         ann comes
         jim< ann arrived in General
         the log stops
-        ann' knocks again
+        ann' logs in again
         ann> exit
         the log goes on
         ann< closing: Replaced
@@ -601,7 +601,7 @@ fn one_who_vanishes_before_the_welcome_leaves_nothing_behind() {
         "
         ann comes
         the log stops
-        jim knocks
+        jim logs in
         jim vanishes
         the log goes on
         ann< jim arrived in General
@@ -659,7 +659,7 @@ async fn one_who_comes_back_is_in_their_groups_and_hears_what_was_said_there() {
         jim< posted
         jim> public General hello?
         jim< posted
-        ann knocks again
+        ann logs in again
         ann< welcome back, in General, tea
         ann< jim in tea: anybody?
         ann< jim in General: hello?
@@ -688,7 +688,7 @@ async fn what_is_said_to_one_who_is_away_is_kept_for_them_and_not_for_their_name
         jim< kept for ann
         jim> private ann are you well?
         jim< kept for ann
-        ann' knocks
+        ann' logs in
         ann'< welcome, in General
         jim< ann arrived in General
         ann'> history @jim
@@ -717,7 +717,7 @@ async fn kept_messages_are_shown_once_to_the_one_they_are_for() {
         jim< ann departed
         jim> private ann are you well?
         jim< kept for ann
-        ann knocks again
+        ann logs in again
         ann< welcome back, in General
         ann< jim to ann: are you well?
         ann< caught up
@@ -756,7 +756,7 @@ async fn what_was_said_before_one_joined_is_not_missed_but_can_be_read() {
         ann vanishes
         jim> public tea second
         jim< posted
-        ann knocks again
+        ann logs in again
         ann< welcome back, in General, tea
         ann< jim in tea: second
         ann< caught up
@@ -807,10 +807,10 @@ fn one_who_is_forgotten_comes_as_a_stranger() {
         jim< refused: nobody is ann
         jim> private eve where are you?
         jim< kept for eve
-        ann knocks again
+        ann logs in again
         ann< welcome, in General
         jim< ann arrived in General
-        eve knocks again
+        eve logs in again
         eve< welcome back, in General
         eve< jim to eve: where are you?
         eve< caught up
@@ -877,7 +877,7 @@ fn one_who_has_only_the_token_left_hears_everything_since_the_line_broke() {
         jim< ann departed
         jim> public General I guess not
         jim< posted
-        ann knocks with the token alone
+        ann logs in with the token alone
         ann< welcome back, in General
         ann< jim in General: are you still there?
         ann< jim in General: I guess not

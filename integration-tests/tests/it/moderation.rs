@@ -110,7 +110,7 @@ fn one_who_was_away_comes_back_and_is_out_where_the_name_was_banned() {
         ann> ban tea jim 600
         ann< done in Tea
         bob< ann does in Tea: ban jim 600
-        jim knocks again
+        jim logs in again
         jim< welcome back, in General
         ann< jim arrived in General
         bob< jim arrived in General

@@ -1,6 +1,6 @@
 //! Keeping order among people who are here with several devices, as dialogues: what is done to
-//! somebody is done to all of their devices. `jim*` is another device of jim's; somebody who knocks
-//! "with a password" says "secret".
+//! somebody is done to all of their devices. `jim*` is another device of jim's; somebody who logs
+//! in "with a password" says "secret".
 
 use chatroom_server::chat::Limits;
 use integration_tests::stage::play_in_memory;
@@ -23,7 +23,7 @@ const TEA: &str = "
         jim> join tea
         ann< jim joined tea
         jim< joined tea
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General, tea
 ";
 
@@ -70,7 +70,7 @@ fn one_who_is_muted_speaks_with_no_device() {
         jim< refused: muted in tea
         jim*> public tea hello
         jim*< refused: muted in tea
-        jim' knocks with a password
+        jim' logs in with a password
         jim'< welcome, in General, tea
         jim'> public tea hello
         jim'< refused: muted in tea
@@ -88,7 +88,7 @@ fn a_device_of_one_who_is_banned_comes_into_the_other_groups_alone() {
         ann> ban tea jim
         ann< done in tea
         jim< ann does in tea: ban jim
-        jim* knocks with a password
+        jim* logs in with a password
         jim*< welcome, in General
         jim*> join tea
         jim*< refused: banned from tea
@@ -200,7 +200,7 @@ fn somebody_is_disconnected_with_all_their_devices() {
         ann< jim departed
         ann> clients
         ann< clients: ann in General+tea
-        jim* knocks again
+        jim* logs in again
         jim*< welcome back, in General, tea
         ann< jim arrived in General
         ann> server-ban jim
@@ -209,10 +209,10 @@ fn somebody_is_disconnected_with_all_their_devices() {
         jim*< closing: Disconnected
         jim* is hung up on
         ann< jim departed
-        jim* knocks again
+        jim* logs in again
         jim*< refused: banned from the server
         jim* is hung up on
-        jim' knocks with a password
+        jim' logs in with a password
         jim'< refused: banned from the server
         jim' is hung up on
         "

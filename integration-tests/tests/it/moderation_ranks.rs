@@ -130,7 +130,7 @@ fn a_ban_of_ones_name_ends_when_one_comes_in_whom_it_does_not_hold_for() {
         # No member is banned: the next device comes into the group, too.
         ann> public den hello
         ann< posted
-        ann* knocks with a password
+        ann* logs in with a password
         ann*< welcome, in General, tea, den
         "
     ));
@@ -143,7 +143,7 @@ fn a_locked_general_is_entered_by_invitation_only() {
         root> lock General
         root< done in General
         ann< root does in General: lock
-        jim knocks
+        jim logs in
         jim< welcome, in none
         jim> join General
         jim< refused: not invited to General
@@ -162,7 +162,7 @@ fn a_locked_general_is_entered_by_invitation_only() {
         ann> exit
         ann< goodbye
         ann is hung up on
-        ann knocks again
+        ann logs in again
         ann< welcome back, in tea
         "
     ));
@@ -233,7 +233,7 @@ fn a_group_may_ban_whatever_others_have_used_up() {
 async fn use_everything_up() {
     let mut stage = InMemory::open(Limits::default()).await;
     for name in ["ann", "eve", "jim"] {
-        stage.knock(name, Entrance::Open).await;
+        stage.log_in(name, Entrance::Open).await;
         stage.hear(name).await;
     }
     let act = |name: &str, act| Request::Moderate { group: group(name), act };

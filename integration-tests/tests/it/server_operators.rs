@@ -105,7 +105,7 @@ fn operators_of_the_server_keep_order_everywhere_and_over_owners() {
         bob> exit
         bob< goodbye
         bob is hung up on
-        bob knocks
+        bob logs in
         bob< welcome, in none
         bob> join General
         bob< refused: banned from General
@@ -147,7 +147,7 @@ fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banned_may_
         eve< bob departed
         ann> disconnect bob
         ann< refused: no difference
-        bob knocks again
+        bob logs in again
         bob< welcome back, in General
         ann< bob arrived in General
         eve< bob arrived in General
@@ -158,10 +158,10 @@ fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banned_may_
         bob is hung up on
         ann< bob departed
         eve< bob departed
-        bob knocks again
+        bob logs in again
         bob< refused: banned from the server for a while
         bob is hung up on
-        BOB knocks
+        BOB logs in
         BOB< refused: banned from the server for a while
         BOB is hung up on
         ann> server-bans
@@ -177,7 +177,7 @@ fn one_who_is_disconnected_is_told_and_may_come_again_and_one_who_is_banned_may_
         eve< done
         eve> server-unban Bob
         eve< refused: no difference
-        bob knocks again
+        bob logs in again
         bob< welcome back, in General
         ann< bob arrived in General
         eve< bob arrived in General
@@ -197,7 +197,7 @@ fn a_ban_from_the_server_ends_by_itself() {
         ann< done
         ann> server-ban jim 60
         ann< done
-        jim knocks
+        jim logs in
         jim< refused: banned from the server for a while
         jim is hung up on
         60 s pass

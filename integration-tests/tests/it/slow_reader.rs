@@ -15,15 +15,15 @@ const QUICK: usize = 100;
 const POSTS: u64 = 400;
 
 /// A hundred who read, one who has stopped to, and one who speaks.
-struct Hall {
+struct Room {
     host: TestServer,
     quick: Vec<TestClient>,
     slow: TestClient,
     speaker: TestClient,
 }
 
-impl Hall {
-    async fn fill(flush_deadline: Duration) -> Hall {
+impl Room {
+    async fn fill(flush_deadline: Duration) -> Room {
         let config = Config {
             // Full to the last place.
             connections_max: QUICK + 2,
@@ -40,7 +40,7 @@ impl Hall {
             quick.push(host.guest(&format!("quick{number}")).await);
         }
         let speaker = host.guest("speaker").await;
-        Hall { host, quick, slow, speaker }
+        Room { host, quick, slow, speaker }
     }
 
     /// The speaker says everything; the quick ones have heard it all, in order.
@@ -74,12 +74,12 @@ async fn listen(mut guest: TestClient) -> TestClient {
 
 #[tokio::test]
 async fn a_slow_reader_loses_only_its_own_connection_and_is_told_why() {
-    let mut hall = Hall::fill(DEADLINE).await;
-    hall.speak().await;
+    let mut room = Room::fill(DEADLINE).await;
+    room.speak().await;
     // What it can still read is the beginning of what was said, in order, and then the reason.
     let mut expected = 1;
     let reason = loop {
-        match hall.slow.frame().await {
+        match room.slow.frame().await {
             Some(ServerFrame::Notification(Notification::GroupPost { post, .. })) => {
                 assert_eq!(post.body.as_str(), text(expected));
                 expected += 1;
@@ -91,17 +91,17 @@ async fn a_slow_reader_loses_only_its_own_connection_and_is_told_why() {
     };
     assert_eq!(reason, Some(CloseReason::TooSlow));
     assert!(expected < POSTS, "it was slow enough to be a test");
-    assert!(hall.slow.frame().await.is_none(), "and the connection is closed");
+    assert!(room.slow.frame().await.is_none(), "and the connection is closed");
 }
 
 #[tokio::test]
 async fn one_who_never_reads_again_gives_its_place_back() {
-    let mut hall = Hall::fill(Duration::from_millis(200)).await;
-    hall.speak().await;
+    let mut room = Room::fill(Duration::from_millis(200)).await;
+    room.speak().await;
     // Every place was taken. The slow one's task ends, and with it goes its place.
     let newcomer = async {
         loop {
-            let mut guest = TestClient::connect(hall.host.address).await;
+            let mut guest = TestClient::connect(room.host.address).await;
             if guest.try_say(Request::Hello(hello("newcomer"))).await
                 && let Some(ServerFrame::Response { result: Ok(_), .. }) = guest.try_frame().await
             {
@@ -111,6 +111,6 @@ async fn one_who_never_reads_again_gives_its_place_back() {
     };
     let mut newcomer =
         time::timeout(DEADLINE, newcomer).await.expect("the slow one's place becomes free");
-    hall.speaker.do_(public("General", POSTS + 1, "welcome")).await;
+    room.speaker.do_(public("General", POSTS + 1, "welcome")).await;
     assert!(matches!(newcomer.hear().await, Notification::GroupPost { .. }));
 }

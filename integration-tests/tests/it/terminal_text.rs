@@ -25,7 +25,7 @@ async fn hear_body(guest: &mut TestClient) -> String {
 }
 
 #[tokio::test]
-async fn text_of_the_state_is_typed_and_received_to_the_character() {
+async fn text_of_the_world_is_typed_and_received_to_the_character() {
     let server = ServerProgram::start();
     let mut ali = TestClient::come(server.address(), "\u{639}\u{644}\u{6cc}").await;
     let mut jim = Terminal::sit_down(&server, "Jim");

@@ -16,7 +16,7 @@ pub struct Limits {
     pub memberships_max: u32,
     /// How long a device without a connection is held, in milliseconds.
     pub grace_ms: u32,
-    /// Sessions without a connection that are held at the same time. With one more, the one that
+    /// Devices without a connection that are held at the same time. With one more, the one that
     /// has been away for longest ends.
     pub held_max: u32,
     /// People who have gone and are remembered, with their groups and what is said to them. With

@@ -56,9 +56,9 @@ impl Deletion {
     pub(super) fn step(
         &mut self,
         db: &mut Connection,
-        state: ArchivePosition,
+        position: ArchivePosition,
     ) -> rusqlite::Result<()> {
-        if delete_some(db, self.until, state)? == POSTS_A_STEP {
+        if delete_some(db, self.until, position)? == POSTS_A_STEP {
             return Ok(());
         }
         if !checkpoint(db)? {
@@ -76,7 +76,11 @@ impl Deletion {
 }
 
 /// Deletes the oldest posts, and says how many there were.
-fn delete_some(db: &mut Connection, until: Seq, state: ArchivePosition) -> rusqlite::Result<usize> {
+fn delete_some(
+    db: &mut Connection,
+    until: Seq,
+    position: ArchivePosition,
+) -> rusqlite::Result<usize> {
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut count, mut last) = (0, None);
     {
@@ -85,7 +89,7 @@ fn delete_some(db: &mut Connection, until: Seq, state: ArchivePosition) -> rusql
         let mut rows = select.query((number(until), POSTS_A_STEP as i64))?;
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
-            if seq(post) <= state.indexed {
+            if seq(post) <= position.indexed {
                 let conversation = row::conversation(row.get(1)?, row.get(2)?);
                 search_index::remove(&change, post, conversation, row.get_ref(3)?.as_str()?)?;
             }

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use integration_tests::program::quiet_port;
 
-use super::{Ask, Heard, Subject, number_of, text};
+use super::{Ask, Heard, Target, number_of, text};
 
 /// How a message on a channel begins, in version 3 of its protocol.
 const MESSAGE: &[u8] = b">3\r\n$7\r\nmessage\r\n";
@@ -84,7 +84,7 @@ impl Drop for Redis {
     }
 }
 
-impl Subject for Redis {
+impl Target for Redis {
     fn address(&self) -> SocketAddr {
         self.address
     }
@@ -99,7 +99,7 @@ impl Subject for Redis {
     }
 
     fn join(&self, room: u32) -> Ask {
-        ask(&["SUBSCRIBE", &hall(room)])
+        ask(&["SUBSCRIBE", &room_name(room)])
     }
 
     fn join_to_speak(&self, _room: u32) -> Ask {
@@ -116,7 +116,7 @@ impl Subject for Redis {
     }
 
     fn post(&self, room: u32, number: u64, into: &mut Vec<u8>) {
-        say(&["PUBLISH", &hall(room), &text(number)], into);
+        say(&["PUBLISH", &room_name(room), &text(number)], into);
     }
 
     fn whisper(&self, from: usize, number: u64, into: &mut Vec<u8>) {
@@ -159,8 +159,8 @@ impl Subject for Redis {
     }
 }
 
-fn hall(room: u32) -> String {
-    format!("hall{room}")
+fn room_name(room: u32) -> String {
+    format!("room{room}")
 }
 
 fn person(member: usize) -> String {

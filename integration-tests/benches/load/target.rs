@@ -16,10 +16,10 @@ mod reference;
 pub(crate) const MESSAGE_BYTES: usize = 100;
 
 /// The room in which everything happens that needs only one.
-pub(crate) const HALL: u32 = 0;
+pub(crate) const MAIN_ROOM: u32 = 0;
 
 /// A server.
-pub(crate) trait Subject {
+pub(crate) trait Target {
     /// Where it listens.
     fn address(&self) -> SocketAddr;
     /// Its process number.
@@ -62,7 +62,7 @@ pub(crate) trait Subject {
     fn whisper(&self, from: usize, number: u64, into: &mut Vec<u8>);
     /// Has a message written down; it is answered once, when it is.
     fn keep(&self, number: u64, into: &mut Vec<u8>) {
-        self.post(HALL, number, into);
+        self.post(MAIN_ROOM, number, into);
     }
 
     /// How long the first frame is, when all of it is there.
@@ -109,7 +109,7 @@ pub(crate) enum Heard {
     News,
 }
 
-/// The subjects by name.
+/// The targets by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The release binary of chatroom-server.
@@ -122,7 +122,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// A fresh one, alone in the world.
-    pub(crate) fn start(self) -> Box<dyn Subject> {
+    pub(crate) fn start(self) -> Box<dyn Target> {
         match self {
             Kind::Chatroom => Box::new(Chatroom::start()),
             Kind::Reference => Box::new(Reference::start()),

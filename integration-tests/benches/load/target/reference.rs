@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use chatroom_proto::codec::LENGTH_BYTES;
 
-use super::{Ask, HALL, Heard, Subject, number_of, text};
+use super::{Ask, Heard, MAIN_ROOM, Target, number_of, text};
 
 /// The reference, running.
 pub(crate) struct Reference {
@@ -38,7 +38,7 @@ impl Drop for Reference {
     }
 }
 
-impl Subject for Reference {
+impl Target for Reference {
     fn address(&self) -> SocketAddr {
         self.address
     }
@@ -52,7 +52,7 @@ impl Subject for Reference {
     }
 
     fn arrive_to_stay(&self, member: usize) -> Ask {
-        self.join_aloud(HALL, member)
+        self.join_aloud(MAIN_ROOM, member)
     }
 
     fn join(&self, room: u32) -> Ask {
@@ -95,7 +95,7 @@ impl Subject for Reference {
             Some((b'+', [])) => Heard::Answer,
             Some((b'M', message)) => Heard::Post(number_of(&String::from_utf8_lossy(message))),
             Some((b'T', [_, _, _, _, member @ ..])) => {
-                let member = member.first_chunk().expect("a wish has a member behind the room");
+                let member = member.first_chunk().expect("a request has a member behind the room");
                 Heard::Joined(u32::from_be_bytes(*member) as usize)
             }
             _ => panic!("the reference says nothing like {frame:?}"),

@@ -4,10 +4,10 @@
 //! unchanged. All others are compared with it. So every delivery is checked, for the price of
 //! comparing bytes.
 
-use crate::subject::{Heard, Subject};
+use crate::target::{Heard, Target};
 
 /// What everybody hears.
-pub(crate) struct Canon {
+pub(crate) struct Script {
     /// Since the last window.
     bytes: Vec<u8>,
     /// How much of it was cut into frames.
@@ -20,17 +20,17 @@ pub(crate) struct Canon {
     last: u64,
 }
 
-impl Canon {
+impl Script {
     /// So many readers, who have all heard this message last.
-    pub(crate) fn new(readers: usize, last: u64) -> Canon {
-        Canon { bytes: Vec::new(), cut: 0, at: vec![0; readers], heard: 0, last }
+    pub(crate) fn new(readers: usize, last: u64) -> Script {
+        Script { bytes: Vec::new(), cut: 0, at: vec![0; readers], heard: 0, last }
     }
 
     /// A reader hears more.
     ///
     /// # Panics
     /// When something else was to be heard.
-    pub(crate) fn take(&mut self, subject: &dyn Subject, reader: usize, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, target: &dyn Target, reader: usize, bytes: &[u8]) {
         let at = self.at[reader];
         let known = (self.bytes.len() - at).min(bytes.len());
         if self.bytes[at..at + known] != bytes[..known] {
@@ -43,13 +43,13 @@ impl Canon {
         self.heard += bytes.len();
         if known < bytes.len() {
             self.bytes.extend_from_slice(&bytes[known..]);
-            self.check(subject, reader);
+            self.check(target, reader);
         }
     }
 
-    fn check(&mut self, subject: &dyn Subject, reader: usize) {
-        while let Some(length) = subject.cut(&self.bytes[self.cut..]) {
-            let heard = subject.hear(&self.bytes[self.cut..self.cut + length]);
+    fn check(&mut self, target: &dyn Target, reader: usize) {
+        while let Some(length) = target.cut(&self.bytes[self.cut..]) {
+            let heard = target.hear(&self.bytes[self.cut..self.cut + length]);
             let next = self.last + 1;
             assert_eq!(heard, Heard::Post(next), "reader {reader} must hear message {next} now");
             self.last = next;

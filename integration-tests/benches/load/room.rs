@@ -1,16 +1,17 @@
-//! A hall: a group in which one speaks and all others listen.
+//! A room: a group in which one speaks and all others listen.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::canon::Canon;
 use crate::crowd::{Crowd, frames};
 use crate::process::cpu;
-use crate::subject::{HALL, Heard, Subject};
+use crate::script::Script;
+use crate::target::{Heard, MAIN_ROOM, Target};
 
 /// How many join before the next ones wait until everybody has heard of them. More at once are
-/// cheaper for the server; that many tidings are less than what may always wait for one connection.
+/// cheaper for the server; that many notifications are less than what may always wait for one
+/// connection.
 const JOINS_AT_ONCE: usize = 1_000;
 
 /// A run has at least so many windows that count.
@@ -34,10 +35,10 @@ pub(crate) struct Cost {
 }
 
 /// A room with readers and a speaker.
-pub(crate) struct Hall<'a> {
-    subject: &'a dyn Subject,
+pub(crate) struct Room<'a> {
+    target: &'a dyn Target,
     crowd: Crowd,
-    canon: Canon,
+    script: Script,
     /// The speaker comes behind the readers.
     readers: usize,
     said: u64,
@@ -47,35 +48,35 @@ pub(crate) struct Hall<'a> {
     part: Vec<u8>,
 }
 
-impl<'a> Hall<'a> {
+impl<'a> Room<'a> {
     /// With so many readers.
-    pub(crate) fn fill(subject: &'a dyn Subject, readers: usize) -> Hall<'a> {
+    pub(crate) fn fill(target: &'a dyn Target, readers: usize) -> Room<'a> {
         let mut crowd = Crowd::new();
-        crowd.arrive(subject, readers + 1);
-        Hall::fill_with(subject, crowd)
+        crowd.arrive(target, readers + 1);
+        Room::fill_with(target, crowd)
     }
 
     /// With these: one to speak, the others to listen.
-    pub(crate) fn fill_with(subject: &'a dyn Subject, mut crowd: Crowd) -> Hall<'a> {
+    pub(crate) fn fill_with(target: &'a dyn Target, mut crowd: Crowd) -> Room<'a> {
         let readers = crowd.len() - 1;
-        crowd.ask_all(subject, 0..1, |_, _| subject.create(HALL));
-        join(subject, &mut crowd, readers + 1);
-        let canon = Canon::new(readers, 0);
-        let mut hall =
-            Hall { subject, crowd, canon, readers, said: 0, next: Vec::new(), part: Vec::new() };
-        hall.begin();
-        hall
+        crowd.ask_all(target, 0..1, |_, _| target.create(MAIN_ROOM));
+        join(target, &mut crowd, readers + 1);
+        let script = Script::new(readers, 0);
+        let mut room =
+            Room { target, crowd, script, readers, said: 0, next: Vec::new(), part: Vec::new() };
+        room.begin();
+        room
     }
 
     /// The speaker says message 0: behind it nobody hears any more who came before.
     fn begin(&mut self) {
         self.prepare(0, 1);
-        let (subject, speaker) = (self.subject, self.readers);
+        let (target, speaker) = (self.target, self.readers);
         self.crowd.say(speaker, &self.next);
         let (mut is_ready, mut missing) = (vec![false; self.readers + 1], self.readers + 1);
         while missing > 0 {
-            let came = self.crowd.listen_to_frames(subject, |_, member, frame| {
-                let heard = subject.hear(frame);
+            let came = self.crowd.listen_to_frames(target, |_, member, frame| {
+                let heard = target.hear(frame);
                 if heard == (if member == speaker { Heard::Answer } else { Heard::Post(0) }) {
                     assert!(!is_ready[member], "member {member} heard something twice");
                     is_ready[member] = true;
@@ -90,8 +91,8 @@ impl<'a> Hall<'a> {
     pub(crate) fn measure(&mut self, under_way: u64, budget: Duration) -> Cost {
         self.prepare(self.said + 1, under_way);
         self.window(under_way);
-        self.crowd.ping_all(self.subject);
-        let (before, began) = (cpu(self.subject.process()), Instant::now());
+        self.crowd.ping_all(self.target);
+        let (before, began) = (cpu(self.target.process()), Instant::now());
         let (mut windows, mut used, mut looked) = (0, Duration::ZERO, began);
         loop {
             self.window(under_way);
@@ -99,36 +100,37 @@ impl<'a> Hall<'a> {
             let now = Instant::now();
             if windows >= WINDOWS_MIN && now - looked >= LOOK {
                 looked = now;
-                used = cpu(self.subject.process()) - before;
+                used = cpu(self.target.process()) - before;
             }
             if used >= budget || now - began >= RUN_MAX {
                 break;
             }
         }
-        let (seconds, used) = (began.elapsed().as_secs_f64(), cpu(self.subject.process()) - before);
+        let (seconds, used) = (began.elapsed().as_secs_f64(), cpu(self.target.process()) - before);
         let deliveries = (windows * under_way) as f64 * self.readers as f64;
         Cost { cpu: used.as_secs_f64() * 1e6 / deliveries, rate: deliveries / seconds }
     }
 
     fn prepare(&mut self, first: u64, count: u64) {
         self.next.clear();
-        (first..first + count).for_each(|number| self.subject.post(HALL, number, &mut self.next));
+        (first..first + count)
+            .for_each(|number| self.target.post(MAIN_ROOM, number, &mut self.next));
     }
 
     /// Says the messages that were prepared, waits until all have heard them, and prepares the next
     /// meanwhile.
     fn window(&mut self, count: u64) {
-        let (subject, speaker, mut answers) = (self.subject, self.readers, 0);
+        let (target, speaker, mut answers) = (self.target, self.readers, 0);
         self.crowd.say(speaker, &self.next);
         self.said += count;
         self.prepare(self.said + 1, count);
-        while answers < count || !self.canon.is_at(self.said) {
+        while answers < count || !self.script.is_at(self.said) {
             let came = self.crowd.listen(|_, member, bytes| {
                 if member != speaker {
-                    return self.canon.take(subject, member, bytes);
+                    return self.script.take(target, member, bytes);
                 }
-                frames(subject, &mut self.part, bytes, |frame| {
-                    assert_eq!(subject.hear(frame), Heard::Answer, "the speaker is only answered");
+                frames(target, &mut self.part, bytes, |frame| {
+                    assert_eq!(target.hear(frame), Heard::Answer, "the speaker is only answered");
                     answers += 1;
                 });
             });
@@ -136,7 +138,7 @@ impl<'a> Hall<'a> {
                 came,
                 "message {} or an earlier one is lost to {}",
                 self.said,
-                self.canon.who_lacks()
+                self.script.who_lacks()
             );
             assert!(answers <= count, "the speaker got more answers than it said messages");
         }
@@ -149,18 +151,19 @@ impl<'a> Hall<'a> {
     }
 }
 
-/// Takes everybody into the hall, the speaker last. Whoever is there already hears of everybody who
+/// Takes everybody into the room, the speaker last. Whoever is there already hears of everybody who
 /// comes after.
-fn join(subject: &dyn Subject, crowd: &mut Crowd, count: usize) {
+fn join(target: &dyn Target, crowd: &mut Crowd, count: usize) {
     for first in (0..count).step_by(JOINS_AT_ONCE) {
         let who = first..(first + JOINS_AT_ONCE).min(count);
-        let news = if subject.tells_of_joins() {
-            who.clone().map(|before| before as u64).sum()
-        } else {
-            0
-        };
-        let heard = crowd.ask_all_and_hear(subject, who, news, |_, member| {
-            if member + 1 == count { subject.join_to_speak(HALL) } else { subject.join(HALL) }
+        let news =
+            if target.tells_of_joins() { who.clone().map(|before| before as u64).sum() } else { 0 };
+        let heard = crowd.ask_all_and_hear(target, who, news, |_, member| {
+            if member + 1 == count {
+                target.join_to_speak(MAIN_ROOM)
+            } else {
+                target.join(MAIN_ROOM)
+            }
         });
         assert_eq!(heard, news, "everybody heard of everybody who came later");
     }

@@ -7,7 +7,7 @@ use chatroom_proto::{ClientFrame, Notification, Request, ServerFrame, Tag, UserN
 use integration_tests::program::{BUSY, ServerProgram};
 use integration_tests::test_client::{group, hello, private, public};
 
-use super::{Ask, Heard, Subject, number_of, text};
+use super::{Ask, Heard, Target, number_of, text};
 
 /// On the wire a server's frame begins with the number of its variant: 0 is a response.
 const RESPONSE: [u8; 4] = 0u32.to_le_bytes();
@@ -39,7 +39,7 @@ impl Drop for Chatroom {
     }
 }
 
-impl Subject for Chatroom {
+impl Target for Chatroom {
     fn address(&self) -> SocketAddr {
         self.address
     }
@@ -59,11 +59,11 @@ impl Subject for Chatroom {
     }
 
     fn create(&self, room: u32) -> Ask {
-        ask(&[(2 + 2 * room, Request::Create { group: group(&hall(room)) })])
+        ask(&[(2 + 2 * room, Request::Create { group: group(&room_name(room)) })])
     }
 
     fn join(&self, room: u32) -> Ask {
-        ask(&[(3 + 2 * room, Request::Join { group: group(&hall(room)) })])
+        ask(&[(3 + 2 * room, Request::Join { group: group(&room_name(room)) })])
     }
 
     fn tells_of_joins(&self) -> bool {
@@ -75,7 +75,7 @@ impl Subject for Chatroom {
     }
 
     fn post(&self, room: u32, number: u64, into: &mut Vec<u8>) {
-        say(0, public(&hall(room), number, &text(number)), into);
+        say(0, public(&room_name(room), number, &text(number)), into);
     }
 
     fn whisper(&self, from: usize, number: u64, into: &mut Vec<u8>) {
@@ -116,8 +116,8 @@ fn member(user: &UserName) -> usize {
     number.expect("nobody else is here")
 }
 
-fn hall(room: u32) -> String {
-    format!("hall{room}")
+fn room_name(room: u32) -> String {
+    format!("room{room}")
 }
 
 /// Answers come in the order of the requests, so nobody here needs tags to tell them apart. But by
