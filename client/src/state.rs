@@ -173,9 +173,11 @@ impl ReadState {
     /// A request was granted. Tells when that shows that messages were missed: a group that was
     /// joined again has newer ones.
     pub fn answered(&mut self, request: &Request, response: &Response) -> Option<Conversation> {
+        if let Some(seq) = response.seq() {
+            self.be_answered(seq);
+        }
         match (request, response) {
-            (_, Response::Joined { seq, membership }) => {
-                self.be_answered(*seq);
+            (_, Response::Joined { membership, .. }) => {
                 let known =
                     self.groups.get(&membership.group.key()).and_then(|followed| followed.newest);
                 self.follow(membership);
@@ -183,13 +185,11 @@ impl ReadState {
                     .is_some_and(|newest| membership.head > newest)
                     .then(|| Conversation::Group(membership.group.clone()))
             }
-            (_, Response::Left { seq, group }) => {
-                self.be_answered(*seq);
+            (_, Response::Left { group, .. }) => {
                 self.groups.remove(&group.key());
                 None
             }
             (Request::Public { group, .. }, Response::Posted { seq, .. }) => {
-                self.be_answered(*seq);
                 self.come_to(&group.key(), *seq);
                 None
             }
@@ -197,19 +197,10 @@ impl ReadState {
                 Request::Private { to, .. },
                 Response::Posted { seq, .. } | Response::Kept { seq, .. },
             ) => {
-                self.be_answered(*seq);
                 self.remember(to.key(), *seq);
                 None
             }
-            (
-                _,
-                Response::Created { seq, .. }
-                | Response::Moderated { seq, .. }
-                | Response::Operated { seq },
-            ) => {
-                self.be_answered(*seq);
-                None
-            }
+            // Nothing else moves a place in a conversation.
             _ => None,
         }
     }

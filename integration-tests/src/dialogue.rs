@@ -18,20 +18,25 @@
 //! the log goes on
 //! ```
 //!
+//! A guest asks with the words of the terminal, and hears the sentences of the terminal. Only where
+//! a scene reads better, the words or the sentences are shorter, and stand below.
+//!
 //! Everything that a guest hears has to be in the dialogue: at the end, nobody may have anything
 //! left to hear.
 
 use std::num::NonZeroU32;
 
+use chatroom_client::app::command::{self, TypedCommand};
+use chatroom_client::app::view::View;
 use chatroom_proto::{
     About, AddressPrefix, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation,
     Headline, Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password,
-    Post, PostId, Reason, Refusal, Request, Response, SearchQuery, Seq, ServerBan, ServerFrame,
-    Topic, UnixMillis,
+    Post, PostId, Reason, Refusal, Request, Response, Seq, ServerBan, ServerFrame, Topic,
+    UnixMillis,
 };
 
 use crate::stage::{Entrance, Stage};
-use crate::test_client::{body, group, post_id, user};
+use crate::test_client::{group, post_id, user};
 
 /// Plays a dialogue.
 ///
@@ -111,49 +116,35 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
     }
 }
 
-/// What these words ask. A post's id is made from its text: the same text is the same post.
+/// What these words ask: what a person would ask with them at the terminal, unless they stand here.
+/// A post's id is made from its text: the same text is the same post.
 fn request(words: &str, context: &str) -> Request {
     let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
     let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
     match verb {
-        "create" => Request::Create { group: group(first) },
-        "join" => Request::Join { group: group(first) },
-        "leave" => Request::Leave { group: group(first) },
-        "groups" => Request::Groups { after: Seq::ZERO },
-        "users" => Request::Users { after: Seq::ZERO },
-        "public" => Request::Public { group: group(first), id: id_of(text), body: body(text) },
-        "private" => Request::Private { to: user(first), id: id_of(text), body: body(text) },
-        "history" => {
-            let of = match first.strip_prefix('@') {
-                Some(name) => Conversation::User(user(name)),
-                None => Conversation::Group(group(first)),
-            };
-            Request::History { of, before: Seq::ZERO, count: text.parse().unwrap_or(20) }
-        }
-        "search" => {
-            let words = SearchQuery::parse(rest).expect(context);
-            Request::Search { words, within: None, before: Seq::ZERO, count: 20 }
-        }
         "register" => Request::Register { password: password(first) },
         "passwd" => Request::ChangePassword { old: password(first), new: password(text) },
         "unregister" => Request::Unregister { password: password(first) },
-        "why" => {
-            let about = (!text.is_empty()).then(|| user(text));
-            Request::Why { group: group(first), user: about }
-        }
-        "about" => Request::About { group: group(first) },
         "guess" => Request::Claim { code: Code([0; 16]) },
-        "clients" => Request::Clients { after: Seq::ZERO },
-        "server-bans" => Request::ServerBans { after: Seq::ZERO },
         "exit" => Request::Exit,
         "ping" => Request::Ping,
         "hello" => Request::Hello(crate::test_client::hello("again")),
         _ => match (operation(verb, rest), act(verb, text)) {
             (Some(act), _) => Request::Operate { act },
             (_, Some(act)) => Request::Moderate { group: group(first), act },
-            (None, None) => panic!("no such request: {context}"),
+            (None, None) => typed(words, context),
         },
     }
+}
+
+/// What the client asks when a person types this.
+fn typed(line: &str, context: &str) -> Request {
+    let command = command::parse(line).expect(context).expect(context);
+    let id = match &command {
+        TypedCommand::Say(_, body) => id_of(body.as_str()),
+        _ => id_of(line),
+    };
+    command.into_request(id).unwrap_or_else(|| panic!("no such request: {context}"))
 }
 
 fn password(text: &str) -> Password {
@@ -241,15 +232,12 @@ fn show_response(response: &Response) -> String {
         Response::Groups { groups, next } => format!("groups: {}{}", page(groups), more(*next)),
         Response::Users { users, next } => format!("users: {}{}", page(users), more(*next)),
         Response::Posted { .. } => "posted".to_owned(),
-        Response::Kept { to, .. } => format!("kept for {to}"),
         Response::Past { posts, .. } if posts.as_slice().is_empty() => "past: nothing".to_owned(),
         Response::Past { posts, next } => {
             let said = posts.as_slice().iter().map(show_said);
             format!("past: {}{}", list(said), more(*next))
         }
         Response::Registered { .. } => "registered".to_owned(),
-        Response::PasswordChanged { .. } => "password changed".to_owned(),
-        Response::Unregistered { .. } => "unregistered".to_owned(),
         Response::Moderated { group, .. } => format!("done in {group}"),
         Response::Acts { group, acts } if acts.as_slice().is_empty() => {
             format!("nothing was done in {group}")
@@ -282,6 +270,10 @@ fn show_response(response: &Response) -> String {
         }
         Response::Goodbye => "goodbye".to_owned(),
         Response::Pong => "pong".to_owned(),
+        other => {
+            let (asked, reader) = (Request::Ping, user("reader"));
+            View::plain().answer(&asked, other, &reader, UnixMillis(0)).unwrap_or_default()
+        }
     }
 }
 
@@ -436,13 +428,10 @@ fn show_notification(notification: &Notification) -> String {
         Notification::Moderated { by, group, act, .. } => {
             format!("{by} does in {group}: {}", show_act(act))
         }
-        Notification::TopicIs { group, headline } => {
-            format!("{group} is about {}", headline.topic.as_str())
-        }
-        Notification::PassedOn { group, to, .. } => format!("{group} is {to}'s"),
         Notification::Operated { by, act, .. } => format!("{by} does: {}", show_operation(act)),
         Notification::CaughtUp { .. } => "caught up".to_owned(),
         Notification::Closing(reason) => format!("closing: {}", show_reason(*reason)),
+        other => View::plain().notification(other, None).unwrap_or_default(),
     }
 }
 

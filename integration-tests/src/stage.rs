@@ -7,7 +7,7 @@ use chatroom_proto::{
     Code, Hello, Password, Proof, Request, Response, Seq, ServerFrame, Token, VersionRange,
 };
 
-use crate::test_client::{TestClient, hello, seq_of};
+use crate::test_client::{TestClient, hello};
 use crate::test_server::TestServer;
 
 mod in_memory;
@@ -85,7 +85,7 @@ impl Memories {
             }
             ServerFrame::Notification(notification) => {
                 if let (Some(memory), Some(seq)) =
-                    (self.0.get_mut(device(name)), seq_of(notification))
+                    (self.0.get_mut(device(name)), notification.seq())
                 {
                     memory.seen = seq;
                 }

@@ -67,27 +67,6 @@ pub fn body(text: &str) -> Body {
     Body::parse(text).expect("a valid message")
 }
 
-/// The place of what a notification is about, if it has one.
-pub fn seq_of(notification: &Notification) -> Option<Seq> {
-    match notification {
-        Notification::Arrived { seq, .. }
-        | Notification::Departed { seq, .. }
-        | Notification::Joined { seq, .. }
-        | Notification::Left { seq, .. }
-        | Notification::Moderated { seq, .. }
-        | Notification::Operated { seq, .. } => Some(*seq),
-        Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
-            Some(post.seq)
-        }
-        // Where a group passes on, something else happens that has that place.
-        Notification::Ping
-        | Notification::Closing(_)
-        | Notification::CaughtUp { .. }
-        | Notification::TopicIs { .. }
-        | Notification::PassedOn { .. } => None,
-    }
-}
-
 /// The post id that this number stands for.
 pub fn post_id(number: u64) -> PostId {
     PostId(u128::from(number).to_be_bytes())

@@ -149,6 +149,61 @@ pub enum Response {
     },
 }
 
+impl Response {
+    /// The place of what the request has done. Nothing for what has changed nothing, or is about
+    /// the whole connection.
+    pub fn seq(&self) -> Option<Seq> {
+        match self {
+            Response::Created { seq, .. }
+            | Response::Joined { seq, .. }
+            | Response::Left { seq, .. }
+            | Response::Posted { seq, .. }
+            | Response::Kept { seq, .. }
+            | Response::Registered { seq }
+            | Response::PasswordChanged { seq, .. }
+            | Response::Unregistered { seq }
+            | Response::Moderated { seq, .. }
+            | Response::Operated { seq } => Some(*seq),
+            Response::Welcome(_)
+            | Response::Groups { .. }
+            | Response::Users { .. }
+            | Response::Goodbye
+            | Response::Pong
+            | Response::Past { .. }
+            | Response::Acts { .. }
+            | Response::About(_)
+            | Response::Clients { .. }
+            | Response::ServerBans { .. } => None,
+        }
+    }
+
+    /// How many items its page has, if it is one.
+    pub fn items(&self) -> usize {
+        match self {
+            Response::Groups { groups, .. } => groups.as_slice().len(),
+            Response::Users { users, .. } => users.as_slice().len(),
+            Response::Past { posts, .. } => posts.as_slice().len(),
+            Response::Acts { acts, .. } => acts.as_slice().len(),
+            Response::Clients { clients, .. } => clients.as_slice().len(),
+            Response::ServerBans { bans, .. } => bans.as_slice().len(),
+            Response::Welcome(_)
+            | Response::Created { .. }
+            | Response::Joined { .. }
+            | Response::Left { .. }
+            | Response::Posted { .. }
+            | Response::Goodbye
+            | Response::Pong
+            | Response::Kept { .. }
+            | Response::Registered { .. }
+            | Response::PasswordChanged { .. }
+            | Response::Unregistered { .. }
+            | Response::Moderated { .. }
+            | Response::About(_)
+            | Response::Operated { .. } => 0,
+        }
+    }
+}
+
 /// What a client learns when it is let in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]

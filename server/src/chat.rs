@@ -44,4 +44,4 @@ mod tests;
 
 pub use domain::Chat;
 pub use limits::Limits;
-pub use state::{ChatState, ClientReport};
+pub use state::{ChatState, ClientReport, SNAPSHOT_LAYOUT};

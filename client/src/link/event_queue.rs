@@ -130,32 +130,17 @@ fn weight(event: &Event) -> usize {
 /// What the items of an answer take, in bytes, if it is a page of many.
 fn page_weight(response: &Response) -> usize {
     match response {
-        Response::Groups { groups, .. } => groups.as_slice().len() * NAME_BYTES,
-        Response::Users { users, .. } => users.as_slice().len() * NAME_BYTES,
+        Response::Groups { .. } | Response::Users { .. } => response.items() * NAME_BYTES,
         Response::Clients { clients, .. } => {
             let names = clients.as_slice().iter().map(|client| 2 + client.groups.as_slice().len());
             names.sum::<usize>() * NAME_BYTES
         }
-        Response::ServerBans { bans, .. } => bans.as_slice().len() * NAMES_AN_ACT * NAME_BYTES,
-        Response::Acts { acts, .. } => acts.as_slice().len() * NAMES_AN_ACT * NAME_BYTES,
         Response::Past { posts, .. } => {
             let bodies = posts.as_slice().iter().map(|said| said.post.body.as_str().len());
             bodies.map(|body| EVENT_BYTES + body).sum()
         }
-        Response::Welcome(_)
-        | Response::Created { .. }
-        | Response::Joined { .. }
-        | Response::Left { .. }
-        | Response::Posted { .. }
-        | Response::Goodbye
-        | Response::Pong
-        | Response::Kept { .. }
-        | Response::Registered { .. }
-        | Response::PasswordChanged { .. }
-        | Response::Unregistered { .. }
-        | Response::Moderated { .. }
-        | Response::About(_)
-        | Response::Operated { .. } => 0,
+        // What was done by somebody, and what is no page.
+        other => other.items() * NAMES_AN_ACT * NAME_BYTES,
     }
 }
 

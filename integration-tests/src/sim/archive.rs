@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::codec;
-use chatroom_proto::{Seq, UnixMillis};
+use chatroom_proto::{Notification, Seq, UnixMillis};
 use chatroom_server::Restored;
 use chatroom_server::chat::ChatState;
 use chatroom_server::chat::effect::{Read, Replay};
@@ -15,7 +15,6 @@ use super::Fault;
 use super::server::LIMITS;
 use super::world::World;
 use crate::model::{Model, is_for};
-use crate::test_client::seq_of;
 
 /// What is archived. It outlives the servers that read it.
 pub(super) struct Shelf {
@@ -126,7 +125,7 @@ impl ArchiveView for View {
             if count < missed.notifications.len() {
                 missed.notifications.truncate(count);
                 missed.reached =
-                    missed.notifications.last().and_then(seq_of).unwrap_or(replay.until);
+                    missed.notifications.last().and_then(Notification::seq).unwrap_or(replay.until);
             }
             Ok(missed)
         })

@@ -175,7 +175,7 @@ fn another_password_locks_the_other_devices_out_and_this_one_not() {
         jim*> passwd secret other
         jim< closing: PasswordChanged
         jim is hung up on
-        jim*< password changed
+        jim*< The password is changed. Your other devices need the new one.
         ann> public General hi
         ann< posted
         jim*< ann in General: hi
@@ -194,7 +194,7 @@ fn whoever_has_copied_a_token_has_nothing_after_the_password_was_changed() {
         jim> register secret
         jim< registered
         jim> passwd secret secret
-        jim< password changed
+        jim< The password is changed. Your other devices need the new one.
         jim vanishes
         # The token of before.
         jim logs in again
@@ -223,7 +223,7 @@ fn a_name_that_is_given_up_is_free_and_its_devices_are_gone() {
         ann< jim departed
         jim< closing: PasswordChanged
         jim is hung up on
-        jim*< unregistered
+        jim*< The name is given up. Goodbye.
         jim* is hung up on
         jim comes
         ann< jim arrived in General
@@ -317,7 +317,7 @@ fn a_name_that_looks_like_a_registered_one_is_refused_though_nobody_is_here() {
         Jіm is hung up on
         Jim returns
         Jim> unregister secret
-        Jim< unregistered
+        Jim< The name is given up. Goodbye.
         Jim is hung up on
         Jіm comes
         ",
@@ -411,7 +411,7 @@ fn what_a_forgotten_device_has_said_is_not_said_twice() {
         jim> register other
         jim< registered
         jim> passwd other secret
-        jim< password changed
+        jim< The password is changed. Your other devices need the new one.
         jim* logs in with a password
         jim*< welcome, in General
         jim*> public General hello
@@ -419,7 +419,7 @@ fn what_a_forgotten_device_has_said_is_not_said_twice() {
         ann< jim in General: hello
         jim* vanishes
         jim> passwd secret secret
-        jim< password changed
+        jim< The password is changed. Your other devices need the new one.
         jim* logs in with a password
         jim*< welcome, in General
         # Its client had no answer, and says it again: nobody else hears it.

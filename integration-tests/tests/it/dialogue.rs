@@ -685,9 +685,9 @@ async fn what_is_said_to_one_who_is_away_is_kept_for_them_and_not_for_their_name
         ann is hung up on
         jim< ann departed
         jim> private ann are you well?
-        jim< kept for ann
+        jim< ann is away. Your message is kept, and shown when ann is back.
         jim> private ann are you well?
-        jim< kept for ann
+        jim< ann is away. Your message is kept, and shown when ann is back.
         ann' logs in
         ann'< welcome, in General
         jim< ann arrived in General
@@ -716,7 +716,7 @@ async fn kept_messages_are_shown_once_to_the_one_they_are_for() {
         ann is hung up on
         jim< ann departed
         jim> private ann are you well?
-        jim< kept for ann
+        jim< ann is away. Your message is kept, and shown when ann is back.
         ann logs in again
         ann< welcome back, in General
         ann< jim to ann: are you well?
@@ -806,7 +806,7 @@ fn one_who_is_forgotten_comes_as_a_stranger() {
         jim> private ann where are you?
         jim< refused: nobody is ann
         jim> private eve where are you?
-        jim< kept for eve
+        jim< eve is away. Your message is kept, and shown when eve is back.
         ann logs in again
         ann< welcome, in General
         jim< ann arrived in General

@@ -327,7 +327,7 @@ fn one_who_joins_is_told_the_topic_and_nobody_is_where_there_is_none() {
         bob< jim left Tea
         jim> join tea
         jim< joined Tea
-        jim< Tea is about Green or black?
+        jim< The topic of group chat 'Tea': Green or black?
         ann< jim joined Tea
         bob< jim joined Tea
         ann> topic tea
@@ -369,15 +369,15 @@ fn a_group_whose_owner_is_forgotten_passes_on_to_the_oldest_operator_or_else_the
             ann is hung up on
             bob< ann departed
             jim< ann departed
-            bob< Tea is jim's
-            jim< Tea is jim's
+            bob< Group chat 'Tea' is jim's now, because its owner is gone.
+            jim< Group chat 'Tea' is jim's now, because its owner is gone.
             bob> about tea
             bob< Tea has 2, owner jim, in it
             jim> exit
             jim< goodbye
             jim is hung up on
             bob< jim departed
-            bob< Tea is bob's
+            bob< Group chat 'Tea' is bob's now, because its owner is gone.
             bob> topic tea mine
             bob< done in Tea
             bob> exit
@@ -386,7 +386,7 @@ fn a_group_whose_owner_is_forgotten_passes_on_to_the_oldest_operator_or_else_the
             eve comes
             eve> join tea
             eve< joined Tea
-            eve< Tea is about mine
+            eve< The topic of group chat 'Tea': mine
             eve> about tea
             eve< Tea has 1, topic mine by bob, in it
             "

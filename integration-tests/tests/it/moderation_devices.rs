@@ -142,8 +142,8 @@ fn the_groups_of_one_who_gives_the_name_up_pass_on() {
         jim< closing: PasswordChanged
         jim is hung up on
         ann< jim departed
-        ann< cake is ann's
-        jim*< unregistered
+        ann< Group chat 'cake' is ann's now, because its owner is gone.
+        jim*< The name is given up. Goodbye.
         jim* is hung up on
         ann> about cake
         ann< cake has 1, owner ann, in it
@@ -165,7 +165,7 @@ fn an_operator_of_the_server_who_gives_the_name_up_is_none() {
         jim*< closing: PasswordChanged
         jim* is hung up on
         ann< jim departed
-        jim< unregistered
+        jim< The name is given up. Goodbye.
         jim is hung up on
         jim comes
         ann< jim arrived in General

@@ -114,7 +114,7 @@ fn operators_of_the_server_keep_order_everywhere_and_over_owners() {
         ann> topic General Be kind
         ann< done in General
         eve comes
-        eve< General is about Be kind
+        eve< The topic of group chat 'General': Be kind
         ann< eve arrived in General
         ",
     );

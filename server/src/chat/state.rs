@@ -61,3 +61,4 @@ pub(super) use applied::{Applied, CommandOutcome};
 pub use chat_state::ChatState;
 pub(super) use device::Presence;
 pub use queries::ClientReport;
+pub use snapshot::SNAPSHOT_LAYOUT;

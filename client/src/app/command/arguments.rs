@@ -171,7 +171,8 @@ pub(super) fn act_for_a_time(
     Ok(Ask(Request::Moderate { group, act }))
 }
 
-fn reason(text: &str) -> Result<Option<Reason>, Mistake> {
+/// The rest of a line: why, if it says so.
+pub(super) fn reason(text: &str) -> Result<Option<Reason>, Mistake> {
     match Reason::parse(text) {
         Ok(reason) => Ok(Some(reason)),
         Err(LineError::Empty) => Ok(None),

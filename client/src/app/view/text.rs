@@ -30,6 +30,12 @@ pub struct View {
 }
 
 impl View {
+    /// One event a line, without colours, with times in UTC: the same text on every machine.
+    pub fn plain() -> View {
+        static UTC: TimeZone = TimeZone::UTC;
+        View { layout: Layout::Lines, paint: Paint { colours: false }, zone: &UTC }
+    }
+
     /// What is about the chat, and not said by anybody.
     pub(super) fn system(self, text: impl AsRef<str>) -> String {
         self.paint.paint(Kind::System, harmless(text.as_ref()))

@@ -11,7 +11,6 @@ use super::super::people::DEVICES;
 use super::Device;
 use crate::history::record::Shown;
 use crate::history::{Event, Manner};
-use crate::test_client::seq_of;
 
 impl Device {
     /// It was let in, for the first time in this life or again.
@@ -159,7 +158,7 @@ impl Device {
     }
 
     fn is_in_order(&mut self, notification: &Notification) {
-        let Some(seq) = seq_of(notification) else { return };
+        let Some(seq) = notification.seq() else { return };
         if seq < self.life.told {
             self.world.broken(Broken::ToldOutOfOrder { device: self.number, seq: seq.0 });
         }

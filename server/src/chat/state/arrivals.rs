@@ -4,8 +4,7 @@ use chatroom_proto::{CloseReason, Notification, Refusal, Seq, UnixMillis, UserNa
 
 use super::applied::{Applied, CommandOutcome};
 use super::chat_state::ChatState;
-use super::dedup::DedupWindow;
-use super::device::{Device, MembershipSince, Presence, Private};
+use super::device::{Device, MembershipSince, Presence};
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PersonId, Stamp, TokenDigest};
 
@@ -81,18 +80,7 @@ impl ChatState {
         token: TokenDigest,
         (place, address): (ConnAddr, Address),
     ) -> Applied {
-        let device = Device {
-            person,
-            name,
-            token,
-            address,
-            arrived: stamp.seq,
-            presence: Presence::Attached(place),
-            groups: Box::default(),
-            private: Private::default(),
-            dedup: DedupWindow::default(),
-            account: None,
-        };
+        let device = Device::new(stamp.seq, (person, name), token, (place, address));
         let id = DeviceId(stamp.seq);
         self.devices.insert(id, Box::new(device));
         let news = self.enter(stamp, id);

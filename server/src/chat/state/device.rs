@@ -151,6 +151,27 @@ pub(crate) enum Presence {
 }
 
 impl Device {
+    /// One that has just come for the first time, and connected there.
+    pub(crate) fn new(
+        arrived: Seq,
+        (person, name): (PersonId, UserName),
+        token: TokenDigest,
+        (place, address): (ConnAddr, Address),
+    ) -> Device {
+        Device {
+            person,
+            name,
+            token,
+            address,
+            arrived,
+            presence: Presence::Attached(place),
+            groups: Box::default(),
+            private: Private::default(),
+            dedup: DedupWindow::default(),
+            account: None,
+        }
+    }
+
     /// Whether it goes on: with a connection, or held for one that was lost.
     pub(crate) fn is_here(&self) -> bool {
         !matches!(self.presence, Presence::Away { .. })

@@ -262,29 +262,6 @@ impl ChatState {
 }
 
 impl Group {
-    /// What somebody is answered who did this to the group, at this place.
-    pub(super) fn answer(&self, kind: DedupKind, seq: Seq) -> Response {
-        match kind {
-            DedupKind::Create => Response::Created { seq, group: self.name.clone() },
-            DedupKind::Join => Response::Joined { seq, membership: self.membership() },
-            DedupKind::Leave => Response::Left { seq, group: self.name.clone() },
-            DedupKind::Moderate => Response::Moderated { seq, group: self.name.clone() },
-            DedupKind::Operate => Response::Operated { seq },
-        }
-    }
-
-    /// What somebody is refused who had done this to the group already.
-    pub(super) fn refusal(&self, kind: DedupKind) -> Refusal {
-        let group = self.name.clone();
-        match kind {
-            DedupKind::Create => Refusal::GroupExists { group },
-            DedupKind::Join => Refusal::AlreadyMember { group },
-            DedupKind::Leave => Refusal::NotMember { group },
-            DedupKind::Moderate => Refusal::AlreadySo { group },
-            DedupKind::Operate => Refusal::NoDifference,
-        }
-    }
-
     /// The group as its members are told of it.
     pub(super) fn membership(&self) -> Membership {
         Membership { group: self.name.clone(), head: self.head }

@@ -3,6 +3,7 @@
 use chatroom_proto::{Refusal, Response, Seq, Tag};
 
 use super::chat_state::ChatState;
+use super::group::Group;
 use crate::chat::command_class::{DedupKind, RepeatKey};
 use crate::chat::entry::{DeviceId, GroupId, Proposal};
 
@@ -60,6 +61,31 @@ impl ChatState {
     ) {
         if let (Some(device), Some(tag)) = (self.devices.get_mut(&by), tag) {
             device.dedup.did(tag, kind, group, seq);
+        }
+    }
+}
+
+impl Group {
+    /// What somebody is answered who did this to the group, at this place.
+    pub(super) fn answer(&self, kind: DedupKind, seq: Seq) -> Response {
+        match kind {
+            DedupKind::Create => Response::Created { seq, group: self.name.clone() },
+            DedupKind::Join => Response::Joined { seq, membership: self.membership() },
+            DedupKind::Leave => Response::Left { seq, group: self.name.clone() },
+            DedupKind::Moderate => Response::Moderated { seq, group: self.name.clone() },
+            DedupKind::Operate => Response::Operated { seq },
+        }
+    }
+
+    /// What somebody is refused who had done this to the group already.
+    pub(super) fn refusal(&self, kind: DedupKind) -> Refusal {
+        let group = self.name.clone();
+        match kind {
+            DedupKind::Create => Refusal::GroupExists { group },
+            DedupKind::Join => Refusal::AlreadyMember { group },
+            DedupKind::Leave => Refusal::NotMember { group },
+            DedupKind::Moderate => Refusal::AlreadySo { group },
+            DedupKind::Operate => Refusal::NoDifference,
         }
     }
 }

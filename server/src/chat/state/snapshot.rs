@@ -13,6 +13,11 @@ use super::server_admin::ServerAdmin;
 use crate::chat::entry::{DeviceId, GroupId, PersonId, TokenDigest};
 use crate::chat::limits::Limits;
 
+/// The number of the layout of snapshots. Whoever changes what the bytes of one are raises it. The
+/// schema numbers of the log and of the archive follow: an archive of another layout is made again,
+/// and a log that has a snapshot of another layout in it is refused.
+pub const SNAPSHOT_LAYOUT: i64 = 2;
+
 /// What is kept. The names that nobody has now are kept by who had them last.
 #[derive(Serialize, Deserialize)]
 struct Snapshot<'a> {

@@ -15,16 +15,19 @@ use tracing::{error, warn};
 use super::row::{self, seq};
 use super::search_index;
 use super::snapshot::{self, SnapshotError};
-use crate::chat::ChatState;
+use crate::chat::{ChatState, SNAPSHOT_LAYOUT};
 use crate::config::ARCHIVE_BUSY_TIMEOUT;
 use crate::private_file;
 use crate::storage::log::LogError;
 
-/// The schema that this program writes, kept in the file's `user_version`. It is also the version
-/// of what the columns and the snapshot mean: a change of the tables, of the image of a state, of
-/// what the fold makes of an entry, or of how words are folded is a new schema. The archive is then
-/// made again.
-const SCHEMA: i64 = 3;
+/// The number of what the columns mean. A change of the tables, of what the fold makes of an entry,
+/// or of how words are folded raises it.
+const COLUMNS: i64 = 1;
+
+/// The schema that this program writes, kept in the file's `user_version`: of the columns, and of
+/// the snapshot. Neither ever falls, so their sum is another one when either has changed. The
+/// archive is then made again.
+const SCHEMA: i64 = COLUMNS + SNAPSHOT_LAYOUT;
 
 /// Marks a file as ours, in its `application_id`: "ChaV" in ASCII, a view of a chat.
 const APPLICATION: i64 = 0x4368_6156;

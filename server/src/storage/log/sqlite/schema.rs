@@ -5,11 +5,16 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::error::storage;
+use crate::chat::SNAPSHOT_LAYOUT;
 use crate::storage::log::interface::LogError;
 
-/// The schema that this program writes, kept in the file's `user_version`. It stands for the
-/// tables, and for the layout of what is in them: the entries, and the state in `base`.
-pub(super) const SCHEMA: i64 = 4;
+/// The number of the tables, and of the layout of the entries in them.
+const TABLES: i64 = 2;
+
+/// The schema that this program writes, kept in the file's `user_version`: of the tables and the
+/// entries, and of the state in `base`. Neither number ever falls, so their sum is another one when
+/// either has changed.
+pub(super) const SCHEMA: i64 = TABLES + SNAPSHOT_LAYOUT;
 
 /// Marks a file as ours, in its `application_id`: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
@@ -60,8 +65,9 @@ pub(super) fn identify(db: &Connection, path: &Path) -> Result<FoundSchema, LogE
     }
 }
 
-/// The schema that had another layout of states, and is the same in everything else.
-const OTHER_WORLDS: i64 = 3;
+/// The oldest schema with the same tables and entries. Those from here on had other layouts of
+/// states, and are the same in everything else.
+const SAME_ENTRIES_SINCE: i64 = 3;
 
 /// Whether a log of ours can be read as it is. Whoever writes to it then makes it one of the schema
 /// of this program. A step from one schema to the next that has to change something will be a
@@ -75,7 +81,7 @@ pub(super) fn accept(db: &Connection, schema: i64, path: &Path) -> Result<(), Lo
     };
     match schema {
         SCHEMA => Ok(()),
-        OTHER_WORLDS if !has_base()? => Ok(()),
+        SAME_ENTRIES_SINCE..SCHEMA if !has_base()? => Ok(()),
         newer if newer > SCHEMA => Err(LogError::Corrupt(format!(
             "the log {path_shown} was written by a newer server (schema {newer}; this one knows \
              {SCHEMA})"
