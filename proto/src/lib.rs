@@ -173,6 +173,7 @@
 //! the refusal that states them. Everything is checked while decoding, from a slice no longer than
 //! the frame limit; what decoding allocates is bounded by a small multiple of that.
 
+mod body;
 #[cfg(feature = "test-util")]
 pub mod chance;
 pub mod codec;
@@ -181,37 +182,39 @@ mod frame;
 #[cfg(feature = "test-util")]
 pub mod golden;
 mod handshake;
+mod history;
+mod ids;
 mod moderation;
 mod name;
 mod notification;
-mod operation;
-mod past;
+mod page;
+mod password;
 mod request;
 mod response;
-mod text;
-mod value;
+mod server_admin;
+mod text_reader;
 
+pub use body::{BODY_BYTES_MAX, Body, BodyError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use frame::{ClientFrame, ServerFrame};
 pub use handshake::{Hello, PROTOCOL_VERSION, Proof, VersionRange, VersionRangeError};
+pub use history::{
+    ArchivedPost, Conversation, Retention, SearchQuery, SearchQueryError, WORDS_BYTES_MAX,
+};
+pub use ids::{PostId, Seq, Tag, Token, UnixMillis};
 pub use moderation::{
     ACTS_TOLD_MAX, About, Headline, LINE_BYTES_MAX, LineError, Moderation, ModerationRecord,
     PeerAddr, Reason, Topic,
 };
 pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
-pub use operation::{
-    AddressPrefix, AddressPrefixError, BanTarget, ClientInfo, Code, CodeError, Operation, ServerBan,
-};
-pub use past::{
-    ArchivedPost, Conversation, Retention, SearchQuery, SearchQueryError, WORDS_BYTES_MAX,
-};
+pub use page::{PAGE_ITEMS_MAX, Page, PageError};
+pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{
     Membership, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response,
     SENT_AGAIN_WITHIN_MS, Welcome,
 };
-pub use value::{
-    BODY_BYTES_MAX, Body, BodyError, PAGE_ITEMS_MAX, PASSWORD_BYTES_MAX, Page, PageError, Password,
-    PasswordError, PostId, Seq, Tag, Token, UnixMillis,
+pub use server_admin::{
+    AddressPrefix, AddressPrefixError, BanTarget, ClientInfo, Code, CodeError, Operation, ServerBan,
 };

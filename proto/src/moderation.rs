@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::name::is_joiner;
-use crate::text;
+use crate::text_reader;
 use crate::{GroupName, Page, Seq, UnixMillis, UserName};
 #[cfg(doc)]
 use crate::{Notification, Refusal, Request};
@@ -98,7 +98,7 @@ macro_rules! line_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                text::read(deserializer, Self::parse)
+                text_reader::read(deserializer, Self::parse)
             }
         }
     };

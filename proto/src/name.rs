@@ -23,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use crate::text;
+use crate::text_reader;
 
 pub(crate) use invisible::is_joiner;
 pub use key::NameKey;
@@ -193,7 +193,7 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                text::read(deserializer, Self::parse)
+                text_reader::read(deserializer, Self::parse)
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::text;
+use crate::text_reader;
 use crate::{GroupName, Post, UserName};
 #[cfg(doc)]
 use crate::{Request, Welcome};
@@ -92,6 +92,6 @@ impl SearchQuery {
 
 impl<'de> Deserialize<'de> for SearchQuery {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::read(deserializer, SearchQuery::parse)
+        text_reader::read(deserializer, SearchQuery::parse)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::text;
+use crate::text_reader;
 use crate::{GroupName, Page, PeerAddr, Reason, Seq, UnixMillis, UserName};
 #[cfg(doc)]
 use crate::{Notification, Request};
@@ -126,7 +126,7 @@ impl Serialize for AddressPrefix {
 
 impl<'de> Deserialize<'de> for AddressPrefix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::read(deserializer, AddressPrefix::parse)
+        text_reader::read(deserializer, AddressPrefix::parse)
     }
 }
 
