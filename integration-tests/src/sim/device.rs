@@ -12,7 +12,7 @@ use chatroom_proto::{Conversation, GroupName, Refusal, Request, Seq, Tag, UserNa
 use futures_util::StreamExt;
 
 use super::Broken;
-use super::line::{Cut, Door, Greetings};
+use super::line::{Cut, Door, Greeting, Greetings};
 use super::people::{Act, DEVICES, PEOPLE, any_act, nth_password};
 use super::world::World;
 use crate::history::{Event, History};
@@ -37,6 +37,8 @@ pub(super) struct Device {
     pub(super) history: History,
     /// Which password it believes in.
     password: usize,
+    /// How it was let in, in lives before, when it was killed before it knew. Its journal may know.
+    unheard: Vec<Greeting>,
     life: Life,
 }
 
@@ -67,6 +69,7 @@ impl Device {
             keep: directory.join(number.to_string()),
             history: History::new(user(PEOPLE[DEVICES[number]])),
             password: 0,
+            unheard: Vec::new(),
             life: Life::default(),
         }
     }
@@ -108,7 +111,10 @@ impl Device {
             line.cut(Cut { client_ms: 0, server_ms: self.world.between(least, most) });
         }
         drop(now);
-        self.life = Life::default();
+        let life = std::mem::take(&mut self.life);
+        let mut greetings = life.greetings.lock().unwrap_or_else(PoisonError::into_inner);
+        self.unheard.extend(greetings.drain(..));
+        drop(greetings);
         self.note();
     }
 

@@ -48,8 +48,8 @@ pub(super) struct Cut {
 
 /// How a device was let in.
 pub(super) struct Greeting {
-    /// Whether by a password.
-    pub(super) by_password: bool,
+    /// By what it has shown.
+    pub(super) proof: Proof,
     pub(super) welcome: Welcome,
 }
 
@@ -123,7 +123,7 @@ impl Line {
             (split(client), split(server));
         let mut up = Way::new(client_reads, server_writes);
         let mut down = Way::new(server_reads, client_writes);
-        let heard = Heard { greetings, by_password: Mutex::default() };
+        let heard = Heard { greetings, proof: Mutex::new(Proof::Open) };
         let is_cut = {
             let carried = async {
                 tokio::join!(
@@ -186,7 +186,7 @@ struct Way {
 /// What is heard in passing.
 struct Heard {
     greetings: Greetings,
-    by_password: Mutex<bool>,
+    proof: Mutex<Proof>,
 }
 
 impl Way {
@@ -245,7 +245,7 @@ impl Way {
                 let Some(frame) = whole(first) else { return };
                 if let Ok(ClientFrame { request: Request::Hello(hello), .. }) = codec::decode(frame)
                 {
-                    *lock(&heard.by_password) = matches!(hello.proof, Proof::Password(_));
+                    *lock(&heard.proof) = hello.proof;
                 }
             }
             Direction::Down => {
@@ -254,8 +254,8 @@ impl Way {
                     result: Ok(Response::Welcome(welcome)), ..
                 }) = codec::decode(frame)
                 {
-                    let by_password = *lock(&heard.by_password);
-                    lock(&heard.greetings).push_back(Greeting { by_password, welcome });
+                    let proof = lock(&heard.proof).clone();
+                    lock(&heard.greetings).push_back(Greeting { proof, welcome });
                 }
             }
         }

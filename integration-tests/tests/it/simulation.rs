@@ -12,7 +12,7 @@ const SEEDS_TO_FIND_MAX: u64 = 60;
 /// The bugs that are put in, each with the first seed that finds it. What changes what a seed plays
 /// changes these numbers, and nothing is wrong with that.
 const FOUND_BY: [(Fault, u64); Fault::ALL.len()] = [
-    (Fault::ReplyBeforeCommit, 5),
+    (Fault::ReplyBeforeCommit, 2),
     (Fault::KeptTwice, 0),
     (Fault::ReplayGap, 0),
     (Fault::ReplayDropped, 0),

@@ -2,7 +2,8 @@
 
 use chatroom_client::{Event as Told, Lost};
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Notification, PostId, Refusal, Request, Response, Seq,
+    CloseReason, Conversation, GroupName, Notification, PostId, Proof, Refusal, Request, Response,
+    Seq,
 };
 
 use super::super::Broken;
@@ -17,10 +18,22 @@ impl Device {
     pub(super) fn is_welcome(&mut self) {
         let greeting =
             self.life.greetings.lock().ok().and_then(|mut greetings| greetings.pop_front());
-        let Some(Greeting { by_password, welcome }) = greeting else {
+        let Some(greeting) = greeting else {
             return self.world.broken(Broken::LinkEnded("welcomed by nobody".to_owned()));
         };
-        if by_password {
+        let began = std::mem::take(&mut self.unheard).into_iter().find(|unheard| {
+            // The session that goes on began when nobody had the time to write it down.
+            !unheard.welcome.resumed
+                && matches!(&greeting.proof, Proof::Resume(token) if *token == unheard.welcome.token)
+        });
+        if let Some(began) = began {
+            self.is_greeted(began);
+        }
+        self.is_greeted(greeting);
+    }
+
+    fn is_greeted(&mut self, Greeting { proof, welcome }: Greeting) {
+        if matches!(proof, Proof::Password(_)) {
             self.world.tally(|tally| tally.logins += 1);
             self.record(Event::NewDevice);
         }
