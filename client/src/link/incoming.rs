@@ -154,7 +154,13 @@ impl<D: Dial> Link<D> {
             && act.user().is_some_and(|user| user.key() == self.name.key())
         {
             self.state.expelled(group);
-            self.journal.expelled(group);
+            self.journal.is_out(group);
+        }
+        // Another device of the same person has left it.
+        if let Notification::Left { user, group, .. } = &notification
+            && user.key() == self.name.key()
+        {
+            self.journal.is_out(group);
         }
         let is_post = matches!(
             notification,

@@ -48,6 +48,9 @@ struct Life {
     greetings: Greetings,
     is_over: Arc<Mutex<bool>>,
     groups: Vec<GroupName>,
+    /// Those that its library takes it to be in: what it has asked to leave, too, until it is
+    /// answered.
+    followed: Vec<GroupName>,
     /// The newest welcome: what took effect before it is in it.
     welcomed_at: Seq,
     unanswered: usize,

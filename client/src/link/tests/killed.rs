@@ -146,6 +146,28 @@ async fn a_group_that_it_was_put_out_of_while_it_was_away_and_is_in_again_lacks_
     assert_eq!(events.next().await, Some(Event::CaughtUp));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_group_that_another_device_left_and_that_it_is_in_again_lacks_nothing() {
+    let (_home, file) = home();
+    let mut server = FakeServer::start_with(Reconnect::Forever, Some(&file));
+    let (mut connection, _) = server.recognize(10, &[("General", 10), ("tea", 9)]).await;
+    let (client, mut events, _) = server.outcome().await.unwrap();
+    let left = Notification::Left { seq: Seq(11), user: user("Jim"), group: group("tea") };
+    connection.caught_up(10).await;
+    connection.notify(left.clone()).await;
+    assert_eq!(events.next().await, Some(Event::CaughtUp));
+    assert_eq!(events.next().await, Some(Event::Notification(left)));
+    drop((client, events, connection));
+
+    let mut server = FakeServer::start_with(Reconnect::Forever, Some(&file));
+    let (mut connection, _) = server.recognize(60, &[("General", 10), ("tea", 60)]).await;
+    let (_client, mut events, _) = server.outcome().await.unwrap();
+    connection.notify(group_post("tea", 60, 20)).await;
+    connection.caught_up(60).await;
+    assert_eq!(events.next().await, Some(Event::Replayed(group_post("tea", 60, 20))));
+    assert_eq!(events.next().await, Some(Event::CaughtUp));
+}
+
 /// That tells that the one before was dealt with; with this one nothing is done any more.
 async fn ask_for_one_more(events: &mut Events) {
     let _ = timeout(Duration::ZERO, events.next()).await;

@@ -42,14 +42,14 @@ impl Device {
         let (seq, resumed) = (welcome.seq, welcome.resumed);
         if !resumed {
             // The link asks to come into these again.
-            let asked = self.life.groups.iter().filter(|group| !groups.contains(group)).cloned();
+            let asked = self.life.followed.iter().filter(|group| !groups.contains(group)).cloned();
             let asked: Vec<Event> = asked.map(Event::Joining).collect();
             self.record(Event::Welcomed { seq, resumed, groups: groups.clone() });
             asked.into_iter().for_each(|event| self.record(event));
         } else {
             self.record(Event::Welcomed { seq, resumed, groups: groups.clone() });
         }
-        self.life.groups = groups;
+        (self.life.followed, self.life.groups) = (groups.clone(), groups);
         self.life.welcomed_at = seq;
         self.life.is_live = !resumed;
         self.life.told = Seq::ZERO;
@@ -72,7 +72,8 @@ impl Device {
             Told::Missed(place) => self.record(Event::Missed(place)),
             Told::Rejoined { group, .. } => {
                 if !self.life.groups.contains(&group) {
-                    self.life.groups.push(group);
+                    self.life.groups.push(group.clone());
+                    self.life.followed.push(group);
                 }
             }
             Told::Lost(lost) => self.is_lost(lost),
@@ -125,12 +126,14 @@ impl Device {
         // The answer to what comes again is the first one's, and may be undone since.
         if seq > self.life.welcomed_at && !self.life.groups.contains(&group) {
             self.life.groups.push(group.clone());
+            self.life.followed.push(group.clone());
         }
         self.record(Event::Joined(group, seq));
     }
 
     fn is_out(&mut self, group: &GroupName) {
         self.life.groups.retain(|left| left != group);
+        self.life.followed.retain(|left| left != group);
     }
 
     fn hear_news(&mut self, notification: Notification, manner: Manner) {
