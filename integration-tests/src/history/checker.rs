@@ -35,6 +35,8 @@ struct Facts<'a> {
     stays: Vec<Stays>,
     /// The groups into which each has asked to come.
     joined: Vec<BTreeSet<NameKey>>,
+    /// Who may have been muted, and in which group.
+    muted: BTreeSet<(NameKey, NameKey)>,
     shown: Vec<BTreeSet<PostId>>,
 }
 
@@ -57,6 +59,7 @@ impl<'a> Facts<'a> {
             stays: stays.collect(),
             names,
             joined: vec![BTreeSet::new(); histories.len()],
+            muted: BTreeSet::new(),
             shown: vec![BTreeSet::new(); histories.len()],
         };
         let mut ids = BTreeSet::new();
@@ -71,6 +74,9 @@ impl<'a> Facts<'a> {
             for event in &history.events {
                 match event {
                     Event::Sent(id, to) => drop(facts.sent.insert(*id, (reader, to))),
+                    Event::Muting(group, user) => {
+                        facts.muted.insert((group.key(), user.key()));
+                    }
                     Event::Joining(group) => drop(facts.joined[reader].insert(group.key())),
                     Event::Acknowledged(id, seq) => facts.place(*id, *seq, found),
                     Event::Showed(shown) => {
@@ -251,7 +257,9 @@ impl Reader<'_> {
     fn is_missing(&self, id: PostId, sent: Seq, until: Seq) -> bool {
         let is_surely_taken = match self.facts.sent.get(&id) {
             Some((_, Conversation::Group(group))) => {
-                self.stays.surely_in(&group.key(), until).is_some_and(|since| since <= sent)
+                let (group, me) = (group.key(), self.history.name.key());
+                let since = self.stays.surely_in(&group, until);
+                since.is_some_and(|since| since <= sent) && !self.facts.muted.contains(&(group, me))
             }
             Some((_, Conversation::User(name))) => self.facts.is_surely_known(&name.key(), sent),
             None => true,

@@ -43,6 +43,8 @@ pub enum Event {
     Left(GroupName, Seq),
     /// Somebody has put it out.
     Expelled(GroupName, Seq),
+    /// It is about to ask that somebody be muted in a group.
+    Muting(GroupName, UserName),
     /// It is about to say something.
     Sent(PostId, Conversation),
     /// What it said is in safe hands: whatever becomes of it, there will be an answer.
@@ -172,6 +174,7 @@ impl fmt::Display for Event {
             Event::Leaving(group) => write!(f, "leaving {group}"),
             Event::Left(group, seq) => write!(f, "left {group} {seq}"),
             Event::Expelled(group, seq) => write!(f, "expelled {group} {seq}"),
+            Event::Muting(group, user) => write!(f, "muting {group} {user}"),
             Event::Sent(id, to) => write!(f, "sent {} {}", hex(*id), ConnAddr(to)),
             Event::Entrusted(id) => write!(f, "entrusted {}", hex(*id)),
             Event::Acknowledged(id, seq) => write!(f, "acknowledged {} {seq}", hex(*id)),
@@ -219,6 +222,7 @@ impl Event {
             "leaving" => Event::Leaving(group(word()?)?),
             "left" => Event::Left(group(word()?)?, seq(word()?)?),
             "expelled" => Event::Expelled(group(word()?)?, seq(word()?)?),
+            "muting" => Event::Muting(group(word()?)?, UserName::parse(word()?).ok()?),
             "sent" => Event::Sent(id(word()?)?, place(word()?)?),
             "entrusted" => Event::Entrusted(id(word()?)?),
             "acknowledged" => Event::Acknowledged(id(word()?)?, seq(word()?)?),
@@ -276,6 +280,7 @@ mod tests {
             Event::Joined(tea(), Seq(5)),
             Event::Leaving(tea()),
             Event::Left(tea(), Seq(6)),
+            Event::Muting(tea(), user("jim")),
             Event::Sent(post_id(7), Conversation::Group(tea())),
             Event::Sent(post_id(u64::MAX), Conversation::User(user("سارا"))),
             Event::Entrusted(post_id(7)),

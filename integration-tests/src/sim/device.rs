@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use chatroom_client::{Client, ConnectError, Ended, Event as Told, Events, Random, Reconnect};
-use chatroom_proto::{Conversation, GroupName, Refusal, Request, Seq, Tag, UserName};
+use chatroom_proto::{Conversation, GroupName, Moderation, Refusal, Request, Seq, Tag, UserName};
 use futures_util::StreamExt;
 
 use super::Broken;
@@ -225,7 +225,14 @@ impl Device {
             match act {
                 Act::Nothing => {}
                 Act::Post(to) => self.post(client, to).await,
-                Act::Ask(request) => drop(self.submit(client, request).await),
+                Act::Ask(request) => {
+                    if let Request::Moderate { group, act: Moderation::Mute { user, .. } } =
+                        &request
+                    {
+                        self.record(Event::Muting(group.clone(), user.clone()));
+                    }
+                    self.submit(client, request).await;
+                }
                 Act::Join(group) => {
                     self.record(Event::Joining(group.clone()));
                     self.submit(client, Request::Join { group }).await;

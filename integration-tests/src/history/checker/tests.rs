@@ -128,10 +128,15 @@ fn what_was_said_to_somebody_who_may_not_have_been_there_yet_may_be_refused_to_o
 }
 
 #[test]
-fn what_was_said_in_a_group_by_one_who_was_out_since_may_be_refused_to_one_who_was_killed() {
+fn what_was_said_in_a_group_by_one_who_was_out_or_muted_since_may_be_refused() {
     let said = "sent 0e #tea\nentrusted 0e\nkilled\n";
     let out = format!("{said}welcomed 11 back General\njoining tea\njoined tea 12\nrested 14");
     assert_eq!(found([JIM, &ANN.replace("rested 12", &out), BOB]), []);
+    let stayed = ANN.replace("rested", &format!("{said}welcomed 11 back General tea\nrested"));
+    let lost = Violation::NotAnswered { reader: user("ann"), id: post_id(0xe) };
+    assert_eq!(found([JIM, &stayed, BOB]), [lost]);
+    let muted = JIM.replace("rested", "muting tea ann\nrested");
+    assert_eq!(found([&muted, &stayed, BOB]), []);
 }
 
 #[test]
