@@ -36,7 +36,7 @@ enum PrintJob {
     /// What came before this is shown: say so.
     Sign(Receipt),
     /// Show what came before this, and end. (The queue does not end by itself: the prompt's thread
-    /// holds a door to it.)
+    /// holds a sender of it.)
     Finish,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Screen {
     finished: oneshot::Receiver<io::Result<()>>,
 }
 
-/// A door to the screen for one who can't wait.
+/// The way to the screen for one who can't wait.
 #[derive(Clone)]
 pub(crate) struct Aside(mpsc::Sender<PrintJob>);
 

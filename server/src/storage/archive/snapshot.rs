@@ -27,8 +27,8 @@ pub(super) enum SnapshotError {
     #[error("the checksum of the snapshot is wrong")]
     Checksum,
     /// It is as it was written, and no state, or one of another place.
-    #[error("the snapshot is no world")]
-    NoWorld,
+    #[error("the snapshot is no state of a chat")]
+    NoState,
 }
 
 /// Takes the place of the snapshot before.
@@ -47,7 +47,7 @@ pub(super) enum WriteError {
     File(#[from] rusqlite::Error),
     /// A state that can't be encoded.
     #[error(transparent)]
-    World(#[from] FrameError),
+    Encoding(#[from] FrameError),
 }
 
 /// The newest snapshot, if there is one.
@@ -64,6 +64,6 @@ pub(super) fn read(db: &Connection) -> Result<Option<ChatState>, SnapshotError> 
     if crc32fast::hash(&bytes) != crc {
         return Err(SnapshotError::Checksum);
     }
-    let state: ChatState = codec::decode(&bytes).map_err(|_| SnapshotError::NoWorld)?;
-    if number(state.head()) == seq { Ok(Some(state)) } else { Err(SnapshotError::NoWorld) }
+    let state: ChatState = codec::decode(&bytes).map_err(|_| SnapshotError::NoState)?;
+    if number(state.head()) == seq { Ok(Some(state)) } else { Err(SnapshotError::NoState) }
 }

@@ -278,7 +278,7 @@ impl ArchiveWriter {
     fn take_snapshot(&mut self) -> Result<(), WriterFailure> {
         snapshot::write(&self.db, &self.state)?;
         self.entries_since_snapshot = 0;
-        debug!(seq = %self.state.head(), "a snapshot of the world");
+        debug!(seq = %self.state.head(), "a snapshot of the state");
         Ok(())
     }
 
