@@ -4,10 +4,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::effect::{Input, LoginRequest};
 #[cfg(feature = "test-util")]
 use crate::chat::ChatState;
 use crate::chat::ClientReport;
+use crate::chat::effect::{Input, LoginRequest};
 use crate::config::INBOX_INPUTS_MAX;
 use crate::dispatch::outbox::Outbox;
 
