@@ -89,7 +89,7 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
         }
         [name, "logs", "in"] => stage.log_in(name, Entrance::Open).await,
         [name, "logs", "in", "with", "a", "password"] => {
-            stage.log_in(name, Entrance::Password).await
+            stage.log_in(name, Entrance::Password).await;
         }
         [name, "logs", "in", "with", "the", "token", "alone"] => {
             stage.log_in(name, Entrance::TokenAlone).await;
