@@ -84,6 +84,12 @@ impl<'a> Facts<'a> {
         facts
     }
 
+    /// Whether this name is surely somebody's at this place.
+    fn is_surely_known(&self, name: &NameKey, at: Seq) -> bool {
+        let mut theirs = self.names.iter().zip(&self.stays).filter(|(other, _)| *other == name);
+        theirs.any(|(_, stays)| stays.began.first().is_some_and(|began| *began < at))
+    }
+
     /// Whether another device of the same person has asked to come into this group.
     fn others_joined(&self, reader: usize, group: &NameKey) -> bool {
         let is_other =
@@ -192,21 +198,21 @@ impl Reader<'_> {
     fn check_answered(&self, found: &mut Vec<Violation>) {
         let mut open: Vec<(PostId, bool)> = Vec::new();
         let mut seen = Seq::ZERO;
-        let mut may_be_refused = BTreeSet::new();
+        let mut sent = BTreeMap::new();
         for event in &self.history.events {
             seen = seen.max(newest(event));
             match event {
-                Event::Sent(id, to) if !self.surely_reaches(to, seen) => {
-                    may_be_refused.insert(*id);
-                }
+                Event::Sent(id, _) => drop(sent.insert(*id, seen)),
                 Event::Entrusted(id) => open.push((*id, false)),
                 Event::Acknowledged(id, _) | Event::Refused(id) => {
                     open.retain(|(other, _)| other != id);
                 }
                 Event::Killed => open.iter_mut().for_each(|(_, was_killed)| *was_killed = true),
                 Event::Rested(seq) => {
-                    let is_missing =
-                        |id: &PostId| !may_be_refused.contains(id) && self.is_missing(*id, *seq);
+                    let is_missing = |id: &PostId| {
+                        let since = sent.get(id).copied().unwrap_or_default();
+                        self.is_missing(*id, since, *seq)
+                    };
                     open.retain(|(id, was_killed)| !was_killed || is_missing(id));
                     let lost = open.drain(..);
                     found.extend(
@@ -216,17 +222,6 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-    }
-
-    /// Whether somebody is surely known to whom something is said in private, when its sender has
-    /// come so far. (Whether a group takes it is another question.)
-    fn surely_reaches(&self, to: &Conversation, seen: Seq) -> bool {
-        let Conversation::User(to) = to else { return true };
-        let name = to.key();
-        let mut stays = self.facts.names.iter().zip(&self.facts.stays);
-        stays.any(|(other, stays)| {
-            *other == name && stays.began.first().is_some_and(|began| *began < seen)
-        })
     }
 
     /// A library is believed when it says that something is missing, but for groups that it had
@@ -251,15 +246,17 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether nobody knows a place of a post that can't have been refused.
-    fn is_missing(&self, id: PostId, until: Seq) -> bool {
-        let may_be_refused = match self.facts.sent.get(&id) {
+    /// Whether nobody knows a place of a post that can't have been refused, from when it was sent
+    /// on.
+    fn is_missing(&self, id: PostId, sent: Seq, until: Seq) -> bool {
+        let is_surely_taken = match self.facts.sent.get(&id) {
             Some((_, Conversation::Group(group))) => {
-                self.stays.surely_in(&group.key(), until).is_none()
+                self.stays.surely_in(&group.key(), until).is_some_and(|since| since <= sent)
             }
-            _ => false,
+            Some((_, Conversation::User(name))) => self.facts.is_surely_known(&name.key(), sent),
+            None => true,
         };
-        !may_be_refused && !self.facts.places.contains_key(&id)
+        is_surely_taken && !self.facts.places.contains_key(&id)
     }
 
     fn name(&self) -> UserName {

@@ -128,6 +128,13 @@ fn what_was_said_to_somebody_who_may_not_have_been_there_yet_may_be_refused_to_o
 }
 
 #[test]
+fn what_was_said_in_a_group_by_one_who_was_out_since_may_be_refused_to_one_who_was_killed() {
+    let said = "sent 0e #tea\nentrusted 0e\nkilled\n";
+    let out = format!("{said}welcomed 11 back General\njoining tea\njoined tea 12\nrested 14");
+    assert_eq!(found([JIM, &ANN.replace("rested 12", &out), BOB]), []);
+}
+
+#[test]
 fn a_post_that_is_shown_or_kept_twice_is_a_double() {
     let line = "showed 9 7 0c ann #tea live\n";
     let jim = JIM.replace(line, &line.repeat(2));
