@@ -100,10 +100,10 @@ impl Net {
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let connected =
             timeout(HANDSHAKE_DEADLINE, connecting).await.map_err(|_| ConnectError::Silent)?;
-        let verdict = verifier.verdict();
-        let stream = connected.map_err(|error| explain(&error, verdict.as_ref()))?;
+        let judgement = verifier.judgement();
+        let stream = connected.map_err(|error| explain(&error, judgement.as_ref()))?;
         // Only now has the server proved that it has the key of what it showed.
-        if let Some(Ok(met)) = verdict {
+        if let Some(Ok(met)) = judgement {
             self.known
                 .meet(&self.host, self.port, expected, met)
                 .map_err(ConnectError::Untrusted)?;
@@ -155,12 +155,12 @@ fn config(verifier: Arc<Verifier>) -> Result<ClientConfig, rustls::Error> {
 }
 
 /// Why there is no TLS, after what was thought of the server if it came to that.
-fn explain(error: &io::Error, verdict: Option<&verifier::Judgement>) -> ConnectError {
-    if let Some(Err(untrusted)) = verdict {
+fn explain(error: &io::Error, judgement: Option<&verifier::Judgement>) -> ConnectError {
+    if let Some(Err(untrusted)) = judgement {
         return ConnectError::Untrusted(untrusted.clone());
     }
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match (inner, verdict) {
+    match (inner, judgement) {
         (Some(rustls::Error::InvalidMessage(_)), None) => {
             ConnectError::Untrusted(Untrusted::NotTls)
         }

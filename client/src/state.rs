@@ -240,8 +240,18 @@ impl ReadState {
                 let peer = self.peer(post, to).key();
                 self.remember(peer, post.seq);
             }
-            // Nothing else moves a place in a conversation.
-            _ => {}
+            // None of these moves a place in a conversation.
+            Notification::Ping
+            | Notification::Arrived { .. }
+            | Notification::Departed { .. }
+            | Notification::Joined { .. }
+            | Notification::Left { .. }
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. }
+            | Notification::Moderated { .. }
+            | Notification::TopicIs { .. }
+            | Notification::PassedOn { .. }
+            | Notification::Operated { .. } => {}
         }
         gap
     }

@@ -2,8 +2,8 @@
 //!
 //! Where a bound stands:
 //!
-//! - Here, when an operator can set it, when a client is held to it (rates, deadlines, what may
-//!   wait for it), or when more than one file needs it.
+//! - Here, when an operator can set it, when a client is held to it (allowances, deadlines, what
+//!   may wait for it), or when more than one file needs it.
 //! - In the file that needs it, as a private constant beside what it bounds, when that is one file:
 //!   how many rows one transaction deletes, for one.
 //! - In the [`chat`](crate::chat), when it bounds the replicated state. The chat imports nothing of
@@ -105,7 +105,7 @@ pub const BURST_SECONDS: u32 = 10;
 /// spend.
 pub const REQUESTS_A_UNIT: u32 = 10;
 
-/// How many people's rates an address has: a class behind one router, of whom a third talk as
+/// How many people's allowances an address has: a class behind one router, of whom a third talk as
 /// fast as they may.
 pub const ADDRESS_SHARE: u32 = 20;
 

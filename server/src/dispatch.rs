@@ -3,6 +3,7 @@
 //! for a socket.
 //!
 //! - `handle`: the way to the task, and the messages that go through it.
+//! - `conn_entry`: what it knows of each connection.
 //! - `fanout`: who of those who are connected here hears what. [`outbox`]: what waits to be written
 //!   to one connection.
 //! - `idle`: which clients have been silent for too long. `rate_limit`: how much each may ask for.
@@ -11,12 +12,11 @@
 //!   outbox.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU64;
 use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Code, Misbehaviour, Notification, Refusal, Request, Seq, ServerFrame, UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Refusal, Request, ServerFrame, UnixMillis,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -31,15 +31,17 @@ use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal, Reque
 use crate::client_network::ClientNetwork;
 use crate::clock::Clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
+use crate::dispatch::conn_entry::ConnEntry;
 use crate::dispatch::fanout::Fanout;
 use crate::dispatch::handle::{DispatchHandle, Lifetime, Message};
-use crate::dispatch::idle::{IdleAction, IdleTimers, LastSeen};
-use crate::dispatch::outbox::{Bounds, Outbox};
+use crate::dispatch::idle::{IdleAction, IdleTimers};
+use crate::dispatch::outbox::Bounds;
 use crate::dispatch::passwords::Passwords;
 use crate::dispatch::rate_limit::{Asker, RateLimited, RateLimits};
 use crate::storage::archive::Archive;
 use crate::storage::log::{Log, LogError};
 
+mod conn_entry;
 mod fanout;
 pub(crate) mod handle;
 mod idle;
@@ -73,22 +75,6 @@ pub(crate) struct Dispatch {
     proposals: Vec<Proposal>,
     /// Kept between turns for their memory.
     effects: Vec<Effect>,
-}
-
-/// One connection, as far as the dispatch task knows it.
-struct ConnEntry {
-    outbox: Outbox,
-    network: ClientNetwork,
-    /// [`ConnEntry::device`], which is no place in the log before it has one, and takes half as
-    /// much in this way.
-    device: Option<NonZeroU64>,
-    last_seen: LastSeen,
-}
-
-impl ConnEntry {
-    fn device(&self) -> Option<DeviceId> {
-        self.device.map(|arrival| DeviceId(Seq(arrival.get())))
-    }
 }
 
 impl Dispatch {
@@ -293,10 +279,8 @@ impl Dispatch {
             Message::LogIn(login, outbox) => {
                 let (network, last_seen) =
                     (ClientNetwork::of(login.address.ip()), self.idle.last_seen());
-                self.connections.insert(
-                    login.connection,
-                    ConnEntry { outbox, network, device: None, last_seen },
-                );
+                let entry = ConnEntry::new(outbox, network, last_seen);
+                self.connections.insert(login.connection, entry);
                 if let Err(limited) = self.rate_limits.begin_login(network) {
                     let LoginRequest { connection, tag, .. } = *login;
                     return self.refuse_login(RequestId { connection, tag }, limited);
@@ -415,7 +399,7 @@ impl Dispatch {
 
     fn admit(&mut self, connection: ConnectionId, device: DeviceId) {
         if let Some(conn) = self.connections.get_mut(&connection) {
-            conn.device = NonZeroU64::new(device.0.0);
+            conn.set_device(device);
             conn.outbox.admit();
             self.fanout.admit(self.chat.state(), connection, device, conn.outbox.clone());
             self.idle.begin(connection, &mut conn.last_seen);

@@ -100,8 +100,11 @@ impl Directory {
                 self.group_was_active(group);
             }
             Notification::PrivatePost { post, .. } => self.user_was_active(&post.from),
-            Notification::Departed { user, .. } if self.users.contains_key(&user.key()) => {
-                Arc::make_mut(&mut self.users).remove(&user.key());
+            Notification::Departed { user, .. } => {
+                // No copy of the list for one who is not on it.
+                if self.users.contains_key(&user.key()) {
+                    Arc::make_mut(&mut self.users).remove(&user.key());
+                }
             }
             Notification::Moderated { by, group, act, .. } => {
                 self.user_was_active(by);
@@ -112,8 +115,13 @@ impl Directory {
                     self.group_was_active(group);
                 }
             }
-            // Nothing else tells who or what is there.
-            _ => {}
+            // None of these tells who or what is there.
+            Notification::Ping
+            | Notification::Closing(_)
+            | Notification::CaughtUp { .. }
+            | Notification::TopicIs { .. }
+            | Notification::PassedOn { .. }
+            | Notification::Operated { .. } => {}
         }
     }
 

@@ -52,12 +52,12 @@ impl Authorities {
 pub(super) struct Verifier {
     authorities: Authorities,
     expected: Expected,
-    verdict: OnceLock<Judgement>,
+    judgement: OnceLock<Judgement>,
 }
 
 impl Verifier {
     pub(super) fn new(authorities: Authorities, expected: Expected) -> Verifier {
-        Verifier { authorities, expected, verdict: OnceLock::new() }
+        Verifier { authorities, expected, judgement: OnceLock::new() }
     }
 
     pub(super) fn provider(&self) -> &Arc<CryptoProvider> {
@@ -66,8 +66,8 @@ impl Verifier {
 
     /// What it has come to, if it was asked. The server may still have failed to prove that it has
     /// the key.
-    pub(super) fn verdict(&self) -> Option<Judgement> {
-        self.verdict.get().cloned()
+    pub(super) fn judgement(&self) -> Option<Judgement> {
+        self.judgement.get().cloned()
     }
 }
 
@@ -85,10 +85,10 @@ impl ServerCertVerifier for Verifier {
         let vouched = self.authorities.system.as_ref().map(|system| {
             system.verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
         });
-        let verdict = self.expected.judge(offered, matches!(vouched, Some(Ok(_))));
-        tracing::debug!(%offered, ?vouched, ?verdict, "the server shows its certificate");
-        let is_trusted = verdict.is_ok();
-        let _ = self.verdict.set(verdict);
+        let judgement = self.expected.judge(offered, matches!(vouched, Some(Ok(_))));
+        tracing::debug!(%offered, ?vouched, ?judgement, "the server shows its certificate");
+        let is_trusted = judgement.is_ok();
+        let _ = self.judgement.set(judgement);
         if is_trusted {
             Ok(ServerCertVerified::assertion())
         } else {

@@ -18,9 +18,9 @@ const RETRY_AFTER_MAX: Duration = Duration::from_millis(RETRY_AFTER_MS_MAX as u6
 ///
 /// A server may ask to go slower: it refuses a request, and all that was sent behind it, until the
 /// first comes again after some time. These stay here in their place, and are sent again one at a
-/// time; with each that is granted, twice as many may be under way. So a server whose budget is
-/// spent is asked little more than it grants, and one that was only busy is soon asked as fast as
-/// before.
+/// time; with each that is granted, twice as many may be under way. So a client whose allowance
+/// is spent asks little more than it is granted; where the server was only busy, it soon asks as
+/// fast as before.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     asks: VecDeque<Waiting>,

@@ -8,8 +8,8 @@
 //!
 //! A frame is its length, 4 bytes big-endian, and so many bytes, the first of which says what it
 //! is: a message, or the request to be taken into a room (4 bytes big-endian, and whatever
-//! follows), in silence or told to everybody who is there, or only a question whether somebody is there.
-//! Messages and told requests are copied as they are, length and all.
+//! follows), in silence or told to everybody who is there, or only a question whether somebody is
+//! there. Messages and told requests are copied as they are, length and all.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};

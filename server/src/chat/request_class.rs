@@ -6,7 +6,7 @@
 
 use chatroom_proto::{BODY_BYTES_MAX, Request};
 
-/// What the dearest request costs, in units: every budget must hold it, or it would never be
+/// What the dearest request costs, in units: every allowance must hold it, or it would never be
 /// served.
 pub(crate) const COST_MAX: u32 = 1 + BODY_BYTES_MAX as u32 / BODY_BYTES_A_UNIT;
 

@@ -23,8 +23,8 @@
 //!   `applied` is what comes of it, `repeats` and `dedup` recognize what comes again.
 //! - People: `device`, `arrivals` (who comes), `presence` (who goes, who is forgotten), `accounts`;
 //!   `confusables` and `confusable_index` refuse names that look like others.
-//! - Groups: `group`, `messaging` (create, join, leave, post), `group_info` (what is told about one),
-//!   `succession` (who owns it next).
+//! - Groups: `group`, `messaging` (create, join, leave, post), `group_info` (what is told about
+//!   one), `succession` (who owns it next).
 //! - Moderation: `rights` (who may come in and speak), `moderation` and `moderation_class` (the
 //!   acts), `moderation_state` (what is kept of them).
 //! - The server's operators: `administration` (what they do), `server_admin` (what is kept of it,

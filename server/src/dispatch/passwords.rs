@@ -28,14 +28,14 @@ use crate::config::{
     TRIES_A_NAME_PER_MINUTE, TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE,
 };
 use crate::dispatch::handle::{DispatchHandle, Message};
-use crate::dispatch::rate_limit::Hands;
+use crate::dispatch::rate_limit::RateClock;
 use crate::entropy::Entropy;
 use crate::token;
 
 /// How long somebody should wait when as many wait as may, in milliseconds: some hashes.
 const WAIT_WHEN_FULL_MS: u32 = 1_000;
 
-type Tries<K> = RateLimiter<K, HashMapStateStore<K>, Hands, NoOpMiddleware<Duration>>;
+type Tries<K> = RateLimiter<K, HashMapStateStore<K>, RateClock, NoOpMiddleware<Duration>>;
 
 /// Looks at passwords, for everybody.
 pub(crate) struct Passwords {
@@ -50,13 +50,13 @@ pub(crate) struct Passwords {
     /// that is needed.
     nobodys: Arc<OnceLock<Option<PasswordHash>>>,
     cost: HashCost,
-    clock: Hands,
+    clock: RateClock,
     entropy: Entropy,
 }
 
 impl Passwords {
     /// Nobody has tried any.
-    pub(crate) fn new(config: &Config, clock: Hands) -> Passwords {
+    pub(crate) fn new(config: &Config, clock: RateClock) -> Passwords {
         Passwords {
             by_address: tries(TRIES_AN_ADDRESS_BURST, TRIES_AN_ADDRESS_PER_MINUTE, &clock),
             by_name: tries(TRIES_A_NAME_BURST, TRIES_A_NAME_PER_MINUTE, &clock),
@@ -138,7 +138,7 @@ impl Passwords {
 fn tries<K: std::hash::Hash + Eq + Clone>(
     burst: NonZeroU32,
     per_minute: NonZeroU32,
-    clock: &Hands,
+    clock: &RateClock,
 ) -> Tries<K> {
     let quota = Quota::per_minute(per_minute).allow_burst(burst);
     RateLimiter::new(quota, HashMapStateStore::default(), clock.clone())

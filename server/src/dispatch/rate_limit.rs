@@ -28,13 +28,13 @@ use crate::config::{
 
 /// One of the limiters: what each of these may ask for.
 type Limiter<K, S = FxBuildHasher> =
-    RateLimiter<K, HashMapStateStore<K, S>, Hands, NoOpMiddleware<Duration>>;
+    RateLimiter<K, HashMapStateStore<K, S>, RateClock, NoOpMiddleware<Duration>>;
 
 /// The time, as it was told.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Hands(Arc<AtomicU64>);
+pub(super) struct RateClock(Arc<AtomicU64>);
 
-impl Clock for Hands {
+impl Clock for RateClock {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
@@ -64,7 +64,7 @@ pub(crate) struct RateLimited {
 
 /// What is left of everybody's allowances.
 pub(crate) struct RateLimits {
-    clock: Hands,
+    clock: RateClock,
     /// Requests that cost nothing, because they are not nothing.
     connections: Option<Limiter<ConnectionId>>,
     /// What requests cost, for who pays them.
@@ -108,7 +108,7 @@ struct Unpaid {
 impl RateLimits {
     /// Nobody has asked for anything.
     pub(crate) fn new(config: &Config) -> RateLimits {
-        let clock = Hands::default();
+        let clock = RateClock::default();
         let rate = config.rate;
         RateLimits {
             connections: limiter(per_second(rate.saturating_mul(REQUESTS_A_UNIT)), &clock),
@@ -126,7 +126,7 @@ impl RateLimits {
     }
 
     /// The time, as these are told it.
-    pub(super) fn clock(&self) -> Hands {
+    pub(super) fn clock(&self) -> RateClock {
         self.clock.clone()
     }
 
@@ -261,7 +261,7 @@ fn per_minute(rate: u32) -> Option<Quota> {
     Some(Quota::per_minute(NonZeroU32::new(rate)?))
 }
 
-fn limiter<K, S>(quota: Option<Quota>, clock: &Hands) -> Option<Limiter<K, S>>
+fn limiter<K, S>(quota: Option<Quota>, clock: &RateClock) -> Option<Limiter<K, S>>
 where
     K: Hash + Eq + Clone,
     S: BuildHasher + Default,

@@ -122,7 +122,7 @@ impl Connection {
             return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected)));
         };
         let channel = self.channel(is_tls);
-        debug!(connection = %self, name = %hello.name, ?channel, "knocking");
+        debug!(connection = %self, name = %hello.name, ?channel, "logging in");
         let login = Box::new(self.introduce(tag, hello, channel));
         let log_in = Message::LogIn(login, self.outbox.clone());
         self.outbox.try_ask(0).ok_or(End::Closed)?;

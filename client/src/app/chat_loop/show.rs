@@ -1,7 +1,9 @@
 //! What becomes of events on the screen.
 
 use crate::event::Event;
-use chatroom_proto::{Conversation, Notification, Refusal, Request, Response, Retention, Seq, Tag};
+use chatroom_proto::{
+    Conversation, GroupName, Notification, Refusal, Request, Response, Retention, Seq, Tag,
+};
 
 use super::chat::{ChatLoop, ChatOutcome, HeldRefusal};
 use super::request::is_post;
@@ -47,14 +49,7 @@ impl ChatLoop {
                 screen.note(view.lost(&lost)).await?;
             }
             Event::Back { resumed, groups, missed } => {
-                self.lost_with = None;
-                let left = self.parts.directory.set_own_groups(&groups);
-                self.changed();
-                screen.note(view.back(resumed, &missed)).await?;
-                // In a new session the link joins these again.
-                for group in left.iter().filter(|_| resumed) {
-                    screen.note(view.put_out(group)).await?;
-                }
+                self.show_back(screen, resumed, &groups, &missed).await?;
             }
             Event::Rejoined { group, missed } => {
                 self.parts.directory.rejoined(&group);
@@ -73,6 +68,26 @@ impl ChatLoop {
             }
         }
         Ok(None)
+    }
+
+    /// There is a connection again.
+    async fn show_back(
+        &mut self,
+        screen: &Screen,
+        resumed: bool,
+        groups: &[GroupName],
+        missed: &[GroupName],
+    ) -> Result<(), OutputGone> {
+        self.lost_with = None;
+        let left = self.parts.directory.set_own_groups(groups);
+        self.changed();
+        let view = self.parts.view;
+        screen.note(view.back(resumed, missed)).await?;
+        // In a new session the link joins these again.
+        for group in left.iter().filter(|_| resumed) {
+            screen.note(view.put_out(group)).await?;
+        }
+        Ok(())
     }
 
     /// Something happened just now.

@@ -21,10 +21,13 @@ impl Device {
         let Some(greeting) = greeting else {
             return self.world.broken(Broken::LinkEnded("welcomed by nobody".to_owned()));
         };
+        let token = match &greeting.proof {
+            Proof::Resume(token) => Some(token),
+            Proof::Open | Proof::Password(_) => None,
+        };
         let began = std::mem::take(&mut self.unheard).into_iter().find(|unheard| {
             // The session that goes on began when nobody had the time to write it down.
-            !unheard.welcome.resumed
-                && matches!(&greeting.proof, Proof::Resume(token) if *token == unheard.welcome.token)
+            !unheard.welcome.resumed && token == Some(&unheard.welcome.token)
         });
         if let Some(began) = began {
             self.is_greeted(began);

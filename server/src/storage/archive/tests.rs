@@ -465,8 +465,8 @@ async fn a_page_ends_where_a_frame_is_full() {
     assert!(codec::encode(&frame).is_ok());
 }
 
-/// Where the bytes change, the bytes in old files mean something else: the number has to change with
-/// them.
+/// Where the bytes change, the bytes in old files mean something else: the number has to change
+/// with them.
 #[test]
 fn the_image_of_a_state_is_what_this_schema_says() {
     let limits = Limits { retention: Retention::Everything, ..Limits::default() };
