@@ -209,7 +209,8 @@ impl Journal {
         }
     }
 
-    /// Somebody has put the client out of a group, or another device of the same person has left it.
+    /// Somebody has put the client out of a group, or another device of the same person has left
+    /// it.
     pub(crate) fn is_out(&self, group: &GroupName) {
         self.write(|_| vec![JournalRecord::Left(group.clone())]);
     }
