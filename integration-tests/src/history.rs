@@ -13,5 +13,5 @@ pub mod stay;
 pub mod violation;
 
 pub use checker::check;
-pub use record::{Event, History, Manner, Recorder};
+pub use record::{Delivery, Event, History, Recorder};
 pub use violation::{Kind, Violation};

@@ -7,7 +7,7 @@
 //! - `log`: the log: what is ordered, what of it is on disk, and what the server was told.
 //! - `archive`: what can be read back of it, some time later.
 //! - `line`: bytes between a device and a server, which take their time, come in pieces, stop, and
-//!   are cut.
+//!   are cut. `witness` reads along; `tamper` makes the mistakes of planted bugs.
 //!
 //! Around these:
 //!
@@ -30,10 +30,14 @@ mod log;
 mod people;
 mod run;
 mod server;
+mod tamper;
 mod trouble;
+mod witness;
 mod world;
 
 pub use run::run;
+
+use line::Direction;
 
 /// A bug that is put in, where the simulation stands in for what ships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,18 +54,50 @@ pub enum Fault {
     ReplayWithoutOwn,
     /// It tells a client what was said where it is not, too.
     ReplayOutside,
+    /// A message does not reach one of those who hear it, as if the fan-out left it out.
+    MessageLost,
+    /// A message reaches one of them twice.
+    MessageTwice,
+    /// A message is overtaken by the next one, as if an outbox did not hold it back.
+    MessagesSwapped,
+    /// An answer is overtaken by the next one.
+    AnswersSwapped,
+    /// A post does not reach the server, as if the link did not send it.
+    RequestLost,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 6] = [
+    pub const ALL: [Fault; 11] = [
         Fault::ReplyBeforeCommit,
         Fault::KeptTwice,
         Fault::ReplayGap,
         Fault::ReplayDropped,
         Fault::ReplayWithoutOwn,
         Fault::ReplayOutside,
+        Fault::MessageLost,
+        Fault::MessageTwice,
+        Fault::MessagesSwapped,
+        Fault::AnswersSwapped,
+        Fault::RequestLost,
     ];
+
+    /// In which direction lines make a mistake, if it is one of theirs.
+    fn on_line(self) -> Option<Direction> {
+        match self {
+            Fault::MessageLost
+            | Fault::MessageTwice
+            | Fault::MessagesSwapped
+            | Fault::AnswersSwapped => Some(Direction::Down),
+            Fault::RequestLost => Some(Direction::Up),
+            Fault::ReplyBeforeCommit
+            | Fault::KeptTwice
+            | Fault::ReplayGap
+            | Fault::ReplayDropped
+            | Fault::ReplayWithoutOwn
+            | Fault::ReplayOutside => None,
+        }
+    }
 }
 
 /// Something that a run has shown to be broken.
@@ -75,6 +111,13 @@ pub enum Broken {
         device: usize,
         /// Of what.
         seq: u64,
+    },
+    /// A server has not answered in the order of the requests, on one connection.
+    AnswerOutOfTurn {
+        /// Which device it has answered.
+        device: usize,
+        /// The tag of the answer.
+        tag: u32,
     },
     /// A client's link has ended for good, and should not have.
     LinkEnded(String),
@@ -96,6 +139,9 @@ impl fmt::Display for Broken {
             Broken::Promise(violation) => violation.fmt(f),
             Broken::ToldOutOfOrder { device, seq } => {
                 write!(f, "device {device} was told of {seq} after a later event")
+            }
+            Broken::AnswerOutOfTurn { device, tag } => {
+                write!(f, "device {device} was given the answer to {tag} before an earlier one")
             }
             Broken::LinkEnded(why) => write!(f, "a link has ended: {why}"),
             Broken::Journal(why) => write!(f, "a journal is not used: {why}"),

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::chance::Chance;
 use crate::history::record::Shown;
-use crate::history::{Event, History, Manner, Recorder};
+use crate::history::{Delivery, Event, History, Recorder};
 use crate::test_client::{body, group, user};
 
 /// Who takes part.
@@ -268,8 +268,8 @@ impl Life {
     /// Writes down what happened. Nothing here waits.
     fn hear(&mut self, event: Heard) {
         match event {
-            Heard::Notification(notification) => self.show(&notification, Manner::Live),
-            Heard::Replayed(notification) => self.show(&notification, Manner::Replayed),
+            Heard::Notification(notification) => self.show(&notification, Delivery::Live),
+            Heard::Replayed(notification) => self.show(&notification, Delivery::Replayed),
             Heard::Answer { request, result, .. } => self.answered(&request, result),
             Heard::Back { resumed, .. } => {
                 if !resumed {
@@ -288,13 +288,13 @@ impl Life {
         }
     }
 
-    fn show(&mut self, notification: &Notification, manner: Manner) {
+    fn show(&mut self, notification: &Notification, delivery: Delivery) {
         let (post, place) = match notification {
             Notification::GroupPost { post, group } => (post, Conversation::Group(group.clone())),
             Notification::PrivatePost { post, .. } => (post, Conversation::User(post.from.clone())),
             _ => return,
         };
-        self.recorder.record(&Event::Showed(Shown::new(post, place, manner)));
+        self.recorder.record(&Event::Showed(Shown::new(post, place, delivery)));
     }
 
     fn answered(&mut self, request: &Request, result: Result<Response, Refusal>) {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::actor::{Orders, PEOPLE, Part, State};
 use super::{Failure, Plan, Report};
 use crate::chance::Chance;
-use crate::history::{Event, Manner, check};
+use crate::history::{Delivery, Event, check};
 use crate::process::Exit;
 use crate::program::{ServerProgram, quiet_port};
 use crate::proxy::{Fate, Proxy, Way};
@@ -264,7 +264,7 @@ impl Stage {
                 Event::Acknowledged(..) => self.report.acknowledged += 1,
                 Event::Showed(shown) => {
                     self.report.shown += 1;
-                    self.report.replayed += u64::from(shown.manner == Manner::Replayed);
+                    self.report.replayed += u64::from(shown.delivery == Delivery::Replayed);
                 }
                 _ => {}
             }

@@ -77,12 +77,12 @@ pub struct Shown {
     /// Where; in private, the other one.
     pub place: Conversation,
     /// Whether it was shown when it was said.
-    pub manner: Manner,
+    pub delivery: Delivery,
 }
 
 /// How a post was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub enum Delivery {
     /// When it was said.
     Live,
     /// After the client had been away.
@@ -101,14 +101,14 @@ pub struct NoLine {
 
 impl Shown {
     /// A post as it is shown.
-    pub fn new(post: &Post, place: Conversation, manner: Manner) -> Shown {
+    pub fn new(post: &Post, place: Conversation, delivery: Delivery) -> Shown {
         Shown {
             seq: post.seq,
             prev: post.prev,
             id: post.id,
             from: post.from.clone(),
             place,
-            manner,
+            delivery,
         }
     }
 }
@@ -175,15 +175,20 @@ impl fmt::Display for Event {
             Event::Left(group, seq) => write!(f, "left {group} {seq}"),
             Event::Expelled(group, seq) => write!(f, "expelled {group} {seq}"),
             Event::Muting(group, user) => write!(f, "muting {group} {user}"),
-            Event::Sent(id, to) => write!(f, "sent {} {}", hex(*id), ConnAddr(to)),
+            Event::Sent(id, to) => write!(f, "sent {} {}", hex(*id), ConversationText(to)),
             Event::Entrusted(id) => write!(f, "entrusted {}", hex(*id)),
             Event::Acknowledged(id, seq) => write!(f, "acknowledged {} {seq}", hex(*id)),
             Event::Refused(id) => write!(f, "refused {}", hex(*id)),
-            Event::Showed(Shown { seq, prev, id, from, place, manner }) => {
-                let manner = if *manner == Manner::Live { "live" } else { "replayed" };
-                write!(f, "showed {seq} {prev} {} {from} {} {manner}", hex(*id), ConnAddr(place))
+            Event::Showed(Shown { seq, prev, id, from, place, delivery }) => {
+                let delivery = if *delivery == Delivery::Live { "live" } else { "replayed" };
+                write!(
+                    f,
+                    "showed {seq} {prev} {} {from} {} {delivery}",
+                    hex(*id),
+                    ConversationText(place)
+                )
             }
-            Event::Missed(place) => write!(f, "missed {}", ConnAddr(place)),
+            Event::Missed(place) => write!(f, "missed {}", ConversationText(place)),
             Event::Rested(seq) => write!(f, "rested {seq}"),
             Event::Killed => f.write_str("killed"),
         }
@@ -191,9 +196,9 @@ impl fmt::Display for Event {
 }
 
 /// A conversation as a journal writes it. Names have no spaces.
-struct ConnAddr<'a>(&'a Conversation);
+struct ConversationText<'a>(&'a Conversation);
 
-impl fmt::Display for ConnAddr<'_> {
+impl fmt::Display for ConversationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Conversation::Group(group) => write!(f, "#{group}"),
@@ -233,7 +238,7 @@ impl Event {
                 id: id(word()?)?,
                 from: UserName::parse(word()?).ok()?,
                 place: place(word()?)?,
-                manner: if word()? == "live" { Manner::Live } else { Manner::Replayed },
+                delivery: if word()? == "live" { Delivery::Live } else { Delivery::Replayed },
             }),
             "missed" => Event::Missed(place(word()?)?),
             "rested" => Event::Rested(seq(word()?)?),
@@ -292,7 +297,7 @@ mod tests {
                 id: post_id(9),
                 from: user("ann"),
                 place: Conversation::User(user("ann")),
-                manner: Manner::Replayed,
+                delivery: Delivery::Replayed,
             }),
             Event::Missed(Conversation::Group(tea())),
             Event::Rested(Seq(11)),

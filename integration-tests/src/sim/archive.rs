@@ -17,15 +17,15 @@ use super::world::World;
 use crate::model::{Model, is_for};
 
 /// What is archived. It outlives the servers that read it.
-pub(super) struct Shelf {
+pub(super) struct Archived {
     pub(super) model: Model,
     /// How many entries it has read.
     read: usize,
 }
 
-impl Shelf {
-    pub(super) fn new() -> Shelf {
-        Shelf { model: Model::new(LIMITS), read: 0 }
+impl Archived {
+    pub(super) fn new() -> Archived {
+        Archived { model: Model::new(LIMITS), read: 0 }
     }
 }
 
@@ -38,17 +38,17 @@ impl World {
     /// The archive reads everything that is on disk.
     pub(super) fn archive_now(&self) {
         self.with_disk(|disk| {
-            self.with_shelf(|shelf| {
-                for entry in &disk.synced()[shelf.read..] {
-                    shelf.model.follow(entry);
+            self.with_archived(|archived| {
+                for entry in &disk.synced()[archived.read..] {
+                    archived.model.follow(entry);
                 }
-                shelf.read = disk.synced().len();
+                archived.read = disk.synced().len();
             });
         });
     }
 
     fn archived_to(&self) -> Seq {
-        self.with_shelf(|shelf| shelf.model.state().head())
+        self.with_archived(|archived| archived.model.state().head())
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn follow(world: Arc<World>) {
 /// What a server that begins finds: a view of the log, and the state as it was at some place.
 pub(super) fn restore(world: &Arc<World>) -> Restored {
     // It was written down, and is read again.
-    let image = world.with_shelf(|shelf| codec::pack(shelf.model.state()));
+    let image = world.with_archived(|archived| codec::pack(archived.model.state()));
     let image = image.expect("a state can be packed");
     let state = codec::decode::<ChatState>(&image).expect("what was packed can be unpacked");
     Restored { archive: Archive::over(View(Arc::clone(world))), state }
@@ -88,7 +88,7 @@ impl View {
     /// What a device missed; with a planted bug, too little, or too much.
     fn missed(&self, replay: &Replay) -> Missed {
         let fault = self.0.fault;
-        self.0.with_shelf(|Shelf { model, .. }| match fault {
+        self.0.with_archived(|Archived { model, .. }| match fault {
             Some(Fault::ReplayGap) => {
                 let mut missed = model.replay(replay);
                 if missed.notifications.len() > 2 {
@@ -111,7 +111,7 @@ impl ArchiveView for View {
         Box::pin(async move {
             self.0.sleep(self.0.between(1, 80)).await;
             self.reach(read.head).await;
-            Ok(self.0.with_shelf(|shelf| shelf.model.read(&read)))
+            Ok(self.0.with_archived(|archived| archived.model.read(&read)))
         })
     }
 

@@ -12,8 +12,9 @@ use chatroom_proto::{Conversation, GroupName, Moderation, Refusal, Request, Seq,
 use futures_util::StreamExt;
 
 use super::Broken;
-use super::line::{Cut, Door, Greeting, Greetings};
+use super::line::{Cut, SimDial};
 use super::people::{Act, DEVICES, PEOPLE, any_act, nth_password};
+use super::witness::{Greeting, Greetings};
 use super::world::World;
 use crate::history::{Event, History};
 use crate::test_client::{body, post_id, user};
@@ -141,7 +142,7 @@ impl Device {
     }
 
     async fn connect(&mut self) -> Result<(Client, Events), ConnectError> {
-        let door = Door {
+        let dial = SimDial {
             world: Arc::clone(&self.world),
             device: self.number,
             greetings: Arc::clone(&self.life.greetings),
@@ -151,7 +152,7 @@ impl Device {
         let (keep, world) = (Some(self.keep.clone()), Arc::clone(&self.world));
         let random = Random::new(move || world.number());
         let (client, events, _) =
-            Client::over_with(door, who, Reconnect::Forever, keep, random).await?;
+            Client::over_with(dial, who, Reconnect::Forever, keep, random).await?;
         if let Some(fault) = &client.kept().fault {
             self.world.broken(Broken::Journal(fault.to_string()));
         }

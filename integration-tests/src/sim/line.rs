@@ -1,17 +1,17 @@
 //! A line between a device and a server: bytes that take their time, in pieces of any size, until
 //! it is cut.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatroom_client::ConnectError;
 use chatroom_client::dial::{Dial, Dialled};
-use chatroom_proto::codec::{self, LENGTH_BYTES};
-use chatroom_proto::{ClientFrame, Proof, Request, Response, ServerFrame, Welcome};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::Notify;
+use tokio_util::bytes::BytesMut;
 
+use super::tamper::Tamper;
+use super::witness::{Greetings, Witness};
 use super::world::World;
 
 /// What is on its way in one direction, in bytes, at each end of it: a peer that does not read is
@@ -46,18 +46,8 @@ pub(super) struct Cut {
     pub(super) server_ms: u64,
 }
 
-/// How a device was let in.
-pub(super) struct Greeting {
-    /// By what it has shown.
-    pub(super) proof: Proof,
-    pub(super) welcome: Welcome,
-}
-
-/// What a device was told over its lines, in its order, and has not looked at.
-pub(super) type Greetings = Arc<Mutex<VecDeque<Greeting>>>;
-
 /// How one life of a device connects.
-pub(super) struct Door {
+pub(super) struct SimDial {
     pub(super) world: Arc<World>,
     pub(super) device: usize,
     pub(super) greetings: Greetings,
@@ -65,7 +55,7 @@ pub(super) struct Door {
     pub(super) is_over: Arc<Mutex<bool>>,
 }
 
-impl Dial for Door {
+impl Dial for SimDial {
     type Stream = DuplexStream;
 
     async fn dial(&self) -> Result<Dialled<DuplexStream>, ConnectError> {
@@ -123,12 +113,12 @@ impl Line {
             (split(client), split(server));
         let mut up = Way::new(client_reads, server_writes);
         let mut down = Way::new(server_reads, client_writes);
-        let heard = Heard { greetings, proof: Mutex::new(Proof::Open) };
+        let witness = Mutex::new(Witness::new(self.device, greetings));
         let is_cut = {
             let carried = async {
                 tokio::join!(
-                    up.carry(&self, &world, Direction::Up, &heard),
-                    down.carry(&self, &world, Direction::Down, &heard)
+                    up.carry(&self, &world, Direction::Up, &witness),
+                    down.carry(&self, &world, Direction::Down, &witness)
                 )
             };
             tokio::select! {
@@ -140,8 +130,8 @@ impl Line {
         if is_cut {
             let Cut { client_ms, server_ms } =
                 lock(&self.fate).cut.expect("it is cut before that is told");
-            up.tear(&world, Direction::Up, &heard);
-            down.tear(&world, Direction::Down, &heard);
+            up.tear(&world, Direction::Up, &witness);
+            down.tear(&world, Direction::Down, &witness);
             let Way { from: client_reads, to: server_writes, .. } = up;
             let Way { from: server_reads, to: client_writes, .. } = down;
             let (client, server) = ((client_reads, client_writes), (server_reads, server_writes));
@@ -167,9 +157,12 @@ impl Line {
     }
 }
 
+/// A direction of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
+    /// To the server.
     Up,
+    /// To the device.
     Down,
 }
 
@@ -178,27 +171,31 @@ struct Way {
     from: ReadHalf<DuplexStream>,
     to: WriteHalf<DuplexStream>,
     /// What is on its way.
-    piece: Vec<u8>,
-    /// The first frame, until it is whole.
-    first: Option<Vec<u8>>,
-}
-
-/// What is heard in passing.
-struct Heard {
-    greetings: Greetings,
-    proof: Mutex<Proof>,
+    piece: BytesMut,
+    /// The mistakes that it makes, with a planted bug.
+    tamper: Tamper,
 }
 
 impl Way {
     fn new(from: ReadHalf<DuplexStream>, to: WriteHalf<DuplexStream>) -> Way {
-        Way { from, to, piece: Vec::with_capacity(PIECE_BYTES_MAX), first: Some(Vec::new()) }
+        let piece = BytesMut::with_capacity(PIECE_BYTES_MAX);
+        Way { from, to, piece, tamper: Tamper::default() }
     }
 
-    async fn carry(&mut self, line: &Line, world: &World, direction: Direction, heard: &Heard) {
+    async fn carry(
+        &mut self,
+        line: &Line,
+        world: &World,
+        direction: Direction,
+        witness: &Mutex<Witness>,
+    ) {
         loop {
             let most = if world.once_in(6) { world.between(1, 40) } else { PIECE_BYTES_MAX as u64 };
             let mut from = (&mut self.from).take(most);
             let count = from.read_buf(&mut self.piece).await.unwrap_or_default();
+            if direction == Direction::Up {
+                lock(witness).hears_up(&self.piece);
+            }
             let arrives = world.millis() + world.between(1, 12);
             self.wait(arrives, line, world, direction).await;
             world.trace(&[line.number, direction as u64], &self.piece);
@@ -207,12 +204,28 @@ impl Way {
                 let _ = self.to.shutdown().await;
                 return;
             }
-            let is_written = self.to.write_all(&self.piece).await.is_ok();
-            if !is_written {
-                return;
+            if let Some(fault) = world.fault.filter(|fault| fault.on_line() == Some(direction)) {
+                let passed = self.tamper.pass(&self.piece, fault, world);
+                self.piece = BytesMut::from(&passed[..]);
             }
-            self.listen(direction, heard);
-            self.piece.clear();
+            while !self.piece.is_empty() {
+                let Ok(written @ 1..) = self.to.write(&self.piece).await else { return };
+                self.arrived(written, world, direction, witness);
+            }
+        }
+    }
+
+    /// So many bytes have reached the other end.
+    fn arrived(
+        &mut self,
+        count: usize,
+        world: &World,
+        direction: Direction,
+        witness: &Mutex<Witness>,
+    ) {
+        let arrived = self.piece.split_to(count);
+        if direction == Direction::Down {
+            lock(witness).hears_down(&arrived, world);
         }
     }
 
@@ -227,46 +240,17 @@ impl Way {
     }
 
     /// The line is cut: some of what is on its way arrives.
-    fn tear(&mut self, world: &World, direction: Direction, heard: &Heard) {
+    fn tear(&mut self, world: &World, direction: Direction, witness: &Mutex<Witness>) {
+        if world.fault.is_some_and(|fault| fault.on_line() == Some(direction)) {
+            // Half a frame is still with what tampers.
+            return;
+        }
         let some = usize::try_from(world.below(self.piece.len() as u64 + 1)).unwrap_or_default();
-        self.piece.truncate(some);
         // What does not fit does not arrive.
-        if let Some(Ok(())) = self.to.write_all(&self.piece).now_or_never() {
-            self.listen(direction, heard);
+        if let Some(Ok(written @ 1..)) = self.to.write(&self.piece[..some]).now_or_never() {
+            self.arrived(written, world, direction, witness);
         }
     }
-
-    /// Takes note of the first frame.
-    fn listen(&mut self, direction: Direction, heard: &Heard) {
-        let Some(first) = &mut self.first else { return };
-        first.extend_from_slice(&self.piece);
-        match direction {
-            Direction::Up => {
-                let Some(frame) = whole(first) else { return };
-                if let Ok(ClientFrame { request: Request::Hello(hello), .. }) = codec::decode(frame)
-                {
-                    *lock(&heard.proof) = hello.proof;
-                }
-            }
-            Direction::Down => {
-                let Some(frame) = whole(first) else { return };
-                if let Ok(ServerFrame::Response {
-                    result: Ok(Response::Welcome(welcome)), ..
-                }) = codec::decode(frame)
-                {
-                    let proof = lock(&heard.proof).clone();
-                    lock(&heard.greetings).push_back(Greeting { proof, welcome });
-                }
-            }
-        }
-        self.first = None;
-    }
-}
-
-/// The frame that these bytes begin with, without its length, when all of it is there.
-fn whole(bytes: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
-    rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

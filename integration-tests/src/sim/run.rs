@@ -13,7 +13,7 @@ use super::{Broken, Fault, Outcome, archive, server, trouble};
 use crate::history::{Event, History, check};
 
 /// How long things go wrong, in virtual milliseconds.
-const TROUBLE_MS: u64 = 5_000;
+const TROUBLE_MS: u64 = 10_000;
 
 /// How long everybody has to come to rest after that, in virtual milliseconds.
 const REST_MS_MAX: u64 = 300_000;
@@ -72,7 +72,7 @@ fn finish(world: &World, histories: Vec<History>) -> Outcome {
     // It knows the world, which knows it.
     world.now().server = None;
     world.archive_now();
-    let mut records = world.with_shelf(|shelf| shelf.model.records().to_vec());
+    let mut records = world.with_archived(|archived| archived.model.records().to_vec());
     for record in &mut records {
         record.post.id = as_sent(record.post.id);
     }

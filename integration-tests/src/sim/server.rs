@@ -150,7 +150,7 @@ pub(super) async fn check(world: &World) {
         world.archive_now();
         let Some((state, load)) = monitor.state().await else { continue };
         if load == 0 && log.is_quiet() {
-            if world.with_shelf(|shelf| *shelf.model.state() != state) {
+            if world.with_archived(|archived| *archived.model.state() != state) {
                 world.broken(Broken::StatesDiffer);
             }
             return;

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::archive::Shelf;
+use super::archive::Archived;
 use super::line::Line;
 use super::log::Disk;
 use super::people::DEVICES;
@@ -31,7 +31,7 @@ pub(super) struct World {
     began: Instant,
     chance: Mutex<Chance>,
     disk: Mutex<Disk>,
-    shelf: Mutex<Shelf>,
+    archived: Mutex<Archived>,
     /// The archive may have something to read.
     pub(super) archive_wakes: Notify,
     /// Nobody lives any longer.
@@ -80,7 +80,7 @@ impl World {
             began: Instant::now(),
             chance: Mutex::new(Chance::new(seed)),
             disk: Mutex::default(),
-            shelf: Mutex::new(Shelf::new()),
+            archived: Mutex::new(Archived::new()),
             archive_wakes: Notify::new(),
             over: CancellationToken::new(),
             noted: Mutex::new(Noted {
@@ -153,8 +153,8 @@ impl World {
         act(&mut lock(&self.disk))
     }
 
-    pub(super) fn with_shelf<T>(&self, act: impl FnOnce(&mut Shelf) -> T) -> T {
-        act(&mut lock(&self.shelf))
+    pub(super) fn with_archived<T>(&self, act: impl FnOnce(&mut Archived) -> T) -> T {
+        act(&mut lock(&self.archived))
     }
 
     pub(super) fn now(&self) -> MutexGuard<'_, Now> {

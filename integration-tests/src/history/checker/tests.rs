@@ -6,7 +6,7 @@ use chatroom_proto::{GroupName, Post, UnixMillis};
 use chatroom_server::chat::effect::ConversationId;
 use chatroom_server::chat::entry::{GroupId, PersonId};
 
-use super::super::record::Manner;
+use super::super::record::Delivery;
 use super::super::violation::Kind;
 use super::*;
 use crate::chance::Chance;
@@ -317,7 +317,7 @@ impl Fine {
         let groups: Vec<GroupName> = groups.collect();
         self.tell(who, Event::Welcomed { seq, resumed: true, groups });
         for shown in missed {
-            self.tell(who, Event::Showed(Shown { manner: Manner::Replayed, ..shown }));
+            self.tell(who, Event::Showed(Shown { delivery: Delivery::Replayed, ..shown }));
         }
     }
 
@@ -351,7 +351,7 @@ impl Fine {
         self.tell(who, Event::Acknowledged(id, seq));
         let post = Post { seq, prev, at: UnixMillis(0), id, from, body: body("hi") };
         for reader in to {
-            let shown = Shown::new(&post, shown.clone(), Manner::Live);
+            let shown = Shown::new(&post, shown.clone(), Delivery::Live);
             match &mut self.missed[*reader] {
                 Some(missed) => missed.push(shown),
                 None => self.tell(*reader, Event::Showed(shown)),

@@ -7,11 +7,11 @@ use chatroom_proto::{
 };
 
 use super::super::Broken;
-use super::super::line::Greeting;
 use super::super::people::DEVICES;
+use super::super::witness::Greeting;
 use super::Device;
 use crate::history::record::Shown;
-use crate::history::{Event, Manner};
+use crate::history::{Delivery, Event};
 
 impl Device {
     /// It was let in, for the first time in this life or again.
@@ -61,8 +61,8 @@ impl Device {
     /// Writes down what happened. Nothing here waits.
     pub(super) fn hear(&mut self, told: Told) {
         match told {
-            Told::Notification(notification) => self.hear_news(notification, Manner::Live),
-            Told::Replayed(notification) => self.hear_news(notification, Manner::Replayed),
+            Told::Notification(notification) => self.hear_news(notification, Delivery::Live),
+            Told::Replayed(notification) => self.hear_news(notification, Delivery::Replayed),
             Told::Answer { tag, request, result } => {
                 self.life.unanswered = self.life.unanswered.saturating_sub(1);
                 if let Some((_, until)) = self.life.resting.take_if(|(asked, _)| *asked == tag) {
@@ -139,15 +139,15 @@ impl Device {
         self.life.followed.retain(|left| left != group);
     }
 
-    fn hear_news(&mut self, notification: Notification, manner: Manner) {
+    fn hear_news(&mut self, notification: Notification, delivery: Delivery) {
         self.is_in_order(&notification);
         match notification {
             Notification::GroupPost { post, group } => {
-                self.show(Shown::new(&post, Conversation::Group(group), manner));
+                self.show(Shown::new(&post, Conversation::Group(group), delivery));
             }
             Notification::PrivatePost { post, to } => {
                 let other = if post.from == *self.name() { to } else { post.from.clone() };
-                self.show(Shown::new(&post, Conversation::User(other), manner));
+                self.show(Shown::new(&post, Conversation::User(other), delivery));
             }
             // Another device of the same person did something.
             Notification::Joined { seq, user, group } if user == *self.name() => {
@@ -171,7 +171,7 @@ impl Device {
     fn show(&mut self, shown: Shown) {
         self.world.tally(|tally| {
             tally.shown += 1;
-            tally.replayed += u64::from(shown.manner == Manner::Replayed);
+            tally.replayed += u64::from(shown.delivery == Delivery::Replayed);
         });
         self.record(Event::Showed(Shown { id: as_sent(shown.id), ..shown }));
     }

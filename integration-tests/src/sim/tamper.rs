@@ -1,0 +1,66 @@
+//! Bugs that are put in between client and server, frame by frame: what it would look like if the
+//! fan-out, an outbox or a link made a mistake.
+
+use chatroom_proto::codec;
+use chatroom_proto::{ClientFrame, Notification, Request, ServerFrame};
+
+use super::Fault;
+use super::witness::{Frames, body};
+use super::world::World;
+
+/// How seldom a frame is tampered with that may be.
+const ONCE_IN: u64 = 20;
+
+/// One direction of a line that makes mistakes.
+#[derive(Default)]
+pub(super) struct Tamper {
+    frames: Frames,
+    /// A frame that is to be overtaken by the next one.
+    held: Option<Vec<u8>>,
+}
+
+impl Tamper {
+    /// What becomes of these bytes, which come after all before.
+    pub(super) fn pass(&mut self, bytes: &[u8], fault: Fault, world: &World) -> Vec<u8> {
+        self.frames.push(bytes);
+        let mut passed = Vec::new();
+        while let Some(frame) = self.frames.next() {
+            if is_meant(fault, body(&frame)) && self.held.is_none() && world.once_in(ONCE_IN) {
+                match fault {
+                    Fault::MessageTwice => {
+                        passed.extend_from_slice(&frame);
+                        passed.extend_from_slice(&frame);
+                    }
+                    Fault::MessagesSwapped | Fault::AnswersSwapped => self.held = Some(frame),
+                    // It is lost.
+                    _ => {}
+                }
+                continue;
+            }
+            passed.extend_from_slice(&frame);
+            if is_meant(fault, body(&frame)) {
+                passed.extend(self.held.take().into_iter().flatten());
+            }
+        }
+        passed
+    }
+}
+
+/// Whether a fault is about frames like this one.
+fn is_meant(fault: Fault, frame: &[u8]) -> bool {
+    match fault {
+        Fault::RequestLost => matches!(
+            codec::decode(frame),
+            Ok(ClientFrame { request: Request::Public { .. } | Request::Private { .. }, .. })
+        ),
+        Fault::AnswersSwapped => {
+            matches!(codec::decode(frame), Ok(ServerFrame::Response { .. }))
+        }
+        _ => matches!(
+            codec::decode(frame),
+            Ok(ServerFrame::Notification(
+                Notification::GroupPost { .. } | Notification::PrivatePost { .. }
+            ))
+        ),
+    }
+}
