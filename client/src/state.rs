@@ -173,10 +173,12 @@ impl ReadState {
     /// A request was granted. Tells when that shows that messages were missed: a group that was
     /// joined again has newer ones.
     pub fn answered(&mut self, request: &Request, response: &Response) -> Option<Conversation> {
+        let is_old = self.is_old(response);
         if let Some(seq) = response.seq() {
             self.be_answered(seq);
         }
         match (request, response) {
+            (_, Response::Joined { .. } | Response::Left { .. }) if is_old => None,
             (_, Response::Joined { membership, .. }) => {
                 let known =
                     self.groups.get(&membership.group.key()).and_then(|followed| followed.newest);
@@ -278,6 +280,12 @@ impl ReadState {
     /// Somebody has put the client out of a group.
     pub fn expelled(&mut self, group: &GroupName) {
         self.groups.remove(&group.key());
+    }
+
+    /// Whether this is the first answer to a request that was sent again. What it did may be undone
+    /// since: which groups the client is in, the newest welcome says better.
+    pub fn is_old(&self, response: &Response) -> bool {
+        !self.is_behind && response.seq().is_some_and(|seq| seq <= self.seen)
     }
 
     /// The answer to a request is in its place among what is heard, unless older posts are still to

@@ -48,7 +48,7 @@ fn some_life(path: &Path) {
     journal.began(&user("Jim"), &welcome(1, 10), 1);
     journal.asked(&post(1));
     journal.asked(&post(2));
-    journal.answered(&post(1), &posted(20));
+    journal.answered(&post(1), &posted(20), false);
     journal.handed(place(1, 12));
 }
 
@@ -246,13 +246,36 @@ fn a_group_that_was_left_is_forgotten() {
     journal.began(&user("Jim"), &welcome(1, 10), 1);
     let tea = || Membership { group: group("tea"), head: Seq(5) };
     let join = Request::Join { group: group("tea") };
-    journal.answered(&join, &Ok(Response::Joined { seq: Seq(11), membership: tea() }));
+    journal.answered(&join, &Ok(Response::Joined { seq: Seq(11), membership: tea() }), false);
     let leave = Request::Leave { group: group("General") };
-    journal.answered(&leave, &Ok(Response::Left { seq: Seq(12), group: group("General") }));
+    journal.answered(&leave, &Ok(Response::Left { seq: Seq(12), group: group("General") }), false);
     drop(journal);
     let session = open(&path).1.session.unwrap();
     assert_eq!(
         session.places().collect::<Vec<_>>(),
         [(&Conversation::Group(group("tea")), Seq(11))]
     );
+}
+
+#[test]
+fn an_old_answer_puts_nobody_into_a_group_nor_out_of_it() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    // An operator has put it out while it was away.
+    journal.went_on(&Welcome { groups: Page::fill([]), ..welcome(2, 20) });
+    journal.answered(&post(1), &posted(12), true);
+    let membership = Membership { group: group("tea"), head: Seq(5) };
+    let join = Request::Join { group: group("tea") };
+    journal.answered(&join, &Ok(Response::Joined { seq: Seq(11), membership }), true);
+    drop(journal);
+    assert_eq!(open(&path).1.session.unwrap().places().count(), 0);
+    // It came back, and its first answer to a request to leave was lost.
+    let (journal, _) = open(&path);
+    journal.began(&user("Jim"), &welcome(3, 30), 1);
+    let leave = Request::Leave { group: group("General") };
+    journal.answered(&leave, &Ok(Response::Left { seq: Seq(12), group: group("General") }), true);
+    drop(journal);
+    assert_eq!(open(&path).1.session.unwrap().places().count(), 1);
 }

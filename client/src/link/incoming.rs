@@ -73,7 +73,8 @@ impl<D: Dial> Link<D> {
             return None;
         }
         let LinkRequest { request, reply_to, .. } = ask;
-        self.journal.answered(&request, &result);
+        let is_old = result.as_ref().is_ok_and(|response| self.state.is_old(response));
+        self.journal.answered(&request, &result, is_old);
         let missed =
             result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         match reply_to {

@@ -132,6 +132,19 @@ fn an_old_answer_does_not_turn_back_the_clock() {
 }
 
 #[test]
+fn an_old_answer_puts_nobody_into_a_group_nor_out_of_it() {
+    let mut state = ReadState::new(&welcome(10, false, &[("General", 4)]));
+    join(&mut state, "tea", 11, 3);
+    // It was put out of tea while it was away, and is in General again.
+    state.welcomed_back(&welcome(20, true, &[("General", 15)]));
+    assert_eq!(join(&mut state, "tea", 11, 3), None);
+    let left = Response::Left { seq: Seq(12), group: group("General") };
+    state.answered(&Request::Leave { group: group("General") }, &left);
+    let back = state.welcomed_back(&welcome(30, false, &[]));
+    assert_eq!(back.rejoin, [group("General")]);
+}
+
+#[test]
 fn private_conversations_are_bounded() {
     let mut state = ReadState::new(&welcome(0, false, &[]));
     for n in 0..=PRIVATE_CONVERSATIONS_MAX as u64 {

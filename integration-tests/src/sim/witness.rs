@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use chatroom_proto::codec::{self, LENGTH_BYTES};
-use chatroom_proto::{ClientFrame, Proof, Request, Response, ServerFrame, Tag, Welcome};
+use chatroom_proto::{ClientFrame, Proof, Request, Response, ServerFrame, Tag, Token, Welcome};
 
 use super::Broken;
 use super::world::World;
@@ -15,6 +15,8 @@ pub(super) struct Greeting {
     /// By what it has shown.
     pub(super) proof: Proof,
     pub(super) welcome: Welcome,
+    /// The tokens that the session had since: another password is another token.
+    pub(super) tokens: Vec<Token>,
 }
 
 /// What a device was told over its lines, in its order, and has not looked at.
@@ -60,10 +62,17 @@ impl Witness {
             if self.asked.pop_front() != Some(tag) {
                 world.broken(Broken::AnswerOutOfTurn { device: self.device, tag: tag.0 });
             }
-            if let Ok(Response::Welcome(welcome)) = result
-                && let Ok(mut greetings) = self.greetings.lock()
-            {
-                greetings.push_back(Greeting { proof: self.proof.clone(), welcome });
+            let Ok(mut greetings) = self.greetings.lock() else { continue };
+            match result {
+                Ok(Response::Welcome(welcome)) => {
+                    let (proof, tokens) = (self.proof.clone(), vec![welcome.token.clone()]);
+                    greetings.push_back(Greeting { proof, welcome, tokens });
+                }
+                Ok(Response::PasswordChanged { token, .. }) => {
+                    // If it has looked at all of them, it knows.
+                    greetings.iter_mut().for_each(|greeting| greeting.tokens.push(token.clone()));
+                }
+                _ => {}
             }
         }
     }

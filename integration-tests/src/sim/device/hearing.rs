@@ -27,7 +27,7 @@ impl Device {
         };
         let began = std::mem::take(&mut self.unheard).into_iter().find(|unheard| {
             // The session that goes on began when nobody had the time to write it down.
-            !unheard.welcome.resumed && token == Some(&unheard.welcome.token)
+            !unheard.welcome.resumed && token.is_some_and(|token| unheard.tokens.contains(token))
         });
         if let Some(began) = began {
             self.is_greeted(began);
@@ -35,7 +35,7 @@ impl Device {
         self.is_greeted(greeting);
     }
 
-    fn is_greeted(&mut self, Greeting { proof, welcome }: Greeting) {
+    fn is_greeted(&mut self, Greeting { proof, welcome, .. }: Greeting) {
         if matches!(proof, Proof::Password(_)) {
             self.world.tally(|tally| tally.logins += 1);
             self.record(Event::NewDevice);
