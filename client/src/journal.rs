@@ -187,38 +187,32 @@ impl Journal {
         has_room && is_written
     }
 
-    /// Something was answered. Whether it is an old answer, that to a request which was sent again:
-    /// then the client may be out of the group since, or in it again.
+    /// Something was answered; what was done may be undone since (see `ReadState::is_undone`).
     pub(crate) fn answered(
         &self,
         request: &Request,
         result: &Result<Response, Refusal>,
-        is_old: bool,
+        is_undone: bool,
     ) {
-        self.write(|open| {
-            let session = open.file.state().session.as_ref();
-            let is_in = |group| session.is_some_and(|session| session.is_in(group));
-            let at = match (request, result) {
-                (Request::Public { group, .. }, Ok(Response::Posted { seq, .. }))
-                    if is_in(group) =>
-                {
-                    Some(JournalRecord::At(Conversation::Group(group.clone()), *seq))
-                }
-                (
-                    Request::Private { to, .. },
-                    Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. }),
-                ) => Some(JournalRecord::At(Conversation::User(to.clone()), *seq)),
-                (_, Ok(Response::Joined { seq, membership })) if !is_old => {
-                    Some(JournalRecord::At(Conversation::Group(membership.group.clone()), *seq))
-                }
-                (_, Ok(Response::Left { group, .. })) if !is_old => {
-                    Some(JournalRecord::Left(group.clone()))
-                }
-                _ => None,
-            };
-            let answered = post_id(request).map(JournalRecord::Answered);
-            at.into_iter().chain(answered).collect()
-        });
+        let answered = post_id(request).map(JournalRecord::Answered);
+        let at = match (request, result) {
+            _ if is_undone => None,
+            (Request::Public { group, .. }, Ok(Response::Posted { seq, .. })) => {
+                Some(JournalRecord::At(Conversation::Group(group.clone()), *seq))
+            }
+            (
+                Request::Private { to, .. },
+                Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. }),
+            ) => Some(JournalRecord::At(Conversation::User(to.clone()), *seq)),
+            (_, Ok(Response::Joined { seq, membership })) => {
+                Some(JournalRecord::At(Conversation::Group(membership.group.clone()), *seq))
+            }
+            (_, Ok(Response::Left { group, .. })) => Some(JournalRecord::Left(group.clone())),
+            _ => None,
+        };
+        if answered.is_some() || at.is_some() {
+            self.write(|_| at.into_iter().chain(answered).collect());
+        }
     }
 
     /// Somebody has put the client out of a group, or another device of the same person has left

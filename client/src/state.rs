@@ -173,12 +173,12 @@ impl ReadState {
     /// A request was granted. Tells when that shows that messages were missed: a group that was
     /// joined again has newer ones.
     pub fn answered(&mut self, request: &Request, response: &Response) -> Option<Conversation> {
-        let is_old = self.is_old(response);
+        let is_undone = self.is_undone(request, response);
         if let Some(seq) = response.seq() {
             self.be_answered(seq);
         }
         match (request, response) {
-            (_, Response::Joined { .. } | Response::Left { .. }) if is_old => None,
+            _ if is_undone => None,
             (_, Response::Joined { membership, .. }) => {
                 let known =
                     self.groups.get(&membership.group.key()).and_then(|followed| followed.newest);
@@ -282,10 +282,21 @@ impl ReadState {
         self.groups.remove(&group.key());
     }
 
-    /// Whether this is the first answer to a request that was sent again. What it did may be undone
-    /// since: which groups the client is in, the newest welcome says better.
-    pub fn is_old(&self, response: &Response) -> bool {
-        !self.is_behind && response.seq().is_some_and(|seq| seq <= self.seen)
+    /// Whether what was done is undone since: this is the first answer to a request that was sent
+    /// again, and the client was put out of the group meanwhile, or is in it again.
+    pub fn is_undone(&self, request: &Request, response: &Response) -> bool {
+        let is_old = !self.is_behind && response.seq().is_some_and(|seq| seq <= self.seen);
+        is_old
+            && match (request, response) {
+                (Request::Public { group, .. }, Response::Posted { .. }) => !self.is_in(group),
+                (_, Response::Joined { membership, .. }) => !self.is_in(&membership.group),
+                (_, Response::Left { .. }) => true,
+                _ => false,
+            }
+    }
+
+    fn is_in(&self, group: &GroupName) -> bool {
+        self.groups.contains_key(&group.key())
     }
 
     /// The answer to a request is in its place among what is heard, unless older posts are still to

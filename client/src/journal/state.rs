@@ -74,11 +74,6 @@ impl Session {
         self.places.values().map(|(conversation, seq)| (conversation, *seq))
     }
 
-    /// Whether the client is in this group, as far as is written here.
-    pub(super) fn is_in(&self, group: &GroupName) -> bool {
-        self.places.contains_key(&(false, group.key()))
-    }
-
     fn be_at(&mut self, conversation: Conversation, seq: Seq) {
         let place = self.places.entry(key(&conversation)).or_insert((conversation, Seq::ZERO));
         place.1 = place.1.max(seq);

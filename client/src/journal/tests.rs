@@ -258,7 +258,7 @@ fn a_group_that_was_left_is_forgotten() {
 }
 
 #[test]
-fn an_old_answer_puts_nobody_into_a_group_nor_out_of_it() {
+fn what_is_undone_when_its_answer_comes_moves_no_place() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("jim");
     let (journal, _) = open(&path);

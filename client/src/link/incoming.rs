@@ -73,8 +73,9 @@ impl<D: Dial> Link<D> {
             return None;
         }
         let LinkRequest { request, reply_to, .. } = ask;
-        let is_old = result.as_ref().is_ok_and(|response| self.state.is_old(response));
-        self.journal.answered(&request, &result, is_old);
+        let is_undone =
+            result.as_ref().is_ok_and(|response| self.state.is_undone(&request, response));
+        self.journal.answered(&request, &result, is_undone);
         let missed =
             result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
         match reply_to {
