@@ -38,12 +38,13 @@ pub fn programs() -> &'static Programs {
     built.as_ref().unwrap_or_else(|why| panic!("there are no programs to test: {why}"))
 }
 
-/// The server as it ships: in the release profile, whatever profile runs this.
+/// The server, optimized, for its instructions to be counted: in a profile of its own, whatever
+/// profile runs this.
 ///
 /// # Panics
 /// When it can't be built.
-pub fn release_server() -> PathBuf {
-    let [server] = build(&own_directory().with_file_name("release"), ["chatroom-server"])
+pub fn counted_server() -> PathBuf {
+    let [server] = build(&own_directory().with_file_name("counted"), ["chatroom-server"])
         .unwrap_or_else(|why| panic!("there is no server to measure: {why}"));
     server
 }

@@ -1,10 +1,11 @@
-//! What a delivery costs in instructions, which a busy machine can't touch: the release server
+//! What a delivery costs in instructions, which a busy machine can't touch: the optimized server
 //! under valgrind's callgrind, with 100 readers in one group, and a speaker.
 //!
-//! `cargo run -p integration-tests --bin instructions` counts, and compares with the figures in
+//! `cargo run --bin instructions` counts, and compares with the figures in
 //! `benches/instructions.txt`. It fails when one has grown by more than a tenth; `-- --record`
-//! writes the file anew. It builds the server in the release profile; this program itself only
-//! speaks to it, so that its own profile does not matter. The speaker says some messages of 100
+//! writes the file anew. It builds the server in a profile of its own, which is optimized and
+//! quicker to build than what is shipped (`counted` in the workspace's `Cargo.toml`); this program
+//! only speaks to it, so that its own profile does not matter. The speaker says some messages of 100
 //! bytes in one write, and the next ones when every reader has heard these and all are answered, so
 //! that the server meets the same whatever else the machine does. Two runs that differ only in how
 //! much is said have the same beginning and the same end: their difference is the deliveries.
@@ -38,7 +39,7 @@ const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.
 fn main() -> ExitCode {
     let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
     assert!(valgrind.is_ok(), "valgrind, which counts the instructions, is installed");
-    let server = program::release_server();
+    let server = program::counted_server();
     let counted = UNDER_WAY.map(|under_way| (under_way, per_delivery(&server, under_way)));
     if std::env::args().any(|argument| argument == "--record") {
         let lines = counted.map(|(under_way, each)| format!("{under_way} {each:.0}\n"));
