@@ -383,6 +383,7 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::NoDifference => "no difference".to_owned(),
         Refusal::ServerBanned { until } => format!("banned from the server{}", show_until(*until)),
         Refusal::RegisterFirst => "register first".to_owned(),
+        Refusal::NoWords => "no words".to_owned(),
     }
 }
 

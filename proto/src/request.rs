@@ -126,8 +126,12 @@ pub enum Request {
     },
     /// What was said with all of these words in it, where I may read, the newest first?
     ///
+    /// Words are letters and digits; case, accents and width make no difference. In scripts that
+    /// put no spaces between words, and in Korean, any part of a text is found. A symbol, such as
+    /// an emoji, is a word; its skin tone makes no difference. Punctuation is left out.
+    ///
     /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
-    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by* nobody.
+    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`], [`Refusal::NoWords`]. *Heard by* nobody.
     Search {
         /// The words.
         words: SearchQuery,

@@ -414,4 +414,7 @@ pub enum Refusal {
     /// Operators of the server need a registered name, or anybody could take it: the asker, or the
     /// one who is to be one, has none.
     RegisterFirst,
+    /// There is nothing to look for: a search looks for words, numbers and symbols, and there is
+    /// none in that.
+    NoWords,
 }

@@ -41,6 +41,11 @@ impl View {
             Refusal::TookTooLong => {
                 "That took too long to find. Ask for less, or try again in a moment.".to_owned()
             }
+            Refusal::NoWords => {
+                "There is no word in that to look for. A search finds words, numbers and symbols \
+                 such as 🎉, and leaves out punctuation."
+                    .to_owned()
+            }
             Refusal::RateLimited { retry_after_ms } => {
                 let wait = seconds(Duration::from_millis((*retry_after_ms).into()));
                 format!("Too much comes from your address at the moment. Try again in {wait}.")

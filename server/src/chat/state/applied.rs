@@ -75,6 +75,7 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::NotOneself
         | Refusal::NotOperator
         | Refusal::NotRegistered { .. }
+        | Refusal::NoWords
         | Refusal::NothingKept
         | Refusal::OutOfReach { .. }
         | Refusal::PasswordInTheOpen

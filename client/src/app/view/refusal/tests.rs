@@ -36,6 +36,11 @@ fn every_refusal_says_what_happened_and_what_to_do() {
         "There is no user with name 'Jom'. Type 'users' to see who is online."
     );
     assert_eq!(
+        refused(&Refusal::NoWords),
+        "There is no word in that to look for. A search finds words, numbers and symbols such as \
+         🎉, and leaves out punctuation."
+    );
+    assert_eq!(
         refused(&Refusal::TooManyGroups { limit: 9 }),
         "The server holds 9 group chats, and that is all it will. Type 'groups' to see them, and \
          join one."
