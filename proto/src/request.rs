@@ -121,7 +121,8 @@ pub enum Request {
         /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before
         /// said in `next`.
         before: Seq,
-        /// How many posts, at the most; a page has fewer when these are long.
+        /// How many posts, at the most; a page has fewer when these are long. 0 asks for none: the
+        /// answer is an empty page without `next`, or the refusal that any other count would get.
         count: u16,
     },
     /// What was said with all of these words in it, where I may read, the newest first?
@@ -141,7 +142,8 @@ pub enum Request {
         /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before
         /// said in `next`.
         before: Seq,
-        /// How many posts, at the most; a page has fewer when these are long.
+        /// How many posts, at the most; a page has fewer when these are long. 0 asks for none: the
+        /// answer is an empty page without `next`, or the refusal that any other count would get.
         count: u16,
     },
     /// My name shall be mine: from now on nobody comes under it without this password. Whoever is

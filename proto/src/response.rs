@@ -90,7 +90,8 @@ pub enum Response {
     Past {
         /// The posts, the newest first.
         posts: Page<ArchivedPost>,
-        /// What to ask for the next page with; nothing when there are no older ones.
+        /// What to ask for the next page with; nothing when there are no older ones, or when none
+        /// were asked for.
         next: Option<Seq>,
     },
     /// To [`Request::Register`]: the name is yours.

@@ -188,7 +188,7 @@ impl Chat {
         if self.state.limits().retention == Retention::Nothing {
             return Err(Refusal::NothingKept);
         }
-        let count = usize::from(count).clamp(1, PAGE_ITEMS_MAX);
+        let count = usize::from(count).min(PAGE_ITEMS_MAX);
         let before = if before == Seq::ZERO { Seq(u64::MAX) } else { before };
         Ok(Read { reader, query, before, count, head: self.state.head() })
     }
