@@ -25,13 +25,14 @@ pub enum Request {
     /// [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`],
     /// [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
     /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`],
-    /// [`Refusal::ServerBanned`]; the server then hangs up. *Heard by* the members of General as
-    /// [`Notification::Arrived`], unless a session goes on.
+    /// [`Refusal::ServerBanned`], [`Refusal::MarkedName`]; the server then hangs up. *Heard by* the
+    /// members of General as [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
     ///
     /// *Reply* [`Response::Created`]. *Refused* [`Refusal::GroupExists`],
-    /// [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`]. *Heard by* nobody.
+    /// [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`], [`Refusal::MarkedName`]. *Heard by*
+    /// nobody.
     Create {
         /// The new group's name.
         group: GroupName,
@@ -220,6 +221,10 @@ pub enum Request {
         code: Code,
     },
     /// Do what operators of the server may do.
+    ///
+    /// A name with [`NAME_MARK`](crate::NAME_MARK) in front, which nobody has or had lately, means
+    /// the name behind the mark. A ban is for a name that somebody has or had lately, or for
+    /// addresses: there is no other.
     ///
     /// *Reply* [`Response::Operated`]. *Refused* [`Refusal::NotOperator`], [`Refusal::IsOperator`],
     /// [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`],

@@ -418,4 +418,7 @@ pub enum Refusal {
     /// There is nothing to look for: a search looks for words, numbers and symbols, and there is
     /// none in that.
     NoWords,
+    /// The name begins with a mark of commands ([`NAME_MARKS`](crate::NAME_MARKS)), which no new
+    /// name does, of a person or a group.
+    MarkedName,
 }

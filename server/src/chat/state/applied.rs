@@ -65,6 +65,7 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::GroupExists { .. }
         | Refusal::GroupLooksLike { .. }
         | Refusal::InvitationOnly { .. }
+        | Refusal::MarkedName
         | Refusal::IsOperator { .. }
         | Refusal::Muted { .. }
         | Refusal::NameLooksLike { .. }
