@@ -29,10 +29,9 @@ use std::num::NonZeroU32;
 use chatroom_client::app::command::{self, TypedCommand};
 use chatroom_client::app::view::View;
 use chatroom_proto::{
-    About, AddressPrefix, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation,
-    Headline, Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password,
-    Post, PostId, Reason, Refusal, Request, Response, Seq, ServerBan, ServerFrame, Topic,
-    UnixMillis,
+    About, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation, Headline,
+    Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password, Post,
+    PostId, Reason, Refusal, Request, Response, Seq, ServerBan, ServerFrame, Topic, UnixMillis,
 };
 
 use crate::stage::{Entrance, Stage};
@@ -154,8 +153,7 @@ fn password(text: &str) -> Password {
 /// What these words do as an operator of the server.
 fn operation(verb: &str, text: &str) -> Option<Operation> {
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let whom =
-        || AddressPrefix::parse(name).map_or_else(|_| BanTarget::User(user(name)), BanTarget::Host);
+    let whom = || BanTarget::addresses(name).unwrap_or_else(|| BanTarget::User(user(name)));
     let (seconds, reason) = timed(rest);
     Some(match verb {
         "appoint" => Operation::Appoint { user: user(name) },
@@ -383,6 +381,8 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::NoDifference => "no difference".to_owned(),
         Refusal::ServerBanned { until } => format!("banned from the server{}", show_until(*until)),
         Refusal::RegisterFirst => "register first".to_owned(),
+        Refusal::NoWords => "no words".to_owned(),
+        Refusal::MarkedName => "begins with a mark".to_owned(),
     }
 }
 
@@ -390,6 +390,7 @@ fn show_whom(whom: &BanTarget) -> String {
     match whom {
         BanTarget::User(user) => user.to_string(),
         BanTarget::Host(host) => host.to_string(),
+        BanTarget::Network(network) => network.to_string(),
     }
 }
 

@@ -5,7 +5,7 @@ use chatroom_proto::{ArchivedPost, Conversation, Notification, Seq};
 use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, StoredPost};
 use chatroom_server::chat::entry::{Entry, PersonId};
 use chatroom_server::chat::{ChatState, Limits};
-use chatroom_server::storage::archive::{FoundPosts, Missed};
+use chatroom_server::storage::archive::{FoundPosts, Missed, ReadError};
 
 /// Everything that was said, in order.
 #[derive(Debug)]
@@ -36,13 +36,21 @@ impl Model {
     }
 
     /// What a read should find, were every page long enough.
-    pub fn read(&self, read: &Read) -> FoundPosts {
+    ///
+    /// # Errors
+    /// [`ReadError::NoWords`]; it is never too late.
+    pub fn read(&self, read: &Read) -> Result<FoundPosts, ReadError> {
+        if let Query::Search { words, .. } = &read.query
+            && pieces(words.as_str()).is_empty()
+        {
+            return Err(ReadError::NoWords);
+        }
         let fits = |record: &&StoredPost| record.post.seq < read.before && matches(record, read);
         let mut found = self.records.iter().rev().filter(fits);
         let posts: Vec<ArchivedPost> =
             found.by_ref().take(read.count).map(|record| said(record, read.reader)).collect();
         let next = found.next().and(posts.last()).map(|said| said.post.seq);
-        FoundPosts { posts, next }
+        Ok(FoundPosts { posts, next })
     }
 
     /// What a client should hear again.
@@ -81,21 +89,52 @@ fn matches(record: &StoredPost, read: &Read) -> bool {
                     *in_private && [one, other].contains(&read.reader)
                 }
             };
-            let (said, wanted) = (tokens(record.post.body.as_str()), tokens(words.as_str()));
-            may_read && !wanted.is_empty() && wanted.iter().all(|word| said.contains(word))
+            let (said, wanted) = (pieces(record.post.body.as_str()), pieces(words.as_str()));
+            let is_said = |wanted: &String| {
+                said.iter().any(|said| match wanted.chars().next().map(kind) {
+                    Some(Kind::Unparted) => said.contains(wanted),
+                    _ => said == wanted,
+                })
+            };
+            may_read && wanted.iter().all(is_said)
         }
     }
 }
 
-fn tokens(text: &str) -> Vec<String> {
-    tokens_of(text).collect()
+/// What a character is to a search, among those that the tests say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Letter,
+    /// Of Thai, Chinese, Japanese or Korean.
+    Unparted,
+    Emoji,
+    Gap,
+}
+
+fn kind(c: char) -> Kind {
+    match c {
+        '\u{E00}'..='\u{E7F}' | '\u{3040}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}' => Kind::Unparted,
+        '\u{1F3FB}'..='\u{1F3FF}' => Kind::Gap,
+        '\u{1F300}'..='\u{1FAFF}' => Kind::Emoji,
+        c if c.is_alphanumeric() => Kind::Letter,
+        _ => Kind::Gap,
+    }
 }
 
 /// Words as a search compares them. Persian and Arabic write yeh and kaf with different letters.
-fn tokens_of(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| word.to_lowercase().replace(['ي', 'ى'], "ی").replace('ك', "ک"))
+fn pieces(text: &str) -> Vec<String> {
+    let mut chars: Vec<char> = Vec::new();
+    for c in text.chars() {
+        // What nobody sees is nothing in a script without gaps.
+        if c != '\u{200C}' || chars.last().is_none_or(|before| kind(*before) != Kind::Unparted) {
+            chars.push(c);
+        }
+    }
+    let goes_on =
+        |one: &char, other: &char| kind(*one) == kind(*other) && kind(*one) != Kind::Emoji;
+    let pieces = chars.chunk_by(goes_on).filter(|piece| kind(piece[0]) != Kind::Gap);
+    let word = |piece: &[char]| String::from_iter(piece).to_lowercase();
+    pieces.map(|piece| word(piece).replace(['ي', 'ى'], "ی").replace('ك', "ک")).collect()
 }
 
 fn said(record: &StoredPost, reader: PersonId) -> ArchivedPost {

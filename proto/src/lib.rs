@@ -176,6 +176,9 @@
 //! the refusal that states them. Everything is checked while decoding, from a slice no longer than
 //! the frame limit; what decoding allocates is bounded by a small multiple of that.
 
+mod address_network;
+mod address_prefix;
+mod ban_target;
 mod body;
 #[cfg(feature = "test-util")]
 pub mod chance;
@@ -197,6 +200,9 @@ mod response;
 mod server_admin;
 mod text_reader;
 
+pub use address_network::{AddressNetwork, AddressNetworkError};
+pub use address_prefix::{AddressPrefix, AddressPrefixError};
+pub use ban_target::BanTarget;
 pub use body::{BODY_BYTES_MAX, Body, BodyError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use frame::{ClientFrame, ServerFrame};
@@ -209,7 +215,9 @@ pub use moderation::{
     ACTS_TOLD_MAX, About, Headline, LINE_BYTES_MAX, LineError, Moderation, ModerationRecord,
     PeerAddr, Reason, Topic,
 };
-pub use name::{GroupName, NAME_CHARS_MAX, NameError, NameKey, Skeleton, UserName};
+pub use name::{
+    GroupName, NAME_CHARS_MAX, NAME_MARK, NAME_MARKS, NameError, NameKey, Skeleton, UserName,
+};
 pub use notification::{CloseReason, Misbehaviour, Notification, Post};
 pub use page::{PAGE_ITEMS_MAX, Page, PageError};
 pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
@@ -218,6 +226,4 @@ pub use response::{
     Membership, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response,
     SENT_AGAIN_WITHIN_MS, Welcome,
 };
-pub use server_admin::{
-    AddressPrefix, AddressPrefixError, BanTarget, ClientInfo, Code, CodeError, Operation, ServerBan,
-};
+pub use server_admin::{ClientInfo, Code, CodeError, Operation, ServerBan};

@@ -11,6 +11,10 @@
 //!
 //! Two names that are not the same may still be mistaken for each other. Those share a
 //! [`Skeleton`].
+//!
+//! No new name begins with one of [`NAME_MARKS`]: in a command, such a name would mean another. An
+//! older one may ([`UserName::is_marked`]), so this is no rule of the types: a server refuses
+//! newcomers and new groups with [`Refusal::MarkedName`](crate::Refusal::MarkedName).
 
 mod invisible;
 mod key;
@@ -32,6 +36,14 @@ pub use skeleton::Skeleton;
 /// The longest name, in characters (Unicode scalar values) after NFC: it must fit beside a message
 /// on one line.
 pub const NAME_CHARS_MAX: usize = 32;
+
+/// Stands before a name where something else may stand, too: a group, or an address. In a target of
+/// operators of the server it may stand before any name.
+pub const NAME_MARK: char = '@';
+
+/// What no new name begins with: the marks of commands, of which the second is that of the command
+/// itself in many a chat.
+pub const NAME_MARKS: [char; 2] = [NAME_MARK, '/'];
 
 /// The most characters that one character of a normalized text can come from (U+1F82 and its like):
 /// a text of more than this many times [`NAME_CHARS_MAX`] is no name, and need not be normalized to
@@ -156,6 +168,12 @@ macro_rules! name_type {
             /// for each other: those who read them know `l` from `I`, and `rn` from `m`.
             pub fn is_plain(&self) -> bool {
                 self.0.is_ascii() || self.key().as_str().is_ascii()
+            }
+
+            /// Whether it begins with one of [`NAME_MARKS`], or with one that is the same as that:
+            /// full-width, or behind what is drawn as nothing.
+            pub fn is_marked(&self) -> bool {
+                self.0.starts_with(NAME_MARKS) || self.key().as_str().starts_with(NAME_MARKS)
             }
 
             /// Whether the two are different names that people would mistake for each other.
@@ -299,6 +317,17 @@ mod tests {
         assert_eq!(decomposed.chars().count(), 128);
         assert_eq!(UserName::parse(&decomposed).unwrap().as_str(), "\u{1F82}".repeat(32));
         assert_eq!(UserName::parse(&"e\u{301}".repeat(65)), Err(NameError::TooLong { chars: 130 }));
+    }
+
+    #[test]
+    fn a_marked_name_is_one_that_a_command_would_take_for_another() {
+        for name in ["@Ann", "@", "/join", "//", "\u{FF20}Ann", "\u{FF0F}join", "@\u{308}x"] {
+            assert!(UserName::parse(name).unwrap().is_marked(), "{name}");
+            assert!(GroupName::parse(name).unwrap().is_marked(), "{name}");
+        }
+        for name in ["Ann", "a@b", "and/or", "#rust", "ノリ", "\u{2044}", "127.0.0.1"] {
+            assert!(!UserName::parse(name).unwrap().is_marked(), "{name}");
+        }
     }
 
     #[test]

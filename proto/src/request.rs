@@ -25,13 +25,14 @@ pub enum Request {
     /// [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`],
     /// [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
     /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`],
-    /// [`Refusal::ServerBanned`]; the server then hangs up. *Heard by* the members of General as
-    /// [`Notification::Arrived`], unless a session goes on.
+    /// [`Refusal::ServerBanned`], [`Refusal::MarkedName`]; the server then hangs up. *Heard by* the
+    /// members of General as [`Notification::Arrived`], unless a session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
     ///
     /// *Reply* [`Response::Created`]. *Refused* [`Refusal::GroupExists`],
-    /// [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`]. *Heard by* nobody.
+    /// [`Refusal::GroupLooksLike`], [`Refusal::TooManyGroups`], [`Refusal::MarkedName`]. *Heard by*
+    /// nobody.
     Create {
         /// The new group's name.
         group: GroupName,
@@ -121,13 +122,18 @@ pub enum Request {
         /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before
         /// said in `next`.
         before: Seq,
-        /// How many posts, at the most; a page has fewer when these are long.
+        /// How many posts, at the most; a page has fewer when these are long. 0 asks for none: the
+        /// answer is an empty page without `next`, or the refusal that any other count would get.
         count: u16,
     },
     /// What was said with all of these words in it, where I may read, the newest first?
     ///
+    /// Words are letters and digits; case, accents and width make no difference. In scripts that
+    /// put no spaces between words, and in Korean, any part of a text is found. A symbol, such as
+    /// an emoji, is a word; its skin tone makes no difference. Punctuation is left out.
+    ///
     /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
-    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by* nobody.
+    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`], [`Refusal::NoWords`]. *Heard by* nobody.
     Search {
         /// The words.
         words: SearchQuery,
@@ -137,7 +143,8 @@ pub enum Request {
         /// Only what was said before this; [`Seq::ZERO`] for the newest, then what the page before
         /// said in `next`.
         before: Seq,
-        /// How many posts, at the most; a page has fewer when these are long.
+        /// How many posts, at the most; a page has fewer when these are long. 0 asks for none: the
+        /// answer is an empty page without `next`, or the refusal that any other count would get.
         count: u16,
     },
     /// My name shall be mine: from now on nobody comes under it without this password. Whoever is
@@ -214,6 +221,10 @@ pub enum Request {
         code: Code,
     },
     /// Do what operators of the server may do.
+    ///
+    /// A name with [`NAME_MARK`](crate::NAME_MARK) in front, which nobody has or had lately, means
+    /// the name behind the mark. A ban is for a name that somebody has or had lately, or for
+    /// addresses: there is no other.
     ///
     /// *Reply* [`Response::Operated`]. *Refused* [`Refusal::NotOperator`], [`Refusal::IsOperator`],
     /// [`Refusal::NoSuchUser`], [`Refusal::NotOneself`], [`Refusal::NoDifference`],

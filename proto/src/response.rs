@@ -90,7 +90,8 @@ pub enum Response {
     Past {
         /// The posts, the newest first.
         posts: Page<ArchivedPost>,
-        /// What to ask for the next page with; nothing when there are no older ones.
+        /// What to ask for the next page with; nothing when there are no older ones, or when none
+        /// were asked for.
         next: Option<Seq>,
     },
     /// To [`Request::Register`]: the name is yours.
@@ -414,4 +415,10 @@ pub enum Refusal {
     /// Operators of the server need a registered name, or anybody could take it: the asker, or the
     /// one who is to be one, has none.
     RegisterFirst,
+    /// There is nothing to look for: a search looks for words, numbers and symbols, and there is
+    /// none in that.
+    NoWords,
+    /// The name begins with a mark of commands ([`NAME_MARKS`](crate::NAME_MARKS)), which no new
+    /// name does, of a person or a group.
+    MarkedName,
 }

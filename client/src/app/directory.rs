@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::LIST_ITEMS_MAX;
-use chatroom_proto::{GroupName, NameKey, Notification, Request, Response, UserName};
+use chatroom_proto::{GroupName, NAME_MARK, NameKey, Notification, Request, Response, UserName};
 use tokio::time::{Duration, Instant};
 
 use crate::app::command::{self, Completes};
@@ -187,12 +187,14 @@ impl Directory {
             }
             Completes::Conversations => {
                 let mut names = Vec::new();
-                if !start.starts_with('@') {
+                if !start.starts_with(NAME_MARK) {
                     names = self.complete(Completes::OwnGroups, start);
                 }
-                if let Some(start) = start.strip_prefix('@').or(start.is_empty().then_some("")) {
+                if let Some(start) =
+                    start.strip_prefix(NAME_MARK).or(start.is_empty().then_some(""))
+                {
                     let users = self.complete(Completes::OtherUsers, start);
-                    names.extend(users.into_iter().map(|name| format!("@{name}")));
+                    names.extend(users.into_iter().map(|name| format!("{NAME_MARK}{name}")));
                 }
                 names.truncate(OFFERED_MAX);
                 names

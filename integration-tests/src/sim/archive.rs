@@ -111,7 +111,7 @@ impl ArchiveView for View {
         Box::pin(async move {
             self.0.sleep(self.0.between(1, 80)).await;
             self.reach(read.head).await;
-            Ok(self.0.with_archived(|archived| archived.model.read(&read)))
+            self.0.with_archived(|archived| archived.model.read(&read))
         })
     }
 

@@ -287,7 +287,7 @@ impl fmt::Debug for View {
 
 impl ArchiveView for View {
     fn read(&self, read: Read) -> Answer<'_, FoundPosts> {
-        Box::pin(async move { Ok(self.with_model(|model| model.read(&read))) })
+        Box::pin(async move { self.with_model(|model| model.read(&read)) })
     }
 
     fn replay(&self, replay: Replay) -> Answer<'_, Missed> {

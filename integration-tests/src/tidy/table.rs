@@ -17,6 +17,7 @@ const PROTO: &[Room] = &[
     Room {
         modules: &["proto"],
         may: &[
+            "ipnet",
             "precis_core",
             "precis_profiles",
             "serde",

@@ -842,6 +842,26 @@ fn where_nothing_is_kept_nobody_who_is_away_is_written_to() {
 }
 
 #[tokio::test]
+async fn any_part_of_a_text_without_gaps_is_found_and_a_sign_is_no_word() {
+    check_kept(
+        "
+        jim comes
+        jim> public General 我好想要中文搜尋 🎉
+        jim< posted
+        jim> search 中文
+        jim< past: jim in General: 我好想要中文搜尋 🎉
+        jim> search 🎉
+        jim< past: jim in General: 我好想要中文搜尋 🎉
+        jim> search 文中
+        jim< past: nothing
+        jim> search ,
+        jim< refused: no words
+        ",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_question_about_the_past_keeps_its_place_among_the_answers() {
     check_kept(
         "

@@ -195,14 +195,60 @@ fn a_ban_from_the_server_ends_by_itself() {
         ann< registered
         ann> operator
         ann< done
+        jim comes
+        ann< jim arrived in General
+        jim> exit
+        jim< goodbye
+        jim is hung up on
+        ann< jim departed
         ann> server-ban jim 60
         ann< done
-        jim logs in
+        jim logs in again
         jim< refused: banned from the server for a while
         jim is hung up on
         60 s pass
-        jim comes
+        jim logs in again
+        jim< welcome back, in General
         ann< jim arrived in General
+        ",
+    );
+}
+
+#[test]
+fn a_ban_of_what_is_no_address_and_nobodys_name_is_refused_in_its_turn() {
+    check(
+        "
+        ann comes
+        bob comes
+        ann< bob arrived in General
+        ann> register secret
+        ann< registered
+        ann> operator
+        ann< done
+        ann> server-ban 127.0.0.300
+        ann< refused: nobody is 127.0.0.300
+        ann> server-unban 127.0.0.
+        ann< refused: nobody is 127.0.0.
+        ann> disconnect 127.0.0.3
+        ann< refused: nobody is 127.0.0.3
+        ann> appoint 127.0.0.0/24
+        ann< refused: nobody is 127.0.0.0/24
+        ann> dismiss 127.0.0.*
+        ann< refused: nobody is 127.0.0.*
+        ann> ban General 127.0.0.3:50000
+        ann< refused: nobody is 127.0.0.3:50000
+        ann> mute General @eve
+        ann< refused: nobody is @eve
+        ann> server-ban @bob
+        ann< done
+        bob< ann does: server-ban bob
+        bob< closing: Disconnected
+        bob is hung up on
+        ann< bob departed
+        ann> server-bans
+        ann< server-bans: bob by ann
+        ann> server-unban @bob
+        ann< done
         ",
     );
 }
@@ -251,8 +297,10 @@ async fn operators_and_bans_survive_a_restart_and_the_code_of_the_run_before_doe
     let mut ann = host.guest("ann").await;
     assert_eq!(ann.ask(Request::Claim { code: first }).await, Err(Refusal::WrongCode));
     become_operator(&mut ann, second.clone()).await;
+    let jim = host.guest("jim").await;
     let ban = Operation::Ban { whom: BanTarget::User(user("jim")), seconds: None, reason: None };
     ann.do_(Request::Operate { act: ban }).await;
+    drop(jim);
     let bans = ann.do_(Request::ServerBans { after: Seq::ZERO }).await;
     let token = ann.welcome().expect("welcome").token.clone();
     drop(ann);
@@ -359,6 +407,14 @@ async fn at_a_terminal_the_code_is_typed_and_kept_nowhere() {
     assert_eq!(left.code, 3, "it does not come back by itself");
     assert!(left.screen.has("Ann has disconnected you: lunch is ready"), "{}", left.screen);
 
+    ann.type_line("server-ban 127.0.0.300 1h spam");
+    ann.wait_for("the forms", |screen| {
+        let said = "There is no user with name '127.0.0.300', nor was there lately, and it is no \
+                    address. Addresses are written so: 192.0.2.1, 192.0.2.0/24";
+        screen.unfolded().iter().any(|line| line.starts_with(said))
+    });
+    ann.type_line("server-ban 203.0.113.9/24 1h spam");
+    ann.wait_for_line("You have banned 203.0.113.0/24 from this server for 1 hour: spam");
     ann.type_line("server-ban jim 1h spam");
     ann.wait_for_line("You have banned jim from this server for 1 hour: spam");
     let left = Terminal::chatroom(&["127.0.0.1", &port, "Jim"], &Home::new()).wait_exit();

@@ -34,6 +34,11 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
         screen.lines.iter().any(|line| line.contains("can't be your name"))
     });
     wait_for_question(&jim, 3);
+    jim.type_line("@Jim");
+    jim.wait_for("why not", |screen| {
+        screen.lines.iter().any(|line| line.starts_with("No new name begins with '@' or '/'"))
+    });
+    wait_for_question(&jim, 4);
     jim.type_line("Jim");
     let screen = jim.wait_for("the welcome", |screen| screen.has("You joined the room 'General'"));
     assert!(
@@ -45,7 +50,9 @@ async fn a_name_that_is_taken_or_no_name_is_asked_for_again() {
     assert!(lines[1].starts_with("The name 'Ann' is taken"), "{screen}");
     assert_eq!(lines[2], "Choose username: two words");
     assert!(lines[3].starts_with("'two words' can't be your name"), "{screen}");
-    assert_eq!(lines[4..6], ["Choose username: Jim", "Connected to the server!"]);
+    assert_eq!(lines[4], "Choose username: @Jim");
+    assert!(lines[5].starts_with("No new name begins with '@'"), "{screen}");
+    assert_eq!(lines[6..8], ["Choose username: Jim", "Connected to the server!"]);
 }
 
 #[tokio::test]

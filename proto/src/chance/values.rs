@@ -10,9 +10,9 @@ use std::num::NonZeroU32;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::{
-    AddressPrefix, BODY_BYTES_MAX, Body, Code, GroupName, LINE_BYTES_MAX, NAME_CHARS_MAX, Page,
-    Password, PeerAddr, PostId, Reason, SearchQuery, Seq, Token, Topic, UnixMillis, UserName,
-    VersionRange,
+    AddressNetwork, AddressPrefix, BODY_BYTES_MAX, Body, Code, GroupName, LINE_BYTES_MAX,
+    NAME_CHARS_MAX, Page, Password, PeerAddr, PostId, Reason, SearchQuery, Seq, Token, Topic,
+    UnixMillis, UserName, VersionRange,
 };
 
 type Bytes<'a, 'b> = &'b mut Unstructured<'a>;
@@ -202,6 +202,17 @@ arbitrary! {
         8..=11 => Ipv4Addr::LOCALHOST.into(),
         _ => bytes.arbitrary::<IpAddr>()?,
     }));
+    AddressNetwork: |bytes| {
+        let text = match rarity(bytes)? {
+            0..=7 => "10.0.0.0/8".to_owned(),
+            8..=11 => "127.0.0.0/24".to_owned(),
+            _ => match bytes.arbitrary::<IpAddr>()? {
+                address @ IpAddr::V4(_) => format!("{address}/{}", bytes.int_in_range(0..=32)?),
+                address @ IpAddr::V6(_) => format!("{address}/{}", bytes.int_in_range(0..=128)?),
+            },
+        };
+        Ok(valid(text, AddressNetwork::parse))
+    };
 }
 
 impl<'a, T: Arbitrary<'a>> Arbitrary<'a> for Page<T> {

@@ -135,6 +135,11 @@ impl ConnState {
         self.cold.get_or_insert_default().waiting.push_back((tag, queued));
     }
 
+    /// Lets a request wait whose turn it was: before all others.
+    pub(super) fn wait_first(&mut self, tag: Tag, queued: Queued) {
+        self.cold.get_or_insert_default().waiting.push_front((tag, queued));
+    }
+
     /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
         self.cold.as_ref().map_or(0, |cold| cold.waiting.len())

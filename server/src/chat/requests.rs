@@ -46,6 +46,9 @@ impl Chat {
         if let Some(Err(refusal)) = self.state.foresee(&proposal) {
             return refuse(refusal, out);
         }
+        if let Some(refusal) = self.state.breaks_new_rule(&proposal) {
+            return refuse(refusal, out);
+        }
         let pending = PendingLogin { version, old, fresh: fresh.token, seen: hello.seen };
         let phase = Phase::LoggingIn(Box::new(pending));
         self.conns.insert(connection, ConnState::new(phase, channel));
@@ -94,7 +97,22 @@ impl Chat {
         if is_idle && let Some(result) = self.state.foresee(&proposal) {
             return reply(from, result, out);
         }
-        self.send(proposal, out);
+        match self.state.breaks_new_rule(&proposal) {
+            Some(refusal) => self.refuse_in_turn(from, refusal, out),
+            None => self.send(proposal, out),
+        }
+    }
+
+    /// Refuses what would have gone to the log behind commands that are still on their way: the
+    /// answer waits for theirs.
+    fn refuse_in_turn(&mut self, from: RequestId, refusal: Refusal, out: &mut Vec<Effect>) {
+        let Some(conn) = self.conns.get_mut(&from.connection) else { return };
+        if conn.under_way > 0 {
+            conn.wait_first(from.tag, Queued::Refuse(refusal));
+            self.load += 1;
+        } else {
+            reply(from, Err(refusal), out);
+        }
     }
 
     /// The command that a request asks for. What asks for none is answered, or what answers it is
@@ -142,7 +160,10 @@ impl Chat {
             Request::Claim { code } => {
                 return Some(Command::Claim { by, digest: digest::of(&code.0) });
             }
-            Request::Operate { act } => return Some(Command::Operate { by, act }),
+            Request::Operate { act } => {
+                let act = self.state.resolved(act, now);
+                return Some(Command::Operate { by, act });
+            }
             Request::Exit => return Some(Command::Depart { device: by }),
             Request::Create { group } => return Some(Command::Create { by, group }),
             Request::Join { group } => return Some(Command::Join { by, group }),
@@ -188,7 +209,7 @@ impl Chat {
         if self.state.limits().retention == Retention::Nothing {
             return Err(Refusal::NothingKept);
         }
-        let count = usize::from(count).clamp(1, PAGE_ITEMS_MAX);
+        let count = usize::from(count).min(PAGE_ITEMS_MAX);
         let before = if before == Seq::ZERO { Seq(u64::MAX) } else { before };
         Ok(Read { reader, query, before, count, head: self.state.head() })
     }

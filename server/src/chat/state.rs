@@ -29,6 +29,7 @@
 //!   acts), `moderation_state` (what is kept of them).
 //! - The server's operators: `administration` (what they do), `server_admin` (what is kept of it,
 //!   and which bans match).
+//! - Before a proposal: `new_rules`, which old entries need not keep.
 //! - Reading: `queries`. What a restart goes on from: `snapshot`.
 
 mod accounts;
@@ -47,6 +48,7 @@ mod messaging;
 mod moderation;
 mod moderation_class;
 mod moderation_state;
+mod new_rules;
 mod presence;
 mod queries;
 mod repeats;

@@ -13,7 +13,7 @@
 //! - `row`: a post as a row. `snapshot`: the state at some place, so that a restart need not fold
 //!   the whole log.
 //! - `search_index`: for each word the posts that have it, made behind the rows. `search_text`:
-//!   what counts as the same word.
+//!   what it is given and asked. `search_words`: what counts as a word, and as the same one.
 //! - `deletion`: deletes posts so that nothing of them is left in the files.
 //! - `waiters`: whether somebody waits for the view; the writer gives way to a busy log otherwise.
 //! - `worker_thread`: a thread that is waited for at its end, but not for ever.
@@ -41,6 +41,7 @@ mod request;
 mod row;
 mod search_index;
 mod search_text;
+mod search_words;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    AddressPrefix, BanTarget, Body, BodyError, Code, Conversation, GroupName, LineError,
-    Moderation, Operation, Reason, Request, SearchQuery, SearchQueryError, Seq, Topic, UserName,
+    BanTarget, Body, BodyError, Code, Conversation, GroupName, LineError, Moderation, NAME_MARK,
+    Operation, Reason, Request, SearchQuery, SearchQueryError, Seq, Topic, UserName,
 };
 
 use super::row::TypedCommand::{self, Ask};
@@ -75,7 +75,7 @@ pub(super) fn name_and_message<'a>(
 pub(super) fn history(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (place, rest) = first_word(rest);
     let (count, more) = first_word(rest);
-    let of = match place.strip_prefix('@') {
+    let of = match place.strip_prefix(NAME_MARK) {
         _ if place.is_empty() => {
             return Err(Mistake::Missing {
                 row,
@@ -269,17 +269,20 @@ pub(super) fn code(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistak
     Ok(Ask(Request::Claim { code }))
 }
 
-/// An address, or a name; one that looks like an address has an `@` before it.
+/// Addresses, or a name; one that looks like an address has an `@` before it. Whether any other `@`
+/// is a part of the name, the server knows.
 pub(super) fn whom<'a>(row: &'static Row, rest: &'a str) -> Result<(BanTarget, &'a str), Mistake> {
     let (word, rest) = first_word(rest);
     if word.is_empty() {
         return Err(Mistake::Missing { row, what: "the name of a user, or an address" });
     }
-    let whom = match (AddressPrefix::parse(word), word.strip_prefix('@')) {
-        (Ok(host), _) => BanTarget::Host(host),
-        (Err(_), name) => BanTarget::User(parse_user(row, name.unwrap_or(word))?),
-    };
-    Ok((whom, rest))
+    if let Some(addresses) = BanTarget::addresses(word) {
+        return Ok((addresses, rest));
+    }
+    let marked = word.strip_prefix(NAME_MARK);
+    let name = marked.filter(|name| BanTarget::addresses(name).is_some()).unwrap_or(word);
+    let bad = |_| Mistake::BadTarget { row, target: word.to_owned() };
+    Ok((BanTarget::User(UserName::parse(name).map_err(bad)?), rest))
 }
 
 pub(super) fn server_ban(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {

@@ -161,6 +161,13 @@ pub enum Mistake {
         /// Why not.
         error: NameError,
     },
+    /// What somebody is banned by can be no name and no address.
+    BadTarget {
+        /// The command.
+        row: &'static Row,
+        /// What was typed in its place.
+        target: String,
+    },
     /// A message can't be one.
     BadMessage {
         /// Why not.

@@ -1,6 +1,6 @@
 use chatroom_proto::{
-    AddressPrefix, BanTarget, BodyError, Conversation, GroupName, LineError, Moderation, NameError,
-    Operation, PostId, Request, SearchQueryError, Seq, UserName,
+    AddressNetwork, AddressPrefix, BanTarget, BodyError, Conversation, GroupName, LineError,
+    Moderation, NameError, Operation, PostId, Request, SearchQueryError, Seq, UserName,
 };
 
 use super::*;
@@ -232,11 +232,25 @@ fn operators_ban_an_address_or_a_name() {
     };
     let name = |name| BanTarget::User(UserName::parse(name).unwrap());
     let host = |text| BanTarget::Host(AddressPrefix::parse(text).unwrap());
+    let network = |text| BanTarget::Network(AddressNetwork::parse(text).unwrap());
     assert_eq!(whom("server-ban Jim 1h spam"), name("Jim"));
     assert_eq!(whom("server-ban 10.0.0.1"), host("10.0.0.1"));
     assert_eq!(whom("server-ban ::FFFF:10.0.0.1 1h"), host("10.0.0.1"));
     assert_eq!(whom("server-ban @10.0.0.1"), name("10.0.0.1"));
     assert_eq!(whom("server-unban 2001:db8::1"), host("2001:db8::1"));
+    assert_eq!(whom("server-ban 127.0.0.0/24 1h spam"), network("127.0.0.0/24"));
+    assert_eq!(whom("server-ban 127.0.0.*"), network("127.0.0.0/24"));
+    assert_eq!(whom("server-unban 127.0.0.3/32"), host("127.0.0.3"));
+    assert_eq!(whom("server-ban 127.0.0.3:50000"), host("127.0.0.3"));
+    assert_eq!(whom("server-ban [::FFFF:127.0.0.3]"), host("127.0.0.3"));
+    assert_eq!(whom("server-unban [::1]:9000"), host("::1"));
+    // Whether the mark is a part of the name, the server knows.
+    assert_eq!(whom("server-ban @Jim"), name("@Jim"));
+    assert_eq!(whom("server-ban @127.0.0.0/24"), name("127.0.0.0/24"));
+    assert!(matches!(
+        parse("server-ban 2001:0db8:0000:0000:0000:0000:0000:0001/129"),
+        Err(Mistake::BadTarget { .. })
+    ));
     assert!(matches!(parse("server-ban"), Err(Mistake::Missing { .. })));
     assert!(matches!(parse("server-ban Jim 1hour"), Err(Mistake::BadDuration { .. })));
     assert!(matches!(parse("disconnect Jim a\u{7}"), Err(Mistake::BadLine { .. })));

@@ -123,7 +123,9 @@ impl Program {
             let refused = |refusal| self.view.refusal(&Request::Ping, refusal, None);
             match &error {
                 ConnectError::Refused(
-                    refusal @ (Refusal::NameTaken { .. } | Refusal::NameLooksLike { .. }),
+                    refusal @ (Refusal::NameTaken { .. }
+                    | Refusal::NameLooksLike { .. }
+                    | Refusal::MarkedName),
                 ) => return Ok(Err(refused(refusal))),
                 ConnectError::PasswordUnsaid { .. } => {
                     return Ok(Err(self.view.connect_error(&error, &self.target)));

@@ -1,6 +1,7 @@
 //! What is said about commands: how they are written, what they do, and why a line is none.
 
 use super::program::name_error;
+use super::server_admin::ADDRESS_FORMS;
 use super::text::{Layout, View};
 use crate::app::command::{HISTORY_COUNT_MAX, Mistake, Row, SECTIONS, Section};
 
@@ -32,6 +33,12 @@ impl View {
             }
             Mistake::BadName { row, name, error } => {
                 format!("'{name}' is no name: {}. Usage: {}", name_error(error), usage(row))
+            }
+            Mistake::BadTarget { row, target } => {
+                format!(
+                    "'{target}' is no name and no address. {ADDRESS_FORMS} Usage: {}",
+                    usage(row)
+                )
             }
             Mistake::BadMessage { error } if self.layout == Layout::Screen => {
                 format!("That was not sent: {error}. The up arrow brings it back.")

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use chatroom_proto::{Refusal, Request, VersionRange};
+use chatroom_proto::{NAME_MARKS, Refusal, Request, VersionRange};
 
 use super::connection::seconds;
+use super::server_admin::no_such_user;
 use super::text::View;
 
 impl View {
@@ -30,16 +31,22 @@ impl View {
             | Refusal::TooManyDevices { .. }
             | Refusal::TooManyTries { .. }
             | Refusal::NameLooksLike { .. } => name_refusal(request, refusal),
-            Refusal::NoSuchUser { name } => {
-                let fix = match meant {
-                    Some(meant) => format!("Did you mean '{meant}'?"),
-                    None => "Type 'users' to see who is online.".to_owned(),
-                };
-                format!("There is no user with name '{name}'. {fix}")
+            Refusal::NoSuchUser { name } => no_such_user(request, name, meant),
+            Refusal::MarkedName => {
+                let [of_names, of_commands] = NAME_MARKS;
+                format!(
+                    "No new name begins with '{of_names}' or '{of_commands}': in a command, they \
+                     mean something else. Choose another one."
+                )
             }
             Refusal::NothingKept => "This server keeps nothing of what was said.".to_owned(),
             Refusal::TookTooLong => {
                 "That took too long to find. Ask for less, or try again in a moment.".to_owned()
+            }
+            Refusal::NoWords => {
+                "There is no word in that to look for. A search finds words, numbers and symbols \
+                 such as 🎉, and leaves out punctuation."
+                    .to_owned()
             }
             Refusal::RateLimited { retry_after_ms } => {
                 let wait = seconds(Duration::from_millis((*retry_after_ms).into()));

@@ -1,11 +1,16 @@
 //! What the operators of the server do, and what they see.
 
 use chatroom_proto::{
-    BanTarget, ClientInfo, Operation, Refusal, Request, Seq, ServerBan, UnixMillis, UserName,
+    BanTarget, ClientInfo, NAME_MARK, Operation, Refusal, Request, Seq, ServerBan, UnixMillis,
+    UserName,
 };
 
 use super::moderation::{because, span};
 use super::text::View;
+
+/// How addresses are written, for one who has written none.
+pub(super) const ADDRESS_FORMS: &str =
+    "Addresses are written so: 192.0.2.1, 192.0.2.0/24, 192.0.2.*, 2001:db8::1, 2001:db8::/32.";
 
 impl View {
     /// An operator of the server did something that concerns this reader.
@@ -102,6 +107,40 @@ impl View {
     }
 }
 
+/// What to do when nobody has a name; `meant` is what may have been meant instead.
+pub(super) fn no_such_user(request: &Request, name: &UserName, meant: Option<&str>) -> String {
+    let is_of_a_ban = matches!(
+        request,
+        Request::Operate { act: Operation::Ban { .. } | Operation::Unban { .. } }
+    );
+    let is_address = BanTarget::addresses(name.as_str()).is_some();
+    match (is_of_a_ban, is_address, meant) {
+        (true, true, _) => {
+            format!(
+                "There is no user with name '{name}', nor was there lately. For the address, leave \
+                 out the @."
+            )
+        }
+        (true, false, meant) => {
+            let fix = meant.map(|meant| format!(" Did you mean '{meant}'?")).unwrap_or_default();
+            format!(
+                "There is no user with name '{name}', nor was there lately, and it is no \
+                 address.{fix} {ADDRESS_FORMS}"
+            )
+        }
+        (false, _, Some(meant)) => {
+            format!("There is no user with name '{name}'. Did you mean '{meant}'?")
+        }
+        (false, true, None) => format!(
+            "There is no user with name '{name}'. That is an address, and only 'server-ban' takes \
+             one; 'clients' shows operators of the server who comes from where."
+        ),
+        (false, false, None) => {
+            format!("There is no user with name '{name}'. Type 'users' to see who is online.")
+        }
+    }
+}
+
 fn no_difference(request: &Request) -> String {
     match request {
         Request::Claim { .. } => "You are an operator of this server already.".to_owned(),
@@ -114,20 +153,26 @@ fn no_difference(request: &Request) -> String {
         Request::Operate { act: Operation::Disconnect { user, .. } } => {
             format!("{user} is not here. Type 'clients' to see who is.")
         }
+        Request::Operate { act: Operation::Unban { whom: BanTarget::User(user) } } => {
+            format!("{user} is not banned from this server. Type 'server-bans' to see who is.")
+        }
+        // It may be in a network that is banned.
         Request::Operate { act: Operation::Unban { whom } } => {
-            format!(
-                "{} is not banned from this server. Type 'server-bans' to see who is.",
-                name(whom)
-            )
+            format!("There is no ban of {}. Type 'server-bans' to see which there are.", name(whom))
         }
         _ => "That is so already on this server.".to_owned(),
     }
 }
 
+/// As it is typed: a name that looks like an address has the mark.
 fn name(whom: &BanTarget) -> String {
     match whom {
+        BanTarget::User(user) if BanTarget::addresses(user.as_str()).is_some() => {
+            format!("{NAME_MARK}{user}")
+        }
         BanTarget::User(user) => user.to_string(),
         BanTarget::Host(host) => host.to_string(),
+        BanTarget::Network(network) => network.to_string(),
     }
 }
 

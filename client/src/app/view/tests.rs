@@ -122,6 +122,12 @@ fn mistakes_show_the_usage() {
          [group-name]"
     );
     assert_eq!(
+        said("server-ban 2001:0db8:0000:0000:0000:0000:0000:0001/129"),
+        "'2001:0db8:0000:0000:0000:0000:0000:0001/129' is no name and no address. Addresses are \
+         written so: 192.0.2.1, 192.0.2.0/24, 192.0.2.*, 2001:db8::1, 2001:db8::/32. Usage: \
+         server-ban [username|address] [10m|2h|7d] [reason]"
+    );
+    assert_eq!(
         said("public G1 \u{1b}[2J"),
         "That was not sent: a message can't have the control character U+001B in it. The up arrow \
          brings it back."

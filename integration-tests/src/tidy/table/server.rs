@@ -85,6 +85,8 @@ pub(super) const ROOMS: &[Room] = &[
             "tokio",
             "tracing",
             "unicode_normalization",
+            "unicode_properties",
+            "unicode_script",
         ],
         but_not: &["server::chat::domain::Chat", SQLITE_LOG, MEMORY_LOG, "std::net", READS_A_CLOCK],
         because: "the archive follows any log and folds it; it never sees the node's own chat",

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::golden::Shape;
 use chatroom_proto::{
-    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId, Proof,
-    Request, Response, Retention, SearchQuery, Seq, Tag, Token, UnixMillis, UserName, VersionRange,
+    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, PAGE_ITEMS_MAX, Password,
+    PostId, Proof, Request, Response, Retention, SearchQuery, Seq, Tag, Token, UnixMillis,
+    UserName, VersionRange,
 };
 
 use super::super::domain::Chat;
@@ -88,6 +89,20 @@ fn ask(chat: &mut Chat, tag: u32, request: Request) -> Vec<Effect> {
     let mut out = Vec::new();
     chat.handle(Input::Ask { connection: CONNECTION, tag: Tag(tag), request }, NOW, &mut out);
     out
+}
+
+#[test]
+fn a_page_has_as_many_posts_as_were_asked_for_and_never_more_than_a_page() {
+    let words = SearchQuery::parse("tea").expect("words");
+    for (asked, count) in [(0, 0), (1, 1), (400, 400), (u16::MAX, PAGE_ITEMS_MAX)] {
+        let (before, of) = (Seq::ZERO, Conversation::Group(GroupName::general()));
+        let search = Request::Search { words: words.clone(), within: None, before, count: asked };
+        for request in [Request::History { of, before, count: asked }, search] {
+            let out = ask(&mut chat(), 1, request);
+            let Some(Effect::Read { read, .. }) = out.first() else { panic!("{out:?}") };
+            assert_eq!(read.count, count);
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What the operators of the server do.
 
 use chatroom_proto::{
-    AddressPrefix, BanTarget, ClientInfo, CloseReason, GroupName, Notification, Operation, Page,
-    PeerAddr, Refusal, Response, Seq, ServerBan, Tag, UnixMillis, UserName,
+    BanTarget, ClientInfo, CloseReason, GroupName, Notification, Operation, Page, PeerAddr,
+    Refusal, Response, Seq, ServerBan, Tag, UnixMillis, UserName,
 };
 
 use super::applied::{Applied, is_forgettable};
@@ -88,15 +88,15 @@ impl ChatState {
         if !self.is_operator(me) {
             return Err(Refusal::NotOperator);
         }
-        // A name can be banned that nobody has.
+        // A log may have bans of names that nobody had: those hold. A new one is refused before it
+        // comes here, see [`ChatState::breaks_new_rule`].
         let (named, must_exist) = match act {
             Operation::Appoint { user }
             | Operation::Dismiss { user }
             | Operation::Disconnect { user, .. } => (Some(user), true),
             Operation::Ban { whom: BanTarget::User(user), .. } => (Some(user), false),
-            Operation::Ban { whom: BanTarget::Host(_), .. } | Operation::Unban { .. } => {
-                (None, false)
-            }
+            Operation::Ban { whom: BanTarget::Host(_) | BanTarget::Network(_), .. }
+            | Operation::Unban { .. } => (None, false),
         };
         let target = named.and_then(|name| self.named(name));
         if let Some(name) = named.filter(|_| must_exist && target.is_none()) {
@@ -207,8 +207,10 @@ impl ChatState {
             | Operation::Dismiss { user }
             | Operation::Disconnect { user, .. } => user,
             Operation::Ban { whom: BanTarget::User(user), .. } => user,
-            Operation::Ban { whom: BanTarget::Host(host), .. } => {
-                let is_from = |device: &Device| AddressPrefix::of(device.address.ip()) == *host;
+            Operation::Ban {
+                whom: whom @ (BanTarget::Host(_) | BanTarget::Network(_)), ..
+            } => {
+                let is_from = |device: &Device| whom.covers(device.address.ip());
                 let people = self.here.values().filter(|person| !self.is_operator(**person));
                 let devices = people.flat_map(|person| self.devices_of(*person));
                 let is_there = |id: &DeviceId| {

@@ -65,6 +65,7 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::GroupExists { .. }
         | Refusal::GroupLooksLike { .. }
         | Refusal::InvitationOnly { .. }
+        | Refusal::MarkedName
         | Refusal::IsOperator { .. }
         | Refusal::Muted { .. }
         | Refusal::NameLooksLike { .. }
@@ -75,6 +76,7 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::NotOneself
         | Refusal::NotOperator
         | Refusal::NotRegistered { .. }
+        | Refusal::NoWords
         | Refusal::NothingKept
         | Refusal::OutOfReach { .. }
         | Refusal::PasswordInTheOpen

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chatroom_proto::{AddressPrefix, BanTarget, NameKey, ServerBan, UnixMillis, UserName};
+use chatroom_proto::{
+    AddressNetwork, AddressPrefix, BanTarget, NameKey, ServerBan, UnixMillis, UserName,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::chat::entry::{Address, PersonId, TokenDigest};
@@ -23,11 +25,12 @@ pub(crate) struct ServerAdmin {
     pub(crate) bans: Bans,
 }
 
-/// Whom a ban holds for.
+/// Whom a ban holds for. Networks come last, see [`Bans::networks`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Name(NameKey),
     Host(AddressPrefix),
+    Network(AddressNetwork),
 }
 
 impl Key {
@@ -35,6 +38,9 @@ impl Key {
         match whom {
             BanTarget::User(user) => Key::Name(user.key()),
             BanTarget::Host(host) => Key::Host(host.clone()),
+            BanTarget::Network(network) => {
+                network.as_prefix().map_or(Key::Network(*network), Key::Host)
+            }
         }
     }
 }
@@ -55,7 +61,15 @@ impl Bans {
             return None;
         }
         let keys = [Key::Name(name.key()), Key::Host(AddressPrefix::of(address.ip()))];
-        keys.into_iter().find_map(|key| self.0.get(&key).filter(|ban| holds(ban, at)))
+        let one = keys.into_iter().find_map(|key| self.0.get(&key).filter(|ban| holds(ban, at)));
+        one.or_else(|| self.networks().find(|ban| ban.whom.covers(address.ip()) && holds(ban, at)))
+    }
+
+    /// The bans of networks. There may be [`SERVER_BANS_MAX`] to look through, which takes some
+    /// microseconds.
+    fn networks(&self) -> impl Iterator<Item = &ServerBan> {
+        let networks = self.0.iter().rev().take_while(|(key, _)| matches!(key, Key::Network(_)));
+        networks.map(|(_, ban)| ban)
     }
 
     /// The ban of exactly this name or address.
@@ -137,6 +151,33 @@ mod tests {
         assert_eq!(holds("eve", "[::ffff:10.0.0.1]:7", 5), Some(2));
         assert_eq!(holds("eve", "10.0.0.1:7", 100), None);
         assert_eq!(holds("eve", "10.0.0.10:1", 5), None);
+    }
+
+    #[test]
+    fn a_ban_of_a_network_holds_for_every_address_in_it() {
+        let mut bans = Bans::default();
+        let target = |text| BanTarget::addresses(text).unwrap();
+        bans.set(ban(1, target("10.0.0.0/24"), Some(100)));
+        bans.set(ban(2, target("2001:db8::/32"), None));
+        bans.set(ban(3, BanTarget::User(user("jim")), None));
+        let holds = |name, from: &str, at| {
+            bans.holds_for(&user(name), address(from), UnixMillis(at)).map(|ban| ban.seq.0)
+        };
+        assert_eq!(holds("eve", "10.0.0.255:1", 5), Some(1));
+        assert_eq!(holds("eve", "[::ffff:10.0.0.7]:1", 5), Some(1));
+        assert_eq!(holds("eve", "10.0.0.7:1", 100), None);
+        assert_eq!(holds("eve", "10.0.1.7:1", 5), None);
+        assert_eq!(holds("eve", "[2001:db8:7::7]:1", 5), Some(2));
+        assert_eq!(holds("jim", "10.0.0.7:1", 5), Some(3));
+        // A network that is one prefix is the ban of that, however a client says it.
+        let one = || BanTarget::Network(AddressNetwork::parse("10.9.9.9/32").unwrap());
+        bans.set(ban(4, one(), None));
+        assert!(bans.of(&target("10.9.9.9"), UnixMillis(5)).is_some());
+        bans.lift(&target("10.9.9.9"));
+        bans.lift(&target("10.0.0.77/24"));
+        assert_eq!(bans.in_order(UnixMillis(5)).len(), 2);
+        let text = "10.0.0.7:1";
+        assert!(bans.holds_for(&user("eve"), address(text), UnixMillis(5)).is_none());
     }
 
     #[test]

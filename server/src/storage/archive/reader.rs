@@ -11,6 +11,7 @@ use tracing::error;
 
 use super::request::{FoundPosts, ReadError, ReadRequest};
 use super::row::{self, COLUMNS, number, seq};
+use super::search_text::{IndexQuery, NoQuery};
 use super::{file, missed, search_text};
 use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
 use crate::chat::entry::PersonId;
@@ -41,15 +42,7 @@ impl ArchiveReader {
     pub(super) fn run(mut self, mut asks: mpsc::Receiver<ReadRequest>) {
         while let Some(ask) = asks.blocking_recv() {
             match ask {
-                ReadRequest::Read(read, answer) => {
-                    let deadline = match read.query {
-                        Query::Search { .. } => SEARCH_DEADLINE,
-                        Query::History(_) => READ_DEADLINE,
-                    };
-                    self.answer(answer, Some(Instant::now() + deadline), |db| {
-                        self::read(db, &read)
-                    });
-                }
+                ReadRequest::Read(read, answer) => self.read(&read, answer),
                 ReadRequest::Replay(replay, answer) => {
                     self.answer(answer, None, |db| missed::part(db, &replay));
                 }
@@ -58,6 +51,26 @@ impl ArchiveReader {
                 }
             }
         }
+    }
+
+    fn read(&mut self, read: &Read, answer: oneshot::Sender<Result<FoundPosts, ReadError>>) {
+        let query = match lookup(read) {
+            Ok(query) => query,
+            Err(error) => {
+                // One who waits no longer need not know.
+                let _ = answer.send(Err(error));
+                return;
+            }
+        };
+        let deadline = match query {
+            Lookup::Index(_) => SEARCH_DEADLINE,
+            Lookup::Conversation(_) | Lookup::Nothing => READ_DEADLINE,
+        };
+        self.answer(answer, Some(Instant::now() + deadline), |db| match &query {
+            Lookup::Conversation(conversation) => history(db, *conversation, read),
+            Lookup::Index(query) => search(db, query, read),
+            Lookup::Nothing => Ok(FoundPosts { posts: Vec::new(), next: None }),
+        });
     }
 
     /// Answers one, unless it waits no longer.
@@ -97,13 +110,22 @@ impl ArchiveReader {
     }
 }
 
-fn read(db: &Connection, read: &Read) -> rusqlite::Result<FoundPosts> {
+/// What a read comes to.
+enum Lookup {
+    Conversation(ConversationId),
+    Index(IndexQuery),
+    /// Nobody said anything where the reader may look.
+    Nothing,
+}
+
+fn lookup(read: &Read) -> Result<Lookup, ReadError> {
     match &read.query {
-        Query::History(conversation) => history(db, *conversation, read),
+        Query::History(conversation) => Ok(Lookup::Conversation(*conversation)),
         Query::Search { words, groups, in_private } => {
             match search_text::query(words, groups, in_private.then_some(read.reader)) {
-                Some(query) => search(db, &query, read),
-                None => Ok(FoundPosts { posts: Vec::new(), next: None }),
+                Ok(query) => Ok(Lookup::Index(query)),
+                Err(NoQuery::NoPlaces) => Ok(Lookup::Nothing),
+                Err(NoQuery::NoWords) => Err(ReadError::NoWords),
             }
         }
     }
@@ -123,12 +145,16 @@ fn history(
     page(rows, read)
 }
 
-fn search(db: &Connection, query: &str, read: &Read) -> rusqlite::Result<FoundPosts> {
+fn search(db: &Connection, query: &IndexQuery, read: &Read) -> rusqlite::Result<FoundPosts> {
     let find = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC";
     let mut find = db.prepare_cached(find)?;
     let mut select = db.prepare_cached(&format!("SELECT {COLUMNS} FROM posts WHERE seq = ?"))?;
-    let found = find.query_map((query, below(read)), |row| row.get::<_, i64>(0))?;
-    page(found.map(|post| select.query_row([post?], row::stored_post)), read)
+    let found = find.query_map((&query.expression, below(read)), |row| row.get::<_, i64>(0))?;
+    let posts = found.map(|post| select.query_row([post?], row::stored_post));
+    let is_meant = |found: &rusqlite::Result<StoredPost>| {
+        found.as_ref().map_or(true, |stored| query.matches(stored.post.body.as_str()))
+    };
+    page(posts.filter(is_meant), read)
 }
 
 /// The place behind the last that is meant. What was said after the head is news to the reader, who

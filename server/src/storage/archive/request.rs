@@ -37,6 +37,9 @@ pub enum ReadError {
     /// It took longer than a read may take.
     #[error("it took too long")]
     TookTooLong,
+    /// A search has no word and no symbol in it.
+    #[error("there is nothing to look for")]
+    NoWords,
     /// The archive has stopped.
     #[error("the archive has stopped")]
     Stopped,

@@ -19,6 +19,8 @@ use crate::chat::entry::{
 };
 use crate::storage::log::{Batches, MemoryLog};
 
+mod search;
+
 /// Who says everything here: the first entry of the log is their arrival.
 const JIM: DeviceId = DeviceId(Seq(1));
 const JIM_HIMSELF: PersonId = PersonId(Seq(1));
@@ -98,9 +100,13 @@ impl Scene {
     }
 
     async fn search(&self, archive: &Archive, words: &str) -> Vec<String> {
+        self.try_search(archive, words).await.unwrap()
+    }
+
+    async fn try_search(&self, archive: &Archive, words: &str) -> Result<Vec<String>, ReadError> {
         let words = SearchQuery::parse(words).unwrap();
         let query = Query::Search { words, groups: vec![GroupId::GENERAL], in_private: true };
-        self.find(archive, query).await.unwrap()
+        self.find(archive, query).await
     }
 
     async fn find(&self, archive: &Archive, query: Query) -> Result<Vec<String>, ReadError> {
@@ -262,35 +268,6 @@ async fn a_directory_in_its_place_is_an_error_and_not_removed() {
     fs::create_dir(scene.path()).unwrap();
     assert!(matches!(scene.open(), Err(ArchiveError::Storage { .. })));
     assert!(scene.path().is_dir());
-}
-
-#[tokio::test]
-async fn words_are_found_however_they_are_written_and_no_syntax_gets_through() {
-    let scene = Scene::new();
-    for text in ["كتاب عَلي", "Crème brûlée", "NEAR and OR not", "text: -minus *", "\"quoted\""]
-    {
-        scene.say(text);
-    }
-    let archive = scene.archive();
-    for (words, found) in [
-        ("کتاب", Some("كتاب عَلي")),
-        ("علی كتاب", Some("كتاب عَلي")),
-        ("BRULEE creme", Some("Crème brûlée")),
-        ("NEAR(and)", Some("NEAR and OR not")),
-        ("NOT or AND", Some("NEAR and OR not")),
-        ("text:minus", Some("text: -minus *")),
-        ("-minus", Some("text: -minus *")),
-        ("\"quoted", Some("\"quoted\"")),
-        ("quot*", None),
-        ("min", None),
-        ("brulee minus", None),
-        ("g0", None),
-        ("§g0", None),
-        ("\"", None),
-        ("* ( ) : ^ + - {", None),
-    ] {
-        assert_eq!(scene.search(&archive, words).await, Vec::from_iter(found), "{words}");
-    }
 }
 
 #[tokio::test]

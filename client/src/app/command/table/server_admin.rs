@@ -63,7 +63,9 @@ pub(super) const SERVER_ADMIN: &[Row] = &[
         brief: "let nobody in who has a name or an address",
         help: "Lets nobody in any more who has that name, or comes from that address: for so\n\
                many minutes, hours or days, or until you lift it with 'server-unban'. Who is\n\
-               there ends their stay. Write @ before a name that looks like an address.",
+               there ends their stay. The name is one that somebody has or had lately.\n\
+               Addresses are written so: 192.0.2.1, 192.0.2.0/24, 192.0.2.*, 2001:db8::1,\n\
+               2001:db8::/32. Write @ before a name that looks like an address.",
         completes: &[Completes::OtherUsers],
         parse: server_ban,
     },
@@ -71,7 +73,8 @@ pub(super) const SERVER_ADMIN: &[Row] = &[
         name: "server-unban",
         arguments: "[username|address]",
         brief: "let them in again",
-        help: "Lifts a ban from the server.",
+        help: "Lifts a ban from the server: of a name, or of addresses as 'server-bans' lists\n\
+               them.",
         completes: &[Completes::OtherUsers],
         parse: |row, rest| {
             let (whom, more) = whom(row, rest)?;

@@ -1,4 +1,4 @@
-use chatroom_proto::Password;
+use chatroom_proto::{BanTarget, Operation, Password};
 
 use super::*;
 use crate::app::view::tests::{group, user, view};
@@ -34,6 +34,16 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     assert_eq!(
         refused(&Refusal::NoSuchUser { name: user("Jom") }),
         "There is no user with name 'Jom'. Type 'users' to see who is online."
+    );
+    assert_eq!(
+        refused(&Refusal::NoWords),
+        "There is no word in that to look for. A search finds words, numbers and symbols such as \
+         🎉, and leaves out punctuation."
+    );
+    assert_eq!(
+        refused(&Refusal::MarkedName),
+        "No new name begins with '@' or '/': in a command, they mean something else. Choose \
+         another one."
     );
     assert_eq!(
         refused(&Refusal::TooManyGroups { limit: 9 }),
@@ -112,6 +122,43 @@ fn a_refusal_names_what_was_meant() {
         view().refusal(&why, &Refusal::NotMember { group: group("G1") }, None),
         "You are not in group chat 'G1', so you can only read what was done to yourself: why G1 \
          [your-name]"
+    );
+}
+
+#[test]
+fn one_who_bans_nobody_is_told_the_forms_that_there_are() {
+    let ban = |name| {
+        let act = Operation::Ban { whom: BanTarget::User(user(name)), seconds: None, reason: None };
+        (Request::Operate { act }, Refusal::NoSuchUser { name: user(name) })
+    };
+    let forms = "Addresses are written so: 192.0.2.1, 192.0.2.0/24, 192.0.2.*, 2001:db8::1, \
+                 2001:db8::/32.";
+    let (request, refusal) = ban("127.0.0.300");
+    assert_eq!(
+        view().refusal(&request, &refusal, None),
+        format!(
+            "There is no user with name '127.0.0.300', nor was there lately, and it is no address. \
+             {forms}"
+        )
+    );
+    let (request, refusal) = ban("Jom");
+    assert_eq!(
+        view().refusal(&request, &refusal, Some("Jim")),
+        format!(
+            "There is no user with name 'Jom', nor was there lately, and it is no address. Did you \
+             mean 'Jim'? {forms}"
+        )
+    );
+    let (request, refusal) = ban("127.0.0.3");
+    assert_eq!(
+        view().refusal(&request, &refusal, None),
+        "There is no user with name '127.0.0.3', nor was there lately. For the address, leave out \
+         the @."
+    );
+    assert_eq!(
+        refused(&Refusal::NoSuchUser { name: user("127.0.0.*") }),
+        "There is no user with name '127.0.0.*'. That is an address, and only 'server-ban' takes \
+         one; 'clients' shows operators of the server who comes from where."
     );
 }
 
