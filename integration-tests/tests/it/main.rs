@@ -3,6 +3,7 @@
 mod accounts;
 mod agreement;
 mod archive;
+mod backup;
 mod bots;
 mod chaos;
 mod coming_back;

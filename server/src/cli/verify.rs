@@ -15,6 +15,8 @@ use crate::storage::log::LogReader;
 pub(super) struct Summary {
     /// How many entries.
     pub entries: u64,
+    /// The newest of them.
+    pub newest: Seq,
     /// How many of these are posts that took effect.
     pub posts: u64,
     /// How many groups there are.
@@ -27,7 +29,7 @@ pub(super) struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { entries, posts, groups, times, deleted_until } = self;
+        let Summary { entries, posts, groups, times, deleted_until, .. } = self;
         write!(f, "the log is whole: {entries} entries, {posts} posts, {groups} groups")?;
         if let Some((first, last)) = times {
             write!(f, ", from {} to {}", time(*first), time(*last))?;
@@ -55,7 +57,8 @@ pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
             links.follow(&stored)
         })
     })?;
-    Ok(Summary { entries, posts, groups: state.group_names().count(), times, deleted_until })
+    let (newest, groups) = (state.head(), state.group_names().count());
+    Ok(Summary { entries, newest, posts, groups, times, deleted_until })
 }
 
 /// The newest post of every conversation.

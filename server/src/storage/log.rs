@@ -14,4 +14,5 @@ mod tail;
 
 pub use interface::{Batch, Batches, Log, LogError, LogSnapshot};
 pub use memory::MemoryLog;
+pub(crate) use sqlite::VacantDirectory;
 pub use sqlite::{Durability, LogReader, SqliteLog};

@@ -14,6 +14,7 @@
 //! - this file: the log's handle, and a follower, which reads rows first and the tail then.
 //! - `writer_thread`: orders what waits and has it written. `log_file`: the connection that writes.
 //! - `reader`: reads rows and the snapshot, also while a server writes.
+//! - `copy`: makes whole copies of the file, also while a server writes.
 //! - `schema`: whose a file is. `wal`: looks for damage that SQLite would drop without a word.
 //! - `directory`: makes the data directory and locks it.
 //! - `format`, `error`: what all of these share.
@@ -36,6 +37,7 @@ use super::tail::{FollowerCursor, FollowerStep, Tail};
 use crate::chat::entry::Proposal;
 use crate::private_file;
 
+mod copy;
 mod directory;
 mod error;
 mod format;
@@ -47,6 +49,7 @@ mod tests;
 mod wal;
 mod writer_thread;
 
+pub(crate) use copy::VacantDirectory;
 pub use format::Durability;
 use format::FILE_NAME;
 use log_file::LogFile;

@@ -15,7 +15,7 @@ use crate::chat::entry::Entry;
 use crate::storage::log::interface::{Batch, LogError, LogSnapshot};
 
 /// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
-pub struct LogReader(Connection);
+pub struct LogReader(pub(super) Connection);
 
 impl LogReader {
     /// Opens the log in this directory, if there is one.
