@@ -32,7 +32,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use super::interface::{Batch, Batches, Log, LogError, LogSnapshot};
+use super::interface::{Batch, Batches, Log, LogError, LogIdentity, LogSnapshot};
 use super::tail::{FollowerCursor, FollowerStep, Tail};
 use crate::chat::entry::Proposal;
 use crate::private_file;
@@ -69,6 +69,7 @@ const TURNS_WAITING_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct SqliteLog {
     path: PathBuf,
+    identity: LogIdentity,
     tail: Arc<Tail>,
     /// Gone only while this is dropped.
     work: Option<mpsc::Sender<Work>>,
@@ -102,7 +103,7 @@ impl SqliteLog {
         let file = LogFile::open(&path, durability)?;
         private_file::sync_directory(directory)
             .map_err(storage(format!("can't sync {}", directory.display())))?;
-        let head = file.head()?;
+        let (head, identity) = (file.head()?, file.identity());
         debug!(path = %path.display(), %head, "the log is open");
         // What everybody has read is in the file.
         let tail = Tail::after(head, 0);
@@ -112,6 +113,7 @@ impl SqliteLog {
         let close_deadline = CLOSE_DEADLINE;
         Ok(SqliteLog {
             path,
+            identity,
             tail,
             work: Some(work),
             writer: Some(writer),
@@ -182,6 +184,14 @@ impl Log for SqliteLog {
             return Err(LogError::NotAnEnd(snapshot.seq));
         }
         self.tell(Work::Compact(snapshot))
+    }
+
+    fn identity(&self) -> Option<LogIdentity> {
+        Some(self.identity)
+    }
+
+    fn checksum(&self, at: Seq) -> Result<Option<u32>, LogError> {
+        LogReader::open_file(&self.path)?.checksum(at)
     }
 }
 

@@ -44,8 +44,8 @@ impl LogReader {
         let mut copy = Connection::open(path)?;
         copy.execute_batch(SETTINGS)?;
         self.0.busy_timeout(BUSY_TIMEOUT)?;
-        // In one step, which is one transaction: what is written meanwhile does not get into it, and
-        // does not make it begin again.
+        // In one step, which is one transaction: what is written meanwhile does not get into it,
+        // and does not make it begin again.
         match Backup::new(&self.0, &mut copy)?.step(-1)? {
             StepResult::Done => {}
             _ => return Err(busy()),
