@@ -6,6 +6,7 @@ mod archive;
 mod backup;
 mod bots;
 mod chaos;
+mod clocks;
 mod coming_back;
 mod crowd;
 mod dialogue;

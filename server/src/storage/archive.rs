@@ -6,7 +6,8 @@
 //!
 //! - this file: the handle, which waits for the view and asks the readers.
 //! - `request`: what a reader is asked, and what it answers.
-//! - `reader`: the threads that read. `missed`: a part of what a client missed.
+//! - `reader`: the threads that read. `missed`: a part of what a client missed. `age`: which posts
+//!   are old.
 //! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows
 //!   what took effect.
 //! - `file`: `archive.sqlite`, its schema, and what becomes of a file that can't be used.
@@ -36,6 +37,7 @@ use crate::chat::{ChatState, Limits};
 use crate::config::READ_DEADLINE;
 use crate::storage::log::{Log, LogError, LogSnapshot};
 
+mod age;
 mod check;
 mod deletion;
 mod file;
@@ -58,8 +60,8 @@ pub use file::ArchiveError;
 use file::{FILE_NAME, OpenedArchive};
 use position::Provenance;
 use reader::ArchiveReader;
-use request::ReadRequest;
-pub use request::{FoundPosts, Missed, ReadError};
+use request::{AgeQuery, ReadRequest};
+pub use request::{AgedPosts, FoundPosts, Missed, ReadError};
 use waiters::Waiters;
 use worker_thread::WorkerThread;
 use writer::{ArchiveWriter, Progress, WriterCommand};
@@ -82,8 +84,8 @@ pub trait ArchiveView: fmt::Debug + Send + Sync + 'static {
     fn read(&self, read: Read) -> Answer<'_, FoundPosts>;
     /// [`Archive::replay`]
     fn replay(&self, replay: Replay) -> Answer<'_, Missed>;
-    /// [`Archive::first_at_or_after`]
-    fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Answer<'_, Option<Seq>>;
+    /// [`Archive::older_than`]
+    fn older_than(&self, before: UnixMillis, now: UnixMillis, head: Seq) -> Answer<'_, AgedPosts>;
     /// [`Archive::delete`]
     fn delete(&self, until: Seq) -> Answer<'_, ()>;
     /// [`Archive::failed`]
@@ -198,17 +200,19 @@ impl Archive {
         self.0.replay(replay).await
     }
 
-    /// The first post, in the order of the log, that was said at this time or later; nothing when
-    /// there is none up to `head`. Clocks go back sometimes: posts after it may be older.
+    /// Which posts, up to `head`, were said before this time. Old is what comes, in the order of
+    /// the log, before the first that is not: clocks go back sometimes, and posts after it may have
+    /// an older time. A time later than `now` does not count.
     ///
     /// # Errors
     /// [`ReadError::Stopped`]; this takes as long as it takes.
-    pub async fn first_at_or_after(
+    pub async fn older_than(
         &self,
-        at: UnixMillis,
+        before: UnixMillis,
+        now: UnixMillis,
         head: Seq,
-    ) -> Result<Option<Seq>, ReadError> {
-        self.0.first_at_or_after(at, head).await
+    ) -> Result<AgedPosts, ReadError> {
+        self.0.older_than(before, now, head).await
     }
 
     /// Deletes every post up to this place, also from the search index and from the free space of
@@ -261,10 +265,11 @@ impl ArchiveView for Threads {
         })
     }
 
-    fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Answer<'_, Option<Seq>> {
+    fn older_than(&self, before: UnixMillis, now: UnixMillis, head: Seq) -> Answer<'_, AgedPosts> {
         Box::pin(async move {
             self.reached(|progress| progress.rows, head).await?;
-            ask(&self.searches, |answer| ReadRequest::FirstSince(at, answer)).await
+            let query = AgeQuery { before, now, head };
+            ask(&self.searches, |answer| ReadRequest::OlderThan(query, answer)).await
         })
     }
 

@@ -37,6 +37,9 @@ fn replay_for(reader: PersonId) -> Replay {
     }
 }
 
+/// Later than anything is said.
+const FAR_AHEAD: UnixMillis = UnixMillis(u64::MAX);
+
 /// A log in which somebody is in General, and a directory for its archive.
 struct Scene {
     directory: TempDir,
@@ -226,8 +229,8 @@ async fn what_is_deleted_is_in_no_file_and_the_rest_can_be_found() {
     assert!(!scene.files_have("number1234"), "nor in pieces of the index");
     assert!(scene.search(&archive, "secretword").await.is_empty());
     assert_eq!(scene.search(&archive, "number5").await, ["publicword number5"]);
-    let found = archive.first_at_or_after(UnixMillis(0), scene.log.head()).await.unwrap();
-    assert_eq!(found, Some(until.next()));
+    let aged = archive.older_than(UnixMillis(0), FAR_AHEAD, scene.log.head()).await.unwrap();
+    assert_eq!((aged.until, aged.newest), (until, None));
     drop(archive);
     assert!(!scene.files_have("secretword"), "nor in what the end of the archive writes");
     check_integrity(&scene);
@@ -279,18 +282,26 @@ async fn deletion_goes_on_after_a_restart_and_what_is_deleted_does_not_come_back
 }
 
 #[tokio::test]
-async fn the_first_post_of_a_time_is_found() {
+async fn what_is_old_ends_before_the_first_post_that_is_not() {
     let scene = Scene::new();
     let archive = scene.archive();
-    let first =
-        async |at| archive.first_at_or_after(UnixMillis(at), scene.log.head()).await.unwrap();
-    assert_eq!(first(0).await, None);
+    let aged = async |before, now| {
+        let (before, now) = (UnixMillis(before), UnixMillis(now));
+        let aged = archive.older_than(before, now, scene.log.head()).await.unwrap();
+        let millis = |at: Option<UnixMillis>| at.map(|at| at.0);
+        (aged.until.0, millis(aged.newest), millis(aged.next), aged.ahead)
+    };
+    assert_eq!(aged(0, 9_000).await, (1, None, None, 0), "there is an arrival");
     scene.say("at 2,000");
     scene.say("at 3,000");
-    assert_eq!(first(0).await, Some(Seq(2)));
-    assert_eq!(first(2_001).await, Some(Seq(3)));
-    assert_eq!(first(3_001).await, None);
-    assert_eq!(first(u64::MAX).await, None);
+    assert_eq!(aged(2_000, 9_000).await, (1, None, Some(2_000), 0));
+    assert_eq!(aged(2_001, 9_000).await, (2, Some(2_000), Some(3_000), 0));
+    assert_eq!(aged(3_001, 9_000).await, (3, Some(3_000), None, 0));
+    assert_eq!(aged(u64::MAX, u64::MAX).await, (3, Some(3_000), None, 0));
+    // Seen from the second before the third, the third is yet to come.
+    assert_eq!(aged(2_001, 2_500).await, (2, Some(2_000), None, 1));
+    assert_eq!(aged(2_000, 2_500).await, (1, None, Some(2_000), 0));
+    assert_eq!(aged(0, 1_000).await, (1, None, None, 2));
 }
 
 #[tokio::test(start_paused = true)]
