@@ -14,6 +14,8 @@
 //! jim returns                        connects again with the token, and goes on as the same device
 //! jim logs in again                  connects again with the token; the answer is yet to be heard
 //! 31 s pass                          (only under virtual time)
+//! the clock is set 3600 s back       the time of day jumps, and no time passes (likewise)
+//! the clock is set 3600 s forward
 //! the log stops                      nothing is ordered until (only under virtual time)
 //! the log goes on
 //! ```
@@ -109,6 +111,10 @@ async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
             assert_eq!(heard.as_ref().map(show), None, "{context}");
         }
         [seconds, "s", "pass"] => stage.pass(seconds.parse().expect(context)).await,
+        ["the", "clock", "is", "set", seconds, "s", way] => {
+            let seconds: i64 = seconds.parse().expect(context);
+            stage.set_clock(if way == "back" { -seconds } else { seconds }).await;
+        }
         ["the", "log", "stops"] => stage.hold_log(true).await,
         ["the", "log", "goes", "on"] => stage.hold_log(false).await,
         _ => panic!("a line without meaning: {context}"),

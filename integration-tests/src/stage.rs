@@ -51,6 +51,8 @@ pub trait Stage {
     fn code(&mut self) -> Code;
     /// Lets time pass, in seconds.
     async fn pass(&mut self, seconds: u64);
+    /// Sets the server's clock forward, or back, by so many seconds. No time passes.
+    async fn set_clock(&mut self, by_seconds: i64);
     /// Stops the log, or lets it go on.
     async fn hold_log(&mut self, hold: bool);
 }
@@ -182,6 +184,10 @@ impl Stage for Real {
 
     async fn pass(&mut self, _: u64) {
         panic!("no time passes over sockets: play this in memory");
+    }
+
+    async fn set_clock(&mut self, _: i64) {
+        panic!("the machine's clock is everybody's: play this in memory");
     }
 
     async fn hold_log(&mut self, _: bool) {

@@ -24,6 +24,7 @@
 //! - `effect`: what goes in and what comes out.
 //! - `digest`: what the log keeps of secrets.
 //! - `state`: the replicated state.
+//! - `hold_timer`: for how long devices without a connection have been held.
 //! - `conn_state`: one connection.
 //! - `domain`: the `Chat` itself; `requests` and `auth` serve what is asked of it.
 
@@ -35,6 +36,7 @@ pub(crate) mod digest;
 mod domain;
 pub mod effect;
 pub mod entry;
+mod hold_timer;
 mod limits;
 pub(crate) mod request_class;
 mod requests;
@@ -43,5 +45,6 @@ mod state;
 mod tests;
 
 pub use domain::Chat;
+pub use hold_timer::UptimeMillis;
 pub use limits::Limits;
 pub use state::{ChatState, ClientReport, SNAPSHOT_LAYOUT};

@@ -6,6 +6,7 @@
 //!   the system tells it meanwhile.
 //! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
 //!   share.
+//! - `backup`: a copy of what makes a server this one, and the way back.
 //! - `output`: standard output and standard error, which the server never waits for.
 //!
 //! Only this room names a concrete log.
@@ -19,6 +20,7 @@ use clap::Parser;
 use crate::net::tls::{self, TlsSource};
 
 mod arguments;
+mod backup;
 mod export;
 mod log_reading;
 mod output;
@@ -66,6 +68,8 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
                 &mut BufWriter::new(std::io::stdout().lock()),
             )?;
         }
+        Tool::Backup { to } => println!("{}", backup::backup(&arguments.data_dir()?, to)?),
+        Tool::Restore { from } => println!("{}", backup::restore(from, &arguments.data_dir()?)?),
         Tool::Fingerprint => {
             let source = arguments.tls_source()?;
             ensure!(

@@ -210,10 +210,10 @@ impl Dispatch {
     }
 
     fn tick(&mut self) {
-        self.chat.tick(self.clock.now(), &mut self.effects);
+        self.look_at_the_clock();
+        self.chat.tick(self.clock.now(), self.idle.uptime(), &mut self.effects);
         self.carry_out();
         self.passwords.tick();
-        self.look_at_the_clock();
         self.rate_limits.tidy();
         while let Some(connection) = self.idle.next_due() {
             let Some(conn) = self.connections.get_mut(&connection) else { continue };

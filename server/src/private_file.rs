@@ -3,10 +3,15 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 /// Its owner may read and write it, and nobody else.
 const PRIVATE: u32 = 0o600;
+
+/// The same for a directory, which its owner may enter, too.
+const PRIVATE_DIRECTORY: u32 = 0o700;
 
 /// What the name of a file ends in that is written beside its place.
 const SUFFIX: &str = ".new";
@@ -20,7 +25,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// its place first, always as NAME.new: one that a killed server has left there is removed.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let directory = path.parent().unwrap_or(Path::new(""));
+    let directory = parent(path);
     let mut left_over = name.to_owned();
     left_over.push(SUFFIX);
     match fs::remove_file(directory.join(left_over)) {
@@ -32,11 +37,54 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .suffix(SUFFIX)
         .rand_bytes(0)
         .permissions(Permissions::from_mode(PRIVATE))
-        .tempfile_in(here_if_empty(directory))?;
+        .tempfile_in(directory)?;
     beside.write_all(bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(path)?;
     sync_directory(directory)
+}
+
+/// A directory that is made beside its place. It is in its place whole or not at all, also when the
+/// power fails. One that is dropped before is removed with everything in it.
+#[derive(Debug)]
+pub(crate) struct NewDirectory {
+    beside: TempDir,
+    place: PathBuf,
+}
+
+impl NewDirectory {
+    /// Makes it, beside a place where nothing is.
+    pub(crate) fn beside(place: &Path) -> io::Result<NewDirectory> {
+        let name = place.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        if fs::symlink_metadata(place).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(name);
+        let beside = tempfile::Builder::new()
+            .prefix(&prefix)
+            .permissions(Permissions::from_mode(PRIVATE_DIRECTORY))
+            .tempdir_in(parent(place))?;
+        Ok(NewDirectory { beside, place: place.to_owned() })
+    }
+
+    /// Where it is until it is in its place.
+    pub(crate) fn path(&self) -> &Path {
+        self.beside.path()
+    }
+
+    /// Puts it in its place. The files in it are on the disk already.
+    pub(crate) fn persist(self) -> io::Result<()> {
+        sync_directory(self.path())?;
+        fs::rename(self.path(), &self.place)?;
+        let _gone_from_there = self.beside.keep();
+        sync_directory(parent(&self.place))
+    }
+}
+
+/// The directory that a path is in.
+fn parent(path: &Path) -> &Path {
+    here_if_empty(path.parent().unwrap_or(Path::new("")))
 }
 
 /// Puts on the disk which files are in a directory.
@@ -63,6 +111,27 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"secret");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_directory_is_private_and_whole_or_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("copy");
+        let new = NewDirectory::beside(&place).unwrap();
+        fs::write(new.path().join("one"), "1").unwrap();
+        assert!(!place.exists());
+        drop(new);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left of it");
+
+        let new = NewDirectory::beside(&place).unwrap();
+        fs::write(new.path().join("one"), "1").unwrap();
+        new.persist().unwrap();
+        assert_eq!(fs::read(place.join("one")).unwrap(), b"1");
+        let mode = fs::metadata(&place).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, PRIVATE_DIRECTORY);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        let again = NewDirectory::beside(&place).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use chatroom_proto::{Notification, Seq, UnixMillis};
 use chatroom_server::Restored;
 use chatroom_server::chat::ChatState;
 use chatroom_server::chat::effect::{Read, Replay};
-use chatroom_server::storage::archive::{Answer, Archive, ArchiveView, FoundPosts, Missed};
+use chatroom_server::storage::archive::{
+    AgedPosts, Answer, Archive, ArchiveView, FoundPosts, Missed,
+};
 use futures_util::future::BoxFuture;
 
 use super::Fault;
@@ -131,9 +133,9 @@ impl ArchiveView for View {
         })
     }
 
-    fn first_at_or_after(&self, _: UnixMillis, _: Seq) -> Answer<'_, Option<Seq>> {
+    fn older_than(&self, _: UnixMillis, _: UnixMillis, _: Seq) -> Answer<'_, AgedPosts> {
         // Everything is kept: nobody asks.
-        Box::pin(async { Ok(None) })
+        Box::pin(async { Ok(AgedPosts { until: Seq::ZERO, newest: None, next: None, ahead: 0 }) })
     }
 
     fn delete(&self, _: Seq) -> Answer<'_, ()> {

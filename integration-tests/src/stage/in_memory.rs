@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use chatroom_server::chat::entry::Proposal;
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::clock::Clock;
 use chatroom_server::config::{HashCost, RATE_MAX};
-use chatroom_server::storage::archive::{Answer, Archive, ArchiveView, FoundPosts, Missed};
+use chatroom_server::storage::archive::{
+    AgedPosts, Answer, Archive, ArchiveView, FoundPosts, Missed,
+};
 use chatroom_server::storage::log::{Batches, Log, LogError, LogSnapshot, MemoryLog};
 use chatroom_server::{Config, Restored, Server};
 use futures_util::future::BoxFuture;
@@ -29,7 +32,7 @@ use crate::dialogue::play;
 use crate::model::Model;
 
 /// When it begins, as a wall clock tells it.
-const BEGIN: UnixMillis = UnixMillis(1_000_000);
+const BEGIN: UnixMillis = UnixMillis(1_000_000_000);
 
 /// What is on its way in one direction, in bytes: more than is said in a dialogue.
 const PIPE_BYTES: usize = 256 * 1024;
@@ -68,6 +71,8 @@ pub fn on_paused_time(scene: impl Future<Output = ()> + Send) {
 /// The stage.
 pub struct InMemory {
     log: StoppableLog,
+    /// By how much the server's clock was set, in milliseconds.
+    clock_offset_ms: Arc<AtomicI64>,
     streams: mpsc::Sender<DuplexStream>,
     code: Option<Code>,
     guests: HashMap<String, Guest>,
@@ -108,7 +113,12 @@ impl InMemory {
     pub async fn open(limits: Limits) -> InMemory {
         let log = StoppableLog::default();
         let began = Instant::now();
-        let now = move || UnixMillis(BEGIN.0 + began.elapsed().as_millis() as u64);
+        let clock_offset_ms = Arc::new(AtomicI64::new(0));
+        let offset = Arc::clone(&clock_offset_ms);
+        let now = move || {
+            let unset = BEGIN.0 + began.elapsed().as_millis() as u64;
+            UnixMillis(unset.saturating_add_signed(offset.load(Ordering::Relaxed)))
+        };
         let config = Config {
             limits,
             rate: RATE_MAX,
@@ -129,7 +139,7 @@ impl InMemory {
         let (streams, dialled) = mpsc::channel(1);
         tokio::spawn(server.run_on(dialled));
         let (guests, memories) = (HashMap::new(), Memories::default());
-        InMemory { log, streams, code, guests, memories, speaker: None }
+        InMemory { log, clock_offset_ms, streams, code, guests, memories, speaker: None }
     }
 
     /// Somebody asks something, and goes on before it was taken in.
@@ -199,6 +209,11 @@ impl Stage for InMemory {
     async fn pass(&mut self, seconds: u64) {
         self.settle_speaker().await;
         sleep(Duration::from_secs(seconds)).await;
+    }
+
+    async fn set_clock(&mut self, by_seconds: i64) {
+        self.settle_speaker().await;
+        self.clock_offset_ms.fetch_add(by_seconds * 1_000, Ordering::Relaxed);
     }
 
     async fn hold_log(&mut self, hold: bool) {
@@ -294,8 +309,9 @@ impl ArchiveView for View {
         Box::pin(async move { Ok(self.with_model(|model| model.replay(&replay))) })
     }
 
-    fn first_at_or_after(&self, _: UnixMillis, _: Seq) -> Answer<'_, Option<Seq>> {
-        Box::pin(async { Ok(None) })
+    fn older_than(&self, _: UnixMillis, _: UnixMillis, _: Seq) -> Answer<'_, AgedPosts> {
+        // Everything is kept: nobody asks.
+        Box::pin(async { Ok(AgedPosts { until: Seq::ZERO, newest: None, next: None, ahead: 0 }) })
     }
 
     fn delete(&self, _: Seq) -> Answer<'_, ()> {

@@ -13,7 +13,7 @@ use chatroom_server::chat::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Origin, Proposal, ProposalId,
     TokenDigest,
 };
-use chatroom_server::chat::{Chat, ChatState, Limits};
+use chatroom_server::chat::{Chat, ChatState, Limits, UptimeMillis};
 use integration_tests::chance::Chance;
 use integration_tests::passwords;
 use integration_tests::test_client::{group, user};
@@ -84,7 +84,10 @@ impl TwoNodes {
         match self.chance.below(20) {
             0 | 1 => self.log_in(node, &mut effects),
             2 => self.cut(node, &mut effects),
-            3 => self.nodes[node].chat.tick(self.now, &mut effects),
+            3 => {
+                let uptime = UptimeMillis(self.now.0);
+                self.nodes[node].chat.tick(self.now, uptime, &mut effects);
+            }
             4..=8 => self.read_log(node),
             _ => self.ask(node, &mut effects),
         }
@@ -351,13 +354,14 @@ fn a_restart_gives_everybody_the_whole_grace_however_long_the_server_was_away() 
         (1_000_000, None, Command::Began { limits: LIMITS }),
     ];
     let mut chat = restored(LIMITS, commands);
-    let expiries = |chat: &mut Chat, now| {
+    let expiries = |chat: &mut Chat, uptime| {
         let mut effects = Vec::new();
-        chat.tick(UnixMillis(now), &mut effects);
+        chat.tick(UnixMillis(9_000_000), UptimeMillis(uptime), &mut effects);
         effects.len()
     };
-    assert_eq!(expiries(&mut chat, 1_002_999), 0);
-    assert_eq!(expiries(&mut chat, 1_003_000), 1);
+    assert_eq!(expiries(&mut chat, 1), 0, "it has just begun, whatever the time of day is");
+    assert_eq!(expiries(&mut chat, 3_000), 0);
+    assert_eq!(expiries(&mut chat, 3_001), 1);
 }
 
 #[test]

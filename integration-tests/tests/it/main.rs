@@ -3,9 +3,11 @@
 mod accounts;
 mod agreement;
 mod archive;
+mod backup;
 mod ban_targets;
 mod bots;
 mod chaos;
+mod clocks;
 mod coming_back;
 mod crowd;
 mod dialogue;

@@ -13,6 +13,7 @@ use super::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal,
     ProposalId, RequestId,
 };
+use super::hold_timer::{HoldTimer, UptimeMillis};
 use super::limits::{EXPIRIES_A_TICK_MAX, Limits};
 use super::state::{Applied, ChatState, ClientReport, CommandOutcome, Presence};
 
@@ -31,6 +32,8 @@ pub struct Chat {
     pub(super) load: usize,
     /// Proposals to end a held stay that were not applied yet.
     expiring: usize,
+    /// For how long devices have been held.
+    hold_timer: HoldTimer,
 }
 
 impl Chat {
@@ -41,7 +44,16 @@ impl Chat {
 
     /// A chat that goes on from this state: what the log has come to so far.
     pub fn on(state: ChatState, node: NodeId, limits: Limits) -> Chat {
-        Chat { node, limits, state, conns: FxHashMap::default(), proposed: 0, load: 0, expiring: 0 }
+        Chat {
+            node,
+            limits,
+            state,
+            conns: FxHashMap::default(),
+            proposed: 0,
+            load: 0,
+            expiring: 0,
+            hold_timer: HoldTimer::default(),
+        }
     }
 
     /// Takes in what a connection says, at this time. Shared state does not change.
@@ -75,6 +87,9 @@ impl Chat {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
         let Proposal { id, origin, at, .. } = entry.proposal;
+        if matches!(entry.proposal.command, Command::Began { .. }) {
+            self.hold_timer.restart();
+        }
         let is_ours = id.node == self.node;
         if is_ours {
             self.load = self.load.saturating_sub(1);
@@ -115,15 +130,16 @@ impl Chat {
     }
 
     /// Ends the stays that were not resumed within the grace time. Called about once a second.
-    pub fn tick(&mut self, now: UnixMillis, out: &mut Vec<Effect>) {
+    /// For how long somebody is away is measured by `uptime`; `now` is only for people.
+    pub fn tick(&mut self, now: UnixMillis, uptime: UptimeMillis, out: &mut Vec<Effect>) {
+        let grace_ms = u64::from(self.state.limits().grace_ms);
+        self.hold_timer.look(self.state.newest_detached(), grace_ms, uptime);
         if self.expiring > 0 {
             // A log that is slow is not to get the same proposals again and again.
             return;
         }
-        let grace = u64::from(self.state.limits().grace_ms);
-        let Some(until) = now.0.checked_sub(grace) else { return };
-        let due: Vec<_> =
-            self.state.detached_until(UnixMillis(until)).take(EXPIRIES_A_TICK_MAX).collect();
+        let Some(until) = self.hold_timer.over(grace_ms, uptime) else { return };
+        let due: Vec<_> = self.state.detached_until(until).take(EXPIRIES_A_TICK_MAX).collect();
         self.expiring = due.len();
         for (device, detached) in due {
             self.propose(None, now, Command::Expire { device, detached }, out);

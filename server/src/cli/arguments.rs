@@ -152,6 +152,19 @@ pub(super) enum Tool {
     },
     /// Write the fingerprint of the server's key, by which clients recognize it.
     Fingerprint,
+    /// Copy the log and the server's own key to a new directory, and check the copy. A server may
+    /// be running.
+    Backup {
+        /// Where to: nothing may be there.
+        #[arg(value_name = "DIRECTORY")]
+        to: PathBuf,
+    },
+    /// Put a backup back into the data directory (--data), which must have no log.
+    Restore {
+        /// Where the backup is.
+        #[arg(value_name = "DIRECTORY")]
+        from: PathBuf,
+    },
 }
 
 impl Arguments {

@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::chat::effect::StoredPost;
 use crate::chat::entry::Entry;
 use crate::chat::{ChatState, Limits};
+use crate::storage::archive::ArchiveFault;
 use crate::storage::log::{LogError, LogReader};
 
 /// Why a tool did not do what it was asked for.
@@ -38,6 +39,9 @@ pub(super) enum ToolError {
         /// What is true.
         follows: Seq,
     },
+    /// The log is whole, and the archive is not what it has come to.
+    #[error(transparent)]
+    Archive(#[from] ArchiveFault),
     /// There is no such group.
     #[error("there is no group {0}")]
     NoSuchGroup(GroupName),

@@ -17,10 +17,10 @@ use super::signals;
 use crate::config::{self, Config};
 use crate::console::Console;
 use crate::net::listener;
-use crate::net::tls::ServerTls;
+use crate::net::tls::{OWN_FILES, ServerTls};
 use crate::server::Server;
 use crate::storage::archive::{Archive, ArchiveError, Restored};
-use crate::storage::log::{Durability, Log, MemoryLog, SqliteLog};
+use crate::storage::log::{Durability, Log, LogReader, MemoryLog, SqliteLog};
 
 pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { listen, connections_max, groups_max, .. } = &arguments;
@@ -99,6 +99,17 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Resto
     let directory = arguments.data_dir()?;
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping \
         everything");
+    if LogReader::is_nothing_in(&directory)? {
+        // Before anything is begun there: what is missing may be put back.
+        Archive::refuse_alone(&directory)?;
+        if directory.join(OWN_FILES[0]).exists() {
+            warn!(
+                directory = %directory.display(),
+                "there is a server's key and no log: this begins as a new server. If it had a \
+                 log, stop it, and restore a backup (chatroom-server restore)"
+            );
+        }
+    }
     let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
     let restored = open_archive(&directory, &log, arguments.durability)?;
     Ok((log, Some(restored)))

@@ -1,4 +1,4 @@
-//! Whether a log is whole.
+//! Whether a log is whole, and the archive beside it what the log has come to.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,6 +8,7 @@ use chatroom_proto::{Seq, UnixMillis};
 
 use super::log_reading::{ToolError, read_through, time};
 use crate::chat::effect::{ConversationId, StoredPost};
+use crate::storage::archive::{ArchiveCheck, ArchiveFound};
 use crate::storage::log::LogReader;
 
 /// What a log has that is whole.
@@ -15,6 +16,8 @@ use crate::storage::log::LogReader;
 pub(super) struct Summary {
     /// How many entries.
     pub entries: u64,
+    /// The newest of them.
+    pub newest: Seq,
     /// How many of these are posts that took effect.
     pub posts: u64,
     /// How many groups there are.
@@ -23,26 +26,52 @@ pub(super) struct Summary {
     pub times: Option<(UnixMillis, UnixMillis)>,
     /// The last entry that was deleted.
     pub deleted_until: Option<Seq>,
+    /// What the archive is.
+    pub archive: ArchiveState,
+}
+
+/// What the archive beside a log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ArchiveState {
+    /// There is none.
+    Nothing,
+    /// The next start makes it again, for this reason.
+    MadeAgain(String),
+    /// It has everything up to here as the log has it.
+    WholeUpTo(Seq),
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { entries, posts, groups, times, deleted_until } = self;
+        let Summary { entries, posts, groups, times, deleted_until, archive, .. } = self;
         write!(f, "the log is whole: {entries} entries, {posts} posts, {groups} groups")?;
         if let Some((first, last)) = times {
             write!(f, ", from {} to {}", time(*first), time(*last))?;
         }
-        deleted_until.map_or(Ok(()), |until| write!(f, "; everything up to {until} was deleted"))
+        if let Some(until) = deleted_until {
+            write!(f, "; everything up to {until} was deleted")?;
+        }
+        match archive {
+            ArchiveState::Nothing => Ok(()),
+            ArchiveState::MadeAgain(why) => {
+                write!(f, "\nthe archive is made again at the next start: {why}")
+            }
+            ArchiveState::WholeUpTo(seq) => {
+                write!(f, "\nthe archive has everything up to {seq} as the log has it")
+            }
+        }
     }
 }
 
 /// Reads the whole log in this directory: checksums, order and gaps, and that every post says truly
-/// which post of its conversation it follows.
+/// which post of its conversation it follows. Compares the archive with it, if there is one.
 ///
 /// # Errors
 /// [`ToolError`] says what is wrong, and where.
 pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
     let mut log = LogReader::open_checked(directory)?;
+    // What is wrong with the archive is said when it is known that the log is whole.
+    let mut archive = ArchiveCheck::open(directory, log.identity()?);
     let deleted_until = log.snapshot()?.map(|snapshot| snapshot.seq);
     let mut links = Links { begins: deleted_until.unwrap_or(Seq::ZERO), newest: HashMap::new() };
     let (mut entries, mut posts, mut times) = (0, 0, None);
@@ -50,12 +79,24 @@ pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
         let at = entry.proposal.at;
         entries += 1;
         times = Some((times.map_or(at, |(first, _)| first), at));
-        stored.map_or(Ok(()), |stored| {
+        if let Some(stored) = &stored {
             posts += 1;
-            links.follow(&stored)
-        })
+            links.follow(stored)?;
+        }
+        if let Ok(ArchiveFound::View(check)) = &mut archive
+            && let Err(fault) = check.compare(entry, stored.as_ref())
+        {
+            archive = Err(fault);
+        }
+        Ok(())
     })?;
-    Ok(Summary { entries, posts, groups: state.group_names().count(), times, deleted_until })
+    let (newest, groups) = (state.head(), state.group_names().count());
+    let archive = match archive? {
+        ArchiveFound::Nothing => ArchiveState::Nothing,
+        ArchiveFound::MadeAgain(why) => ArchiveState::MadeAgain(why),
+        ArchiveFound::View(archive) => ArchiveState::WholeUpTo(archive.end(newest)?),
+    };
+    Ok(Summary { entries, newest, posts, groups, times, deleted_until, archive })
 }
 
 /// The newest post of every conversation.

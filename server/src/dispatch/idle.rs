@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::chat::UptimeMillis;
 use crate::chat::entry::ConnectionId;
 
 /// The connections that were let in, by when to look after each.
@@ -65,6 +66,11 @@ impl IdleTimers {
     /// What time it is, since the server began.
     pub(crate) fn now(&self) -> Duration {
         Duration::from_millis(self.now)
+    }
+
+    /// The same for the chat.
+    pub(crate) fn uptime(&self) -> UptimeMillis {
+        UptimeMillis(self.now)
     }
 
     /// A connection that was heard now, and is not looked after yet.

@@ -19,6 +19,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use source::OWN_FILES;
 use source::{CERTIFICATE, fingerprint};
 pub use source::{TlsError, TlsSource};
 

@@ -6,15 +6,18 @@
 //!
 //! - this file: the handle, which waits for the view and asks the readers.
 //! - `request`: what a reader is asked, and what it answers.
-//! - `reader`: the threads that read. `missed`: a part of what a client missed.
+//! - `reader`: the threads that read. `missed`: a part of what a client missed. `age`: which posts
+//!   are old.
 //! - `writer`: the thread that follows the log. It folds a state of its own, as only the fold knows
 //!   what took effect.
 //! - `file`: `archive.sqlite`, its schema, and what becomes of a file that can't be used.
+//! - `position`: how far it has come, and along which log.
 //! - `row`: a post as a row. `snapshot`: the state at some place, so that a restart need not fold
 //!   the whole log.
 //! - `search_index`: for each word the posts that have it, made behind the rows. `search_text`:
 //!   what it is given and asked. `search_words`: what counts as a word, and as the same one.
 //! - `deletion`: deletes posts so that nothing of them is left in the files.
+//! - `check`: compares an archive with its log, for an operator.
 //! - `waiters`: whether somebody waits for the view; the writer gives way to a busy log otherwise.
 //! - `worker_thread`: a thread that is waited for at its end, but not for ever.
 
@@ -27,15 +30,19 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
+use tracing::warn;
 
 use crate::chat::effect::{Query, Read, Replay};
 use crate::chat::{ChatState, Limits};
 use crate::config::READ_DEADLINE;
 use crate::storage::log::{Log, LogError, LogSnapshot};
 
+mod age;
+mod check;
 mod deletion;
 mod file;
 mod missed;
+mod position;
 mod reader;
 mod request;
 mod row;
@@ -49,15 +56,16 @@ mod waiters;
 mod worker_thread;
 mod writer;
 
+pub(crate) use check::{ArchiveCheck, ArchiveFault, ArchiveFound};
 pub use file::ArchiveError;
+use file::{FILE_NAME, OpenedArchive};
+use position::Provenance;
 use reader::ArchiveReader;
-use request::ReadRequest;
-pub use request::{FoundPosts, Missed, ReadError};
+use request::{AgeQuery, ReadRequest};
+pub use request::{AgedPosts, FoundPosts, Missed, ReadError};
 use waiters::Waiters;
 use worker_thread::WorkerThread;
 use writer::{ArchiveWriter, Progress, WriterCommand};
-
-const FILE_NAME: &str = "archive.sqlite";
 
 /// Reads that wait for a reader; more make their askers wait.
 const READS_WAITING_MAX: usize = 256;
@@ -77,8 +85,8 @@ pub trait ArchiveView: fmt::Debug + Send + Sync + 'static {
     fn read(&self, read: Read) -> Answer<'_, FoundPosts>;
     /// [`Archive::replay`]
     fn replay(&self, replay: Replay) -> Answer<'_, Missed>;
-    /// [`Archive::first_at_or_after`]
-    fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Answer<'_, Option<Seq>>;
+    /// [`Archive::older_than`]
+    fn older_than(&self, before: UnixMillis, now: UnixMillis, head: Seq) -> Answer<'_, AgedPosts>;
     /// [`Archive::delete`]
     fn delete(&self, until: Seq) -> Answer<'_, ()>;
     /// [`Archive::failed`]
@@ -120,14 +128,7 @@ impl Archive {
     /// [`ArchiveError`] says what an operator has to decide.
     pub fn open(directory: &Path, log: Arc<dyn Log>) -> Result<Restored, ArchiveError> {
         let path = directory.join(FILE_NAME);
-        let opened = file::open(&path)?;
-        if opened.position.head > log.head() {
-            return Err(ArchiveError::Ahead {
-                path,
-                archive: opened.position.head,
-                log: log.head(),
-            });
-        }
+        let opened = open_of(&path, &*log)?;
         let oldest = oldest_state(&*log)?;
         let state = opened.state.filter(|state| state.head() >= oldest.head()).unwrap_or(oldest);
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
@@ -161,6 +162,19 @@ impl Archive {
         Archive(Arc::new(view))
     }
 
+    /// Looks whether the archive in this directory outlives its log, which is gone: a server must
+    /// not begin a new one there without a word. To be asked before that.
+    ///
+    /// # Errors
+    /// [`ArchiveError::LogIsGone`]
+    pub fn refuse_alone(directory: &Path) -> Result<(), ArchiveError> {
+        let path = directory.join(FILE_NAME);
+        match file::head_of(&path) {
+            None | Some(Seq::ZERO) => Ok(()),
+            Some(seen) => Err(ArchiveError::LogIsGone { path, seen }),
+        }
+    }
+
     /// Removes the archive in this directory, which nobody uses: the next one that is opened there
     /// is made again.
     ///
@@ -187,17 +201,19 @@ impl Archive {
         self.0.replay(replay).await
     }
 
-    /// The first post, in the order of the log, that was said at this time or later; nothing when
-    /// there is none up to `head`. Clocks go back sometimes: posts after it may be older.
+    /// Which posts, up to `head`, were said before this time. Old is what comes, in the order of
+    /// the log, before the first that is not: clocks go back sometimes, and posts after it may have
+    /// an older time. A time later than `now` does not count.
     ///
     /// # Errors
     /// [`ReadError::Stopped`]; this takes as long as it takes.
-    pub async fn first_at_or_after(
+    pub async fn older_than(
         &self,
-        at: UnixMillis,
+        before: UnixMillis,
+        now: UnixMillis,
         head: Seq,
-    ) -> Result<Option<Seq>, ReadError> {
-        self.0.first_at_or_after(at, head).await
+    ) -> Result<AgedPosts, ReadError> {
+        self.0.older_than(before, now, head).await
     }
 
     /// Deletes every post up to this place, also from the search index and from the free space of
@@ -250,10 +266,11 @@ impl ArchiveView for Threads {
         })
     }
 
-    fn first_at_or_after(&self, at: UnixMillis, head: Seq) -> Answer<'_, Option<Seq>> {
+    fn older_than(&self, before: UnixMillis, now: UnixMillis, head: Seq) -> Answer<'_, AgedPosts> {
         Box::pin(async move {
             self.reached(|progress| progress.rows, head).await?;
-            ask(&self.searches, |answer| ReadRequest::FirstSince(at, answer)).await
+            let query = AgeQuery { before, now, head };
+            ask(&self.searches, |answer| ReadRequest::OlderThan(query, answer)).await
         })
     }
 
@@ -296,6 +313,35 @@ impl Drop for Threads {
             writer.wait();
         }
     }
+}
+
+/// The archive of this log: one of another log, or of another copy of it, is made again.
+fn open_of(path: &Path, log: &dyn Log) -> Result<OpenedArchive, ArchiveError> {
+    let mut opened = file::open(path)?;
+    let seen = opened.position.head;
+    let why = match opened.position.provenance(log)? {
+        Provenance::Same => None,
+        Provenance::OtherLog => Some("it is a view of another log"),
+        Provenance::OtherCopy => {
+            Some("it is a view of another copy of this log: one of the two was put back")
+        }
+        Provenance::LogIsNew => {
+            return Err(ArchiveError::LogIsGone { path: path.to_owned(), seen });
+        }
+        Provenance::Ahead => {
+            let path = path.to_owned();
+            return Err(ArchiveError::Ahead { path, archive: seen, log: log.head() });
+        }
+    };
+    if let Some(why) = why {
+        warn!(path = %path.display(), %seen, log = %log.head(), "the archive is not the log's, and \
+            is made again: {why}");
+        drop(opened);
+        file::remove(path)?;
+        opened = file::open(path)?;
+    }
+    opened.position.log = log.identity();
+    Ok(opened)
 }
 
 /// The state before the oldest entry that a log still has.

@@ -12,6 +12,8 @@ mod memory;
 mod sqlite;
 mod tail;
 
-pub use interface::{Batch, Batches, Log, LogError, LogSnapshot};
+pub(crate) use interface::entry_checksum;
+pub use interface::{Batch, Batches, Log, LogError, LogIdentity, LogSnapshot};
 pub use memory::MemoryLog;
+pub(crate) use sqlite::VacantDirectory;
 pub use sqlite::{Durability, LogReader, SqliteLog};

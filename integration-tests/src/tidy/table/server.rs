@@ -56,6 +56,7 @@ pub(super) const ROOMS: &[Room] = &[
             "server::chat::entry",
             "server::chat::state::snapshot::SNAPSHOT_LAYOUT",
             "server::config",
+            "server::entropy",
             "server::private_file",
             "clap::ValueEnum",
             "crc32fast",

@@ -206,7 +206,7 @@ impl ChatState {
         }
         match before {
             Presence::Attached(_) => {}
-            Presence::Detached { at, .. } => drop(self.detached.remove(&(at, id))),
+            Presence::Detached { by } => drop(self.detached.remove(&(by, id))),
             Presence::Away { by, class } => drop(self.eviction_order.remove(&(class, by, id))),
         }
         self.away.remove(&token);

@@ -230,7 +230,7 @@ impl ChatState {
         applied.ends.push(id);
         if let Some(Presence::Attached(place)) = self.devices.get(&id).map(|device| device.presence)
         {
-            self.lose_connection(stamp, id);
+            self.lose_connection(stamp.seq, id);
             applied.put_out.push((place, CloseReason::Disconnected));
         }
     }

@@ -149,8 +149,8 @@ impl ChatState {
         device.address = address;
         let (lost, cut_off) = match before {
             Presence::Attached(other) => (seq, vec![(other, Some(CloseReason::Replaced))]),
-            Presence::Detached { at, by } => {
-                self.detached.remove(&(at, id));
+            Presence::Detached { by } => {
+                self.detached.remove(&(by, id));
                 self.subscribe(id);
                 (by, Vec::new())
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chatroom_proto::{GroupName, NameKey, Seq, UnixMillis};
+use chatroom_proto::{GroupName, NameKey, Seq};
 
 use super::confusable_index::ConfusableIndex;
 use super::device::{Device, EvictionClass, Presence};
@@ -36,8 +36,9 @@ pub struct ChatState {
     pub(super) items: usize,
     /// Who runs the server.
     pub(super) server_admin: ServerAdmin,
-    /// The devices that are held without a connection, the longest first.
-    pub(super) detached: BTreeSet<(UnixMillis, DeviceId)>,
+    /// The devices that are held without a connection, the longest first, by the entry since
+    /// which each is. Times of day would put them in another order when a clock jumps.
+    pub(super) detached: BTreeSet<(Seq, DeviceId)>,
     /// How many of these there may be: the limit, or as many as a restart has left behind.
     pub(super) held_max: usize,
     /// The devices that are remembered, by the token that brings each back.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chatroom_proto::{Seq, Tag, UnixMillis, UserName};
+use chatroom_proto::{Seq, Tag, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::dedup::DedupWindow;
@@ -135,8 +135,6 @@ pub(crate) enum Presence {
     Attached(ConnAddr),
     /// It lost its connection.
     Detached {
-        /// When.
-        at: UnixMillis,
         /// The entry that says so.
         by: Seq,
     },

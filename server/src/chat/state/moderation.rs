@@ -134,7 +134,7 @@ impl ChatState {
             | Moderation::Unlock
             | Moderation::Deop { .. } => return Ok(()),
         };
-        let is_crowded = self.items >= ITEMS_MAX && moderation.people() >= ITEMS_FAIR;
+        let is_crowded = self.items >= ITEMS_MAX && moderation.people_at(at) >= ITEMS_FAIR;
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         if is_full || is_crowded { Err(Refusal::TooManyMarks { limit }) } else { Ok(()) }
     }
@@ -204,12 +204,13 @@ impl ChatState {
         act: &Moderation,
     ) {
         let Stamp { seq, at } = stamp;
-        let is_full = self.items >= ITEMS_MAX;
         let ChatState { groups, devices, items, .. } = self;
         let Some(group) = groups.get_mut(&id) else { return };
         let moderation = group.moderation.get_or_insert_default();
         let before = moderation.items();
-        moderation.tidy(at, |person| devices.contains_key(&person.first_device()));
+        let is_known = |person: &PersonId| devices.contains_key(&person.first_device());
+        moderation.tidy(at, *items >= ITEMS_MAX, is_known);
+        let is_full = items.saturating_sub(before) + moderation.items() >= ITEMS_MAX;
         moderation.take(act, target, (&by, rank), at);
         moderation.note(ModerationRecord { seq, at, by, act: act.clone() }, is_full);
         *items = items.saturating_sub(before) + moderation.items();

@@ -69,10 +69,23 @@ impl ModerationState {
         self.ops.len() + self.invited.len() + self.bans.0.len() + self.mutes.0.len()
     }
 
-    /// Drops what has ended by itself, and who is known no longer.
-    pub(crate) fn tidy(&mut self, at: UnixMillis, is_known: impl Fn(&PersonId) -> bool) {
+    /// How many people something holds for at that time.
+    pub(crate) fn people_at(&self, at: UnixMillis) -> usize {
+        self.ops.len() + self.invited.len() + self.bans.count_at(at) + self.mutes.count_at(at)
+    }
+
+    /// Drops who is known no longer; and what has ended by itself, when its room is needed: here,
+    /// or in all groups together. Not before that: the clock may be ahead, and put right.
+    pub(crate) fn tidy(
+        &mut self,
+        at: UnixMillis,
+        is_full: bool,
+        is_known: impl Fn(&PersonId) -> bool,
+    ) {
         for restrictions in [&mut self.bans, &mut self.mutes] {
-            restrictions.0.retain(|_, restriction| restriction.holds(at));
+            if is_full || restrictions.0.len() >= RESTRICTIONS_MAX {
+                restrictions.0.retain(|_, restriction| restriction.holds(at));
+            }
         }
         self.ops.retain(&is_known);
         self.invited.retain(&is_known);
@@ -186,9 +199,11 @@ impl Restrictions {
 
     /// Whether there is no room for one more at that time.
     pub(crate) fn are_full(&self, at: UnixMillis) -> bool {
-        self.0.len() >= RESTRICTIONS_MAX
-            && self.0.values().filter(|restriction| restriction.holds(at)).count()
-                >= RESTRICTIONS_MAX
+        self.0.len() >= RESTRICTIONS_MAX && self.count_at(at) >= RESTRICTIONS_MAX
+    }
+
+    fn count_at(&self, at: UnixMillis) -> usize {
+        self.0.values().filter(|restriction| restriction.holds(at)).count()
     }
 }
 
@@ -256,7 +271,7 @@ mod tests {
             ops: vec![PersonId(Seq(1)), PersonId(Seq(2))],
             ..ModerationState::default()
         };
-        moderation.tidy(UnixMillis(10), |id| *id == PersonId(Seq(2)));
+        moderation.tidy(UnixMillis(10), false, |id| *id == PersonId(Seq(2)));
         assert_eq!((moderation.items(), moderation.ops), (1, vec![PersonId(Seq(2))]));
     }
 

@@ -9,39 +9,36 @@ use super::chat_state::ChatState;
 use super::device::{EvictionClass, Presence};
 use super::group::Group;
 use crate::chat::effect::{Audience, Passage};
-use crate::chat::entry::{ConnAddr, DeviceId, PersonId, Stamp};
+use crate::chat::entry::{ConnAddr, DeviceId, PersonId};
 use crate::chat::limits::Limits;
 
 impl ChatState {
     /// A device has lost this connection, and is held for a while.
-    pub(super) fn detach(&mut self, stamp: Stamp, id: DeviceId, from: ConnAddr) -> Applied {
+    pub(super) fn detach(&mut self, seq: Seq, id: DeviceId, from: ConnAddr) -> Applied {
         if self.device(id).map(|device| device.presence) != Some(Presence::Attached(from)) {
             return Applied::default();
         }
-        self.lose_connection(stamp, id);
+        self.lose_connection(seq, id);
         // One more than are held: the one that has been away for longest is not waited for any
         // more.
         if self.detached.len() > self.held_max
             && let Some(&(_, longest)) = self.detached.first()
         {
-            return self
-                .end(stamp.seq, longest)
-                .map_or_else(Applied::default, EndedStay::into_applied);
+            return self.end(seq, longest).map_or_else(Applied::default, EndedStay::into_applied);
         }
         Applied::default()
     }
 
     /// A device that had a connection has none any more.
-    pub(super) fn lose_connection(&mut self, stamp: Stamp, id: DeviceId) {
+    pub(super) fn lose_connection(&mut self, seq: Seq, id: DeviceId) {
         let Some(device) = self.devices.get_mut(&id) else { return };
-        device.presence = Presence::Detached { at: stamp.at, by: stamp.seq };
-        self.detached.insert((stamp.at, id));
+        device.presence = Presence::Detached { by: seq };
+        self.detached.insert((seq, id));
         self.unsubscribe(id);
     }
 
     /// A server begins: nobody is connected, and everyone who is here is held from now on.
-    pub(super) fn begin(&mut self, stamp: Stamp, limits: Limits) -> Applied {
-        let Stamp { seq, at } = stamp;
+    pub(super) fn begin(&mut self, seq: Seq, limits: Limits) -> Applied {
         self.limits = limits;
         self.detached.clear();
         let here: Vec<_> = self.here.values().flat_map(|person| self.devices_of(*person)).collect();
@@ -51,11 +48,11 @@ impl ChatState {
             };
             // One who was lost before may have missed what was said since.
             let by = match device.presence {
-                Presence::Detached { by, .. } => by,
+                Presence::Detached { by } => by,
                 Presence::Attached(_) | Presence::Away { .. } => seq,
             };
-            device.presence = Presence::Detached { at, by };
-            self.detached.insert((at, id));
+            device.presence = Presence::Detached { by };
+            self.detached.insert((by, id));
         }
         for group in self.groups.values_mut() {
             group.detach_all();
@@ -67,7 +64,7 @@ impl ChatState {
     /// A device that was held since this entry, and was not back in between, is not waited for.
     pub(super) fn expire(&mut self, seq: Seq, id: DeviceId, detached: Seq) -> Applied {
         match self.devices.get(&id).map(|device| device.presence) {
-            Some(Presence::Detached { by, .. }) if by == detached => {}
+            Some(Presence::Detached { by }) if by == detached => {}
             _ => return Applied::default(),
         }
         self.end(seq, id).map_or_else(Applied::default, EndedStay::into_applied)
@@ -94,11 +91,11 @@ impl ChatState {
         let device = self.devices.get_mut(&id).filter(|device| device.is_here())?;
         let class = if owns { EvictionClass::Ties } else { device.eviction_class() };
         // Since it was lost, it has heard nothing.
-        let by = if let Presence::Detached { by, .. } = device.presence { by } else { seq };
+        let by = if let Presence::Detached { by } = device.presence { by } else { seq };
         let before = std::mem::replace(&mut device.presence, Presence::Away { by, class });
         device.dedup.forget_requests();
-        if let Presence::Detached { at, .. } = before {
-            self.detached.remove(&(at, id));
+        if let Presence::Detached { by } = before {
+            self.detached.remove(&(by, id));
         }
         self.away.insert(device.token, id);
         // Who has an account is remembered with it.

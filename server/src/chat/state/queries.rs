@@ -4,8 +4,7 @@
 use std::ops::Bound;
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq, UnixMillis,
-    UserName,
+    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq, UserName,
 };
 
 use super::chat_state::ChatState;
@@ -119,17 +118,18 @@ impl ChatState {
         Response::Users { users, next }
     }
 
-    /// The devices that lost their connection at `at` or before, with the entry that says so, the
-    /// longest first.
+    /// The devices that lost their connection by this entry or before, with the entry that says
+    /// so, the longest first.
     pub(in crate::chat) fn detached_until(
         &self,
-        at: UnixMillis,
+        until: Seq,
     ) -> impl Iterator<Item = (DeviceId, Seq)> + '_ {
-        let due = self.detached.iter().take_while(move |(since, _)| *since <= at);
-        due.filter_map(|(_, id)| match self.devices.get(id)?.presence {
-            Presence::Detached { by, .. } => Some((*id, by)),
-            Presence::Attached(_) | Presence::Away { .. } => None,
-        })
+        self.detached.iter().take_while(move |(by, _)| *by <= until).map(|(by, id)| (*id, *by))
+    }
+
+    /// The entry by which the last of those who are held lost its connection.
+    pub(in crate::chat) fn newest_detached(&self) -> Option<Seq> {
+        self.detached.last().map(|(by, _)| *by)
     }
 
     /// Every client's address, name and groups, in the order of arrival.

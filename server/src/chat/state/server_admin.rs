@@ -77,9 +77,12 @@ impl Bans {
         self.0.get(&Key::of(whom)).filter(|ban| holds(ban, at))
     }
 
-    /// Puts a ban in the place of the one before; what has ended by itself is dropped.
+    /// Puts a ban in the place of the one before. What has ended by itself is dropped when its room
+    /// is needed, and not before: the clock may be ahead, and put right.
     pub(crate) fn set(&mut self, ban: ServerBan) {
-        self.0.retain(|_, other| holds(other, ban.at));
+        if self.0.len() >= SERVER_BANS_MAX {
+            self.0.retain(|_, other| holds(other, ban.at));
+        }
         self.0.insert(Key::of(&ban.whom), ban);
     }
 

@@ -16,7 +16,7 @@ use crate::chat::limits::Limits;
 /// The number of the layout of snapshots. Whoever changes what the bytes of one are raises it. The
 /// schema numbers of the log and of the archive follow: an archive of another layout is made again,
 /// and a log that has a snapshot of another layout in it is refused.
-pub const SNAPSHOT_LAYOUT: i64 = 2;
+pub const SNAPSHOT_LAYOUT: i64 = 3;
 
 /// What is kept. The names that nobody has now are kept by who had them last.
 #[derive(Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl ChatState {
         }
         match presence {
             Presence::Attached(_) => self.subscribe(id),
-            Presence::Detached { at, .. } => drop(self.detached.insert((at, id))),
+            Presence::Detached { by } => drop(self.detached.insert((by, id))),
             Presence::Away { by, class } => {
                 if token != TokenDigest::NOBODYS {
                     self.away.insert(token, id);

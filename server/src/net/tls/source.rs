@@ -14,6 +14,9 @@ pub(super) const KEY: &str = "tls-key.pem";
 /// The certificate that it made for it.
 pub(super) const CERTIFICATE: &str = "tls-cert.pem";
 
+/// The files in a data directory that make a server the one that its clients know.
+pub(crate) const OWN_FILES: [&str; 2] = [KEY, CERTIFICATE];
+
 /// Where the key and the certificate are.
 #[derive(Debug, Clone)]
 pub enum TlsSource {

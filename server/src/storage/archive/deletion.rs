@@ -15,7 +15,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
-use super::file::ArchivePosition;
+use super::position::ArchivePosition;
 use super::row::{self, number, seq};
 use super::search_index;
 use crate::config::ARCHIVE_BUSY_TIMEOUT;

@@ -12,13 +12,17 @@ use chatroom_proto::Seq;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tracing::{error, warn};
 
-use super::row::{self, seq};
+use super::position::{self, ArchivePosition};
+use super::row;
 use super::search_index;
 use super::snapshot::{self, SnapshotError};
 use crate::chat::{ChatState, SNAPSHOT_LAYOUT};
 use crate::config::ARCHIVE_BUSY_TIMEOUT;
 use crate::private_file;
 use crate::storage::log::LogError;
+
+/// The archive's file, in the directory of its log.
+pub(super) const FILE_NAME: &str = "archive.sqlite";
 
 /// The number of what the columns mean. A change of the tables, of what the fold makes of an entry,
 /// or of how words are folded raises it.
@@ -53,28 +57,6 @@ const READER_SETTINGS: &str = "
     PRAGMA trusted_schema = OFF;
     PRAGMA busy_timeout = 5000;
 ";
-
-/// How far the rows, the index and the deleting have come.
-const CREATE: &str = "
-    CREATE TABLE state (
-        one INTEGER PRIMARY KEY CHECK (one = 1),
-        head INTEGER NOT NULL,
-        indexed INTEGER NOT NULL,
-        forgotten INTEGER NOT NULL
-    ) STRICT;
-    INSERT INTO state VALUES (1, 0, 0, 0);
-";
-
-/// How far an archive has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ArchivePosition {
-    /// Every post up to this entry has its row.
-    pub(super) head: Seq,
-    /// Every row up to here is in the index.
-    pub(super) indexed: Seq,
-    /// Everything up to here is to be deleted.
-    pub(super) delete_until: Seq,
-}
 
 /// What is behind an open archive.
 pub(super) struct OpenedArchive {
@@ -118,6 +100,20 @@ pub enum ArchiveError {
         archive: Seq,
         /// Where the log ends.
         log: Seq,
+    },
+    /// There was a log here, which is gone.
+    #[error(
+        "the log is gone: there is none in this directory, or an empty one, and the archive {} has \
+         seen one up to {seen}. log.sqlite, or the log.sqlite-wal that belonged to it, is missing. \
+         Put both back, or restore a backup (chatroom-server restore). To begin as a new server \
+         without what is lost, remove the archive",
+        path.display()
+    )]
+    LogIsGone {
+        /// Which archive.
+        path: PathBuf,
+        /// How far it has come.
+        seen: Seq,
     },
 }
 
@@ -208,26 +204,45 @@ fn try_open(path: &Path) -> Result<OpenedArchive, Unusable> {
     Ok(OpenedArchive { db, position, state })
 }
 
+/// What a file is.
+pub(super) enum ArchiveSchema {
+    /// Nothing yet.
+    Empty,
+    /// An archive as this program writes it.
+    Ours,
+    /// One of this other schema.
+    Other(i64),
+    /// No archive.
+    NotOurs,
+}
+
+/// Looks what a file is.
+pub(super) fn schema(db: &Connection) -> rusqlite::Result<ArchiveSchema> {
+    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    Ok(match (number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables) {
+        (0, 0, 0) => ArchiveSchema::Empty,
+        (APPLICATION, SCHEMA, _) => ArchiveSchema::Ours,
+        (APPLICATION, other, _) => ArchiveSchema::Other(other),
+        _ => ArchiveSchema::NotOurs,
+    })
+}
+
 /// Whether a file is empty (`true`) or an archive of this schema (`false`).
 fn identify(db: &Connection, path: &Path) -> Result<bool, Unusable> {
-    let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0));
-    let read = || {
-        let tables = number("SELECT count(*) FROM sqlite_schema")?;
-        Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
-    };
     let refused = |why: String| Err(Unusable::Refused(ArchiveError::NotOurs(why)));
-    match read().map_err(|error| unusable(path, error))? {
-        (0, 0, 0) => Ok(true),
-        (APPLICATION, SCHEMA, _) => Ok(false),
-        (APPLICATION, newer, _) if newer > SCHEMA => refused(format!(
+    match schema(db).map_err(|error| unusable(path, error))? {
+        ArchiveSchema::Empty => Ok(true),
+        ArchiveSchema::Ours => Ok(false),
+        ArchiveSchema::Other(newer) if newer > SCHEMA => refused(format!(
             "the archive {} was written by a newer server (schema {newer}; this one knows \
              {SCHEMA})",
             path.display()
         )),
-        (APPLICATION, older, _) => {
+        ArchiveSchema::Other(older) => {
             Err(Unusable::Damaged(format!("it is of the older schema {older}").into()))
         }
-        _ => refused(format!(
+        ArchiveSchema::NotOurs => refused(format!(
             "can't open the archive {}: it is not one of this program",
             path.display()
         )),
@@ -236,9 +251,10 @@ fn identify(db: &Connection, path: &Path) -> Result<bool, Unusable> {
 
 fn create(db: &mut Connection) -> rusqlite::Result<()> {
     let change = db.transaction()?;
-    for part in [CREATE, row::CREATE, snapshot::CREATE, search_index::CREATE] {
+    for part in [position::CREATE, row::CREATE, snapshot::CREATE, search_index::CREATE] {
         change.execute_batch(part)?;
     }
+    position::write(&change, &ArchivePosition::START)?;
     change.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
     ))?;
@@ -248,13 +264,18 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
 /// How far it has come. Looks at the other tables, too, whether they are there.
 fn position(db: &Connection) -> rusqlite::Result<ArchivePosition> {
     db.prepare(&format!("SELECT {} FROM posts, words", row::COLUMNS))?;
-    db.query_row("SELECT head, indexed, forgotten FROM state", [], |row| {
-        Ok(ArchivePosition {
-            head: seq(row.get(0)?),
-            indexed: seq(row.get(1)?),
-            delete_until: seq(row.get(2)?),
-        })
-    })
+    position::read(db)
+}
+
+/// How far the archive in this file has come, whatever its schema is; nothing when there is none,
+/// or it does not say.
+pub(super) fn head_of(path: &Path) -> Option<Seq> {
+    let db = open_reader(path).ok()?;
+    let head = db.query_row("SELECT head FROM state", [], |row| row.get(0).map(row::seq));
+    match schema(&db).ok()? {
+        ArchiveSchema::Ours | ArchiveSchema::Other(_) => head.ok(),
+        ArchiveSchema::Empty | ArchiveSchema::NotOurs => None,
+    }
 }
 
 fn unusable(path: &Path, error: rusqlite::Error) -> Unusable {

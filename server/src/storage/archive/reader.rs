@@ -3,16 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use chatroom_proto::{ArchivedPost, Conversation, Seq, UnixMillis};
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use chatroom_proto::{ArchivedPost, Conversation};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::error;
 
 use super::request::{FoundPosts, ReadError, ReadRequest};
-use super::row::{self, COLUMNS, number, seq};
+use super::row::{self, COLUMNS, number};
 use super::search_text::{IndexQuery, NoQuery};
-use super::{file, missed, search_text};
+use super::{age, file, missed, search_text};
 use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
 use crate::chat::entry::PersonId;
 use crate::config::{READ_DEADLINE, SEARCH_DEADLINE};
@@ -46,8 +46,8 @@ impl ArchiveReader {
                 ReadRequest::Replay(replay, answer) => {
                     self.answer(answer, None, |db| missed::part(db, &replay));
                 }
-                ReadRequest::FirstSince(at, answer) => {
-                    self.answer(answer, None, |db| first_since(db, at));
+                ReadRequest::OlderThan(query, answer) => {
+                    self.answer(answer, None, |db| age::older_than(db, query));
                 }
             }
         }
@@ -198,12 +198,4 @@ fn archived(stored: StoredPost, reader: PersonId) -> ArchivedPost {
         to => to,
     };
     ArchivedPost { place, post: stored.post }
-}
-
-/// The rows are in the order of the log, so this ends at the first that counts.
-fn first_since(db: &Connection, at: UnixMillis) -> rusqlite::Result<Option<Seq>> {
-    let mut select =
-        db.prepare_cached("SELECT seq FROM posts WHERE at >= ? ORDER BY seq LIMIT 1")?;
-    let at = i64::try_from(at.0).unwrap_or(i64::MAX);
-    select.query_row([at], |row| row.get(0).map(seq)).optional()
 }

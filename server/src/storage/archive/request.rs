@@ -10,7 +10,33 @@ use crate::chat::effect::{Read, Replay};
 pub(super) enum ReadRequest {
     Read(Read, oneshot::Sender<Result<FoundPosts, ReadError>>),
     Replay(Replay, oneshot::Sender<Result<Missed, ReadError>>),
-    FirstSince(UnixMillis, oneshot::Sender<Result<Option<Seq>, ReadError>>),
+    OlderThan(AgeQuery, oneshot::Sender<Result<AgedPosts, ReadError>>),
+}
+
+/// Which posts are old.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AgeQuery {
+    /// Those that were said before.
+    pub(super) before: UnixMillis,
+    /// What has a later time does not count: its clock was ahead.
+    pub(super) now: UnixMillis,
+    /// How far the log goes.
+    pub(super) head: Seq,
+}
+
+/// What is old. Old is a prefix of the log: it ends with the last post that is old before the first
+/// that is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgedPosts {
+    /// Everything up to here, before the first post that is to be kept.
+    pub until: Seq,
+    /// The latest time that one of the old posts has; nothing, when there are none.
+    pub newest: Option<UnixMillis>,
+    /// When the first post that is not old was said; nothing, when there is none.
+    pub next: Option<UnixMillis>,
+    /// How many posts behind the old ones have a time that is yet to come, while there is none that
+    /// is not old: nothing tells when they were said.
+    pub ahead: u64,
 }
 
 /// What a read has found.

@@ -8,8 +8,9 @@ use crate::chat::effect::{ConversationId, StoredPost};
 use crate::chat::entry::{DeviceId, GroupId, PersonId};
 
 /// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee`
-/// is who it was said to alone. An index holds the rows' `seq` behind its columns, so each serves
-/// "of these, in order, from there on".
+/// is who it was said to alone. `crc` is the CRC-32 of the rest, as [`checksum`] makes it: a row is
+/// shown as it was written or not at all. An index holds the rows' `seq` behind its columns, so
+/// each serves "of these, in order, from there on".
 pub(super) const CREATE: &str = "
     CREATE TABLE posts (
         seq INTEGER PRIMARY KEY,
@@ -23,7 +24,8 @@ pub(super) const CREATE: &str = "
         device INTEGER NOT NULL,
         sender TEXT NOT NULL,
         place TEXT NOT NULL,
-        body TEXT NOT NULL
+        body TEXT NOT NULL,
+        crc INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX posts_by_thread ON posts (low, high);
     CREATE INDEX posts_by_addressee ON posts (addressee) WHERE addressee IS NOT NULL;
@@ -31,11 +33,13 @@ pub(super) const CREATE: &str = "
 ";
 
 /// The order in which [`stored_post`] expects the columns.
-pub(super) const COLUMNS: &str = "seq, low, high, prev, at, id, by, sender, place, body, device";
+pub(super) const COLUMNS: &str =
+    "seq, low, high, prev, at, id, by, sender, place, body, device, addressee, crc";
 
 const INSERT: &str = "
-    INSERT INTO posts (seq, low, high, addressee, prev, at, id, by, device, sender, place, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO posts
+        (seq, low, high, addressee, prev, at, id, by, device, sender, place, body, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ";
 
 /// The statement for [`insert`].
@@ -50,10 +54,7 @@ pub(super) fn insert(
 ) -> rusqlite::Result<()> {
     let StoredPost { thread: conversation, by, device, to, post } = stored;
     let (low, high) = numbers(*conversation);
-    let place = match to {
-        Conversation::Group(group) => group.as_str(),
-        Conversation::User(user) => user.as_str(),
-    };
+    let (place, crc) = (place(to), checksum(stored));
     let (seq, prev, at) = (number(post.seq), number(post.prev), post.at.0.cast_signed());
     let (from, body) = (post.from.as_str(), post.body.as_str());
     let addressee = addressee(*conversation, *by).map(|person| number(person.0));
@@ -69,9 +70,37 @@ pub(super) fn insert(
         number(device.0),
         from,
         place,
-        body
+        body,
+        crc
     ])?;
     Ok(())
+}
+
+/// The name that a conversation has for the one who spoke.
+fn place(to: &Conversation) -> &str {
+    match to {
+        Conversation::Group(group) => group.as_str(),
+        Conversation::User(user) => user.as_str(),
+    }
+}
+
+/// The CRC-32 of everything that a row has.
+fn checksum(stored: &StoredPost) -> u32 {
+    let StoredPost { thread: conversation, by, device, to, post } = stored;
+    let (low, high) = numbers(*conversation);
+    let mut crc = crc32fast::Hasher::new();
+    for number in [number(post.seq), low, high, number(post.prev), post.at.0.cast_signed()] {
+        crc.update(&number.to_le_bytes());
+    }
+    for id in [by.0, device.0] {
+        crc.update(&id.0.to_le_bytes());
+    }
+    crc.update(&post.id.0);
+    for text in [place(to), post.from.as_str(), post.body.as_str()] {
+        crc.update(&text.len().to_le_bytes());
+        crc.update(text.as_bytes());
+    }
+    crc.finalize()
 }
 
 /// Reads a row of [`COLUMNS`].
@@ -89,8 +118,24 @@ pub(super) fn stored_post(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
         from: parsed(row, 7, UserName::parse)?,
         body: parsed(row, 9, Body::parse)?,
     };
-    let (by, device) = (row.get(6).map(seq)?, row.get(10).map(seq)?);
-    Ok(StoredPost { thread: conversation, by: PersonId(by), device: DeviceId(device), to, post })
+    let (by, device) = (PersonId(row.get(6).map(seq)?), DeviceId(row.get(10).map(seq)?));
+    let stored = StoredPost { thread: conversation, by, device, to, post };
+    let found = addressee(conversation, by).map(|person| number(person.0));
+    if row.get::<_, Option<i64>>(11)? != found || row.get::<_, u32>(12)? != checksum(&stored) {
+        return Err(wrong_checksum(12, format!("of the post at {}", stored.post.seq)));
+    }
+    Ok(stored)
+}
+
+/// What is read is not what was written.
+#[derive(Debug, thiserror::Error)]
+#[error("the checksum {0} is wrong")]
+struct WrongChecksum(String);
+
+/// The error for it, which says that the file is damaged.
+pub(super) fn wrong_checksum(column: usize, what: String) -> rusqlite::Error {
+    let error = WrongChecksum(what).into();
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, error)
 }
 
 /// A text that was valid when it was written.

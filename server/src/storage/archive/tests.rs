@@ -1,5 +1,5 @@
-//! What becomes of files that are not as this program left them, what is deleted, and who waits for
-//! what.
+//! What can be read, what is deleted, and who waits for what. `damage`: what becomes of files that
+//! are not as this program left them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -19,6 +19,7 @@ use crate::chat::entry::{
 };
 use crate::storage::log::{Batches, MemoryLog};
 
+mod damage;
 mod search;
 
 /// Who says everything here: the first entry of the log is their arrival.
@@ -36,6 +37,9 @@ fn replay_for(reader: PersonId) -> Replay {
         groups: Vec::new(),
     }
 }
+
+/// Later than anything is said.
+const FAR_AHEAD: UnixMillis = UnixMillis(u64::MAX);
 
 /// A log in which somebody is in General, and a directory for its archive.
 struct Scene {
@@ -94,6 +98,13 @@ impl Scene {
         Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
     }
 
+    /// Whether this is still the file in which a scene has made a table of that name.
+    fn has_trace(&self) -> bool {
+        let db = Connection::open(self.path()).unwrap();
+        let select = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'trace')";
+        db.query_row(select, [], |row| row.get(0)).unwrap()
+    }
+
     /// The texts in General, the newest first.
     async fn texts(&self, archive: &Archive) -> Result<Vec<String>, ReadError> {
         self.find(archive, Query::History(ConversationId::Group(GroupId::GENERAL))).await
@@ -130,20 +141,6 @@ impl Scene {
 
 fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
-
-/// What a scene with two posts reads after its archive was harmed between two runs.
-async fn after_harm(harm: impl FnOnce(&Scene)) -> Vec<String> {
-    let scene = Scene::new();
-    scene.say("one");
-    let archive = scene.archive();
-    assert_eq!(scene.texts(&archive).await.unwrap(), ["one"]);
-    drop(archive);
-    harm(&scene);
-    scene.say("two");
-    let archive = scene.archive();
-    assert_eq!(scene.search(&archive, "two").await, ["two"]);
-    scene.texts(&archive).await.unwrap()
 }
 
 #[tokio::test]
@@ -191,86 +188,6 @@ async fn the_file_is_for_nobody_elses_eyes() {
 }
 
 #[tokio::test]
-async fn an_archive_that_can_not_be_used_is_made_again() {
-    let older = after_harm(|scene| scene.tamper("PRAGMA user_version = 0")).await;
-    let snapshot = after_harm(|scene| scene.tamper("UPDATE snapshots SET bytes = x'00'")).await;
-    let no_state = after_harm(|scene| {
-        let crc = crc32fast::hash(&[7]);
-        scene.tamper(&format!("UPDATE snapshots SET bytes = x'07', crc = {crc}"));
-    })
-    .await;
-    let table = after_harm(|scene| scene.tamper("DROP TABLE posts")).await;
-    let index = after_harm(|scene| scene.tamper("DROP TABLE words")).await;
-    let state = after_harm(|scene| scene.tamper("DELETE FROM state")).await;
-    let header = after_harm(|scene| fs::write(scene.path(), [7; 5_000]).unwrap()).await;
-    let cut = after_harm(|scene| {
-        let bytes = fs::read(scene.path()).unwrap();
-        fs::write(scene.path(), &bytes[..bytes.len() / 2]).unwrap();
-    })
-    .await;
-    for texts in [older, snapshot, no_state, table, index, state, header, cut] {
-        assert_eq!(texts, ["two", "one"]);
-    }
-}
-
-#[tokio::test]
-async fn a_snapshot_that_does_not_match_its_checksum_is_not_believed() {
-    let scene = Scene::new();
-    scene.say("one");
-    let archive = scene.archive();
-    scene.texts(&archive).await.unwrap();
-    drop(archive);
-    scene.tamper("UPDATE snapshots SET crc = (crc + 1) % 4294967296");
-    assert_eq!(scene.open().unwrap().state.head(), Seq::ZERO);
-}
-
-#[tokio::test]
-async fn damage_that_is_found_while_reading_is_mended_by_the_next_start() {
-    let scene = Scene::new();
-    scene.say("one");
-    let archive = scene.archive();
-    scene.texts(&archive).await.unwrap();
-    drop(archive);
-    scene.tamper("UPDATE posts SET sender = ''");
-    let archive = scene.archive();
-    assert_eq!(scene.texts(&archive).await, Err(ReadError::Stopped));
-    drop(archive);
-    let archive = scene.archive();
-    assert_eq!(scene.texts(&archive).await.unwrap(), ["one"]);
-    drop(archive);
-    scene.tamper("UPDATE posts SET body = 'still here'");
-    let archive = scene.archive();
-    assert_eq!(scene.texts(&archive).await.unwrap(), ["still here"], "it is made again once");
-}
-
-#[tokio::test]
-async fn a_file_of_another_program_or_a_newer_server_is_refused_and_left_as_it_was() {
-    for (sql, why) in [
-        ("CREATE TABLE cats (name TEXT)", "not one of this program"),
-        ("CREATE TABLE cats (name TEXT); PRAGMA application_id = 7", "not one of this program"),
-        ("PRAGMA application_id = 1130914134; PRAGMA user_version = 99", "newer server (schema 99"),
-    ] {
-        let scene = Scene::new();
-        scene.tamper(sql);
-        let before = fs::read(scene.path()).unwrap();
-        let opened = scene.open();
-        assert!(
-            matches!(&opened, Err(ArchiveError::NotOurs(said)) if said.contains(why)),
-            "{opened:?}"
-        );
-        assert_eq!(fs::read(scene.path()).unwrap(), before);
-    }
-}
-
-#[tokio::test]
-async fn a_directory_in_its_place_is_an_error_and_not_removed() {
-    let scene = Scene::new();
-    fs::create_dir(scene.path()).unwrap();
-    assert!(matches!(scene.open(), Err(ArchiveError::Storage { .. })));
-    assert!(scene.path().is_dir());
-}
-
-#[tokio::test]
 async fn what_is_deleted_is_in_no_file_and_the_rest_can_be_found() {
     let scene = Scene::new();
     for number in 0..1_500 {
@@ -288,8 +205,8 @@ async fn what_is_deleted_is_in_no_file_and_the_rest_can_be_found() {
     assert!(!scene.files_have("number1234"), "nor in pieces of the index");
     assert!(scene.search(&archive, "secretword").await.is_empty());
     assert_eq!(scene.search(&archive, "number5").await, ["publicword number5"]);
-    let found = archive.first_at_or_after(UnixMillis(0), scene.log.head()).await.unwrap();
-    assert_eq!(found, Some(until.next()));
+    let aged = archive.older_than(UnixMillis(0), FAR_AHEAD, scene.log.head()).await.unwrap();
+    assert_eq!((aged.until, aged.newest), (until, None));
     drop(archive);
     assert!(!scene.files_have("secretword"), "nor in what the end of the archive writes");
     check_integrity(&scene);
@@ -341,18 +258,26 @@ async fn deletion_goes_on_after_a_restart_and_what_is_deleted_does_not_come_back
 }
 
 #[tokio::test]
-async fn the_first_post_of_a_time_is_found() {
+async fn what_is_old_ends_before_the_first_post_that_is_not() {
     let scene = Scene::new();
     let archive = scene.archive();
-    let first =
-        async |at| archive.first_at_or_after(UnixMillis(at), scene.log.head()).await.unwrap();
-    assert_eq!(first(0).await, None);
+    let aged = async |before, now| {
+        let (before, now) = (UnixMillis(before), UnixMillis(now));
+        let aged = archive.older_than(before, now, scene.log.head()).await.unwrap();
+        let millis = |at: Option<UnixMillis>| at.map(|at| at.0);
+        (aged.until.0, millis(aged.newest), millis(aged.next), aged.ahead)
+    };
+    assert_eq!(aged(0, 9_000).await, (1, None, None, 0), "there is an arrival");
     scene.say("at 2,000");
     scene.say("at 3,000");
-    assert_eq!(first(0).await, Some(Seq(2)));
-    assert_eq!(first(2_001).await, Some(Seq(3)));
-    assert_eq!(first(3_001).await, None);
-    assert_eq!(first(u64::MAX).await, None);
+    assert_eq!(aged(2_000, 9_000).await, (1, None, Some(2_000), 0));
+    assert_eq!(aged(2_001, 9_000).await, (2, Some(2_000), Some(3_000), 0));
+    assert_eq!(aged(3_001, 9_000).await, (3, Some(3_000), None, 0));
+    assert_eq!(aged(u64::MAX, u64::MAX).await, (3, Some(3_000), None, 0));
+    // Seen from the second before the third, the third is yet to come.
+    assert_eq!(aged(2_001, 2_500).await, (2, Some(2_000), None, 1));
+    assert_eq!(aged(2_000, 2_500).await, (1, None, Some(2_000), 0));
+    assert_eq!(aged(0, 1_000).await, (1, None, None, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,13 +18,14 @@ use tokio::time;
 use tracing::{debug, error};
 
 use super::deletion::{self, Deletion};
-use super::file::{self, ArchivePosition};
+use super::file;
+use super::position::{self, ArchivePosition};
 use super::row::{self, number, seq};
 use super::search_index;
 use super::snapshot::{self, WriteError};
 use super::waiters::Waiters;
 use crate::chat::ChatState;
-use crate::storage::log::{Batch, Batches, Log, LogError};
+use crate::storage::log::{Batch, Batches, Log, LogError, entry_checksum};
 
 /// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a
 /// read which waits for one of them waits for some hundred milliseconds.
@@ -250,6 +251,9 @@ impl ArchiveWriter {
             }
         }
         drop(insert);
+        if let Some(last) = batch.last().filter(|last| last.seq == self.position.head) {
+            self.position.entry = entry_checksum(last)?;
+        }
         self.uncommitted += batch.len();
         self.entries_since_snapshot += batch.len();
         if self.uncommitted >= ENTRIES_A_COMMIT_MAX { self.commit() } else { Ok(()) }
@@ -284,10 +288,8 @@ impl ArchiveWriter {
 
     /// Ends a transaction.
     fn save(&self) -> Result<(), WriterFailure> {
-        let ArchivePosition { head, indexed, delete_until } = self.position;
-        self.db
-            .prepare_cached("UPDATE state SET head = ?, indexed = ?, forgotten = ?")?
-            .execute((number(head), number(indexed), number(delete_until)))?;
+        let ArchivePosition { head, indexed, .. } = self.position;
+        position::write(&self.db, &self.position)?;
         self.db.execute_batch("COMMIT")?;
         // Nothing that the index could have is behind the newest post.
         let indexed = if indexed >= self.newest { head } else { indexed };

@@ -1,8 +1,9 @@
 //! What every log promises: the trait, its contract, and how it fails.
 
+use std::fmt;
 use std::sync::Arc;
 
-use chatroom_proto::Seq;
+use chatroom_proto::{Seq, codec};
 use futures_util::stream::BoxStream;
 
 use crate::chat::entry::{Entry, Proposal};
@@ -20,6 +21,30 @@ pub struct LogSnapshot {
     pub seq: Seq,
     /// What the one who made it has to know to go on from there.
     pub state: Vec<u8>,
+}
+
+/// Which log it is: drawn by chance when a log is begun, and kept with it. A copy of a log is the
+/// same log, and has the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogIdentity(pub [u8; 16]);
+
+impl fmt::Display for LogIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// The checksum of an entry. An entry has the number of the node that proposed it, which is another
+/// one at each start. So two logs that have the same entry have come from one, and have everything
+/// before it in common.
+///
+/// # Errors
+/// [`LogError::Storage`] for an entry that can't be encoded.
+pub(crate) fn entry_checksum(entry: &Entry) -> Result<u32, LogError> {
+    let doing = || "can't encode an entry of the log".to_owned();
+    let bytes = codec::pack(entry)
+        .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
+    Ok(crc32fast::hash(&bytes))
 }
 
 /// Orders proposals, and gives everyone who follows it the same entries in the same order.
@@ -71,6 +96,21 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// [`LogError::NotAnEnd`], or another when nothing can be read, or nothing is taken any more.
     fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError>;
+
+    /// Which log this is, for whoever keeps something that was made of it. Nothing, for a log that
+    /// is gone with its process.
+    fn identity(&self) -> Option<LogIdentity> {
+        None
+    }
+
+    /// The checksum of the entry at this place. Nothing when the log does not have it (any more),
+    /// or has no identity. Waits for a disk.
+    ///
+    /// # Errors
+    /// [`LogError`] when it can't be read.
+    fn checksum(&self, _at: Seq) -> Result<Option<u32>, LogError> {
+        Ok(None)
+    }
 }
 
 /// Why a log failed. Nothing that was acknowledged is affected.

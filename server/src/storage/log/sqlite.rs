@@ -14,6 +14,7 @@
 //! - this file: the log's handle, and a follower, which reads rows first and the tail then.
 //! - `writer_thread`: orders what waits and has it written. `log_file`: the connection that writes.
 //! - `reader`: reads rows and the snapshot, also while a server writes.
+//! - `copy`: makes whole copies of the file, also while a server writes.
 //! - `schema`: whose a file is. `wal`: looks for damage that SQLite would drop without a word.
 //! - `directory`: makes the data directory and locks it.
 //! - `format`, `error`: what all of these share.
@@ -31,11 +32,12 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use super::interface::{Batch, Batches, Log, LogError, LogSnapshot};
+use super::interface::{Batch, Batches, Log, LogError, LogIdentity, LogSnapshot};
 use super::tail::{FollowerCursor, FollowerStep, Tail};
 use crate::chat::entry::Proposal;
 use crate::private_file;
 
+mod copy;
 mod directory;
 mod error;
 mod format;
@@ -47,6 +49,7 @@ mod tests;
 mod wal;
 mod writer_thread;
 
+pub(crate) use copy::VacantDirectory;
 pub use format::Durability;
 use format::FILE_NAME;
 use log_file::LogFile;
@@ -66,6 +69,7 @@ const TURNS_WAITING_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct SqliteLog {
     path: PathBuf,
+    identity: LogIdentity,
     tail: Arc<Tail>,
     /// Gone only while this is dropped.
     work: Option<mpsc::Sender<Work>>,
@@ -99,7 +103,7 @@ impl SqliteLog {
         let file = LogFile::open(&path, durability)?;
         private_file::sync_directory(directory)
             .map_err(storage(format!("can't sync {}", directory.display())))?;
-        let head = file.head()?;
+        let (head, identity) = (file.head()?, file.identity());
         debug!(path = %path.display(), %head, "the log is open");
         // What everybody has read is in the file.
         let tail = Tail::after(head, 0);
@@ -109,6 +113,7 @@ impl SqliteLog {
         let close_deadline = CLOSE_DEADLINE;
         Ok(SqliteLog {
             path,
+            identity,
             tail,
             work: Some(work),
             writer: Some(writer),
@@ -179,6 +184,14 @@ impl Log for SqliteLog {
             return Err(LogError::NotAnEnd(snapshot.seq));
         }
         self.tell(Work::Compact(snapshot))
+    }
+
+    fn identity(&self) -> Option<LogIdentity> {
+        Some(self.identity)
+    }
+
+    fn checksum(&self, at: Seq) -> Result<Option<u32>, LogError> {
+        LogReader::open_file(&self.path)?.checksum(at)
     }
 }
 

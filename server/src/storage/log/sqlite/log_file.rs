@@ -16,7 +16,7 @@ use super::wal;
 use crate::chat::entry::Entry;
 use crate::config::LOG_BUSY_TIMEOUT;
 use crate::private_file;
-use crate::storage::log::interface::{LogError, LogSnapshot};
+use crate::storage::log::interface::{LogError, LogIdentity, LogSnapshot};
 
 /// Settings of every connection, with the values that were measured to serve this pattern of
 /// writes. What was written is not read again, so that the cache needs no more than the way to the
@@ -50,6 +50,7 @@ const BUSY_ATTEMPTS_MAX: u32 = 12;
 /// The one connection that writes.
 pub(super) struct LogFile {
     db: Connection,
+    identity: LogIdentity,
     rows_since_checkpoint: u32,
     /// There are rows that the snapshot stands for.
     is_compacting: bool,
@@ -61,6 +62,7 @@ impl LogFile {
     /// Opens the file, or begins one.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<LogFile, LogError> {
         let doing = || format!("can't open the log {}", path.display());
+        wal::refuse_alone(path)?;
         // For nobody else's eyes; the files that SQLite makes beside it get the same mode.
         private_file::open(path)
             .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
@@ -83,9 +85,16 @@ impl LogFile {
             schema::create(&mut db).map_err(|source| storage(doing(), source))?;
         }
         try_to_write(&mut db, path)?;
+        let identity =
+            schema::ensure_identity(&mut db).map_err(|source| storage(doing(), source))?;
         let (is_compacting, must_truncate) =
             leftovers(&db).map_err(|source| storage(doing(), source))?;
-        Ok(LogFile { db, rows_since_checkpoint: 0, is_compacting, must_truncate })
+        Ok(LogFile { db, identity, rows_since_checkpoint: 0, is_compacting, must_truncate })
+    }
+
+    /// Which log it is.
+    pub(super) fn identity(&self) -> LogIdentity {
+        self.identity
     }
 
     /// The newest entry.

@@ -1,5 +1,6 @@
 //! Reading the file: rows, each of which is checked, and the snapshot below them.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,10 +13,10 @@ use super::format::{Durability, FILE_NAME, seq, stored};
 use super::schema::{self, FoundSchema};
 use super::wal;
 use crate::chat::entry::Entry;
-use crate::storage::log::interface::{Batch, LogError, LogSnapshot};
+use crate::storage::log::interface::{Batch, LogError, LogIdentity, LogSnapshot, entry_checksum};
 
 /// Reads a log on disk, also while a server writes it. Takes no lock that anybody waits for.
-pub struct LogReader(Connection);
+pub struct LogReader(pub(super) Connection);
 
 impl LogReader {
     /// Opens the log in this directory, if there is one.
@@ -46,6 +47,19 @@ impl LogReader {
         LogReader::open(directory)
     }
 
+    /// Whether there is no log in this directory, or an empty one: a server would begin one there.
+    ///
+    /// # Errors
+    /// [`LogError`] when that can't be told.
+    pub fn is_nothing_in(directory: &Path) -> Result<bool, LogError> {
+        let path = directory.join(FILE_NAME);
+        if fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
+            return Ok(true);
+        }
+        let reader = LogReader::open_file(&path)?;
+        Ok(schema::identify(&reader.0, &path)? == FoundSchema::Empty)
+    }
+
     pub(super) fn open_file(path: &Path) -> Result<LogReader, LogError> {
         let doing = || format!("can't read the log {}", path.display());
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -72,6 +86,29 @@ impl LogReader {
                 "the log is damaged: the checksum of what it has come to at {at} is wrong"
             ))),
             None => Ok(None),
+        }
+    }
+
+    /// Which log this is; nothing, when no server has opened it since logs have identities.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn identity(&self) -> Result<Option<LogIdentity>, LogError> {
+        schema::identity(&self.0).map_err(cant_read)
+    }
+
+    /// The checksum of the entry at this place, if it is kept.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub(super) fn checksum(&mut self, at: Seq) -> Result<Option<u32>, LogError> {
+        match self.after(Seq(at.0.saturating_sub(1))) {
+            Ok(batch) => {
+                let entry = batch.first().filter(|entry| entry.seq == at);
+                entry.map(|entry| entry_checksum(entry)).transpose()
+            }
+            Err(LogError::Compacted { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

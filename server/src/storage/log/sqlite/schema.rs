@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::error::storage;
 use crate::chat::SNAPSHOT_LAYOUT;
-use crate::storage::log::interface::LogError;
+use crate::entropy::Entropy;
+use crate::storage::log::interface::{LogError, LogIdentity};
 
 /// The number of the tables, and of the layout of the entries in them.
 const TABLES: i64 = 2;
@@ -34,6 +35,15 @@ const CREATE: &str = "
         seq INTEGER NOT NULL,
         crc INTEGER NOT NULL,
         world BLOB NOT NULL
+    ) STRICT;
+";
+
+/// Which log it is. Logs from before this table get it when they are opened; nobody else looks at
+/// it, so it is not counted in [`TABLES`].
+const CREATE_IDENTITY: &str = "
+    CREATE TABLE IF NOT EXISTS identity (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        id BLOB NOT NULL
     ) STRICT;
 ";
 
@@ -102,4 +112,29 @@ pub(super) fn create(db: &mut Connection) -> rusqlite::Result<()> {
         "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
     ))?;
     change.commit()
+}
+
+/// Which log this is. One that has no identity gets one, which is in the file itself when this
+/// returns: a log that loses its write-ahead log is still known.
+pub(super) fn ensure_identity(db: &mut Connection) -> rusqlite::Result<LogIdentity> {
+    if let Some(known) = identity(db)? {
+        return Ok(known);
+    }
+    let drawn: [u8; 16] = Entropy::default().bytes();
+    let change = db.transaction()?;
+    change.execute_batch(CREATE_IDENTITY)?;
+    change.execute("INSERT INTO identity (one, id) VALUES (1, ?)", [drawn])?;
+    change.commit()?;
+    // One who reads meanwhile is in the way of some of it; a later checkpoint does the rest.
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(LogIdentity(drawn))
+}
+
+/// Which log this is, if it has been opened since logs have identities.
+pub(super) fn identity(db: &Connection) -> rusqlite::Result<Option<LogIdentity>> {
+    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'identity'";
+    if db.query_row(table, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(None);
+    }
+    db.query_row("SELECT id FROM identity", [], |row| row.get(0).map(LogIdentity)).optional()
 }

@@ -204,3 +204,35 @@ fn a_place_without_write_ahead_logging_is_refused() {
         "{set:?}"
     );
 }
+
+/// Which log is in a directory, as a server and as a reader are told.
+fn identity_in(directory: &Path) -> LogIdentity {
+    let log = SqliteLog::open(directory, Durability::Full).unwrap();
+    let read = LogReader::open(directory).unwrap().identity().unwrap();
+    assert_eq!(log.identity(), read);
+    read.unwrap()
+}
+
+#[test]
+fn a_log_and_its_copies_are_the_same_log_and_others_are_not() {
+    let [one, copy, other] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let identity = identity_in(one.path());
+    assert_eq!(identity_in(one.path()), identity);
+    LogReader::open(one.path()).unwrap().copy_to(copy.path()).unwrap();
+    assert_eq!(identity_in(copy.path()), identity);
+    assert_ne!(identity_in(other.path()), identity);
+}
+
+#[test]
+fn a_log_from_before_there_were_identities_gets_one_that_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(SqliteLog::open(directory.path(), Durability::Full).unwrap());
+    let path = directory.path().join(FILE_NAME);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE identity").unwrap();
+    assert_eq!(LogReader::open(directory.path()).unwrap().identity().unwrap(), None);
+    let log = SqliteLog::open(directory.path(), Durability::Full).unwrap();
+    // As one is left that is killed now, and then loses its write-ahead log.
+    let alone = tempfile::tempdir().unwrap();
+    std::fs::copy(&path, alone.path().join(FILE_NAME)).unwrap();
+    assert_eq!(log.identity(), Some(identity_in(alone.path())));
+}

@@ -7,7 +7,7 @@
 //! it is documented (sqlite.org/fileformat2.html#walformat): a header, and frames of one page each,
 //! every checksum going on from the one before.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -28,6 +28,21 @@ const PAGES_BYTES: RangeInclusive<usize> = 512..=65_536;
 
 /// What is read from the file at once, in bytes.
 const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Refuses a write-ahead log whose file is gone or empty: SQLite would delete it without a word.
+pub(super) fn refuse_alone(path: &Path) -> Result<(), LogError> {
+    let bytes_in = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    let wal = path.with_extension("sqlite-wal");
+    if bytes_in(path) > 0 || bytes_in(&wal) == 0 {
+        return Ok(());
+    }
+    let (path, wal) = (path.display(), wal.display());
+    Err(LogError::Corrupt(format!(
+        "{path} is missing or empty, and {wal} is there, which has the newest of it: put {path} \
+         back, or restore a backup (chatroom-server restore). To begin as a new server without \
+         what is lost, move {wal} away"
+    )))
+}
 
 /// Checks the write-ahead log, which nobody may be writing.
 pub(super) fn check(path: &Path, durability: Durability) -> Result<(), LogError> {
