@@ -44,14 +44,14 @@ use clap::Parser;
 ///
 /// The thread that waits for input can't be told to end, so the process should end with this.
 pub fn run() -> i32 {
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(answer) => return program::answer(&answer),
+    };
     terminal::remember();
     let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(program::run(args)),
-        Err(error) => {
-            eprintln!("chatroom: {error}");
-            program::NO_CONNECTION
-        }
+        Err(error) => program::failed(&error),
     };
     terminal::restore(false);
     code

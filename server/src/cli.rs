@@ -6,14 +6,15 @@
 //!   the system tells it meanwhile.
 //! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
 //!   share.
-//! - `output`: standard output and standard error, which the server never waits for.
+//! - `output`: standard output and standard error, which the server never waits for, and which need
+//!   not take anything.
 //!
 //! Only this room names a concrete log.
 
 use std::io::BufWriter;
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Parser;
 
 use crate::net::tls::{self, TlsSource};
@@ -32,11 +33,16 @@ use output::lossy;
 /// Runs the program: reads the command line, does what it asks for, and says what went wrong on
 /// standard error.
 pub async fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => return output::answer(&answer),
+    };
     let (diagnostics, _diagnostics_guard) = lossy(std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(arguments.log.clone())
         .with_writer(diagnostics)
+        // They would be told with `eprintln!`, which panics where nothing can be written.
+        .log_internal_errors(false)
         .with_ansi(
             std::io::IsTerminal::is_terminal(&std::io::stderr())
                 && std::env::var_os("NO_COLOR").is_none(),
@@ -50,7 +56,7 @@ pub async fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("chatroom-server: {error:#}");
+            output::say(&format!("chatroom-server: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -58,7 +64,7 @@ pub async fn run() -> ExitCode {
 
 fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
     match tool {
-        Tool::Verify => println!("{}", verify::verify(&arguments.data_dir()?)?),
+        Tool::Verify => write_out(&verify::verify(&arguments.data_dir()?)?.to_string())?,
         Tool::Export { group } => {
             export::export(
                 &arguments.data_dir()?,
@@ -72,8 +78,13 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
                 !matches!(source, TlsSource::Memory),
                 "with --in-memory the key is a new one at every start"
             );
-            println!("{}", tls::fingerprint_at(&source)?);
+            write_out(&tls::fingerprint_at(&source)?.to_string())?;
         }
     }
     Ok(())
+}
+
+/// What a tool was asked for. One that could not say it has not done it.
+fn write_out(line: &str) -> anyhow::Result<()> {
+    output::write_line(line).context("can't write what was found")
 }

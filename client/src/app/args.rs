@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chatroom_proto::Fingerprint;
 use clap::{Parser, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 /// The assignment's port: where a server listens unless told otherwise.
 const PORT: u16 = 9000;
@@ -100,8 +101,13 @@ pub(crate) struct Args {
     pub(crate) accept_key: Option<Fingerprint>,
 
     /// What to log, for example `debug` or `chatroom_client=trace`; messages are never logged
-    #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
-    pub(crate) log: Option<String>,
+    #[arg(
+        long,
+        env = "RUST_LOG",
+        value_name = "FILTER",
+        value_parser = |filter: &str| EnvFilter::try_new(filter)
+    )]
+    pub(crate) log: Option<EnvFilter>,
 
     /// Where to log to, instead of standard error
     #[arg(long, value_name = "FILE")]

@@ -19,6 +19,7 @@ mod moderation;
 mod moderation_devices;
 mod moderation_ranks;
 mod operator;
+mod output;
 mod piped;
 mod reconnect;
 mod server_operators;

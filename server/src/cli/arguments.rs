@@ -134,7 +134,13 @@ pub(super) struct Arguments {
 
     /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a
     /// filter in the syntax of tracing's `EnvFilter`.
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "RUST_LOG")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "RUST_LOG",
+        value_parser = |filter: &str| EnvFilter::try_new(filter)
+    )]
     pub(super) log: EnvFilter,
 }
 

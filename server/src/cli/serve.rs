@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::arguments::Arguments;
-use super::output::lossy;
+use super::output::{lossy, say};
 use super::signals;
 use crate::config::{self, Config};
 use crate::console::Console;
@@ -63,7 +63,7 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(code) = server.operator_code() {
         // Not a diagnostic: it is for the person who starts the server, whatever the filter says,
         // and for no file of them.
-        eprintln!("To become an operator of this server, type in the client: operator {code}");
+        say(&format!("To become an operator of this server, type in the client: operator {code}"));
     }
     console.listening();
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
