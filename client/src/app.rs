@@ -37,14 +37,12 @@ mod signals;
 mod terminal;
 pub mod view;
 
-use clap::Parser;
-
 /// Runs the program: reads the command line, chats, and leaves the terminal as it was found.
 /// Returns the exit code.
 ///
 /// The thread that waits for input can't be told to end, so the process should end with this.
 pub fn run() -> i32 {
-    let args = match args::Args::try_parse() {
+    let args = match args::Args::read() {
         Ok(args) => args,
         Err(answer) => return program::answer(&answer),
     };

@@ -238,8 +238,17 @@ impl ServerProgram {
     /// # Panics
     /// When it does not end.
     pub fn run(home: &Home, arguments: &[&str]) -> Finished {
+        ServerProgram::run_with(home, &[], arguments)
+    }
+
+    /// The same, with these in its environment, too.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn run_with(home: &Home, environment: &[(&str, &str)], arguments: &[&str]) -> Finished {
         let mut command = Command::new(&programs().server);
         command.args(arguments).env_clear().envs(home.environment());
+        command.envs(environment.iter().copied());
         let Started { process, output, diagnostics, .. } =
             start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
         finish(&process, &output, &diagnostics)

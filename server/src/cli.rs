@@ -1,7 +1,7 @@
 //! The program `chatroom-server`: its command line, serving, and what an operator does with what is
 //! kept.
 //!
-//! - `arguments`: the command line and the environment.
+//! - `arguments`: the command line. `environment`: what its variables mean.
 //! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what
 //!   the system tells it meanwhile.
 //! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
@@ -15,11 +15,12 @@ use std::io::BufWriter;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use clap::Parser;
+use tracing::warn;
 
 use crate::net::tls::{self, TlsSource};
 
 mod arguments;
+mod environment;
 mod export;
 mod log_reading;
 mod output;
@@ -33,8 +34,8 @@ use output::lossy;
 /// Runs the program: reads the command line, does what it asks for, and says what went wrong on
 /// standard error.
 pub async fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let (arguments, unknown) = match Arguments::read() {
+        Ok(read) => read,
         Err(answer) => return output::answer(&answer),
     };
     let (diagnostics, _diagnostics_guard) = lossy(std::io::stderr());
@@ -45,9 +46,12 @@ pub async fn run() -> ExitCode {
         .log_internal_errors(false)
         .with_ansi(
             std::io::IsTerminal::is_terminal(&std::io::stderr())
-                && std::env::var_os("NO_COLOR").is_none(),
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         )
         .init();
+    for variable in unknown {
+        warn!("{variable}");
+    }
     let done = match &arguments.tool {
         Some(tool) => use_tool(tool, &arguments),
         // In a box: it is large, and what waits for it would be, too.

@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use chatroom_proto::Fingerprint;
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// The assignment's port: where a server listens unless told otherwise.
@@ -114,6 +115,22 @@ pub(crate) struct Args {
     pub(crate) log_file: Option<PathBuf>,
 }
 
+impl Args {
+    /// Reads the command line and the environment. A variable that is empty is as if it was not
+    /// there.
+    ///
+    /// # Errors
+    /// What is to be answered instead: help, the version, or what is wrong.
+    pub(crate) fn read() -> Result<Args, clap::Error> {
+        let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        let mut command = Args::command().mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg }
+        });
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
 /// Whether to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
@@ -143,8 +160,6 @@ impl ColorChoice {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -23,6 +23,7 @@ mod output;
 mod piped;
 mod reconnect;
 mod server_operators;
+mod settings;
 mod shipped;
 mod simulation;
 mod slow_reader;

@@ -276,6 +276,7 @@ pub(super) const ROOMS: &[Room] = &[
             "clap",
             "serde",
             "serde_json",
+            "strsim",
             "thiserror",
             "time",
             "tokio",
