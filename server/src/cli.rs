@@ -2,8 +2,8 @@
 //! kept.
 //!
 //! - `arguments`: the command line. `environment`: what its variables mean.
-//! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what
-//!   the system tells it meanwhile.
+//! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server.
+//! - `listen`: where it listens. `signals`: what the system tells it meanwhile.
 //! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
 //!   share.
 //! - `output`: standard output and standard error, which the server never waits for, and which need
@@ -22,6 +22,7 @@ use crate::net::tls::{self, TlsSource};
 mod arguments;
 mod environment;
 mod export;
+mod listen;
 mod log_reading;
 mod output;
 mod serve;

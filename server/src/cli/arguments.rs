@@ -33,9 +33,9 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) tool: Option<Tool>,
 
-    /// Where to listen: an address or a name of this machine; may be given more than once. Only
-    /// this machine can reach 127.0.0.1; others reach 0.0.0.0:9000, and [::]:9000 over IPv6 as
-    /// well.
+    /// Where to listen: an address or a name of this machine, at all addresses of a name; may be
+    /// given more than once. Only this machine can reach 127.0.0.1; others reach 0.0.0.0:9000, and
+    /// [::]:9000 over IPv6 as well.
     #[arg(
         long,
         value_name = "ADDRESS:PORT",

@@ -1,7 +1,6 @@
 //! `chatroom-server` without a subcommand: opens what it needs, and serves until it is told to
 //! stop.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,18 +11,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::arguments::Arguments;
+use super::listen;
 use super::output::{lossy, say};
 use super::signals;
 use crate::config::{self, Config};
 use crate::console::Console;
-use crate::net::listener;
 use crate::net::tls::ServerTls;
 use crate::server::Server;
 use crate::storage::archive::{Archive, ArchiveError, Restored};
 use crate::storage::log::{Durability, Log, MemoryLog, SqliteLog};
 
 pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { listen, connections_max, groups_max, .. } = &arguments;
+    let Arguments { listen: asked, connections_max, groups_max, .. } = &arguments;
     let (output, _output_guard) = lossy(std::io::stdout());
     let mut config = Config { console: Console::new(output), ..Config::default() };
     config.limits.groups_max = *groups_max;
@@ -35,7 +34,7 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         (false, days) => Retention::Days(days),
     };
     config.connections_max = allowed_connections(*connections_max)?;
-    let sockets = bind(listen).await?;
+    let sockets = listen::listen(asked).await?;
     let addresses: Result<Vec<_>, _> = sockets.iter().map(TcpListener::local_addr).collect();
     let addresses = addresses.context("can't tell where the server listens")?;
     let (console, connections_max) = (config.console.clone(), config.connections_max);
@@ -120,30 +119,6 @@ fn open_archive(
         }
         opened => opened,
     }
-}
-
-/// Sockets that listen at all of these.
-async fn bind(listen: &[String]) -> anyhow::Result<Vec<TcpListener>> {
-    let cannot = |listen: &str| {
-        format!(
-            "can't listen on {listen} (is a server running there already? choose another with \
-             --listen)"
-        )
-    };
-    let mut addresses = Vec::new();
-    for listen in listen {
-        addresses.push(resolve(listen).await.with_context(|| cannot(listen))?);
-    }
-    let bound = |(listen, &address): (&String, &SocketAddr)| {
-        listener::bind_beside(address, &addresses).with_context(|| cannot(listen))
-    };
-    listen.iter().zip(&addresses).map(bound).collect()
-}
-
-async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
-    let mut addresses =
-        tokio::net::lookup_host(listen).await.context("it needs an address and a port")?;
-    addresses.next().context("that name has no address")
 }
 
 /// As many as were asked for, within what file descriptors allow.

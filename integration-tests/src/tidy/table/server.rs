@@ -274,6 +274,7 @@ pub(super) const ROOMS: &[Room] = &[
             "server",
             "anyhow",
             "clap",
+            "rustix",
             "serde",
             "serde_json",
             "strsim",
