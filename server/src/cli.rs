@@ -3,7 +3,8 @@
 //!
 //! - `arguments`: the command line. `environment`: what its variables mean.
 //! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server.
-//! - `listen`: where it listens. `signals`: what the system tells it meanwhile.
+//! - `listen`: where it listens. `signals`: what the system tells it meanwhile. `certificate`:
+//!   whether the one that it shows runs out.
 //! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
 //!   share.
 //! - `output`: standard output and standard error, which the server never waits for, and which need
@@ -20,6 +21,7 @@ use tracing::warn;
 use crate::net::tls::{self, TlsSource};
 
 mod arguments;
+mod certificate;
 mod environment;
 mod export;
 mod listen;

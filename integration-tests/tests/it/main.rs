@@ -40,5 +40,6 @@ mod terminal_text;
 mod threads;
 mod tidy;
 mod tls;
+mod tls_dates;
 mod tls_server;
 mod tools;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::arguments::Arguments;
+use super::certificate;
 use super::listen;
 use super::output::{lossy, say};
 use super::signals;
@@ -45,7 +46,9 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     // Behind the log, which sees to it that no other server uses the directory.
     let tls = ServerTls::open(arguments.tls_source()?).context("can't set up TLS")?;
     let fingerprint = tls.fingerprint()?;
-    signals::on_hangup(tls.clone(), &shutdown)?;
+    signals::on_hangup(tls.clone(), config.clock.clone(), &shutdown)?;
+    let (shown, clock) = (tls.clone(), config.clock.clone());
+    tokio::spawn(certificate::watch(move || certificate::check(&shown, &clock)));
     (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
     let server = Server::open(log, restored, config, shutdown.clone())
         .await

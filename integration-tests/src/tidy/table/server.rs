@@ -181,6 +181,7 @@ pub(super) const ROOMS: &[Room] = &[
             "tokio",
             "tokio_rustls",
             "tracing",
+            "x509_parser",
         ],
         but_not: &["proto::codec", "std::net", READS_A_CLOCK],
         because: "a stream knows bytes and keys, not what they say",
