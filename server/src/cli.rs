@@ -3,6 +3,7 @@
 //!
 //! - `arguments`: the command line. `environment`: what its variables mean.
 //! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server.
+//! - `data_directory`: whether it can be served from.
 //! - `listen`: where it listens. `signals`: what the system tells it meanwhile. `certificate`:
 //!   whether the one that it shows runs out.
 //! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
@@ -22,6 +23,7 @@ use crate::net::tls::{self, TlsSource};
 
 mod arguments;
 mod certificate;
+mod data_directory;
 mod environment;
 mod export;
 mod listen;

@@ -7,6 +7,7 @@ mod bots;
 mod chaos;
 mod coming_back;
 mod crowd;
+mod data_directory;
 mod dialogue;
 mod durable;
 mod figure_one;

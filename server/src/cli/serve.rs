@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::arguments::Arguments;
 use super::certificate;
+use super::data_directory;
 use super::listen;
 use super::output::{lossy, say};
 use super::signals;
@@ -99,6 +100,7 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Resto
         return Ok((Arc::new(MemoryLog::new()), None));
     }
     let directory = arguments.data_dir()?;
+    data_directory::check_writers(&directory)?;
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping \
         everything");
     let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
