@@ -42,15 +42,23 @@ pub mod view;
 ///
 /// The thread that waits for input can't be told to end, so the process should end with this.
 pub fn run() -> i32 {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run_within()),
+        Err(error) => program::failed(&error),
+    }
+}
+
+async fn run_within() -> i32 {
+    // Before anything is written.
+    if let Err(error) = signals::outlive_file_limits() {
+        return program::failed(&error);
+    }
     let args = match args::Args::read() {
         Ok(args) => args,
         Err(answer) => return program::answer(&answer),
     };
     terminal::remember();
-    let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(program::run(args)),
-        Err(error) => program::failed(&error),
-    };
+    let code = program::run(args).await;
     terminal::restore(false);
     code
 }

@@ -39,6 +39,10 @@ use output::lossy;
 /// Runs the program: reads the command line, does what it asks for, and says what went wrong on
 /// standard error.
 pub async fn run() -> ExitCode {
+    if let Err(error) = signals::outlive_file_limits() {
+        output::say(&format!("chatroom-server: {error:#}"));
+        return ExitCode::FAILURE;
+    }
     let (arguments, unknown) = match Arguments::read() {
         Ok(read) => read,
         Err(answer) => return output::answer(&answer),

@@ -12,6 +12,7 @@ mod dialogue;
 mod durable;
 mod figure_one;
 mod flood;
+mod full_disk;
 mod hostile;
 mod ignoring;
 mod kit;

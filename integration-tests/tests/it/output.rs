@@ -14,8 +14,14 @@ use tokio::net::TcpStream;
 /// A full disk on standard output, and something that can be read on standard error.
 const OUTPUT_FULL: &str = "> /dev/full";
 
+/// A file on standard output that is longer than any may get. Others are shorter.
+const OUTPUT_LIMITED: &str = "> \"$HOME/said\"; head -c 200K /dev/zero; ulimit -f 100";
+
 /// Neither can be written.
 const BOTH_FULL: &str = "> /dev/full 2>&1";
+
+/// The same, because no file may get any longer.
+const BOTH_LIMITED: &str = "> \"$HOME/said\" 2>&1; head -c 200K /dev/zero; ulimit -f 100";
 
 /// There is neither.
 const BOTH_CLOSED: &str = ">&- 2>&-";
@@ -71,18 +77,25 @@ fn a_tool_that_could_not_say_what_it_found_has_failed_and_says_so() {
     let home = home_with_a_log();
     let tools: [&[&str]; 5] =
         [&["verify"], &["fingerprint"], &["export", "General"], &["--help"], &["--version"]];
-    for tool in tools {
-        let said = run(&home, server(), tool, OUTPUT_FULL);
-        assert_eq!(said.exit, Exit::Code(1), "{tool:?}: {said:?}");
-        assert!(said.diagnostics.contains("can't write "), "{tool:?}: {said:?}");
-        assert!(said.diagnostics.contains("No space left"), "{tool:?}: {said:?}");
-        let said = run(&home, server(), tool, BOTH_FULL);
-        assert_eq!(said.exit, Exit::Code(1), "{tool:?}, and nothing to say it on");
-    }
-    for tool in ["--help", "--version"] {
-        let said = run(&home, client(), &[tool], OUTPUT_FULL);
-        assert_eq!(said.exit, Exit::Code(1), "{tool}: {said:?}");
-        assert!(said.diagnostics.contains("can't write "), "{tool}: {said:?}");
+    let outputs = [
+        (OUTPUT_FULL, BOTH_FULL, "No space left"),
+        (OUTPUT_LIMITED, BOTH_LIMITED, "File too large"),
+    ];
+    for (output, both, why) in outputs {
+        for tool in tools {
+            let said = run(&home, server(), tool, output);
+            assert_eq!(said.exit, Exit::Code(1), "{tool:?}: {said:?}");
+            assert!(said.diagnostics.contains("can't write "), "{tool:?}: {said:?}");
+            assert!(said.diagnostics.contains(why), "{tool:?}: {said:?}");
+            let said = run(&home, server(), tool, both);
+            assert_eq!(said.exit, Exit::Code(1), "{tool:?}, and nothing to say it on");
+        }
+        for tool in ["--help", "--version"] {
+            let said = run(&home, client(), &[tool], output);
+            assert_eq!(said.exit, Exit::Code(1), "{tool}: {said:?}");
+            assert!(said.diagnostics.contains("can't write "), "{tool}: {said:?}");
+            assert!(said.diagnostics.contains(why), "{tool}: {said:?}");
+        }
     }
 }
 
@@ -102,7 +115,7 @@ fn who_reads_no_further_had_enough_of_many_lines_and_nothing_of_one() {
 #[test]
 fn what_is_wrong_ends_with_its_own_code_where_it_can_not_be_said() {
     let home = Home::new();
-    for outputs in [BOTH_FULL, BOTH_CLOSED, BOTH_UNHEARD] {
+    for outputs in [BOTH_FULL, BOTH_LIMITED, BOTH_CLOSED, BOTH_UNHEARD] {
         for (file, arguments, code) in [
             (server(), &["--nonsense"][..], 2),
             (server(), &["--log", "a=b=c"], 2),
@@ -155,11 +168,16 @@ async fn a_server_serves_whatever_becomes_of_its_outputs() {
 fn a_client_does_what_it_is_told_whether_or_not_it_can_log() {
     let server = ServerProgram::start();
     let port = server.port().to_string();
-    for log in [&["--log", "trace"][..], &["--log", "trace", "--log-file", "/dev/full"]] {
+    let logs: [(&[&str], &str); 3] = [
+        (&["--log", "trace"], "2> /dev/full"),
+        (&["--log", "trace", "--log-file", "/dev/full"], "2> /dev/full"),
+        (&["--log", "trace", "--log-file", "log"], "2> /dev/full; cd; ulimit -f 0"),
+    ];
+    for (log, outputs) in logs {
         let home = Home::new();
         let file = format!("printf 'public General hi\\nusers\\n' | exec \"{}\" \"$@\"", client());
         let arguments = [&["-c", &file, "bash", "127.0.0.1", &port, "Jim"][..], log].concat();
-        let said = run(&home, "bash", &arguments, "2> /dev/full");
+        let said = run(&home, "bash", &arguments, outputs);
         assert_eq!(said.exit, Exit::Code(0), "{log:?}: {said:?}");
         assert!(said.output.ends_with("online users:\nJim\n"), "{log:?}: {said:?}");
     }

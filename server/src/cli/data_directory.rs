@@ -1,4 +1,4 @@
-//! Whether the data directory can be served from: nobody else writes to it.
+//! Whether the data directory can be served from: nobody else writes to it, and there is room.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -6,11 +6,21 @@ use std::iter;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Resource, getrlimit};
 use tracing::warn;
+
+use crate::private_file;
 
 /// What a mode has when everybody, or the group, may write.
 const EVERYBODY_WRITES: u32 = 0o002;
 const GROUP_WRITES: u32 = 0o020;
+
+/// What must be free for a server to begin, in bytes: some hundred messages. One that begins with
+/// less has its clients come back, and is gone again when the first of them speaks.
+const ROOM_BYTES_MIN: u64 = 1024 * 1024;
+
+/// What the files end in that grow as long as the server is used.
+const GROWING: &str = "sqlite";
 
 /// Why a directory can't be served from.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +34,18 @@ pub(super) enum DirectoryError {
         directory.display()
     )]
     Everybodys { path: PathBuf, directory: PathBuf },
+    #[error(
+        "there is no room to go on in {}: at least {} MiB must be free",
+        directory.display(),
+        ROOM_BYTES_MIN >> 20
+    )]
+    NoRoom { directory: PathBuf, source: io::Error },
+    #[error(
+        "there is no room to go on: {} has {length} bytes, and no file may have more than {limit} \
+         (ulimit -f)",
+        path.display()
+    )]
+    FileLimit { path: PathBuf, length: u64, limit: u64 },
 }
 
 /// Refuses a directory to which everybody may write, or to a file in it. That a group may is
@@ -49,6 +71,22 @@ pub(super) fn check_writers(directory: &Path) -> Result<(), DirectoryError> {
         );
     }
     Ok(())
+}
+
+/// Refuses a directory where nothing more can be kept: the disk is full, a quota is used up, or no
+/// file may get longer.
+pub(super) fn check_room(directory: &Path) -> Result<(), DirectoryError> {
+    let limit = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
+    for found in files(directory)? {
+        let (path, found) = found?;
+        let length = found.len();
+        let grows = path.extension().is_some_and(|extension| extension == GROWING);
+        if grows && length.saturating_add(ROOM_BYTES_MIN) > limit {
+            return Err(DirectoryError::FileLimit { path, length, limit });
+        }
+    }
+    private_file::try_to_write(directory, ROOM_BYTES_MIN)
+        .map_err(|source| DirectoryError::NoRoom { directory: directory.to_owned(), source })
 }
 
 /// The files that are directly in it. Folders are no server's.

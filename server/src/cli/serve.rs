@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chatroom_proto::Retention;
+use futures_util::StreamExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -51,9 +52,17 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let (shown, clock) = (tls.clone(), config.clock.clone());
     tokio::spawn(certificate::watch(move || certificate::check(&shown, &clock)));
     (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
+    let mut begun = log.follow(log.head());
     let server = Server::open(log, restored, config, shutdown.clone())
         .await
         .context("can't restore the chat")?;
+    // A server writes down that it begins. Where not even that can be kept, nobody is to come.
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        Some(kept) = begun.next() => drop(kept?),
+    }
+    drop(begun);
     if shutdown.is_cancelled() {
         info!("stopped before anybody was served");
         return Ok(());
@@ -104,6 +113,7 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Resto
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping \
         everything");
     let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
+    data_directory::check_room(&directory)?;
     let restored = open_archive(&directory, &log, arguments.durability)?;
     Ok((log, Some(restored)))
 }

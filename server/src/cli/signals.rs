@@ -11,6 +11,13 @@ use crate::clock::Clock;
 use crate::net::tls::ServerTls;
 use crate::server::Monitor;
 
+/// From now on, a file that may not get any longer (`ulimit -f`) is an error where it is written.
+/// The system would end the program otherwise, without a word.
+pub(super) fn outlive_file_limits() -> anyhow::Result<()> {
+    // To listen for it is all: it says nothing that the error does not say.
+    listen_for(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
 /// The first signal stops the server politely, the second at once.
 pub(super) fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {

@@ -50,6 +50,12 @@ pub(super) const ROOMS: &[Room] = &[
         because: "what is kept knows logs by their trait, and never the node's own chat",
     },
     Room {
+        modules: &["server::storage::disk_error"],
+        may: &["rusqlite"],
+        but_not: &["std::fs", "std::io", "std::net", "std::time"],
+        because: "an error of SQLite is told the same wherever it happens",
+    },
+    Room {
         modules: &["server::storage::log"],
         may: &[
             "proto",
@@ -57,6 +63,7 @@ pub(super) const ROOMS: &[Room] = &[
             "server::chat::state::snapshot::SNAPSHOT_LAYOUT",
             "server::config",
             "server::private_file",
+            "server::storage::disk_error",
             "clap::ValueEnum",
             "crc32fast",
             "futures_util",
@@ -76,6 +83,7 @@ pub(super) const ROOMS: &[Room] = &[
             "server::chat",
             "server::config",
             "server::private_file",
+            "server::storage::disk_error",
             "server::storage::log",
             "crc32fast",
             "futures_util",
@@ -275,6 +283,7 @@ pub(super) const ROOMS: &[Room] = &[
             "server",
             "anyhow",
             "clap",
+            "futures_util",
             "rustix",
             "serde",
             "serde_json",
