@@ -58,7 +58,8 @@ async fn run_within() -> i32 {
         Err(answer) => return program::answer(&answer),
     };
     terminal::remember();
-    let code = program::run(args).await;
+    // In a box: it is large, and what waits for it would be, too.
+    let code = Box::pin(program::run(args)).await;
     terminal::restore(false);
     code
 }

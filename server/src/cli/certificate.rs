@@ -100,14 +100,14 @@ mod tests {
             said.lock().unwrap().push(wrong.is_some());
         };
         let test = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            time::sleep(Duration::from_secs(1)).await;
             now.store(200 * DAY_MS, Ordering::Relaxed);
-            tokio::time::sleep(EVERY - Duration::from_secs(2)).await;
+            time::sleep(EVERY - Duration::from_secs(2)).await;
             assert_eq!(*said.lock().unwrap(), [false], "the clock has jumped, and no day is over");
-            tokio::time::sleep(EVERY + Duration::from_secs(2)).await;
+            time::sleep(EVERY + Duration::from_secs(2)).await;
             assert_eq!(*said.lock().unwrap(), [false, true, true]);
             now.store(150 * DAY_MS, Ordering::Relaxed);
-            tokio::time::sleep(EVERY).await;
+            time::sleep(EVERY).await;
             assert_eq!(*said.lock().unwrap(), [false, true, true, false]);
         };
         tokio::select! {

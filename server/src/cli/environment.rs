@@ -25,10 +25,10 @@ pub(super) fn heed(command: Command) -> Command {
 fn heed_one(arg: Arg, value: Option<OsString>) -> Arg {
     let Some(variable) = arg.get_env().map(OsStr::to_owned) else { return arg };
     let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
-    let is_given = value
-        .is_none_or(|value| !value.is_empty() && !(is_switch && yes_or_no(&value) == Some(false)));
+    let is_no = |value: &OsStr| is_switch && yes_or_no(value) == Some(false);
+    let is_none = value.is_some_and(|value| value.is_empty() || is_no(&value));
     let arg = if is_switch { arg.value_parser(switch(&variable)) } else { arg };
-    if is_given { arg } else { arg.env(None::<&str>) }
+    if is_none { arg.env(None::<&str>) } else { arg }
 }
 
 /// Reads what the variable of a switch says.

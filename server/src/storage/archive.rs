@@ -319,7 +319,7 @@ fn start_reader(
     let (asks, waiting) = mpsc::channel(READS_WAITING_MAX);
     let reader = ArchiveReader::open(path).map_err(|source| {
         let doing = format!("can't read the archive {}", path.display());
-        file::storage(&disk_error::told(&doing, &source), source)
+        file::storage(&disk_error::told(doing, &source), source)
     })?;
     let thread = WorkerThread::start(name, move || reader.run(waiting))
         .map_err(|source| file::storage("can't start the archive's reader", source))?;

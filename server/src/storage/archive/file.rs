@@ -263,7 +263,7 @@ fn unusable(path: &Path, error: rusqlite::Error) -> Unusable {
         return Unusable::Damaged(error.into());
     }
     let doing = format!("can't open the archive {}", path.display());
-    Unusable::Refused(storage(&disk_error::told(&doing, &error), error))
+    Unusable::Refused(storage(&disk_error::told(doing, &error), error))
 }
 
 /// Whether it is the file that is wrong, and not the disk, the rights or another program.

@@ -93,7 +93,7 @@ pub(super) struct ArchiveWriter {
 pub(super) enum WriterFailure {
     #[error("it can't read the log: {0}")]
     Log(#[from] LogError),
-    #[error("{doing}: {0}", doing = disk_error::told("it can't write its file", .0))]
+    #[error("{doing}: {0}", doing = disk_error::told("it can't write its file".to_owned(), .0))]
     File(#[from] rusqlite::Error),
     #[error("it can't write a snapshot: {0}")]
     Snapshot(#[from] WriteError),

@@ -5,7 +5,7 @@ use crate::storage::log::interface::LogError;
 
 /// What SQLite says, as an error of the log.
 pub(super) fn storage(doing: String, source: rusqlite::Error) -> LogError {
-    LogError::Storage { doing: disk_error::told(&doing, &source), source: source.into() }
+    LogError::Storage { doing: disk_error::told(doing, &source), source: source.into() }
 }
 
 /// An error with all its causes.
