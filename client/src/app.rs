@@ -37,22 +37,29 @@ mod signals;
 mod terminal;
 pub mod view;
 
-use clap::Parser;
-
 /// Runs the program: reads the command line, chats, and leaves the terminal as it was found.
 /// Returns the exit code.
 ///
 /// The thread that waits for input can't be told to end, so the process should end with this.
 pub fn run() -> i32 {
-    let args = args::Args::parse();
-    terminal::remember();
-    let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(program::run(args)),
-        Err(error) => {
-            eprintln!("chatroom: {error}");
-            program::NO_CONNECTION
-        }
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run_within()),
+        Err(error) => program::failed(&error),
+    }
+}
+
+async fn run_within() -> i32 {
+    // Before anything is written.
+    if let Err(error) = signals::outlive_file_limits() {
+        return program::failed(&error);
+    }
+    let args = match args::Args::read() {
+        Ok(args) => args,
+        Err(answer) => return program::answer(&answer),
     };
+    terminal::remember();
+    // In a box: it is large, and what waits for it would be, too.
+    let code = Box::pin(program::run(args)).await;
     terminal::restore(false);
     code
 }

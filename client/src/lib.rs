@@ -60,6 +60,9 @@
 //!
 //! A file has at most [`limits::POSTS_KEPT_MAX`] posts without an answer in it.
 
+// Both panic where nothing can be written.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod app;
 pub mod client;
 pub mod dial;

@@ -86,6 +86,11 @@ impl Process {
         }
     }
 
+    /// How it has ended, if it has.
+    pub fn has_ended(&self) -> Option<Exit> {
+        self.exit.lock().map(Exit::from)
+    }
+
     /// Waits for its end; nothing when it does not come.
     pub fn wait(&self) -> Option<Exit> {
         self.exit.wait(|exit| exit.is_some()).map(Exit::from)

@@ -239,8 +239,17 @@ impl ServerProgram {
     /// # Panics
     /// When it does not end.
     pub fn run(home: &Home, arguments: &[&str]) -> Finished {
+        ServerProgram::run_with(home, &[], arguments)
+    }
+
+    /// The same, with these in its environment, too.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn run_with(home: &Home, environment: &[(&str, &str)], arguments: &[&str]) -> Finished {
         let mut command = Command::new(&programs().server);
         command.args(arguments).env_clear().envs(home.environment());
+        command.envs(environment.iter().copied());
         let Started { process, output, diagnostics, .. } =
             start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
         finish(&process, &output, &diagnostics)
@@ -272,14 +281,12 @@ impl ServerProgram {
             .unwrap_or_else(|said| panic!("the server did not start: {said}"))
     }
 
-    /// Starts it on any free port where no file may have more than so many KiB, as if the disk were
-    /// full then.
+    /// Starts it on any free port where no file may have more than so many KiB.
     ///
     /// # Errors
     /// What it says, when it does not say that it listens.
     pub fn start_with_room_for(kib: u32, arguments: &[&str]) -> Result<ServerProgram, String> {
-        // Without the trap the system would end the program, where a full disk is only an error.
-        let shell = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+        let shell = format!("ulimit -f {kib}; exec \"$0\" \"$@\"");
         ServerProgram::start_under(&["bash", "-c", &shell], arguments)
     }
 

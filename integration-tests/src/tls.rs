@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
+use chatroom_proto::UnixMillis;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -56,6 +58,18 @@ impl Identity {
     pub fn new(directory: &Path, host: &str) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![host.to_owned()]).expect("a host");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Identity::write(directory, &certificate.pem(), &key)
+    }
+
+    /// The same, valid until this moment.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    pub fn until(directory: &Path, host: &str, until: UnixMillis) -> Identity {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a host");
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_millis(until.0);
         let certificate = params.self_signed(&key).expect("a certificate");
         Identity::write(directory, &certificate.pem(), &key)
     }

@@ -1,27 +1,34 @@
 //! The program `chatroom-server`: its command line, serving, and what an operator does with what is
 //! kept.
 //!
-//! - `arguments`: the command line and the environment.
-//! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server. `signals`: what
-//!   the system tells it meanwhile.
+//! - `arguments`: the command line. `environment`: what its variables mean.
+//! - `serve`: opens the log, the archive, TLS and the sockets, and runs the server.
+//! - `data_directory`: whether it can be served from.
+//! - `listen`: where it listens. `signals`: what the system tells it meanwhile. `certificate`:
+//!   whether the one that it shows runs out.
 //! - `verify`, `export`: read the log, also while a server writes it. `log_reading`: what both
 //!   share.
 //! - `backup`: a copy of what makes a server this one, and the way back.
-//! - `output`: standard output and standard error, which the server never waits for.
+//! - `output`: standard output and standard error, which the server never waits for, and which need
+//!   not take anything.
 //!
 //! Only this room names a concrete log.
 
 use std::io::BufWriter;
 use std::process::ExitCode;
 
-use anyhow::ensure;
-use clap::Parser;
+use anyhow::{Context, ensure};
+use tracing::warn;
 
 use crate::net::tls::{self, TlsSource};
 
 mod arguments;
 mod backup;
+mod certificate;
+mod data_directory;
+mod environment;
 mod export;
+mod listen;
 mod log_reading;
 mod output;
 mod serve;
@@ -34,16 +41,28 @@ use output::lossy;
 /// Runs the program: reads the command line, does what it asks for, and says what went wrong on
 /// standard error.
 pub async fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    if let Err(error) = signals::outlive_file_limits() {
+        output::say(&format!("chatroom-server: {error:#}"));
+        return ExitCode::FAILURE;
+    }
+    let (arguments, unknown) = match Arguments::read() {
+        Ok(read) => read,
+        Err(answer) => return output::answer(&answer),
+    };
     let (diagnostics, _diagnostics_guard) = lossy(std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(arguments.log.clone())
         .with_writer(diagnostics)
+        // They would be told with `eprintln!`, which panics where nothing can be written.
+        .log_internal_errors(false)
         .with_ansi(
             std::io::IsTerminal::is_terminal(&std::io::stderr())
-                && std::env::var_os("NO_COLOR").is_none(),
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         )
         .init();
+    for variable in unknown {
+        warn!("{variable}");
+    }
     let done = match &arguments.tool {
         Some(tool) => use_tool(tool, &arguments),
         // In a box: it is large, and what waits for it would be, too.
@@ -52,7 +71,7 @@ pub async fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("chatroom-server: {error:#}");
+            output::say(&format!("chatroom-server: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -60,7 +79,7 @@ pub async fn run() -> ExitCode {
 
 fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
     match tool {
-        Tool::Verify => println!("{}", verify::verify(&arguments.data_dir()?)?),
+        Tool::Verify => write_out(&verify::verify(&arguments.data_dir()?)?.to_string())?,
         Tool::Export { group } => {
             export::export(
                 &arguments.data_dir()?,
@@ -76,8 +95,13 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
                 !matches!(source, TlsSource::Memory),
                 "with --in-memory the key is a new one at every start"
             );
-            println!("{}", tls::fingerprint_at(&source)?);
+            write_out(&tls::fingerprint_at(&source)?.to_string())?;
         }
     }
     Ok(())
+}
+
+/// What a tool was asked for. One that could not say it has not done it.
+fn write_out(line: &str) -> anyhow::Result<()> {
+    output::write_line(line).context("can't write what was found")
 }

@@ -34,6 +34,9 @@
 //! - What a client sends is a validated type before anything looks at it. Message bodies are never
 //!   in the diagnostics.
 
+// Both panic where nothing can be written.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod chat;
 pub mod cli;
 mod client_network;

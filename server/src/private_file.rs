@@ -1,7 +1,7 @@
 //! Files for nobody else's eyes: what a server keeps is readable by its own user alone.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -87,6 +87,14 @@ fn parent(path: &Path) -> &Path {
     here_if_empty(path.parent().unwrap_or(Path::new("")))
 }
 
+/// Finds out whether so many bytes can be written into this directory. Nothing of them stays.
+pub(crate) fn try_to_write(directory: &Path, bytes: u64) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(here_if_empty(directory))?;
+    io::copy(&mut io::repeat(0).take(bytes), &mut file)?;
+    // Some file systems look for room only now.
+    file.sync_all()
+}
+
 /// Puts on the disk which files are in a directory.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(here_if_empty(directory))?.sync_all()
@@ -132,6 +140,14 @@ mod tests {
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         let again = NewDirectory::beside(&place).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn of_what_is_only_tried_nothing_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        try_to_write(directory.path(), 64 * 1024).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert!(try_to_write(&directory.path().join("nowhere"), 1).is_err());
     }
 
     #[test]

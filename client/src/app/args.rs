@@ -1,9 +1,11 @@
 //! The command line.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use chatroom_proto::Fingerprint;
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 /// The assignment's port: where a server listens unless told otherwise.
 const PORT: u16 = 9000;
@@ -100,12 +102,33 @@ pub(crate) struct Args {
     pub(crate) accept_key: Option<Fingerprint>,
 
     /// What to log, for example `debug` or `chatroom_client=trace`; messages are never logged
-    #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
-    pub(crate) log: Option<String>,
+    #[arg(
+        long,
+        env = "RUST_LOG",
+        value_name = "FILTER",
+        value_parser = |filter: &str| EnvFilter::try_new(filter)
+    )]
+    pub(crate) log: Option<EnvFilter>,
 
     /// Where to log to, instead of standard error
     #[arg(long, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
+}
+
+impl Args {
+    /// Reads the command line and the environment. A variable that is empty is as if it was not
+    /// there.
+    ///
+    /// # Errors
+    /// What is to be answered instead: help, the version, or what is wrong.
+    pub(crate) fn read() -> Result<Args, clap::Error> {
+        let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        let mut command = Args::command().mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg }
+        });
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// Whether to use colours.
@@ -137,8 +160,6 @@ impl ColorChoice {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -10,5 +10,5 @@ mod login;
 mod run;
 mod setup;
 
-pub(crate) use ending::NO_CONNECTION;
+pub(crate) use ending::{answer, failed};
 pub(crate) use run::run;

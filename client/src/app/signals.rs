@@ -1,7 +1,8 @@
-//! The signals that end a program.
+//! The signals that end a program, and the one that must not.
 
 use std::io;
 
+use nix::sys::signal::Signal::SIGXFSZ;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM, SIGHUP and SIGINT, from when it is made.
@@ -34,4 +35,11 @@ impl Signals {
             }
         }
     }
+}
+
+/// From now on, a file that may not get any longer (`ulimit -f`) is an error where it is written.
+/// The system would end the program otherwise, without a word. To be called within a runtime.
+pub(crate) fn outlive_file_limits() -> io::Result<()> {
+    // To listen for it is all: it says nothing that the error does not say.
+    signal(SignalKind::from_raw(SIGXFSZ as i32)).map(drop)
 }

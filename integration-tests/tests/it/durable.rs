@@ -305,7 +305,7 @@ async fn a_full_disk_ends_the_server_with_a_clear_error_and_everything_acknowled
     let data = data();
     let arguments = [&BUSY[..], &["--data", data.path().to_str().expect("text")]].concat();
     let server =
-        ServerProgram::start_with_room_for(400, &arguments).expect("there is room to begin");
+        ServerProgram::start_with_room_for(2_048, &arguments).expect("there is room to begin");
     let mut jim = TestClient::come(server.address(), "jim").await;
     let text = "x".repeat(7_000);
     let mut acknowledged = Vec::new();

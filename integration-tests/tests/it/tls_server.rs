@@ -1,8 +1,9 @@
 //! TLS as the server speaks it: its files, its signals, where it listens, and peers that mean it no
 //! good.
 
+use std::collections::HashSet;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -178,7 +179,10 @@ fn it_listens_wherever_it_is_told_to() {
     let server =
         ServerProgram::start_with(&["--listen", "[::1]:0,127.0.0.1:0", "--listen", "localhost:0"]);
     let addresses = server.addresses();
-    assert_eq!(addresses.len(), 4, "{addresses:?}");
+    // One more is where the kit has it listen.
+    let of_the_name = ("localhost", 0).to_socket_addrs().expect("every machine has it");
+    let of_the_name: HashSet<SocketAddr> = of_the_name.collect();
+    assert_eq!(addresses.len(), 3 + of_the_name.len(), "{addresses:?}");
     for at in addresses {
         let (host, port) = (at.ip().to_string(), at.port().to_string());
         for tls in ["--tls", "--plaintext"] {
@@ -190,6 +194,27 @@ fn it_listens_wherever_it_is_told_to() {
     }
     let named = server.output().find(|said| said.contains("Connected with ('::1', ").then_some(()));
     assert!(named.is_some(), "{}", server.output());
+}
+
+#[test]
+fn it_listens_at_every_address_of_a_name() {
+    let hosts = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(hosts.path(), "127.0.0.1 both.example\n::1 both.example\n").expect("written");
+    // Only for this program, and only where that is allowed.
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let hosts = hosts.path().to_str().expect("a plain path");
+    let names = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, hosts];
+    if !ServerProgram::start_under(&[&names[..], &["true"]].concat(), &[])
+        .is_err_and(|said| said.is_empty())
+    {
+        return;
+    }
+    let server = ServerProgram::start_under(&names, &["--listen", "both.example:0"])
+        .unwrap_or_else(|said| panic!("it did not start: {said}"));
+    let mut at: Vec<_> = server.addresses().iter().map(|at| at.ip().to_string()).collect();
+    at.sort();
+    // One of them is where the kit has it listen.
+    assert_eq!(at, ["127.0.0.1", "127.0.0.1", "::1"]);
 }
 
 #[test]

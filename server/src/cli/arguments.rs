@@ -1,12 +1,13 @@
-//! The command line and the environment.
+//! The command line, and the environment's variable for each option.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 use chatroom_proto::GroupName;
-use clap::{Parser, Subcommand, value_parser};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 use tracing_subscriber::EnvFilter;
 
+use super::environment::{self, UnknownVariable};
 use crate::config::{Config, RATE_MAX};
 use crate::net::tls::TlsSource;
 use crate::storage::data_dir::default_data;
@@ -32,9 +33,9 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) tool: Option<Tool>,
 
-    /// Where to listen: an address or a name of this machine; may be given more than once. Only
-    /// this machine can reach 127.0.0.1; others reach 0.0.0.0:9000, and [::]:9000 over IPv6 as
-    /// well.
+    /// Where to listen: an address or a name of this machine, at all addresses of a name; may be
+    /// given more than once. Only this machine can reach 127.0.0.1; others reach 0.0.0.0:9000, and
+    /// [::]:9000 over IPv6 as well.
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -134,7 +135,13 @@ pub(super) struct Arguments {
 
     /// Which diagnostics go to standard error: a level (error, warn, info, debug, trace) or a
     /// filter in the syntax of tracing's `EnvFilter`.
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "RUST_LOG")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "RUST_LOG",
+        value_parser = |filter: &str| EnvFilter::try_new(filter)
+    )]
     pub(super) log: EnvFilter,
 }
 
@@ -168,6 +175,18 @@ pub(super) enum Tool {
 }
 
 impl Arguments {
+    /// Reads the command line and the environment. Also gives the variables that mean nothing.
+    ///
+    /// # Errors
+    /// What is to be answered instead: help, the version, or what is wrong.
+    pub(super) fn read() -> Result<(Arguments, Vec<UnknownVariable>), clap::Error> {
+        let unknown = environment::unknown_variables(&Arguments::command());
+        let mut command = environment::heed(Arguments::command());
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let read = Arguments::from_arg_matches(&matches);
+        Ok((read.map_err(|error| error.format(&mut command))?, unknown))
+    }
+
     /// Where the key and the certificate are.
     pub(super) fn tls_source(&self) -> anyhow::Result<TlsSource> {
         Ok(match (&self.tls_cert, &self.tls_key) {

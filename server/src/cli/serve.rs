@@ -1,29 +1,31 @@
 //! `chatroom-server` without a subcommand: opens what it needs, and serves until it is told to
 //! stop.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use chatroom_proto::Retention;
+use futures_util::StreamExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::arguments::Arguments;
-use super::output::lossy;
+use super::certificate;
+use super::data_directory;
+use super::listen;
+use super::output::{lossy, say};
 use super::signals;
 use crate::config::{self, Config};
 use crate::console::Console;
-use crate::net::listener;
 use crate::net::tls::{OWN_FILES, ServerTls};
 use crate::server::Server;
 use crate::storage::archive::{Archive, ArchiveError, Restored};
 use crate::storage::log::{Durability, Log, LogReader, MemoryLog, SqliteLog};
 
 pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { listen, connections_max, groups_max, .. } = &arguments;
+    let Arguments { listen: asked, connections_max, groups_max, .. } = &arguments;
     let (output, _output_guard) = lossy(std::io::stdout());
     let mut config = Config { console: Console::new(output), ..Config::default() };
     config.limits.groups_max = *groups_max;
@@ -35,7 +37,7 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         (false, days) => Retention::Days(days),
     };
     config.connections_max = allowed_connections(*connections_max)?;
-    let sockets = bind(listen).await?;
+    let sockets = listen::listen(asked).await?;
     let addresses: Result<Vec<_>, _> = sockets.iter().map(TcpListener::local_addr).collect();
     let addresses = addresses.context("can't tell where the server listens")?;
     let (console, connections_max) = (config.console.clone(), config.connections_max);
@@ -46,11 +48,21 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     // Behind the log, which sees to it that no other server uses the directory.
     let tls = ServerTls::open(arguments.tls_source()?).context("can't set up TLS")?;
     let fingerprint = tls.fingerprint()?;
-    signals::on_hangup(tls.clone(), &shutdown)?;
+    signals::on_hangup(tls.clone(), config.clock.clone(), &shutdown)?;
+    let (shown, clock) = (tls.clone(), config.clock.clone());
+    tokio::spawn(certificate::watch(move || certificate::check(&shown, &clock)));
     (config.tls, config.allow_plaintext) = (Some(tls), arguments.allow_plaintext);
+    let mut begun = log.follow(log.head());
     let server = Server::open(log, restored, config, shutdown.clone())
         .await
         .context("can't restore the chat")?;
+    // A server writes down that it begins. Where not even that can be kept, nobody is to come.
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        Some(kept) = begun.next() => drop(kept?),
+    }
+    drop(begun);
     if shutdown.is_cancelled() {
         info!("stopped before anybody was served");
         return Ok(());
@@ -63,7 +75,7 @@ pub(super) async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(code) = server.operator_code() {
         // Not a diagnostic: it is for the person who starts the server, whatever the filter says,
         // and for no file of them.
-        eprintln!("To become an operator of this server, type in the client: operator {code}");
+        say(&format!("To become an operator of this server, type in the client: operator {code}"));
     }
     console.listening();
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
@@ -97,6 +109,7 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Resto
         return Ok((Arc::new(MemoryLog::new()), None));
     }
     let directory = arguments.data_dir()?;
+    data_directory::check_writers(&directory)?;
     info!(directory = %directory.display(), durability = ?arguments.durability, "keeping \
         everything");
     if LogReader::is_nothing_in(&directory)? {
@@ -111,6 +124,7 @@ fn open_log(arguments: &Arguments) -> anyhow::Result<(Arc<dyn Log>, Option<Resto
         }
     }
     let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&directory, arguments.durability)?);
+    data_directory::check_room(&directory)?;
     let restored = open_archive(&directory, &log, arguments.durability)?;
     Ok((log, Some(restored)))
 }
@@ -131,30 +145,6 @@ fn open_archive(
         }
         opened => opened,
     }
-}
-
-/// Sockets that listen at all of these.
-async fn bind(listen: &[String]) -> anyhow::Result<Vec<TcpListener>> {
-    let cannot = |listen: &str| {
-        format!(
-            "can't listen on {listen} (is a server running there already? choose another with \
-             --listen)"
-        )
-    };
-    let mut addresses = Vec::new();
-    for listen in listen {
-        addresses.push(resolve(listen).await.with_context(|| cannot(listen))?);
-    }
-    let bound = |(listen, &address): (&String, &SocketAddr)| {
-        listener::bind_beside(address, &addresses).with_context(|| cannot(listen))
-    };
-    listen.iter().zip(&addresses).map(bound).collect()
-}
-
-async fn resolve(listen: &str) -> anyhow::Result<SocketAddr> {
-    let mut addresses =
-        tokio::net::lookup_host(listen).await.context("it needs an address and a port")?;
-    addresses.next().context("that name has no address")
 }
 
 /// As many as were asked for, within what file descriptors allow.

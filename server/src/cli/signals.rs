@@ -5,9 +5,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::certificate;
 use crate::chat::effect::Channel;
+use crate::clock::Clock;
 use crate::net::tls::ServerTls;
 use crate::server::Monitor;
+
+/// From now on, a file that may not get any longer (`ulimit -f`) is an error where it is written.
+/// The system would end the program otherwise, without a word.
+pub(super) fn outlive_file_limits() -> anyhow::Result<()> {
+    // To listen for it is all: it says nothing that the error does not say.
+    listen_for(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
 
 /// The first signal stops the server politely, the second at once.
 pub(super) fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()> {
@@ -29,7 +38,11 @@ pub(super) fn stop_on_signals(shutdown: &CancellationToken) -> anyhow::Result<()
 
 /// SIGHUP has two meanings: that the terminal is gone, which stops the server; otherwise that the
 /// certificate is to be read again.
-pub(super) fn on_hangup(tls: ServerTls, shutdown: &CancellationToken) -> anyhow::Result<()> {
+pub(super) fn on_hangup(
+    tls: ServerTls,
+    clock: Clock,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
     let mut signals = listen_for(SignalKind::hangup())?;
     let shutdown = shutdown.clone();
     let had_terminal = has_terminal();
@@ -54,6 +67,7 @@ pub(super) fn on_hangup(tls: ServerTls, shutdown: &CancellationToken) -> anyhow:
                 }
                 Err(error) => error!(%error, "the certificate stays what it was"),
             }
+            certificate::check(&tls, &clock);
         }
     });
     Ok(())

@@ -1,7 +1,7 @@
 //! TLS: the key that clients recognize the server by, and the certificate that it shows.
 //!
 //! - `source`: where the two come from, and what can be wrong with them.
-//! - `files`: reads them, and makes the server's own.
+//! - `files`: reads them, and makes the server's own. `validity`: when a certificate is valid.
 //! - this file: what a connection is accepted with, and how the certificate is read again.
 
 use std::fmt;
@@ -18,10 +18,12 @@ mod files;
 mod source;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 pub(crate) use source::OWN_FILES;
 use source::{CERTIFICATE, fingerprint};
 pub use source::{TlsError, TlsSource};
+pub use validity::Validity;
 
 /// TLS as the server speaks it. Cheap to clone; the clones show the same certificate.
 #[derive(Clone)]
@@ -74,6 +76,12 @@ impl ServerTls {
     /// [`TlsError`] when the certificate can't be understood.
     pub fn fingerprint(&self) -> Result<Fingerprint, TlsError> {
         Ok(fingerprint(self.shown.current().end_entity_cert()?)?)
+    }
+
+    /// From when until when the certificates that clients are shown now are valid, all of them;
+    /// nothing when they do not say so.
+    pub fn validity(&self) -> Option<Validity> {
+        validity::validity(&self.shown.current().cert)
     }
 
     /// Reads the files again: clients that come from now on are shown what is there. Those that are

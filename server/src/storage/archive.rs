@@ -35,6 +35,7 @@ use tracing::warn;
 use crate::chat::effect::{Query, Read, Replay};
 use crate::chat::{ChatState, Limits};
 use crate::config::READ_DEADLINE;
+use crate::storage::disk_error;
 use crate::storage::log::{Log, LogError, LogSnapshot};
 
 mod age;
@@ -364,7 +365,8 @@ fn start_reader(
 ) -> Result<(mpsc::Sender<ReadRequest>, WorkerThread), ArchiveError> {
     let (asks, waiting) = mpsc::channel(READS_WAITING_MAX);
     let reader = ArchiveReader::open(path).map_err(|source| {
-        file::storage(&format!("can't read the archive {}", path.display()), source)
+        let doing = format!("can't read the archive {}", path.display());
+        file::storage(&disk_error::told(doing, &source), source)
     })?;
     let thread = WorkerThread::start(name, move || reader.run(waiting))
         .map_err(|source| file::storage("can't start the archive's reader", source))?;

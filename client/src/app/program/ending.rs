@@ -1,5 +1,7 @@
 //! How the program ends: the exit codes, and what each end means.
 
+use std::io::{self, ErrorKind, Write};
+
 use chatroom_proto::{CloseReason, Refusal};
 
 use crate::error::ConnectError;
@@ -11,7 +13,7 @@ pub(super) const UNSHOWN: i32 = 1;
 /// What was given does not make sense.
 pub(super) const USAGE: i32 = 2;
 /// There is no connection, or none any more.
-pub(crate) const NO_CONNECTION: i32 = 3;
+pub(super) const NO_CONNECTION: i32 = 3;
 /// The name was refused.
 pub(super) const NAME_REFUSED: i32 = 4;
 /// The other side speaks something else.
@@ -37,6 +39,29 @@ impl Ending {
     pub(super) fn saying(code: i32, words: String) -> Ending {
         Ending { code, words: Some(words) }
     }
+}
+
+/// Writes what the command line itself answers: help, the version, or what is wrong with it. Gives
+/// the code. Who reads no further has read enough of it.
+pub(crate) fn answer(answer: &clap::Error) -> i32 {
+    match answer.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if answer.exit_code() == 0 && error.kind() != ErrorKind::BrokenPipe => {
+            say(&format!("chatroom: can't write to standard output: {error}"));
+            UNSHOWN
+        }
+        _ => answer.exit_code(),
+    }
+}
+
+/// Says why the program could not even begin, and gives the code.
+pub(crate) fn failed(error: &io::Error) -> i32 {
+    say(&format!("chatroom: {error}"));
+    NO_CONNECTION
+}
+
+/// Says a line on standard error, if that can be written. `eprintln!` would panic.
+pub(super) fn say(line: &str) {
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// The code for one whom the server refused to let in.

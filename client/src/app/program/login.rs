@@ -14,7 +14,7 @@ use chatroom_proto::{Membership, Password, Refusal, Request, Retention, Seq, Use
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::ending::{Ending, NAME_REFUSED, USAGE, connect_code};
+use super::ending::{Ending, NAME_REFUSED, USAGE, connect_code, say};
 use super::setup::{InputSource, Program};
 use crate::app::args::Args;
 use crate::app::home;
@@ -86,7 +86,7 @@ impl Program {
                     self.screen.note(refused).await.map_err(|_| Ending::quiet(0))?;
                 }
                 // As the question, which must come after it.
-                InputSource::Plain(_) => drop(writeln!(io::stderr(), "{refused}")),
+                InputSource::Plain(_) => say(&refused),
             }
         }
     }
@@ -171,7 +171,7 @@ impl Program {
                 if self.is_typed {
                     // Not above the line being typed: there is none. In one write: Ctrl-C throws
                     // away what the terminal has not shown yet, and half a line would be left.
-                    let _ = io::stderr().write_all(format!("{words}\n").as_bytes());
+                    say(&words);
                 }
                 connecting.await
             }

@@ -1,13 +1,13 @@
 //! From the first question to the last word.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use chatroom_proto::GroupName;
 use tokio::sync::mpsc;
 
 use super::ending::{
-    Ending, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, REFUSED, SIGNALLED, UNSHOWN, refused_code,
+    Ending, NAME_REFUSED, NO_CONNECTION, OTHER_PROTOCOL, REFUSED, SIGNALLED, UNSHOWN, failed,
+    refused_code, say,
 };
 use super::login::ReadyChat;
 use super::setup::{InputSource, LIST_REQUESTS_MAX, Program};
@@ -25,8 +25,7 @@ pub(crate) async fn run(args: Args) -> i32 {
     let ((mut program, input, warnings), mut signals) = match set {
         Ok(set) => set,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "chatroom: {error}");
-            return NO_CONNECTION;
+            return failed(&error);
         }
     };
     let mut ending = Ending::quiet(0);
@@ -148,7 +147,7 @@ impl Program {
             code = UNSHOWN;
         }
         for words in unshown.into_iter().chain(words) {
-            let _ = writeln!(io::stderr(), "{words}");
+            say(&words);
         }
         code
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc};
-use tracing_subscriber::EnvFilter;
 
 use crate::app::args::Args;
 use crate::app::clock;
@@ -120,7 +119,11 @@ fn edited(
 fn start_log(args: &Args, at_editor: bool) -> io::Result<bool> {
     let Some(filter) = &args.log else { return Ok(true) };
     // Not `init`: that would also take in what rustyline logs, which is every key that is pressed.
-    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_ansi(false);
+    // A log that can't be written is no reason to end: `eprintln!` would say so, and panic.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter.clone())
+        .with_ansi(false)
+        .log_internal_errors(false);
     let set = match &args.log_file {
         Some(file) => {
             let file = OpenOptions::new().append(true).create(true).open(file)?;

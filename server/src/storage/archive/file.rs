@@ -19,6 +19,7 @@ use super::snapshot::{self, SnapshotError};
 use crate::chat::{ChatState, SNAPSHOT_LAYOUT};
 use crate::config::ARCHIVE_BUSY_TIMEOUT;
 use crate::private_file;
+use crate::storage::disk_error;
 use crate::storage::log::LogError;
 
 /// The archive's file, in the directory of its log.
@@ -282,7 +283,8 @@ fn unusable(path: &Path, error: rusqlite::Error) -> Unusable {
     if is_damage(&error) {
         return Unusable::Damaged(error.into());
     }
-    Unusable::Refused(storage(&format!("can't open the archive {}", path.display()), error))
+    let doing = format!("can't open the archive {}", path.display());
+    Unusable::Refused(storage(&disk_error::told(doing, &error), error))
 }
 
 /// Whether it is the file that is wrong, and not the disk, the rights or another program.

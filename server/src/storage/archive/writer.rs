@@ -25,6 +25,7 @@ use super::search_index;
 use super::snapshot::{self, WriteError};
 use super::waiters::Waiters;
 use crate::chat::ChatState;
+use crate::storage::disk_error;
 use crate::storage::log::{Batch, Batches, Log, LogError, entry_checksum};
 
 /// Entries in one transaction: enough that a commit costs nothing beside them, few enough that a
@@ -93,7 +94,7 @@ pub(super) struct ArchiveWriter {
 pub(super) enum WriterFailure {
     #[error("it can't read the log: {0}")]
     Log(#[from] LogError),
-    #[error("it can't write its file: {0}")]
+    #[error("{doing}: {0}", doing = disk_error::told("it can't write its file".to_owned(), .0))]
     File(#[from] rusqlite::Error),
     #[error("it can't write a snapshot: {0}")]
     Snapshot(#[from] WriteError),
