@@ -5,10 +5,12 @@
 //! `benches/instructions.txt`. It fails when one has grown by more than a tenth; `-- --record`
 //! writes the file anew. It builds the server in a profile of its own, which is optimized and
 //! quicker to build than what is shipped (`counted` in the workspace's `Cargo.toml`); this program
-//! only speaks to it, so that its own profile does not matter. The speaker says some messages of 100
-//! bytes in one write, and the next ones when every reader has heard these and all are answered, so
-//! that the server meets the same whatever else the machine does. Two runs that differ only in how
-//! much is said have the same beginning and the same end: their difference is the deliveries.
+//! only speaks to it, so that its own profile does not matter.
+//!
+//! The speaker says some messages of 100 bytes in one write, and the next ones when every reader has
+//! heard these and all are answered, so that the server meets the same whatever else the machine
+//! does. Two runs that differ only in how much is said have the same beginning and the same end:
+//! their difference is the deliveries.
 //!
 //! What is counted is the server's own code and that of its libraries, as this compiler and this C
 //! library make it. The kernel's part of a system call is not in it; `--bench load` measures that
