@@ -87,8 +87,12 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
                 &mut BufWriter::new(std::io::stdout().lock()),
             )?;
         }
-        Tool::Backup { to } => println!("{}", backup::backup(&arguments.data_dir()?, to)?),
-        Tool::Restore { from } => println!("{}", backup::restore(from, &arguments.data_dir()?)?),
+        Tool::Backup { to } => {
+            write_out(&backup::backup(&arguments.data_dir()?, to)?.to_string())?;
+        }
+        Tool::Restore { from } => {
+            write_out(&backup::restore(from, &arguments.data_dir()?)?.to_string())?;
+        }
         Tool::Fingerprint => {
             let source = arguments.tls_source()?;
             ensure!(
@@ -101,7 +105,7 @@ fn use_tool(tool: &Tool, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a tool was asked for. One that could not say it has not done it.
+/// What a tool was asked for, or what it has done. One that could not say it has failed.
 fn write_out(line: &str) -> anyhow::Result<()> {
     output::write_line(line).context("can't write what was found")
 }
