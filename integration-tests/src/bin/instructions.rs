@@ -7,8 +7,8 @@
 //! quicker to build than what is shipped (`counted` in the workspace's `Cargo.toml`); this program
 //! only speaks to it, so that its own profile does not matter.
 //!
-//! The speaker says some messages of 100 bytes in one write, and the next ones when every reader has
-//! heard these and all are answered, so that the server meets the same whatever else the machine
+//! The speaker says some messages of 100 bytes in one write, and the next ones when every reader
+//! has heard these and all are answered, so that the server meets the same whatever else the machine
 //! does. Two runs that differ only in how much is said have the same beginning and the same end:
 //! their difference is the deliveries.
 //!
