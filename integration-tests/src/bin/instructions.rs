@@ -8,9 +8,9 @@
 //! only speaks to it, so that its own profile does not matter.
 //!
 //! The speaker says some messages of 100 bytes in one write, and the next ones when every reader
-//! has heard these and all are answered, so that the server meets the same whatever else the machine
-//! does. Two runs that differ only in how much is said have the same beginning and the same end:
-//! their difference is the deliveries.
+//! has heard these and all are answered, so that the server meets the same whatever else the
+//! machine does. Two runs that differ only in how much is said have the same beginning and the
+//! same end: their difference is the deliveries.
 //!
 //! What is counted is the server's own code and that of its libraries, as this compiler and this C
 //! library make it. The kernel's part of a system call is not in it; `--bench load` measures that
