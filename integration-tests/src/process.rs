@@ -2,9 +2,9 @@
 //! for an event and a program is never blocked by a pipe that nobody reads.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -16,10 +16,20 @@ use rustix::process::{Pid, Signal, kill_process};
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Held by whoever starts a program. A new pseudo-terminal is inheritable for a moment; a program
-/// that is started in that moment would hold it open long after its own end.
+/// that is started in that moment would hold it open long after its own end. And until it is the
+/// program, it holds whatever its parent has open: files that somebody has locked, too.
 pub fn spawning() -> MutexGuard<'static, ()> {
     static SPAWNING: Mutex<()> = Mutex::new(());
     SPAWNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a program.
+///
+/// # Errors
+/// When it can't be run.
+pub fn spawn(command: &mut Command) -> io::Result<Child> {
+    let _spawning = spawning();
+    command.spawn()
 }
 
 /// Something that threads change and tests wait for.

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::process::{Exit, Output, Process, spawning};
+use crate::process::{Exit, Output, Process, spawn};
 
 /// Where the binaries are.
 #[derive(Debug)]
@@ -78,12 +78,9 @@ fn build<const N: usize>(directory: &Path, names: [&str; N]) -> Result<[PathBuf;
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null());
-    let built = {
-        let _spawning = spawning();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-    }
-    .and_then(std::process::Child::wait_with_output)
-    .expect("cargo can be run");
+    let built = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+        .and_then(std::process::Child::wait_with_output)
+        .expect("cargo can be run");
     if !built.status.success() {
         return Err(format!("{command:?} failed:\n{}", String::from_utf8_lossy(&built.stderr)));
     }
@@ -500,10 +497,7 @@ pub(crate) struct Started {
 }
 
 pub(crate) fn start(command: &mut Command) -> Started {
-    let spawned = {
-        let _spawning = spawning();
-        command.stderr(Stdio::piped()).spawn()
-    };
+    let spawned = spawn(command.stderr(Stdio::piped()));
     let mut child = spawned.unwrap_or_else(|error| panic!("can't run {command:?}: {error}"));
     let input = child.stdin.take();
     let output =

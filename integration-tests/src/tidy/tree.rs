@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+
+use crate::process::spawn;
 
 /// Scripts that are read although their names have no extension.
 const SCRIPTS: &[&str] = &[".ci/run", "integration-tests/fuzz/run"];
@@ -72,7 +74,10 @@ fn listed_by_git(root: &Path) -> Option<Vec<String>> {
     let mut git = Command::new("git");
     git.arg("-C").arg(root);
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let output = git.output().ok().filter(|output| output.status.success())?;
+    let output = spawn(git.stdout(Stdio::piped())).and_then(Child::wait_with_output).ok()?;
+    if !output.status.success() {
+        return None;
+    }
     let listed = String::from_utf8(output.stdout).ok()?;
     let is_there = |path: &&str| !path.is_empty() && root.join(path).is_file();
     Some(listed.split('\0').filter(is_there).map(str::to_owned).collect())

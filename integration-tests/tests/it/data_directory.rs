@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use integration_tests::process::Exit;
+use integration_tests::process::{Exit, spawn};
 use integration_tests::program::ServerProgram;
 use tempfile::TempDir;
 
@@ -32,8 +32,8 @@ fn set_mode(path: &Path, mode: u32) {
 fn mend(said: &str) {
     let (_, command) = said.split_once("be this server: ").expect("what mends it");
     let command = command.lines().next().unwrap_or_default();
-    let mended = Command::new("sh").args(["-c", command]).status().expect("a shell");
-    assert!(mended.success(), "{command}");
+    let mended = spawn(Command::new("sh").args(["-c", command])).expect("a shell").wait();
+    assert!(mended.is_ok_and(|mended| mended.success()), "{command}");
 }
 
 #[test]

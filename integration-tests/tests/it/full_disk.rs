@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chatroom_proto::{CloseReason, Notification, Response, ServerFrame, Tag};
-use integration_tests::process::Exit;
+use integration_tests::process::{Exit, spawn};
 use integration_tests::program::{BUSY, ServerProgram};
 use integration_tests::test_client::{TestClient, public};
 use tempfile::TempDir;
@@ -27,7 +27,8 @@ fn arguments(data: &Path) -> Vec<&str> {
 fn has_small_disks() -> bool {
     let mut probe = Command::new("unshare");
     probe.args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
-    let probed = probe.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let probed = spawn(probe.stdout(Stdio::null()).stderr(Stdio::null()));
+    let probed = probed.and_then(|mut probe| probe.wait());
     let has = probed.is_ok_and(|status| status.success());
     if !has {
         eprintln!("no small disk can be had here: this scene is left out");

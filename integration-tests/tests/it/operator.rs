@@ -101,7 +101,9 @@ async fn its_memory_is_bounded_whoever_does_not_read() {
     // itself.
     assert!(kib * 1024 < 100 * MIB, "the server took {} MiB", kib / 1024);
     for guest in &mut slow {
-        assert_eq!(guest.hear_why_closed().await, Some(CloseReason::TooSlow));
+        // Who does not even read why within 30 s isn't told.
+        let why = guest.hear_why_closed().await;
+        assert!(why.is_none_or(|why| why == CloseReason::TooSlow), "{why:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use chatroom_proto::Request;
 use integration_tests::piped::Piped;
-use integration_tests::process::{Exit, Output, Process, spawning};
+use integration_tests::process::{Exit, Output, Process, spawn};
 use integration_tests::program::{Finished, Home, ServerProgram, programs, quiet_port};
 use integration_tests::test_client::{TestClient, public};
 use rustix::process::Signal;
@@ -37,10 +37,7 @@ fn start(home: &Home, file: &str, arguments: &[&str], outputs: &str) -> (Process
     let mut command = Command::new("bash");
     command.args(["-c", &script, file]).args(arguments);
     command.env_clear().envs(home.environment()).stdin(Stdio::piped());
-    let spawned = {
-        let _spawning = spawning();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-    };
+    let spawned = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut child = spawned.expect("bash can be run");
     let output = Output::gather(child.stdout.take().expect("a pipe"));
     let diagnostics = Output::gather(child.stderr.take().expect("a pipe"));

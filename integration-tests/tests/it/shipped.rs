@@ -1,16 +1,19 @@
 //! What is shipped has nothing in it that is for tests.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+
+use integration_tests::process::spawn;
 
 /// The crates that the two programs are built of, each with its features.
 fn crates() -> Vec<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let told = Command::new(cargo)
-        .args(["tree", "--locked", "--offline", "--edges", "no-dev", "--prefix", "none"])
+    let mut tree = Command::new(cargo);
+    tree.args(["tree", "--locked", "--offline", "--edges", "no-dev", "--prefix", "none"])
         .args(["--format", "{p} {f}", "-p", "chatroom-server", "-p", "chatroom-client"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo can be run");
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let told = spawn(&mut tree).and_then(Child::wait_with_output).expect("cargo can be run");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     String::from_utf8_lossy(&told.stdout).lines().map(str::to_owned).collect()
 }
