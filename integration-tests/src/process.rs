@@ -16,11 +16,16 @@ use rustix::process::{Pid, Signal, kill_process};
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Held by whoever starts a program. A new pseudo-terminal is inheritable for a moment; a program
-/// that is started in that moment would hold it open long after its own end. And until it is the
-/// program, it holds whatever its parent has open: files that somebody has locked, too.
+/// that is started in that moment would hold it open long after its own end.
 pub fn spawning() -> MutexGuard<'static, ()> {
     static SPAWNING: Mutex<()> = Mutex::new(());
     SPAWNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until nobody starts a program. Until it runs, it holds whatever this process has open: the
+/// locked journal of a client that was just killed, too, which then can't begin again.
+pub(crate) fn nothing_is_starting() {
+    drop(spawning());
 }
 
 /// Starts a program.

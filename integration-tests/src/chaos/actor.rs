@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::chance::Chance;
 use crate::history::record::Shown;
 use crate::history::{Delivery, Event, History, Recorder};
+use crate::process::nothing_is_starting;
 use crate::test_client::{body, group, user};
 
 /// Who takes part.
@@ -137,6 +138,7 @@ impl Part {
             let keep = Some(self.directory.join(format!("{}.keep", self.name())));
             let password = Some(PASSWORD.to_owned().try_into().expect("a password"));
             let options = Options { keep, password, ..Options::new(host, port, user(self.name())) };
+            nothing_is_starting();
             match Client::connect_and_greet(options).await {
                 Ok(connected) => return connected,
                 Err(_) => sleep(RETRY).await,

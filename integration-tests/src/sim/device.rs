@@ -17,7 +17,7 @@ use super::people::{Act, DEVICES, PEOPLE, any_act, nth_password};
 use super::witness::{Greeting, Greetings};
 use super::world::World;
 use crate::history::{Event, History};
-use crate::process::spawning;
+use crate::process::nothing_is_starting;
 use crate::test_client::{body, post_id, user};
 
 pub(super) mod hearing;
@@ -152,9 +152,7 @@ impl Device {
         let who = (self.name().clone(), Some(nth_password(self.password)));
         let (keep, world) = (Some(self.keep.clone()), Arc::clone(&self.world));
         let random = Random::new(move || world.number());
-        // A program that a scene beside this one has begun to start may hold the journal of the
-        // life before.
-        drop(spawning());
+        nothing_is_starting();
         let (client, events, _) =
             Client::over_with(dial, who, Reconnect::Forever, keep, random).await?;
         if let Some(fault) = &client.kept().fault {
