@@ -5,4 +5,4 @@ mod asks;
 mod handle;
 
 pub use asks::{HistoryPage, Posted};
-pub use handle::{Client, new_post_id};
+pub use handle::{Client, new_post_id, new_token};

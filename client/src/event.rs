@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use chatroom_proto::{Conversation, GroupName, Notification, Refusal, Request, Response, Tag};
+use chatroom_proto::{Conversation, GroupName, Notification, Refusal, Request, Response, Seq, Tag};
 use futures_util::Stream;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -23,7 +23,9 @@ pub enum Event {
     Notification(Notification),
     /// Said while the connection was lost, or while this client was not running: the server tells
     /// it now that the client is back. Such posts come in their order, before [`Event::CaughtUp`];
-    /// when the connection is lost in the middle of them, the rest comes over the next one.
+    /// when the connection is lost in the middle of them, the rest comes over the next one. Among
+    /// them is how memberships ended meanwhile ([`Notification::Moderated`], or
+    /// [`Notification::Left`] of another device): what was said in that group comes before it.
     Replayed(Notification),
     /// All that was missed has been told again; what comes now is live. Only servers that keep what
     /// is said get that far.
@@ -49,6 +51,13 @@ pub enum Event {
         groups: Vec<GroupName>,
         /// The groups in which messages were missed meanwhile that are not told again.
         missed: Vec<GroupName>,
+    },
+    /// The server was put back to an earlier copy of itself, or another one took its place. What
+    /// was told after what both share is not there any more; what follows may have been told
+    /// before only if it is the same.
+    PutBack {
+        /// The newest event that both share.
+        to: Seq,
     },
     /// In the new session, the client is in this group again.
     Rejoined {

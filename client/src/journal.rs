@@ -22,14 +22,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use chatroom_proto::{
-    Conversation, GroupName, Refusal, Request, Response, Seq, Token, UserName, Welcome,
+    Conversation, GroupName, Lives, Refusal, Request, Response, Seq, Token, UserName, Welcome,
 };
 
 use crate::error::KeepError;
 use crate::limits::POSTS_KEPT_MAX;
 use file::JournalFile;
-pub(crate) use state::JournalState;
 use state::{JournalRecord, post_id};
+pub(crate) use state::{JournalState, TOKENS_ASKED_MAX};
 
 /// What came of [`Options::keep`](crate::Options::keep).
 #[derive(Debug, Default)]
@@ -122,6 +122,31 @@ impl Journal {
         self.lock().is_some()
     }
 
+    /// A client that has no session is about to come with this token: should it be killed before
+    /// it is welcomed, it is recognized the next time.
+    pub(crate) fn comes_with(&self, name: &UserName, token: &Token) {
+        let (name, token) = (name.clone(), token.clone());
+        self.write(|_| vec![JournalRecord::Began { name, token, seen: Seq::FIRST }]);
+    }
+
+    /// The newest welcome told these lives of the server's log.
+    pub(crate) fn lives(&self, lives: &Lives) {
+        self.write(|open| {
+            let known = open.file.state().session.as_ref().map(|session| &session.lives);
+            let is_news = known.is_some_and(|known| known != lives);
+            if is_news { vec![JournalRecord::Lives(lives.clone())] } else { Vec::new() }
+        });
+    }
+
+    /// The server's log was put back. How far the program has come with what it was told before
+    /// means nothing from here on: that was another session.
+    pub(crate) fn put_back(&self, to: Seq, session: u32) {
+        self.write(|open| {
+            open.session = session;
+            vec![JournalRecord::PutBack(to)]
+        });
+    }
+
     /// A new session began: what was known of the places before means nothing now.
     pub(crate) fn began(&self, name: &UserName, welcome: &Welcome, session: u32) {
         self.write(|open| {
@@ -173,6 +198,9 @@ impl Journal {
 
     /// Something is about to be asked. Tells whether it is kept: what is no post need not be.
     pub(crate) fn asked(&self, request: &Request) -> bool {
+        if let Request::ChangePasswordAndToken { token, .. } = request {
+            self.write(|_| vec![JournalRecord::MayHave { token: token.clone() }]);
+        }
         if post_id(request).is_none() {
             return false;
         }

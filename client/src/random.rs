@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Any numbers: where the tags begin, and how long to wait before the next try. The default asks
-/// the operating system.
+use chatroom_proto::Token;
+
+/// Any numbers: the session's token, where the tags begin, and how long to wait before the next
+/// try. The default asks the operating system, and panics when that has no randomness to give.
 #[derive(Clone)]
 pub struct Random(Arc<dyn Fn() -> u64 + Send + Sync>);
 
@@ -18,12 +20,20 @@ impl Random {
     pub(crate) fn number(&self) -> u64 {
         (self.0)()
     }
+
+    /// A new token.
+    pub(crate) fn token(&self) -> Token {
+        let mut token = [0; 32];
+        for part in token.chunks_mut(8) {
+            part.copy_from_slice(&self.number().to_le_bytes()[..part.len()]);
+        }
+        Token(token)
+    }
 }
 
 impl Default for Random {
     fn default() -> Random {
-        // Without randomness there is no jitter, and the full wait is right.
-        Random::new(|| getrandom::u64().unwrap_or(u64::MAX))
+        Random::new(|| getrandom::u64().expect("the operating system gives randomness"))
     }
 }
 

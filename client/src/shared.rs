@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use chatroom_proto::Tag;
+use chatroom_proto::{Tag, Token};
 use tokio::sync::Semaphore;
 
 use crate::error::Ended;
@@ -33,6 +33,11 @@ impl Shared {
     /// Any number: so that not everybody waits equally long.
     pub(crate) fn random(&self) -> u64 {
         self.random.number()
+    }
+
+    /// A token that nobody can guess.
+    pub(crate) fn new_token(&self) -> Token {
+        self.random.token()
     }
 
     /// A tag that this link has not used yet.

@@ -111,6 +111,16 @@ impl ReadState {
         self.is_behind = true;
     }
 
+    /// The server's log was put back: what was seen after this place is no more.
+    pub fn be_put_back(&mut self, to: Seq) {
+        self.seen = self.seen.min(to);
+        self.began = self.began.min(to);
+        for followed in self.groups.values_mut() {
+            followed.newest = followed.newest.map(|newest| newest.min(to));
+        }
+        self.private.values_mut().for_each(|newest| *newest = to.min(*newest));
+    }
+
     /// A connection was remade.
     pub fn welcomed_back(&mut self, welcome: &Welcome) -> Back {
         self.name = Some(welcome.name.key());
@@ -234,9 +244,6 @@ impl ReadState {
             Notification::Joined { seq, user, group } if self.is_own(user) => {
                 self.follow_from_here(group, *seq);
             }
-            Notification::Left { user, group, .. } if self.is_own(user) => {
-                self.groups.remove(&group.key());
-            }
             Notification::GroupPost { post, group } => self.come_to(&group.key(), post.seq),
             Notification::PrivatePost { post, to } => {
                 let peer = self.peer(post, to).key();
@@ -277,7 +284,15 @@ impl ReadState {
         }
     }
 
-    /// Somebody has put the client out of a group.
+    /// The client was out of this group for a while, and what was said then it does not miss.
+    pub fn was_out(&mut self, group: &GroupName) {
+        if let Some(followed) = self.groups.get_mut(&group.key()) {
+            followed.newest = None;
+        }
+    }
+
+    /// Somebody has put the client out of a group, or another device of the same person has left
+    /// it.
     pub fn expelled(&mut self, group: &GroupName) {
         self.groups.remove(&group.key());
     }

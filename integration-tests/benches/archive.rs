@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chatroom_proto::{Conversation, PostId, Retention, SearchQuery, Seq, Tag, UnixMillis};
 use chatroom_server::Restored;
-use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
+use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, ReplayGroup};
 use chatroom_server::chat::entry::{
     Command, ConnAddr, ConnectionId, GroupId, NodeId, Origin, PersonId, Proposal, ProposalId,
     TokenDigest,
@@ -69,7 +69,10 @@ async fn measure(posts: u64) {
 
 /// What somebody with one device missed.
 fn replay(reader: PersonId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>) -> Replay {
-    Replay { reader, device: reader.first_device(), has_others: false, after, until, groups }
+    let group = |(group, since)| ReplayGroup { group, since, until };
+    let groups = groups.into_iter().map(group).collect();
+    let (device, ends) = (reader.first_device(), Vec::new());
+    Replay { reader, device, has_others: false, after, until, groups, ends }
 }
 
 async fn read_back(archive: &Archive, head: Seq) {

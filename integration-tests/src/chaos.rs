@@ -1,9 +1,11 @@
 //! Chaos: a real server that is killed at random moments, lines that are cut and stalled at random
 //! bytes, and clients, built on the client library, that are killed and go on from what they keep
-//! on disk. What each of them has lived through is written down, and checked.
+//! on disk. Copies of the log are put back, and the clock of the server is set. What each of them
+//! has lived through is written down, and checked.
 //!
 //! - [`actor`]: one client: what it does, and what it writes down.
 //! - [`stage`]: a fresh directory, the server on it, the proxy before it, and the cast.
+//! - `machine`: what the server keeps, copies of it, and the clock.
 //! - [`report`]: what a run was like, as a table.
 //!
 //! Everything that chance decides hangs on one seed; what the system makes of it in time does not.
@@ -14,6 +16,7 @@ use crate::chance::Chance;
 use crate::history::Violation;
 
 pub mod actor;
+mod machine;
 pub mod report;
 pub mod stage;
 

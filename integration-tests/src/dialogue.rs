@@ -33,7 +33,8 @@ use chatroom_client::app::view::View;
 use chatroom_proto::{
     About, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation, Headline,
     Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password, Post,
-    PostId, Reason, Refusal, Request, Response, Seq, ServerBan, ServerFrame, Topic, UnixMillis,
+    PostId, Reason, Refusal, Request, Response, Seq, ServerBan, ServerFrame, Token, Topic,
+    UnixMillis,
 };
 
 use crate::stage::{Entrance, Stage};
@@ -128,7 +129,11 @@ fn request(words: &str, context: &str) -> Request {
     let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
     match verb {
         "register" => Request::Register { password: password(first) },
-        "passwd" => Request::ChangePassword { old: password(first), new: password(text) },
+        "passwd" => Request::ChangePasswordAndToken {
+            old: password(first),
+            new: password(text),
+            token: Token([first.len() as u8; 32]),
+        },
         "unregister" => Request::Unregister { password: password(first) },
         "guess" => Request::Claim { code: Code([0; 16]) },
         "exit" => Request::Exit,
@@ -224,7 +229,8 @@ pub fn show(frame: &ServerFrame) -> String {
 
 fn show_response(response: &Response) -> String {
     match response {
-        Response::Welcome(welcome) => {
+        Response::Welcome(_) => "welcome, in version 1".to_owned(),
+        Response::WelcomeInLife { welcome, .. } => {
             let back = if welcome.resumed { "welcome back" } else { "welcome" };
             let groups =
                 list(welcome.groups.as_slice().iter().map(|Membership { group, .. }| group));
@@ -363,6 +369,9 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::TooManyMemberships { limit } => format!("in more than {limit} groups"),
         Refusal::NothingKept => "nothing is kept".to_owned(),
         Refusal::TookTooLong => "took too long".to_owned(),
+        Refusal::SessionEnded => "the session has ended".to_owned(),
+        Refusal::Unavailable => "can't be read".to_owned(),
+        Refusal::Invalid { why } => format!("invalid: {}", why.as_str()),
         Refusal::PasswordNeeded { name } => format!("{name} has a password"),
         Refusal::WrongPassword { name } => format!("that is not {name}'s password"),
         Refusal::PasswordInTheOpen => "a password in the open".to_owned(),

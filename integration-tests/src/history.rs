@@ -4,10 +4,12 @@
 //!
 //! - [`record`]: what a client writes down, line by line, as it happens.
 //! - [`stay`]: when it was surely, and when it was possibly, in a group.
+//! - `life`: what of a history is left when the server was put back to an earlier copy.
 //! - [`checker`]: looks at all histories of a run, and finds what must not be; [`violation`]: what
 //!   that is.
 
 pub mod checker;
+mod life;
 pub mod record;
 pub mod stay;
 pub mod violation;

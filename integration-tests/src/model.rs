@@ -2,7 +2,7 @@
 //! simulations read from it, and the real one must find the same.
 
 use chatroom_proto::{ArchivedPost, Conversation, Notification, Seq};
-use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, StoredPost};
+use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, ReplayGroup, StoredPost};
 use chatroom_server::chat::entry::{Entry, PersonId};
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{FoundPosts, Missed, ReadError};
@@ -73,7 +73,10 @@ pub fn is_for(record: &StoredPost, replay: &Replay) -> bool {
     match record.thread {
         ConversationId::Group(group) => {
             let seq = record.post.seq;
-            replay.groups.iter().any(|(member, since)| *member == group && seq > *since)
+            let has_heard = |in_it: &ReplayGroup| {
+                in_it.group == group && in_it.since < seq && seq <= in_it.until
+            };
+            replay.groups.iter().any(has_heard)
         }
         ConversationId::Pair(one, other) => [one, other].contains(&replay.reader),
     }

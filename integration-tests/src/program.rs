@@ -202,8 +202,23 @@ impl ServerProgram {
     /// # Panics
     /// When it does not say that it listens.
     pub fn start_again(port: u16, arguments: &[String]) -> ServerProgram {
+        ServerProgram::start_again_with(port, arguments, &[])
+    }
+
+    /// The same, with these in its environment, too.
+    ///
+    /// # Panics
+    /// When it does not say that it listens.
+    pub fn start_again_with(
+        port: u16,
+        arguments: &[String],
+        environment: &[(&str, String)],
+    ) -> ServerProgram {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        ServerProgram::try_start(port, &arguments)
+        let home = Home::new();
+        let mut command = server_command(&home, port, &arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        ServerProgram::wait_for(home, &mut command)
             .unwrap_or_else(|said| panic!("the server did not start again: {said}"))
     }
 
@@ -504,4 +519,18 @@ pub(crate) fn start(command: &mut Command) -> Started {
         child.stdout.take().map_or_else(|| Output::gather(std::io::empty()), Output::gather);
     let diagnostics = Output::gather(child.stderr.take().expect("standard error is a pipe"));
     Started { process: Process::watch(child), input, output, diagnostics }
+}
+
+/// What [`ServerProgram::run`] does, while clients in this thread go on.
+///
+/// # Panics
+/// When it does not end.
+pub async fn run_tool(home: &Home, arguments: &[&str]) -> Finished {
+    let home = home.clone();
+    let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        ServerProgram::run(&home, &arguments)
+    };
+    tokio::task::spawn_blocking(run).await.expect("it ends")
 }

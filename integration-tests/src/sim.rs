@@ -64,11 +64,13 @@ pub enum Fault {
     AnswersSwapped,
     /// A post does not reach the server, as if the link did not send it.
     RequestLost,
+    /// A client is not told that the log was put back.
+    PutBackUnsaid,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 11] = [
+    pub const ALL: [Fault; 12] = [
         Fault::ReplyBeforeCommit,
         Fault::KeptTwice,
         Fault::ReplayGap,
@@ -80,6 +82,7 @@ impl Fault {
         Fault::MessagesSwapped,
         Fault::AnswersSwapped,
         Fault::RequestLost,
+        Fault::PutBackUnsaid,
     ];
 
     /// In which direction lines make a mistake, if it is one of theirs.
@@ -88,7 +91,8 @@ impl Fault {
             Fault::MessageLost
             | Fault::MessageTwice
             | Fault::MessagesSwapped
-            | Fault::AnswersSwapped => Some(Direction::Down),
+            | Fault::AnswersSwapped
+            | Fault::PutBackUnsaid => Some(Direction::Down),
             Fault::RequestLost => Some(Direction::Up),
             Fault::ReplyBeforeCommit
             | Fault::KeptTwice
@@ -160,6 +164,10 @@ pub struct Tally {
     pub millis: u64,
     /// Crashes of the server, and orderly ends.
     pub crashes: u64,
+    /// Times that an earlier copy of the log was put back.
+    pub restores: u64,
+    /// Times that the machine's clock was set.
+    pub clock_jumps: u64,
     /// Lines that were cut.
     pub cuts: u64,
     /// Lines that were stalled.
@@ -189,6 +197,8 @@ impl Tally {
     pub fn add(&mut self, other: &Tally) {
         self.millis += other.millis;
         self.crashes += other.crashes;
+        self.restores += other.restores;
+        self.clock_jumps += other.clock_jumps;
         self.cuts += other.cuts;
         self.stalls += other.stalls;
         self.kills += other.kills;

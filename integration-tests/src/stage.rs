@@ -76,7 +76,9 @@ impl Memories {
     /// Somebody heard this.
     fn learn(&mut self, name: &str, frame: &ServerFrame) {
         match frame {
-            ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. } => {
+            ServerFrame::Response {
+                result: Ok(Response::WelcomeInLife { welcome, .. }), ..
+            } => {
                 let memory = Memory { token: welcome.token.clone(), seen: welcome.seq };
                 // What was missed is yet to come.
                 let seen = self

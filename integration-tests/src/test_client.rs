@@ -152,7 +152,10 @@ impl TestClient {
     pub async fn come_with(address: SocketAddr, hello: Hello) -> (TestClient, Welcome) {
         let mut guest = TestClient::connect(address).await;
         match guest.ask(Request::Hello(hello)).await {
-            Ok(Response::Welcome(welcome)) => (guest, welcome),
+            Ok(response) if response.welcome().is_some() => {
+                let welcome = guest.welcome.clone().expect("it was welcomed");
+                (guest, welcome)
+            }
             other => panic!("not welcome: {other:?}"),
         }
     }
@@ -267,7 +270,7 @@ impl TestClient {
             match self.frame().await {
                 Some(ServerFrame::Response { tag, result }) => {
                     assert_eq!(tag, asked, "answers come in the order of the requests");
-                    if let Ok(Response::Welcome(welcome)) = &result {
+                    if let Some(welcome) = result.as_ref().ok().and_then(Response::welcome) {
                         self.welcome = Some(welcome.clone());
                     }
                     return result;

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bincode::Options;
+use bincode::{ErrorKind, Options};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use serde::Serialize;
@@ -53,9 +53,25 @@ pub enum FrameError {
     /// The frame's bytes are not a value of the expected type, or more than one.
     #[error("a malformed frame: {0}")]
     Malformed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The frame is whole, but a value in it breaks a rule of its type, or is of a newer version.
+    /// What follows can still be read.
+    #[error("an invalid value in a frame: {why}")]
+    Invalid {
+        /// The frame's first bytes.
+        beginning: [u8; 4],
+        /// Which rule.
+        why: String,
+    },
     /// The stream failed, or ended inside a frame ([`io::ErrorKind::UnexpectedEof`]).
     #[error("the connection failed: {0}")]
     Io(#[source] io::Error),
+}
+
+impl FrameError {
+    /// Whether what follows can still be read.
+    fn is_within_frame(&self) -> bool {
+        matches!(self, FrameError::Invalid { .. })
+    }
 }
 
 /// Encodes a frame once, length prefix included, to bytes that any number of connections share.
@@ -100,9 +116,25 @@ fn try_encode_into(frame: &impl Serialize, bytes: &mut Vec<u8>) -> Result<(), Fr
 /// small multiple of `bytes`, whatever lengths the bytes claim.
 ///
 /// # Errors
-/// [`FrameError::Malformed`] unless `bytes` are exactly one valid value.
+/// [`FrameError::Malformed`] unless `bytes` are exactly one value; [`FrameError::Invalid`] where
+/// only a rule is broken.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
-    encoding().deserialize(bytes).map_err(|e| FrameError::Malformed(e))
+    encoding().deserialize(bytes).map_err(|error| explain_read::<T>(error, bytes))
+}
+
+#[cold]
+fn explain_read<T: DeserializeOwned>(error: bincode::Error, bytes: &[u8]) -> FrameError {
+    let why = match &*error {
+        ErrorKind::Custom(why) => why.clone(),
+        ErrorKind::InvalidUtf8Encoding(_) => "a text that is not valid UTF-8".to_owned(),
+        _ => return FrameError::Malformed(error),
+    };
+    // The library says of bytes that are left over in the same way that they are there.
+    let is_too_long = encoding().allow_trailing_bytes().deserialize::<T>(bytes).is_ok();
+    match bytes.first_chunk() {
+        Some(beginning) if !is_too_long => FrameError::Invalid { beginning: *beginning, why },
+        _ => FrameError::Malformed(error),
+    }
 }
 
 /// Encodes a value that is kept rather than sent: the bytes of a frame without the length, and
@@ -151,7 +183,8 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
     /// future loses nothing.
     ///
     /// # Errors
-    /// [`FrameError`]. Nothing comes after that: what follows can't be trusted to be a frame.
+    /// [`FrameError`]. Only after [`FrameError::Invalid`] more can come: otherwise what follows
+    /// can't be trusted to be a frame.
     pub async fn next(&mut self) -> Option<Result<T, FrameError>> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -162,7 +195,7 @@ impl<R: AsyncRead + Unpin, T: DeserializeOwned> FrameReader<R, T> {
             return Poll::Ready(None);
         }
         let next = ready!(self.poll_frame(cx)).transpose();
-        self.has_failed = matches!(next, Some(Err(_)));
+        self.has_failed = matches!(next, Some(Err(ref error)) if !error.is_within_frame());
         Poll::Ready(next)
     }
 

@@ -14,6 +14,13 @@ pub struct ClientFrame {
     pub request: Request,
 }
 
+impl ClientFrame {
+    /// The tag of a frame that begins so.
+    pub fn tag_in(beginning: [u8; 4]) -> Tag {
+        Tag(u32::from_le_bytes(beginning))
+    }
+}
+
 /// What a server sends. Variants are appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]

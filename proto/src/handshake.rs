@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Password, Seq, Token, UserName};
 
 /// The newest version of the protocol that this crate speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// The handshake's question: [`Request::Hello`](crate::Request::Hello). Its layout never changes,
 /// so that any server can read any client's and refuse it politely.
@@ -19,7 +19,8 @@ pub struct Hello {
     /// Why it may have that name.
     pub proof: Proof,
     /// The newest event that it has seen: everything up to it that concerns the client.
-    /// [`Seq::ZERO`] for a client that comes for the first time, or does not know.
+    /// [`Seq::FIRST`] for a client that has seen nothing yet, as one that was never welcomed with
+    /// its token; [`Seq::ZERO`] for one that does not know.
     pub seen: Seq,
 }
 
@@ -30,7 +31,9 @@ pub enum Proof {
     /// Because nobody else has it.
     Open,
     /// Because it is the one who had it before. A token that the server does not know counts as
-    /// [`Proof::Open`].
+    /// [`Proof::Open`], and is the token of the session that begins. So a client that comes for the
+    /// first time with a token of its own choice (32 random bytes) is recognized later even when
+    /// the first answer never reached it.
     Resume(Token),
     /// Because it knows the name's password.
     Password(Password),

@@ -17,8 +17,9 @@
 //! Variants are numbered from 0, in the order of their declaration; `Ok` is 0.
 //!
 //! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule
-//! of its type (a [`UserName`] with a space in it) makes the frame malformed, too, so none is ever
-//! seen behind the [`codec`].
+//! of its type (a [`UserName`] with a space in it) is never seen behind the [`codec`]: the request
+//! is refused with [`Refusal::Invalid`], and the connection goes on. So a client need not know the
+//! rules of names. Only a first frame with such a value is malformed.
 //!
 //! # Privacy
 //! The same stream may go through TLS (1.2 or 1.3), over the same port: a connection whose first
@@ -29,22 +30,35 @@
 //! because of what an answer says or fails to say.
 //!
 //! # Handshake
-//! The client speaks first: [`Request::Hello`], with the versions it speaks, the name it wants, why
-//! it may have it, and the newest [`Seq`] it has seen. The server answers [`Response::Welcome`], or
-//! refuses with [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`] or another reason, and
-//! hangs up. It also hangs up when no `Hello` comes in time. From `Welcome` on, the client is in
-//! the group General and hears what happens there.
+//! The client speaks first: [`Request::Hello`] or [`Request::ComeBack`], with the versions it
+//! speaks, the name it wants, why it may have it, and the newest [`Seq`] it has seen. The server
+//! answers [`Response::WelcomeInLife`], or refuses with [`Refusal::UnsupportedVersion`],
+//! [`Refusal::NameTaken`] or another reason, and hangs up. It also hangs up when no first frame
+//! comes in time. From the welcome on, the client is in the group General and hears what happens
+//! there. Other requests may follow the first frame at once: they are served after the welcome, in
+//! their order, or not at all when it is refused.
 //!
-//! `Welcome` brings a [`Token`], by which the server recognizes the client later. A client whose
-//! connection is lost comes back with [`Proof::Resume`] within `grace_ms`, and its session goes on:
-//! same name, same groups, nobody is told. Its older connection, if the server still believes in
-//! it, is closed with [`CloseReason::Replaced`].
+//! The server recognizes a client by a [`Token`], which [`Welcome::token`] says. A client that
+//! comes for the first time chooses it, 32 random bytes, writes it down, and comes with
+//! [`Proof::Resume`]: the token is unknown, so that counts as [`Proof::Open`], and is the token of
+//! the session that begins. When the connection is lost before the welcome has come, it comes again
+//! with the same token and is recognized. (A client that does not mind being a stranger then comes
+//! with [`Proof::Open`], and the server chooses.) A token is known under one name, in whatever case
+//! that is written: under another name it is an unknown one.
+//!
+//! A client whose connection is lost comes back with [`Proof::Resume`] within `grace_ms`, and its
+//! session goes on: same name, same groups, nobody is told. Its older connection, if the server
+//! still believes in it, is closed with [`CloseReason::Replaced`].
 //!
 //! After that time, or after [`Request::Exit`], the name is free. The server remembers who has
 //! left, their groups and what was said to them, for the token and not for the name: when it is
 //! presented and the name is still free, the client is back in its groups, and General is told.
 //! [`Welcome::resumed`] is true in both cases. A token that the server does not know (any more)
 //! counts as [`Proof::Open`].
+//!
+//! A *session* begins with a welcome that is not resumed, and lasts until the server has forgotten
+//! the device: its token and its groups do, also while the name is free. Its tags are remembered
+//! until the name is free.
 //!
 //! # Accounts
 //! [`Request::Register`] makes a name somebody's own. From then on a client comes under it with the
@@ -54,7 +68,9 @@
 //! what is said to this person, and what the others say as that person: [`Notification::GroupPost`]
 //! and [`Notification::PrivatePost`] whose `from` is the client's own name,
 //! [`Notification::Joined`] and [`Notification::Left`] of what another device did. Somebody arrives
-//! with their first device, and departs with their last.
+//! with their first device, and departs with their last. A device that comes with the password is a
+//! new one: [`Welcome::resumed`] is false, and it is not told what was said before. It reads that
+//! with [`Request::History`].
 //!
 //! A server takes passwords only over TLS or from its own machine, and keeps what can be checked
 //! and not told from them (Argon2id, RFC 9106).
@@ -63,17 +79,55 @@
 //! A server that keeps what is said ([`Welcome::retention`]) sends to a client that it has
 //! recognized, behind `Welcome`, every post after [`Hello::seen`] that the client has not heard, in
 //! the order of [`Seq`] and as the notifications that it missed: what others said in its groups
-//! since it joined them, and to it alone. A client that does not know what it has seen
-//! ([`Seq::ZERO`]) gets what was said since it was lost. Then comes [`Notification::CaughtUp`], and
-//! from there on what happens is live. All of it comes after `Welcome`, and what is sent again
-//! comes first, so that at each moment the newest `Seq` that a client has heard says how far it has
-//! come. Who came and went meanwhile is not told again.
+//! since it joined them, and to it alone. Was it put out of a group meanwhile, or has another
+//! device left it, then what was said there before comes, and in its place the
+//! [`Notification::Moderated`] or [`Notification::Left`] that ended it. (Of many such ends the
+//! newest 16 are told.) [`Welcome::groups`] says in which groups it is now. Then comes
+//! [`Notification::CaughtUp`], also when nothing was missed, and from there on what happens is
+//! live. Who came and went meanwhile is not told again.
+//!
+//! What a client has seen, [`Hello::seen`], is the largest of these:
+//! - the [`seq`](Notification::seq) of every notification that it has heard. What was missed comes
+//!   first and everything comes in order, so what is older was told before;
+//! - the [`seq`](Response::seq) of every response, which stands in the same order: what is held
+//!   back until the client has caught up comes behind [`Notification::CaughtUp`]. (The response to
+//!   a repeat has an old place);
+//! - [`Welcome::seq`], when nothing is told again: where [`Welcome::resumed`] is false, or the
+//!   server keeps nothing. Otherwise everything up to it is still to come, before
+//!   [`Notification::CaughtUp`], which says the same place.
+//!
+//! One that has never heard anything says [`Seq::FIRST`]. One that does not know says
+//! [`Seq::ZERO`], and gets what was said since the server lost it.
+//!
+//! # Lives of the log
+//! A server's log may be put back to an earlier copy, or another one may take its place: then other
+//! events get places that a client has heard of. So each start of a server begins a new [`Life`] of
+//! its log. [`Response::WelcomeInLife`] tells the newest lives, up to [`LIVES_TOLD_MAX`]. A client
+//! keeps this list beside how far it has come, and comes back with it by [`Request::ComeBack`]. It
+//! writes the list down before it shows anything that it hears after that welcome.
+//!
+//! When the client was in a life that this log does not have, or has seen more of one than this log
+//! has, the welcome says in `put_back` which is the newest event that both surely share:
+//! [`Seq::FIRST`] when they share no life. It may be newer than what the client has seen. What the
+//! client was told after it, and answered, is not there any more, and what was said after it is
+//! told as if it was missed. (Where more lives have begun than are told, some of it may be told a
+//! second time: the same [`PostId`] of the same sender at the same place.) The client forgets all
+//! places after it: it counts its `seen`, and how far it has come in each conversation, from there.
+//! What it had said and is not there any more, it does not say again by itself; a post without an
+//! answer is sent again as ever. Its groups are those in the welcome.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets
 //! exactly one response with that tag, a [`Response`] or a [`Refusal`], and on one connection the
-//! responses come in the order of the requests. A server stops reading from a client that has too
-//! many requests unanswered, until there are fewer.
+//! responses come in the order of the requests. Any number is a tag, also 0. A server stops reading
+//! from a client that has too many requests unanswered, until there are fewer.
+//!
+//! A client may end its half of the connection: what it has asked is answered, what it has missed
+//! is told, and then the server ends the other half. The same holds after [`Request::Exit`].
+//!
+//! Lists come in pages. What `next` says is handed back as `after` or `before`: it is a place in
+//! that list, whatever it looks like, and no event that a client has seen. [`Request::Clients`] has
+//! an item for each device.
 //!
 //! What each request asks for is said at its variant of [`Request`]: the *reply*, the refusals, and
 //! who else *hears* of it. The asker itself hears no notification of what it did; the response is
@@ -123,19 +177,31 @@
 //! skip. What a connection is sent, responses and notifications, comes in that order, so a client's
 //! whole memory of how far it has come is one number. Each [`Post`] also carries the place of the
 //! post before it in its conversation (a group, or two people): a reader who has seen that one has
-//! missed nothing.
+//! missed nothing. The post before may be the reader's own, whose answer was lost: as long as it
+//! has a post in that conversation without an answer, a place that it does not know says nothing.
 //!
 //! # Once
-//! A client that got no response sends the request again, over a new connection, and it takes
-//! effect once: a post is known by its sender and its [`PostId`], everything else by the device and
-//! the [`Tag`]. The response to a repeat is the first one's. A server remembers a device's latest
-//! posts, and its latest other requests that changed something, twice as many of each as may be
-//! unanswered ([`ASKS_UNANSWERED_MAX`]).
+//! A client that got no response sends the request again, over a new connection, in the order in
+//! which it asked, and it takes effect once. A post is known by its sender, with whatever device,
+//! and its [`PostId`]; everything else by the device, the [`Tag`], and what is asked of which
+//! group, so a new session may begin its tags anew. A server remembers a device's latest posts, and
+//! its latest other requests that changed something or found that it was so already, 512 of each:
+//! twice as many as may be unanswered ([`ASKS_UNANSWERED_MAX`]). Posts are remembered as long as
+//! the device, the others until the name is free. What was refused for another reason is judged
+//! anew.
+//!
+//! The response to a repeat is the first one's, with one exception: [`Response::Joined`] tells the
+//! group's newest post as it is now, because all up to it was told before this response. So
+//! [`Response::Kept`] says that somebody was away when it was said, wherever they are now. What
+//! asks for a password is not sent again: a client whose [`Request::Register`],
+//! [`Request::ChangePasswordAndToken`] or [`Request::Unregister`] got no response finds out by
+//! coming back. ([`Request::Register`] may be: the answer is the first one's.)
 //!
 //! # Being alive
 //! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes
-//! the connection with [`CloseReason::Idle`] when the silence goes on. A client that wants to know
-//! the same of the server asks [`Request::Ping`].
+//! the connection with [`CloseReason::Idle`] when the silence goes on. Every whole request is a
+//! sign of life; a part of one is none. A client that wants to know the same of the server asks
+//! [`Request::Ping`].
 //!
 //! # Being closed
 //! A server that hangs up says why in a last frame, [`Notification::Closing`], where the peer lets
@@ -145,11 +211,13 @@
 //!
 //! # Versions
 //! This is version [`PROTOCOL_VERSION`]. The connection speaks the newest version that both sides
-//! do ([`VersionRange::newest_common`]; on the wire `min`, then `max`). Variants are only ever
-//! appended, and a peer is sent none that its version does not know. The fields of a variant never
-//! change, as bytes left over are an error: what needs another field becomes another variant. That
-//! holds for [`Hello`] and [`Proof`] above all, which a server must be able to read before it knows
-//! any version.
+//! do ([`VersionRange::newest_common`]; on the wire `min`, then `max`), and [`Welcome::version`]
+//! says which. Variants are only ever appended, and a peer is sent none that its version does not
+//! know: [`ServerFrame::in_version`] and [`Request::in_version`] say what it is sent instead. The
+//! fields of a variant never change, as bytes left over are an error: what needs another field
+//! becomes another variant. That holds for [`Hello`] and [`Proof`] above all, which a server must
+//! be able to read before it knows any version. A client that does not know the server's version
+//! yet says [`Request::Hello`].
 //!
 //! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are
 //! decoded. A new name that [looks like](UserName::looks_like) one that is there is refused.
@@ -159,6 +227,7 @@
 //! |---|---|---|
 //! | a frame before `Welcome` | 4 KiB | [`codec::HELLO_FRAME_BYTES_MAX`] |
 //! | a frame after it | 64 KiB | [`codec::FRAME_BYTES_MAX`] |
+//! | groups of a person, with General | 100 by default | [`Refusal::TooManyMemberships`] |
 //! | a name | 32 characters (see [`NameError`]) | [`NAME_CHARS_MAX`] |
 //! | a message | 8,000 bytes, newlines but no other control characters | [`BODY_BYTES_MAX`] |
 //! | requests of one client without an answer | 256 | [`ASKS_UNANSWERED_MAX`] |
@@ -199,6 +268,7 @@ mod request;
 mod response;
 mod server_admin;
 mod text_reader;
+mod version;
 
 pub use address_network::{AddressNetwork, AddressNetworkError};
 pub use address_prefix::{AddressPrefix, AddressPrefixError};
@@ -210,7 +280,7 @@ pub use handshake::{Hello, PROTOCOL_VERSION, Proof, VersionRange, VersionRangeEr
 pub use history::{
     ArchivedPost, Conversation, Retention, SearchQuery, SearchQueryError, WORDS_BYTES_MAX,
 };
-pub use ids::{PostId, Seq, Tag, Token, UnixMillis};
+pub use ids::{LIVES_TOLD_MAX, Life, Lives, LivesError, PostId, Seq, Tag, Token, UnixMillis};
 pub use moderation::{
     ACTS_TOLD_MAX, About, Headline, LINE_BYTES_MAX, LineError, Moderation, ModerationRecord,
     PeerAddr, Reason, Topic,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, Password, PostId,
-    SearchQuery, Seq, UserName,
+    Body, Code, Conversation, GroupName, Hello, Lives, Moderation, Operation, Password, PostId,
+    SearchQuery, Seq, Token, UserName,
 };
 #[cfg(doc)]
 use crate::{CloseReason, Notification, Refusal, Response};
@@ -14,19 +14,21 @@ use crate::{CloseReason, Notification, Refusal, Response};
 /// many.
 pub const ASKS_UNANSWERED_MAX: u32 = 256;
 
-/// One variant for each thing a client may ask. Each may be [`Refusal::RateLimited`]. Variants are
+/// One variant for each thing a client may ask. Each may be [`Refusal::RateLimited`],
+/// [`Refusal::Invalid`] and, when it comes too late, [`Refusal::SessionEnded`]. Variants are
 /// appended, never moved: their number is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Request {
     /// May I come in, under this name? The first frame of a connection, and only the first.
     ///
-    /// *Reply* [`Response::Welcome`]. *Refused* [`Refusal::UnsupportedVersion`],
-    /// [`Refusal::NameTaken`], [`Refusal::NameLooksLike`], [`Refusal::NotRegistered`],
-    /// [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`], [`Refusal::TooManyDevices`],
-    /// [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`], [`Refusal::RateLimited`],
-    /// [`Refusal::ServerBanned`], [`Refusal::MarkedName`]; the server then hangs up. *Heard by* the
-    /// members of General as [`Notification::Arrived`], unless a session goes on.
+    /// *Reply* [`Response::WelcomeInLife`]; in version 1 [`Response::Welcome`]. *Refused*
+    /// [`Refusal::UnsupportedVersion`], [`Refusal::NameTaken`], [`Refusal::NameLooksLike`],
+    /// [`Refusal::NotRegistered`], [`Refusal::PasswordNeeded`], [`Refusal::WrongPassword`],
+    /// [`Refusal::TooManyDevices`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`],
+    /// [`Refusal::RateLimited`], [`Refusal::ServerBanned`], [`Refusal::MarkedName`]; the server
+    /// then hangs up. *Heard by* the members of General as [`Notification::Arrived`], unless a
+    /// session goes on.
     Hello(Hello),
     /// Make a new group. The asker owns it and is not in it: joining is a request of its own.
     ///
@@ -114,7 +116,8 @@ pub enum Request {
     /// with the asker is theirs: nobody who takes the name later is shown it.
     ///
     /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
-    /// [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`]. *Heard by*
+    /// [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`],
+    /// [`Refusal::Unavailable`]. *Heard by*
     /// nobody.
     History {
         /// Of which conversation.
@@ -133,7 +136,8 @@ pub enum Request {
     /// an emoji, is a word; its skin tone makes no difference. Punctuation is left out.
     ///
     /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
-    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`], [`Refusal::NoWords`]. *Heard by* nobody.
+    /// [`Refusal::NothingKept`], [`Refusal::TookTooLong`], [`Refusal::Unavailable`],
+    /// [`Refusal::NoWords`]. *Heard by* nobody.
     Search {
         /// The words.
         words: SearchQuery,
@@ -157,9 +161,8 @@ pub enum Request {
         /// The password.
         password: Password,
     },
-    /// Another password for my name. My other devices are hung up on with
-    /// [`CloseReason::PasswordChanged`] and forgotten: they need the new one. This one gets another
-    /// token: whoever has copied the old one has nothing.
+    /// The same as [`Request::ChangePasswordAndToken`], with a token that the server chooses: a
+    /// client that gets no answer has to come with the password. For clients of version 1.
     ///
     /// *Reply* [`Response::PasswordChanged`]. *Refused* [`Refusal::NotRegistered`],
     /// [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`].
@@ -249,5 +252,33 @@ pub enum Request {
     ServerBans {
         /// [`Seq::ZERO`] for the first page, then what the page before said in `next`.
         after: Seq,
+    },
+    /// May I come in again, under this name? The first frame of a connection, and only the first.
+    /// Since version 2, for a client that knows lives of the log.
+    ///
+    /// *Reply* [`Response::WelcomeInLife`]. *Refused* as [`Request::Hello`]. *Heard by* the members
+    /// of General as [`Notification::Arrived`], unless a session goes on.
+    ComeBack {
+        /// Who comes, why it may, and how far it has seen.
+        hello: Hello,
+        /// The lives that the newest welcome has told it.
+        lives: Lives,
+    },
+    /// Another password for my name, and another token for this device: whoever has copied the old
+    /// one has nothing. My other devices are hung up on with [`CloseReason::PasswordChanged`] and
+    /// forgotten: they need the new password. A client that gets no answer comes back with the new
+    /// token; when the server does not know it ([`Refusal::PasswordNeeded`]), nothing was changed,
+    /// and the old one holds. Since version 2.
+    ///
+    /// *Reply* [`Response::PasswordChanged`]. *Refused* [`Refusal::NotRegistered`],
+    /// [`Refusal::WrongPassword`], [`Refusal::PasswordInTheOpen`], [`Refusal::TooManyTries`].
+    /// *Heard by* nobody.
+    ChangePasswordAndToken {
+        /// The password until now.
+        old: Password,
+        /// The password from now on.
+        new: Password,
+        /// The client's token from now on, of its own choice: 32 random bytes.
+        token: Token,
     },
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    About, ArchivedPost, ClientInfo, GroupName, ModerationRecord, Page, Retention, Seq, ServerBan,
-    Token, UnixMillis, UserName, VersionRange,
+    About, ArchivedPost, ClientInfo, GroupName, Lives, ModerationRecord, Page, Reason, Retention,
+    Seq, ServerBan, Token, UnixMillis, UserName, VersionRange,
 };
 #[cfg(doc)]
 use crate::{Notification, Request};
@@ -28,7 +28,7 @@ pub const RATE_LIMITED_IN_A_ROW_MAX: u32 = 2 * crate::ASKS_UNANSWERED_MAX;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub enum Response {
-    /// To [`Request::Hello`]: come in.
+    /// To [`Request::Hello`], in version 1: come in.
     Welcome(Welcome),
     /// To [`Request::Create`]: the group exists now.
     Created {
@@ -99,7 +99,7 @@ pub enum Response {
         /// The entry's place in the order.
         seq: Seq,
     },
-    /// To [`Request::ChangePassword`]: the new one holds.
+    /// To [`Request::ChangePasswordAndToken`] and [`Request::ChangePassword`]: the new one holds.
     PasswordChanged {
         /// The entry's place in the order.
         seq: Seq,
@@ -148,9 +148,30 @@ pub enum Response {
         /// What to ask for the next page with; nothing when this was the last.
         next: Option<Seq>,
     },
+    /// To [`Request::Hello`] and [`Request::ComeBack`]: come in. Since version 2.
+    WelcomeInLife {
+        /// What the client learns.
+        welcome: Box<Welcome>,
+        /// The newest lives of the log. In the last of them this connection is.
+        lives: Lives,
+        /// The server's log was put back to an earlier copy, or another log is there, since the
+        /// client was here: this is the last event that both know. What the client has seen after
+        /// it is no more. What is told now begins after it, or after what the client has seen, if
+        /// that is older.
+        put_back: Option<Seq>,
+    },
 }
 
 impl Response {
+    /// The welcome, in whatever version.
+    pub fn welcome(&self) -> Option<&Welcome> {
+        match self {
+            Response::Welcome(welcome) => Some(welcome),
+            Response::WelcomeInLife { welcome, .. } => Some(welcome),
+            _ => None,
+        }
+    }
+
     /// The place of what the request has done. Nothing for what has changed nothing, or is about
     /// the whole connection.
     pub fn seq(&self) -> Option<Seq> {
@@ -166,6 +187,7 @@ impl Response {
             | Response::Moderated { seq, .. }
             | Response::Operated { seq } => Some(*seq),
             Response::Welcome(_)
+            | Response::WelcomeInLife { .. }
             | Response::Groups { .. }
             | Response::Users { .. }
             | Response::Goodbye
@@ -188,6 +210,7 @@ impl Response {
             Response::Clients { clients, .. } => clients.as_slice().len(),
             Response::ServerBans { bans, .. } => bans.as_slice().len(),
             Response::Welcome(_)
+            | Response::WelcomeInLife { .. }
             | Response::Created { .. }
             | Response::Joined { .. }
             | Response::Left { .. }
@@ -421,4 +444,16 @@ pub enum Refusal {
     /// The name begins with a mark of commands ([`NAME_MARKS`](crate::NAME_MARKS)), which no new
     /// name does, of a person or a group.
     MarkedName,
+    /// The asker's session has just ended, by what was done with another of its devices or to it;
+    /// the connection is about to be closed, with the reason.
+    SessionEnded,
+    /// The server can't read what it keeps, which is not the asker's fault. Whoever runs it finds
+    /// the reason in its diagnostics.
+    Unavailable,
+    /// A value in the request breaks a rule of its type, as a name with a space in it, or the
+    /// request is one of a newer version. Nothing was done.
+    Invalid {
+        /// Which rule.
+        why: Reason,
+    },
 }

@@ -288,7 +288,10 @@ mod noise {
                     value
                 );
             }
-            Err(error) => assert!(matches!(error, FrameError::Malformed(_)), "{error:?}"),
+            Err(error) => assert!(
+                matches!(error, FrameError::Malformed(_) | FrameError::Invalid { .. }),
+                "{error:?}"
+            ),
         }
     }
 
@@ -342,7 +345,12 @@ mod noise {
             rounds += 1;
             assert!(rounds <= bytes.len(), "more frames than bytes");
             match frame {
-                Ok(_) | Err(FrameError::Malformed(_) | FrameError::TooLong { .. }) => {}
+                Ok(_)
+                | Err(
+                    FrameError::Malformed(_)
+                    | FrameError::Invalid { .. }
+                    | FrameError::TooLong { .. },
+                ) => {}
                 Err(FrameError::Io(error)) => {
                     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
                 }

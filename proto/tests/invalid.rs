@@ -51,7 +51,7 @@ fn text_that_is_not_utf_8_never_gets_in() {
     for bytes in not_utf_8 {
         for make in [CREATE, HELLO, PASSWORD, PUBLIC] {
             let said = wrong(make, bytes).unwrap_or_default();
-            assert!(said.contains("utf8"), "{bytes:02x?}: {said:?}");
+            assert!(said.contains("valid UTF-8"), "{bytes:02x?}: {said:?}");
         }
     }
 }

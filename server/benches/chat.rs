@@ -145,8 +145,9 @@ fn log_in(number: u64) -> Input {
             proof: Proof::Open,
             seen: Seq::ZERO,
         },
+        lives: chatroom_proto::Lives::default(),
         presented: None,
-        fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
+        session: Credential { token: Token(secret), digest: TokenDigest(secret) },
         address: "192.0.2.1:1".parse().expect("an address"),
         channel: Channel::Loopback,
     }))

@@ -16,7 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use chatroom_proto::{
-    CloseReason, Code, Misbehaviour, Notification, Refusal, Request, ServerFrame, UnixMillis,
+    CloseReason, Code, Misbehaviour, Notification, Refusal, ServerFrame, UnixMillis, VersionRange,
 };
 use futures_util::StreamExt;
 use rustc_hash::FxHashMap;
@@ -28,6 +28,7 @@ use crate::chat::Chat;
 use crate::chat::command_class::Moves;
 use crate::chat::effect::{Effect, Input, LoginRequest, Replay};
 use crate::chat::entry::{Command, ConnectionId, DeviceId, Entry, Proposal, RequestId};
+use crate::chat::request_class::{INVALID_COST, RequestClass};
 use crate::client_network::ClientNetwork;
 use crate::clock::Clock;
 use crate::config::{Config, INPUTS_A_TURN_MAX, LOAD_MAX, TICK};
@@ -279,6 +280,9 @@ impl Dispatch {
             Message::LogIn(login, outbox) => {
                 let (network, last_seen) =
                     (ClientNetwork::of(login.address.ip()), self.idle.last_seen());
+                if let Some(version) = login.hello.versions.newest_common(VersionRange::SPOKEN) {
+                    outbox.speak(version);
+                }
                 let entry = ConnEntry::new(outbox, network, last_seen);
                 self.connections.insert(login.connection, entry);
                 if let Err(limited) = self.rate_limits.begin_login(network) {
@@ -311,17 +315,19 @@ impl Dispatch {
                 return input;
             }
             Input::Ask { connection, tag, request } => {
-                match self.pay(RequestId { connection: *connection, tag: *tag }, request) {
+                let cost = RequestClass::of(request).cost;
+                match self.pay(RequestId { connection: *connection, tag: *tag }, cost) {
                     Ok(()) => return input,
                     Err(limited) => (*connection, *tag, limited),
                 }
             }
-            Input::LogIn(_)
-            | Input::Found { .. }
-            | Input::Checked { .. }
-            | Input::Refuse { .. } => {
-                return input;
+            Input::Refuse { connection, tag, .. } => {
+                match self.pay(RequestId { connection: *connection, tag: *tag }, INVALID_COST) {
+                    Ok(()) => return input,
+                    Err(limited) => (*connection, *tag, limited),
+                }
             }
+            Input::LogIn(_) | Input::Found { .. } | Input::Checked { .. } => return input,
         };
         let RateLimited { retry_after_ms, floods } = limited;
         if floods {
@@ -333,13 +339,13 @@ impl Dispatch {
     }
 
     /// Has a connection pay for what it asks.
-    fn pay(&mut self, id: RequestId, request: &Request) -> Result<(), RateLimited> {
+    fn pay(&mut self, id: RequestId, cost: u32) -> Result<(), RateLimited> {
         let RequestId { connection, tag } = id;
         let Some(conn) = self.connections.get_mut(&connection) else { return Ok(()) };
         self.idle.refresh(&mut conn.last_seen);
         let person = conn.device().map(|device| self.chat.state().person(device));
         let asker = Asker { connection, person, network: conn.network };
-        self.rate_limits.ask(&asker, tag, request)
+        self.rate_limits.ask(&asker, tag, cost)
     }
 
     /// Refuses a login from a network that has begun too many. The connection is closed behind the
@@ -389,7 +395,10 @@ impl Dispatch {
                     if let Some(conn) = self.connections.get(&connection) {
                         // What is closed takes nothing in any more.
                         self.fanout.flush(self.chat.state());
-                        conn.outbox.close(reason);
+                        match reason {
+                            Some(reason) => conn.outbox.close(Some(reason)),
+                            None => conn.outbox.finish(),
+                        }
                     }
                 }
             }

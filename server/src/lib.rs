@@ -11,7 +11,7 @@
 //!
 //! [`Server`] puts them together; [`cli`] is the program, and all that names a concrete log. On the
 //! ground floor are [`config`] (the bounds, and what a server is run with), [`console`] (standard
-//! output), [`clock`], [`entropy`], `token`, `client_network` (what counts as one address) and
+//! output), [`clock`], [`entropy`], `client_network` (what counts as one address) and
 //! `private_file`.
 //!
 //! The way of a message:
@@ -49,7 +49,6 @@ pub mod net;
 mod private_file;
 mod server;
 pub mod storage;
-mod token;
 
 pub use config::Config;
 pub use server::{Monitor, ServeError, Server};

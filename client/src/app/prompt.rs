@@ -31,6 +31,7 @@ use crate::app::lines::Typed;
 use crate::app::screen::Aside;
 use crate::app::terminal;
 use crate::app::view::View;
+use crate::client::new_token;
 use password_input::PasswordInput;
 
 /// The assignment's question.
@@ -207,7 +208,7 @@ impl Prompt {
             PasswordCommand::Register => Request::Register { password: self.read_new()? },
             PasswordCommand::ChangePassword => {
                 let old = self.read_secret(OLD_PASSWORD_QUESTION)?;
-                Request::ChangePassword { old, new: self.read_new()? }
+                Request::ChangePasswordAndToken { old, new: self.read_new()?, token: new_token() }
             }
             PasswordCommand::Unregister => {
                 Request::Unregister { password: self.read_secret(PASSWORD_QUESTION)? }

@@ -6,7 +6,7 @@ use chatroom_proto::{
     ServerBan, UnixMillis, UserName,
 };
 
-use super::handle::{Client, new_post_id};
+use super::handle::{Client, new_post_id, new_token};
 use crate::error::{AskError, Ended};
 use crate::limits::LIST_ITEMS_MAX;
 
@@ -272,7 +272,10 @@ impl Client {
     /// # Errors
     /// [`AskError`]; [`Refusal::PasswordInTheOpen`] without asking, where others could read along.
     pub async fn change_password(&self, old: Password, new: Password) -> Result<(), AskError> {
-        match self.ask_in_private(Request::ChangePassword { old, new }).await? {
+        match self
+            .ask_in_private(Request::ChangePasswordAndToken { old, new, token: new_token() })
+            .await?
+        {
             Response::PasswordChanged { .. } => Ok(()),
             _ => Err(AskError::Unexpected),
         }

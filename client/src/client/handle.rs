@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chatroom_proto::{Password, PostId, Request, Response, Tag, UserName, Welcome};
+use chatroom_proto::{Password, PostId, Request, Response, Tag, Token, UserName, Welcome};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::dial::{Dial, Net};
@@ -86,7 +86,7 @@ impl Client {
         };
         let (link, connection) =
             Link::open(dial, (name, password), reconnect, ends, former).await?;
-        let (welcome, is_private) = (connection.welcome.clone(), connection.is_private);
+        let (welcome, is_private) = ((*connection.welcome).clone(), connection.is_private);
         tokio::spawn(link.run(connection));
         let events = Events::new(events, Arc::clone(&shared), Arc::clone(&journal));
         Ok((Client { asks, shared, journal, kept: Arc::new(kept), is_private }, events, welcome))
@@ -168,4 +168,14 @@ pub fn new_post_id() -> PostId {
     let mut id = [0; 16];
     getrandom::fill(&mut id).expect("the operating system gives randomness");
     PostId(id)
+}
+
+/// A token for [`Request::ChangePasswordAndToken`]: 32 random bytes.
+///
+/// # Panics
+/// When the operating system has no randomness to give.
+pub fn new_token() -> Token {
+    let mut token = [0; 32];
+    getrandom::fill(&mut token).expect("the operating system gives randomness");
+    Token(token)
 }

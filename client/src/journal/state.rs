@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chatroom_proto::{Conversation, GroupName, NameKey, PostId, Request, Seq, Token, UserName};
+use chatroom_proto::{
+    Conversation, GroupName, Lives, NameKey, PostId, Request, Seq, Token, UserName,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
@@ -38,6 +40,15 @@ pub(crate) enum JournalRecord {
     Asked(Request),
     /// This post was answered.
     Answered(PostId),
+    /// The lives of the server's log that the newest welcome told.
+    Lives(Lives),
+    /// The session may have this token from now on: the client has asked for it.
+    MayHave {
+        /// The new one.
+        token: Token,
+    },
+    /// The server's log was put back: what the client has seen after this place is no more.
+    PutBack(Seq),
 }
 
 /// The identity of a request that is a post.
@@ -59,12 +70,19 @@ pub(crate) struct JournalState {
     is_doubtful: bool,
 }
 
+/// How many tokens are remembered of which it is not known whether the session has them.
+pub(crate) const TOKENS_ASKED_MAX: usize = 3;
+
 /// A session, and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) name: UserName,
     pub(crate) token: Token,
     pub(crate) seen: Seq,
+    /// In which lives of the server's log.
+    pub(crate) lives: Lives,
+    /// The tokens that it may have instead, the newest last.
+    pub(crate) tokens_asked: VecDeque<Token>,
     places: BTreeMap<(bool, NameKey), (Conversation, Seq)>,
 }
 
@@ -83,6 +101,11 @@ impl Session {
         if self.places.len() > PLACES_MAX {
             self.places.pop_last();
         }
+    }
+
+    fn be_put_back(&mut self, to: Seq) {
+        self.seen = self.seen.min(to);
+        self.places.values_mut().for_each(|(_, seq)| *seq = to.min(*seq));
     }
 
     /// What was said in private up to what was seen needs no place of its own. A group needs one:
@@ -120,11 +143,29 @@ impl JournalState {
         match record {
             JournalRecord::Began { name, token, seen } => {
                 self.is_doubtful = false;
-                self.session = Some(Session { name, token, seen, places: BTreeMap::new() });
+                self.session = Some(Session {
+                    name,
+                    token,
+                    seen,
+                    lives: Lives::default(),
+                    tokens_asked: VecDeque::new(),
+                    places: BTreeMap::new(),
+                });
             }
             JournalRecord::Asked(request) => self.posts.push_back(request),
             JournalRecord::Answered(id) => self.posts.retain(|post| post_id(post) != Some(id)),
-            JournalRecord::Resumed { token } => self.change(|session| session.token = token),
+            JournalRecord::Resumed { token } => self.change(|session| {
+                session.token = token;
+                session.tokens_asked.clear();
+            }),
+            JournalRecord::MayHave { token } => self.change(|session| {
+                session.tokens_asked.push_back(token);
+                if session.tokens_asked.len() > TOKENS_ASKED_MAX {
+                    session.tokens_asked.pop_front();
+                }
+            }),
+            JournalRecord::Lives(lives) => self.change(|session| session.lives = lives),
+            JournalRecord::PutBack(seq) => self.change(|session| session.be_put_back(seq)),
             JournalRecord::Seen(_) | JournalRecord::At(..) if self.is_doubtful => {}
             JournalRecord::Seen(seq) => self.change(|session| session.seen = seq),
             JournalRecord::At(conversation, seq) => {
@@ -149,6 +190,9 @@ impl JournalState {
         if let Some(session) = &self.session {
             let (name, token, seen) = (session.name.clone(), session.token.clone(), session.seen);
             records.push(JournalRecord::Began { name, token, seen });
+            records.push(JournalRecord::Lives(session.lives.clone()));
+            let asked = session.tokens_asked.iter().cloned();
+            records.extend(asked.map(|token| JournalRecord::MayHave { token }));
             records.extend(
                 session.places.values().cloned().map(|(place, seq)| JournalRecord::At(place, seq)),
             );

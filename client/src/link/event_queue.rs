@@ -118,6 +118,7 @@ fn weight(event: &Event) -> usize {
         Event::Back { groups, missed, .. } => (groups.len() + missed.len()) * NAME_BYTES,
         Event::CaughtUp
         | Event::Lost(_)
+        | Event::PutBack { .. }
         | Event::Rejoined { .. }
         | Event::NotRejoined { .. }
         | Event::Missed(_)

@@ -2,8 +2,8 @@
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameError, FrameReader, FrameWriter};
 use chatroom_proto::{
-    ClientFrame, CloseReason, Hello, Notification, Proof, Refusal, Request, Response, ServerFrame,
-    Tag, Welcome,
+    ClientFrame, CloseReason, Hello, Lives, Notification, Proof, Refusal, Request, Response, Seq,
+    ServerFrame, Tag, Welcome,
 };
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
@@ -23,15 +23,22 @@ pub(crate) type LinkWriter<S> = FrameWriter<WriteHalf<S>, ClientFrame>;
 pub(crate) struct WelcomedConnection<S> {
     pub(crate) reader: LinkReader<S>,
     pub(crate) writer: LinkWriter<S>,
-    pub(crate) welcome: Welcome,
+    pub(crate) welcome: Box<Welcome>,
+    /// The lives of the server's log, if it tells.
+    pub(crate) lives: Option<Lives>,
+    /// The newest event that client and server share, if the server was put back.
+    pub(crate) put_back: Option<Seq>,
     pub(crate) is_private: bool,
 }
+
+/// What a server says to one whom it lets in.
+type Welcomed = (Box<Welcome>, Option<Lives>, Option<Seq>);
 
 /// One attempt.
 pub(crate) async fn connect<D: Dial>(
     dial: &D,
     tag: Tag,
-    hello: Hello,
+    (hello, lives): (Hello, &Lives),
 ) -> Result<WelcomedConnection<D::Stream>, ConnectError> {
     let Dialled { stream, is_private } = dial.dial().await?;
     if matches!(hello.proof, Proof::Password(_)) && !is_private {
@@ -41,35 +48,44 @@ pub(crate) async fn connect<D: Dial>(
     let (read, write) = split(stream);
     let mut reader = FrameReader::new(read, FRAME_BYTES_MAX);
     let mut writer = FrameWriter::new(write);
-    let welcomed = timeout(HANDSHAKE_DEADLINE, greet(&mut reader, &mut writer, tag, hello))
+    let request = if lives.as_slice().is_empty() {
+        Request::Hello(hello)
+    } else {
+        Request::ComeBack { hello, lives: lives.clone() }
+    };
+    let frame = ClientFrame { tag, request };
+    let welcomed = timeout(HANDSHAKE_DEADLINE, greet(&mut reader, &mut writer, frame))
         .await
         .map_err(|_| ConnectError::Silent)?;
-    let welcome = welcomed.map_err(|error| match error {
+    let (welcome, lives, put_back) = welcomed.map_err(|error| match error {
         // Nobody need type what is not said here.
         ConnectError::Refused(Refusal::PasswordNeeded { name }) if !is_private => {
             ConnectError::PasswordUnsaid { name }
         }
         error => error,
     })?;
-    Ok(WelcomedConnection { reader, writer, welcome, is_private })
+    Ok(WelcomedConnection { reader, writer, welcome, lives, put_back, is_private })
 }
 
 async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
     reader: &mut LinkReader<S>,
     writer: &mut LinkWriter<S>,
-    tag: Tag,
-    hello: Hello,
-) -> Result<Welcome, ConnectError> {
+    frame: ClientFrame,
+) -> Result<Welcomed, ConnectError> {
+    let tag = frame.tag;
     // A server that is full says so and hangs up at once: a failed write is no reason not to read.
     let written = async {
-        writer.feed(ClientFrame { tag, request: Request::Hello(hello) }).await?;
+        writer.feed(frame).await?;
         writer.flush().await
     };
     let written: Result<(), FrameError> = written.await;
     match reader.next().await {
         Some(Ok(ServerFrame::Response { tag: answered, result })) if answered == tag => {
             match result {
-                Ok(Response::Welcome(welcome)) => Ok(welcome),
+                Ok(Response::Welcome(welcome)) => Ok((Box::new(welcome), None, None)),
+                Ok(Response::WelcomeInLife { welcome, lives, put_back }) => {
+                    Ok((welcome, Some(lives), put_back))
+                }
                 Ok(_) => Err(ConnectError::Garbled("another response than a welcome".to_owned())),
                 Err(refusal) => Err(ConnectError::Refused(refusal)),
             }
@@ -79,9 +95,11 @@ async fn greet<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(
             reason => ConnectError::Closed(reason),
         }),
         Some(Ok(_)) => Err(ConnectError::Garbled("something else than a welcome".to_owned())),
-        Some(Err(error @ (FrameError::TooLong { .. } | FrameError::Malformed(_)))) => {
-            Err(ConnectError::Garbled(error.to_string()))
-        }
+        Some(Err(
+            error @ (FrameError::TooLong { .. }
+            | FrameError::Malformed(_)
+            | FrameError::Invalid { .. }),
+        )) => Err(ConnectError::Garbled(error.to_string())),
         Some(Err(FrameError::Io(_))) | None => {
             tracing::debug!(?written, "cut during the handshake");
             Err(ConnectError::Cut)
@@ -127,7 +145,8 @@ mod tests {
             heard.truncate(read);
             drop(there);
         };
-        let (connected, ()) = tokio::join!(connect(&line, Tag(1), hello), server);
+        let lives = Lives::default();
+        let (connected, ()) = tokio::join!(connect(&line, Tag(1), (hello, &lives)), server);
         (connected.err(), heard)
     }
 

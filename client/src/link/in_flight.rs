@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chatroom_proto::{ClientFrame, Conversation, Password, RETRY_AFTER_MS_MAX, Request, Tag};
+use chatroom_proto::{
+    ClientFrame, Conversation, Password, RETRY_AFTER_MS_MAX, Request, Tag, Token,
+};
 use tokio::time::Instant;
 
 use super::request::{LinkRequest, ReplyTo};
@@ -162,24 +164,29 @@ impl InFlight {
         })
     }
 
-    /// What the password may be by now, the newest first: the server may have changed it, and its
-    /// answer be lost.
-    pub(crate) fn new_passwords(&self) -> impl Iterator<Item = &Password> {
-        self.asks.iter().rev().filter_map(|waiting| new_password(&waiting.ask.request))
+    /// The tokens that the session may have by now, the newest first: the server may have changed
+    /// the password, and its answer be lost.
+    pub(crate) fn new_tokens(&self) -> impl Iterator<Item = &Token> {
+        self.asks.iter().rev().filter_map(|waiting| change_of(&waiting.ask.request)).map(|it| it.0)
     }
 
-    /// Takes out what asked for this password, and for those before it: it holds, so all that was
-    /// done.
-    pub(crate) fn take_changes_to(&mut self, new: &Password) -> Vec<LinkRequest> {
-        let is_last = |waiting: &Waiting| new_password(&waiting.ask.request) == Some(new);
+    /// Takes out what asked for this token, and what asked for those before it, each with its new
+    /// password: the session has it, so all that was done.
+    pub(crate) fn take_changes_to(&mut self, token: &Token) -> Vec<(LinkRequest, Password)> {
+        let is_last = |waiting: &Waiting| {
+            change_of(&waiting.ask.request).is_some_and(|(asked, _)| asked == token)
+        };
         let done = self.asks.iter().rposition(is_last).map_or(0, |place| place + 1);
-        let (done, rest) =
-            self.asks.drain(..).enumerate().partition::<Vec<_>, _>(|(place, waiting)| {
-                *place < done && new_password(&waiting.ask.request).is_some()
-            });
-        self.asks = rest.into_iter().map(|(_, waiting)| waiting).collect();
+        let mut changes = Vec::new();
+        for (place, waiting) in std::mem::take(&mut self.asks).into_iter().enumerate() {
+            let new = change_of(&waiting.ask.request).map(|(_, new)| new.clone());
+            match new.filter(|_| place < done) {
+                Some(new) => changes.push((waiting.ask, new)),
+                None => self.asks.push_back(waiting),
+            }
+        }
         self.sent = self.asks.iter().filter(|waiting| waiting.is_sent).count();
-        done.into_iter().map(|(_, waiting)| waiting.ask).collect()
+        changes
     }
 
     /// For a new connection, over which nothing was sent yet: the groups to rejoin come before all
@@ -199,9 +206,9 @@ impl InFlight {
     }
 }
 
-fn new_password(request: &Request) -> Option<&Password> {
+fn change_of(request: &Request) -> Option<(&Token, &Password)> {
     match request {
-        Request::ChangePassword { new, .. } => Some(new),
+        Request::ChangePasswordAndToken { new, token, .. } => Some((token, new)),
         _ => None,
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chatroom_proto::codec::FrameError;
 use chatroom_proto::{
-    CloseReason, Conversation, Notification, Refusal, Request, Response, Seq, ServerFrame, Tag,
+    CloseReason, Conversation, GroupName, Notification, Refusal, Request, Response, Seq,
+    ServerFrame, Tag, UserName,
 };
 use tokio::time::Instant;
 
@@ -60,8 +61,10 @@ impl<D: Dial> Link<D> {
             self.slow = None;
         }
         let is_goodbye = matches!(result, Ok(Response::Goodbye | Response::Unregistered { .. }));
-        if let (Request::ChangePassword { new, .. }, Ok(Response::PasswordChanged { token, .. })) =
-            (&ask.request, &result)
+        if let (
+            Request::ChangePassword { new, .. } | Request::ChangePasswordAndToken { new, .. },
+            Ok(Response::PasswordChanged { token, .. }),
+        ) = (&ask.request, &result)
         {
             // At once: whoever comes with the old one is a stranger.
             self.token = token.clone();
@@ -150,31 +153,37 @@ impl<D: Dial> Link<D> {
             }
             self.tell(Event::Missed(place));
         }
+        let is_told_again =
+            notification.seq().is_some() && active.again_until.is_some_and(|until| seq <= until);
+        if let Some(group) = self.is_out_of(&notification) {
+            if is_told_again {
+                // The welcome has said in which groups it is now.
+                self.state.was_out(group);
+            } else {
+                self.state.expelled(group);
+                self.journal.is_out(group);
+            }
+        }
         self.state.notified(&notification);
-        if let Notification::Moderated { group, act, .. } = &notification
-            && act.expels()
-            && act.user().is_some_and(|user| user.key() == self.name.key())
-        {
-            self.state.expelled(group);
-            self.journal.is_out(group);
-        }
-        // Another device of the same person has left it.
-        if let Notification::Left { user, group, .. } = &notification
-            && user.key() == self.name.key()
-        {
-            self.journal.is_out(group);
-        }
-        let is_post = matches!(
-            notification,
-            Notification::GroupPost { .. } | Notification::PrivatePost { .. }
-        );
-        let is_told_again = is_post && active.again_until.is_some_and(|until| seq <= until);
         self.tell(if is_told_again {
             Event::Replayed(notification)
         } else {
             Event::Notification(notification)
         });
         None
+    }
+
+    /// The group that the client is a member of no longer: somebody has put it out, or another
+    /// device of the same person has left it.
+    fn is_out_of<'a>(&self, notification: &'a Notification) -> Option<&'a GroupName> {
+        let is_own = |user: &UserName| user.key() == self.name.key();
+        match notification {
+            Notification::Moderated { group, act, .. } => {
+                (act.expels() && act.user().is_some_and(is_own)).then_some(group)
+            }
+            Notification::Left { user, group, .. } => is_own(user).then_some(group),
+            _ => None,
+        }
     }
 
     /// All that was missed was told again; what the groups' newest posts at the beginning say is
@@ -254,7 +263,10 @@ fn answer_to_nothing(tag: Tag) -> ConnectionEnd {
 fn has_password(request: &Request) -> bool {
     matches!(
         request,
-        Request::Register { .. } | Request::ChangePassword { .. } | Request::Unregister { .. }
+        Request::Register { .. }
+            | Request::ChangePassword { .. }
+            | Request::ChangePasswordAndToken { .. }
+            | Request::Unregister { .. }
     )
 }
 

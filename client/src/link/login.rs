@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use chatroom_proto::{CloseReason, Hello, Password, Proof, RETRY_AFTER_MS_MAX, Refusal};
+use chatroom_proto::{
+    CloseReason, Hello, Lives, Password, Proof, RETRY_AFTER_MS_MAX, Refusal, Token,
+};
 use tokio::time::sleep;
 
 use super::handshake::{self, WelcomedConnection};
 use crate::dial::Dial;
 use crate::error::{ConnectError, Ended};
+use crate::journal::TOKENS_ASKED_MAX;
 use crate::shared::Shared;
 use crate::trust::Untrusted;
 
@@ -15,44 +18,26 @@ use crate::trust::Untrusted;
 /// time.
 pub(super) const LOGIN_TRIES_MAX: usize = 3;
 
-/// How many passwords are tried of which it is not known whether the server has heard them: it
-/// counts the wrong ones, and nobody changes a password more often within one round trip.
-const PERHAPS_MAX: usize = 3;
-
-/// A client that was let in.
-pub(super) struct AcceptedLogin<S> {
-    pub(super) connection: WelcomedConnection<S>,
-    /// By this password, if it is one of which that was not known.
-    pub(super) by: Option<Password>,
-}
-
-/// Comes in, with the password if nothing else helps; and if it is wrong, with those that it may
-/// have been changed to.
+/// Comes in by the session's token, or one of those that it has asked for with another password,
+/// the newest first; and with the password if nothing else helps.
 pub(super) async fn log_in<D: Dial>(
     dial: &D,
     shared: &Shared,
-    hello: Hello,
-    known: Option<&Password>,
-    perhaps: impl IntoIterator<Item = &Password>,
-) -> Result<AcceptedLogin<D::Stream>, ConnectError> {
-    let mut refused = match handshake::connect(dial, shared.next_tag(), hello.clone()).await {
-        Err(error @ ConnectError::Refused(Refusal::PasswordNeeded { .. })) => error,
-        Err(error) => return Err(error),
-        Ok(connection) => return Ok(AcceptedLogin { connection, by: None }),
-    };
-    let known = known.map(|password| (password, true));
-    let perhaps = perhaps.into_iter().take(PERHAPS_MAX).map(|password| (password, false));
-    for (password, is_known) in known.into_iter().chain(perhaps) {
-        let hello = Hello { proof: Proof::Password(password.clone()), ..hello.clone() };
-        match handshake::connect(dial, shared.next_tag(), hello).await {
-            Ok(connection) => {
-                return Ok(AcceptedLogin { connection, by: (!is_known).then(|| password.clone()) });
-            }
-            Err(error @ ConnectError::Refused(Refusal::WrongPassword { .. })) if is_known => {
-                refused = error;
-            }
-            Err(ConnectError::Refused(Refusal::WrongPassword { .. })) => {}
-            Err(error) => return Err(error),
+    (hello, lives): (Hello, &Lives),
+    (asked, password): (&[Token], Option<&Password>),
+) -> Result<WelcomedConnection<D::Stream>, ConnectError> {
+    let asked = asked.iter().take(TOKENS_ASKED_MAX).cloned().map(Proof::Resume);
+    let proofs = asked.chain(password.cloned().map(Proof::Password));
+    let mut refused =
+        match handshake::connect(dial, shared.next_tag(), (hello.clone(), lives)).await {
+            Err(error @ ConnectError::Refused(Refusal::PasswordNeeded { .. })) => error,
+            connected => return connected,
+        };
+    for proof in proofs {
+        let hello = Hello { proof, ..hello.clone() };
+        match handshake::connect(dial, shared.next_tag(), (hello, lives)).await {
+            Err(error @ ConnectError::Refused(Refusal::PasswordNeeded { .. })) => refused = error,
+            connected => return connected,
         }
     }
     Err(refused)
@@ -62,13 +47,13 @@ pub(super) async fn log_in<D: Dial>(
 pub(super) async fn first_login<D: Dial>(
     dial: &D,
     shared: &Shared,
-    hello: Hello,
-    password: Option<&Password>,
+    (hello, lives): (Hello, &Lives),
+    known: (&[Token], Option<&Password>),
 ) -> Result<WelcomedConnection<D::Stream>, ConnectError> {
     let mut tries = 1;
     loop {
-        let error = match log_in(dial, shared, hello.clone(), password, []).await {
-            Ok(entered) => return Ok(entered.connection),
+        let error = match log_in(dial, shared, (hello.clone(), lives), known).await {
+            Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
         match asks_to_wait(&error) {

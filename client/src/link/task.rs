@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    Conversation, Hello, Password, Proof, Refusal, Request, Response, Retention, Seq, Token,
+    Conversation, Hello, Lives, Password, Proof, Request, Response, Retention, Seq, Token,
     UserName, VersionRange, Welcome,
 };
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use super::backoff::Backoff;
 use super::event_queue::EventQueue;
 use super::handshake::WelcomedConnection;
 use super::in_flight::InFlight;
-use super::login::{AcceptedLogin, asks_to_wait, first_login, is_worth_another_try, log_in};
+use super::login::{asks_to_wait, first_login, is_worth_another_try, log_in};
 use super::request::{LinkRequest, ReplyTo};
 use crate::dial::Dial;
 use crate::error::{ConnectError, Ended, Lost};
@@ -68,8 +68,8 @@ pub(crate) struct Link<D> {
     pub(super) event_queue: EventQueue,
     pub(super) state: ReadState,
     pub(super) token: Token,
-    /// How long the server holds a session without a connection.
-    pub(super) grace: Duration,
+    /// The lives of the server's log that the newest welcome told.
+    pub(super) lives: Lives,
     /// Counts the sessions.
     pub(super) session: u32,
     /// Whether the server tells again what this client missed.
@@ -93,12 +93,24 @@ impl<D: Dial> Link<D> {
         former_run: JournalState,
     ) -> Result<(Link<D>, WelcomedConnection<D::Stream>), ConnectError> {
         let Ends { shared, asks, events, journal } = ends;
-        let (proof, seen) = match &former_run.session {
-            Some(session) => (Proof::Resume(session.token.clone()), session.seen),
-            None => (Proof::Open, Seq::ZERO),
-        };
-        let hello = Hello { versions: VersionRange::SPOKEN, name: name.clone(), proof, seen };
-        let connection = first_login(&dial, &shared, hello, password.as_ref()).await?;
+        let former = former_run.session.as_ref();
+        let token = former.map_or_else(|| shared.new_token(), |session| session.token.clone());
+        if former.is_none() {
+            journal.comes_with(&name, &token);
+        }
+        let seen = former.map_or(Seq::FIRST, |session| session.seen);
+        let mut lives = former.map(|session| session.lives.clone()).unwrap_or_default();
+        let asked: Vec<Token> = former
+            .into_iter()
+            .flat_map(|session| session.tokens_asked.iter().rev().cloned())
+            .collect();
+        let (versions, proof) = (VersionRange::SPOKEN, Proof::Resume(token));
+        let hello = Hello { versions, name: name.clone(), proof, seen };
+        let known = (asked.as_slice(), password.as_ref());
+        let connection = first_login(&dial, &shared, (hello, &lives), known).await?;
+        if let Some(told) = &connection.lives {
+            lives = told.clone();
+        }
         let mut link = Link {
             dial,
             name,
@@ -113,18 +125,19 @@ impl<D: Dial> Link<D> {
             event_queue: EventQueue::default(),
             state: ReadState::new(&connection.welcome),
             token: connection.welcome.token.clone(),
-            grace: grace(&connection.welcome),
+            lives,
             session: 0,
             server_keeps: connection.welcome.retention != Retention::Nothing,
             went_back_for: Seq::ZERO,
             is_skipping: false,
         };
-        link.inherit(former_run, &connection.welcome);
+        link.inherit(former_run, &connection);
         Ok((link, connection))
     }
 
     /// Takes over from an earlier run: how far it had come, and what it had no answer to.
-    fn inherit(&mut self, former_run: JournalState, welcome: &Welcome) {
+    fn inherit(&mut self, former_run: JournalState, connection: &WelcomedConnection<D::Stream>) {
+        let WelcomedConnection { welcome, put_back, .. } = connection;
         for request in former_run.posts {
             // Their answers come among the events, and count as if they had been submitted.
             self.shared.submits.forget_permits(1);
@@ -138,12 +151,18 @@ impl<D: Dial> Link<D> {
         let mut missed = Vec::new();
         let goes_on = former.is_some_and(|session| {
             let mut state = ReadState::kept(session.seen, session.places());
+            if let Some(to) = *put_back {
+                state.be_put_back(to);
+            }
             let back = state.welcomed_back(welcome);
             self.state = state;
             missed = back.missed;
             back.goes_on
         });
-        self.keep_welcome(welcome, goes_on);
+        self.keep_welcome(welcome, *put_back, goes_on);
+        if let Some(to) = *put_back {
+            self.tell(Event::PutBack { to });
+        }
         for group in missed.into_iter().map(Conversation::Group) {
             if !self.in_flight.has_post_to(&group) {
                 self.tell(Event::Missed(group));
@@ -157,10 +176,14 @@ impl<D: Dial> Link<D> {
         self.event_queue.push(QueuedEvent { event, place });
     }
 
-    fn keep_welcome(&mut self, welcome: &Welcome, goes_on: bool) {
+    fn keep_welcome(&mut self, welcome: &Welcome, put_back: Option<Seq>, goes_on: bool) {
         self.token = welcome.token.clone();
-        self.grace = grace(welcome);
         self.server_keeps = welcome.retention != Retention::Nothing;
+        if let Some(to) = put_back {
+            self.session += 1;
+            self.journal.put_back(to, self.session);
+            self.went_back_for = Seq::ZERO;
+        }
         if goes_on {
             self.journal.went_on(welcome);
         } else {
@@ -168,6 +191,7 @@ impl<D: Dial> Link<D> {
             self.journal.began(&self.name, welcome, self.session);
             self.went_back_for = Seq::ZERO;
         }
+        self.journal.lives(&self.lives);
     }
 
     /// Whether what is let go now will be heard again.
@@ -226,38 +250,31 @@ impl<D: Dial> Link<D> {
             }
         };
         self.event_queue = event_queue;
-        let AcceptedLogin { connection, by } = connected.map_err(|_| Ended::GaveUp(lost))??;
+        let connection = connected.map_err(|_| Ended::GaveUp(lost))??;
         let back = self.take_up(&connection);
         self.tell(back);
-        if let Some(new) = by {
-            self.password_was_changed(new, &connection.welcome);
-        }
+        self.password_was_changed(&connection.welcome);
         Ok(connection)
     }
 
-    async fn attempts(&self, backoff: &mut Backoff) -> Result<AcceptedLogin<D::Stream>, Ended> {
-        // Until then, the name may be taken by this client itself: a welcome that was on its way
-        // when the connection was cut again began a session whose token never came here.
-        let mut may_be_ours = Instant::now();
+    async fn attempts(
+        &self,
+        backoff: &mut Backoff,
+    ) -> Result<WelcomedConnection<D::Stream>, Ended> {
+        let asked: Vec<Token> = self.in_flight.new_tokens().cloned().collect();
         let mut wait = Duration::ZERO;
         loop {
             sleep(backoff.next(self.shared.random()).max(wait)).await;
             if self.events.is_closed() && self.asks.is_closed() {
                 return Err(Ended::Left);
             }
-            let known = self.password.as_ref();
-            let perhaps = self.in_flight.new_passwords();
-            match log_in(&self.dial, &self.shared, self.hello_again(), known, perhaps).await {
+            let known = (asked.as_slice(), self.password.as_ref());
+            match log_in(&self.dial, &self.shared, (self.hello_again(), &self.lives), known).await {
                 Ok(entered) => return Ok(entered),
                 Err(error) => {
                     tracing::debug!(%error, "not back yet");
-                    let now = Instant::now();
                     wait = asks_to_wait(&error).unwrap_or_default();
-                    match error {
-                        ConnectError::Cut | ConnectError::Silent => may_be_ours = now + self.grace,
-                        ConnectError::Refused(Refusal::NameTaken { .. }) if now < may_be_ours => {}
-                        error => is_worth_another_try(error)?,
-                    }
+                    is_worth_another_try(error)?;
                 }
             }
         }
@@ -275,10 +292,17 @@ impl<D: Dial> Link<D> {
     /// Learns from a connection that was remade: what to tell the program first, and what to ask
     /// before the rest.
     fn take_up(&mut self, connection: &WelcomedConnection<D::Stream>) -> Event {
-        let welcome = &connection.welcome;
+        let WelcomedConnection { welcome, lives, put_back, .. } = connection;
         tracing::info!(resumed = welcome.resumed, "connection is back");
+        if let Some(lives) = lives {
+            self.lives = lives.clone();
+        }
+        if let Some(to) = *put_back {
+            self.state.be_put_back(to);
+            self.tell(Event::PutBack { to });
+        }
         let mut back = self.state.welcomed_back(welcome);
-        self.keep_welcome(welcome, back.goes_on);
+        self.keep_welcome(welcome, *put_back, back.goes_on);
         // The newest message there may be one of ours whose answer was lost: only what is certain
         // is said.
         back.missed
@@ -294,10 +318,12 @@ impl<D: Dial> Link<D> {
         Event::Back { resumed: welcome.resumed, groups, missed: back.missed }
     }
 
-    /// The server had changed the password before the connection was lost, and its answer was lost
-    /// with it. To be asked again in this new session, it would say that the old one is wrong.
-    fn password_was_changed(&mut self, new: Password, welcome: &Welcome) {
-        for LinkRequest { tag, request, reply_to } in self.in_flight.take_changes_to(&new) {
+    /// The server knows the client by a token that it had asked for with another password: what
+    /// asked for it was done, and its answer was lost. To be asked again, it would say that the old
+    /// password is wrong.
+    fn password_was_changed(&mut self, welcome: &Welcome) {
+        for (request, new) in self.in_flight.take_changes_to(&welcome.token) {
+            let LinkRequest { tag, request, reply_to } = request;
             let result =
                 Ok(Response::PasswordChanged { seq: welcome.seq, token: welcome.token.clone() });
             match reply_to {
@@ -305,8 +331,8 @@ impl<D: Dial> Link<D> {
                 ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),
                 ReplyTo::Rejoin | ReplyTo::Alive => {}
             }
+            self.password = Some(new);
         }
-        self.password = Some(new);
     }
 
     /// Those who wait for answers learn the reason first, so it is said before they are let go.
@@ -321,8 +347,4 @@ impl<D: Dial> Link<D> {
             self.event_queue.deliver_when_it_may(&self.events).await;
         }
     }
-}
-
-fn grace(welcome: &Welcome) -> Duration {
-    Duration::from_millis(welcome.grace_ms.into())
 }

@@ -66,6 +66,8 @@ fn read<T: Serialize + DeserializeOwned + PartialEq + Debug>(
                 are_its_bytes(&frame, bytes);
             }
             (None, Err(end)) => break (End::BetweenFrames, end),
+            // What follows can still be read.
+            (Some(Err(FrameError::Invalid { .. })), Err(End::Malformed)) => {}
             (Some(Err(error)), Err(end)) => break (end_of(&error), end),
             (read, expected) => panic!("{read:?} was read, and {expected:?} is there"),
         }
@@ -93,7 +95,7 @@ fn take<'a, T: DeserializeOwned>(rest: &mut &'a [u8], limit: usize) -> Result<(T
 fn end_of(error: &FrameError) -> End {
     match error {
         FrameError::TooLong { .. } => End::TooLong,
-        FrameError::Malformed(_) => End::Malformed,
+        FrameError::Malformed(_) | FrameError::Invalid { .. } => End::Malformed,
         FrameError::Io(_) => End::InsideAFrame,
     }
 }

@@ -139,7 +139,11 @@ impl Fake {
             3 => sleep(Duration::from_millis(u64::from(chance.any::<u16>()) * 2)).await,
             4 => self.accept(pipes).await,
             5 => {
-                let response = Response::Welcome(chance.any());
+                let response = Response::WelcomeInLife {
+                    welcome: Box::new(chance.any()),
+                    lives: chance.any(),
+                    put_back: chance.any(),
+                };
                 self.answer(chance, Ok(response)).await;
             }
             6 | 7 => {
@@ -199,7 +203,8 @@ impl Fake {
                 );
                 return;
             };
-            assert_eq!(matches!(frame.request, Request::Hello(_)), !line.is_greeted, "{frame:?}");
+            let greets = matches!(frame.request, Request::Hello(_) | Request::ComeBack { .. });
+            assert_eq!(greets, !line.is_greeted, "{frame:?}");
             line.is_greeted = true;
             self.asked.push(frame);
         }

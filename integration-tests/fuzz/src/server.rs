@@ -160,7 +160,7 @@ async fn be_honest(dialer: &mpsc::Sender<DuplexStream>) {
         }
         let fits = matches!(
             (tag, &answer),
-            (1, Ok(Response::Welcome(_)))
+            (1, Ok(Response::WelcomeInLife { .. }))
                 | (2, Ok(Response::Pong))
                 | (3, Ok(Response::Users { .. }))
         );
@@ -255,7 +255,9 @@ impl Peer {
                 ServerFrame::Response { tag, result } => {
                     self.is_answered(tag);
                     match result {
-                        Ok(Response::Welcome(welcome)) => known.token = Some(welcome.token),
+                        Ok(Response::WelcomeInLife { welcome, .. }) => {
+                            known.token = Some(welcome.token);
+                        }
                         Ok(Response::PasswordChanged { token, .. }) => known.token = Some(token),
                         _ => {}
                     }

@@ -124,7 +124,7 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, chance: &mut Ch
                 is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
             }
         }
-        Response::Welcome(welcome) => {
+        Response::WelcomeInLife { welcome, .. } => {
             let groups: Vec<GroupName> = welcome
                 .groups
                 .as_slice()

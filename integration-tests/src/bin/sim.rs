@@ -98,6 +98,8 @@ fn print_table(seeds: u64, tally: &Tally, violations: usize, failed: usize, minu
         ("seeds", seeds.to_string()),
         ("virtual hours", format!("{hours:.1}")),
         ("crashes", tally.crashes.to_string()),
+        ("restores", tally.restores.to_string()),
+        ("clock jumps", tally.clock_jumps.to_string()),
         ("cuts", tally.cuts.to_string()),
         ("stalls", tally.stalls.to_string()),
         ("clients killed", tally.kills.to_string()),

@@ -96,6 +96,11 @@ impl Part {
         self.recorder().record(&Event::Killed);
     }
 
+    /// And that what it has heard behind this place is no more.
+    pub fn note_put_back(&self, to: Seq) {
+        self.recorder().record(&Event::PutBack(to));
+    }
+
     fn recorder(&self) -> Recorder {
         Recorder::open(&self.journal()).expect("a journal can be opened")
     }
@@ -280,6 +285,7 @@ impl Life {
                 }
                 self.is_back();
             }
+            Heard::PutBack { to } => self.recorder.record(&Event::PutBack(to)),
             Heard::Missed(place) => self.recorder.record(&Event::Missed(place)),
             Heard::Lost(_)
             | Heard::CaughtUp

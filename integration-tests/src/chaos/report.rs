@@ -23,6 +23,10 @@ pub struct Report {
     pub cuts: u64,
     /// Lines that were stalled.
     pub stalls: u64,
+    /// Copies of the log that were put back.
+    pub restores: u64,
+    /// How often the server's clock was set.
+    pub clock_jumps: u64,
     /// Posts that clients made.
     pub sent: u64,
     /// Posts that were acknowledged.
@@ -47,6 +51,8 @@ impl Report {
         self.clients_killed += other.clients_killed;
         self.cuts += other.cuts;
         self.stalls += other.stalls;
+        self.restores += other.restores;
+        self.clock_jumps += other.clock_jumps;
         self.sent += other.sent;
         self.acknowledged += other.acknowledged;
         self.shown += other.shown;
@@ -77,6 +83,8 @@ impl fmt::Display for Report {
             ("clients killed", self.clients_killed),
             ("lines cut", self.cuts),
             ("lines stalled", self.stalls),
+            ("put back", self.restores),
+            ("clock set", self.clock_jumps),
             ("sent", self.sent),
             ("acknowledged", self.acknowledged),
             ("shown", self.shown),

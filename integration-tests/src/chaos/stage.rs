@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::actor::{Orders, PEOPLE, Part, State};
+use super::machine::Machine;
 use super::{Failure, Plan, Report};
 use crate::chance::Chance;
 use crate::history::{Delivery, Event, check};
@@ -45,8 +46,10 @@ struct Member {
 /// Everything that is played with.
 pub struct Stage {
     directory: TempDir,
+    machine: Machine,
     port: u16,
     server: Option<ServerProgram>,
+    /// Beside where it keeps its log.
     arguments: Vec<String>,
     proxy: Proxy,
     cast: Vec<Member>,
@@ -70,25 +73,18 @@ impl Stage {
     async fn set(plan: &Plan, chance: Chance) -> Stage {
         let directory =
             TempDir::with_prefix("chatroom-chaos-").expect("a temporary directory can be made");
-        let data = directory.path().join("data").to_string_lossy().into_owned();
+        let machine = Machine::new(directory.path());
         let days = plan.keep_days.to_string();
         let rate = plan.rate.to_string();
-        let arguments = [
-            "--data",
-            &data,
-            "--keep-days",
-            &days,
-            "--durability",
-            plan.durability,
-            "--rate",
-            &rate,
-        ];
+        let arguments = ["--keep-days", &days, "--durability", plan.durability, "--rate", &rate];
         let arguments: Vec<String> = arguments.map(str::to_owned).into();
-        let (server, port) = start_somewhere(&arguments).await;
+        let port = quiet_port();
+        let server = start_server(port, &arguments, &machine).await;
         let proxy = Proxy::to(server.address(), usize::MAX).await;
         let (orders, _) = watch::channel(Orders { server: 1, talks: true, rest: None });
         let mut stage = Stage {
             directory,
+            machine,
             port,
             server: Some(server),
             arguments,
@@ -126,7 +122,16 @@ impl Stage {
             if self.chance.once_in(6) {
                 self.proxy.cut_now();
             }
+            if self.chance.once_in(4) && self.machine.set_clock(&mut self.chance) {
+                self.report.clock_jumps += 1;
+            }
+            if self.chance.once_in(8) {
+                self.machine.back_up().await;
+            }
             self.end_server().await;
+            if self.chance.once_in(8) {
+                self.restore().await;
+            }
             if self.chance.once_in(5) {
                 // Again, right after its start.
                 self.start_server().await;
@@ -155,11 +160,24 @@ impl Stage {
     }
 
     async fn start_server(&mut self) {
-        let (port, arguments) = (self.port, self.arguments.clone());
         // Before it listens, so that nobody is let in by a server that was not counted.
         self.orders.send_modify(|orders| orders.server += 1);
-        let started = spawn_blocking(move || ServerProgram::start_again(port, &arguments)).await;
-        self.server = Some(started.expect("a server that was killed can be started again"));
+        self.server = Some(start_server(self.port, &self.arguments, &self.machine).await);
+    }
+
+    /// Puts the newest copy of the log back, if there is one. Everybody is killed meanwhile, so
+    /// that what they write down is of before it or of after it.
+    async fn restore(&mut self) {
+        let Some(to) = self.machine.restore().await else { return };
+        self.report.restores += 1;
+        for number in 0..self.cast.len() {
+            self.kill(number).await;
+            let member = &mut self.cast[number];
+            member.part.note_put_back(to);
+            member.report.send_modify(|state| *state = State::default());
+            let (part, report) = (member.part.clone(), member.report.clone());
+            self.cast[number].task = self.start(part, report);
+        }
     }
 
     async fn kill_somebody(&mut self) {
@@ -169,6 +187,14 @@ impl Stage {
 
     /// Kills a client and starts it again.
     async fn restart(&mut self, number: usize) {
+        self.kill(number).await;
+        let member = &self.cast[number];
+        let (part, report) = (member.part.clone(), member.report.clone());
+        report.send_modify(|state| state.server = 0);
+        self.cast[number].task = self.start(part, report);
+    }
+
+    async fn kill(&mut self, number: usize) {
         self.report.clients_killed += 1;
         let member = &mut self.cast[number];
         member.task.abort();
@@ -179,9 +205,6 @@ impl Stage {
             member.part
         );
         member.part.note_killed();
-        let (part, report) = (member.part.clone(), member.report.clone());
-        report.send_modify(|state| state.server = 0);
-        self.cast[number].task = self.start(part, report);
     }
 
     /// Waits until all are as they should be. Who is not in time is killed and started again, if it
@@ -249,7 +272,7 @@ impl Stage {
         self.report.cuts = self.proxy.cuts() as u64;
         self.report.stalls = self.proxy.stalls() as u64;
         let trouble = played.err();
-        let data = self.directory.path().join("data");
+        let data = self.machine.data();
         match kept(&data).await {
             Ok(records) => self.judge(number, &records, trouble),
             Err(error) => self.judge(number, &[], Some(format!("the log can't be read: {error}"))),
@@ -281,11 +304,13 @@ impl Stage {
     }
 }
 
-async fn start_somewhere(arguments: &[String]) -> (ServerProgram, u16) {
-    let port = quiet_port();
-    let arguments = arguments.to_vec();
-    let started = spawn_blocking(move || ServerProgram::start_again(port, &arguments)).await;
-    (started.expect("a server can be started"), port)
+async fn start_server(port: u16, arguments: &[String], machine: &Machine) -> ServerProgram {
+    let data = machine.data().to_string_lossy().into_owned();
+    let arguments = [arguments, &["--data".to_owned(), data]].concat();
+    let environment = machine.environment();
+    let started =
+        spawn_blocking(move || ServerProgram::start_again_with(port, &arguments, &environment));
+    started.await.expect("a server that was killed can be started again")
 }
 
 /// What becomes of the next connection.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
 use chatroom_server::chat::effect::StoredPost;
 
+use super::life::in_the_last_life;
 use super::record::{Event, History, Shown};
 use super::stay::{Stays, newest};
 use super::violation::Violation;
@@ -14,6 +15,8 @@ use super::violation::Violation;
 /// known.
 pub fn check(histories: &[History], kept: Option<&[StoredPost]>) -> Vec<Violation> {
     let mut found = Vec::new();
+    let histories: Vec<History> = histories.iter().map(in_the_last_life).collect();
+    let histories = histories.as_slice();
     let facts = Facts::gather(histories, kept, &mut found);
     for (reader, history) in histories.iter().enumerate() {
         Reader { facts: &facts, reader, history, stays: &facts.stays[reader] }.check(&mut found);
@@ -200,7 +203,8 @@ impl Reader<'_> {
     }
 
     /// Every post in safe hands gets its answer. When its sender was killed meanwhile, the answer
-    /// may have come to it and not to its journal; but then the post has a place, or was refused.
+    /// may have come to its journal and not to it; but then the post has a place, or was refused,
+    /// unless the server was put back behind it.
     fn check_answered(&self, found: &mut Vec<Violation>) {
         let mut open: Vec<(PostId, bool)> = Vec::new();
         let mut seen = Seq::ZERO;
@@ -214,6 +218,7 @@ impl Reader<'_> {
                     open.retain(|(other, _)| other != id);
                 }
                 Event::Killed => open.iter_mut().for_each(|(_, was_killed)| *was_killed = true),
+                Event::PutBack(_) => open.retain(|(_, was_killed)| !was_killed),
                 Event::Rested(seq) => {
                     let is_missing = |id: &PostId| {
                         let since = sent.get(id).copied().unwrap_or_default();
@@ -279,7 +284,7 @@ impl Reader<'_> {
         found: &mut Vec<Violation>,
     ) {
         let Shown { id, seq, .. } = *post;
-        let is_own = shown.said.contains(&id) && !self.is_to_self(id);
+        let is_own = shown.said.contains(&id);
         if is_own || shown.ids.contains(&id) || shown.seqs.contains(&seq) {
             found.push(Violation::ShownTwice { reader: self.name(), id, seq });
         } else if seq < newest {
@@ -335,11 +340,6 @@ impl Reader<'_> {
 
     fn sender_of(&self, id: PostId) -> Option<usize> {
         self.facts.sent.get(&id).map(|(sender, _)| *sender)
-    }
-
-    fn is_to_self(&self, id: PostId) -> bool {
-        let to = self.facts.sent.get(&id).map(|(_, to)| *to);
-        matches!(to, Some(Conversation::User(to)) if to.key() == self.history.name.key())
     }
 }
 

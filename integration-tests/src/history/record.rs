@@ -57,6 +57,8 @@ pub enum Event {
     Showed(Shown),
     /// Its library said that something is missing in a conversation.
     Missed(Conversation),
+    /// It was told that the server was put back: what was after this place is no more.
+    PutBack(Seq),
     /// It has shown everything up to here.
     Rested(Seq),
     /// It was killed; whatever it does next it does from what it had on disk.
@@ -189,6 +191,7 @@ impl fmt::Display for Event {
                 )
             }
             Event::Missed(place) => write!(f, "missed {}", ConversationText(place)),
+            Event::PutBack(seq) => write!(f, "putback {seq}"),
             Event::Rested(seq) => write!(f, "rested {seq}"),
             Event::Killed => f.write_str("killed"),
         }
@@ -241,6 +244,7 @@ impl Event {
                 delivery: if word()? == "live" { Delivery::Live } else { Delivery::Replayed },
             }),
             "missed" => Event::Missed(place(word()?)?),
+            "putback" => Event::PutBack(seq(word()?)?),
             "rested" => Event::Rested(seq(word()?)?),
             "killed" => Event::Killed,
             _ => return None,
@@ -300,6 +304,7 @@ mod tests {
                 delivery: Delivery::Replayed,
             }),
             Event::Missed(Conversation::Group(tea())),
+            Event::PutBack(Seq(10)),
             Event::Rested(Seq(11)),
             Event::Killed,
         ]

@@ -25,6 +25,9 @@ pub struct Stays {
     /// Whether others come under the same name: then it may have been out and in again while it was
     /// away.
     shares_name: bool,
+    /// Where it was away, if others come under the same name: they may have gone into a group and
+    /// out of it, and it is told what was said there meanwhile.
+    away: Vec<Span>,
     /// The newest welcome.
     welcomed: Seq,
     /// Up to where it has surely shown everything.
@@ -43,6 +46,8 @@ struct Spans {
     /// sent again is the first one's, and may be older than what was answered before it.
     joined: Seq,
     left: Seq,
+    /// Up to where it was surely in when a welcome said that it is not any more.
+    missing_since: Option<Seq>,
 }
 
 /// Everything after `from`, up to `to`.
@@ -76,6 +81,15 @@ impl Spans {
             Spans::open(&mut self.possible, out);
         }
     }
+
+    /// It is told when it was put out, after a welcome that has only said that it was: what was
+    /// said there before is owed.
+    fn was_in_until(&mut self, out: Seq) {
+        let missing_since = self.missing_since.take();
+        if let Some(last) = self.sure.last_mut().filter(|last| Some(last.to) == missing_since) {
+            last.to = last.to.max(out);
+        }
+    }
 }
 
 impl Stays {
@@ -98,7 +112,10 @@ impl Stays {
     /// of: what it asks takes effect after that.
     fn take_in(&mut self, event: &Event, seen: Seq, known: Seq) {
         match event {
-            Event::NewDevice => self.is_new = true,
+            Event::NewDevice => {
+                self.is_new = true;
+                self.groups.values_mut().for_each(|spans| Spans::close(&mut spans.sure, seen));
+            }
             Event::Welcomed { seq, resumed, groups } => self.welcomed(*seq, *resumed, groups, seen),
             Event::Joining(group) => {
                 let spans = self.spans(group);
@@ -138,7 +155,11 @@ impl Stays {
                     }
                 }
             }
-            Event::Expelled(group, seq) => self.spans(group).end(*seq, *seq),
+            Event::Expelled(group, seq) => {
+                let spans = self.spans(group);
+                spans.end(*seq, *seq);
+                spans.was_in_until(*seq);
+            }
             Event::Rested(seq) => self.rested = self.rested.max(*seq),
             _ => {}
         }
@@ -156,16 +177,23 @@ impl Stays {
                 Spans::close(&mut spans.possible, seq);
             }
         }
+        if resumed && self.shares_name {
+            self.away.push(Span { from: seen, to: seq });
+        }
         (self.is_new, self.welcomed) = (false, self.welcomed.max(seq));
         let listed: HashSet<NameKey> = groups.iter().map(GroupName::key).collect();
+        let may_be_left_by_others = self.shares_name;
         for (_, spans) in self.groups.iter_mut().filter(|(group, _)| !listed.contains(group)) {
             // It was put out while it was away, or what it asked for was done, and it does not
             // know.
             spans.end(seen, seq);
+            let was_put_out = spans.leaving.is_none() && !may_be_left_by_others;
+            spans.missing_since = was_put_out.then_some(seen);
         }
         for group in groups {
             let shares_name = self.shares_name;
             let spans = self.spans(group);
+            spans.missing_since = None;
             spans.joined = spans.joined.max(seq);
             if shares_name {
                 Spans::close(&mut spans.sure, seen);
@@ -189,8 +217,8 @@ impl Stays {
 
     /// Whether it may have been a member at this place.
     pub fn may_be_in(&self, group: &NameKey, at: Seq) -> bool {
-        let possible = self.groups.get(group).map(|spans| &spans.possible);
-        possible.is_some_and(|spans| spans.iter().any(|span| span.from < at && at <= span.to))
+        let possible = self.groups.get(group).into_iter().flat_map(|spans| &spans.possible);
+        possible.chain(&self.away).any(|span| span.from < at && at <= span.to)
     }
 
     /// Where the session began that goes on at this place.

@@ -229,6 +229,9 @@ impl Device {
                 Act::Nothing => {}
                 Act::Post(to) => self.post(client, to).await,
                 Act::Ask(request) => {
+                    if matches!(request, Request::ChangePasswordAndToken { .. }) {
+                        self.world.now().devices[self.number].tokens_asked += 1;
+                    }
                     if let Request::Moderate { group, act: Moderation::Mute { user, .. } } =
                         &request
                     {

@@ -113,7 +113,7 @@ impl Line {
             (split(client), split(server));
         let mut up = Way::new(client_reads, server_writes);
         let mut down = Way::new(server_reads, client_writes);
-        let witness = Mutex::new(Witness::new(self.device, greetings));
+        let witness = Mutex::new(Witness::new(self.device, self.run, greetings));
         let is_cut = {
             let carried = async {
                 tokio::join!(

@@ -19,6 +19,8 @@ pub(super) struct Disk {
     entries: Vec<Arc<Entry>>,
     /// How many of them are on disk.
     synced: usize,
+    /// A copy of what was on disk.
+    backup: Option<Vec<Arc<Entry>>>,
     /// How many posts were given another identity: a planted bug.
     garbled: u64,
 }
@@ -27,6 +29,20 @@ impl Disk {
     /// What is on disk.
     pub(super) fn synced(&self) -> &[Arc<Entry>] {
         &self.entries[..self.synced]
+    }
+
+    /// Takes a copy of what is on disk, in place of an earlier one.
+    pub(super) fn back_up(&mut self) {
+        self.backup = Some(self.synced().to_vec());
+    }
+
+    /// Puts the copy in the place of all, if there is one.
+    /// Gives the newest event that is left.
+    pub(super) fn restore(&mut self) -> Option<Seq> {
+        let backup = self.backup.take()?;
+        self.synced = backup.len();
+        self.entries = backup;
+        Some(self.last())
     }
 
     /// Whether everything is on disk.

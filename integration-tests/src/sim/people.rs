@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use chatroom_proto::{
-    BanTarget, Code, Conversation, GroupName, Moderation, Operation, Password, Request, Seq, Topic,
-    UserName,
+    BanTarget, Code, Conversation, GroupName, Moderation, Operation, Password, Request, Seq, Token,
+    Topic, UserName,
 };
 
 use super::world::World;
@@ -74,7 +74,10 @@ fn about_groups(world: &World, groups: &[GroupName]) -> Act {
 fn about_the_account(world: &World, believed: usize) -> Request {
     match world.below(3) {
         0 => {
-            Request::ChangePassword { old: nth_password(believed), new: nth_password(1 - believed) }
+            let mut token = [0; 32];
+            world.fill(&mut token);
+            let (old, new) = (nth_password(believed), nth_password(1 - believed));
+            Request::ChangePasswordAndToken { old, new, token: Token(token) }
         }
         _ => Request::Register { password: nth_password(believed) },
     }

@@ -61,8 +61,12 @@ async fn play(seed: u64, fault: Option<Fault>, directory: &Path) -> Outcome {
     }
     world.over.cancel();
     let mut histories = Vec::new();
-    for device in devices {
-        histories.push(device.await.expect("no panic"));
+    for (number, device) in devices.into_iter().enumerate() {
+        let mut history = device.await.expect("no panic");
+        // One that was never let in since does not know.
+        let put_back = world.now().devices[number].put_back;
+        history.events.extend(put_back.map(|(to, _)| Event::PutBack(to)));
+        histories.push(history);
     }
     background.iter().for_each(tokio::task::JoinHandle::abort);
     finish(&world, histories)

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Broken;
-use super::archive;
+use super::archive::{self, Archived};
 use super::line::Cut;
 use super::log::SimLog;
 use super::world::World;
@@ -35,6 +35,11 @@ const OUTBOX_BYTES_MAX: usize = 3 * 1024;
 
 /// What one person may ask for in a second, where that is little; they are told to go slower.
 const RATE: u32 = 5;
+
+/// Where the machine's clock is set to, in milliseconds of what it is ahead: an hour and a day, ten
+/// years, and right.
+const CLOCK_IS_AHEAD_MS: [i64; 6] =
+    [3_600_000, -3_600_000, 86_400_000, -86_400_000, 10 * 365 * 86_400_000, 0];
 
 /// How often to look whether nothing is under way any more, a tenth of a second apart.
 const AFTERMATH_LOOKS: u32 = 300;
@@ -62,6 +67,7 @@ pub(super) async fn run(world: Arc<World>) {
         let mut run = start(&world, number).await;
         live(&world, &mut run).await;
         crash(&world, &run);
+        restore(&world, number);
         world.sleep(world.between(10, if world.once_in(5) { 6_000 } else { 800 })).await;
     }
 }
@@ -93,6 +99,7 @@ async fn start(world: &Arc<World>, number: u64) -> Run {
 /// never.
 async fn live(world: &World, run: &mut Run) {
     let end = async {
+        set_clock(world);
         world.sleep(world.between(300, 3_500)).await;
         if world.is_calm() {
             std::future::pending::<()>().await;
@@ -109,6 +116,20 @@ async fn live(world: &World, run: &mut Run) {
         run.shutdown.cancel();
         world.sleep(world.between(1, 800)).await;
     }
+}
+
+/// Sets the machine's clock now and then. Only people go by it.
+fn set_clock(world: &World) {
+    if world.is_calm() || !world.once_in(3) {
+        return;
+    }
+    let to = usize::try_from(world.below(CLOCK_IS_AHEAD_MS.len() as u64)).unwrap_or(0);
+    let mut now = world.now();
+    now.clock_is_ahead_ms = CLOCK_IS_AHEAD_MS[to];
+    now.clock_was_ahead_ms = now.clock_was_ahead_ms.max(now.clock_is_ahead_ms);
+    drop(now);
+    world.tally(|tally| tally.clock_jumps += 1);
+    world.trace(&[12, to as u64], &[]);
 }
 
 /// A server ends by itself when its disk has failed, and then only.
@@ -135,6 +156,24 @@ fn crash(world: &World, run: &Run) {
         // long.
         let most = if world.once_in(4) { 3_000 } else { 30 };
         line.cut(Cut { client_ms: world.below(most), server_ms: 0 });
+    }
+}
+
+/// Whoever runs the server takes a copy of its log now and then, and puts one back. The archive is
+/// made again: it is of another life.
+fn restore(world: &World, run: u64) {
+    if world.is_calm() || !world.once_in(6) {
+        return;
+    }
+    if let Some(to) = world.with_disk(super::log::Disk::restore) {
+        world.tally(|tally| tally.restores += 1);
+        world.trace(&[11], &[]);
+        world.with_archived(|archived| *archived = Archived::new());
+        world.archive_now();
+        world.now().put_back(to, run);
+    } else {
+        world.with_disk(super::log::Disk::back_up);
+        world.now().back_up();
     }
 }
 

@@ -2,7 +2,7 @@
 //! fan-out, an outbox or a link made a mistake.
 
 use chatroom_proto::codec;
-use chatroom_proto::{ClientFrame, Notification, Request, ServerFrame};
+use chatroom_proto::{ClientFrame, Notification, Request, Response, ServerFrame};
 
 use super::Fault;
 use super::witness::{Frames, body};
@@ -25,6 +25,10 @@ impl Tamper {
         self.frames.push(bytes);
         let mut passed = Vec::new();
         while let Some(frame) = self.frames.next() {
+            if fault == Fault::PutBackUnsaid {
+                passed.extend(without_put_back(&frame).unwrap_or(frame));
+                continue;
+            }
             if is_meant(fault, body(&frame)) && self.held.is_none() && world.once_in(ONCE_IN) {
                 match fault {
                     Fault::MessageTwice => {
@@ -44,6 +48,17 @@ impl Tamper {
         }
         passed
     }
+}
+
+/// The same, if it is a welcome that says that the log was put back, as if it was not.
+fn without_put_back(frame: &[u8]) -> Option<Vec<u8>> {
+    let ServerFrame::Response { tag, result: Ok(Response::WelcomeInLife { welcome, lives, .. }) } =
+        codec::decode(body(frame)).ok()?
+    else {
+        return None;
+    };
+    let result = Ok(Response::WelcomeInLife { welcome, lives, put_back: None });
+    codec::encode(&ServerFrame::Response { tag, result }).ok().map(|bytes| bytes.to_vec())
 }
 
 /// Whether a fault is about frames like this one.

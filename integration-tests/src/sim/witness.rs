@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use chatroom_proto::codec::{self, LENGTH_BYTES};
-use chatroom_proto::{ClientFrame, Proof, Request, Response, ServerFrame, Tag, Token, Welcome};
+use chatroom_proto::{
+    ClientFrame, Proof, Request, Response, Seq, ServerFrame, Tag, Token, Welcome,
+};
 
 use super::Broken;
 use super::world::World;
@@ -15,7 +17,10 @@ pub(super) struct Greeting {
     /// By what it has shown.
     pub(super) proof: Proof,
     pub(super) welcome: Welcome,
-    /// The tokens that the session had since: another password is another token.
+    pub(super) put_back: Option<Seq>,
+    /// By which run of the server.
+    pub(super) run: u64,
+    /// The tokens that the session may have had since: another password is another token.
     pub(super) tokens: Vec<Token>,
 }
 
@@ -25,6 +30,8 @@ pub(super) type Greetings = Arc<Mutex<VecDeque<Greeting>>>;
 /// Reads along what one line carries.
 pub(super) struct Witness {
     device: usize,
+    /// The run of the server that it leads to.
+    run: u64,
     greetings: Greetings,
     up: Frames,
     down: Frames,
@@ -35,9 +42,9 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    pub(super) fn new(device: usize, greetings: Greetings) -> Witness {
+    pub(super) fn new(device: usize, run: u64, greetings: Greetings) -> Witness {
         let (up, down) = (Frames::default(), Frames::default());
-        Witness { device, greetings, up, down, asked: VecDeque::new(), proof: Proof::Open }
+        Witness { device, run, greetings, up, down, asked: VecDeque::new(), proof: Proof::Open }
     }
 
     /// These bytes have left the device.
@@ -46,9 +53,19 @@ impl Witness {
         while let Some(frame) = self.up.next() {
             let Ok(ClientFrame { tag, request }) = codec::decode(body(&frame)) else { continue };
             self.asked.push_back(tag);
-            if let Request::Hello(hello) = request {
-                self.proof = hello.proof;
+            match request {
+                Request::Hello(hello) | Request::ComeBack { hello, .. } => self.proof = hello.proof,
+                Request::ChangePasswordAndToken { token, .. } => self.asks_for(&token),
+                _ => {}
             }
+        }
+    }
+
+    /// The session may have this token from now on. A device that has looked at all greetings
+    /// knows.
+    fn asks_for(&self, token: &Token) {
+        if let Ok(mut greetings) = self.greetings.lock() {
+            greetings.iter_mut().for_each(|greeting| greeting.tokens.push(token.clone()));
         }
     }
 
@@ -63,16 +80,10 @@ impl Witness {
                 world.broken(Broken::AnswerOutOfTurn { device: self.device, tag: tag.0 });
             }
             let Ok(mut greetings) = self.greetings.lock() else { continue };
-            match result {
-                Ok(Response::Welcome(welcome)) => {
-                    let (proof, tokens) = (self.proof.clone(), vec![welcome.token.clone()]);
-                    greetings.push_back(Greeting { proof, welcome, tokens });
-                }
-                Ok(Response::PasswordChanged { token, .. }) => {
-                    // If it has looked at all of them, it knows.
-                    greetings.iter_mut().for_each(|greeting| greeting.tokens.push(token.clone()));
-                }
-                _ => {}
+            if let Ok(Response::WelcomeInLife { welcome, put_back, .. }) = result {
+                let (proof, tokens) = (self.proof.clone(), vec![welcome.token.clone()]);
+                let (welcome, run) = (*welcome, self.run);
+                greetings.push_back(Greeting { proof, welcome, put_back, run, tokens });
             }
         }
     }

@@ -60,6 +60,12 @@ pub(super) struct Now {
     pub(super) lines_made: u64,
     pub(super) posts_made: u64,
     pub(super) devices: [DeviceNow; DEVICES.len()],
+    /// By how much the machine's clock is ahead of the time, in milliseconds.
+    pub(super) clock_is_ahead_ms: i64,
+    /// By how much it has been ahead at the most.
+    pub(super) clock_was_ahead_ms: i64,
+    /// How they were when a copy of the log was taken.
+    devices_then: [DeviceNow; DEVICES.len()],
 }
 
 /// How one device is.
@@ -71,6 +77,15 @@ pub(super) struct DeviceNow {
     pub(super) is_quiet: bool,
     /// Whether it has shown everything.
     pub(super) has_rested: bool,
+    /// To where the log was put back since it was let in, if it was, and after which run of the
+    /// server.
+    pub(super) put_back: Option<(Seq, u64)>,
+    /// How many tokens it has asked for with another password.
+    pub(super) tokens_asked: u32,
+    /// Whether the copy that was put back knows it by another token.
+    pub(super) has_later_token: bool,
+    /// Whether its owner is registered in the copy that was put back.
+    pub(super) was_registered: bool,
 }
 
 impl World {
@@ -96,6 +111,9 @@ impl World {
                 lines_made: 0,
                 posts_made: 0,
                 devices: Default::default(),
+                clock_is_ahead_ms: 0,
+                clock_was_ahead_ms: 0,
+                devices_then: Default::default(),
             }),
         })
     }
@@ -113,7 +131,7 @@ impl World {
     }
 
     pub(super) fn unix_now(&self) -> UnixMillis {
-        UnixMillis(BEGIN.0 + self.millis())
+        UnixMillis((BEGIN.0 + self.millis()).saturating_add_signed(self.now().clock_is_ahead_ms))
     }
 
     /// Any number.
@@ -166,7 +184,10 @@ impl World {
     }
 
     pub(super) fn calm_down(&self) {
-        self.now().is_calm = true;
+        let mut now = self.now();
+        now.is_calm = true;
+        // What ends at a time of day is over.
+        now.clock_is_ahead_ms = now.clock_was_ahead_ms;
     }
 
     /// Notes down that something happened, and when.
@@ -220,10 +241,32 @@ impl World {
 }
 
 impl Now {
-    /// Whether it is a second device whose owner has never registered: it is not let in.
+    /// A copy of the log is taken.
+    pub(super) fn back_up(&mut self) {
+        self.devices_then = self.devices;
+    }
+
+    /// The copy is put back, up to this event, after this run of the server.
+    pub(super) fn put_back(&mut self, to: Seq, run: u64) {
+        for device in &mut self.devices {
+            let least = device.put_back.map_or(to, |(before, _)| before.min(to));
+            device.put_back = Some((least, run));
+        }
+        for (device, then) in self.devices.iter_mut().zip(self.devices_then) {
+            (device.is_registered, device.was_registered) =
+                (then.is_registered, then.is_registered);
+            device.has_later_token |= device.tokens_asked > then.tokens_asked;
+        }
+    }
+
+    /// Whether its owner is not registered, and another of their devices has the name: by right as
+    /// the first one, or since a copy of the log was put back.
     pub(super) fn is_locked_out(&self, number: usize) -> bool {
         let is_second = DEVICES[..number].contains(&DEVICES[number]);
-        is_second && !self.devices[DEVICES[number]].is_registered
+        let is_twin = |other: &usize| *other != number && DEVICES[*other] == DEVICES[number];
+        let is_taken = !self.devices[number].is_quiet
+            && (0..DEVICES.len()).filter(is_twin).any(|twin| self.devices[twin].is_quiet);
+        !self.devices[DEVICES[number]].is_registered && (is_second || is_taken)
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    Code, Hello, Page, Proof, Request, Response, Retention, Seq, Tag, Token, UnixMillis, UserName,
-    VersionRange,
+    Code, Hello, Lives, Page, Proof, Request, Response, Retention, Seq, Tag, Token, UnixMillis,
+    UserName, VersionRange,
 };
 use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
 use chatroom_server::chat::entry::{
@@ -110,21 +110,25 @@ impl TwoNodes {
             .filter(|_| connection.0.is_multiple_of(2))
             .cloned();
         // Here a token is its own digest.
-        let presented = old.as_ref().map(|old| TokenDigest(old.0));
+        let presented = old.as_ref().map(|old| [TokenDigest(old.0); 2]);
         let stranger = match connection.0 % 3 {
             0 => Proof::Password(self.chance.any()),
             _ => Proof::Open,
         };
-        let proof = old.map_or(stranger, Proof::Resume);
         let mut fresh = [0; 32];
         fresh[..8].copy_from_slice(&connection.0.to_le_bytes());
-        let hello = Hello { versions: VersionRange::SPOKEN, name, proof, seen: Seq::ZERO };
+        let token = old.clone().unwrap_or(Token(fresh));
+        let session = Credential { digest: TokenDigest(token.0), token };
+        let proof = old.map_or(stranger, Proof::Resume);
+        let (versions, seen, lives) = (VersionRange::SPOKEN, Seq::ZERO, Lives::default());
+        let hello = Hello { versions, name, proof, seen };
         let input = Input::LogIn(Box::new(LoginRequest {
             connection,
             tag: Tag(0),
             hello,
+            lives,
             presented,
-            fresh: Credential { token: Token(fresh), digest: TokenDigest(fresh) },
+            session,
             address: "192.0.2.1:1".parse().expect("an address"),
             channel: Channel::Loopback,
         }));
@@ -176,8 +180,9 @@ impl TwoNodes {
             match effect {
                 Effect::Propose(proposal) => self.append(proposal),
                 Effect::Reply { connection, result, .. } => {
-                    if let Ok(Response::Welcome(welcome)) = result {
-                        self.tokens.insert(welcome.name.as_str().to_lowercase(), welcome.token);
+                    if let Some(welcome) = result.as_ref().ok().and_then(Response::welcome) {
+                        self.tokens
+                            .insert(welcome.name.as_str().to_lowercase(), welcome.token.clone());
                     }
                     let left = self.nodes[node].unanswered.entry(connection).or_default();
                     *left -= 1;
@@ -205,9 +210,8 @@ impl TwoNodes {
                     self.carry_out(node, effects);
                 }
                 Effect::Check { connection, tag, check } => {
-                    let number = self.fresh();
                     let mut effects = Vec::new();
-                    let checked = passwords::checked(connection, tag, &check, number);
+                    let checked = passwords::checked(connection, tag, &check);
                     self.nodes[node].chat.handle(checked, self.now, &mut effects);
                     self.carry_out(node, effects);
                 }

@@ -11,7 +11,7 @@ use chatroom_proto::{
     codec,
 };
 use chatroom_server::Restored;
-use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay};
+use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, ReplayGroup};
 use chatroom_server::chat::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, PersonId, Proposal,
     ProposalId, TokenDigest,
@@ -258,12 +258,18 @@ impl History {
 
     fn any_replay(&mut self) -> Replay {
         let (one, other) = (self.any_place(), self.any_place());
-        let groups = self.any_groups().into_iter().map(|group| (group, self.any_place())).collect();
         let until = if self.chance.flag() { self.head() } else { one.max(other) };
+        let groups = self.any_groups().into_iter().map(|group| {
+            let (since, end) = (self.any_place(), self.any_place());
+            let until = if self.chance.flag() { until } else { end };
+            ReplayGroup { group, since, until }
+        });
+        let groups = groups.collect();
         let reader = self.any_person();
         let has_others = self.chance.flag();
         let device = if has_others { self.any_device() } else { reader.first_device() };
-        Replay { reader, device, has_others, after: one.min(other), until, groups }
+        let (after, ends) = (one.min(other), Vec::new());
+        Replay { reader, device, has_others, after, until, groups, ends }
     }
 
     /// Reads this and that, which has to be what the model finds.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chatroom_proto::{Conversation, Request, Response, Seq};
 use integration_tests::process::Exit;
-use integration_tests::program::{BUSY, Finished, Home, ServerProgram};
+use integration_tests::program::{BUSY, Finished, Home, ServerProgram, run_tool};
 use integration_tests::test_client::{TestClient, group, public};
 use tokio::sync::watch;
 
@@ -25,24 +25,13 @@ fn start(data: &Path) -> ServerProgram {
     ServerProgram::start_with(&[&BUSY[..], &["--data", text(data)]].concat())
 }
 
-/// Runs the program with these arguments.
-async fn run(home: &Home, arguments: &[&str]) -> Finished {
-    let (home, arguments) =
-        (home.clone(), arguments.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
-    let run = move || {
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        ServerProgram::run(&home, &arguments)
-    };
-    tokio::task::spawn_blocking(run).await.expect("it ends")
-}
-
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it is there").permissions().mode() & 0o777
 }
 
 /// The numbers of the posts that an export has.
 async fn exported(home: &Home, data: &Path) -> BTreeSet<u64> {
-    let said = run(home, &["export", "General", "--data", text(data)]).await;
+    let said = run_tool(home, &["export", "General", "--data", text(data)]).await;
     assert_eq!(said.exit, Exit::Code(0), "{}", said.diagnostics);
     let ids = said.output.lines().map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
@@ -88,7 +77,7 @@ async fn a_backup_of_a_busy_server_has_everything_that_was_acknowledged_before_i
     });
     let mut before = *heard.wait_for(|posts| *posts >= POSTS).await.expect("posts");
     loop {
-        let made = run(&home, &["backup", text(&copy), "--data", text(&data)]).await;
+        let made = run_tool(&home, &["backup", text(&copy), "--data", text(&data)]).await;
         assert_eq!(made.exit, Exit::Code(0), "{}", made.diagnostics);
         assert!(made.output.contains("has everything up to entry "), "{}", made.output);
         assert!(made.output.contains("the log is whole: "), "{}", made.output);
@@ -115,7 +104,7 @@ async fn a_backup_of_a_busy_server_has_everything_that_was_acknowledged_before_i
     );
     assert!(names.iter().all(|name| mode(&copy.join(name)) == 0o600));
 
-    let put_back = run(&home, &["restore", text(&copy), "--data", text(&elsewhere)]).await;
+    let put_back = run_tool(&home, &["restore", text(&copy), "--data", text(&elsewhere)]).await;
     assert_eq!(put_back.exit, Exit::Code(0), "{}", put_back.diagnostics);
     let kept = exported(&home, &elsewhere).await;
     let lost: Vec<u64> = (0..before).filter(|number| !kept.contains(number)).collect();
@@ -140,7 +129,7 @@ async fn check_restored(home: &Home, data: &Path, elsewhere: &Path, posts: usize
     }
     assert_eq!(shown, posts);
     let [known, restored] = [data, elsewhere].map(|data| ["fingerprint", "--data", text(data)]);
-    let (known, restored) = (run(home, &known).await, run(home, &restored).await);
+    let (known, restored) = (run_tool(home, &known).await, run_tool(home, &restored).await);
     assert!(known.output.starts_with("SHA256:"), "{}", known.diagnostics);
     assert_eq!(known.output, restored.output);
     for name in ["log.sqlite", "tls-cert.pem", "tls-key.pem"] {
@@ -154,25 +143,25 @@ async fn neither_a_backup_nor_a_restore_overwrites_anything() {
     let [data, other, copy] = ["data", "other", "copy"].map(|name| home.path().join(name));
     said_in(&data, "kept").await;
     said_in(&other, "another server's").await;
-    let made = run(&home, &["backup", text(&copy), "--data", text(&data)]).await;
+    let made = run_tool(&home, &["backup", text(&copy), "--data", text(&data)]).await;
     assert_eq!(made.exit, Exit::Code(0), "{}", made.diagnostics);
 
-    let again = run(&home, &["backup", text(&copy), "--data", text(&other)]).await;
+    let again = run_tool(&home, &["backup", text(&copy), "--data", text(&other)]).await;
     assert_eq!((again.exit, again.output.as_str()), (Exit::Code(1), ""));
     assert!(again.diagnostics.contains("is there already"), "{}", again.diagnostics);
 
     let files = ["log.sqlite", "log.sqlite-wal", "tls-key.pem"].map(|name| other.join(name));
     let before = files.clone().map(|file| fs::read(file).expect("a file"));
-    let refused = run(&home, &["restore", text(&copy), "--data", text(&other)]).await;
+    let refused = run_tool(&home, &["restore", text(&copy), "--data", text(&other)]).await;
     assert_eq!((refused.exit, refused.output.as_str()), (Exit::Code(1), ""));
     assert!(refused.diagnostics.contains("there is a log in it already"), "{refused:?}");
     // Nor when only the key is left, nor when only the newest of the log is.
     for gone in ["log.sqlite", "log.sqlite-wal"] {
-        let refused = run(&home, &["restore", text(&copy), "--data", text(&other)]).await;
+        let refused = run_tool(&home, &["restore", text(&copy), "--data", text(&other)]).await;
         assert_eq!(refused.exit, Exit::Code(1), "before {gone} was gone");
         fs::remove_file(other.join(gone)).expect("removed");
     }
-    let refused = run(&home, &["restore", text(&copy), "--data", text(&other)]).await;
+    let refused = run_tool(&home, &["restore", text(&copy), "--data", text(&other)]).await;
     assert_eq!(refused.exit, Exit::Code(1), "{}", refused.output);
     assert!(refused.diagnostics.contains("nothing is overwritten: clients know"), "{refused:?}");
     assert!(!other.join("log.sqlite").exists());
@@ -184,10 +173,10 @@ async fn a_server_is_not_restored_beside_one_that_runs_nor_from_a_damaged_backup
     let home = Home::new();
     let [data, copy, empty] = ["data", "copy", "empty"].map(|name| home.path().join(name));
     said_in(&data, "kept").await;
-    let made = run(&home, &["backup", text(&copy), "--data", text(&data)]).await;
+    let made = run_tool(&home, &["backup", text(&copy), "--data", text(&data)]).await;
     assert_eq!(made.exit, Exit::Code(0), "{}", made.diagnostics);
     let running = start(&data);
-    let refused = run(&home, &["restore", text(&copy), "--data", text(&data)]).await;
+    let refused = run_tool(&home, &["restore", text(&copy), "--data", text(&data)]).await;
     assert_eq!(refused.exit, Exit::Code(1));
     assert!(refused.diagnostics.contains("another server is using it"), "{refused:?}");
     kill(running).await;
@@ -197,7 +186,7 @@ async fn a_server_is_not_restored_beside_one_that_runs_nor_from_a_damaged_backup
     let damage = "UPDATE batches SET crc = crc + 1 WHERE last = (SELECT max(last) FROM batches)";
     assert_eq!(connection.execute(damage, []).expect("changed"), 1);
     drop(connection);
-    let refused = run(&home, &["restore", text(&copy), "--data", text(&empty)]).await;
+    let refused = run_tool(&home, &["restore", text(&copy), "--data", text(&empty)]).await;
     assert_eq!(refused.exit, Exit::Code(1), "{}", refused.output);
     assert!(refused.diagnostics.contains("the log is damaged"), "{refused:?}");
     let left: Vec<PathBuf> = fs::read_dir(&empty)
@@ -258,7 +247,7 @@ async fn an_archive_of_another_server_is_made_again_and_not_shown() {
     said_and_archived(&one, 0..6, "of this server").await;
     said_and_archived(&other, 0..3, "of the other server").await;
     take("archive.sqlite", &other, Some(&one));
-    let said = run(&home, &["verify", "--data", text(&one)]).await;
+    let said = run_tool(&home, &["verify", "--data", text(&one)]).await;
     assert!(said.output.contains("it is a view of another log"), "{said:?}");
     let server = start(&one);
     assert_eq!(shown(&server).await, ["of this server"; 6]);
@@ -269,14 +258,14 @@ async fn an_archive_of_what_a_restored_log_never_had_is_made_again() {
     let home = Home::new();
     let [data, copy, before] = ["data", "copy", "before"].map(|name| home.path().join(name));
     said_and_archived(&data, 0..2, "shared").await;
-    let made = run(&home, &["backup", text(&copy), "--data", text(&data)]).await;
+    let made = run_tool(&home, &["backup", text(&copy), "--data", text(&data)]).await;
     assert_eq!(made.exit, Exit::Code(0), "{}", made.diagnostics);
     said_and_archived(&data, 2..5, "before the restore").await;
     copy_all(&data, &before);
     for name in ["log.sqlite", "archive.sqlite"] {
         take(name, &data, None);
     }
-    let put_back = run(&home, &["restore", text(&copy), "--data", text(&data)]).await;
+    let put_back = run_tool(&home, &["restore", text(&copy), "--data", text(&data)]).await;
     assert_eq!(put_back.exit, Exit::Code(0), "{}", put_back.diagnostics);
     said_and_archived(&data, 2..12, "after the restore").await;
     // The log has the identity that the archive knows, and has gone further than that.
@@ -345,7 +334,7 @@ async fn a_flipped_bit_in_the_archive_changes_no_message_and_is_told_by_verify()
     let log = rusqlite::Connection::open(data.join("archive.sqlite")).expect("a database");
     log.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
     drop(log);
-    let whole = run(&home, &["verify", "--data", text(&data)]).await;
+    let whole = run_tool(&home, &["verify", "--data", text(&data)]).await;
     assert_eq!(whole.exit, Exit::Code(0), "{}", whole.diagnostics);
     assert!(whole.output.contains("the archive has everything up to "), "{}", whole.output);
 
@@ -356,7 +345,7 @@ async fn a_flipped_bit_in_the_archive_changes_no_message_and_is_told_by_verify()
     // "a Message".
     bytes[at + 2] ^= 0x20;
     fs::write(&path, bytes).expect("written");
-    let said = run(&home, &["verify", "--data", text(&data)]).await;
+    let said = run_tool(&home, &["verify", "--data", text(&data)]).await;
     assert_eq!((said.exit, said.output.as_str()), (Exit::Code(1), ""));
     assert!(said.diagnostics.contains("the log is whole, and the archive"), "{said:?}");
     assert!(said.diagnostics.contains("the checksum of the post at"), "{said:?}");

@@ -65,7 +65,7 @@ fn versions_and_passwords_that_are_not_known_are_refused() {
     check(
         "
         jim logs in from version 7
-        jim< refused: speaks 1 to 1
+        jim< refused: speaks 1 to 2
         jim is hung up on
         ann logs in with a password
         ann< refused: ann is not registered
@@ -238,7 +238,6 @@ fn private_reaches_one_person() {
         jim< posted
         ann< jim to ann: psst
         jim> private jim note to self
-        jim< jim to jim: note to self
         jim< posted
         ",
     );

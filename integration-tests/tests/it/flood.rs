@@ -120,7 +120,7 @@ async fn one_who_does_not_go_slower_is_refused_and_then_hung_up_on() {
     };
     assert_eq!(reason, CloseReason::Misbehaved(Misbehaviour::Flooding));
     assert!((BURST..2 * BURST).contains(&granted), "{granted} were granted");
-    assert_eq!(refused, u64::from(RATE_LIMITED_IN_A_ROW_MAX) - 1);
+    assert_eq!(refused, u64::from(RATE_LIMITED_IN_A_ROW_MAX));
     // What was granted was said, and nobody else is asked to go slower.
     for _ in 0..granted {
         assert_eq!(hear_text(&mut ann).await, "buy now");
@@ -252,7 +252,7 @@ async fn ten_thousand_connections_from_one_address_leave_room_for_the_others() {
         }
     };
     let came = time::timeout(DEADLINE, came).await.expect("the server sees soon that one is gone");
-    assert!(matches!(came, Ok(Response::Welcome(_))), "{came:?}");
+    assert!(came.as_ref().is_ok_and(|came| came.welcome().is_some()), "{came:?}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agreement;
+mod answers;
 mod archive;
 mod backup;
 mod ban_targets;

@@ -3,7 +3,10 @@
 
 use chatroom_client::{Client, Ended, Event, Events, Options};
 use chatroom_proto::codec::encode;
-use chatroom_proto::{ClientFrame, Notification, Request, Response, Seq, ServerFrame, Tag};
+use chatroom_proto::{
+    ClientFrame, Hello, Life, Lives, Notification, Proof, Request, Response, Seq, ServerFrame, Tag,
+    Token,
+};
 use integration_tests::proxy::{Fate, Proxy, Way};
 use integration_tests::test_client::{
     DEADLINE, TestClient, body, group, hello, password, post_id, user,
@@ -122,12 +125,17 @@ async fn one_whose_line_breaks_while_the_password_is_changed_comes_back_with_the
     let host = TestServer::start();
     let (old, new) = (password("old"), password("new"));
     let register = Request::Register { password: old.clone() };
-    let change = Request::ChangePassword { old: old.clone(), new: new.clone() };
+    let token = Token([7; 32]);
+    let proof = Proof::Resume(token.clone());
+    let change = Request::ChangePasswordAndToken { old: old.clone(), new: new.clone(), token };
     // The line stalls behind the last byte of the change: the server does it, and its answer does
     // not arrive.
     let (_, welcome) = TestClient::come_with(host.address, hello("ann")).await;
-    let asked = vec![Request::Hello(hello("jim")), register.clone(), change.clone()];
-    let answered = vec![Response::Welcome(welcome), Response::Registered { seq: Seq::ZERO }];
+    let first = Request::Hello(Hello { proof, ..hello("jim") });
+    let asked = vec![first, register.clone(), change.clone()];
+    let lives = Lives::try_from(vec![Life { id: 1, began: Seq(1) }]).expect("one");
+    let welcome = Response::WelcomeInLife { welcome: Box::new(welcome), lives, put_back: None };
+    let answered = vec![welcome, Response::Registered { seq: Seq::ZERO }];
     let mut fates = vec![Fate::Stalls { after: bytes(asked, answered), way: Way::Down }];
     let proxy = Proxy::to(host.address, usize::MAX).await;
     proxy.decide(move || fates.pop().unwrap_or(Fate::Lives));
@@ -156,5 +164,5 @@ async fn one_whose_line_breaks_while_the_password_is_changed_comes_back_with_the
             _ => {}
         }
     }
-    jim.ask(Request::ChangePassword { old: new, new: old }).await.expect("the new one holds");
+    jim.change_password(new, old).await.expect("the new one holds");
 }

@@ -20,6 +20,8 @@ fn no_seed_breaks_a_promise() {
     }
     assert!(all.crashes > SEEDS / 2, "it was a test: {all:?}");
     let has_happened = [
+        all.restores,
+        all.clock_jumps,
         all.cuts,
         all.stalls,
         all.kills,

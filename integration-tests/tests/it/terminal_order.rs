@@ -3,14 +3,13 @@
 
 use chatroom_proto::codec::encode;
 use chatroom_proto::{
-    BanTarget, ClientFrame, CloseReason, Misbehaviour, Moderation, Operation, Reason, Request, Tag,
+    BanTarget, ClientFrame, Moderation, Operation, Reason, Refusal, Request, ServerFrame, Tag,
     Topic,
 };
 use integration_tests::piped::Piped;
 use integration_tests::program::ServerProgram;
 use integration_tests::terminal::{Key, Terminal};
-use integration_tests::test_client::{TestClient, group, hello, user};
-use tokio::io::AsyncWriteExt;
+use integration_tests::test_client::{TestClient, group, user};
 
 #[tokio::test]
 async fn an_owner_puts_somebody_out_and_both_read_it() {
@@ -118,14 +117,13 @@ async fn what_controls_a_terminal_is_refused_at_the_door_in_every_field() {
         let operations = operations.map(|act| Request::Operate { act });
         for request in group_acts.into_iter().chain(operations) {
             number += 1;
-            let (mut ears, mut mouth) = TestClient::connect_raw(server.address()).await;
-            let hello = Request::Hello(hello(&format!("eve{number}")));
-            let mut bytes =
-                encode(&ClientFrame { tag: Tag(0), request: hello }).expect("a frame").to_vec();
-            bytes.extend(forged(request, HARMLESS, evil));
-            mouth.write_all(&bytes).await.expect("the server reads");
-            let reason = ears.hear_why_closed().await;
-            assert_eq!(reason, Some(CloseReason::Misbehaved(Misbehaviour::Malformed)), "{evil:?}");
+            let mut eve = TestClient::come(server.address(), &format!("eve{number}")).await;
+            eve.say_bytes(&forged(request, HARMLESS, evil)).await;
+            let refused = eve.frame().await;
+            let Some(ServerFrame::Response { result: Err(Refusal::Invalid { .. }), .. }) = refused
+            else {
+                panic!("not refused: {evil:?}, {refused:?}");
+            };
         }
     }
     ann.do_(Request::Ping).await;

@@ -7,20 +7,9 @@ use chatroom_proto::{Request, Response, Seq, codec};
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::log::{Durability, Log, LogReader, LogSnapshot, SqliteLog};
 use integration_tests::process::Exit;
-use integration_tests::program::{Home, ServerProgram};
+use integration_tests::program::{Home, ServerProgram, run_tool};
 use integration_tests::test_client::{TestClient, group, post_id, private, public};
 use rusqlite::Connection;
-
-/// Runs the program with these arguments.
-async fn run(home: &Home, arguments: &[&str]) -> integration_tests::program::Finished {
-    let (home, arguments) =
-        (home.clone(), arguments.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
-    let run = move || {
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        ServerProgram::run(&home, &arguments)
-    };
-    tokio::task::spawn_blocking(run).await.expect("it ends")
-}
 
 /// A server at home, and somebody who has said things in two groups and to somebody. The places of
 /// what was said in tea.
@@ -59,7 +48,7 @@ async fn told_nothing_a_server_keeps_everything_in_the_state_directory() {
 #[tokio::test]
 async fn a_server_that_keeps_nothing_leaves_nothing_behind() {
     let home = Home::new();
-    let said = run(&home, &["--in-memory", "--data", "somewhere"]).await;
+    let said = run_tool(&home, &["--in-memory", "--data", "somewhere"]).await;
     assert_eq!(said.exit, Exit::Code(2), "{}", said.diagnostics);
     assert!(said.diagnostics.contains("cannot be used with"), "{}", said.diagnostics);
     let server = ServerProgram::start();
@@ -71,7 +60,7 @@ async fn a_server_that_keeps_nothing_leaves_nothing_behind() {
 async fn a_group_is_exported_as_lines_of_json_while_the_server_runs() {
     let home = Home::new();
     let (_server, places) = talk(&home).await;
-    let said = run(&home, &["export", "TEA"]).await;
+    let said = run_tool(&home, &["export", "TEA"]).await;
     assert_eq!(said.exit, Exit::Code(0), "{}", said.diagnostics);
     let lines: Vec<serde_json::Value> = said
         .output
@@ -98,10 +87,10 @@ async fn a_group_is_exported_as_lines_of_json_while_the_server_runs() {
 async fn a_group_that_is_not_there_is_said_to_be_not_there() {
     let home = Home::new();
     let (_server, _) = talk(&home).await;
-    let said = run(&home, &["export", "coffee"]).await;
+    let said = run_tool(&home, &["export", "coffee"]).await;
     assert_eq!((said.exit, said.output.as_str()), (Exit::Code(1), ""));
     assert!(said.diagnostics.contains("there is no group coffee"), "{}", said.diagnostics);
-    let said = run(&home, &["export", "no group name!"]).await;
+    let said = run_tool(&home, &["export", "no group name!"]).await;
     assert_eq!(said.exit, Exit::Code(2), "{}", said.diagnostics);
 }
 
@@ -118,12 +107,12 @@ async fn one_who_reads_no_further_ends_an_export_without_a_complaint() {
 async fn a_whole_log_is_verified_whether_a_server_runs_or_was_killed() {
     let home = Home::new();
     let (server, _) = talk(&home).await;
-    let said = run(&home, &["verify"]).await;
+    let said = run_tool(&home, &["verify"]).await;
     assert_eq!(said.exit, Exit::Code(0), "{}", said.diagnostics);
     assert!(said.output.starts_with("the log is whole: "), "{}", said.output);
     assert!(said.output.contains(" 15 posts, 2 groups, from 20"), "{}", said.output);
     tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
-    let again = run(&home, &["verify"]).await;
+    let again = run_tool(&home, &["verify"]).await;
     assert_eq!(again.exit, Exit::Code(0), "{}", again.diagnostics);
     assert!(again.output.contains(" 15 posts, 2 groups, from 20"), "{}", again.output);
 }
@@ -131,7 +120,7 @@ async fn a_whole_log_is_verified_whether_a_server_runs_or_was_killed() {
 #[tokio::test]
 async fn what_is_wrong_with_a_log_is_said_and_where() {
     let home = Home::new();
-    let nothing = run(&home, &["verify"]).await;
+    let nothing = run_tool(&home, &["verify"]).await;
     assert_eq!(nothing.exit, Exit::Code(1));
     assert!(nothing.diagnostics.contains("can't read the log"), "{}", nothing.diagnostics);
     assert!(!home.path().join("state").exists(), "looking makes nothing");
@@ -144,7 +133,7 @@ async fn what_is_wrong_with_a_log_is_said_and_where() {
     let mut damaged = whole.clone();
     damaged[5_000] ^= 1;
     fs::write(&wal, &damaged).expect("written");
-    let said = run(&home, &["verify"]).await;
+    let said = run_tool(&home, &["verify"]).await;
     assert_eq!(said.exit, Exit::Code(1), "{}", said.output);
     assert!(said.diagnostics.contains("is damaged at byte 4152"), "{}", said.diagnostics);
 
@@ -160,7 +149,7 @@ async fn what_is_wrong_with_a_log_is_said_and_where() {
         let changed = log.execute(damage, []).expect("changed");
         assert_eq!(changed, 1);
         drop(log);
-        let said = run(&home, &["verify"]).await;
+        let said = run_tool(&home, &["verify"]).await;
         assert_eq!((said.exit, said.output.as_str()), (Exit::Code(1), ""));
         assert!(said.diagnostics.contains(wanted), "{}", said.diagnostics);
     }
@@ -188,7 +177,7 @@ async fn what_a_log_has_come_to_is_there_when_what_led_to_it_is_deleted() {
     let mut ben = TestClient::come(server.address(), "ben").await;
     ben.do_(Request::Join { group: group("tea") }).await;
     ben.do_(public("tea", 1_000, "still here?")).await;
-    let said = run(&home, &["verify"]).await;
+    let said = run_tool(&home, &["verify"]).await;
     assert_eq!(said.exit, Exit::Code(0), "{}", said.diagnostics);
     assert!(said.output.contains(" 1 posts, 2 groups, from 20"), "{}", said.output);
     assert!(
@@ -196,7 +185,7 @@ async fn what_a_log_has_come_to_is_there_when_what_led_to_it_is_deleted() {
         "{}",
         said.output
     );
-    let said = run(&home, &["export", "tea"]).await;
+    let said = run_tool(&home, &["export", "tea"]).await;
     assert_eq!(said.output.lines().count(), 1, "{}", said.output);
     assert!(said.output.contains("still here?"), "{}", said.output);
 }

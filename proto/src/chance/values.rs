@@ -10,9 +10,9 @@ use std::num::NonZeroU32;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::{
-    AddressNetwork, AddressPrefix, BODY_BYTES_MAX, Body, Code, GroupName, LINE_BYTES_MAX,
-    NAME_CHARS_MAX, Page, Password, PeerAddr, PostId, Reason, SearchQuery, Seq, Token, Topic,
-    UnixMillis, UserName, VersionRange,
+    AddressNetwork, AddressPrefix, BODY_BYTES_MAX, Body, Code, GroupName, LINE_BYTES_MAX, Life,
+    Lives, NAME_CHARS_MAX, Page, Password, PeerAddr, PostId, Reason, SearchQuery, Seq, Token,
+    Topic, UnixMillis, UserName, VersionRange,
 };
 
 type Bytes<'a, 'b> = &'b mut Unstructured<'a>;
@@ -189,6 +189,10 @@ arbitrary! {
         10..=14 => 1_700_000_000_000 + u64::from(bytes.arbitrary::<u32>()?),
         _ => bytes.arbitrary()?,
     }));
+    Lives: |bytes| {
+        let lives = bytes.arbitrary::<Page<Life>>()?.into_vec();
+        Ok(Lives::try_from(lives).unwrap_or_default())
+    };
     VersionRange: |bytes| Ok(match rarity(bytes)? {
         0..=13 => VersionRange::SPOKEN,
         _ => {

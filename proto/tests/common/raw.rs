@@ -71,6 +71,7 @@ pub(crate) fn framed(value: &[u8]) -> Vec<u8> {
 pub(crate) fn malformed<T: DeserializeOwned>(bytes: &[u8]) -> String {
     match decode::<T>(bytes) {
         Err(FrameError::Malformed(reason)) => reason.to_string(),
+        Err(FrameError::Invalid { why, .. }) => why,
         Err(other) => panic!("malformed, and not {other:?}: {bytes:02x?}"),
         Ok(_) => panic!("accepted, but malformed: {bytes:02x?}"),
     }

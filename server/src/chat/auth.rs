@@ -7,8 +7,9 @@
 use chatroom_proto::{Password, Refusal, UnixMillis, UserName};
 
 use super::conn_state::{ConnState, PasswordRequest, PendingAuth, PendingLogin, Phase};
+use super::digest;
 use super::domain::Chat;
-use super::effect::{Channel, Check, Checked, Claim, Credential, Effect};
+use super::effect::{Channel, Check, Checked, Claim, Effect};
 use super::entry::{Address, Command, ConnectionId, DeviceId, RequestId, TokenDigest};
 
 impl Chat {
@@ -56,8 +57,8 @@ impl Chat {
                 }
                 (PendingAuth::Register, None, Some(password))
             }
-            PasswordRequest::ChangePassword { old, new } => {
-                (PendingAuth::ChangePassword { old: since }, claim(old), Some(new))
+            PasswordRequest::ChangePassword { old, new, token } => {
+                (PendingAuth::ChangePassword { old: since, token }, claim(old), Some(new))
             }
             PasswordRequest::Unregister { password } => {
                 (PendingAuth::Unregister { password: since }, claim(password), None)
@@ -75,7 +76,6 @@ impl Chat {
         &mut self,
         request: RequestId,
         checked: Checked,
-        fresh: Credential,
         now: UnixMillis,
         out: &mut Vec<Effect>,
     ) {
@@ -84,7 +84,7 @@ impl Chat {
         conn.is_reading = false;
         let Some(auth) = conn.take_auth() else { return };
         let is_logging_in = matches!(conn.phase, Phase::LoggingIn(_));
-        match self.granted(connection, auth, checked, fresh) {
+        match self.granted(connection, auth, checked) {
             Ok(command) => {
                 let proposal = self.proposal(Some(self.origin(request)), now, command);
                 self.send(proposal, out);
@@ -104,7 +104,6 @@ impl Chat {
         connection: ConnectionId,
         auth: PendingAuth,
         checked: Checked,
-        fresh: Credential,
     ) -> Result<Command, Refusal> {
         let conn = self.conns.get_mut(&connection);
         let by = conn.as_ref().and_then(|conn| match conn.phase {
@@ -115,7 +114,7 @@ impl Chat {
             PendingAuth::LogIn { name, .. } => Some(name.clone()),
             _ => by.and_then(|by| self.state.device(by)).map(|device| device.name.clone()),
         };
-        let (Some(conn), Some(name)) = (conn, name) else { return Err(Refusal::TookTooLong) };
+        let (Some(conn), Some(name)) = (conn, name) else { return Err(Refusal::SessionEnded) };
         let hash = match checked {
             Checked::Right(hash) => hash,
             Checked::Later { retry_after_ms } => {
@@ -124,7 +123,7 @@ impl Chat {
             Checked::Wrong => {
                 let is_registered = match &auth {
                     PendingAuth::LogIn { password: since, .. }
-                    | PendingAuth::ChangePassword { old: since }
+                    | PendingAuth::ChangePassword { old: since, .. }
                     | PendingAuth::Unregister { password: since } => since.is_some(),
                     PendingAuth::Register | PendingAuth::Change { .. } => true,
                 };
@@ -140,9 +139,10 @@ impl Chat {
                 Command::LogIn { name, password, fresh, address }
             }
             (PendingAuth::Register, Some(by), Some(password)) => Command::Register { by, password },
-            (PendingAuth::ChangePassword { old: Some(old) }, Some(by), Some(new)) => {
-                conn.set_auth(PendingAuth::Change { token: fresh.token });
-                Command::ChangePassword { by, old, new, fresh: fresh.digest }
+            (PendingAuth::ChangePassword { old: Some(old), token }, Some(by), Some(new)) => {
+                let fresh = digest::of_token(&token, &name);
+                conn.set_auth(PendingAuth::Change { token });
+                Command::ChangePassword { by, old, new, fresh }
             }
             (PendingAuth::Unregister { password: Some(password) }, Some(by), _) => {
                 Command::Unregister { by, password }

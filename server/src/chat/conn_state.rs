@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use chatroom_proto::{Password, Refusal, Request, Seq, Tag, Token, UserName};
+use chatroom_proto::{Lives, Password, Refusal, Request, Seq, Tag, Token, UserName};
 
 use super::effect::Channel;
 use super::entry::{Address, DeviceId, TokenDigest};
@@ -62,12 +62,12 @@ pub(super) enum Phase {
 pub(super) struct PendingLogin {
     /// The protocol version that it will speak.
     pub(super) version: u16,
-    /// The token that it came with.
-    pub(super) old: Option<Token>,
-    /// The token that a new device gets.
-    pub(super) fresh: Token,
+    /// The token of its session.
+    pub(super) token: Token,
     /// What it says it has seen.
     pub(super) seen: Seq,
+    /// And in which lives of the log.
+    pub(super) lives: Lives,
 }
 
 /// What somebody has said a password for. With the entry that set what it must match; nothing when
@@ -79,7 +79,7 @@ pub(super) enum PendingAuth {
     /// To own a name.
     Register,
     /// To have another password.
-    ChangePassword { old: Option<Seq> },
+    ChangePassword { old: Option<Seq>, token: Token },
     /// That was granted by the password, and is in the log's hands: the device gets this token.
     Change { token: Token },
     /// To give the account up.
@@ -92,7 +92,7 @@ pub(super) enum PasswordRequest {
     /// To own a name.
     Register { password: Password },
     /// To have another password.
-    ChangePassword { old: Password, new: Password },
+    ChangePassword { old: Password, new: Password, token: Token },
     /// To give the account up.
     Unregister { password: Password },
 }

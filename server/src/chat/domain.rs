@@ -1,7 +1,7 @@
 //! One node's chat: the shared state, and the states of this node's own connections.
 
 use chatroom_proto::{
-    Code, GroupName, Notification, Refusal, Response, Retention, Seq, Token, UnixMillis, Welcome,
+    Code, GroupName, Notification, Refusal, Response, Retention, Seq, UnixMillis, Welcome,
 };
 
 use rustc_hash::FxHashMap;
@@ -72,8 +72,8 @@ impl Chat {
                 out.push(Effect::Reply { connection, tag, result: *result });
                 self.advance(connection, now, out);
             }
-            Input::Checked { connection, tag, checked, fresh } => {
-                self.checked(RequestId { connection, tag }, checked, *fresh, now, out);
+            Input::Checked { connection, tag, checked } => {
+                self.checked(RequestId { connection, tag }, checked, now, out);
                 self.advance(connection, now, out);
             }
             Input::Gone { connection } => self.gone(connection, now, out),
@@ -280,10 +280,14 @@ impl Chat {
         let Phase::LoggingIn(pending) = std::mem::replace(&mut conn.phase, Phase::In(id)) else {
             return;
         };
-        let PendingLogin { version, old, fresh, seen } = *pending;
+        let PendingLogin { version, token, seen, lives } = *pending;
         let head = self.state.head();
         let Limits { grace_ms, retention, .. } = self.state.limits();
-        let token: Token = old.filter(|_| lost.is_some()).unwrap_or(fresh);
+        let put_back = match retention {
+            // What is not kept is not put back either.
+            Retention::Nothing => None,
+            _ => self.state.lives().put_back(seen, &lives, head),
+        };
         let welcome = Welcome {
             version,
             name: device.name.clone(),
@@ -296,13 +300,16 @@ impl Chat {
         };
         out.push(Effect::Admit { connection, device: id });
         let is_in_general = self.state.is_in(id, GroupId::GENERAL);
-        out.push(Effect::Reply { connection, tag, result: Ok(Response::Welcome(welcome)) });
+        let (welcome, lives) = (Box::new(welcome), self.state.lives().told());
+        let result = Ok(Response::WelcomeInLife { welcome, lives, put_back });
+        out.push(Effect::Reply { connection, tag, result });
         if lost.is_none() && is_in_general {
             let topic = self.state.topic_of(&GroupName::general());
             out.extend(topic.map(|notification| Effect::Tell { connection, notification }));
         }
         let Some(lost) = lost.filter(|_| retention != Retention::Nothing) else { return };
-        let after = if seen == Seq::ZERO { lost } else { seen };
+        let seen = if seen == Seq::ZERO { lost } else { seen };
+        let after = put_back.map_or(seen, |shared| shared.min(seen));
         out.push(match self.state.missed(id, after) {
             Some(replay) => Effect::Replay { connection, replay },
             None => Effect::Tell { connection, notification: Notification::CaughtUp { seq: head } },

@@ -10,8 +10,8 @@
 //! be carried out before the next entry is applied.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Notification, Password, Post, Refusal, Request, Response,
-    SearchQuery, Seq, Tag, Token, UserName,
+    CloseReason, Conversation, Hello, Lives, Notification, Password, Post, Refusal, Request,
+    Response, SearchQuery, Seq, Tag, Token, UserName,
 };
 
 use super::entry::{
@@ -94,8 +94,21 @@ pub struct Replay {
     pub after: Seq,
     /// And not after this. From there on it hears what happens.
     pub until: Seq,
-    /// In which groups, and since when the client is in each.
-    pub groups: Vec<(GroupId, Seq)>,
+    /// What was said in groups while the client was in them.
+    pub groups: Vec<ReplayGroup>,
+    /// How others have ended memberships meanwhile, in the order of the log.
+    pub ends: Vec<Notification>,
+}
+
+/// Where a client was a member, and so hears what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayGroup {
+    /// Of which group.
+    pub group: GroupId,
+    /// The join.
+    pub since: Seq,
+    /// The end of the membership, or of what is told again.
+    pub until: Seq,
 }
 
 /// Who can read along on a connection.
@@ -175,10 +188,13 @@ pub struct LoginRequest {
     pub tag: Tag,
     /// What it said.
     pub hello: Hello,
-    /// The digest of the token that it said it has, if it did.
-    pub presented: Option<TokenDigest>,
-    /// A token to give to it, should its device be a new one.
-    pub fresh: Credential,
+    /// In which lives of the log it was.
+    pub lives: Lives,
+    /// The digests of the token that it said it has, if it did: that which is kept of it, and that
+    /// which was kept before tokens were bound to names.
+    pub presented: Option<[TokenDigest; 2]>,
+    /// The token of its session: that which it said it has, or a new one.
+    pub session: Credential,
     /// Where it comes from.
     pub address: Address,
     /// Who can read along.
@@ -217,8 +233,6 @@ pub enum Input {
         tag: Tag,
         /// What was found out.
         checked: Checked,
-        /// A token to give to it, should it need another one.
-        fresh: Box<Credential>,
     },
     /// A connection is no more.
     Gone {

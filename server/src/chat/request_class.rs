@@ -28,6 +28,9 @@ const PASSWORD_COST: u32 = 10;
 /// Reading a page of history, or doing something of which a whole group is told.
 const PAGE_COST: u32 = 2;
 
+/// What is refused because it is invalid, in units.
+pub(crate) const INVALID_COST: u32 = 1;
+
 /// How a request is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestKind {
@@ -63,7 +66,7 @@ impl RequestClass {
     pub(crate) fn of(request: &Request) -> RequestClass {
         use RequestKind::{Command, List, Liveness, Login, LookUp, NeedsPassword, Question};
         let (kind, cost) = match request {
-            Request::Hello(_) => (Login, 0),
+            Request::Hello(_) | Request::ComeBack { .. } => (Login, 0),
             Request::Ping => (Liveness, 0),
             // One who wants to go is not held up for what it has spent.
             Request::Exit => (Command, 0),
@@ -77,6 +80,7 @@ impl RequestClass {
             Request::Search { .. } => (LookUp, SEARCH_COST),
             Request::Register { .. }
             | Request::ChangePassword { .. }
+            | Request::ChangePasswordAndToken { .. }
             | Request::Unregister { .. } => (NeedsPassword, PASSWORD_COST),
             // A code is guessed like a password.
             Request::Claim { .. } => (Command, PASSWORD_COST),

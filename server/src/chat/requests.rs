@@ -16,7 +16,8 @@ use super::entry::{Command, DeviceId, RequestId};
 impl Chat {
     /// Serves the first frame.
     pub(super) fn log_in(&mut self, login: LoginRequest, now: UnixMillis, out: &mut Vec<Effect>) {
-        let LoginRequest { connection, tag, hello, presented, fresh, address, channel } = login;
+        let LoginRequest { connection, tag, hello, lives, presented, session, address, channel } =
+            login;
         let request = RequestId { connection, tag };
         let refuse = |refusal, out: &mut Vec<Effect>| {
             out.push(Effect::Reply { connection, tag, result: Err(refusal) });
@@ -25,9 +26,9 @@ impl Chat {
         let Some(version) = hello.versions.newest_common(VersionRange::SPOKEN) else {
             return refuse(Refusal::UnsupportedVersion { server: VersionRange::SPOKEN }, out);
         };
-        let old = match hello.proof {
-            Proof::Open => None,
-            Proof::Resume(token) => Some(token),
+        let pending = PendingLogin { version, token: session.token, seen: hello.seen, lives };
+        match hello.proof {
+            Proof::Open | Proof::Resume(_) => {}
             Proof::Password(_) if !channel.is_private() => {
                 return refuse(Refusal::PasswordInTheOpen, out);
             }
@@ -35,13 +36,18 @@ impl Chat {
                 if let Err(refusal) = self.state.may_try_password(&hello.name, address, now) {
                     return refuse(refusal, out);
                 }
-                let pending =
-                    PendingLogin { version, old: None, fresh: fresh.token, seen: hello.seen };
-                let by = (hello.name, password, fresh.digest, address);
+                let by = (hello.name, password, session.digest, address);
                 return self.log_in_with_password(request, (pending, channel), by, out);
             }
-        };
-        let arrive = Command::Arrive { name: hello.name, presented, fresh: fresh.digest, address };
+        }
+        let presented =
+            presented.map(
+                |[digest, older]| {
+                    if self.state.knows(&hello.name, older) { older } else { digest }
+                },
+            );
+        let fresh = session.digest;
+        let arrive = Command::Arrive { name: hello.name, presented, fresh, address };
         let proposal = self.proposal(Some(self.origin(request)), now, arrive);
         if let Some(Err(refusal)) = self.state.foresee(&proposal) {
             return refuse(refusal, out);
@@ -49,7 +55,6 @@ impl Chat {
         if let Some(refusal) = self.state.breaks_new_rule(&proposal) {
             return refuse(refusal, out);
         }
-        let pending = PendingLogin { version, old, fresh: fresh.token, seen: hello.seen };
         let phase = Phase::LoggingIn(Box::new(pending));
         self.conns.insert(connection, ConnState::new(phase, channel));
         self.send(proposal, out);
@@ -125,7 +130,9 @@ impl Chat {
         out: &mut Vec<Effect>,
     ) -> Option<Command> {
         match request {
-            Request::Hello(_) => hang_up(from, Misbehaviour::HelloAgain, out),
+            Request::Hello(_) | Request::ComeBack { .. } => {
+                hang_up(from, Misbehaviour::HelloAgain, out);
+            }
             Request::Ping => reply(from, Ok(Response::Pong), out),
             Request::Groups { after } => reply(from, Ok(self.state.groups(after)), out),
             Request::Users { after } => reply(from, Ok(self.state.users(after)), out),
@@ -147,12 +154,11 @@ impl Chat {
             Request::Register { password } => {
                 self.ask_with_password((from, by), PasswordRequest::Register { password }, out);
             }
-            Request::ChangePassword { old, new } => {
-                self.ask_with_password(
-                    (from, by),
-                    PasswordRequest::ChangePassword { old, new },
-                    out,
-                );
+            // Its connection has put a token to it.
+            Request::ChangePassword { .. } => reply(from, Err(Refusal::Unavailable), out),
+            Request::ChangePasswordAndToken { old, new, token } => {
+                let change = PasswordRequest::ChangePassword { old, new, token };
+                self.ask_with_password((from, by), change, out);
             }
             Request::Unregister { password } => {
                 self.ask_with_password((from, by), PasswordRequest::Unregister { password }, out);

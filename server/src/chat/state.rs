@@ -20,7 +20,8 @@
 //!
 //! # The map
 //! - The state itself: `chat_state`. Applying: `apply` leads each kind of command to its step,
-//!   `applied` is what comes of it, `repeats` and `dedup` recognize what comes again.
+//!   `applied` is what comes of it, `repeats` and `dedup` recognize what comes again,
+//!   `lives` when servers began.
 //! - People: `device`, `arrivals` (who comes), `presence` (who goes, who is forgotten), `accounts`;
 //!   `confusables` and `confusable_index` refuse names that look like others.
 //! - Groups: `group`, `messaging` (create, join, leave, post), `group_info` (what is told about
@@ -44,11 +45,13 @@ mod dedup;
 mod device;
 mod group;
 mod group_info;
+mod lives;
 mod messaging;
 mod moderation;
 mod moderation_class;
 mod moderation_state;
 mod new_rules;
+mod past_memberships;
 mod presence;
 mod queries;
 mod repeats;

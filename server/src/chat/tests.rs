@@ -1,6 +1,6 @@
 //! What no scene on a whole server can bring about, as a connection waits for its welcome.
 
-use chatroom_proto::{Hello, Proof, Seq, Tag, Token, UnixMillis, UserName, VersionRange};
+use chatroom_proto::{Hello, Lives, Proof, Seq, Tag, Token, UnixMillis, UserName, VersionRange};
 
 use super::Chat;
 use super::effect::{Channel, Credential, Effect, Input, LoginRequest};
@@ -29,13 +29,14 @@ fn one_who_is_gone_before_the_arrival_takes_effect_departs_at_once() {
         proof: Proof::Open,
         seen: Seq::ZERO,
     };
-    let fresh = Credential { token: Token([1; 32]), digest: TokenDigest([1; 32]) };
+    let session = Credential { token: Token([1; 32]), digest: TokenDigest([1; 32]) };
     let login = LoginRequest {
         connection,
         tag: Tag(0),
         hello,
+        lives: Lives::default(),
         presented: None,
-        fresh,
+        session,
         address: "192.0.2.1:1".parse().unwrap(),
         channel: Channel::Loopback,
     };

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use chatroom_proto::codec::{self, FrameError};
-use chatroom_proto::{Notification, ServerFrame};
+use chatroom_proto::{Notification, PROTOCOL_VERSION, ServerFrame};
 use rustc_hash::FxHashMap;
 use tracing::error;
 
@@ -125,8 +125,8 @@ impl Fanout {
         }
     }
 
-    /// Tells one connection something, behind all that its device was told before. Whether the
-    /// frame could be encoded.
+    /// Tells one connection something, in words of the version that it speaks, behind all that its
+    /// device was told before. Whether the frame could be encoded.
     pub(crate) fn send(
         &mut self,
         state: &ChatState,
@@ -140,6 +140,14 @@ impl Fanout {
             Some(_) => self.flush(state),
             None => {}
         }
+        let older;
+        let frame = if outbox.version() < PROTOCOL_VERSION {
+            let Some(said) = frame.clone().in_version(outbox.version()) else { return true };
+            older = said;
+            &older
+        } else {
+            frame
+        };
         self.scratch.clear();
         if !encode_into(frame, &mut self.scratch) {
             return false;

@@ -22,8 +22,8 @@ pub(crate) async fn send(
     let result = match found {
         Ok(FoundPosts { posts, next }) => Ok(Response::Past { posts: Page::fill(posts), next }),
         Err(ReadError::NoWords) => Err(Refusal::NoWords),
-        // A server whose archive has stopped is about to stop.
-        Err(ReadError::TookTooLong | ReadError::Stopped) => Err(Refusal::TookTooLong),
+        Err(ReadError::TookTooLong) => Err(Refusal::TookTooLong),
+        Err(ReadError::Stopped) => Err(Refusal::Unavailable),
     };
     let result = Box::new(result);
     // A server that has stopped answers nobody.

@@ -10,12 +10,13 @@
 //!   short.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use chatroom_proto::codec::{self, FrameError};
-use chatroom_proto::{CloseReason, Notification, ServerFrame};
+use chatroom_proto::{CloseReason, Notification, ServerFrame, VersionRange};
 
 mod bounds;
 mod pieces;
@@ -35,6 +36,8 @@ pub struct Outbox(Arc<Inner>);
 struct Inner {
     queue: Mutex<Queue>,
     bounds: Arc<Bounds>,
+    /// The version of the protocol that the peer speaks; the oldest, until that is known.
+    version: AtomicU16,
 }
 
 #[derive(Debug, Default)]
@@ -139,7 +142,18 @@ impl Queue {
 impl Outbox {
     /// An empty outbox, which shares its bounds with the others.
     pub fn new(bounds: Arc<Bounds>) -> Outbox {
-        Outbox(Arc::new(Inner { queue: Mutex::default(), bounds }))
+        let version = AtomicU16::new(VersionRange::SPOKEN.min());
+        Outbox(Arc::new(Inner { queue: Mutex::default(), bounds, version }))
+    }
+
+    /// The peer speaks this version of the protocol.
+    pub(crate) fn speak(&self, version: u16) {
+        self.0.version.store(version, Ordering::Relaxed);
+    }
+
+    /// The version of the protocol that the peer speaks.
+    pub(crate) fn version(&self) -> u16 {
+        self.0.version.load(Ordering::Relaxed)
     }
 
     /// Puts frames in that others get, too. Nothing, once closed.
@@ -189,13 +203,21 @@ impl Outbox {
         self.wake();
     }
 
+    /// Takes nothing in any more, and lets all that is in there be said before the end: also what
+    /// the client missed, and what is held behind that. The peer knows why.
+    pub(crate) fn finish(&self) {
+        self.queue().closed = true;
+        self.wake();
+    }
+
     fn close_queue(&self, queue: &mut Queue, reason: Option<CloseReason>) {
-        if std::mem::replace(&mut queue.closed, true) {
-            return;
-        }
+        let was_closed = std::mem::replace(&mut queue.closed, true);
         if queue.first.is_some() {
             // What is held comes after what has not come yet: it would hide the gap.
             self.drop_queue(queue);
+        }
+        if was_closed {
+            return;
         }
         if let Some(Ok(frame)) = reason.map(closing) {
             queue.frames.copy(&frame);
@@ -223,12 +245,10 @@ impl Outbox {
     }
 
     /// Puts frames in before all that is held, as soon as those before them are being written.
-    /// Nothing, once closed.
+    /// Nothing, once what is held was dropped.
     pub(crate) async fn catch_up(&self, frames: &[u8]) -> Option<()> {
         let put = |queue: &mut Queue| {
-            let Some(first) = queue.first.as_mut().filter(|_| !queue.closed) else {
-                return Some(None);
-            };
+            let Some(first) = queue.first.as_mut() else { return Some(None) };
             if !first.frames.is_empty() {
                 return None;
             }
@@ -257,17 +277,19 @@ impl Outbox {
         self.poll(cx, Who::Connection, |queue| {
             queue.writing = 0;
             self.0.bounds.give_back(std::mem::take(&mut queue.writing_copied) as usize);
+            let has_more = queue.first.is_some();
             let next = queue.first.as_mut().map_or(&mut queue.frames, |first| &mut first.frames);
-            if next.is_empty() && !queue.closed {
+            let is_last = queue.closed && !has_more;
+            if next.is_empty() && !is_last {
                 return None;
             }
             std::mem::swap(next, into);
             (queue.writing, queue.writing_copied) = (count(into.len()), count(into.copied()));
-            if into.len() > OUTBOX_PAUSE_BYTES || queue.first.is_some() {
+            if into.len() > OUTBOX_PAUSE_BYTES || has_more {
                 // There is room again: for requests, or for more of what was missed.
                 queue.wake();
             }
-            Some(if queue.closed { Taken::Last } else { Taken::More })
+            Some(if is_last { Taken::Last } else { Taken::More })
         })
     }
 
@@ -315,9 +337,9 @@ impl Outbox {
         self.until(Who::Connection, |queue| queue.closed.then_some(())).await;
     }
 
-    /// Waits until it was closed; for the task that sends what the client missed.
+    /// Waits until what is held was dropped; for the task that sends what the client missed.
     pub(crate) async fn closed_to_replay(&self) {
-        self.until(Who::Replay, |queue| queue.closed.then_some(())).await;
+        self.until(Who::Replay, |queue| queue.first.is_none().then_some(())).await;
     }
 
     async fn until<T>(&self, who: Who, mut ready: impl FnMut(&mut Queue) -> Option<T>) -> T {

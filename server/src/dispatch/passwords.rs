@@ -29,8 +29,6 @@ use crate::config::{
 };
 use crate::dispatch::handle::{DispatchHandle, Message};
 use crate::dispatch::rate_limit::RateClock;
-use crate::entropy::Entropy;
-use crate::token;
 
 /// How long somebody should wait when as many wait as may, in milliseconds: some hashes.
 const WAIT_WHEN_FULL_MS: u32 = 1_000;
@@ -51,7 +49,6 @@ pub(crate) struct Passwords {
     nobodys: Arc<OnceLock<Option<PasswordHash>>>,
     cost: HashCost,
     clock: RateClock,
-    entropy: Entropy,
 }
 
 impl Passwords {
@@ -66,7 +63,6 @@ impl Passwords {
             nobodys: Arc::default(),
             cost: config.hash_cost,
             clock,
-            entropy: config.entropy.clone(),
         }
     }
 
@@ -84,10 +80,8 @@ impl Passwords {
         check: Check,
         handle: DispatchHandle,
     ) {
-        let entropy = self.entropy.clone();
         let hand_in = move |checked| async move {
-            let fresh = Box::new(token::fresh(&entropy));
-            let input = Input::Checked { connection, tag, checked, fresh };
+            let input = Input::Checked { connection, tag, checked };
             // A server that has stopped answers nobody.
             let _ = handle.send(Message::Input(input)).await;
         };

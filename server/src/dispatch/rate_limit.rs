@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chatroom_proto::{
-    RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Request, SENT_AGAIN_WITHIN_MS, Tag,
-};
+use chatroom_proto::{RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, SENT_AGAIN_WITHIN_MS, Tag};
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::{HashMapStateStore, ShrinkableKeyedStateStore};
@@ -20,7 +18,7 @@ use governor::{Quota, RateLimiter};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::chat::entry::{ConnectionId, PersonId};
-use crate::chat::request_class::{COST_MAX, RequestClass};
+use crate::chat::request_class::COST_MAX;
 use crate::client_network::ClientNetwork;
 use crate::config::{
     ADDRESS_SHARE, BURST_SECONDS, Config, LOGINS_SHARE, RATE_LIMITS_SWEPT_AFTER, REQUESTS_A_UNIT,
@@ -145,12 +143,7 @@ impl RateLimits {
     }
 
     /// Somebody asks for something: it is paid for, or else it is not served.
-    pub(crate) fn ask(
-        &mut self,
-        asker: &Asker,
-        tag: Tag,
-        request: &Request,
-    ) -> Result<(), RateLimited> {
+    pub(crate) fn ask(&mut self, asker: &Asker, tag: Tag, cost: u32) -> Result<(), RateLimited> {
         let now = self.clock.now();
         let mut paid = 0;
         if let Some(held) = self.held.get_mut(&asker.connection) {
@@ -162,7 +155,7 @@ impl RateLimits {
             }
             paid = if has_waited { held.paid } else { 0 };
         }
-        let paid = self.pay(asker, RequestClass::of(request).cost, paid, now);
+        let paid = self.pay(asker, cost, paid, now);
         self.count();
         let Err(Unpaid { wait, paid }) = paid else {
             self.forget(asker.connection);
@@ -241,7 +234,7 @@ impl RateLimits {
 }
 
 fn limited(refused: u32, wait: Duration) -> RateLimited {
-    RateLimited { retry_after_ms: millis(wait), floods: refused >= RATE_LIMITED_IN_A_ROW_MAX }
+    RateLimited { retry_after_ms: millis(wait), floods: refused > RATE_LIMITED_IN_A_ROW_MAX }
 }
 
 /// What a client is told to wait: never nothing.

@@ -20,6 +20,7 @@ pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
         };
         let frames = part
             .map_err(|error| error!(%error, "can't read what a client missed"))
+            .map(|part| with_ends(part, &replay))
             .and_then(encode);
         let Ok((frames, reached)) = frames else { return outbox.close(Some(CloseReason::Failed)) };
         if !frames.is_empty() && outbox.catch_up(&frames).await.is_none() {
@@ -35,6 +36,16 @@ pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
     if outbox.catch_up(&frames).await.is_some() {
         outbox.go_live();
     }
+}
+
+/// Puts in how memberships ended, each in its place.
+fn with_ends(mut part: Missed, replay: &Replay) -> Missed {
+    let is_in = |end: &&Notification| {
+        end.seq().is_some_and(|seq| replay.after < seq && seq <= part.reached)
+    };
+    part.notifications.extend(replay.ends.iter().filter(is_in).cloned());
+    part.notifications.sort_by_key(Notification::seq);
+    part
 }
 
 fn encode(part: Missed) -> Result<(Vec<u8>, Seq), ()> {

@@ -1,7 +1,7 @@
 //! What everybody hears, to the byte: the dispatch task beside a model that gives each notification
 //! to each hearer at once.
 
-use chatroom_proto::{Body, Conversation, GroupName, Moderation, PostId, Request, UserName};
+use chatroom_proto::{Body, Conversation, GroupName, Moderation, PostId, Request, Token, UserName};
 
 use crate::chat::entry::ConnectionId;
 use stage::Stage;
@@ -203,7 +203,7 @@ fn a_device_whose_owner_changes_the_password_in_the_middle_of_a_run_hears_what_w
     let (mut stage, [jim, ann]) = Stage::of(["jim", "ann"]);
     let other = comes_twice(&mut stage, "jim", jim);
     let (old, new) = (stage::password("tea and milk"), stage::password("milk and tea"));
-    stage.asks(jim, Request::ChangePassword { old, new });
+    stage.asks(jim, Request::ChangePasswordAndToken { old, new, token: Token([9; 32]) });
     stage.asks(ann, say("General", "before"));
     stage.finds(0);
     stage.asks(ann, say("General", "after"));
@@ -220,7 +220,7 @@ fn what_comes_again_with_another_device_since_the_answer_to_a_new_password_was_l
     let (mut stage, [jim, ann]) = Stage::of(["jim", "ann"]);
     let other = comes_twice(&mut stage, "jim", jim);
     let (old, new) = (stage::password("tea and milk"), stage::password("milk and tea"));
-    stage.asks(other, Request::ChangePassword { old, new });
+    stage.asks(other, Request::ChangePasswordAndToken { old, new, token: Token([9; 32]) });
     stage.asks(other, say("General", "once"));
     stage.turn();
     stage.goes(other);

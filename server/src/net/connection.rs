@@ -9,20 +9,24 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::FrameError;
 use chatroom_proto::{
-    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, Misbehaviour, Proof, Request, Tag,
+    ASKS_UNANSWERED_MAX, ClientFrame, CloseReason, Hello, LINE_BYTES_MAX, Lives, Misbehaviour,
+    Proof, Reason, Refusal, Request, Tag, Token,
 };
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::chat::effect::{Channel, Input, LoginRequest};
+use crate::chat::digest;
+use crate::chat::effect::{Channel, Credential, Input, LoginRequest};
 use crate::chat::entry::{Address, ConnectionId};
 use crate::chat::request_class::RequestClass;
 use crate::config::Config;
 use crate::dispatch::handle::{DispatchHandle, Message, Stopped};
 use crate::dispatch::outbox::{Bounds, Outbox};
 use crate::net::stream::PlainRefused;
-use crate::token;
+
+/// How much is said of why a request is invalid, in characters: it fits into a [`Reason`].
+const REASON_CHARS_MAX: usize = LINE_BYTES_MAX / 4;
 
 pub(crate) mod task;
 
@@ -79,7 +83,7 @@ impl From<FrameError> for End {
             FrameError::TooLong { limit } => {
                 Misbehaviour::FrameTooLong { limit: u32::try_from(limit).unwrap_or(u32::MAX) }
             }
-            FrameError::Malformed(_) => Misbehaviour::Malformed,
+            FrameError::Malformed(_) | FrameError::Invalid { .. } => Misbehaviour::Malformed,
             FrameError::Io(error)
                 if error.get_ref().is_some_and(|inner| inner.is::<PlainRefused>()) =>
             {
@@ -118,12 +122,14 @@ impl Connection {
     /// Asks for the client of the first frame to be let in, and ends when it was.
     fn log_in(&self, frame: ClientFrame, is_tls: bool) -> Result<RareFuture<Result<(), End>>, End> {
         let ClientFrame { tag, request } = frame;
-        let Request::Hello(hello) = request else {
-            return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected)));
+        let (hello, lives) = match request {
+            Request::Hello(hello) => (hello, Lives::default()),
+            Request::ComeBack { hello, lives } => (hello, lives),
+            _ => return Err(End::Close(CloseReason::Misbehaved(Misbehaviour::HelloExpected))),
         };
         let channel = self.channel(is_tls);
         debug!(connection = %self, name = %hello.name, ?channel, "logging in");
-        let login = Box::new(self.introduce(tag, hello, channel));
+        let login = Box::new(self.introduce(tag, (hello, lives), channel));
         let log_in = Message::LogIn(login, self.outbox.clone());
         self.outbox.try_ask(0).ok_or(End::Closed)?;
         let room = self.hand_in_now(log_in)?;
@@ -147,26 +153,62 @@ impl Connection {
         }
     }
 
-    fn introduce(&self, tag: Tag, hello: Hello, channel: Channel) -> LoginRequest {
-        let presented = match &hello.proof {
-            Proof::Resume(token) => Some(token::digest(token)),
+    fn introduce(
+        &self,
+        tag: Tag,
+        (hello, lives): (Hello, Lives),
+        channel: Channel,
+    ) -> LoginRequest {
+        let chosen = match &hello.proof {
+            Proof::Resume(token) => Some(token.clone()),
             Proof::Open | Proof::Password(_) => None,
         };
+        let is_chosen = chosen.is_some();
+        let token = chosen.unwrap_or_else(|| Token(self.common.config.entropy.bytes()));
+        let digest = digest::of_token(&token, &hello.name);
+        let presented = is_chosen.then(|| [digest, digest::of(&token.0)]);
+        let session = Credential { token, digest };
         let (connection, address) = (self.id, self.address);
-        let fresh = token::fresh(&self.common.config.entropy);
-        LoginRequest { connection, tag, hello, presented, fresh, address, channel }
+        LoginRequest { connection, tag, hello, lives, presented, session, address, channel }
+    }
+
+    /// The same request in the words of the newest version, if it is one of an older version that
+    /// it has replaced.
+    fn in_newest_version(&self, request: Request) -> Request {
+        match request {
+            Request::ChangePassword { old, new } => {
+                let token = Token(self.common.config.entropy.bytes());
+                Request::ChangePasswordAndToken { old, new, token }
+            }
+            request => request,
+        }
     }
 
     /// Hands in what the peer asks, or says for what to wait: until it may ask more, or until there
     /// is room.
-    fn hand_in(&mut self, frame: ClientFrame) -> Result<Option<RareFuture<Result<(), End>>>, End> {
-        let ClientFrame { tag, request } = frame;
+    fn hand_in(
+        &mut self,
+        frame: Result<ClientFrame, FrameError>,
+    ) -> Result<Option<RareFuture<Result<(), End>>>, End> {
+        let connection = self.id;
+        let (input, after_list) = match frame {
+            Ok(ClientFrame { tag, request }) => {
+                let after_list = RequestClass::of(&request).kind.blocks_connection();
+                let request = self.in_newest_version(request);
+                (Input::Ask { connection, tag, request }, after_list)
+            }
+            Err(FrameError::Invalid { beginning, why }) => {
+                let (tag, why) = (ClientFrame::tag_in(beginning), reason(&why));
+                (Input::Refuse { connection, tag, refusal: Refusal::Invalid { why } }, false)
+            }
+            Err(error) => return Err(error.into()),
+        };
         // A list is the one long answer: one at a time, or asking for many would overflow the
         // outbox. What has to be looked up takes a while, too: nothing may wait behind it where
         // waiting requests count for all.
         let asks = if self.after_list { 0 } else { ASKS_MAX };
-        self.after_list = RequestClass::of(&request).kind.blocks_connection();
-        let ask = Message::Input(Input::Ask { connection: self.id, tag, request });
+        self.after_list = after_list;
+        let ask = Message::Input(input);
         if self.outbox.try_ask(asks).ok_or(End::Closed)? {
             return self.hand_in_now(ask);
         }
@@ -198,10 +240,11 @@ impl Connection {
     /// Takes nothing in any more, and has the peer told why, unless it knows.
     fn close(&self, end: End) {
         debug!(connection = %self, ?end, "closing");
-        self.outbox.close(match end {
-            End::Close(reason) => Some(reason),
-            End::Gone | End::Closed => None,
-        });
+        match end {
+            End::Close(reason) => self.outbox.close(Some(reason)),
+            // It may still read.
+            End::Gone | End::Closed => self.outbox.finish(),
+        }
     }
 
     /// Lets the dispatch task know that it is no more.
@@ -219,4 +262,12 @@ impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.id.0, self.address)
     }
+}
+
+/// Why a request is invalid, in the words of the type whose rule it breaks.
+fn reason(why: &str) -> Reason {
+    let why: String = why.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
+    Reason::parse(&why).unwrap_or_else(|_| {
+        Reason::parse("a value breaks a rule").expect("a short line is a reason")
+    })
 }

@@ -51,6 +51,7 @@ impl ChatLoop {
             Event::Back { resumed, groups, missed } => {
                 self.show_back(screen, resumed, &groups, &missed).await?;
             }
+            Event::PutBack { .. } => screen.note(view.put_back()).await?,
             Event::Rejoined { group, missed } => {
                 self.parts.directory.rejoined(&group);
                 self.changed();
@@ -121,12 +122,19 @@ impl ChatLoop {
         screen: &Screen,
         said: Notification,
     ) -> Result<(), OutputGone> {
+        let view = self.parts.view;
+        if !matches!(said, Notification::GroupPost { .. } | Notification::PrivatePost { .. }) {
+            // How a membership has ended. In which groups this one is now is known.
+            return match view.notification(&said, Some(&self.parts.name)) {
+                Some(text) => screen.say(text).await,
+                None => Ok(()),
+            };
+        }
         self.parts.directory.notified(&said);
         self.changed();
         if self.parts.ignore.ignored.hides(&said) {
             return Ok(());
         }
-        let view = self.parts.view;
         if view.layout == Layout::Screen {
             let since = self.away_since;
             self.missed_summary.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);

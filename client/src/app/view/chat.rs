@@ -66,6 +66,7 @@ impl View {
     ) -> Option<String> {
         Some(match response {
             Response::Welcome(welcome) => self.welcome(welcome),
+            Response::WelcomeInLife { welcome, .. } => self.welcome(welcome),
             Response::Created { group, .. } => {
                 self.system(format!("New group chat with name '{group}' has created successfully!"))
             }

@@ -35,6 +35,14 @@ impl View {
         lines.join("\n")
     }
 
+    /// The server has forgotten a part of what this one has seen.
+    pub fn put_back(self) -> String {
+        self.warning(
+            "The server was put back to an earlier copy of itself: some of what you have read here \
+             may not be there any more. What was said since follows.",
+        )
+    }
+
     /// Somebody has put this one out of a group while the connection was lost.
     pub fn put_out(self, group: &str) -> String {
         self.warning(format!(

@@ -48,6 +48,12 @@ impl View {
                  such as 🎉, and leaves out punctuation."
                     .to_owned()
             }
+            Refusal::SessionEnded => "Your session has ended meanwhile.".to_owned(),
+            Refusal::Invalid { why } => format!("The server did not take that: {}.", why.as_str()),
+            Refusal::Unavailable => {
+                "The server can't read what it keeps at the moment. Ask those who run it."
+                    .to_owned()
+            }
             Refusal::RateLimited { retry_after_ms } => {
                 let wait = seconds(Duration::from_millis((*retry_after_ms).into()));
                 format!("Too much comes from your address at the moment. Try again in {wait}.")
@@ -187,7 +193,12 @@ fn name_refusal(request: &Request, refusal: &Refusal) -> String {
 
 /// Whether it was asked by one who is in, under that name.
 fn is_about_own_name(request: &Request) -> bool {
-    matches!(request, Request::ChangePassword { .. } | Request::Unregister { .. })
+    matches!(
+        request,
+        Request::ChangePassword { .. }
+            | Request::ChangePasswordAndToken { .. }
+            | Request::Unregister { .. }
+    )
 }
 
 fn versions(range: VersionRange) -> String {

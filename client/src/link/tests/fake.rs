@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, encode};
 use chatroom_proto::{
-    Body, ClientFrame, GroupName, Hello, Membership, Notification, Page, Password, Post, PostId,
-    Refusal, Request, Response, Retention, Seq, ServerFrame, Tag, Token, UnixMillis, UserName,
-    Welcome,
+    Body, ClientFrame, GroupName, Hello, Life, Lives, Membership, Notification, PROTOCOL_VERSION,
+    Page, Password, Post, PostId, Refusal, Request, Response, Retention, Seq, ServerFrame, Tag,
+    Token, UnixMillis, UserName, Welcome,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::sync::{Mutex, mpsc};
@@ -109,6 +109,7 @@ impl FakeServer {
         WelcomedConnection {
             hearing: Hearing { frames: FrameReader::new(read, FRAME_BYTES_MAX) },
             saying: Saying { stream: write },
+            token: TOKEN,
         }
     }
 
@@ -173,6 +174,8 @@ pub(super) async fn connected_and_kept(
 pub(super) struct WelcomedConnection {
     hearing: Hearing,
     saying: Saying,
+    /// What the client is welcomed with.
+    pub(super) token: Token,
 }
 
 pub(super) struct Hearing {
@@ -228,7 +231,7 @@ impl WelcomedConnection {
 
     pub(super) async fn hello(&mut self) -> (Tag, Hello) {
         match self.asked().await {
-            (tag, Request::Hello(hello)) => (tag, hello),
+            (tag, Request::Hello(hello) | Request::ComeBack { hello, .. }) => (tag, hello),
             other => panic!("hello expected: {other:?}"),
         }
     }
@@ -264,16 +267,18 @@ impl WelcomedConnection {
         let membership =
             |&(name, head): &(&str, u64)| Membership { group: group(name), head: Seq(head) };
         let welcome = Welcome {
-            version: 1,
+            version: PROTOCOL_VERSION,
             name: user("Jim"),
-            token: TOKEN,
+            token: self.token.clone(),
             resumed,
             grace_ms: u32::try_from(GRACE.as_millis()).expect("half a minute"),
             seq: Seq(seq),
             groups: Page::fill(heads.iter().map(membership)),
             retention,
         };
-        self.answer(tag, Response::Welcome(welcome)).await;
+        let lives = Lives::try_from(vec![Life { id: 1, began: Seq(1) }]).expect("one");
+        let welcome = Box::new(welcome);
+        self.answer(tag, Response::WelcomeInLife { welcome, lives, put_back: None }).await;
     }
 
     pub(super) async fn answer(&mut self, tag: Tag, response: Response) {

@@ -1,6 +1,6 @@
 //! A connection that is lost while the password is changed: the server may have done it, or not.
 
-use chatroom_proto::{Hello, Password, Proof, Refusal, Request, Response, Seq};
+use chatroom_proto::{Hello, Password, Proof, Refusal, Request, Response, Seq, Token};
 
 use super::fake::{self, FakeServer, WelcomedConnection, user};
 use crate::client::Client;
@@ -12,8 +12,16 @@ fn password(text: &str) -> Password {
     Password::try_from(text.to_owned()).unwrap()
 }
 
+/// The token that is asked for with this password.
+fn token_of(new: &str) -> Token {
+    let mut token = [0; 32];
+    token[..new.len()].copy_from_slice(new.as_bytes());
+    Token(token)
+}
+
 fn change(old: &str, new: &str) -> Request {
-    Request::ChangePassword { old: password(old), new: password(new) }
+    let token = token_of(new);
+    Request::ChangePasswordAndToken { old: password(old), new: password(new), token }
 }
 
 fn needed() -> Refusal {
@@ -40,17 +48,18 @@ async fn refuse(server: &mut FakeServer, refusal: Refusal) -> Proof {
     proof
 }
 
-/// One tries, and is let in with this password.
-async fn let_in(server: &mut FakeServer, with: &str) -> WelcomedConnection {
+/// One tries with the token of this password, and is let in.
+async fn let_in(server: &mut FakeServer, token: Token) -> WelcomedConnection {
     let mut connection = server.accept().await;
     let (tag, hello) = connection.hello().await;
-    assert_eq!(hello.proof, Proof::Password(password(with)));
-    connection.welcome(tag, false, 20, &[]).await;
+    assert_eq!(hello.proof, Proof::Resume(token.clone()));
+    connection.token = token;
+    connection.welcome(tag, true, 20, &[]).await;
     connection
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_password_that_was_changed_before_the_answer_was_lost_lets_its_client_in() {
+async fn a_client_whose_new_password_was_taken_before_the_answer_was_lost_is_let_in() {
     for known in [Some("old"), None] {
         let (client, mut events, mut connection, mut server) = come(known).await;
         let tag = client.submit(change("old", "new")).await.unwrap();
@@ -63,13 +72,10 @@ async fn a_password_that_was_changed_before_the_answer_was_lost_lets_its_client_
         drop(connection);
 
         assert_eq!(refuse(&mut server, needed()).await, Proof::Resume(fake::TOKEN));
-        if let Some(known) = known {
-            assert_eq!(refuse(&mut server, wrong()).await, Proof::Password(password(known)));
-        }
-        let mut connection = let_in(&mut server, "new").await;
+        let mut connection = let_in(&mut server, token_of("new")).await;
         assert_eq!(events.next().await, Some(Event::Lost(Lost::HungUp)));
-        assert!(matches!(events.next().await, Some(Event::Back { resumed: false, .. })));
-        let result = Ok(Response::PasswordChanged { seq: Seq(20), token: fake::TOKEN });
+        assert!(matches!(events.next().await, Some(Event::Back { resumed: true, .. })));
+        let result = Ok(Response::PasswordChanged { seq: Seq(20), token: token_of("new") });
         assert_eq!(
             events.next().await,
             Some(Event::Answer { tag, request: change("old", "new"), result })
@@ -81,10 +87,10 @@ async fn a_password_that_was_changed_before_the_answer_was_lost_lets_its_client_
         connection.answer(tag, Response::Pong).await;
         assert_eq!(ping.await.unwrap(), Ok(()));
 
-        // From now on it is the password.
+        // From now on it is the token, and the password.
         drop(connection);
-        refuse(&mut server, needed()).await;
-        let_in(&mut server, "new").await;
+        assert_eq!(refuse(&mut server, needed()).await, Proof::Resume(token_of("new")));
+        assert_eq!(refuse(&mut server, wrong()).await, Proof::Password(password("new")));
     }
 }
 
@@ -94,23 +100,21 @@ async fn a_password_that_was_not_changed_is_changed_when_the_client_is_back() {
     client.submit(change("old", "new")).await.unwrap();
     let asked = connection.asked().await;
     drop(connection);
-    refuse(&mut server, needed()).await;
-    assert_eq!(let_in(&mut server, "old").await.asked().await, asked);
+    assert_eq!(let_in(&mut server, fake::TOKEN).await.asked().await, asked);
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_changes_those_are_done_that_led_to_the_password_that_holds() {
+async fn of_several_changes_those_are_done_that_led_to_the_token_that_holds() {
     let (client, mut events, mut connection, mut server) = come(Some("a")).await;
     for (old, new) in [("a", "b"), ("b", "c"), ("c", "d")] {
         client.submit(change(old, new)).await.unwrap();
         connection.asked().await;
     }
     drop(connection);
-    refuse(&mut server, needed()).await;
-    for tried in ["a", "d"] {
-        assert_eq!(refuse(&mut server, wrong()).await, Proof::Password(password(tried)));
+    for tried in [fake::TOKEN, token_of("d")] {
+        assert_eq!(refuse(&mut server, needed()).await, Proof::Resume(tried));
     }
-    let mut connection = let_in(&mut server, "c").await;
+    let mut connection = let_in(&mut server, token_of("c")).await;
     assert_eq!(connection.asked().await.1, change("c", "d"));
     for _ in ["lost", "back"] {
         events.next().await;
@@ -124,19 +128,34 @@ async fn of_several_changes_those_are_done_that_led_to_the_password_that_holds()
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whom_no_password_lets_in_is_told_what_the_server_said_of_the_one_that_was_known() {
+async fn one_whom_nothing_lets_in_is_told_what_the_server_said_of_the_last_that_it_had_to_show() {
     for (known, said) in [(Some("old"), wrong()), (None, needed())] {
         let (client, mut events, mut connection, mut server) = come(known).await;
         client.submit(change("old", "new")).await.unwrap();
         connection.asked().await;
         drop(connection);
-        refuse(&mut server, needed()).await;
-        for _ in known.into_iter().chain(["new"]) {
-            refuse(&mut server, wrong()).await;
+        for tried in [fake::TOKEN, token_of("new")] {
+            assert_eq!(refuse(&mut server, needed()).await, Proof::Resume(tried));
+        }
+        if let Some(known) = known {
+            assert_eq!(refuse(&mut server, wrong()).await, Proof::Password(password(known)));
         }
         assert!(matches!(events.next().await, Some(Event::Lost(_))));
         assert_eq!(events.next().await, Some(Event::Ended(Ended::Refused(said))));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_version_1_has_its_new_token_from_the_answer() {
+    let (client, mut events, mut connection, mut server) = come(None).await;
+    let (old, new) = (password("old"), password("new"));
+    client.submit(Request::ChangePassword { old, new }).await.unwrap();
+    let (tag, _) = connection.asked().await;
+    let token = token_of("new");
+    connection.answer(tag, Response::PasswordChanged { seq: Seq(11), token }).await;
+    assert!(matches!(events.next().await, Some(Event::Answer { .. })));
+    drop(connection);
+    let_in(&mut server, token_of("new")).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,12 @@ impl Device {
             Proof::Resume(token) => Some(token),
             Proof::Open | Proof::Password(_) => None,
         };
-        let began = std::mem::take(&mut self.unheard).into_iter().find(|unheard| {
+        let unheard = std::mem::take(&mut self.unheard);
+        // What it had seen is no more, whether or not it had the time to look.
+        for to in unheard.iter().filter_map(|unheard| unheard.put_back) {
+            self.record(Event::PutBack(to));
+        }
+        let began = unheard.into_iter().find(|unheard| {
             // The session that goes on began when nobody had the time to write it down.
             !unheard.welcome.resumed && token.is_some_and(|token| unheard.tokens.contains(token))
         });
@@ -35,7 +40,7 @@ impl Device {
         self.is_greeted(greeting);
     }
 
-    fn is_greeted(&mut self, Greeting { proof, welcome, .. }: Greeting) {
+    fn is_greeted(&mut self, Greeting { proof, welcome, put_back, run, .. }: Greeting) {
         if matches!(proof, Proof::Password(_)) {
             self.world.tally(|tally| tally.logins += 1);
             self.record(Event::NewDevice);
@@ -43,6 +48,13 @@ impl Device {
         let groups: Vec<GroupName> =
             welcome.groups.into_vec().into_iter().map(|membership| membership.group).collect();
         let (seq, resumed) = (welcome.seq, welcome.resumed);
+        // It may hear of this after the server was put back, in a run before.
+        if self.learns_that_it_was_put_back(run) && self.has_later_token() && !resumed {
+            self.record(Event::NewDevice);
+        }
+        if let Some(to) = put_back {
+            self.record(Event::PutBack(to));
+        }
         if !resumed {
             // The link asks to come into these again.
             let asked = self.life.followed.iter().filter(|group| !groups.contains(group)).cloned();
@@ -56,6 +68,24 @@ impl Device {
         self.life.welcomed_at = seq;
         self.life.is_live = !resumed;
         self.life.told = Seq::ZERO;
+    }
+
+    /// Whether this is the first that it hears from this run of a server that was put back.
+    fn learns_that_it_was_put_back(&self, run: u64) -> bool {
+        let mut now = self.world.now();
+        let devices = &mut now.devices;
+        let is_news = devices[self.number].put_back.take_if(|(_, after)| *after < run).is_some();
+        let owner = DEVICES[self.number];
+        if is_news && owner == self.number {
+            // It may have looked at an answer of before since.
+            devices[owner].is_registered = devices[owner].was_registered;
+        }
+        is_news
+    }
+
+    /// Whether the copy that was put back knows it by another token. It is told once.
+    fn has_later_token(&self) -> bool {
+        std::mem::take(&mut self.world.now().devices[self.number].has_later_token)
     }
 
     /// Writes down what happened. Nothing here waits.
@@ -72,6 +102,8 @@ impl Device {
             }
             Told::Back { .. } => self.is_welcome(),
             Told::CaughtUp => self.life.is_live = true,
+            // Its welcome has said so.
+            Told::PutBack { .. } => {}
             Told::Missed(place) => self.record(Event::Missed(place)),
             Told::Rejoined { group, .. } => {
                 if !self.life.groups.contains(&group) {
@@ -139,6 +171,13 @@ impl Device {
         self.life.followed.retain(|left| left != group);
     }
 
+    /// A membership has ended meanwhile; when it is in again, its welcome has said so.
+    fn was_out(&mut self, group: GroupName, event: impl FnOnce(GroupName) -> Event) {
+        if !self.life.groups.contains(&group) {
+            self.record(event(group));
+        }
+    }
+
     fn hear_news(&mut self, notification: Notification, delivery: Delivery) {
         self.is_in_order(&notification);
         match notification {
@@ -148,6 +187,19 @@ impl Device {
             Notification::PrivatePost { post, to } => {
                 let other = if post.from == *self.name() { to } else { post.from.clone() };
                 self.show(Shown::new(&post, Conversation::User(other), delivery));
+            }
+            Notification::Left { seq, user, group }
+                if user == *self.name() && delivery == Delivery::Replayed =>
+            {
+                self.was_out(group, |group| Event::Left(group, seq));
+            }
+            Notification::Moderated { seq, group, act, .. }
+                if act.expels()
+                    && act.user() == Some(self.name())
+                    && delivery == Delivery::Replayed =>
+            {
+                self.world.tally(|tally| tally.expelled += 1);
+                self.was_out(group, |group| Event::Expelled(group, seq));
             }
             // Another device of the same person did something.
             Notification::Joined { seq, user, group } if user == *self.name() => {

@@ -110,7 +110,6 @@ pub(super) const ROOMS: &[Room] = &[
             "server::config",
             "server::entropy",
             "server::storage",
-            "server::token",
             "argon2",
             "bytes",
             "futures_util",
@@ -159,6 +158,7 @@ pub(super) const ROOMS: &[Room] = &[
         may: &[
             "proto",
             "server::chat::address",
+            "server::chat::digest",
             "server::chat::effect",
             "server::chat::entry",
             "server::chat::request_class",
@@ -167,7 +167,6 @@ pub(super) const ROOMS: &[Room] = &[
             "server::console",
             "server::dispatch::handle",
             "server::dispatch::outbox",
-            "server::token",
             "bytes",
             "futures_util",
             "rustix",
@@ -234,19 +233,6 @@ pub(super) const ROOMS: &[Room] = &[
         may: &["tempfile"],
         but_not: &["std::net", "std::time"],
         because: "a private file is any bytes",
-    },
-    Room {
-        modules: &["server::token"],
-        may: &[
-            "proto",
-            "server::chat::digest",
-            "server::chat::effect",
-            "server::chat::entry",
-            "server::entropy",
-            "getrandom",
-        ],
-        but_not: &["proto::codec", "std::io", "std::net", "std::time"],
-        because: "a token is drawn by chance, and known by its digest",
     },
     Room {
         modules: &["server::console"],

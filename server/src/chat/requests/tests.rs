@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chatroom_proto::golden::Shape;
 use chatroom_proto::{
-    Body, Code, Conversation, GroupName, Hello, Moderation, Operation, PAGE_ITEMS_MAX, Password,
-    PostId, Proof, Request, Response, Retention, SearchQuery, Seq, Tag, Token, UnixMillis,
-    UserName, VersionRange,
+    Body, Code, Conversation, GroupName, Hello, Lives, Moderation, Operation, PAGE_ITEMS_MAX,
+    Password, PostId, Proof, Request, Response, Retention, SearchQuery, Seq, Tag, Token,
+    UnixMillis, UserName, VersionRange,
 };
 
 use super::super::domain::Chat;
@@ -41,7 +41,9 @@ fn requests() -> Vec<Request> {
         Request::History { of, before, count },
         Request::Search { words, within: None, before, count },
         Request::Register { password: password() },
+        Request::ChangePasswordAndToken { old: password(), new: password(), token: Token([2; 32]) },
         Request::ChangePassword { old: password(), new: password() },
+        Request::ComeBack { hello: hello(), lives: Lives::default() },
         Request::Unregister { password: password() },
         Request::Moderate { group: GroupName::general(), act: Moderation::Lock },
         Request::Why { group: GroupName::general(), user: None },
@@ -69,8 +71,9 @@ fn chat() -> Chat {
         connection: CONNECTION,
         tag: Tag(0),
         hello: hello(),
+        lives: Lives::default(),
         presented: None,
-        fresh: Credential { token: Token([1; 32]), digest },
+        session: Credential { token: Token([1; 32]), digest },
         address: "127.0.0.1:7".parse().expect("an address"),
         channel: Channel::Loopback,
     };
@@ -115,7 +118,9 @@ fn a_request_is_served_as_its_class_says() {
     let all: BTreeSet<String> =
         shape.variants_of("Request").into_iter().map(str::to_owned).collect();
     assert_eq!(named, all, "one of each is asked here");
-    for request in requests() {
+    // Its connection makes another one of it.
+    let is_replaced = |request: &Request| matches!(request, Request::ChangePassword { .. });
+    for request in requests().into_iter().filter(|request| !is_replaced(request)) {
         let kind = RequestClass::of(&request).kind;
         let label = format!("{kind:?}: {request:?}");
         // Behind a command nothing is foreseen: a command goes to the log, and the rest waits.

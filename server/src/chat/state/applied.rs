@@ -84,6 +84,8 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::RateLimited { .. }
         | Refusal::RegisterFirst
         | Refusal::ServerBanned { .. }
+        | Refusal::Invalid { .. }
+        | Refusal::SessionEnded
         | Refusal::TooManyAccounts { .. }
         | Refusal::TooManyDevices { .. }
         | Refusal::TooManyGroups { .. }
@@ -91,6 +93,7 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::TooManyMemberships { .. }
         | Refusal::TooManyTries { .. }
         | Refusal::TookTooLong
+        | Refusal::Unavailable
         | Refusal::UnsupportedVersion { .. }
         | Refusal::WrongCode
         | Refusal::WrongPassword { .. } => true,

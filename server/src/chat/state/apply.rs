@@ -39,7 +39,7 @@ impl ChatState {
                 None => Ok(Applied::default()),
             },
             Command::Detach { device, from } => Ok(self.detach(seq, *device, *from)),
-            Command::Began { limits } => Ok(self.begin(seq, *limits)),
+            Command::Began { limits } => Ok(self.begin(seq, entry.proposal.id.node, *limits)),
             Command::Expire { device, detached } => Ok(self.expire(seq, *device, *detached)),
             Command::Depart { device } => Ok(self.depart(seq, *device, over)),
             Command::Create { by, group } => self.create(seq, tag, *by, group),

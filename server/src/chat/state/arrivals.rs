@@ -23,6 +23,11 @@ impl ChatState {
         known
     }
 
+    /// Whether somebody may come with this token of theirs, under this name.
+    pub(in crate::chat) fn knows(&self, name: &UserName, token: TokenDigest) -> bool {
+        matches!(self.recognize(name, Some(token)), Ok(Some(_)))
+    }
+
     fn recognize(
         &self,
         name: &UserName,

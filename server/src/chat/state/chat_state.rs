@@ -7,6 +7,8 @@ use chatroom_proto::{GroupName, NameKey, Seq};
 use super::confusable_index::ConfusableIndex;
 use super::device::{Device, EvictionClass, Presence};
 use super::group::Group;
+use super::lives::LogLives;
+use super::past_memberships::PastMemberships;
 use super::server_admin::ServerAdmin;
 use crate::chat::effect::Audience;
 use crate::chat::entry::{DeviceId, GroupId, PersonId, TokenDigest};
@@ -18,6 +20,10 @@ pub struct ChatState {
     pub(super) limits: Limits,
     /// The newest entry that was applied.
     pub(super) head: Seq,
+    /// When servers began.
+    pub(super) lives: LogLives,
+    /// What others have put an end to.
+    pub(super) past_memberships: PastMemberships,
     /// Every device of everybody who is here or remembered, by its first arrival.
     pub(super) devices: BTreeMap<DeviceId, Box<Device>>,
     /// Who is here, by their latest arrival; with several devices, by that of the first of these.
@@ -57,6 +63,8 @@ impl ChatState {
         let mut state = ChatState {
             limits,
             head: Seq::ZERO,
+            lives: LogLives::default(),
+            past_memberships: PastMemberships::default(),
             devices: BTreeMap::new(),
             here: BTreeMap::new(),
             names: HashMap::new(),
@@ -80,6 +88,11 @@ impl ChatState {
     /// The newest entry that was applied.
     pub fn head(&self) -> Seq {
         self.head
+    }
+
+    /// When servers began.
+    pub(in crate::chat) fn lives(&self) -> &LogLives {
+        &self.lives
     }
 
     /// What holds now.

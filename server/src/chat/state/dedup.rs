@@ -26,7 +26,7 @@ pub(crate) struct DedupWindow {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Posts(Option<Box<RecentPosts>>);
 
-/// The latest posts, oldest first. The three queues are as long as each other. Short ids have their
+/// The latest posts, oldest first. The four queues are as long as each other. Short ids have their
 /// own, because every new post is looked for among all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct RecentPosts {
@@ -35,6 +35,8 @@ struct RecentPosts {
     short_ids: VecDeque<u16>,
     ids: VecDeque<PostId>,
     stamps: VecDeque<Stamp>,
+    /// Whether it was private, and whom it was for was away.
+    kept: VecDeque<bool>,
 }
 
 impl Serialize for Posts {
@@ -66,9 +68,9 @@ struct DoneRequest {
 }
 
 impl DedupWindow {
-    /// Remembers a post.
-    pub(crate) fn posted(&mut self, id: PostId, stamp: Stamp) {
-        self.posts.0.get_or_insert_default().push(id, stamp);
+    /// Remembers a post, and whether it was kept for somebody who was away.
+    pub(crate) fn posted(&mut self, id: PostId, stamp: Stamp, kept: bool) {
+        self.posts.0.get_or_insert_default().push(id, stamp, kept);
     }
 
     /// Remembers what a request did to a group.
@@ -82,17 +84,18 @@ impl DedupWindow {
         self.requests = requests.into_boxed_slice();
     }
 
-    /// The post with this id.
-    pub(crate) fn post(&self, id: PostId) -> Option<Stamp> {
+    /// The post with this id, and whether it was kept for somebody who was away.
+    pub(crate) fn post(&self, id: PostId) -> Option<(Stamp, bool)> {
         let known = self.posts.0.as_ref()?;
-        known.stamps.get(known.position(id)?).copied()
+        let place = known.position(id)?;
+        Some((*known.stamps.get(place)?, *known.kept.get(place)?))
     }
 
     /// Remembers the posts of another one, too, as far as there is room.
     pub(crate) fn take_over(&mut self, other: DedupWindow) {
         let Some(known) = other.posts.0 else { return };
-        for (id, stamp) in known.ids.into_iter().zip(known.stamps) {
-            self.posted(id, stamp);
+        for ((id, stamp), kept) in known.ids.into_iter().zip(known.stamps).zip(known.kept) {
+            self.posted(id, stamp, kept);
         }
     }
 
@@ -116,15 +119,17 @@ impl DedupWindow {
 }
 
 impl RecentPosts {
-    fn push(&mut self, id: PostId, stamp: Stamp) {
+    fn push(&mut self, id: PostId, stamp: Stamp, kept: bool) {
         if self.ids.len() == DEDUP_WINDOW_MAX {
             self.short_ids.pop_front();
             self.ids.pop_front();
             self.stamps.pop_front();
+            self.kept.pop_front();
         }
         self.short_ids.push_back(short_id(id));
         self.ids.push_back(id);
         self.stamps.push_back(stamp);
+        self.kept.push_back(kept);
     }
 
     /// Where this id is. Every post is looked for here, and nearly none is found: short ids are
@@ -166,15 +171,15 @@ mod tests {
         let unanswered = ASKS_UNANSWERED_MAX as usize;
         let mut window = DedupWindow::default();
         for n in 0..unanswered {
-            window.posted(id(n), stamp(n as u64));
+            window.posted(id(n), stamp(n as u64), false);
         }
         window.forget_requests();
         for n in 0..400 {
             window.did(Tag(n), DedupKind::Join, GroupId::GENERAL, Some(Seq(1_000)));
         }
         for n in 0..unanswered {
-            assert_eq!(window.post(id(n)), Some(stamp(n as u64)));
-            window.posted(id(unanswered + n), stamp(2_000));
+            assert_eq!(window.post(id(n)), Some((stamp(n as u64), false)));
+            window.posted(id(unanswered + n), stamp(2_000), true);
         }
     }
 
@@ -182,9 +187,9 @@ mod tests {
     fn posts_whose_ids_are_nearly_the_same_are_told_apart() {
         let mut window = DedupWindow::default();
         let id = |first| PostId([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
-        window.posted(id(1), stamp(1));
-        window.posted(id(2), stamp(2));
-        assert_eq!(window.post(id(2)), Some(stamp(2)));
+        window.posted(id(1), stamp(1), false);
+        window.posted(id(2), stamp(2), true);
+        assert_eq!(window.post(id(2)), Some((stamp(2), true)));
         assert_eq!(window.post(id(3)), None);
     }
 
@@ -192,7 +197,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut window = DedupWindow::default();
         for n in 0..=DEDUP_WINDOW_MAX {
-            window.posted(id(n), stamp(1));
+            window.posted(id(n), stamp(1), false);
             window.did(Tag(n as u32), DedupKind::Join, GroupId::GENERAL, Some(Seq(1)));
         }
         assert_eq!(window.post(id(0)), None);

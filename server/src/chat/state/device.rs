@@ -184,9 +184,15 @@ impl Device {
         self.groups = groups.into_boxed_slice();
     }
 
+    /// The join, if it is a member.
+    pub(crate) fn member_since(&self, group: GroupId) -> Option<Seq> {
+        let membership = self.groups.iter().find(|membership| membership.group == group)?;
+        Some(membership.since)
+    }
+
     /// Whether it is a member.
     pub(crate) fn is_in(&self, group: GroupId) -> bool {
-        self.groups.iter().any(|membership| membership.group == group)
+        self.member_since(group).is_some()
     }
 
     /// What it leaves behind.

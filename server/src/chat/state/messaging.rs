@@ -11,6 +11,7 @@ use super::applied::{Applied, is_forgettable};
 use super::chat_state::ChatState;
 use super::device::{Device, MembershipSince};
 use super::group::Group;
+use super::past_memberships::PastMembership;
 use crate::chat::command_class::DedupKind;
 use crate::chat::effect::{Audience, ConversationId, Passage};
 use crate::chat::entry::{DeviceId, GroupId, PersonId, Stamp};
@@ -113,7 +114,7 @@ impl ChatState {
             }
         };
         let person = profile.person;
-        let devices = self.attached(person);
+        let (devices, has_others) = (self.attached(person), self.has_others(by));
         let (Some(profile), Some(group)) =
             (self.devices.get_mut(&person.first_device()), self.groups.get_mut(&id))
         else {
@@ -129,12 +130,18 @@ impl ChatState {
             (passage, and) = (Passage::In, Vec::new());
             news = Notification::Joined { seq, user, group: name };
         } else {
+            let since = profile.member_since(id).unwrap_or(seq);
             profile.regroup(|groups| groups.retain(|membership| membership.group != id));
             group.members = group.members.saturating_sub(1);
             devices.iter().for_each(|device| group.quit(*device));
             (passage, and) =
                 (Passage::Out, devices.into_iter().filter(|device| *device != by).collect());
             news = Notification::Left { seq, user, group: name };
+            if has_others {
+                let (by, news) = (Some(by), news.clone());
+                let past = PastMembership { group: id, since, until: seq, by, news };
+                self.past_memberships.note(person, past);
+            }
         }
         let audience = Audience::Group { group: id, except: by, passage, and };
         let applied = Applied::answer(group.answer(kind, seq), Some((audience, news)));
@@ -186,10 +193,8 @@ impl ChatState {
             PostTarget::Group(group) => ConversationId::Group(group),
             PostTarget::User(peer) => ConversationId::between(author, peer),
         };
-        let answer = match target {
-            PostTarget::Group(_) => Response::Posted { seq, at },
-            PostTarget::User(peer) => self.kept_for(peer, stamp),
-        };
+        let kept = matches!(target, PostTarget::User(peer) if !self.is_here(peer));
+        let answer = self.posted(to, stamp, kept);
         let news = match target {
             PostTarget::Group(id) => self.groups.get_mut(&id).map(|group| {
                 let post = post(std::mem::replace(&mut group.head, seq));
@@ -207,26 +212,22 @@ impl ChatState {
             }
         };
         if let Some(device) = self.devices.get_mut(&by) {
-            device.dedup.posted(id, stamp);
+            device.dedup.posted(id, stamp, kept);
         }
         Ok(Applied { said: Some((by, thread)), ..Applied::answer(answer, news) })
     }
 
-    /// What the sender of a post is answered.
-    pub(super) fn kept(&self, to: &Conversation, stamp: Stamp) -> Response {
+    /// What the sender of a post is answered, the first time and when it comes again: whether the
+    /// one it is for was away when it was said.
+    pub(super) fn posted(&self, to: &Conversation, stamp: Stamp, kept: bool) -> Response {
         let Stamp { seq, at } = stamp;
-        let peer = match to {
-            Conversation::Group(_) => None,
-            Conversation::User(name) => self.names.get(&name.key()),
-        };
-        peer.map_or(Response::Posted { seq, at }, |peer| self.kept_for(*peer, stamp))
-    }
-
-    fn kept_for(&self, peer: PersonId, stamp: Stamp) -> Response {
-        let Stamp { seq, at } = stamp;
-        match self.profile(peer).filter(|_| !self.is_here(peer)) {
-            Some(peer) => Response::Kept { seq, at, to: peer.name.clone() },
-            None => Response::Posted { seq, at },
+        match to {
+            Conversation::User(name) if kept => {
+                let peer = self.names.get(&name.key()).and_then(|peer| self.profile(*peer));
+                let to = peer.map_or_else(|| name.clone(), |peer| peer.name.clone());
+                Response::Kept { seq, at, to }
+            }
+            Conversation::User(_) | Conversation::Group(_) => Response::Posted { seq, at },
         }
     }
 
@@ -245,11 +246,12 @@ impl ChatState {
 
     /// Who hears what is said with this device to somebody alone: all devices of both, but this.
     fn between(&self, by: DeviceId, peer: PersonId) -> Audience {
+        let me = self.person(by);
         if !self.has_others(by) && !self.has_several_devices(peer) {
-            return Audience::One(peer.first_device());
+            return if peer == me { Audience::Nobody } else { Audience::One(peer.first_device()) };
         }
-        let own = self.devices_of(self.person(by)).filter(|device| *device != by);
-        let hearers: BTreeSet<_> = self.devices_of(peer).chain(own).collect();
+        let both = self.devices_of(peer).chain(self.devices_of(me));
+        let hearers: BTreeSet<_> = both.filter(|device| *device != by).collect();
         Audience::Some(hearers.into_iter().collect())
     }
 

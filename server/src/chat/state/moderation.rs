@@ -12,6 +12,7 @@ use super::moderation_class::{Aim, ModerationClass, RestrictionList};
 use super::moderation_state::{
     ITEMS_FAIR, ITEMS_MAX, ModerationState, OPS_MAX, RESTRICTIONS_MAX, Rank,
 };
+use super::past_memberships::PastMembership;
 use crate::chat::command_class::DedupKind;
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{DeviceId, GroupId, PersonId, Stamp};
@@ -167,9 +168,11 @@ impl ChatState {
         let name =
             target.and_then(|target| self.profile(target)).map(|profile| profile.name.clone());
         let act = name.map_or_else(|| act.clone(), |name| act.clone().naming(name));
-        if act.expels() {
-            target.into_iter().for_each(|target| self.expel(target, id));
-        }
+        let expelled = target.filter(|_| act.expels()).and_then(|target| {
+            let since = self.profile(target)?.member_since(id)?;
+            self.expel(target, id);
+            Some((target, since))
+        });
         self.apply_moderation(stamp, id, (me.clone(), rank), target, &act);
         self.note(by, tag, DedupKind::Moderate, id, Some(seq));
         let passage = if self.is_in(by, id) { Passage::Stays } else { Passage::Outside };
@@ -178,6 +181,11 @@ impl ChatState {
         let audience = Audience::Group { group: id, except: by, passage, and };
         let group = self.name_of(id);
         let news = Notification::Moderated { seq, at, by: me, group: group.clone(), act };
+        if let Some((target, since)) = expelled {
+            let past =
+                PastMembership { group: id, since, until: seq, by: None, news: news.clone() };
+            self.past_memberships.note(target, past);
+        }
         Ok(Applied::answer(Response::Moderated { seq, group }, Some((audience, news))))
     }
 

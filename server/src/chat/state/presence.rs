@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chatroom_proto::{Notification, Response, Seq};
+use chatroom_proto::{Life, Notification, Response, Seq};
 
 use super::applied::{Applied, CommandOutcome};
 use super::chat_state::ChatState;
 use super::device::{EvictionClass, Presence};
 use super::group::Group;
 use crate::chat::effect::{Audience, Passage};
-use crate::chat::entry::{ConnAddr, DeviceId, PersonId};
+use crate::chat::entry::{ConnAddr, DeviceId, NodeId, PersonId};
 use crate::chat::limits::Limits;
 
 impl ChatState {
@@ -38,7 +38,8 @@ impl ChatState {
     }
 
     /// A server begins: nobody is connected, and everyone who is here is held from now on.
-    pub(super) fn begin(&mut self, seq: Seq, limits: Limits) -> Applied {
+    pub(super) fn begin(&mut self, seq: Seq, node: NodeId, limits: Limits) -> Applied {
+        self.lives.begin(Life { id: node.0, began: seq });
         self.limits = limits;
         self.detached.clear();
         let here: Vec<_> = self.here.values().flat_map(|person| self.devices_of(*person)).collect();
@@ -194,6 +195,7 @@ impl ChatState {
             }
         }
         self.server_admin.operators.remove(&person);
+        self.past_memberships.forget(person);
         self.transfer_ownership(seq, person)
     }
 

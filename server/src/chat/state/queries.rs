@@ -10,7 +10,8 @@ use chatroom_proto::{
 use super::chat_state::ChatState;
 use super::device::{Device, MembershipSince, Presence};
 use super::group::Group;
-use crate::chat::effect::{Channel, ConversationId, Replay};
+use super::past_memberships::PastMembership;
+use crate::chat::effect::{Channel, ConversationId, Replay, ReplayGroup};
 use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PersonId};
 
 /// A client as the server keeps it.
@@ -34,10 +35,20 @@ impl ChatState {
     pub(in crate::chat) fn missed(&self, id: DeviceId, after: Seq) -> Option<Replay> {
         let profile = self.profile_of(id)?;
         let newer = |(membership, group): (&MembershipSince, &Group)| {
-            (group.head > after.max(membership.since))
-                .then_some((membership.group, membership.since))
+            let MembershipSince { group: id, since } = *membership;
+            (group.head > after.max(since)).then_some(ReplayGroup {
+                group: id,
+                since,
+                until: self.head,
+            })
         };
-        let groups: Vec<_> = self.groups_of(profile).filter_map(newer).collect();
+        let mut groups: Vec<_> = self.groups_of(profile).filter_map(newer).collect();
+        let mut ends = Vec::new();
+        for past in self.past_memberships.ended_after((profile.person, id), after) {
+            let PastMembership { group, since, until, .. } = *past;
+            groups.push(ReplayGroup { group, since, until });
+            ends.push(past.news.clone());
+        }
         let in_private = profile.private.newest() > after;
         (in_private || !groups.is_empty()).then_some(Replay {
             reader: profile.person,
@@ -47,6 +58,7 @@ impl ChatState {
             after,
             until: self.head,
             groups,
+            ends,
         })
     }
 
@@ -56,7 +68,7 @@ impl ChatState {
         by: DeviceId,
         of: &Conversation,
     ) -> Result<ConversationId, Refusal> {
-        let Some(profile) = self.profile_of(by) else { return Err(Refusal::TookTooLong) };
+        let Some(profile) = self.profile_of(by) else { return Err(Refusal::SessionEnded) };
         match of {
             Conversation::Group(name) => {
                 self.require_member(profile, name).map(ConversationId::Group)
@@ -74,7 +86,7 @@ impl ChatState {
         by: DeviceId,
         within: Option<&GroupName>,
     ) -> Result<(Vec<GroupId>, bool), Refusal> {
-        let Some(profile) = self.profile_of(by) else { return Err(Refusal::TookTooLong) };
+        let Some(profile) = self.profile_of(by) else { return Err(Refusal::SessionEnded) };
         match within {
             Some(name) => self.require_member(profile, name).map(|group| (vec![group], false)),
             None => {

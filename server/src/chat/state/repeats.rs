@@ -20,8 +20,8 @@ impl ChatState {
                 // and says again what it said with the one before.
                 let others = || self.devices_of(device.person).filter(|other| *other != by);
                 let with = |other| self.devices.get(&other)?.dedup.post(id);
-                let stamp = device.dedup.post(id).or_else(|| others().find_map(with))?;
-                Some(Ok(self.kept(to, stamp)))
+                let (stamp, kept) = device.dedup.post(id).or_else(|| others().find_map(with))?;
+                Some(Ok(self.posted(to, stamp, kept)))
             }
             RepeatKey::Registration => self.registered(by, proposal.origin?.tag).map(Ok),
             RepeatKey::Server => {

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::chat_state::ChatState;
 use super::device::{Device, Presence};
 use super::group::Group;
+use super::lives::LogLives;
+use super::past_memberships::PastMemberships;
 use super::server_admin::ServerAdmin;
 use crate::chat::entry::{DeviceId, GroupId, PersonId, TokenDigest};
 use crate::chat::limits::Limits;
@@ -29,6 +31,8 @@ struct Snapshot<'a> {
     named: Vec<PersonId>,
     groups: Cow<'a, BTreeMap<GroupId, Group>>,
     server_admin: Cow<'a, ServerAdmin>,
+    lives: Cow<'a, LogLives>,
+    past_memberships: Cow<'a, PastMemberships>,
 }
 
 impl Serialize for ChatState {
@@ -43,6 +47,8 @@ impl Serialize for ChatState {
             named,
             groups: Cow::Borrowed(&self.groups),
             server_admin: Cow::Borrowed(&self.server_admin),
+            lives: Cow::Borrowed(&self.lives),
+            past_memberships: Cow::Borrowed(&self.past_memberships),
         };
         snapshot.serialize(serializer)
     }
@@ -50,14 +56,25 @@ impl Serialize for ChatState {
 
 impl<'de> Deserialize<'de> for ChatState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ChatState, D::Error> {
-        let Snapshot { limits, head, held_max, devices, named, groups, server_admin } =
-            Snapshot::deserialize(deserializer)?;
+        let Snapshot {
+            limits,
+            head,
+            held_max,
+            devices,
+            named,
+            groups,
+            server_admin,
+            lives,
+            past_memberships,
+        } = Snapshot::deserialize(deserializer)?;
         let mut state = ChatState {
             head,
             held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
             devices: devices.into_owned(),
             groups: groups.into_owned(),
             server_admin: server_admin.into_owned(),
+            lives: lives.into_owned(),
+            past_memberships: past_memberships.into_owned(),
             ..ChatState::new(limits)
         };
         let owners = state.groups.iter().filter_map(|(id, group)| Some((group.owner?, *id)));

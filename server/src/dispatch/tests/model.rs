@@ -61,7 +61,7 @@ impl Model {
     }
 
     /// A post is heard, once, with all devices of the members, or of the two who talk: but not with
-    /// the one that said it, unless they talk to themselves.
+    /// the one that said it.
     fn is_for_the_right_ones(&self, by: DeviceId, effect: &Effect) {
         let Effect::Notify { audience, notification } = effect else { return };
         let is_to_hear = |device: DeviceId, name: &NameKey| match (audience, notification) {
@@ -83,10 +83,7 @@ impl Model {
             .listeners
             .keys()
             .filter_map(|device| Some((*device, &self.listener(*device)?.name)));
-        let is_to_self =
-            matches!(notification, Notification::PrivatePost { post, to } if post.from == *to);
-        let may_hear = |device| device != by || is_to_self;
-        let should = here.filter(|(device, name)| may_hear(*device) && is_to_hear(*device, name));
+        let should = here.filter(|(device, name)| *device != by && is_to_hear(*device, name));
         assert_eq!(
             hears,
             should.map(|(device, _)| device).collect(),

@@ -8,8 +8,8 @@ use std::task::{Context, Waker};
 use bytes::Buf;
 use chatroom_proto::codec::{self, LENGTH_BYTES};
 use chatroom_proto::{
-    Code, Hello, Notification, Password, Proof, Request, Response, Seq, ServerFrame, Tag, Token,
-    UnixMillis, UserName, VersionRange,
+    Code, Hello, Lives, Notification, Password, Proof, Request, Response, Seq, ServerFrame, Tag,
+    Token, UnixMillis, UserName, VersionRange,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -42,7 +42,6 @@ pub(super) struct Stage {
     /// The tokens that were given to each name: one for each device, the newest last.
     tokens: BTreeMap<String, Vec<Token>>,
     /// How many passwords were looked at.
-    checked: u64,
     /// Where real passwords would be looked at: it never comes to that, as nobody runs it.
     idle: Runtime,
     /// What was done, for whoever has to find out why it went wrong.
@@ -89,7 +88,6 @@ impl Stage {
             head: Seq::ZERO,
             tag: 0,
             tokens: BTreeMap::new(),
-            checked: 0,
             idle: Builder::new_current_thread().build().expect("a runtime without drivers"),
             done: Vec::new(),
         }
@@ -157,14 +155,8 @@ impl Stage {
     /// One of these is found right or wrong.
     pub(super) fn finds(&mut self, place: usize) {
         let Some((connection, tag, check)) = self.model.checks.remove(place) else { return };
-        self.checked += 1;
         self.done.push(format!("the password of {} is looked at", connection.0));
-        let mut secret = [0xcc; 32];
-        secret[..8].copy_from_slice(&self.checked.to_be_bytes());
-        let input = || {
-            let fresh = Box::new(Credential { token: Token(secret), digest: TokenDigest(secret) });
-            Input::Checked { connection, tag, checked: checked(&check), fresh }
-        };
+        let input = || Input::Checked { connection, tag, checked: checked(&check) };
         self.model.handle(input(), NOW);
         self.take_in(Message::Input(input()));
     }
@@ -275,17 +267,22 @@ impl Stage {
 fn log_in(connection: ConnectionId, name: UserName, proof: Proof) -> Box<LoginRequest> {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&connection.0.to_be_bytes());
-    let presented = match &proof {
-        // What is no secret has no digest either.
-        Proof::Resume(token) => Some(TokenDigest(token.0)),
+    let chosen = match &proof {
+        Proof::Resume(token) => Some(token.clone()),
         Proof::Open | Proof::Password(_) => None,
     };
+    // What is no secret has no digest either.
+    let presented = chosen.as_ref().map(|token| [TokenDigest(token.0); 2]);
+    let token = chosen.unwrap_or(Token(secret));
+    let session = Credential { digest: TokenDigest(token.0), token };
+    let (versions, seen, lives) = (VersionRange::SPOKEN, Seq::ZERO, Lives::default());
     Box::new(LoginRequest {
         connection,
         tag: Tag(0),
         presented,
-        hello: Hello { versions: VersionRange::SPOKEN, name, proof, seen: Seq::ZERO },
-        fresh: Credential { token: Token(secret), digest: TokenDigest(secret) },
+        hello: Hello { versions, name, proof, seen },
+        lives,
+        session,
         address: format!("10.0.0.1:{}", connection.0).parse().unwrap(),
         channel: Channel::Loopback,
     })
@@ -330,7 +327,9 @@ fn frames(mut bytes: &[u8]) -> impl Iterator<Item = ServerFrame> {
 /// The tokens that a device was given.
 fn tokens(bytes: &[u8]) -> impl Iterator<Item = Token> {
     frames(bytes).filter_map(|frame| match frame {
-        ServerFrame::Response { result: Ok(Response::Welcome(welcome)), .. } => Some(welcome.token),
+        ServerFrame::Response { result: Ok(Response::WelcomeInLife { welcome, .. }), .. } => {
+            Some(welcome.token)
+        }
         ServerFrame::Response { result: Ok(Response::PasswordChanged { token, .. }), .. } => {
             Some(token)
         }
@@ -348,7 +347,7 @@ fn line(frame: ServerFrame) -> String {
         ServerFrame::Notification(notification) => notification,
         ServerFrame::Response { result: Ok(response), .. } => {
             return match response {
-                Response::Welcome(_) => "answer: welcome".to_owned(),
+                Response::WelcomeInLife { .. } => "answer: welcome".to_owned(),
                 Response::Goodbye => "answer: goodbye".to_owned(),
                 Response::Left { group, .. } => format!("answer: left {group}"),
                 other => format!("answer: {other:?}"),

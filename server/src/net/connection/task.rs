@@ -218,7 +218,7 @@ impl<S: Wire> ConnectionTask<S> {
     }
 
     fn take_in(&mut self, frame: Option<Result<ClientFrame, FrameError>>) -> Result<(), End> {
-        let frame = frame.ok_or(End::Gone)??;
+        let frame = frame.ok_or(End::Gone)?;
         if let Some(later) = self.connection.hand_in(frame)? {
             self.busy().reading = Reading::Waits(later);
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::request::Missed;
 use super::row::{self, number, seq};
-use crate::chat::effect::{Replay, StoredPost};
+use crate::chat::effect::{Replay, ReplayGroup, StoredPost};
 use crate::chat::entry::GroupId;
 
 /// Posts in one part, the reader's own counted: some for every write to the connection, not so many
@@ -36,7 +36,10 @@ struct MissedPosts {
 }
 
 enum MissedKind {
-    Group(GroupId),
+    Group {
+        group: GroupId,
+        until: Seq,
+    },
     /// Said to the reader alone.
     Others,
     /// Said by the reader to somebody alone.
@@ -75,8 +78,9 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
 fn kinds(replay: &Replay) -> Vec<MissedPosts> {
     let posts = |from, after| MissedPosts { from, places: VecDeque::new(), after, has_more: true };
     let groups = replay.groups.iter();
-    let groups =
-        groups.map(|(group, since)| posts(MissedKind::Group(*group), replay.after.max(*since)));
+    let groups = groups.map(|&ReplayGroup { group, since, until }| {
+        posts(MissedKind::Group { group, until }, replay.after.max(since))
+    });
     let own = replay.has_others.then(|| posts(MissedKind::Own, replay.after));
     groups.chain([posts(MissedKind::Others, replay.after)]).chain(own).collect()
 }
@@ -96,12 +100,13 @@ impl MissedPosts {
         let limit = PLACES_AT_ONCE as i64;
         let place = |row: &rusqlite::Row<'_>| row.get(0).map(seq);
         match self.from {
-            MissedKind::Group(group) => {
+            MissedKind::Group { group, until } => {
                 let mut select = db.prepare_cached(
                     "SELECT seq FROM posts WHERE low = ? AND high = 0 AND seq > ? AND seq <= ?
                      ORDER BY seq LIMIT ?",
                 )?;
-                let params = params![number(group.0), after, until, limit];
+                let params =
+                    params![number(group.0), after, number(until.min(replay.until)), limit];
                 self.places
                     .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }

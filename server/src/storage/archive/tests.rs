@@ -35,6 +35,7 @@ fn replay_for(reader: PersonId) -> Replay {
         after: Seq::ZERO,
         until: Seq::ZERO,
         groups: Vec::new(),
+        ends: Vec::new(),
     }
 }
 

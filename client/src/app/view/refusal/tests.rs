@@ -1,4 +1,4 @@
-use chatroom_proto::{BanTarget, Operation, Password};
+use chatroom_proto::{BanTarget, Operation, Password, Token};
 
 use super::*;
 use crate::app::view::tests::{group, user, view};
@@ -81,7 +81,11 @@ fn every_refusal_says_what_happened_and_what_to_do() {
         refused(&Refusal::WrongPassword { name: user("Jim") }),
         "That is not the password of 'Jim'. Try again, or choose another name."
     );
-    let change = Request::ChangePassword { old: password("a"), new: password("b") };
+    let change = Request::ChangePasswordAndToken {
+        old: password("a"),
+        new: password("b"),
+        token: Token([1; 32]),
+    };
     for request in [change, Request::Unregister { password: password("a") }] {
         assert_eq!(
             view().refusal(&request, &Refusal::WrongPassword { name: user("Jim") }, None),
@@ -166,13 +170,13 @@ fn one_who_bans_nobody_is_told_the_forms_that_there_are() {
 fn versions_that_do_not_meet_are_named() {
     let version = |min, max| VersionRange::try_from((min, max)).unwrap();
     assert_eq!(
-        refused(&Refusal::UnsupportedVersion { server: version(2, 3) }),
-        "This server speaks version 2 to 3 of the protocol, this program version 1. Get a newer \
-         version of this program."
+        refused(&Refusal::UnsupportedVersion { server: version(3, 4) }),
+        "This server speaks version 3 to 4 of the protocol, this program version 1 to 2. Get a \
+         newer version of this program."
     );
     assert_eq!(
         refused(&Refusal::UnsupportedVersion { server: version(0, 0) }),
-        "This server speaks version 0 of the protocol, this program version 1. Get an older \
-         version of this program, or update the server."
+        "This server speaks version 0 of the protocol, this program version 1 to 2. Get an \
+         older version of this program, or update the server."
     );
 }

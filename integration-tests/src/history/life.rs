@@ -1,0 +1,78 @@
+//! What of a history is left when the server was put back to an earlier copy of its log: what was
+//! before that, and what came since. What was in between is in no log any more.
+
+use chatroom_proto::Seq;
+
+use super::record::{Event, History};
+
+/// The history without what was seen in lives of the log that are no more.
+pub(super) fn in_the_last_life(history: &History) -> History {
+    let mut events: Vec<Event> = Vec::new();
+    for event in &history.events {
+        if let Event::PutBack(to) = event {
+            let mut session = Session::InTheCopy;
+            events =
+                events.into_iter().filter_map(|event| put_back(event, *to, &mut session)).collect();
+        }
+        events.push(event.clone());
+    }
+    History { name: history.name.clone(), events }
+}
+
+/// Whether the copy knows the session that an event is of.
+enum Session {
+    InTheCopy,
+    BegunLater,
+}
+
+/// What is left of an event. What was acknowledged and is no more need not come.
+fn put_back(event: Event, to: Seq, session: &mut Session) -> Option<Event> {
+    if let Event::Welcomed { seq, resumed: false, .. } = event {
+        *session = if seq > to { Session::BegunLater } else { Session::InTheCopy };
+    }
+    match (event, &session) {
+        (Event::Acknowledged(id, seq), _) if seq > to => Some(Event::Refused(id)),
+        // Whoever comes back is a new device to a server that has never seen it.
+        (Event::Welcomed { resumed, .. }, Session::BegunLater) => {
+            (!resumed).then_some(Event::NewDevice)
+        }
+        // What was told behind this welcome is in part of before the copy.
+        (Event::Welcomed { seq, resumed: true, groups }, Session::InTheCopy) if seq > to => {
+            Some(Event::Welcomed { seq: to, resumed: true, groups })
+        }
+        (
+            Event::Joined(_, seq)
+            | Event::Left(_, seq)
+            | Event::Expelled(_, seq)
+            | Event::Rested(seq),
+            _,
+        ) if seq > to => None,
+        (Event::Showed(shown), _) if shown.seq > to => None,
+        (event, _) => Some(event),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_client::{post_id, user};
+
+    #[test]
+    fn what_was_seen_after_the_copy_is_gone_and_what_came_since_is_not() {
+        let seen = |seq| Event::Acknowledged(post_id(seq), Seq(seq));
+        let events = vec![seen(4), seen(6), Event::PutBack(Seq(5)), seen(6)];
+        let history = History { name: user("jim"), events };
+        let left = [seen(4), Event::Refused(post_id(6)), Event::PutBack(Seq(5)), seen(6)];
+        assert_eq!(in_the_last_life(&history).events, left);
+    }
+
+    #[test]
+    fn whose_session_is_not_in_the_copy_comes_as_a_new_device() {
+        let welcomed =
+            |seq, resumed| Event::Welcomed { seq: Seq(seq), resumed, groups: Vec::new() };
+        let events = vec![welcomed(6, false), welcomed(7, true), Event::PutBack(Seq(5))];
+        let history = History { name: user("jim"), events };
+        let left = [Event::NewDevice, Event::PutBack(Seq(5))];
+        assert_eq!(in_the_last_life(&history).events, left);
+    }
+}

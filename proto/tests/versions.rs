@@ -1,0 +1,41 @@
+//! What an older version does not know is not said to it.
+
+use chatroom_proto::chance::Chance;
+use chatroom_proto::{ClientFrame, ServerFrame, codec};
+
+/// How many variants the types of version 1 have. Never changed.
+const REQUESTS: u32 = 22;
+const RESPONSES: u32 = 20;
+const REFUSALS: u32 = 36;
+const NOTIFICATIONS: u32 = 13;
+
+fn number_at(bytes: &[u8], place: usize) -> u32 {
+    u32::from_le_bytes(bytes[place..place + 4].try_into().expect("four bytes"))
+}
+
+#[test]
+fn a_server_says_nothing_that_version_1_does_not_know() {
+    let mut chance = Chance::new(1);
+    for _ in 0..20_000 {
+        let Some(frame) = chance.any::<ServerFrame>().in_version(1) else { continue };
+        assert!(!format!("{frame:?}").contains("Network("), "{frame:?}");
+        let bytes = codec::pack(&frame).expect("a frame");
+        let known = match number_at(&bytes, 0) {
+            // Behind the tag, `Ok` or `Err`, and which.
+            0 => number_at(&bytes, 12) < [RESPONSES, REFUSALS][number_at(&bytes, 8) as usize],
+            _ => number_at(&bytes, 4) < NOTIFICATIONS,
+        };
+        assert!(known, "{frame:?}");
+    }
+}
+
+#[test]
+fn a_client_asks_nothing_that_version_1_does_not_know() {
+    let mut chance = Chance::new(2);
+    for _ in 0..20_000 {
+        let ClientFrame { tag, request } = chance.any();
+        let frame = ClientFrame { tag, request: request.in_version(1) };
+        let bytes = codec::pack(&frame).expect("a frame");
+        assert!(number_at(&bytes, 4) < REQUESTS, "{frame:?}");
+    }
+}
