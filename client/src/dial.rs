@@ -20,6 +20,7 @@ use crate::limits::{CONNECT_DEADLINE, HANDSHAKE_DEADLINE};
 use crate::trust::{KnownHosts, TlsMode, Untrusted};
 use verifier::{Authorities, Verifier};
 
+mod race;
 mod verifier;
 
 /// A way to a server.
@@ -72,11 +73,15 @@ impl Net {
     }
 
     /// Connects; also tells whether that does not leave this machine.
-    async fn connect(&self) -> io::Result<(TcpStream, bool)> {
-        let addresses: Vec<_> = lookup_host((self.host.as_str(), self.port)).await?.collect();
+    async fn connect(&self) -> Result<(TcpStream, bool), ConnectError> {
+        let addresses: Vec<_> = match lookup_host((self.host.as_str(), self.port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => return Err(ConnectError::NoSuchHost(error)),
+        };
         let is_here = addresses.iter().all(is_loopback);
-        let stream = TcpStream::connect(&addresses[..]).await?;
-        stream.set_nodelay(true)?;
+        let attempts = race::in_turns(&addresses).into_iter().map(TcpStream::connect);
+        let stream = race::first(attempts).await.map_err(ConnectError::Unreachable)?;
+        stream.set_nodelay(true).map_err(ConnectError::Unreachable)?;
         Ok((stream, is_here))
     }
 
@@ -125,8 +130,8 @@ impl Dial for Net {
 
     async fn dial(&self) -> Result<Dialled<Self::Stream>, ConnectError> {
         let connected = timeout(CONNECT_DEADLINE, self.connect()).await;
-        let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let (stream, is_here) = connected.map_err(ConnectError::Unreachable)?;
+        let late = || ConnectError::Unreachable(io::ErrorKind::TimedOut.into());
+        let (stream, is_here) = connected.unwrap_or_else(|_| Err(late()))?;
         if self.speaks_tls(is_here) {
             let stream = self.secure(stream).await?;
             self.has_spoken_tls.store(true, Ordering::Relaxed);

@@ -12,6 +12,9 @@ use crate::trust::Untrusted;
 /// Why there is no connection to begin with.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
+    /// The host's name leads to no address.
+    #[error("there is no such host: {0}")]
+    NoSuchHost(#[source] io::Error),
     /// Nobody answers there.
     #[error("cannot connect: {0}")]
     Unreachable(#[source] io::Error),

@@ -1,9 +1,12 @@
-//! The command line.
+//! The command line. `args/server_address.rs`: where the server is.
+
+mod server_address;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use chatroom_proto::Fingerprint;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -45,15 +48,22 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "chatroom", version, after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Where the server is
-    #[arg(default_value = "127.0.0.1")]
+    /// Where the server is; HOST:PORT and [IPv6 address]:PORT are fine, too
+    #[arg(value_name = "HOST", default_value = "127.0.0.1")]
     pub(crate) host: String,
 
-    /// Its port
-    #[arg(default_value_t = PORT)]
-    pub(crate) port: u16,
+    /// Its port [default: 9000]
+    #[arg(value_name = "PORT")]
+    second: Option<String>,
 
     /// Your name; asked for when it is missing
+    #[arg(value_name = "NAME")]
+    third: Option<String>,
+
+    #[arg(skip)]
+    pub(crate) port: u16,
+
+    #[arg(skip)]
     pub(crate) name: Option<String>,
 
     /// Colours; `auto` means at a terminal, unless NO_COLOR is set
@@ -127,7 +137,24 @@ impl Args {
             if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg }
         });
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-        Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        args.place().map_err(|why| command.error(ErrorKind::ValueValidation, why))
+    }
+
+    /// Finds out which argument is what: behind HOST:PORT comes the name.
+    fn place(mut self) -> Result<Args, String> {
+        let (host, port) = server_address::split(&self.host)?;
+        let (port, name) = match (port, self.second.take(), self.third.take()) {
+            (Some(port), second, None) => (Some(port.to_owned()), second),
+            (Some(port), Some(second), Some(_)) => {
+                return Err(format!("the port is given twice: '{port}' and '{second}'"));
+            }
+            (_, second, third) => (second, third),
+        };
+        self.port = port.map_or(Ok(PORT), |port| server_address::port(&port))?;
+        self.name = name;
+        self.host = host.to_owned();
+        Ok(self)
     }
 }
 
@@ -169,12 +196,27 @@ mod tests {
 
     #[test]
     fn host_and_port_have_the_assignments_defaults() {
-        let args = Args::parse_from(["chatroom"]);
-        assert_eq!((args.host.as_str(), args.port, args.name), ("127.0.0.1", 9000, None));
-        let args = Args::parse_from(["chatroom", "chat.example", "7000", "Jim"]);
-        assert_eq!(
-            (args.host.as_str(), args.port, args.name.as_deref()),
-            ("chat.example", 7000, Some("Jim"))
-        );
+        assert_eq!(placed(&[]), Ok(("127.0.0.1".to_owned(), 9000, None)));
+        let jim = Some("Jim".to_owned());
+        let all = placed(&["chat.example", "7000", "Jim"]);
+        assert_eq!(all, Ok(("chat.example".to_owned(), 7000, jim)));
+    }
+
+    #[test]
+    fn a_host_may_have_its_port_with_it() {
+        let jim = || Some("Jim".to_owned());
+        assert_eq!(placed(&["localhost:7"]), Ok(("localhost".to_owned(), 7, None)));
+        assert_eq!(placed(&["localhost:7", "Jim"]), Ok(("localhost".to_owned(), 7, jim())));
+        assert_eq!(placed(&["[::1]:7", "Jim"]), Ok(("::1".to_owned(), 7, jim())));
+        assert_eq!(placed(&["[::1]", "7", "Jim"]), Ok(("::1".to_owned(), 7, jim())));
+        assert!(placed(&["localhost:7", "8", "Jim"]).unwrap_err().contains("given twice"));
+        assert!(placed(&["localhost", "Jim"]).unwrap_err().contains("'Jim' is no port"));
+        assert!(placed(&["localhost", "70000"]).unwrap_err().contains("from 1 to 65535"));
+    }
+
+    fn placed(arguments: &[&str]) -> Result<(String, u16, Option<String>), String> {
+        let all = ["chatroom"].iter().chain(arguments);
+        let args = Args::parse_from(all).place()?;
+        Ok((args.host, args.port, args.name))
     }
 }

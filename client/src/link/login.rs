@@ -87,7 +87,8 @@ pub(super) fn is_worth_another_try(error: ConnectError) -> Result<(), Ended> {
         ConnectError::Untrusted(Untrusted::Unreadable { .. } | Untrusted::Failed(_)) => Ok(()),
         // Somebody else may be there: to try again until that is believed would be wrong.
         ConnectError::Untrusted(untrusted) => Err(Ended::Untrusted(untrusted)),
-        ConnectError::Unreachable(_)
+        ConnectError::NoSuchHost(_)
+        | ConnectError::Unreachable(_)
         | ConnectError::Silent
         | ConnectError::Cut
         | ConnectError::Closed(_) => Ok(()),

@@ -1,6 +1,7 @@
 //! All scenes, in one binary: each file is about one thing that can go wrong.
 
 mod accounts;
+mod addresses;
 mod agreement;
 mod answers;
 mod archive;

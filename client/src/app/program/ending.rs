@@ -76,7 +76,8 @@ pub(super) fn refused_code(refusal: &Refusal) -> i32 {
 /// The code for one who could not come in.
 pub(super) fn connect_code(error: &ConnectError) -> i32 {
     match error {
-        ConnectError::Unreachable(_)
+        ConnectError::NoSuchHost(_)
+        | ConnectError::Unreachable(_)
         | ConnectError::Silent
         | ConnectError::Cut
         | ConnectError::Untrusted(_) => NO_CONNECTION,

@@ -175,6 +175,24 @@ impl View {
         ))
     }
 
+    /// One's own name is taken: by oneself.
+    pub fn here_already(self, name: &UserName) -> String {
+        self.warning(format!(
+            "You are here as '{name}' already, in another terminal of yours. Go on there, or \
+             choose another name for this one. Under a registered name one can be here twice: \
+             type register there."
+        ))
+    }
+
+    /// The same with a registered name: a second terminal is one more device.
+    pub fn password_wanted_here_too(self, name: &UserName) -> String {
+        self.system(format!(
+            "You are here as '{name}' already, in another terminal of yours, which alone is known \
+             without a password. To be here twice, type it: it is not shown. Otherwise press \
+             Ctrl-C."
+        ))
+    }
+
     /// A command needs a password, and it is not asked for where others can read along.
     pub fn no_password_here(self) -> String {
         self.warning(
@@ -185,22 +203,26 @@ impl View {
 
     /// It takes a while to connect.
     pub fn connecting(self, host: &str, port: u16) -> String {
-        self.system(format!("Connecting to {host}:{port}..."))
+        self.system(format!("Connecting to {}...", place(host, port)))
     }
 
     /// There is no connection to begin with.
     pub fn connect_error(self, error: &ConnectError, at: &ServerTarget) -> String {
         let ServerTarget { host, port, .. } = at;
+        let place = place(host, *port);
         self.warning(match error {
+            ConnectError::NoSuchHost(why) => format!(
+                "Cannot find the host '{host}': {why}. Is its name written as it should be?"
+            ),
             ConnectError::Unreachable(why) => format!(
-                "Cannot connect to {host}:{port}: {why}. Is the server running there? To start \
+                "Cannot connect to {place}: {why}. Is the server running there? To start \
                  one: chatroom-server"
             ),
             ConnectError::Silent => {
-                format!("The server at {host}:{port} does not answer. Is it a chatroom-server?")
+                format!("The server at {place} does not answer. Is it a chatroom-server?")
             }
             ConnectError::Cut => {
-                format!("The server at {host}:{port} hung up at once. Is it a chatroom-server?")
+                format!("The server at {place} hung up at once. Is it a chatroom-server?")
             }
             ConnectError::Refused(refusal) => return self.refusal(&Request::Ping, refusal, None),
             ConnectError::PasswordUnsaid { name } => format!(
@@ -210,19 +232,19 @@ impl View {
             ),
             ConnectError::Closed(CloseReason::Misbehaved(how)) => misbehaved_text(*how),
             ConnectError::Closed(reason) => {
-                format!(
-                    "The server at {host}:{port} hung up: {}. Try again later.",
-                    reason_text(*reason)
-                )
+                format!("The server at {place} hung up: {}. Try again later.", reason_text(*reason))
             }
             ConnectError::Untrusted(untrusted) => return self.untrusted(untrusted, at),
             ConnectError::Garbled(what) => {
-                format!(
-                    "What answers at {host}:{port} does not speak this program's protocol: {what}."
-                )
+                format!("What answers at {place} does not speak this program's protocol: {what}.")
             }
         })
     }
+}
+
+/// A host and a port: an address with colons in it stands in brackets.
+fn place(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// A time to wait, in words. Rounded up: after that it is over.
