@@ -1,7 +1,7 @@
 //! Whom this person does not want to hear: a list that only this side knows, kept between runs.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,9 @@ pub struct IgnoreList {
     /// Whose messages are not shown.
     pub ignored: Ignored,
     file: Option<PathBuf>,
+    own: Option<UserName>,
+    /// The file could not be read or written: what is in it is not all.
+    is_not_kept: bool,
 }
 
 impl IgnoreList {
@@ -94,36 +97,72 @@ impl IgnoreList {
         let mut name = state.as_os_str().to_owned();
         name.push(SUFFIX);
         let file = PathBuf::from(name);
-        let (mut ignored, fault) = match read(&file) {
-            Ok(text) => (Ignored::parse(&text), None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (Ignored::default(), None),
-            Err(error) => (Ignored::default(), Some((file.display().to_string(), error))),
+        let mut list = IgnoreList {
+            ignored: Ignored::default(),
+            file: Some(file.clone()),
+            own: Some(own.clone()),
+            is_not_kept: false,
         };
-        ignored.remove(own);
-        (IgnoreList { ignored, file: Some(file) }, fault)
+        let read = list.read_again();
+        let fault = read.err().filter(|error| error.kind() != io::ErrorKind::NotFound);
+        list.is_not_kept = fault.is_some();
+        (list, fault.map(|error| (file.display().to_string(), error)))
     }
 
     /// Puts somebody on the list.
     pub fn add(&mut self, name: UserName) -> Change {
-        match (self.ignored.has(&name), self.ignored.add(name)) {
+        self.change(|ignored| match (ignored.has(&name), ignored.add(name)) {
             (true, _) => Change::None,
-            (false, true) => self.keep(),
+            (false, true) => Change::Done,
             (false, false) => Change::Full,
-        }
+        })
     }
 
     /// Takes somebody off it.
     pub fn remove(&mut self, name: &UserName) -> Change {
-        if self.ignored.remove(name) { self.keep() } else { Change::None }
+        self.change(|ignored| if ignored.remove(name) { Change::Done } else { Change::None })
     }
 
-    fn keep(&self) -> Change {
-        let Some(file) = &self.file else { return Change::Done };
-        match write(file, &self.ignored.text()) {
+    /// Changes the list that is in the file: another terminal of the same name may have changed it
+    /// meanwhile.
+    fn change(&mut self, change: impl FnOnce(&mut Ignored) -> Change) -> Change {
+        let Some(file) = self.file.clone() else { return change(&mut self.ignored) };
+        // Where that can't be locked, it is changed all the same.
+        let _locked = lock(&file);
+        if !self.is_not_kept {
+            // One that is not there yet is not kept yet.
+            let _ = self.read_again();
+        }
+        let changed = change(&mut self.ignored);
+        if !matches!(changed, Change::Done) {
+            return changed;
+        }
+        let written = write(&file, &self.ignored.text());
+        self.is_not_kept = written.is_err();
+        match written {
             Ok(()) => Change::Done,
             Err(error) => Change::NotKept(file.display().to_string(), error),
         }
     }
+
+    fn read_again(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            self.ignored = Ignored::parse(&read(file)?);
+        }
+        if let Some(own) = &self.own {
+            self.ignored.remove(own);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps others from changing a list until this is dropped. It is its directory that is locked: the
+/// file itself is replaced.
+fn lock(file: &Path) -> io::Result<File> {
+    private_file::make_directories(file)?;
+    let directory = File::open(file.parent().unwrap_or(Path::new(".")))?;
+    directory.lock()?;
+    Ok(directory)
 }
 
 fn read(file: &Path) -> io::Result<String> {
@@ -211,11 +250,24 @@ mod tests {
         let mut many = Ignored::parse(&many);
         assert_eq!(many.names().count(), IGNORED_MAX);
         assert!(!many.add(user("one-more")));
-        let mut list = IgnoreList { ignored: many, file: None };
+        let mut list = IgnoreList { ignored: many, ..IgnoreList::default() };
         assert!(
             matches!(list.add(user("one-more")), Change::Full)
                 && matches!(list.add(user("0")), Change::None)
         );
+    }
+
+    #[test]
+    fn two_terminals_change_one_list() {
+        let directory = tempfile::TempDir::with_prefix("chatroom-ignore-").unwrap();
+        let state = directory.path().join("clients/Jim");
+        let open = || IgnoreList::open(Some(&state), &user("Jim")).0;
+        let (mut one, mut other) = (open(), open());
+        assert!(matches!(one.add(user("Ann")), Change::Done));
+        assert!(matches!(other.add(user("Eve")), Change::Done));
+        assert!(matches!(one.remove(&user("Eve")), Change::Done));
+        assert!(matches!(other.add(user("Ann")), Change::None));
+        assert_eq!(open().ignored.names().collect::<Vec<_>>(), [&user("Ann")]);
     }
 
     #[test]

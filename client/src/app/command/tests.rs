@@ -273,7 +273,47 @@ fn a_line_with_a_code_is_a_secret_even_when_the_code_is_wrong() {
         assert!(is_secret(line) && parse(line).is_err(), "{line}");
     }
     assert!(!is_secret("register") && !is_secret("passwd "));
-    assert!(!is_secret("operators are nice") && !is_secret("public G1 operator"));
+    assert!(!is_secret("public G1 operator") && !is_secret("appoint Register"));
+}
+
+#[test]
+fn a_line_that_may_be_meant_to_hold_a_secret_is_one() {
+    for line in [
+        "/register pw",
+        "/passwd old new",
+        "regsiter pw",
+        "rigester pw",
+        "REGISTR pw",
+        "reg pw",
+        "unregster pw",
+        "password pw",
+        "pasword pw",
+        "pass pw",
+        "passwrod pw",
+        "/operator 7F3A",
+        "/oper CODE",
+        "opertaor CODE",
+        "/msg nickserv identify pw".trim_start_matches("/msg "),
+        "login Jim pw",
+        "7F3A-0000-0000-0000-0000-0000-0000-00ff",
+    ] {
+        assert!(is_secret(line), "{line}");
+    }
+    for line in [
+        "",
+        "public General I forgot my password",
+        "private Ann register early",
+        "topic tea pass the pot",
+        "users",
+        "user list",
+        "jion tea",
+        "kick tea Jim pass",
+        "/join tea",
+        "password",
+        "hello there",
+    ] {
+        assert!(!is_secret(line), "{line}");
+    }
 }
 
 #[test]
