@@ -5,15 +5,18 @@
 //! - `chat_loop`: turns lines into requests, and events into text.
 //! - [`command`]: the commands, as a table. [`view`]: all sentences.
 //! - [`directory`]: who and what is there, for Tab and for "did you mean" (`did_you_mean`).
+//! - `keyboard`: from the terminal to the line editor, whole keys only.
 //! - `prompt`, [`completer`], `history`: the line being typed. `lines`: the same from a pipe.
-//! - `screen`, `fold`, [`gate`]: printing above that line, and never into it.
+//! - `screen`, `fold`, `line_rows`, [`gate`]: printing above that line, and never into it.
 //! - [`missed_summary`]: what was said while the person was away, until all of it is here.
 //! - [`ignore`]: whom this person does not want to hear.
 //! - `secret`: where a pipe's password comes from. `home`: where files are kept between runs.
+//! - `teletype`: the line being typed, and printing, where nothing can be painted over.
 //! - `terminal`, `signals`: leaving the terminal as it was found. `clock`: what time it is here.
 //!
-//! Three threads: the first one runs the async tasks and never blocks; `prompt` (or `lines`) waits
-//! for input; `screen` waits for output. Between them are bounded queues.
+//! Four threads: the first one runs the async tasks and never blocks; `keys` waits for the
+//! terminal, `prompt` for lines (or `lines` for those of a pipe), `screen` for output. Between them
+//! are bounded queues.
 
 mod args;
 mod chat_loop;
@@ -27,6 +30,8 @@ pub mod gate;
 mod history;
 mod home;
 pub mod ignore;
+mod keyboard;
+pub mod line_rows;
 mod lines;
 pub mod missed_summary;
 mod program;
@@ -34,6 +39,7 @@ mod prompt;
 mod screen;
 mod secret;
 mod signals;
+mod teletype;
 mod terminal;
 pub mod view;
 

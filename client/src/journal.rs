@@ -28,6 +28,7 @@ use chatroom_proto::{
 use crate::error::KeepError;
 use crate::limits::POSTS_KEPT_MAX;
 use file::JournalFile;
+pub(crate) use file::is_in_use;
 use state::{JournalRecord, post_id};
 pub(crate) use state::{JournalState, TOKENS_ASKED_MAX};
 

@@ -16,7 +16,7 @@
 //! - [`program`]: the real binaries, built when they are needed; the server. [`piped`]: the client
 //!   in a pipe.
 //! - [`terminal`]: a pseudo-terminal in which a real program runs; [`screen`]: what a person sees
-//!   there.
+//!   there. [`tmux`]: a window of tmux, which breaks its rows anew when it gets another width.
 //! - [`tls`]: this machine as others see it; keys and certificates; servers that are not what they
 //!   say.
 //! - [`process`]: how a program ends, and what it says.
@@ -39,5 +39,6 @@ pub mod test_client;
 pub mod test_server;
 pub mod tidy;
 pub mod tls;
+pub mod tmux;
 
 pub use chatroom_proto::chance;

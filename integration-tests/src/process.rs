@@ -172,6 +172,11 @@ impl Output {
         found
     }
 
+    /// How many bytes were said so far.
+    pub fn length(&self) -> usize {
+        self.0.lock().bytes.len()
+    }
+
     /// Waits for the complete line with that number, counted from 0.
     pub fn line(&self, number: usize) -> Option<String> {
         self.find(|said| {

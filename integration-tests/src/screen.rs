@@ -61,8 +61,11 @@ impl Emulator {
         let (cursor_row, column) = screen.cursor_position();
         let (height, width) = screen.size();
         let at = rows.len() - usize::from(height - cursor_row);
-        let first = (0..at).rev().find(|&row| !rows[row].wrapped).map_or(0, |row| row + 1);
-        let last = (at..rows.len()).find(|&row| !rows[row].wrapped).unwrap_or(rows.len() - 1);
+        // Below a message that fills its row there may be an empty line.
+        let is_typed = !rows[at].text.is_empty();
+        let goes_on = |row: &usize| rows[*row].wrapped || rows[*row].full && is_typed;
+        let first = (0..at).rev().find(|row| !goes_on(row)).map_or(0, |row| row + 1);
+        let last = (at..rows.len()).find(|row| !goes_on(row)).unwrap_or(rows.len() - 1);
         let after = cells(screen, cursor_row, column..width) + &joined(&rows[at + 1..=last]);
         Screen {
             lines: lines(&rows),
@@ -95,6 +98,9 @@ struct Row {
     text: String,
     /// Whether the text goes on in the next row because there was no room left in this one.
     wrapped: bool,
+    /// Whether there is no room left in it. The line being typed goes on in the next row then,
+    /// behind a line end of the client's.
+    full: bool,
 }
 
 /// Every row, those that have scrolled off first.
@@ -114,9 +120,17 @@ fn all_rows(screen: &mut vt100::Screen) -> Vec<Row> {
 }
 
 fn visible_rows(screen: &vt100::Screen) -> impl Iterator<Item = Row> {
-    (0..)
-        .zip(screen.rows(0, u16::MAX))
-        .map(|(row, text)| Row { text, wrapped: screen.row_wrapped(row) })
+    let last = screen.size().1 - 1;
+    let is_full = move |row| {
+        screen
+            .cell(row, last)
+            .is_some_and(|cell| cell.has_contents() || cell.is_wide_continuation())
+    };
+    (0..).zip(screen.rows(0, u16::MAX)).map(move |(row, text)| Row {
+        text,
+        wrapped: screen.row_wrapped(row),
+        full: is_full(row),
+    })
 }
 
 /// Part of a row, with a space for every cell in which there is nothing.
@@ -145,7 +159,8 @@ pub struct Screen {
     /// All lines that are not empty, those that have scrolled off the screen, too; a line that was
     /// too long for a row is one line. Spaces at the end of a line don't count.
     pub lines: Vec<String>,
-    /// The line with the cursor, up to the cursor: with all its spaces.
+    /// The line with the cursor, up to the cursor: with all its spaces. It goes on behind each row
+    /// that is full to its end.
     pub before_cursor: String,
     /// The line with the cursor, from the cursor on; without the spaces at its end.
     pub after_cursor: String,

@@ -205,6 +205,14 @@ impl Terminal {
         self.keyboard.write_all(text.as_bytes()).expect("the terminal takes what is typed");
     }
 
+    /// Types bytes that need not be a text.
+    ///
+    /// # Panics
+    /// When the window is gone.
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        self.keyboard.write_all(bytes).expect("the terminal takes what is typed");
+    }
+
     /// Presses a key.
     ///
     /// # Panics

@@ -9,13 +9,31 @@ use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Context, Helper};
+use rustyline::{Context, GraphemeClusterMode, Helper};
 use tokio::sync::mpsc;
 
 use crate::app::command::{Completes, Row, first_word, row};
 use crate::app::directory::Directory;
 use crate::app::gate::Gate;
-use crate::app::view::{Kind, Paint};
+use crate::app::line_rows::LineRows;
+use crate::app::terminal;
+use crate::app::view::{Kind, Paint, more_names};
+
+/// The most names that are offered at once: with the longest names two columns of a usual screen.
+pub const OFFERED_MAX: usize = 40;
+
+/// Between two names that are offered, as the line editor has it.
+const COLUMN_GAP: usize = 2;
+
+/// What stands for names that are not shown is not wider than this.
+const MORE_COLUMNS: usize = 20;
+
+/// The rows of the window that the names don't get: for the line above them and the one below.
+const ROWS_BESIDE: usize = 2;
+
+/// A window that does not tell its size.
+const COLUMNS_USUAL: usize = 80;
+const ROWS_USUAL: usize = 24;
 
 /// What the line being typed will need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +56,8 @@ pub struct EditorHelper {
     pub paint: Paint,
     /// Whether the line being typed is a command, rather than a name.
     pub knows_commands: bool,
+    /// How it lies on the screen.
+    pub rows: LineRows,
 }
 
 /// The part of a line that is being typed.
@@ -93,8 +113,12 @@ fn position(before_cursor: &str) -> Option<Position<'_>> {
     let row = row(name)?;
     // All words before this one are complete.
     let word = rest.rsplit(char::is_whitespace).next().unwrap_or_default();
-    let number = rest[..rest.len() - word.len()].split_whitespace().count();
-    let completes = *row.completes.get(number)?;
+    let before = rest[..rest.len() - word.len()].split_whitespace();
+    let number = before.clone().count();
+    let is_within = number > 1
+        && row.arguments.ends_with("[in group-name]")
+        && before.last().is_some_and(|word| word.eq_ignore_ascii_case("in"));
+    let completes = if is_within { Completes::OwnGroups } else { *row.completes.get(number)? };
     let start = before_cursor.len() - word.len();
     Some(Position { start, word, completes, place: Some((row, number)) })
 }
@@ -127,14 +151,55 @@ impl Completer for EditorHelper {
         let position = position(&line[..pos]).filter(|_| self.knows_commands);
         let Some(position) = position else { return Ok((pos, Vec::new())) };
         self.request_lists(position.completes);
-        let names = self.directory.load().complete(position.completes, position.word);
+        let mut names = self.directory.load().complete(position.completes, position.word);
+        let more = take_what_fits(&mut names, window());
         let pairs = names.into_iter().map(|name| {
             let replacement =
                 if position.is_last(&name) { name.clone() } else { format!("{name} ") };
             Pair { display: name, replacement }
         });
-        Ok((position.start, pairs.collect()))
+        let more = more
+            .map(|More { count, common }| Pair { display: more_names(count), replacement: common });
+        Ok((position.start, pairs.chain(more).collect()))
     }
+}
+
+/// A window's size, in columns and rows.
+fn window() -> (usize, usize) {
+    let usual = |length: &usize| *length > 0;
+    (
+        terminal::columns().filter(usual).unwrap_or(COLUMNS_USUAL),
+        terminal::rows().filter(usual).unwrap_or(ROWS_USUAL),
+    )
+}
+
+/// Names that are not shown.
+#[derive(Debug, PartialEq, Eq)]
+struct More {
+    count: usize,
+    /// What they have in common with those that are: the line editor types that.
+    common: String,
+}
+
+/// Leaves no more names than have room in the window with what is said of the others. With more,
+/// the line editor would ask, and print nothing that arrives until that is answered.
+fn take_what_fits(names: &mut Vec<String>, (columns, rows): (usize, usize)) -> Option<More> {
+    let widest = names.iter().map(|name| GraphemeClusterMode::from_env().width(name)).max()?;
+    let column = (usize::from(widest) + COLUMN_GAP).max(MORE_COLUMNS).min(columns);
+    let room = (columns / column.max(1)) * rows.saturating_sub(ROWS_BESIDE).max(1);
+    let room = room.min(OFFERED_MAX);
+    if names.len() <= room {
+        return None;
+    }
+    let common = names.iter().skip(1).fold(names[0].as_str(), |common, name| {
+        let same = common.chars().zip(name.chars()).take_while(|(a, b)| a == b);
+        &common[..same.map(|(c, _)| c.len_utf8()).sum()]
+    });
+    let common = common.to_owned();
+    let shown = room.saturating_sub(1).max(1);
+    let count = names.len() - shown;
+    names.truncate(shown);
+    Some(More { count, common })
 }
 
 impl Hinter for EditorHelper {
@@ -142,6 +207,7 @@ impl Hinter for EditorHelper {
 
     /// Called when a line begins and whenever it changes.
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<UsageHint> {
+        self.rows.measure(line);
         self.gate.open();
         if !self.knows_commands {
             return None;
@@ -168,23 +234,35 @@ impl Hint for UsageHint {
 }
 
 impl Highlighter for EditorHelper {
-    /// The line itself stays as it is; but this is called when it is painted.
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(
+        &'s self,
+        prompt: &'p str,
+        is_own: bool,
+    ) -> Cow<'b, str> {
+        self.gate.searching(!is_own);
+        self.rows.prompt(prompt)
+    }
+
+    /// The line itself stays as it is, but for the ends of its rows.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         self.gate.painted();
-        Cow::Borrowed(line)
+        self.rows.paint(line)
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(self.paint.paint(Kind::Hint, hint))
+        Cow::Owned(self.paint.paint(Kind::Hint, self.rows.paint(hint)))
     }
 }
 
 impl Validator for EditorHelper {
     /// Every line is complete; but this is called when Enter is pressed, before the terminal leaves
     /// raw mode.
-    fn validate(&self, _: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+    ///
+    /// A message, and be it an empty one, has the line painted once more.
+    fn validate(&self, line: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         self.gate.close();
-        Ok(ValidationResult::Valid(None))
+        let paint_again = self.rows.finish(line.input());
+        Ok(ValidationResult::Valid(paint_again.then(String::new)))
     }
 }
 
@@ -209,6 +287,31 @@ mod tests {
         assert_eq!(at("kick tea  Ji"), Some((10, "Ji", Completes::OtherUsers)));
         assert_eq!(at("kick tea "), Some((9, "", Completes::OtherUsers)));
         assert_eq!(at("history @J"), Some((8, "@J", Completes::Conversations)));
+    }
+
+    #[test]
+    fn a_search_may_end_in_a_group() {
+        assert_eq!(at("search x in Gen"), Some((12, "Gen", Completes::OwnGroups)));
+        assert_eq!(at("search two words IN "), Some((20, "", Completes::OwnGroups)));
+        assert_eq!(at("search in Gen"), None, "that is what is looked for");
+        assert_eq!(at("search x Gen"), None);
+        assert!(position("search x in Gen").unwrap().is_last("General"));
+    }
+
+    #[test]
+    fn no_more_is_offered_than_has_room_and_the_rest_is_counted() {
+        let names = |count| (0..count).map(|n| format!("group{n:03}")).collect::<Vec<_>>();
+        let mut few = names(40);
+        assert_eq!(take_what_fits(&mut few, (80, 24)), None);
+        assert_eq!(few.len(), 40);
+        let mut many = names(300);
+        many[299] = "grouse".to_owned();
+        let more = take_what_fits(&mut many, (80, 24));
+        assert_eq!(more, Some(More { count: 261, common: "grou".to_owned() }));
+        assert_eq!(many.len(), 39);
+        let mut low = names(10);
+        assert_eq!(take_what_fits(&mut low, (25, 6)).map(|more| more.count), Some(7));
+        assert_eq!(take_what_fits(&mut Vec::new(), (80, 24)), None);
     }
 
     #[test]

@@ -15,11 +15,6 @@ use crate::app::did_you_mean::closest;
 /// A list that was fetched so recently need not be fetched again.
 pub const FRESH: Duration = Duration::from_secs(1);
 
-/// The most names that are offered at once: with the longest names two columns of a usual screen.
-/// (More, and the line editor would ask whether to show them, and print nothing until that is
-/// answered.)
-pub const OFFERED_MAX: usize = 40;
-
 /// What is known of the names on the server. A clone is a snapshot for the line editor's thread,
 /// and copies no names: it shares them until one comes or goes. Who speaks does not, and is known
 /// to all snapshots at once.
@@ -167,7 +162,7 @@ impl Directory {
         self.users_listed.is_some_and(|then| now.duration_since(then) < FRESH)
     }
 
-    /// What may stand where `start` is being typed, the most recently active first.
+    /// Everything that may stand where `start` is being typed, the most recently active first.
     pub fn complete(&self, what: Completes, start: &str) -> Vec<String> {
         match what {
             Completes::Commands => {
@@ -176,14 +171,16 @@ impl Directory {
                 names.filter(|name| name.starts_with(&start)).collect()
             }
             Completes::OtherGroups => {
-                offer(self.groups.values().filter(|known| !known.mine), start)
+                offer(self.groups.iter().filter(|(_, known)| !known.mine), &group_start(start))
             }
-            Completes::OwnGroups => offer(self.groups.values().filter(|known| known.mine), start),
-            Completes::AllGroups => offer(self.groups.values(), start),
-            Completes::AllUsers => offer(self.users.values(), start),
+            Completes::OwnGroups => {
+                offer(self.groups.iter().filter(|(_, known)| known.mine), &group_start(start))
+            }
+            Completes::AllGroups => offer(self.groups.iter(), &group_start(start)),
+            Completes::AllUsers => offer(self.users.iter(), &user_start(start)),
             Completes::OtherUsers => {
                 let others = self.users.iter().filter(|(key, _)| self.me.as_ref() != Some(key));
-                offer(others.map(|(_, known)| known), start)
+                offer(others, &user_start(start))
             }
             Completes::Conversations => {
                 let mut names = Vec::new();
@@ -196,7 +193,6 @@ impl Directory {
                     let users = self.complete(Completes::OtherUsers, start);
                     names.extend(users.into_iter().map(|name| format!("{NAME_MARK}{name}")));
                 }
-                names.truncate(OFFERED_MAX);
                 names
             }
         }
@@ -260,30 +256,34 @@ fn listed<'a>(list: impl Iterator<Item = (NameKey, &'a str)>, former: &Names) ->
         .collect()
 }
 
-fn offer<'a>(names: impl Iterator<Item = &'a Arc<Listed>>, start: &str) -> Vec<String> {
-    let start = start.to_lowercase();
+/// The names whose keys begin so, the most recently active first.
+fn offer<'a>(
+    names: impl Iterator<Item = (&'a NameKey, &'a Arc<Listed>)>,
+    start: &str,
+) -> Vec<String> {
     // Each is asked once when it was active: that may change meanwhile.
     let mut known: Vec<_> = names
-        .filter(|known| known.name.to_lowercase().starts_with(&start))
-        .map(|known| (Reverse(known.active()), known.place, &*known.name))
+        .filter(|(key, _)| key.as_str().starts_with(start))
+        .map(|(_, known)| (Reverse(known.active()), known.place, &*known.name))
         .collect();
     known.sort_unstable();
-    let mut names: Vec<&str> = known.into_iter().map(|(.., name)| name).collect();
-    if let Some(first) = names.first().copied()
-        && names.len() > OFFERED_MAX
-    {
-        // The line editor types what all of them have in common: those that are left out must have
-        // it, too.
-        let unlike =
-            names.iter().copied().min_by_key(|name| common_prefix(first, name)).unwrap_or(first);
-        names.truncate(OFFERED_MAX);
-        names[OFFERED_MAX - 1] = unlike;
-    }
-    names.into_iter().map(str::to_owned).collect()
+    known.into_iter().map(|(.., name)| name.to_owned()).collect()
 }
 
-fn common_prefix(a: &str, b: &str) -> usize {
-    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
+/// The beginning of a name, as keys have it: in one case, and with letters and their accents as one
+/// character, however they were typed.
+fn group_start(start: &str) -> String {
+    match GroupName::parse(start) {
+        Ok(name) => name.key().as_str().to_owned(),
+        Err(_) => start.to_lowercase(),
+    }
+}
+
+fn user_start(start: &str) -> String {
+    match UserName::parse(start) {
+        Ok(name) => name.key().as_str().to_owned(),
+        Err(_) => start.to_lowercase(),
+    }
 }
 
 #[cfg(test)]

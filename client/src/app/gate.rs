@@ -32,6 +32,10 @@ struct State {
     /// How often it was when the latest print began; nothing when that one went straight to the
     /// terminal.
     painted_before: Option<u64>,
+    /// A search in the history is open: nothing that is printed is shown until it is over.
+    is_searching: bool,
+    /// Something was printed that is not shown because of that.
+    is_held_back: bool,
     /// There is no reading thread any more.
     is_deserted: bool,
 }
@@ -77,6 +81,32 @@ impl Gate {
         self.change(|state| state.painted += 1);
     }
 
+    /// A prompt is about to be painted: of a search in the history, or another one.
+    pub fn searching(&self, is_searching: bool) {
+        self.change(|state| {
+            let opens = is_searching && !state.is_searching;
+            state.is_held_back =
+                is_searching && (state.is_held_back || opens && !state.is_settled());
+            state.is_searching = is_searching;
+        });
+    }
+
+    /// Whether something was printed that is not shown before the search is over.
+    pub fn is_held_back(&self) -> bool {
+        self.lock().is_held_back
+    }
+
+    /// How often the line was painted.
+    pub fn paints(&self) -> u64 {
+        self.lock().painted
+    }
+
+    /// Waits until it was painted so often, but not longer than that.
+    pub fn wait_for_paints(&self, painted: u64, patience: Duration) {
+        let is_waiting = |state: &mut State| state.painted < painted && !state.is_deserted;
+        drop(self.changed.wait_timeout_while(self.lock(), patience, is_waiting));
+    }
+
     /// Waits until the gate is open, and prints. The print is told what has become of the one
     /// before it.
     pub fn print<T>(&self, print: impl FnOnce(Former) -> T) -> T {
@@ -89,6 +119,7 @@ impl Gate {
             (false, true) => Former::Lost,
         };
         state.is_printing = true;
+        state.is_held_back |= state.is_searching;
         state.painted_before = (!state.is_deserted).then_some(state.painted);
         drop(state);
         let printed = print(former);
@@ -131,6 +162,8 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
 
     #[test]
     fn printing_waits_for_the_gate_to_open() {
@@ -201,6 +234,27 @@ mod tests {
         gate.desert();
         assert_eq!(gate.print(|former| former), Former::Lost);
         assert_eq!(gate.print(|former| former), Former::Shown);
+    }
+
+    #[test]
+    fn what_is_printed_during_a_search_is_held_back_until_it_is_over() {
+        let gate = Gate::default();
+        gate.open();
+        gate.searching(false);
+        gate.painted();
+        gate.print(|_| ());
+        assert!(!gate.is_held_back());
+        gate.searching(true);
+        assert!(gate.is_held_back(), "it was not shown before");
+        gate.searching(false);
+        gate.painted();
+        gate.searching(true);
+        assert!(!gate.is_held_back());
+        gate.print(|_| ());
+        gate.searching(true);
+        assert!(gate.is_held_back());
+        gate.wait_for_paints(2, DEADLINE);
+        assert_eq!(gate.paints(), 2);
     }
 
     #[test]

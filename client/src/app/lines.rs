@@ -7,7 +7,7 @@ use chatroom_proto::{Password, Request};
 use tokio::sync::mpsc;
 
 /// The longest line, in bytes: the longest command is under 9 KiB.
-const LINE_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// The most lines that were read and not carried out: reading is not to run far ahead.
 pub(crate) const LINES_AHEAD_MAX: usize = 16;

@@ -4,7 +4,9 @@
 //! so the thread shares nothing with the rest but bounded queues, a snapshot to complete from and
 //! the [`Gate`].
 
+mod interrupt;
 mod password_input;
+mod words;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,23 +18,26 @@ use chatroom_proto::{Password, Request};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{
-    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext,
-    EventHandler, ExternalPrinter, KeyEvent, Movement, RepeatCount,
+    ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventHandler,
+    ExternalPrinter, KeyCode, KeyEvent, Modifiers,
 };
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
 use crate::app::command::{self, PasswordCommand, TypedCommand};
-use crate::app::completer::EditorHelper;
-use crate::app::directory::OFFERED_MAX;
+use crate::app::completer::{EditorHelper, OFFERED_MAX};
 use crate::app::gate::Gate;
 use crate::app::history::{self, HISTORY_LINES_MAX};
+use crate::app::keyboard::Keyboard;
+use crate::app::keyboard::keys::{BEFORE_INTERRUPT, WAKE};
 use crate::app::lines::Typed;
 use crate::app::screen::Aside;
 use crate::app::terminal;
 use crate::app::view::View;
 use crate::client::new_token;
+use interrupt::{BeforeInterrupt, ClearLine, HadText};
 use password_input::PasswordInput;
+use words::WordKey;
 
 /// The assignment's question.
 pub(crate) const NAME_QUESTION: &str = "Choose username: ";
@@ -54,6 +59,9 @@ enum Want {
     },
 }
 
+/// What stands before each command: nothing, as the assignment has it.
+const COMMAND_PROMPT: &str = "";
+
 /// The question for a password that is known.
 const PASSWORD_QUESTION: &str = "Password: ";
 const OLD_PASSWORD_QUESTION: &str = "Password until now: ";
@@ -69,12 +77,18 @@ pub(crate) struct Prompt {
     view: View,
     history: Option<PathBuf>,
     password_input: PasswordInput,
+    keyboard: Keyboard,
+    had_text: HadText,
+    /// Commands are read. Before that there may be nothing to do but to wait, and Ctrl-C must end
+    /// that.
+    is_chatting: bool,
 }
 
 /// The other end of the thread.
 pub(crate) struct InputHandle {
     wants: SyncSender<Want>,
     pub(crate) typed: mpsc::Receiver<Typed>,
+    pub(crate) keyboard: Keyboard,
 }
 
 impl Prompt {
@@ -95,13 +109,26 @@ impl Prompt {
             // paint the line at all when NO_COLOR is set, and the gate would not know when a print
             // is on the screen.
             .color_mode(ColorMode::Forced)
+            // The whole time, and not for each line: the terminal is not the editor's.
+            .bracketed_paste(false)
             .build();
         let (gate, password_input) = (Arc::clone(&helper.gate), PasswordInput::default());
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(helper));
         editor
             .bind_sequence(Event::Any, EventHandler::Conditional(Box::new(password_input.clone())));
-        Ok(Prompt { editor, gate, aside: None, left, view, history: None, password_input })
+        Ok(Prompt {
+            editor,
+            gate,
+            aside: None,
+            left,
+            view,
+            history: None,
+            password_input,
+            keyboard: Keyboard::default(),
+            had_text: HadText::default(),
+            is_chatting: false,
+        })
     }
 
     /// A printer above the line.
@@ -116,20 +143,33 @@ impl Prompt {
         Ok(())
     }
 
-    /// Starts the thread, which waits to be told what to ask.
+    /// Starts the thread, which waits to be told what to ask. The terminal is this program's from
+    /// now on.
     pub(crate) fn start(mut self, aside: Aside) -> io::Result<InputHandle> {
         self.aside = Some(aside);
         let (wants, wanted) = sync_channel(1);
         let (lines, typed) = mpsc::channel(LINES_WAITING_MAX);
-        self.editor
-            .bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Suspend)));
-        // Until there is a chat, there may be nothing to do but to wait, and Ctrl-C must end that.
-        terminal::quieten(true);
+        terminal::take();
+        self.keyboard = Keyboard::plug_in(Arc::clone(&self.gate)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "there is no pseudo-terminal");
+            Keyboard::default()
+        });
+        let keyboard = self.keyboard.clone();
+        self.bind(WAKE, self.keyboard.waking.clone());
+        for (key, handler) in WordKey::all() {
+            self.editor.bind_sequence(key, handler);
+        }
+        self.bind(BEFORE_INTERRUPT, BeforeInterrupt(self.had_text.clone()));
         thread::Builder::new().name("prompt".to_owned()).spawn(move || {
             self.run(&wanted, &lines);
             self.gate.desert();
         })?;
-        Ok(InputHandle { wants, typed })
+        Ok(InputHandle { wants, typed, keyboard })
+    }
+
+    fn bind(&mut self, key: char, handler: impl ConditionalEventHandler + 'static) {
+        let key = KeyEvent(KeyCode::Char(key), Modifiers::NONE);
+        self.editor.bind_sequence(key, EventHandler::Conditional(Box::new(handler)));
     }
 
     fn run(&mut self, wanted: &Receiver<Want>, lines: &mpsc::Sender<Typed>) {
@@ -139,7 +179,7 @@ impl Prompt {
                     return self.read_commands(lines, with_passwords);
                 }
                 Want::Password => Typed::Secret(self.read_secret(PASSWORD_QUESTION)),
-                Want::Name => self.read(NAME_QUESTION).unwrap_or(Typed::End),
+                Want::Name => self.read(Some(NAME_QUESTION)).unwrap_or(Typed::End),
             };
             if lines.blocking_send(typed).is_err() {
                 return;
@@ -153,11 +193,11 @@ impl Prompt {
             helper.knows_commands = true;
         }
         if let Some(aside) = self.aside.clone() {
-            let password_input = self.password_input.clone();
             let clears = EventHandler::Conditional(Box::new(ClearLine {
                 aside,
                 view: self.view,
-                password_input,
+                password_input: self.password_input.clone(),
+                had_text: self.had_text.clone(),
             }));
             self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
         }
@@ -167,9 +207,9 @@ impl Prompt {
         {
             self.note(self.view.no_history(&file.display().to_string(), &error.to_string()));
         }
-        terminal::quieten(false);
+        self.is_chatting = true;
         loop {
-            let Some(mut typed) = self.read("") else { continue };
+            let Some(mut typed) = self.read(None) else { continue };
             let mut leaves = typed == Typed::End;
             if let Typed::Line(line) = &typed {
                 self.remember(line);
@@ -187,7 +227,8 @@ impl Prompt {
             if leaves {
                 // Nothing is edited any more: from here on Ctrl-C is a signal, as anywhere. And
                 // this thread is not needed for printing.
-                terminal::quieten(true);
+                self.keyboard.rest();
+                terminal::stop_editing();
                 self.gate.desert();
                 // Not only in the queue: while the connection is lost, nobody may come to its end.
                 self.left.notify_one();
@@ -230,7 +271,7 @@ impl Prompt {
     /// sees.
     fn read_secret(&mut self, question: &str) -> Option<Password> {
         self.password_input.begin();
-        let read = self.read(question);
+        let read = self.read(Some(question));
         let text = self.password_input.end();
         let Some(Typed::Line(_)) = read else { return None };
         let password = Password::try_from(text);
@@ -246,11 +287,16 @@ impl Prompt {
         }
     }
 
-    /// One line; nothing when it was given up by an interrupt.
-    fn read(&mut self, question: &str) -> Option<Typed> {
-        let read = self.editor.readline(question);
-        self.gate.close();
+    /// One line, behind a question or the prompt for commands; nothing when it was given up by an
+    /// interrupt.
+    fn read(&mut self, question: Option<&str>) -> Option<Typed> {
+        terminal::interrupt_by_key(false);
+        let read = self.read_on(question);
+        if !self.is_chatting {
+            terminal::interrupt_by_key(true);
+        }
         match read {
+            _ if self.keyboard.waking.is_gone() => Some(Typed::End),
             Ok(line) => Some(Typed::Line(line)),
             Err(ReadlineError::Interrupted) => None,
             Err(ReadlineError::Eof) => Some(Typed::End),
@@ -258,6 +304,23 @@ impl Prompt {
                 tracing::warn!(%error, "the terminal can't be read");
                 Some(Typed::End)
             }
+        }
+    }
+
+    /// Reads a line, and reads it on when the editor was woken meanwhile.
+    fn read_on(&mut self, question: Option<&str>) -> rustyline::Result<String> {
+        let mut initial = (String::new(), String::new());
+        loop {
+            let prompt = self.keyboard.waking.reads(question);
+            let read = self.editor.readline_with_initial(&prompt, (&initial.0, &initial.1));
+            self.gate.close();
+            let line = read?;
+            let Some(kept) = self.keyboard.waking.kept(&line) else { return Ok(line) };
+            // Nothing is printed before the line is on the screen again: the gate is closed.
+            if let Some(clear) = kept.clear() {
+                terminal::write(&clear);
+            }
+            initial = kept.into_halves();
         }
     }
 
@@ -292,44 +355,8 @@ impl InputHandle {
     /// From now on, lines are commands. Those that need passwords come as requests with them, or as
     /// they are.
     pub(crate) fn read_commands(self, with_passwords: bool) -> mpsc::Receiver<Typed> {
+        self.keyboard.set_prompt(COMMAND_PROMPT);
         let _ = self.wants.try_send(Want::Commands { with_passwords });
         self.typed
-    }
-}
-
-/// Ctrl-C: clears the line; on an empty one, says how to leave.
-struct ClearLine {
-    aside: Aside,
-    view: View,
-    password_input: PasswordInput,
-}
-
-impl ConditionalEventHandler for ClearLine {
-    fn handle(
-        &self,
-        _: &Event,
-        _: RepeatCount,
-        _: bool,
-        context: &EventContext<'_>,
-    ) -> Option<Cmd> {
-        if self.password_input.is_asked_for() {
-            // Whoever does not want to give a password wants out of that.
-            return Some(Cmd::Interrupt);
-        }
-        if context.line().is_empty() {
-            self.aside.note(self.view.how_to_leave());
-            return Some(Cmd::Noop);
-        }
-        Some(Cmd::Kill(Movement::WholeBuffer))
-    }
-}
-
-/// Ctrl-Z: rests in the background.
-struct Suspend;
-
-impl ConditionalEventHandler for Suspend {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        terminal::suspend();
-        Some(Cmd::Repaint)
     }
 }

@@ -12,6 +12,8 @@ use tokio::time::{Duration, timeout};
 
 use crate::app::fold::{Fold, folded};
 use crate::app::gate::{Former, Gate};
+use crate::app::teletype::Teletype;
+use crate::app::terminal;
 
 /// The most texts that wait to be shown: some seconds of a busy group while a search is open. With
 /// the longest messages these are 33 MB. When it is full, the program stops taking events; see the
@@ -46,6 +48,8 @@ pub(crate) enum Output {
     AboveTheLine(AboveTheLine),
     /// What the server said to standard output, the rest to standard error.
     Streams,
+    /// Everything to a terminal on which nothing can be painted over.
+    Teletype(Teletype),
 }
 
 /// The line editor's printer, and what it was given last.
@@ -175,6 +179,7 @@ impl Output {
                     self.print(unshown, false)
                 }
             },
+            Output::Teletype(teletype) => teletype.show(&text),
             Output::Streams if is_note => {
                 // Without a standard error there is still a chat.
                 let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -188,7 +193,7 @@ impl Output {
     fn finish(self) -> io::Result<()> {
         match self {
             Output::AboveTheLine(above) if !above.gate.settle() => write_out(&above.last),
-            Output::AboveTheLine(_) | Output::Streams => Ok(()),
+            Output::AboveTheLine(_) | Output::Streams | Output::Teletype(_) => Ok(()),
         }
     }
 }
@@ -202,7 +207,7 @@ impl AboveTheLine {
     /// program says itself, between words.
     fn folded(&self, text: String, is_note: bool) -> String {
         let fold = if is_note { Fold::BetweenWords } else { Fold::Everywhere };
-        match terminal_columns() {
+        match terminal::columns() {
             Some(columns) => folded(&text, columns, fold).into_owned(),
             None => text,
         }
@@ -222,11 +227,6 @@ impl AboveTheLine {
             })
         })
     }
-}
-
-/// How wide the terminal is now.
-fn terminal_columns() -> Option<usize> {
-    rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col))
 }
 
 fn write_out(text: &str) -> io::Result<()> {

@@ -2,19 +2,26 @@
 
 use std::io;
 
-use nix::sys::signal::Signal::SIGXFSZ;
+use nix::sys::signal::Signal::{SIGCONT, SIGXFSZ};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, SIGHUP and SIGINT, from when it is made.
+use crate::app::keyboard::Keyboard;
+
+/// SIGTERM, SIGHUP and SIGINT, from when it is made; and SIGCONT, which ends nothing.
 pub(crate) struct Signals {
+    keyboard: Keyboard,
+    go_on: Signal,
     terminate: Signal,
     hangup: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    pub(crate) fn listen() -> io::Result<Signals> {
+    /// The keyboard is told when the program goes on after it was stopped.
+    pub(crate) fn listen(keyboard: Keyboard) -> io::Result<Signals> {
         Ok(Signals {
+            keyboard,
+            go_on: signal(SignalKind::from_raw(SIGCONT as i32))?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -29,6 +36,10 @@ impl Signals {
                 _ = self.terminate.recv() => SignalKind::terminate(),
                 _ = self.hangup.recv() => SignalKind::hangup(),
                 _ = self.interrupt.recv() => SignalKind::interrupt(),
+                _ = self.go_on.recv() => {
+                    self.keyboard.go_on();
+                    continue;
+                }
             };
             if interrupts() || kind != SignalKind::interrupt() {
                 return kind.as_raw_value();

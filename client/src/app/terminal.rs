@@ -1,24 +1,45 @@
-//! The terminal must be usable afterwards, whatever happens: remembered at the start, restored at
-//! every end.
+//! The terminal: it must be usable afterwards, whatever happens.
 //!
-//! The line editor sets raw mode while it waits for a key, and nothing can stop it from outside. So
-//! every end of this process that is not the editor's own (a signal, a panic, a server that is
-//! gone) restores the terminal here, and then leaves by `exit`, which takes the editor's thread
+//! Its mode is this program's affair from the first question to the end: remembered at the start,
+//! restored at every end. The line editor waits for keys in a thread that nothing can stop from
+//! outside. So every end of this process that is not the editor's own (a signal, a panic, a server
+//! that is gone) restores the terminal here, and then leaves by `exit`, which takes that thread
 //! with it.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use nix::sys::signal::{Signal, raise};
-use rustix::termios::{InputModes, LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+    tcsetattr,
+};
 
-const BRACKETED_PASTE_ON: &[u8] = b"\x1b[?2004h";
-const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l";
+const BRACKETED_PASTE_ON: &str = "\x1b[?2004h";
+const BRACKETED_PASTE_OFF: &str = "\x1b[?2004l";
 
 /// To the line's start, and away with it: the shell's prompt comes there.
-const CLEAR_LINE: &[u8] = b"\r\x1b[J";
+const CLEAR_LINE: &str = "\r\x1b[J";
 
-static REMEMBERED: OnceLock<Termios> = OnceLock::new();
+static FOUND: OnceLock<Found> = OnceLock::new();
+
+/// The terminal as it was found, and what this program wants of it now.
+struct Found {
+    /// Standard input is the line editor's from some time on, and not the terminal any more.
+    terminal: OwnedFd,
+    mode: Termios,
+    wanted: Mutex<Wanted>,
+}
+
+#[derive(Default)]
+struct Wanted {
+    /// What is typed comes here at once, and the terminal keeps it to itself.
+    raw: bool,
+    /// Ctrl-C interrupts the program.
+    signals: bool,
+    /// Pastes are marked.
+    marks_pastes: bool,
+}
 
 /// Remembers how the terminal is, and sees to it that a panic in any thread restores it and ends
 /// the process: half a client is of no use to anybody.
@@ -26,8 +47,9 @@ pub(crate) fn remember() {
     if !io::stdin().is_terminal() {
         return;
     }
-    if let Ok(termios) = tcgetattr(io::stdin()) {
-        let _ = REMEMBERED.set(termios);
+    let terminal = io::stdin().as_fd().try_clone_to_owned();
+    if let (Ok(terminal), Ok(mode)) = (terminal, tcgetattr(io::stdin())) {
+        let _ = FOUND.set(Found { terminal, mode, wanted: Mutex::default() });
     }
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -37,42 +59,130 @@ pub(crate) fn remember() {
     }));
 }
 
-/// Makes the terminal keep what is typed to itself, until the line editor wants it. Between two
-/// lines the editor puts back the mode that it found; if that were the shell's, what is typed just
-/// then would be shown twice. `signals` tells whether Ctrl-C still interrupts the program.
-pub(crate) fn quieten(signals: bool) {
-    let Some(mut quiet) = REMEMBERED.get().cloned() else { return };
-    quiet.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN;
-    quiet.local_modes.set(LocalModes::ISIG, signals);
-    quiet.input_modes -= InputModes::ICRNL | InputModes::IXON;
-    let _ = tcsetattr(io::stdin(), OptionalActions::Now, &quiet);
+/// Makes the terminal this program's: what is typed is shown by the line editor and nobody else,
+/// and pastes are marked. Ctrl-C still interrupts the program.
+pub(crate) fn take() {
+    want(|wanted| *wanted = Wanted { raw: true, signals: true, marks_pastes: true });
+    write(BRACKETED_PASTE_ON);
 }
 
-/// Ctrl-Z while a line is being typed: the shell gets its terminal as it was, and the line goes on
-/// where it stopped.
-pub(crate) fn suspend() {
-    let Ok(editing) = tcgetattr(io::stdin()) else { return };
-    restore(false);
-    // To this thread: a signal to the whole process may stop another one first, and this one would
-    // go on for a moment and take the terminal back.
-    let _ = raise(Signal::SIGTSTP);
-    // The shell has called this program to the foreground again.
-    let _ = tcsetattr(io::stdin(), OptionalActions::Now, &editing);
-    write(&[BRACKETED_PASTE_ON]);
+/// The same for a terminal that knows no sequences. Tells whether it has shown what is typed: one
+/// that does not is left as it is.
+pub(crate) fn take_plain() -> bool {
+    let shows = |found: &Found| found.mode.local_modes.contains(LocalModes::ECHO);
+    let is_to_be_taken = FOUND.get().is_some_and(shows);
+    if is_to_be_taken {
+        want(|wanted| *wanted = Wanted { raw: true, signals: true, marks_pastes: false });
+    }
+    is_to_be_taken
+}
+
+/// Whether Ctrl-C interrupts the program. Otherwise it is a key.
+pub(crate) fn interrupt_by_key(signals: bool) {
+    want(|wanted| wanted.signals = signals);
+}
+
+/// The shell has called this program to the foreground again, and may have changed the mode.
+pub(crate) fn take_again() {
+    let Some(found) = FOUND.get() else { return };
+    let wanted = found.wanted();
+    if wanted.raw {
+        found.apply(&wanted);
+    }
+    if wanted.marks_pastes {
+        write(BRACKETED_PASTE_ON);
+    }
+}
+
+/// The shell gets its terminal as it was, until [`take_again`].
+pub(crate) fn lend() {
+    let Some(found) = FOUND.get() else { return };
+    if found.wanted().marks_pastes {
+        write(BRACKETED_PASTE_OFF);
+    }
+    let _ = tcsetattr(&found.terminal, OptionalActions::Now, &found.mode);
+}
+
+/// No line is edited any more: pastes are not marked.
+pub(crate) fn stop_editing() {
+    want(|wanted| {
+        wanted.signals = true;
+        wanted.marks_pastes = false;
+    });
+    write(BRACKETED_PASTE_OFF);
 }
 
 /// Restores the terminal. `is_typing` tells whether a line is being typed: it is cleared away.
 pub(crate) fn restore(is_typing: bool) {
-    let Some(termios) = REMEMBERED.get() else { return };
-    write(if is_typing { &[BRACKETED_PASTE_OFF, CLEAR_LINE] } else { &[BRACKETED_PASTE_OFF] });
-    let _ = tcsetattr(io::stdin(), OptionalActions::Now, termios);
+    let Some(found) = FOUND.get() else { return };
+    let wanted = std::mem::take(&mut *found.wanted());
+    if wanted.marks_pastes {
+        write(BRACKETED_PASTE_OFF);
+    }
+    if is_typing {
+        write(CLEAR_LINE);
+    }
+    let _ = tcsetattr(&found.terminal, OptionalActions::Now, &found.mode);
 }
 
-/// The terminal may be gone (SIGHUP): then there is nobody to complain to.
-fn write(sequences: &[&[u8]]) {
+/// How wide the window is now, in columns; nothing where it is no window.
+pub(crate) fn columns() -> Option<usize> {
+    tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col))
+}
+
+/// How high it is, in rows.
+pub(crate) fn rows() -> Option<usize> {
+    tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_row))
+}
+
+/// Writes what moves the cursor and the like, and only to a terminal, which may be gone (SIGHUP):
+/// then there is nobody to complain to.
+pub(crate) fn write(sequence: &str) {
     if io::stdout().is_terminal() {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(&sequences.concat());
+        let _ = out.write_all(sequence.as_bytes());
         let _ = out.flush();
     }
+}
+
+/// The terminal, and the mode in which it has been found.
+pub(crate) fn found() -> Option<(BorrowedFd<'static>, &'static Termios)> {
+    FOUND.get().map(|found| (found.terminal.as_fd(), &found.mode))
+}
+
+fn want(change: impl FnOnce(&mut Wanted)) {
+    let Some(found) = FOUND.get() else { return };
+    let mut wanted = found.wanted();
+    change(&mut wanted);
+    if wanted.raw {
+        found.apply(&wanted);
+    }
+}
+
+impl Found {
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply(&self, wanted: &Wanted) {
+        let mut mode = raw(&self.mode);
+        mode.local_modes.set(LocalModes::ISIG, wanted.signals);
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &mode);
+    }
+}
+
+/// This mode, but that every byte comes at once and as it is, and nothing is shown. What is written
+/// stays as it was: a line feed returns to the first column.
+pub(crate) fn raw(mode: &Termios) -> Termios {
+    let mut raw = mode.clone();
+    raw.local_modes -=
+        LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN | LocalModes::ISIG;
+    raw.input_modes -= InputModes::BRKINT
+        | InputModes::ICRNL
+        | InputModes::INPCK
+        | InputModes::ISTRIP
+        | InputModes::IXON;
+    raw.special_codes[SpecialCodeIndex::VMIN] = 1;
+    raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+    raw
 }

@@ -32,5 +32,6 @@ mod tls;
 
 pub use harmless::harmless;
 pub use paint::{Kind, Paint};
+pub use program::more_names;
 pub use text::{CONTINUATION, Layout, View};
 pub use tls::ServerTarget;

@@ -50,6 +50,13 @@ pub(super) struct OpenedJournal {
     pub(super) last_used: Option<SystemTime>,
 }
 
+/// Whether a client uses this file now.
+pub(crate) fn is_in_use(path: &Path) -> bool {
+    // Shared: two that ask at once don't take each other for its user.
+    File::open(path)
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 impl JournalFile {
     /// Takes the file for a client of this name. Nobody else can read it: it holds a token.
     pub(super) fn open(path: &Path, name: &UserName) -> Result<OpenedJournal, KeepError> {

@@ -22,6 +22,7 @@ use chatroom_client::app::command::{self, TypedCommand};
 use chatroom_client::app::completer::EditorHelper;
 use chatroom_client::app::directory::Directory;
 use chatroom_client::app::gate::Gate;
+use chatroom_client::app::line_rows::LineRows;
 use chatroom_client::app::view::{Layout, Paint, View};
 
 /// Names that the terminal has heard of, beside words of the line.
@@ -103,6 +104,7 @@ fn help_with(line: &str, cursor: usize, colours: bool) {
         gate: Arc::new(Gate::default()),
         paint: Paint { colours },
         knows_commands: true,
+        rows: LineRows::default(),
     };
     let history = DefaultHistory::new();
     let context = rustyline::Context::new(&history);
@@ -117,7 +119,8 @@ fn help_with(line: &str, cursor: usize, colours: bool) {
             is_harmless(pair.replacement.trim_end());
         }
         if let Some(hint) = helper.hint(line, at, &context) {
-            is_harmless(&helper.highlight_hint(hint.display()));
+            // What is painted has line ends where rows are full.
+            is_harmless(&helper.highlight_hint(hint.display()).replace("\r\n", ""));
         }
         helper.highlight(line, at);
     }

@@ -311,3 +311,29 @@ async fn what_was_not_read_before_a_client_was_killed_is_said_again_by_its_next_
         "{last_before}, {first_after}"
     );
 }
+
+#[tokio::test]
+async fn one_who_leaves_at_once_is_shown_what_they_missed_before() {
+    let data = tempfile::TempDir::with_prefix("chatroom-data-").expect("a temporary directory");
+    let server =
+        ServerProgram::start_with(&["--data", data.path().to_str().expect("a path that is text")]);
+    let (home, port) = (Home::new(), server.port().to_string());
+    let arguments = ["127.0.0.1", &port, "Jim"];
+    let run = || {
+        let mut jim = Piped::run_at(&home, &arguments);
+        jim.say_all("exit\n");
+        let finished = jim.wait();
+        assert_eq!(finished.exit, Exit::Code(0), "{}", finished.diagnostics);
+        finished.output
+    };
+    assert_eq!(run(), WELCOME);
+    let mut ann = TestClient::come(server.address(), "Ann").await;
+    for number in 0..60 {
+        ann.do_(public("General", number, &format!("number {number}"))).await;
+    }
+    let output = run();
+    let missed: Vec<_> =
+        output.lines().filter_map(|line| line.split_once("] In group General, Ann: ")).collect();
+    assert_eq!(missed.len(), 60, "{output}");
+    assert!(!run().contains("number"), "they were shown");
+}

@@ -187,3 +187,26 @@ async fn nothing_in_a_message_begins_a_row_of_the_screen() {
     assert!(screen.lines_beginning("Private").is_empty(), "{screen}");
     assert!(!screen.lines_beginning("    Private").is_empty(), "{screen}");
 }
+
+#[tokio::test]
+async fn a_word_is_a_word_whatever_its_letters_are_made_of() {
+    let server = ServerProgram::start();
+    let mut jim = Terminal::sit_down(&server, "Jim");
+    let persian = PERSIAN.split(' ').next().expect("a word");
+    for word in [persian, "cafe\u{301}s", "plain"] {
+        jim.type_text(&format!("{word} two"));
+        jim.press(Key::Home);
+        jim.type_text("\u{1b}f");
+        jim.wait_for("the end of the word", |screen| {
+            screen.before_cursor == word && screen.after_cursor == " two"
+        });
+        jim.type_text("\u{1b}b\u{1b}d");
+        jim.wait_for("the rest", |screen| {
+            screen.before_cursor.is_empty() && screen.after_cursor == " two"
+        });
+        jim.press(Key::Control('y'));
+        jim.wait_for("the word again", |screen| screen.before_cursor == word);
+        jim.press(Key::Control('c'));
+        jim.wait_for("an empty line", |screen| screen.after_cursor.is_empty());
+    }
+}

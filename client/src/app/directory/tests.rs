@@ -83,14 +83,15 @@ fn what_comes_and_goes_after_a_snapshot_is_not_in_it() {
 }
 
 #[test]
-fn of_too_many_a_few_are_offered_that_have_no_more_in_common_than_all() {
-    let mut directory = Directory::new(&user("Jim"), &[]);
-    let mut names: Vec<_> = (0..90).map(|n| user(&format!("user0{n}"))).collect();
-    names.push(user("ursula"));
-    directory.list_users(&names, Instant::now());
-    let offered = directory.complete(Completes::OtherUsers, "u");
-    assert_eq!(offered.len(), OFFERED_MAX);
-    assert_eq!((offered[0].as_str(), offered[OFFERED_MAX - 1].as_str()), ("user00", "ursula"));
+fn a_beginning_may_be_typed_in_any_case_and_with_its_accents_apart() {
+    let mut directory = Directory::new(&user("Jim"), &[group("\u{e9}tude"), group("etc")]);
+    directory.list_users(&[user("\u{dc}nl\u{fc}")], Instant::now());
+    let groups = |start| directory.complete(Completes::OwnGroups, start);
+    assert_eq!(groups("e\u{301}t"), ["\u{e9}tude"]);
+    assert_eq!(groups("E\u{301}"), ["\u{e9}tude"]);
+    assert_eq!(groups("\u{c9}TU"), ["\u{e9}tude"]);
+    assert_eq!(groups("e"), ["etc"]);
+    assert_eq!(directory.complete(Completes::OtherUsers, "u\u{308}n"), ["\u{dc}nl\u{fc}"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::pin::pin;
 use crate::client::Client;
 use crate::error::{ConnectError, KeepError};
 use crate::event::Events;
+use crate::journal;
 use crate::options::{Options, Reconnect};
 use crate::trust::{KnownHosts, TlsMode};
 use chatroom_proto::{Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome};
@@ -21,7 +22,7 @@ use crate::app::home;
 use crate::app::ignore::IgnoreList;
 use crate::app::lines::Typed;
 use crate::app::prompt::NAME_QUESTION;
-use crate::app::secret::{self, Given};
+use crate::app::secret::Given;
 
 /// How long a program in a pipe waits for a lost connection: a restart of the server. A person
 /// waits for ever.
@@ -59,7 +60,7 @@ impl Program {
     ) -> Result<ReadyChat, Ending> {
         let known_hosts = known_hosts(&args);
         let is_asked = args.name.is_none();
-        let given_password = self.given_password(&args).await?;
+        let given_password = self.given_password().await?;
         let (mut given, mut password) = (args.name.clone(), given_password.clone());
         loop {
             let text = match given.take() {
@@ -102,8 +103,10 @@ impl Program {
     ) -> Result<Result<LoggedIn, String>, Ending> {
         let reconnect =
             if self.is_typed { Reconnect::Forever } else { Reconnect::For(PIPE_PATIENCE) };
+        let keep = state_file(args, &name);
+        // A terminal of one's own at which one is here has the file that tells who one is.
+        let is_here = keep.as_deref().is_some_and(journal::is_in_use);
         loop {
-            let keep = state_file(args, &name);
             let connected = self.connect(Options {
                 reconnect,
                 password: password.take(),
@@ -122,6 +125,9 @@ impl Program {
             };
             let refused = |refusal| self.view.refusal(&Request::Ping, refusal, None);
             match &error {
+                ConnectError::Refused(Refusal::NameTaken { name }) if is_here => {
+                    return Ok(Err(self.view.here_already(name)));
+                }
                 ConnectError::Refused(
                     refusal @ (Refusal::NameTaken { .. }
                     | Refusal::NameLooksLike { .. }
@@ -134,6 +140,9 @@ impl Program {
                     refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
                 ) if matches!(input, InputSource::Editor(_)) => {
                     let words = match refusal {
+                        Refusal::PasswordNeeded { name } if is_here => {
+                            self.view.password_wanted_here_too(name)
+                        }
                         Refusal::PasswordNeeded { name } => self.view.password_wanted(name),
                         _ => refused(refusal),
                     };
@@ -179,16 +188,16 @@ impl Program {
     }
 
     /// The password that the command line says where to find.
-    async fn given_password(&self, args: &Args) -> Result<Option<Password>, Ending> {
-        match secret::given(args.password_file.as_deref(), args.password_command.as_deref()) {
+    async fn given_password(&self) -> Result<Option<Password>, Ending> {
+        match &self.given_password {
             Ok(Given { password, warning }) => {
                 if let Some(file) = warning {
-                    let words = self.view.open_password_file(&file);
+                    let words = self.view.open_password_file(file);
                     self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
                 }
-                Ok(password)
+                Ok(password.clone())
             }
-            Err((from, why)) => Err(Ending::saying(USAGE, self.view.no_password(&from, &why))),
+            Err((from, why)) => Err(Ending::saying(USAGE, self.view.no_password(from, why))),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatroom_proto::GroupName;
+use chatroom_proto::{GroupName, Retention};
 use tokio::sync::mpsc;
 
 use super::ending::{
@@ -21,8 +21,11 @@ use crate::error::Ended;
 
 /// Runs the program, and leaves the terminal as it was.
 pub(crate) async fn run(args: Args) -> i32 {
-    let set = Program::set_up(&args).and_then(|program| Ok((program, Signals::listen()?)));
-    let ((mut program, input, warnings), mut signals) = match set {
+    let set = Program::set_up(&args).and_then(|(program, input, warnings)| {
+        let signals = Signals::listen(input.keyboard())?;
+        Ok((program, input, warnings, signals))
+    });
+    let (mut program, input, warnings, mut signals) = match set {
         Ok(set) => set,
         Err(error) => {
             return failed(&error);
@@ -105,6 +108,7 @@ impl Program {
         ChatLoop::new(Parts {
             retention: welcome.retention,
             arrived: welcome.seq,
+            catches_up: welcome.resumed && welcome.retention != Retention::Nothing,
             last_here,
             sent_again: kept.sent_again,
             name: welcome.name.clone(),

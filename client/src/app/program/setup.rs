@@ -13,9 +13,13 @@ use crate::app::completer::{EditorHelper, ListRequest};
 use crate::app::directory::Directory;
 use crate::app::gate::Gate;
 use crate::app::history;
+use crate::app::keyboard::Keyboard;
+use crate::app::line_rows::LineRows;
 use crate::app::lines::{self, Typed};
 use crate::app::prompt::{InputHandle, Prompt};
 use crate::app::screen::{AboveTheLine, Output, Screen};
+use crate::app::secret::{self, Given};
+use crate::app::teletype::Teletype;
 use crate::app::view::{Layout, Paint, ServerTarget, View};
 
 /// The most lists that the line being typed asks for at once: one of each kind.
@@ -29,6 +33,16 @@ pub(super) enum InputSource {
     Plain(mpsc::Receiver<Typed>),
 }
 
+impl InputSource {
+    /// What the line editor's keys come through.
+    pub(super) fn keyboard(&self) -> Keyboard {
+        match self {
+            InputSource::Editor(input) => input.keyboard.clone(),
+            InputSource::Plain(_) => Keyboard::default(),
+        }
+    }
+}
+
 /// What the program is made of: where it shows, and what the line editor shares with it.
 pub(super) struct Program {
     pub(super) screen: Screen,
@@ -38,6 +52,8 @@ pub(super) struct Program {
     pub(super) published: Arc<ArcSwap<Directory>>,
     pub(super) view: View,
     pub(super) target: ServerTarget,
+    /// The password that the command line says where to find, or why there is none.
+    pub(super) given_password: Result<Given, (String, String)>,
     /// Whether standard input is a terminal: a person, or a pipe?
     pub(super) is_typed: bool,
 }
@@ -45,6 +61,9 @@ pub(super) struct Program {
 impl Program {
     /// Sets up input, output and logs; also gives what has to be said about that.
     pub(super) fn set_up(args: &Args) -> io::Result<(Program, InputSource, Vec<String>)> {
+        // First of all: a command that gives it may have to ask for something, at the terminal.
+        let given_password =
+            secret::given(args.password_file.as_deref(), args.password_command.as_deref());
         let is_typed = io::stdin().is_terminal();
         let at_terminal = is_typed && io::stdout().is_terminal();
         let layout = if at_terminal { Layout::Screen } else { Layout::Lines };
@@ -59,6 +78,7 @@ impl Program {
             gate: Arc::clone(&gate),
             paint: view.paint,
             knows_commands: false,
+            rows: LineRows::default(),
         };
         let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
@@ -77,14 +97,30 @@ impl Program {
                 let input = prompt.start(screen.aside())?;
                 (screen, InputSource::Editor(input))
             }
-            None => (Screen::start(Output::Streams)?, InputSource::Plain(lines::start()?)),
+            None => plain(at_terminal)?,
         };
         let target = target(args);
-        Ok((
-            Program { screen, gate, list_requests, left, published, view, target, is_typed },
-            input,
-            warnings,
-        ))
+        let program = Program {
+            screen,
+            gate,
+            list_requests,
+            left,
+            published,
+            view,
+            target,
+            given_password,
+            is_typed,
+        };
+        Ok((program, input, warnings))
+    }
+}
+
+/// Lines that nobody edits: from a pipe, or at a terminal that is not made for it.
+fn plain(at_terminal: bool) -> io::Result<(Screen, InputSource)> {
+    let teletype = Teletype::default();
+    match at_terminal.then(|| teletype.start()).flatten() {
+        Some(typed) => Ok((Screen::start(Output::Teletype(teletype))?, InputSource::Plain(typed?))),
+        None => Ok((Screen::start(Output::Streams)?, InputSource::Plain(lines::start()?))),
     }
 }
 

@@ -83,6 +83,11 @@ impl View {
     }
 }
 
+/// So many more names could stand here than are shown.
+pub fn more_names(count: usize) -> String {
+    format!("({count} more)")
+}
+
 /// What is wrong with a name. Characters that one types without seeing them have names; the others
 /// have numbers.
 pub(super) fn name_error(error: &NameError) -> String {

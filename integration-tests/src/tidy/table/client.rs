@@ -101,6 +101,7 @@ pub(super) const ROOMS: &[Room] = &[
             "tokio",
             "tracing",
             "tracing_subscriber",
+            "unicode_segmentation",
         ],
         but_not: &["proto::codec", "client::main", "std::net", "std::time::Instant", "tokio::net"],
         because: "the program speaks through the library: it knows no socket and no codec",
