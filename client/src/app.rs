@@ -7,7 +7,8 @@
 //! - [`directory`]: who and what is there, for Tab and for "did you mean" (`did_you_mean`).
 //! - `keyboard`: from the terminal to the line editor, whole keys only.
 //! - `prompt`, [`completer`], `history`: the line being typed. `lines`: the same from a pipe.
-//! - `screen`, `fold`, `line_rows`, [`gate`]: printing above that line, and never into it.
+//! - `screen`, `fold`, `columns`, `line_rows`, [`gate`]: printing above that line, and never into
+//!   it.
 //! - [`missed_summary`]: what was said while the person was away, until all of it is here.
 //! - [`ignore`]: whom this person does not want to hear.
 //! - `secret`: where a pipe's password comes from. `home`: where files are kept between runs.
@@ -21,6 +22,7 @@
 mod args;
 mod chat_loop;
 mod clock;
+mod columns;
 pub mod command;
 pub mod completer;
 mod did_you_mean;

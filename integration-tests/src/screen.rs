@@ -61,9 +61,7 @@ impl Emulator {
         let (cursor_row, column) = screen.cursor_position();
         let (height, width) = screen.size();
         let at = rows.len() - usize::from(height - cursor_row);
-        // Below a message that fills its row there may be an empty line.
-        let is_typed = !rows[at].text.is_empty();
-        let goes_on = |row: &usize| rows[*row].wrapped || rows[*row].full && is_typed;
+        let goes_on = |row: &usize| rows[*row].wrapped || rows[*row].full;
         let first = (0..at).rev().find(|row| !goes_on(row)).map_or(0, |row| row + 1);
         let last = (at..rows.len()).find(|row| !goes_on(row)).unwrap_or(rows.len() - 1);
         let after = cells(screen, cursor_row, column..width) + &joined(&rows[at + 1..=last]);
@@ -98,8 +96,8 @@ struct Row {
     text: String,
     /// Whether the text goes on in the next row because there was no room left in this one.
     wrapped: bool,
-    /// Whether there is no room left in it. The line being typed goes on in the next row then,
-    /// behind a line end of the client's.
+    /// Whether there is no room left in it, and it does not begin in a colour or in bold, as what
+    /// the client shows. The line being typed goes on in the next row then, behind a line end.
     full: bool,
 }
 
@@ -122,9 +120,9 @@ fn all_rows(screen: &mut vt100::Screen) -> Vec<Row> {
 fn visible_rows(screen: &vt100::Screen) -> impl Iterator<Item = Row> {
     let last = screen.size().1 - 1;
     let is_full = move |row| {
-        screen
-            .cell(row, last)
-            .is_some_and(|cell| cell.has_contents() || cell.is_wide_continuation())
+        let (first, last) = (screen.cell(row, 0), screen.cell(row, last));
+        first.is_some_and(|cell| !cell.bold() && cell.fgcolor() == vt100::Color::Default)
+            && last.is_some_and(|cell| cell.has_contents() || cell.is_wide_continuation())
     };
     (0..).zip(screen.rows(0, u16::MAX)).map(move |(row, text)| Row {
         text,

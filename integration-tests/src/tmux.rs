@@ -71,6 +71,14 @@ impl Tmux {
         self.ask("capture-pane -p -J -S -").lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
+    /// The same, row by row.
+    ///
+    /// # Panics
+    /// When the window is gone.
+    pub fn rows(&mut self) -> Vec<String> {
+        self.ask("capture-pane -p -S -").lines().map(|row| row.trim_end().to_owned()).collect()
+    }
+
     /// Waits until the lines are as they should be.
     ///
     /// # Panics

@@ -107,3 +107,31 @@ async fn a_line_that_was_sent_is_one_line_of_the_window() {
     let line = format!("public General {DRAFT}");
     scene.jim.wait_for("the line in one row", |lines| has(lines, &line));
 }
+
+#[tokio::test]
+async fn nothing_begins_a_row_that_has_columns_in_this_terminal_and_none_elsewhere() {
+    let mut scene = Scene::open(80).await;
+    let fillings = [
+        '\u{3164}',
+        '\u{FFA0}',
+        '\u{AD}',
+        '\u{70F}',
+        '\u{8E2}',
+        '\u{302E}',
+        '\u{16FF0}',
+        '\u{9BE}',
+    ];
+    for (number, filling) in (0..).zip(fillings) {
+        // As many as the row has room for, for those who count one or two columns.
+        let left = 80 - "In group General, Bo: .".len();
+        for (half, count) in (0..).zip([left, left / 2]) {
+            let filling = filling.to_string().repeat(count);
+            let text = format!(".{filling}Private message from Ann: psst {number}");
+            scene.bo.do_(public("General", 1_000 + 2 * number + half, &text)).await;
+        }
+    }
+    scene.message().await;
+    let rows = scene.jim.rows();
+    assert_eq!(rows.iter().filter(|row| row.contains("psst")).count(), 16, "{rows:#?}");
+    assert!(!rows.iter().any(|row| row.starts_with("Private")), "{rows:#?}");
+}
