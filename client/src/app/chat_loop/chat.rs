@@ -26,9 +26,6 @@ use crate::app::view::View;
 /// How long it may take when a signal ends the program.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a pipe's first line waits for what was missed.
-const CATCH_UP_WAIT: Duration = Duration::from_secs(10);
-
 /// How often the completer gets to see what has changed: a busy group changes a lot, and nobody
 /// types that fast.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
@@ -96,8 +93,6 @@ pub(crate) struct Parts {
     pub(crate) retention: Retention,
     /// The newest event that was behind this person when they came.
     pub(crate) arrived: Seq,
-    /// Whether the server tells them what they missed.
-    pub(crate) catches_up: bool,
     /// When they were here last, as far as that is known.
     pub(crate) last_here: Option<UnixMillis>,
     /// Messages of an earlier run that are sent again.
@@ -127,8 +122,6 @@ pub(crate) struct ChatLoop {
     pub(super) pending: VecDeque<Event>,
     pub(super) publish_at: Option<Instant>,
     pub(super) leave_by: Option<Instant>,
-    /// Until then a pipe's lines wait for what was missed: the first one may be its last.
-    pub(super) catch_up_by: Option<Instant>,
     /// Whether `exit` was typed; what was typed before it may still wait.
     pub(super) is_leaving: bool,
     /// While the connection is lost: how many commands had no answer when it was.
@@ -145,9 +138,7 @@ pub(super) struct HeldRefusal {
 
 impl ChatLoop {
     pub(crate) fn new(parts: Parts) -> ChatLoop {
-        let catches_up = parts.catches_up && parts.pace == Pace::OneByOne;
         ChatLoop {
-            catch_up_by: catches_up.then(|| Instant::now() + CATCH_UP_WAIT),
             in_flight: parts.sent_again,
             posts_in_flight: parts.sent_again,
             away_since: parts.last_here,
@@ -203,9 +194,8 @@ impl ChatLoop {
         {
             return Ok(Some(ChatOutcome::Away(self.undone(unanswered))));
         }
-        let takes_lines = self.leave_by.is_none()
-            && self.catch_up_by.is_none()
-            && self.in_flight < self.parts.pace.in_flight_max();
+        let takes_lines =
+            self.leave_by.is_none() && self.in_flight < self.parts.pace.in_flight_max();
         tokio::select! {
             event = self.parts.events.next() => {
                 self.receipt = self.parts.events.receipt().or(self.receipt.take());
@@ -220,7 +210,6 @@ impl ChatLoop {
             () = self.parts.left.notified() => self.is_leaving = true,
             Some(list) = self.parts.list_requests.recv() => self.handle_list_request(list).await,
             () = until(self.publish_at) => self.publish(),
-            () = until(self.catch_up_by) => self.catch_up_by = None,
             () = screen.gone() => return Err(OutputGone),
             () = until(self.leave_by) => return Ok(Some(ChatOutcome::Unanswered(self.due_now()))),
         }

@@ -29,7 +29,6 @@ impl ChatLoop {
             Event::CaughtUp => {
                 self.show_missed_summary(screen).await?;
                 self.away_since = None;
-                self.catch_up_by = None;
             }
             Event::Answer { ref tag, .. } if self.lists.contains_key(tag) => {
                 if let Some(list) = self.take_page(event).await {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatroom_proto::{GroupName, Retention};
+use chatroom_proto::GroupName;
 use tokio::sync::mpsc;
 
 use super::ending::{
@@ -108,7 +108,6 @@ impl Program {
         ChatLoop::new(Parts {
             retention: welcome.retention,
             arrived: welcome.seq,
-            catches_up: welcome.resumed && welcome.retention != Retention::Nothing,
             last_here,
             sent_again: kept.sent_again,
             name: welcome.name.clone(),
