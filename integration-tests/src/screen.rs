@@ -169,7 +169,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Whether a line is being typed: only then the line editor asks for pastes to be marked.
+    /// Whether lines can be typed: from its start until one has left, the client asks for pastes to
+    /// be marked.
     pub fn is_typing(&self) -> bool {
         self.bracketed_paste
     }

@@ -31,10 +31,11 @@ pub(crate) fn prepare(file: &Path) -> io::Result<()> {
 /// bytes that are no text. The line editor would glue the next line to the half one, and take
 /// nothing of a file with a bad byte.
 fn repair(mut file: File) -> io::Result<()> {
-    file.lock()?;
-    if file.metadata()?.len() > FILE_BYTES_MAX {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
         return Ok(());
     }
+    file.lock()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let repaired = repaired(&bytes);

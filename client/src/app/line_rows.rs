@@ -111,7 +111,8 @@ impl LineRows {
     /// over, and never between that and the next time: what arrives is printed with the rows that
     /// the line has had until then.
     pub fn measure(&self, line: &str) {
-        let (before, now) = (self.ruler.get(), ruler());
+        let before = self.ruler.get();
+        let now = Ruler { columns: window_columns(), ..before };
         self.ruler.set(now);
         self.is_finished.set(false);
         if now.columns < before.columns {
@@ -154,8 +155,11 @@ impl LineRows {
 
 /// As it is now.
 fn ruler() -> Ruler {
-    let columns = terminal::columns().filter(|columns| *columns > 0).unwrap_or(COLUMNS_UNKNOWN);
-    Ruler { columns, mode: GraphemeClusterMode::from_env() }
+    Ruler { columns: window_columns(), mode: GraphemeClusterMode::from_env() }
+}
+
+fn window_columns() -> usize {
+    terminal::columns().filter(|columns| *columns > 0).unwrap_or(COLUMNS_UNKNOWN)
 }
 
 /// How many rows of the window, as it is now, are begun by a prompt and a line.

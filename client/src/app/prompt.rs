@@ -290,10 +290,10 @@ impl Prompt {
     /// One line, behind a question or the prompt for commands; nothing when it was given up by an
     /// interrupt.
     fn read(&mut self, question: Option<&str>) -> Option<Typed> {
-        terminal::interrupt_by_key(false);
+        terminal::set_interrupts(false);
         let read = self.read_on(question);
         if !self.is_chatting {
-            terminal::interrupt_by_key(true);
+            terminal::set_interrupts(true);
         }
         match read {
             _ if self.keyboard.waking.is_gone() => Some(Typed::End),

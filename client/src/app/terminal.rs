@@ -78,8 +78,8 @@ pub(crate) fn take_plain() -> bool {
 }
 
 /// Whether Ctrl-C interrupts the program. Otherwise it is a key.
-pub(crate) fn interrupt_by_key(signals: bool) {
-    want(|wanted| wanted.signals = signals);
+pub(crate) fn set_interrupts(interrupts: bool) {
+    want(|wanted| wanted.signals = interrupts);
 }
 
 /// The shell has called this program to the foreground again, and may have changed the mode.

@@ -33,7 +33,9 @@ fn jim_sits_down(place: &ConnAddr, home: &Home) -> Terminal {
 }
 
 fn is_ready(screen: &Screen) -> bool {
-    screen.is_typing() && screen.before_cursor.is_empty()
+    screen.has("You joined the room 'General'")
+        && screen.is_typing()
+        && screen.before_cursor.is_empty()
 }
 
 /// Lines without the time in front, which is nobody's to foretell.
