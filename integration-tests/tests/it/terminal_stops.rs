@@ -128,6 +128,10 @@ fn control_z_does_nothing_where_no_shell_would_bring_it_back() {
     jim.type_text("gro");
     jim.wait_for("a line", |screen| screen.before_cursor == "gro");
     jim.press(Key::Control('z'));
-    jim.type_line("ups");
-    jim.wait_for_line("available groups:");
+    jim.press(Key::Left);
+    jim.type_text("x");
+    jim.wait_for("the line, edited", |screen| {
+        screen.before_cursor == "grx" && screen.after_cursor == "o"
+    });
+    assert!(!jim.modes().canonical && !jim.modes().echo, "its terminal is its own");
 }
