@@ -137,6 +137,7 @@ async fn a_paste_without_its_end_ends_with_a_pause_or_control_c() {
     jim.type_bytes(b"\x1b[200~another");
     // It is read by itself when what was before it is: a paste may have it, too.
     is_shown(&mut ann, &jim, 2).await;
+    jim.wait_for("the line", |screen| screen.before_cursor.starts_with("public General "));
     jim.press(Key::Control('c'));
     jim.wait_for("an empty line", |screen| screen.before_cursor.is_empty());
     jim.type_line("users");
