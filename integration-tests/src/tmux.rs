@@ -12,6 +12,21 @@ use crate::process::{Output, Process, spawn};
 use crate::program::{Home, programs};
 use crate::screen::Size;
 
+/// Whether there is tmux. Who runs the tests without it is told what is left out; CI has it.
+///
+/// # Panics
+/// Where `CI` is set, when there is none.
+pub fn is_installed() -> bool {
+    let mut command = Command::new("tmux");
+    let said = spawn(command.arg("-V").stdout(Stdio::null())).and_then(|mut tmux| tmux.wait());
+    let is_there = said.is_ok_and(|exit| exit.success());
+    assert!(is_there || std::env::var_os("CI").is_none(), "tmux is installed");
+    if !is_there {
+        eprintln!("left out, as there is no tmux: apt-get install tmux");
+    }
+    is_there
+}
+
 /// A window of tmux. Everything in it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Tmux {

