@@ -82,6 +82,8 @@ pub(super) struct DeviceNow {
     pub(super) put_back: Option<(Seq, u64)>,
     /// How many tokens it has asked for with another password.
     pub(super) tokens_asked: u32,
+    /// How many of these it has an answer to.
+    pub(super) tokens_answered: u32,
     /// Whether the copy that was put back knows it by another token.
     pub(super) has_later_token: bool,
     /// Whether its owner is registered in the copy that was put back.
@@ -255,7 +257,7 @@ impl Now {
         for (device, then) in self.devices.iter_mut().zip(self.devices_then) {
             (device.is_registered, device.was_registered) =
                 (then.is_registered, then.is_registered);
-            device.has_later_token |= device.tokens_asked > then.tokens_asked;
+            device.has_later_token |= device.tokens_asked > then.tokens_answered;
         }
     }
 

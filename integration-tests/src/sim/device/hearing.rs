@@ -152,6 +152,8 @@ impl Device {
             }
             (_, Ok(Response::PasswordChanged { .. })) | (_, Err(Refusal::WrongPassword { .. })) => {
                 self.password = 1 - self.password;
+                let device = &mut self.world.now().devices[self.number];
+                device.tokens_answered = device.tokens_asked;
             }
             _ => {}
         }
