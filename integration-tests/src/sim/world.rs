@@ -86,8 +86,6 @@ pub(super) struct DeviceNow {
     pub(super) tokens_answered: u32,
     /// Whether the copy that was put back knows it by another token.
     pub(super) has_later_token: bool,
-    /// Whether its owner is registered in the copy that was put back.
-    pub(super) was_registered: bool,
 }
 
 impl World {
@@ -255,8 +253,7 @@ impl Now {
             device.put_back = Some((least, run));
         }
         for (device, then) in self.devices.iter_mut().zip(self.devices_then) {
-            (device.is_registered, device.was_registered) =
-                (then.is_registered, then.is_registered);
+            device.is_registered = then.is_registered;
             device.has_later_token |= device.tokens_asked > then.tokens_answered;
         }
     }

@@ -70,17 +70,10 @@ impl Device {
         self.life.told = Seq::ZERO;
     }
 
-    /// Whether this is the first that it hears from this run of a server that was put back.
+    /// Whether this is the first that it hears from a server that was put back.
     fn learns_that_it_was_put_back(&self, run: u64) -> bool {
-        let mut now = self.world.now();
-        let devices = &mut now.devices;
-        let is_news = devices[self.number].put_back.take_if(|(_, after)| *after < run).is_some();
-        let owner = DEVICES[self.number];
-        if is_news && owner == self.number {
-            // It may have looked at an answer of before since.
-            devices[owner].is_registered = devices[owner].was_registered;
-        }
-        is_news
+        let put_back = &mut self.world.now().devices[self.number].put_back;
+        put_back.take_if(|(_, after)| *after < run).is_some()
     }
 
     /// Whether the copy that was put back knows it by another token. It is told once.
@@ -148,7 +141,11 @@ impl Device {
                 self.record(Event::Left(group, seq));
             }
             (_, Ok(Response::Registered { .. })) => {
-                self.world.now().devices[DEVICES[self.number]].is_registered = true;
+                let mut now = self.world.now();
+                // Unless it is an answer of before the server was put back.
+                if now.devices[self.number].put_back.is_none() {
+                    now.devices[DEVICES[self.number]].is_registered = true;
+                }
             }
             (_, Ok(Response::PasswordChanged { .. })) | (_, Err(Refusal::WrongPassword { .. })) => {
                 self.password = 1 - self.password;
