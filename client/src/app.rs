@@ -10,6 +10,7 @@
 //! - `screen`, `fold`, `columns`, `line_rows`, [`gate`]: printing above that line, and never into
 //!   it.
 //! - [`missed_summary`]: what was said while the person was away, until all of it is here.
+//! - [`open_conversation`]: where every line is said that is typed, if anywhere.
 //! - [`ignore`]: whom this person does not want to hear.
 //! - `secret`: where a pipe's password comes from. `home`: where files are kept between runs.
 //! - `teletype`: the line being typed, and printing, where nothing can be painted over.
@@ -36,6 +37,7 @@ mod keyboard;
 pub mod line_rows;
 mod lines;
 pub mod missed_summary;
+pub mod open_conversation;
 mod program;
 mod prompt;
 mod screen;

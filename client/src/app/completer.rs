@@ -16,6 +16,7 @@ use crate::app::command::{Completes, Row, first_word, row};
 use crate::app::directory::Directory;
 use crate::app::gate::Gate;
 use crate::app::line_rows::LineRows;
+use crate::app::open_conversation::OpenConversation;
 use crate::app::terminal;
 use crate::app::view::{Kind, Paint, more_names};
 
@@ -58,6 +59,8 @@ pub struct EditorHelper {
     pub knows_commands: bool,
     /// How it lies on the screen.
     pub rows: LineRows,
+    /// Whether a line is a command, or is said in a conversation.
+    pub open: OpenConversation,
 }
 
 /// The part of a line that is being typed.
@@ -86,6 +89,11 @@ impl Position<'_> {
 }
 
 impl EditorHelper {
+    /// Where a command begins in this line, if it is one.
+    fn command_at(&self, line: &str) -> Option<usize> {
+        self.open.command_at(line).filter(|_| self.knows_commands)
+    }
+
     /// Asks for what this position needs. When too much is asked already, the answer to that is
     /// under way.
     fn request_lists(&self, completes: Completes) {
@@ -148,8 +156,9 @@ impl Completer for EditorHelper {
         pos: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let position = position(&line[..pos]).filter(|_| self.knows_commands);
-        let Some(position) = position else { return Ok((pos, Vec::new())) };
+        let at = self.command_at(line).filter(|at| *at <= pos);
+        let position = at.and_then(|at| Some((at, position(&line[at..pos])?)));
+        let Some((at, position)) = position else { return Ok((pos, Vec::new())) };
         self.request_lists(position.completes);
         let mut names = self.directory.load().complete(position.completes, position.word);
         let more = take_what_fits(&mut names, window());
@@ -160,7 +169,7 @@ impl Completer for EditorHelper {
         });
         let more = more
             .map(|More { count, common }| Pair { display: more_names(count), replacement: common });
-        Ok((position.start, pairs.chain(more).collect()))
+        Ok((at + position.start, pairs.chain(more).collect()))
     }
 }
 
@@ -209,14 +218,15 @@ impl Hinter for EditorHelper {
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<UsageHint> {
         self.rows.measure(line);
         self.gate.open();
-        if !self.knows_commands {
-            return None;
-        }
-        if let Some(position) = position(&line[..pos]) {
+        let at = self.command_at(line).filter(|at| *at <= pos)?;
+        if let Some(position) = position(&line[at..pos]) {
             self.request_lists(position.completes);
         }
         // Without colours a hint could not be told from what was typed.
-        (self.paint.colours && pos == line.len()).then(|| hint(line)).flatten().map(UsageHint)
+        (self.paint.colours && pos == line.len())
+            .then(|| hint(&line[at..]))
+            .flatten()
+            .map(UsageHint)
     }
 }
 

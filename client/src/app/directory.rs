@@ -77,6 +77,11 @@ impl Directory {
         left
     }
 
+    /// Whether one is in this group.
+    pub fn is_in(&self, group: &GroupName) -> bool {
+        self.groups.get(&group.key()).is_some_and(|known| known.mine)
+    }
+
     /// One is in this group again.
     pub fn rejoined(&mut self, group: &GroupName) {
         self.group_is(group, true);

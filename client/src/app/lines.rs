@@ -6,6 +6,8 @@ use std::thread;
 use chatroom_proto::{Password, Request};
 use tokio::sync::mpsc;
 
+use crate::app::open_conversation::OpenConversation;
+
 /// The longest line, in bytes: the longest command is under 9 KiB.
 pub(crate) const LINE_BYTES_MAX: usize = 16 * 1024;
 
@@ -26,13 +28,23 @@ pub(crate) enum Typed {
     End,
 }
 
+impl Typed {
+    /// A line as the command that it is.
+    pub(crate) fn into_command(self, open: &OpenConversation) -> Typed {
+        match self {
+            Typed::Line(line) => Typed::Line(open.take(line)),
+            other => other,
+        }
+    }
+}
+
 /// Starts reading standard input.
-pub(crate) fn start() -> io::Result<mpsc::Receiver<Typed>> {
+pub(crate) fn start(open: OpenConversation) -> io::Result<mpsc::Receiver<Typed>> {
     let (typed, lines) = mpsc::channel(LINES_AHEAD_MAX);
     thread::Builder::new().name("lines".to_owned()).spawn(move || {
         let mut input = io::stdin().lock();
         loop {
-            let line = next_line(&mut input).unwrap_or(Typed::End);
+            let line = next_line(&mut input).unwrap_or(Typed::End).into_command(&open);
             let is_end = line == Typed::End;
             if typed.blocking_send(line).is_err() || is_end {
                 return;

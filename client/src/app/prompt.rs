@@ -31,6 +31,7 @@ use crate::app::history::{self, HISTORY_LINES_MAX};
 use crate::app::keyboard::Keyboard;
 use crate::app::keyboard::keys::{BEFORE_INTERRUPT, WAKE};
 use crate::app::lines::Typed;
+use crate::app::open_conversation::OpenConversation;
 use crate::app::screen::Aside;
 use crate::app::terminal;
 use crate::app::view::View;
@@ -59,9 +60,6 @@ enum Want {
     },
 }
 
-/// What stands before each command: nothing, as the assignment has it.
-const COMMAND_PROMPT: &str = "";
-
 /// The question for a password that is known.
 const PASSWORD_QUESTION: &str = "Password: ";
 const OLD_PASSWORD_QUESTION: &str = "Password until now: ";
@@ -78,6 +76,7 @@ pub(crate) struct Prompt {
     history: Option<PathBuf>,
     password_input: PasswordInput,
     keyboard: Keyboard,
+    open: OpenConversation,
     had_text: HadText,
     /// Commands are read. Before that there may be nothing to do but to wait, and Ctrl-C must end
     /// that.
@@ -113,6 +112,7 @@ impl Prompt {
             .bracketed_paste(false)
             .build();
         let (gate, password_input) = (Arc::clone(&helper.gate), PasswordInput::default());
+        let open = helper.open.clone();
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(helper));
         editor
@@ -126,6 +126,7 @@ impl Prompt {
             history: None,
             password_input,
             keyboard: Keyboard::default(),
+            open,
             had_text: HadText::default(),
             is_chatting: false,
         })
@@ -154,7 +155,8 @@ impl Prompt {
             tracing::warn!(%error, "there is no pseudo-terminal");
             Keyboard::default()
         });
-        let keyboard = self.keyboard.clone();
+        let (keyboard, prompts) = (self.keyboard.clone(), self.keyboard.clone());
+        self.open.on_change(move |prompt| prompts.set_prompt(prompt));
         self.bind(WAKE, self.keyboard.waking.clone());
         for (key, handler) in WordKey::all() {
             self.editor.bind_sequence(key, handler);
@@ -211,8 +213,10 @@ impl Prompt {
         loop {
             let Some(mut typed) = self.read(None) else { continue };
             let mut leaves = typed == Typed::End;
-            if let Typed::Line(line) = &typed {
-                self.remember(line);
+            if let Typed::Line(line) = &mut typed {
+                let command = self.open.take(line.clone());
+                self.remember(line, &command);
+                *line = command;
                 match command::parse(line) {
                     Ok(Some(TypedCommand::Exit)) => leaves = true,
                     Ok(Some(TypedCommand::AskWithPasswords(command))) if with_passwords => {
@@ -326,8 +330,8 @@ impl Prompt {
 
     /// Puts a line into the history, and into its file at once: other terminals share it, and this
     /// one may crash.
-    fn remember(&mut self, line: &str) {
-        if command::is_secret(line) {
+    fn remember(&mut self, line: &str, command: &str) {
+        if command::is_secret(line) || command::is_secret(command) {
             return;
         }
         let is_new =
@@ -355,7 +359,6 @@ impl InputHandle {
     /// From now on, lines are commands. Those that need passwords come as requests with them, or as
     /// they are.
     pub(crate) fn read_commands(self, with_passwords: bool) -> mpsc::Receiver<Typed> {
-        self.keyboard.set_prompt(COMMAND_PROMPT);
         let _ = self.wants.try_send(Want::Commands { with_passwords });
         self.typed
     }

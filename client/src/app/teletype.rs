@@ -15,6 +15,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::app::keyboard::keys::{Keys, Typing};
 use crate::app::lines::{LINE_BYTES_MAX, LINES_AHEAD_MAX, Typed};
+use crate::app::open_conversation::OpenConversation;
 use crate::app::terminal;
 
 /// The line that is being typed. Clones share it.
@@ -23,7 +24,10 @@ pub(crate) struct Teletype(Arc<Mutex<String>>);
 
 impl Teletype {
     /// Takes the terminal, and starts to read it. Nothing where that shows nothing itself.
-    pub(crate) fn start(&self) -> Option<io::Result<mpsc::Receiver<Typed>>> {
+    pub(crate) fn start(
+        &self,
+        open: OpenConversation,
+    ) -> Option<io::Result<mpsc::Receiver<Typed>>> {
         if !terminal::take_plain() {
             return None;
         }
@@ -39,6 +43,7 @@ impl Teletype {
                     events.push(Typed::End);
                 }
                 for event in events {
+                    let event = event.into_command(&open);
                     let is_end = event == Typed::End;
                     if typed.blocking_send(event).is_err() || is_end {
                         return;

@@ -21,6 +21,7 @@ mod harmless;
 mod history;
 mod ignore;
 mod moderation;
+mod open_conversation;
 mod paint;
 mod program;
 mod refusal;

@@ -23,6 +23,7 @@ use chatroom_client::app::completer::EditorHelper;
 use chatroom_client::app::directory::Directory;
 use chatroom_client::app::gate::Gate;
 use chatroom_client::app::line_rows::LineRows;
+use chatroom_client::app::open_conversation::OpenConversation;
 use chatroom_client::app::view::{Layout, Paint, View};
 
 /// Names that the terminal has heard of, beside words of the line.
@@ -65,6 +66,8 @@ fn parse(line: &str, colours: bool) {
             TypedCommand::AskWithPasswords(_)
             | TypedCommand::Ignore(_)
             | TypedCommand::Unignore(_)
+            | TypedCommand::Open(_)
+            | TypedCommand::Close
             | TypedCommand::Exit,
         )) => {}
         Err(mistake) => is_harmless(&view.mistake(&mistake)),
@@ -105,6 +108,7 @@ fn help_with(line: &str, cursor: usize, colours: bool) {
         paint: Paint { colours },
         knows_commands: true,
         rows: LineRows::default(),
+        open: OpenConversation::default(),
     };
     let history = DefaultHistory::new();
     let context = rustyline::Context::new(&history);

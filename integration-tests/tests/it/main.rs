@@ -43,6 +43,7 @@ mod terminal_keys;
 mod terminal_lines;
 mod terminal_lost;
 mod terminal_names;
+mod terminal_open;
 mod terminal_order;
 mod terminal_past;
 mod terminal_resize;

@@ -20,6 +20,7 @@ use crate::app::directory::Directory;
 use crate::app::ignore::IgnoreList;
 use crate::app::lines::Typed;
 use crate::app::missed_summary::MissedSummary;
+use crate::app::open_conversation::OpenConversation;
 use crate::app::screen::{OutputGone, Screen};
 use crate::app::view::View;
 
@@ -87,6 +88,8 @@ pub(crate) struct Parts {
     pub(crate) list_requests: mpsc::Receiver<ListRequest>,
     pub(crate) directory: Directory,
     pub(crate) published: Arc<ArcSwap<Directory>>,
+    /// Where every line is said that is typed, if anywhere.
+    pub(crate) open: OpenConversation,
     pub(crate) view: View,
     pub(crate) pace: Pace,
     /// How long the server keeps what is said.

@@ -88,7 +88,7 @@ impl ChatLoop {
         for group in left.iter().filter(|_| resumed) {
             screen.note(view.put_out(group)).await?;
         }
-        Ok(())
+        self.close_if_out(screen).await
     }
 
     /// Something happened just now.
@@ -103,9 +103,20 @@ impl ChatLoop {
             return Ok(());
         }
         let text = self.parts.view.notification(notification, Some(&self.parts.name));
-        match text {
-            Some(text) => screen.say(text).await,
-            None => Ok(()),
+        if let Some(text) = text {
+            screen.say(text).await?;
+        }
+        self.close_if_out(screen).await
+    }
+
+    /// A group in which one is no more can't be spoken in.
+    async fn close_if_out(&self, screen: &Screen) -> Result<(), OutputGone> {
+        match self.parts.open.get() {
+            Some(Conversation::Group(group)) if !self.parts.directory.is_in(&group) => {
+                self.parts.open.set(None);
+                screen.note(self.parts.view.closed_with(&group)).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -202,6 +213,9 @@ impl ChatLoop {
                 let text = view.answer(&request, &response, me, clock::now());
                 if let Some(text) = text {
                     screen.say(text).await?;
+                }
+                if matches!(response, Response::Left { .. }) {
+                    self.close_if_out(screen).await?;
                 }
                 self.ask_on(&request, &response).await;
                 self.offer_earlier(screen, &response).await

@@ -75,16 +75,13 @@ pub(super) fn name_and_message<'a>(
 pub(super) fn history(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (place, rest) = first_word(rest);
     let (count, more) = first_word(rest);
-    let of = match place.strip_prefix(NAME_MARK) {
-        _ if place.is_empty() => {
-            return Err(Mistake::Missing {
-                row,
-                what: "the name of a group, or @ and the name of a user",
-            });
-        }
-        Some(user) => Conversation::User(parse_user(row, user)?),
-        None => Conversation::Group(parse_group(row, place)?),
-    };
+    if place.is_empty() {
+        return Err(Mistake::Missing {
+            row,
+            what: "the name of a group, or @ and the name of a user",
+        });
+    }
+    let of = conversation(row, place)?;
     nothing(row, more)?;
     let count = match count.parse() {
         _ if count.is_empty() => HISTORY_COUNT,
@@ -92,6 +89,23 @@ pub(super) fn history(row: &'static Row, rest: &str) -> Result<TypedCommand, Mis
         _ => return Err(Mistake::BadCount { row, count: count.to_owned() }),
     };
     Ok(Ask(Request::History { of, before: Seq::ZERO, count }))
+}
+
+/// A conversation, or nothing.
+pub(super) fn open(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
+    let (place, more) = first_word(rest);
+    nothing(row, more)?;
+    if place.is_empty() {
+        return Ok(TypedCommand::Open(None));
+    }
+    conversation(row, place).map(|conversation| TypedCommand::Open(Some(conversation)))
+}
+
+fn conversation(row: &'static Row, place: &str) -> Result<Conversation, Mistake> {
+    Ok(match place.strip_prefix(NAME_MARK) {
+        Some(user) => Conversation::User(parse_user(row, user)?),
+        None => Conversation::Group(parse_group(row, place)?),
+    })
 }
 
 pub(super) fn search(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {

@@ -25,6 +25,10 @@ pub enum TypedCommand {
     Ignore(Option<UserName>),
     /// To hear somebody again.
     Unignore(UserName),
+    /// To say every line in a conversation from now on; or to show which is open.
+    Open(Option<Conversation>),
+    /// To type commands again.
+    Close,
     /// To leave the chat.
     Exit,
     /// To explain one command, or list all.
@@ -55,6 +59,8 @@ impl TypedCommand {
             TypedCommand::AskWithPasswords(_)
             | TypedCommand::Ignore(_)
             | TypedCommand::Unignore(_)
+            | TypedCommand::Open(_)
+            | TypedCommand::Close
             | TypedCommand::Exit
             | TypedCommand::Help(_) => return None,
         })

@@ -6,8 +6,8 @@ mod server_admin;
 use chatroom_proto::{Conversation, Request, Seq};
 
 use super::arguments::{
-    alone, first_word, group, history, name_and_message, nothing, parse_group, parse_user, search,
-    user, user_or_none, with_passwords,
+    alone, first_word, group, history, name_and_message, nothing, open, parse_group, parse_user,
+    search, user, user_or_none, with_passwords,
 };
 use super::row::TypedCommand::{self, Ask, Say};
 use super::row::{Completes, Mistake, PasswordCommand, Row, Section};
@@ -145,6 +145,24 @@ const CHATTING: &[Row] = &[
                group chat at the end, only there. To find the word 'in' itself, put it first.",
         completes: &[],
         parse: search,
+    },
+    Row {
+        name: "open",
+        arguments: "[group-name|@username]",
+        brief: "say every line that you type there",
+        help: "From then on every line that you type is said in that group chat, or to that\n\
+               person (open @Jim). A line that begins with / is a command (/users, /close), and\n\
+               one that begins with // is a message. Alone, says what is open.",
+        completes: &[Completes::Conversations],
+        parse: open,
+    },
+    Row {
+        name: "close",
+        arguments: "",
+        brief: "type commands again",
+        help: "Ends what 'open' began: every line that you type is a command again.",
+        completes: &[],
+        parse: |row, rest| nothing(row, rest).map(|()| TypedCommand::Close),
     },
     Row {
         name: "ignore",

@@ -120,6 +120,7 @@ impl Program {
             list_requests: std::mem::replace(&mut self.list_requests, no_requests),
             directory: Directory::new(&welcome.name, &groups),
             published: Arc::clone(&self.published),
+            open: self.open.clone(),
             view: self.view,
             pace: if self.is_typed { Pace::AsTyped } else { Pace::OneByOne },
         })

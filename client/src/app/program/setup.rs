@@ -16,6 +16,7 @@ use crate::app::history;
 use crate::app::keyboard::Keyboard;
 use crate::app::line_rows::LineRows;
 use crate::app::lines::{self, Typed};
+use crate::app::open_conversation::OpenConversation;
 use crate::app::prompt::{InputHandle, Prompt};
 use crate::app::screen::{AboveTheLine, Output, Screen};
 use crate::app::secret::{self, Given};
@@ -50,6 +51,8 @@ pub(super) struct Program {
     pub(super) list_requests: mpsc::Receiver<ListRequest>,
     pub(super) left: Arc<Notify>,
     pub(super) published: Arc<ArcSwap<Directory>>,
+    /// Where every line is said that is typed, if anywhere.
+    pub(super) open: OpenConversation,
     pub(super) view: View,
     pub(super) target: ServerTarget,
     /// The password that the command line says where to find, or why there is none.
@@ -72,6 +75,7 @@ impl Program {
         let gate = Arc::new(Gate::default());
         let published = Arc::new(ArcSwap::from_pointee(Directory::default()));
         let (list_request, list_requests) = mpsc::channel(LIST_REQUESTS_MAX);
+        let open = OpenConversation::default();
         let helper = EditorHelper {
             directory: Arc::clone(&published),
             list_requests: list_request,
@@ -79,6 +83,7 @@ impl Program {
             paint: view.paint,
             knows_commands: false,
             rows: LineRows::default(),
+            open: open.clone(),
         };
         let left = Arc::new(Notify::new());
         let mut warnings = Vec::new();
@@ -97,7 +102,7 @@ impl Program {
                 let input = prompt.start(screen.aside())?;
                 (screen, InputSource::Editor(input))
             }
-            None => plain(at_terminal)?,
+            None => plain(at_terminal, &open)?,
         };
         let target = target(args);
         let program = Program {
@@ -106,6 +111,7 @@ impl Program {
             list_requests,
             left,
             published,
+            open,
             view,
             target,
             given_password,
@@ -116,11 +122,13 @@ impl Program {
 }
 
 /// Lines that nobody edits: from a pipe, or at a terminal that is not made for it.
-fn plain(at_terminal: bool) -> io::Result<(Screen, InputSource)> {
+fn plain(at_terminal: bool, open: &OpenConversation) -> io::Result<(Screen, InputSource)> {
     let teletype = Teletype::default();
-    match at_terminal.then(|| teletype.start()).flatten() {
+    match at_terminal.then(|| teletype.start(open.clone())).flatten() {
         Some(typed) => Ok((Screen::start(Output::Teletype(teletype))?, InputSource::Plain(typed?))),
-        None => Ok((Screen::start(Output::Streams)?, InputSource::Plain(lines::start()?))),
+        None => {
+            Ok((Screen::start(Output::Streams)?, InputSource::Plain(lines::start(open.clone())?)))
+        }
     }
 }
 

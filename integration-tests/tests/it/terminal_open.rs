@@ -1,0 +1,92 @@
+//! A conversation that is open: every line is said there, and the prompt says where.
+
+use chatroom_proto::{Notification, Request};
+use integration_tests::piped::Piped;
+use integration_tests::process::Exit;
+use integration_tests::program::ServerProgram;
+use integration_tests::terminal::{Key, Terminal};
+use integration_tests::test_client::{TestClient, group, public};
+
+/// The next thing that somebody says, and where.
+async fn said(who: &mut TestClient) -> (String, String) {
+    loop {
+        match who.hear().await {
+            Notification::GroupPost { post, group } => {
+                return (group.to_string(), post.body.as_str().to_owned());
+            }
+            Notification::PrivatePost { post, to } => {
+                return (format!("@{to}"), post.body.as_str().to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_are_said_where_the_prompt_says_until_it_is_closed() {
+    let server = ServerProgram::start();
+    let mut ann = TestClient::come(server.address(), "Ann").await;
+    let mut jim = Terminal::sit_down(&server, "Jim");
+    jim.type_line("open General");
+    jim.wait_for("the prompt", |screen| screen.before_cursor == "General> ");
+    for (line, (place, text)) in [
+        ("users", ("General", "users")),
+        ("//join is a command", ("General", "/join is a command")),
+    ] {
+        jim.type_line(line);
+        assert_eq!(said(&mut ann).await, (place.to_owned(), text.to_owned()));
+    }
+    jim.type_line("/open @Ann");
+    jim.wait_for("the prompt", |screen| screen.before_cursor == "@Ann> ");
+    jim.type_line("psst");
+    assert_eq!(said(&mut ann).await, ("@Ann".to_owned(), "psst".to_owned()));
+    // What arrives is shown above the prompt and what is typed behind it.
+    jim.type_text("half a li");
+    ann.do_(public("General", 1, "hello")).await;
+    jim.wait_for_line("In group General, Ann: hello");
+    jim.wait_for("the draft", |screen| screen.before_cursor == "@Ann> half a li");
+    jim.press(Key::Control('u'));
+    jim.type_line("/close");
+    jim.wait_for_line("What you type is a command again.");
+    jim.type_line("/groups");
+    jim.wait_for_line("available groups:");
+    jim.wait_for("no prompt", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+}
+
+#[tokio::test]
+async fn a_group_is_closed_when_one_is_no_member_any_more() {
+    let server = ServerProgram::start();
+    let mut ann = TestClient::come(server.address(), "Ann").await;
+    ann.do_(Request::Create { group: group("tea") }).await;
+    let mut jim = Terminal::sit_down(&server, "Jim");
+    jim.type_line("open tea");
+    jim.wait_for_line("You are not in group chat 'tea'. First: join tea");
+    jim.wait_for("no prompt", |screen| screen.is_typing() && screen.before_cursor.is_empty());
+    jim.type_line("join tea");
+    jim.wait_for_line("You have joined in group chat 'tea' successfully!");
+    jim.type_line("open tea");
+    jim.wait_for("the prompt", |screen| screen.before_cursor == "tea> ");
+    jim.type_text("half a li");
+    jim.wait_for("the draft", |screen| screen.before_cursor == "tea> half a li");
+    let act = chatroom_proto::Moderation::Kick {
+        user: integration_tests::test_client::user("Jim"),
+        reason: None,
+    };
+    ann.do_(Request::Moderate { group: group("tea"), act }).await;
+    jim.wait_for_line(
+        "You are not in group chat 'tea' any more: what you type is a command again.",
+    );
+    jim.wait_for("the draft alone", |screen| screen.before_cursor == "half a li");
+}
+
+#[tokio::test]
+async fn a_pipe_may_open_one_too_and_a_slash_before_a_command_is_passed_over() {
+    let server = ServerProgram::start();
+    let mut ann = TestClient::come(server.address(), "Ann").await;
+    let mut jim = Piped::connect(server.port(), "Jim");
+    jim.say_all("/open General\nhello there\n/close\n/users\n");
+    assert_eq!(said(&mut ann).await, ("General".to_owned(), "hello there".to_owned()));
+    let said = jim.finish();
+    assert_eq!(said.exit, Exit::Code(0));
+    assert!(said.output.contains("online users:"), "{}", said.output);
+}
