@@ -85,7 +85,7 @@ impl fmt::Debug for Token {
 
 /// How many lives are told: when a server has begun so often since a copy of its log was made, and
 /// that copy is put back, client and server still find what they share.
-pub const LIVES_TOLD_MAX: usize = 16;
+pub const LIVES_TOLD_MAX: usize = 128;
 
 /// One life of a server's log: from one start of the server to the next. When a log is put back to
 /// an earlier copy, other events get places that were given before. Places are comparable only

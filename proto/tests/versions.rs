@@ -1,7 +1,10 @@
 //! What an older version does not know is not said to it.
 
 use chatroom_proto::chance::Chance;
-use chatroom_proto::{ClientFrame, ServerFrame, codec};
+use chatroom_proto::{
+    ClientFrame, Hello, LIVES_TOLD_MAX, Life, Lives, Password, Proof, Request, Seq, ServerFrame,
+    Tag, UserName, VersionRange, codec,
+};
 
 /// How many variants the types of version 1 have. Never changed.
 const REQUESTS: u32 = 22;
@@ -38,4 +41,19 @@ fn a_client_asks_nothing_that_version_1_does_not_know() {
         let bytes = codec::pack(&frame).expect("a frame");
         assert!(number_at(&bytes, 4) < REQUESTS, "{frame:?}");
     }
+}
+
+#[test]
+fn whoever_comes_back_with_everything_at_its_longest_is_read() {
+    let hello = Hello {
+        versions: VersionRange::SPOKEN,
+        name: UserName::parse(&"\u{1F980}".repeat(32)).expect("a long name"),
+        proof: Proof::Password(Password::try_from("x".repeat(512)).expect("a long password")),
+        seen: Seq(u64::MAX),
+    };
+    let lives = vec![Life { id: u64::MAX, began: Seq(u64::MAX) }; LIVES_TOLD_MAX];
+    let lives = Lives::try_from(lives).expect("as many as are told");
+    let frame = ClientFrame { tag: Tag(1), request: Request::ComeBack { hello, lives } };
+    let bytes = codec::encode(&frame).expect("a frame");
+    assert!(bytes.len() - codec::LENGTH_BYTES <= codec::HELLO_FRAME_BYTES_MAX, "{}", bytes.len());
 }
