@@ -5,9 +5,11 @@
 //! - `command/row.rs`: what a [`Row`] has, what a line asks for ([`TypedCommand`]), and why a line
 //!   is none ([`Mistake`]).
 //! - `command/arguments.rs`: how what stands behind a command's name is read.
+//! - `command/meant.rs`: which command may have been meant by a word that is none.
 //! - `command/parse.rs`: from a line to what it asks for.
 
 mod arguments;
+mod meant;
 mod parse;
 mod row;
 mod table;

@@ -92,11 +92,15 @@ impl Scene {
     /// is left over.
     #[track_caller]
     fn the_screen_is_the_messages_and(&self, typed: &[&str]) {
-        let lines = self.everything_is_shown().unfolded();
+        self.everything_is_shown();
         let expected = (0..self.said)
             .map(|number| self.shown(number))
             .chain(typed.iter().map(|line| (*line).to_owned()));
-        assert_eq!(lines[3..], expected.collect::<Vec<_>>());
+        let expected: Vec<String> = expected.collect();
+        // What was sent may be heard before it is painted for the last time.
+        self.jim.wait_for("the messages and what was typed", |screen| {
+            screen.unfolded().get(3..) == Some(&expected)
+        });
     }
 }
 

@@ -9,9 +9,9 @@ use super::arguments::{
     alone, first_word, group, history, name_and_message, nothing, open, parse_group, parse_user,
     search, user, user_or_none, with_passwords,
 };
+use super::meant::meant;
 use super::row::TypedCommand::{self, Ask, Say};
 use super::row::{Completes, Mistake, PasswordCommand, Row, Section};
-use crate::app::did_you_mean::closest;
 use moderation::MODERATION;
 use server_admin::SERVER_ADMIN;
 
@@ -27,7 +27,7 @@ pub const SECTIONS: [(Section, &[Row]); 4] = [
 ];
 
 /// All commands, in that order.
-pub fn rows() -> impl Iterator<Item = &'static Row> {
+pub fn rows() -> impl Iterator<Item = &'static Row> + Clone {
     SECTIONS.into_iter().flat_map(|(_, rows)| rows)
 }
 
@@ -39,7 +39,7 @@ pub fn row(word: &str) -> Option<&'static Row> {
 /// The same; otherwise says which command may have been meant.
 pub(super) fn find(word: &str) -> Result<&'static Row, Mistake> {
     row(word).ok_or_else(|| {
-        let meant = closest(word, rows().map(|row| row.name));
+        let meant = meant(word, rows().map(|row| row.name));
         Mistake::UnknownCommand { word: word.to_owned(), meant }
     })
 }

@@ -3,6 +3,7 @@ use chatroom_proto::{
     Moderation, NameError, Operation, PostId, Request, SearchQueryError, Seq, UserName,
 };
 
+use super::meant::{ELSEWHERE, meant};
 use super::*;
 
 fn group_name(name: &str) -> GroupName {
@@ -323,4 +324,32 @@ fn one_ignores_somebody_or_asks_whom() {
     assert_eq!(parse("ignore"), Ok(Some(TypedCommand::Ignore(None))));
     assert_eq!(parse("unignore Jim"), Ok(Some(TypedCommand::Unignore(jim()))));
     assert!(matches!(parse("unignore"), Err(Mistake::Missing { .. })));
+}
+
+#[test]
+fn other_programs_words_beginnings_and_typos_are_understood_and_nothing_else() {
+    for (word, command) in [
+        ("quit", Some("exit")),
+        ("/QUIT", Some("exit")),
+        ("msg", Some("private")),
+        ("who", Some("users")),
+        ("names", Some("users")),
+        ("part", Some("leave")),
+        ("nick", None),
+        ("hist", Some("history")),
+        ("pu", Some("public")),
+        ("jion", Some("join")),
+        ("hello", None),
+        ("p", None),
+    ] {
+        assert_eq!(meant(word, rows().map(|row| row.name)), command, "{word}");
+    }
+}
+
+#[test]
+fn every_word_leads_to_a_command_that_there_is() {
+    for (elsewhere, here) in ELSEWHERE {
+        let is_row = |name: &str| rows().any(|row| row.name == name);
+        assert!(here.is_none_or(is_row) && !is_row(elsewhere), "{elsewhere}");
+    }
 }
