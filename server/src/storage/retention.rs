@@ -1,11 +1,10 @@
 //! Retention: what is older than the server keeps is deleted. It goes from the archive and its
 //! search index, and from the log, where a snapshot of the state takes the place of the entries.
 //!
-//! **No single reading of a clock deletes anything.** What was said with a clock that was ahead
-//! does not count: it keeps nothing else, and goes with what was said after it. Where more than the
-//! whole retention lies between the newest message that would go and what came after it, nobody was
-//! here for so long, or a clock has jumped. Then nothing goes before the clock has run without a
-//! jump for [`STEADY_BEFORE_DOUBTFUL`], which `steadiness` measures.
+//! **No single reading of a clock deletes a message.** Nothing goes before the clock has run without
+//! a jump for [`STEADY_BEFORE_DELETING`], which `steadiness` measures: a server that has just
+//! started can't tell whether its clock is right. What was said with a clock that was ahead of now
+//! does not count: it keeps nothing else, and goes with what was said after it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,19 +30,19 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// A day, in milliseconds.
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// How long a clock has to run without a jump before it is believed that everything is old: long
-/// enough for somebody to see it, and short enough for a server that is started anew every night.
-const STEADY_BEFORE_DOUBTFUL: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long a clock has to run without a jump before it is believed: long enough for somebody to see
+/// that it is wrong, and short enough for a server that is started anew every night.
+const STEADY_BEFORE_DELETING: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// How often it is said that messages with a time that is yet to come are kept.
-const AHEAD_SAID_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often it is said that messages are kept for longer than they should be.
+const LONGER_SAID_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Deletes what is older than so many days, at once and then every hour, until it is dropped.
 pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32, clock: Clock) {
     let mut turns = time::interval(EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut steadiness = Steadiness::new(clock.now(), Instant::now());
-    let mut said_ahead = None;
+    let mut said_longer = None;
     loop {
         turns.tick().await;
         let (now, instant) = (clock.now(), Instant::now());
@@ -52,10 +51,9 @@ pub(crate) async fn run(log: Arc<dyn Log>, archive: Archive, days: u32, clock: C
         {
             Ok(turn) => {
                 turn.say(days);
-                let is_due = said_ahead.is_none_or(|said| instant - said >= AHEAD_SAID_EVERY);
-                if turn.ahead > 0 && is_due {
-                    turn.say_ahead();
-                    said_ahead = Some(instant);
+                let is_due = said_longer.is_none_or(|said| instant - said >= LONGER_SAID_EVERY);
+                if is_due && turn.say_longer() {
+                    said_longer = Some(instant);
                 }
             }
             Err(error) => {
@@ -72,6 +70,8 @@ struct Turn {
     /// How many messages are kept because they have a time that is yet to come, and nothing that
     /// was said after them tells how old they are.
     ahead: u64,
+    /// How many are kept though they are old, because one before them is not.
+    behind_newer: u64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -80,12 +80,10 @@ enum Outcome {
     Nothing,
     /// Everything up to here is gone.
     Deleted(Seq),
-    /// It would be too much to believe the clock at once.
-    Doubtful {
-        /// The newest that would go is of this time.
-        newest: UnixMillis,
-        /// What came next, by the clock.
-        next: UnixMillis,
+    /// There is something to delete, and the clock is not believed yet.
+    Waits {
+        /// From the newest that would go to what came next, or to now.
+        gap_ms: u64,
         /// The clock has run without a jump for so long.
         steady: Duration,
     },
@@ -93,31 +91,52 @@ enum Outcome {
 
 impl Turn {
     fn say(&self, days: u32) {
-        match &self.outcome {
+        let hours = |duration: Duration| duration.as_secs() / (60 * 60);
+        match self.outcome {
             Outcome::Nothing => {}
             Outcome::Deleted(until) => info!(%until, days, "what was said before is deleted"),
-            Outcome::Doubtful { newest, next, steady } => {
-                let gap = next.0.saturating_sub(newest.0) / DAY_MS;
-                let hours = |duration: Duration| duration.as_secs() / (60 * 60);
+            Outcome::Waits { gap_ms, steady } if gap_ms <= u64::from(days) * DAY_MS => {
+                info!(
+                    days,
+                    steady_hours = hours(steady),
+                    "what is too old is deleted when the server has run for {} hours and the \
+                     clock has not jumped",
+                    hours(STEADY_BEFORE_DELETING)
+                );
+            }
+            Outcome::Waits { gap_ms, steady } => {
                 warn!(
                     days,
-                    gap_days = gap,
-                    steady_hours = hours(*steady),
+                    gap_days = gap_ms / DAY_MS,
+                    steady_hours = hours(steady),
                     "NOTHING IS DELETED YET: by this machine's clock, nothing was said for longer \
                      than messages are kept. If the clock is wrong, set it right. What is too old \
                      is deleted when the server has run for {} hours and the clock has not jumped",
-                    hours(STEADY_BEFORE_DOUBTFUL)
+                    hours(STEADY_BEFORE_DELETING)
                 );
             }
         }
     }
 
-    fn say_ahead(&self) {
-        warn!(
-            messages = self.ahead,
-            "the newest messages have a time that is yet to come: this machine's clock was ahead, \
-             or is behind now. They are kept until something that was said after them is too old"
-        );
+    /// Says what is kept for longer than it should be, and tells whether there is any.
+    fn say_longer(&self) -> bool {
+        if self.ahead > 0 {
+            warn!(
+                messages = self.ahead,
+                "the newest messages have a time that is yet to come: this machine's clock was \
+                 ahead, or is behind now. They are kept until something that was said after them \
+                 is too old"
+            );
+        }
+        if self.behind_newer > 0 {
+            warn!(
+                messages = self.behind_newer,
+                "messages that seem too old are kept, as one before them has a later time: this \
+                 machine's clock was ahead when that was said, or behind when these were. They are \
+                 deleted with it"
+            );
+        }
+        self.ahead > 0 || self.behind_newer > 0
     }
 }
 
@@ -132,16 +151,15 @@ async fn delete_older(
 ) -> Result<Turn, Failure> {
     let before = UnixMillis(now.0.saturating_sub(retention_ms));
     let aged = archive.older_than(before, now, log.head()).await?;
-    let AgedPosts { until, newest, next, ahead } = aged;
-    let next = next.unwrap_or(now);
-    if let Some(newest) = newest
-        && next.0.saturating_sub(newest.0) > retention_ms
-        && steady < STEADY_BEFORE_DOUBTFUL
-    {
-        return Ok(Turn { outcome: Outcome::Doubtful { newest, next, steady }, ahead });
-    }
-    let deleted = compact(log, archive, until).await?;
-    Ok(Turn { outcome: deleted.map_or(Outcome::Nothing, Outcome::Deleted), ahead })
+    let AgedPosts { until, newest, next, ahead, behind_newer } = aged;
+    let outcome = match newest {
+        Some(newest) if steady < STEADY_BEFORE_DELETING => {
+            let gap_ms = next.unwrap_or(now).0.saturating_sub(newest.0);
+            Outcome::Waits { gap_ms, steady }
+        }
+        _ => compact(log, archive, until).await?.map_or(Outcome::Nothing, Outcome::Deleted),
+    };
+    Ok(Turn { outcome, ahead, behind_newer })
 }
 
 /// Deletes everything up to this place, and says so, if there was anything.

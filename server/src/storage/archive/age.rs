@@ -3,7 +3,7 @@
 use chatroom_proto::{Seq, UnixMillis};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::request::{AgeQuery, AgedPosts};
+use super::request::{AgeQuery, AgedPosts, BEHIND_NEWER_LOOKED_AT};
 use super::row::{number, seq};
 
 /// The first that is not old. The rows are in the order of the log, so this ends there.
@@ -14,6 +14,10 @@ const OLD: &str = "SELECT max(seq), max(at) FROM posts WHERE at < ? AND seq < ?"
 
 /// What is behind the old ones.
 const BEHIND: &str = "SELECT min(seq), count(*) FROM posts WHERE seq > ? AND seq < ?";
+
+/// The old ones behind one that is not.
+const BEHIND_NEWER: &str = "SELECT count(*) FROM (SELECT at FROM posts WHERE seq > ? ORDER BY seq \
+                            LIMIT ?) WHERE at < ?";
 
 /// Looks at the old posts, and at what is behind them.
 pub(super) fn older_than(db: &Connection, query: AgeQuery) -> rusqlite::Result<AgedPosts> {
@@ -30,11 +34,15 @@ pub(super) fn older_than(db: &Connection, query: AgeQuery) -> rusqlite::Result<A
     let (first_ahead, ahead): (Option<i64>, i64) = db
         .prepare_cached(BEHIND)?
         .query_row([last.unwrap_or(0), end], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let behind_newer: i64 = db
+        .prepare_cached(BEHIND_NEWER)?
+        .query_row([end, BEHIND_NEWER_LOOKED_AT.into(), before], |row| row.get(0))?;
     Ok(AgedPosts {
         until: Seq(seq(first_ahead.unwrap_or(end)).0.saturating_sub(1)),
         newest: newest.map(|at| UnixMillis(at.cast_unsigned())),
         next: young.map(|(_, at)| UnixMillis(at.cast_unsigned())),
         ahead: if young.is_some() { 0 } else { ahead.cast_unsigned() },
+        behind_newer: behind_newer.cast_unsigned(),
     })
 }
 

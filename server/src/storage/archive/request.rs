@@ -37,7 +37,14 @@ pub struct AgedPosts {
     /// How many posts behind the old ones have a time that is yet to come, while there is none that
     /// is not old: nothing tells when they were said.
     pub ahead: u64,
+    /// How many posts are old, and kept because one before them is not: of the next
+    /// [`BEHIND_NEWER_LOOKED_AT`].
+    pub behind_newer: u64,
 }
+
+/// So many posts behind the first that is not old are looked at, to tell whether a clock was ahead:
+/// a look has to end soon.
+pub const BEHIND_NEWER_LOOKED_AT: u32 = 100_000;
 
 /// What a read has found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,7 +47,7 @@ fn arrival() -> Command {
 
 /// Deletes what is older than 5,000 at 10,000, on a clock that has run for long.
 async fn deleted(log: &Arc<dyn Log>, restored: &Restored) -> Outcome {
-    let (now, steady) = (UnixMillis(10_000), STEADY_BEFORE_DOUBTFUL);
+    let (now, steady) = (UnixMillis(10_000), STEADY_BEFORE_DELETING);
     delete_older(Arc::clone(log), &restored.archive, 5_000, now, steady).await.unwrap().outcome
 }
 
@@ -173,15 +173,15 @@ impl Posted {
 }
 
 fn turn(outcome: Outcome) -> Turn {
-    Turn { outcome, ahead: 0 }
+    Turn { outcome, ahead: 0, behind_newer: 0 }
 }
 
 #[tokio::test]
 async fn a_post_from_ten_years_ahead_keeps_nothing_and_goes_with_what_follows_it() {
     let posted = Posted::on(&[100, 101, 102 + TEN_YEARS, 103, 120]).await;
-    assert_eq!(posted.look(130, 0).await, turn(Outcome::Deleted(Seq(1))), "the arrival");
-    assert_eq!(posted.look(132, 0).await, turn(Outcome::Deleted(Seq(3))));
-    assert_eq!(posted.look(134, 0).await, turn(Outcome::Deleted(Seq(5))), "it is gone, too");
+    assert_eq!(posted.look(130, 12).await, turn(Outcome::Deleted(Seq(1))), "the arrival");
+    assert_eq!(posted.look(132, 12).await, turn(Outcome::Deleted(Seq(3))));
+    assert_eq!(posted.look(134, 12).await, turn(Outcome::Deleted(Seq(5))), "it is gone, too");
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn the_newest_posts_stay_when_their_clock_was_ahead_and_that_is_told() {
     let ahead = [102, 103].map(|day| day + TEN_YEARS);
     let posted = Posted::on(&[100, ahead[0], ahead[1]]).await;
     // They may have been said today.
-    let kept = Turn { outcome: Outcome::Deleted(Seq(2)), ahead: 2 };
+    let kept = Turn { ahead: 2, ..turn(Outcome::Deleted(Seq(2))) };
     assert_eq!(posted.look(140, 12).await, kept);
     posted.post_on(&[141]).await;
     assert_eq!(posted.look(171, 12).await, turn(Outcome::Nothing));
@@ -197,27 +197,38 @@ async fn the_newest_posts_stay_when_their_clock_was_ahead_and_that_is_told() {
 }
 
 #[tokio::test]
-async fn one_start_with_the_clock_ten_years_ahead_deletes_nothing() {
-    let posted = Posted::on(&[100, 110, 120]).await;
-    let wrong = 121 + TEN_YEARS;
-    let doubtful = |next| Outcome::Doubtful {
-        newest: UnixMillis(120 * DAY_MS),
-        next: UnixMillis(next * DAY_MS),
-        steady: Duration::ZERO,
-    };
-    assert_eq!(posted.look(wrong, 0).await, turn(doubtful(wrong)));
-    // What is said meanwhile makes nothing certain; nor does another start.
-    posted.post_on(&[wrong]).await;
-    assert_eq!(posted.look(wrong + 1, 0).await, turn(doubtful(wrong)));
-    // The clock is right again.
-    assert_eq!(posted.look(122, 0).await, turn(Outcome::Deleted(Seq(1))), "the arrival");
-    assert_eq!(posted.look(131, 0).await, turn(Outcome::Deleted(Seq(2))));
+async fn a_post_that_is_ahead_by_less_than_is_kept_delays_what_follows_it_and_that_is_told() {
+    // On day 101 the clock was 20 days ahead.
+    let posted = Posted::on(&[100, 121, 102, 103]).await;
+    let kept = Turn { behind_newer: 2, ..turn(Outcome::Deleted(Seq(2))) };
+    assert_eq!(posted.look(134, 12).await, kept);
+    assert_eq!(posted.look(152, 12).await, turn(Outcome::Deleted(Seq(6))));
+}
+
+/// What waits until the clock is believed.
+fn waits(gap_days: u64, steady_hours: u64) -> Turn {
+    let steady = Duration::from_secs(steady_hours * 60 * 60);
+    turn(Outcome::Waits { gap_ms: gap_days * DAY_MS, steady })
+}
+
+#[tokio::test]
+async fn a_start_with_the_clock_ahead_deletes_nothing() {
+    for (wrong, gap_days) in [(131, 10), (146, 10), (161, 41), (TEN_YEARS, TEN_YEARS - 120)] {
+        let posted = Posted::on(&[100, 110, 120]).await;
+        assert_eq!(posted.look(wrong, 0).await, waits(gap_days, 0), "on day {wrong}");
+        // What is said meanwhile makes nothing certain; nor does another start.
+        posted.post_on(&[wrong]).await;
+        assert_eq!(posted.look(wrong, 11).await, waits(gap_days, 11));
+        // The clock is right again. What is before the first message is none.
+        assert_eq!(posted.look(121, 0).await, turn(Outcome::Deleted(Seq(1))), "the arrival");
+        assert_eq!(posted.look(131, 12).await, turn(Outcome::Deleted(Seq(2))));
+    }
 }
 
 #[tokio::test]
 async fn a_clock_that_stays_so_is_believed() {
     let posted = Posted::on(&[100, 110]).await;
-    assert!(matches!(posted.look(200, 11).await.outcome, Outcome::Doubtful { .. }));
+    assert_eq!(posted.look(200, 11).await, waits(90, 11));
     assert_eq!(posted.look(200, 12).await, turn(Outcome::Deleted(Seq(3))));
 }
 
@@ -225,7 +236,8 @@ async fn a_clock_that_stays_so_is_believed() {
 async fn a_clock_that_was_behind_deletes_nothing_that_was_said_meanwhile_with_others() {
     // No battery, no network: it is 1970 until the clock is set.
     let posted = Posted::on(&[100, 110, 0, 0, 111]).await;
-    assert_eq!(posted.look(112, 0).await, turn(Outcome::Deleted(Seq(1))), "the arrival");
-    assert_eq!(posted.look(131, 0).await, turn(Outcome::Deleted(Seq(2))), "and no more");
-    assert_eq!(posted.look(0, 0).await, turn(Outcome::Nothing));
+    let kept = |outcome| Turn { behind_newer: 2, ..turn(outcome) };
+    assert_eq!(posted.look(112, 12).await, kept(Outcome::Deleted(Seq(1))), "the arrival");
+    assert_eq!(posted.look(131, 12).await, kept(Outcome::Deleted(Seq(2))), "and no more");
+    assert_eq!(posted.look(0, 12).await, turn(Outcome::Nothing));
 }
