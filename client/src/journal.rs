@@ -29,7 +29,7 @@ use crate::error::KeepError;
 use crate::limits::POSTS_KEPT_MAX;
 use file::JournalFile;
 pub(crate) use file::is_in_use;
-use state::{JournalRecord, post_id};
+use state::{JournalRecord, Session, post_id};
 pub(crate) use state::{JournalState, TOKENS_ASKED_MAX};
 
 /// What came of [`Options::keep`](crate::Options::keep).
@@ -49,6 +49,19 @@ pub struct KeptState {
 pub(crate) struct Cursor {
     pub(crate) session: u32,
     pub(crate) seen: Seq,
+}
+
+/// What a welcome means for the journal.
+pub(crate) struct WelcomeNews<'a> {
+    /// The lives of the server's log.
+    pub(crate) lives: &'a Lives,
+    /// The server's log was put back: what the client has seen after this is no more.
+    pub(crate) put_back: Option<Seq>,
+    /// Whether places go on from where they were.
+    pub(crate) goes_on: bool,
+    /// The number of the session. Another one began where the log was put back, too: how far the
+    /// program has come with what it was told before means nothing from there on.
+    pub(crate) session: u32,
 }
 
 /// The journal of one client; without a file it forgets everything.
@@ -130,56 +143,24 @@ impl Journal {
         self.write(|_| vec![JournalRecord::Began { name, token, seen: Seq::FIRST }]);
     }
 
-    /// The newest welcome told these lives of the server's log.
-    pub(crate) fn lives(&self, lives: &Lives) {
-        self.write(|open| {
-            let known = open.file.state().session.as_ref().map(|session| &session.lives);
-            let is_news = known.is_some_and(|known| known != lives);
-            if is_news { vec![JournalRecord::Lives(lives.clone())] } else { Vec::new() }
-        });
-    }
-
-    /// The server's log was put back. How far the program has come with what it was told before
-    /// means nothing from here on: that was another session.
-    pub(crate) fn put_back(&self, to: Seq, session: u32) {
+    /// The server has let the client in. All of it is written at once, how far the client was put
+    /// back before the lives of the log: whoever is killed in between is put back again.
+    pub(crate) fn welcomed(&self, name: &UserName, welcome: &Welcome, news: WelcomeNews<'_>) {
+        let WelcomeNews { lives, put_back, goes_on, session } = news;
         self.write(|open| {
             open.session = session;
-            vec![JournalRecord::PutBack(to)]
-        });
-    }
-
-    /// A new session began: what was known of the places before means nothing now.
-    pub(crate) fn began(&self, name: &UserName, welcome: &Welcome, session: u32) {
-        self.write(|open| {
-            open.session = session;
-            let (name, token) = (name.clone(), welcome.token.clone());
-            let mut records = vec![JournalRecord::Began { name, token, seen: welcome.seq }];
-            for membership in welcome.groups.as_slice() {
-                records.push(JournalRecord::At(
-                    Conversation::Group(membership.group.clone()),
-                    membership.head,
-                ));
+            let mut records: Vec<_> = put_back.map(JournalRecord::PutBack).into_iter().collect();
+            let state = open.file.state().session.as_ref();
+            if goes_on {
+                records.push(JournalRecord::Resumed { token: welcome.token.clone() });
+                records.extend(state.into_iter().flat_map(|session| groups_left(session, welcome)));
+            } else {
+                records.extend(beginning(name, welcome));
+            }
+            if !goes_on || state.is_some_and(|session| session.lives != *lives) {
+                records.push(JournalRecord::Lives(lives.clone()));
             }
             records
-        });
-    }
-
-    /// The session goes on. Of the groups that it was in, the welcome names those in which it still
-    /// is: of the others, the places mean nothing when it comes into them again.
-    pub(crate) fn went_on(&self, welcome: &Welcome) {
-        self.resumed(&welcome.token);
-        self.write(|open| {
-            let session = open.file.state().session.as_ref();
-            let places = session.into_iter().flat_map(|session| session.places());
-            let groups = places.filter_map(|(place, _)| match place {
-                Conversation::Group(group) => Some(group),
-                Conversation::User(_) => None,
-            });
-            let is_in = |group: &GroupName| {
-                let mut groups = welcome.groups.as_slice().iter();
-                groups.any(|membership| membership.group.key() == group.key())
-            };
-            groups.filter(|group| !is_in(group)).cloned().map(JournalRecord::Left).collect()
         });
     }
 
@@ -237,6 +218,9 @@ impl Journal {
                 Some(JournalRecord::At(Conversation::Group(membership.group.clone()), *seq))
             }
             (_, Ok(Response::Left { group, .. })) => Some(JournalRecord::Left(group.clone())),
+            (Request::ChangePasswordAndToken { token, .. }, Err(_)) => {
+                Some(JournalRecord::MayNotHave { token: token.clone() })
+            }
             _ => None,
         };
         if answered.is_some() || at.is_some() {
@@ -256,7 +240,7 @@ impl Journal {
         let mut guard = self.lock();
         let Some(open) = guard.as_mut() else { return false };
         let records = records(open);
-        let written = records.into_iter().try_for_each(|record| open.file.append(record));
+        let written = open.file.append(records);
         if let Err(error) = written {
             tracing::warn!(%error, "the journal can't be written any more, and is given up");
             if let Some(open) = guard.take() {
@@ -270,4 +254,27 @@ impl Journal {
     fn lock(&self) -> MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A new session: what was known of the places before means nothing now.
+fn beginning(name: &UserName, welcome: &Welcome) -> Vec<JournalRecord> {
+    let (name, token) = (name.clone(), welcome.token.clone());
+    let groups = welcome.groups.as_slice().iter().map(|membership| {
+        JournalRecord::At(Conversation::Group(membership.group.clone()), membership.head)
+    });
+    [JournalRecord::Began { name, token, seen: welcome.seq }].into_iter().chain(groups).collect()
+}
+
+/// Of the groups that a session was in, the welcome names those in which it still is: of the
+/// others, the places mean nothing when it comes into them again.
+fn groups_left(session: &Session, welcome: &Welcome) -> Vec<JournalRecord> {
+    let is_in = |group: &GroupName| {
+        let mut groups = welcome.groups.as_slice().iter();
+        groups.any(|membership| membership.group.key() == group.key())
+    };
+    let groups = session.places().filter_map(|(place, _)| match place {
+        Conversation::Group(group) => Some(group),
+        Conversation::User(_) => None,
+    });
+    groups.filter(|group| !is_in(group)).cloned().map(JournalRecord::Left).collect()
 }

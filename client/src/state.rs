@@ -121,6 +121,13 @@ impl ReadState {
         self.private.values_mut().for_each(|newest| *newest = to.min(*newest));
     }
 
+    /// The newest place in a conversation: what the client was answered may be newer than what it
+    /// has seen.
+    pub fn newest_place(&self) -> Seq {
+        let groups = self.groups.values().filter_map(|followed| followed.newest);
+        groups.chain(self.private.values().copied()).max().unwrap_or_default()
+    }
+
     /// A connection was remade.
     pub fn welcomed_back(&mut self, welcome: &Welcome) -> Back {
         self.name = Some(welcome.name.key());

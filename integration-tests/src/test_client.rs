@@ -34,7 +34,12 @@ pub struct TestClient {
 
 /// What one says to be let in as nobody in particular.
 pub fn hello(name: &str) -> Hello {
-    Hello { versions: VersionRange::SPOKEN, name: user(name), proof: Proof::Open, seen: Seq::ZERO }
+    Hello {
+        versions: VersionRange::OF_CLIENTS,
+        name: user(name),
+        proof: Proof::Open,
+        seen: Seq::ZERO,
+    }
 }
 
 /// A name that a scene knows to be valid.

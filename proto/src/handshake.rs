@@ -53,8 +53,12 @@ pub struct VersionRange {
 pub struct VersionRangeError;
 
 impl VersionRange {
-    /// What this crate speaks.
-    pub const SPOKEN: VersionRange = VersionRange { min: 1, max: PROTOCOL_VERSION };
+    /// What servers speak: also what clients of before did.
+    pub const OF_SERVERS: VersionRange = VersionRange { min: 1, max: PROTOCOL_VERSION };
+
+    /// What clients speak. Only since version 2 does a server tell which log it has, and know a
+    /// client again whose first welcome was lost.
+    pub const OF_CLIENTS: VersionRange = VersionRange { min: 2, max: PROTOCOL_VERSION };
 
     /// The oldest version of the range.
     pub fn min(self) -> u16 {

@@ -222,7 +222,7 @@ fn the_longest_of_everything_fits_into_a_frame() {
 #[test]
 fn the_longest_hello_takes_less_than_a_kibibyte() {
     let hello = Hello {
-        versions: VersionRange::SPOKEN,
+        versions: VersionRange::OF_SERVERS,
         name: user(&"🦀".repeat(32)),
         proof: Proof::Password(password(&"x".repeat(PASSWORD_BYTES_MAX))),
         seen: Seq(u64::MAX),

@@ -140,7 +140,7 @@ fn log_in(number: u64) -> Input {
         connection: ConnectionId(number),
         tag: Tag(0),
         hello: Hello {
-            versions: VersionRange::SPOKEN,
+            versions: VersionRange::OF_CLIENTS,
             name: UserName::parse(&format!("member{number}")).expect("a valid name"),
             proof: Proof::Open,
             seen: Seq::ZERO,

@@ -280,7 +280,8 @@ impl Dispatch {
             Message::LogIn(login, outbox) => {
                 let (network, last_seen) =
                     (ClientNetwork::of(login.address.ip()), self.idle.last_seen());
-                if let Some(version) = login.hello.versions.newest_common(VersionRange::SPOKEN) {
+                if let Some(version) = login.hello.versions.newest_common(VersionRange::OF_SERVERS)
+                {
                     outbox.speak(version);
                 }
                 let entry = ConnEntry::new(outbox, network, last_seen);

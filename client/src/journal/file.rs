@@ -89,12 +89,15 @@ impl JournalFile {
         &self.state
     }
 
-    /// Appends one record, and compacts the file when it has grown.
-    pub(super) fn append(&mut self, record: JournalRecord) -> io::Result<()> {
-        let bytes = framed(&record)?;
+    /// Appends records in one write, and compacts the file when it has grown.
+    pub(super) fn append(&mut self, records: Vec<JournalRecord>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for record in &records {
+            bytes.extend(framed(record)?);
+        }
         self.file.write_all(&bytes)?;
         self.bytes += bytes.len() as u64;
-        self.state.apply(record);
+        records.into_iter().for_each(|record| self.state.apply(record));
         if self.bytes > self.compact_at { self.compact() } else { Ok(()) }
     }
 

@@ -49,6 +49,11 @@ pub(crate) enum JournalRecord {
     },
     /// The server's log was put back: what the client has seen after this place is no more.
     PutBack(Seq),
+    /// The session will not have this token: the server has refused it.
+    MayNotHave {
+        /// The one that was asked for.
+        token: Token,
+    },
 }
 
 /// The identity of a request that is a post.
@@ -103,6 +108,14 @@ impl Session {
         }
     }
 
+    /// It has this token. Those that were asked for later it may have yet: they are asked for again.
+    fn has(&mut self, token: Token) {
+        if let Some(place) = self.tokens_asked.iter().position(|asked| *asked == token) {
+            self.tokens_asked.drain(..=place);
+        }
+        self.token = token;
+    }
+
     fn be_put_back(&mut self, to: Seq) {
         self.seen = self.seen.min(to);
         self.places.values_mut().for_each(|(_, seq)| *seq = to.min(*seq));
@@ -154,9 +167,9 @@ impl JournalState {
             }
             JournalRecord::Asked(request) => self.posts.push_back(request),
             JournalRecord::Answered(id) => self.posts.retain(|post| post_id(post) != Some(id)),
-            JournalRecord::Resumed { token } => self.change(|session| {
-                session.token = token;
-                session.tokens_asked.clear();
+            JournalRecord::Resumed { token } => self.change(|session| session.has(token)),
+            JournalRecord::MayNotHave { token } => self.change(|session| {
+                session.tokens_asked.retain(|asked| *asked != token);
             }),
             JournalRecord::MayHave { token } => self.change(|session| {
                 session.tokens_asked.push_back(token);
@@ -164,9 +177,11 @@ impl JournalState {
                     session.tokens_asked.pop_front();
                 }
             }),
-            JournalRecord::Lives(lives) => self.change(|session| session.lives = lives),
             JournalRecord::PutBack(seq) => self.change(|session| session.be_put_back(seq)),
-            JournalRecord::Seen(_) | JournalRecord::At(..) if self.is_doubtful => {}
+            // How far the program came counts in the lives that were told before it.
+            JournalRecord::Seen(_) | JournalRecord::At(..) | JournalRecord::Lives(_)
+                if self.is_doubtful => {}
+            JournalRecord::Lives(lives) => self.change(|session| session.lives = lives),
             JournalRecord::Seen(seq) => self.change(|session| session.seen = seq),
             JournalRecord::At(conversation, seq) => {
                 self.change(|session| session.be_at(conversation, seq));

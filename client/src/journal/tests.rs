@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use chatroom_proto::{Membership, Page, PostId, Retention, UnixMillis};
+use chatroom_proto::{Life, Membership, Page, PostId, Retention, UnixMillis};
 use tempfile::TempDir;
 
 use super::*;
@@ -28,6 +28,21 @@ fn posted(seq: u64) -> Result<Response, Refusal> {
     Ok(Response::Posted { seq: Seq(seq), at: UnixMillis(0) })
 }
 
+/// A session begins.
+fn begin(journal: &Journal, welcome: &Welcome, session: u32) {
+    let news = WelcomeNews { lives: &Lives::default(), put_back: None, goes_on: false, session };
+    journal.welcomed(&user("Jim"), welcome, news);
+}
+
+/// The first session goes on, in a log with these lives.
+fn go_on(journal: &Journal, welcome: &Welcome, put_back: Option<Seq>) {
+    let lives = [Life { id: 1, began: Seq(1) }, Life { id: 2, began: Seq(15) }];
+    let lives = Lives::try_from(lives.to_vec()).unwrap();
+    let session = if put_back.is_some() { 2 } else { 1 };
+    let news = WelcomeNews { lives: &lives, put_back, goes_on: true, session };
+    journal.welcomed(&user("Jim"), welcome, news);
+}
+
 fn place(session: u32, seen: u64) -> Cursor {
     Cursor { session, seen: Seq(seen) }
 }
@@ -45,7 +60,7 @@ fn fault(path: &Path, name: &str) -> KeepError {
 /// A client came, said two things, of which one was answered, and took events up to 12.
 fn some_life(path: &Path) {
     let (journal, _) = open(path);
-    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    begin(&journal, &welcome(1, 10), 1);
     journal.asked(&post(1));
     journal.asked(&post(2));
     journal.answered(&post(1), &posted(20), false);
@@ -95,7 +110,7 @@ fn a_tail_that_is_torn_anywhere_was_never_there() {
         let (journal, state) = open(&path);
         seens.push(seen(&state));
         // It is appended to as if nothing had been there.
-        journal.began(&user("Jim"), &welcome(2, 99), 1);
+        begin(&journal, &welcome(2, 99), 1);
         drop(journal);
         assert_eq!(seen(&open(&path).1), 99);
     }
@@ -137,7 +152,7 @@ fn behind_a_damage_only_a_session_that_begins_says_how_far_the_client_came() {
     let before = fs::read(&path).unwrap().len();
     {
         let (journal, _) = open(&path);
-        journal.began(&user("Jim"), &welcome(2, 500), 1);
+        begin(&journal, &welcome(2, 500), 1);
         journal.handed(place(1, 510));
     }
     let mut bytes = fs::read(&path).unwrap();
@@ -161,7 +176,7 @@ fn one_client_at_a_time_uses_it() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("jim");
     let (first, _) = open(&path);
-    first.began(&user("Jim"), &welcome(1, 10), 1);
+    begin(&first, &welcome(1, 10), 1);
     assert!(matches!(fault(&path, "Jim"), KeepError::InUse));
     first.handed(place(1, 11));
     let handle = JournalHandle::new(first);
@@ -192,7 +207,7 @@ fn it_is_compacted_while_it_is_used_and_says_the_same() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("jim");
     let (journal, _) = open(&path);
-    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    begin(&journal, &welcome(1, 10), 1);
     journal.asked(&post(1));
     let mut longest = 0;
     for seen in 11..150_000 {
@@ -214,8 +229,8 @@ fn a_session_that_has_ended_moves_no_place() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("jim");
     let (journal, _) = open(&path);
-    journal.began(&user("Jim"), &welcome(1, 1_000), 1);
-    journal.began(&user("Jim"), &welcome(2, 8), 2);
+    begin(&journal, &welcome(1, 1_000), 1);
+    begin(&journal, &welcome(2, 8), 2);
     journal.handed(place(1, 1_005));
     journal.resumed(&Token([3; 32]));
     drop(journal);
@@ -243,7 +258,7 @@ fn a_group_that_was_left_is_forgotten() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("jim");
     let (journal, _) = open(&path);
-    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    begin(&journal, &welcome(1, 10), 1);
     let tea = || Membership { group: group("tea"), head: Seq(5) };
     let join = Request::Join { group: group("tea") };
     journal.answered(&join, &Ok(Response::Joined { seq: Seq(11), membership: tea() }), false);
@@ -262,9 +277,9 @@ fn what_is_undone_when_its_answer_comes_moves_no_place() {
     let home = TempDir::new().unwrap();
     let path = home.path().join("jim");
     let (journal, _) = open(&path);
-    journal.began(&user("Jim"), &welcome(1, 10), 1);
+    begin(&journal, &welcome(1, 10), 1);
     // An operator has put it out while it was away.
-    journal.went_on(&Welcome { groups: Page::fill([]), ..welcome(2, 20) });
+    go_on(&journal, &Welcome { groups: Page::fill([]), ..welcome(2, 20) }, None);
     journal.answered(&post(1), &posted(12), true);
     let membership = Membership { group: group("tea"), head: Seq(5) };
     let join = Request::Join { group: group("tea") };
@@ -273,9 +288,77 @@ fn what_is_undone_when_its_answer_comes_moves_no_place() {
     assert_eq!(open(&path).1.session.unwrap().places().count(), 0);
     // It came back, and its first answer to a request to leave was lost.
     let (journal, _) = open(&path);
-    journal.began(&user("Jim"), &welcome(3, 30), 1);
+    begin(&journal, &welcome(3, 30), 1);
     let leave = Request::Leave { group: group("General") };
     journal.answered(&leave, &Ok(Response::Left { seq: Seq(12), group: group("General") }), true);
     drop(journal);
     assert_eq!(open(&path).1.session.unwrap().places().count(), 1);
+}
+
+#[test]
+fn a_welcome_is_one_write_and_a_place_counts_in_the_lives_that_were_told_before_it() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    begin(&journal, &welcome(1, 10), 1);
+    journal.handed(place(1, 40));
+    let before = fs::read(&path).unwrap();
+    go_on(&journal, &welcome(1, 20), Some(Seq(14)));
+    drop(journal);
+    let after = fs::read(&path).unwrap();
+    // Whoever is killed while that is written is put back again, or is in the new lives.
+    for length in before.len()..=after.len() {
+        fs::write(&path, &after[..length]).unwrap();
+        let session = open(&path).1.session.unwrap();
+        let lives = session.lives.as_slice().len();
+        assert!(
+            matches!((session.seen, lives), (Seq(40 | 14), 0) | (Seq(14), 2)),
+            "{:?} in {lives} lives, {length} bytes",
+            session.seen
+        );
+    }
+}
+
+#[test]
+fn a_place_after_a_part_that_is_damaged_is_believed_no_more_than_the_lives_that_it_counts_in() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    begin(&journal, &welcome(1, 10), 1);
+    let length = fs::metadata(&path).unwrap().len();
+    go_on(&journal, &welcome(1, 20), Some(Seq(5)));
+    journal.handed(place(2, 30));
+    drop(journal);
+    let mut bytes = fs::read(&path).unwrap();
+    // In the first record behind the beginning: that the log was put back.
+    bytes[usize::try_from(length).unwrap() + 9] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let (_, state, kept) = Journal::open(Some(&path), &user("Jim"));
+    assert!(matches!(kept.fault, Some(KeepError::Damaged)));
+    let session = state.session.unwrap();
+    assert_eq!((session.seen, session.lives.as_slice().len()), (Seq(10), 0));
+}
+
+#[test]
+fn a_token_that_is_asked_for_again_stays_until_the_session_has_it_or_not() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("jim");
+    let (journal, _) = open(&path);
+    let asked = || open(&path).1.session.unwrap().tokens_asked;
+    let change = |token| Request::ChangePasswordAndToken {
+        old: "old".to_owned().try_into().unwrap(),
+        new: "new".to_owned().try_into().unwrap(),
+        token: Token([token; 32]),
+    };
+    begin(&journal, &welcome(1, 10), 1);
+    (2..5).for_each(|token| drop(journal.asked(&change(token))));
+    // The connection was lost before the server read that, and they are sent again.
+    go_on(&journal, &welcome(1, 20), None);
+    journal.answered(&change(2), &Err(Refusal::WrongPassword { name: user("Jim") }), false);
+    drop(journal);
+    assert_eq!(asked(), [Token([3; 32]), Token([4; 32])]);
+    let (journal, _) = open(&path);
+    journal.resumed(&Token([3; 32]));
+    drop(journal);
+    assert_eq!(asked(), [Token([4; 32])]);
 }

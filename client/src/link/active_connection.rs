@@ -56,8 +56,6 @@ const READ_OUT_MAX: Duration = Duration::from_secs(1);
 /// What lives as long as the connection.
 pub(super) struct ActiveConnection {
     frames_out: mpsc::Sender<ClientFrame>,
-    /// The version of the protocol that the connection speaks.
-    version: u16,
     /// The server's last word.
     pub(super) closing: Option<CloseReason>,
     /// What was said up to here is told again, until all of it has been.
@@ -146,7 +144,6 @@ impl<D: Dial> Link<D> {
         let now = Instant::now();
         ActiveConnection {
             frames_out,
-            version: welcome.version,
             closing: None,
             again_until: tells_again(welcome).then_some(welcome.seq),
             heard: now,
@@ -259,8 +256,7 @@ impl<D: Dial> Link<D> {
 }
 
 impl ActiveConnection {
-    fn send(&self, ClientFrame { tag, request }: ClientFrame) {
-        let frame = ClientFrame { tag, request: request.in_version(self.version) };
+    fn send(&self, frame: ClientFrame) {
         // A writer that has failed takes no more. Then the connection ends soon, and what is
         // unanswered is sent again.
         if let Err(TrySendError::Full(frame)) = self.frames_out.try_send(frame) {

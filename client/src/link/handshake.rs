@@ -134,7 +134,7 @@ mod tests {
         let line = Line { end: std::sync::Mutex::new(Some(here)), is_private };
         let password = Password::try_from("hunter2".to_owned()).unwrap();
         let hello = Hello {
-            versions: VersionRange::SPOKEN,
+            versions: VersionRange::OF_CLIENTS,
             name: UserName::parse("Jim").unwrap(),
             proof: Proof::Password(password),
             seen: Seq::ZERO,

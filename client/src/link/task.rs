@@ -20,7 +20,7 @@ use super::request::{LinkRequest, ReplyTo};
 use crate::dial::Dial;
 use crate::error::{ConnectError, Ended, Lost};
 use crate::event::{Event, QueuedEvent};
-use crate::journal::{Cursor, Journal, JournalState};
+use crate::journal::{Cursor, Journal, JournalState, WelcomeNews};
 use crate::options::Reconnect;
 use crate::shared::Shared;
 use crate::state::ReadState;
@@ -99,18 +99,15 @@ impl<D: Dial> Link<D> {
             journal.comes_with(&name, &token);
         }
         let seen = former.map_or(Seq::FIRST, |session| session.seen);
-        let mut lives = former.map(|session| session.lives.clone()).unwrap_or_default();
+        let lives = former.map(|session| session.lives.clone()).unwrap_or_default();
         let asked: Vec<Token> = former
             .into_iter()
             .flat_map(|session| session.tokens_asked.iter().rev().cloned())
             .collect();
-        let (versions, proof) = (VersionRange::SPOKEN, Proof::Resume(token));
+        let (versions, proof) = (VersionRange::OF_CLIENTS, Proof::Resume(token));
         let hello = Hello { versions, name: name.clone(), proof, seen };
         let known = (asked.as_slice(), password.as_ref());
         let connection = first_login(&dial, &shared, (hello, &lives), known).await?;
-        if let Some(told) = &connection.lives {
-            lives = told.clone();
-        }
         let mut link = Link {
             dial,
             name,
@@ -137,7 +134,7 @@ impl<D: Dial> Link<D> {
 
     /// Takes over from an earlier run: how far it had come, and what it had no answer to.
     fn inherit(&mut self, former_run: JournalState, connection: &WelcomedConnection<D::Stream>) {
-        let WelcomedConnection { welcome, put_back, .. } = connection;
+        let welcome = &connection.welcome;
         for request in former_run.posts {
             // Their answers come among the events, and count as if they had been submitted.
             self.shared.submits.forget_permits(1);
@@ -148,22 +145,17 @@ impl<D: Dial> Link<D> {
             });
         }
         let former = former_run.session.filter(|_| welcome.resumed);
-        let mut missed = Vec::new();
-        let goes_on = former.is_some_and(|session| {
-            let mut state = ReadState::kept(session.seen, session.places());
-            if let Some(to) = *put_back {
-                state.be_put_back(to);
-            }
-            let back = state.welcomed_back(welcome);
-            self.state = state;
-            missed = back.missed;
-            back.goes_on
-        });
-        self.keep_welcome(welcome, *put_back, goes_on);
-        if let Some(to) = *put_back {
+        let is_known = former.is_some();
+        if let Some(session) = former {
+            self.state = ReadState::kept(session.seen, session.places());
+        }
+        let put_back = if is_known { self.be_put_back(connection) } else { connection.put_back };
+        let back = is_known.then(|| self.state.welcomed_back(welcome));
+        self.keep_welcome(connection, put_back, back.as_ref().is_some_and(|back| back.goes_on));
+        if let Some(to) = put_back {
             self.tell(Event::PutBack { to });
         }
-        for group in missed.into_iter().map(Conversation::Group) {
+        for group in back.into_iter().flat_map(|back| back.missed).map(Conversation::Group) {
             if !self.in_flight.has_post_to(&group) {
                 self.tell(Event::Missed(group));
             }
@@ -176,22 +168,36 @@ impl<D: Dial> Link<D> {
         self.event_queue.push(QueuedEvent { event, place });
     }
 
-    fn keep_welcome(&mut self, welcome: &Welcome, put_back: Option<Seq>, goes_on: bool) {
+    /// Gives up what this client knows of a log that was put back: what it has seen, as the server
+    /// says; and what it was answered, where its newest life has ended before that. Tells from
+    /// where on.
+    fn be_put_back(&mut self, connection: &WelcomedConnection<D::Stream>) -> Option<Seq> {
+        let ended = || {
+            let end = end_of_newest(&self.lives, connection.lives.as_ref()?)?;
+            (self.state.newest_place() > end).then_some(end)
+        };
+        let to = connection.put_back.or_else(ended)?;
+        self.state.be_put_back(to);
+        Some(to)
+    }
+
+    fn keep_welcome(
+        &mut self,
+        connection: &WelcomedConnection<D::Stream>,
+        put_back: Option<Seq>,
+        goes_on: bool,
+    ) {
+        let welcome = &connection.welcome;
         self.token = welcome.token.clone();
+        self.lives = connection.lives.clone().unwrap_or_default();
         self.server_keeps = welcome.retention != Retention::Nothing;
-        if let Some(to) = put_back {
+        if put_back.is_some() || !goes_on {
             self.session += 1;
-            self.journal.put_back(to, self.session);
             self.went_back_for = Seq::ZERO;
         }
-        if goes_on {
-            self.journal.went_on(welcome);
-        } else {
-            self.session += 1;
-            self.journal.began(&self.name, welcome, self.session);
-            self.went_back_for = Seq::ZERO;
-        }
-        self.journal.lives(&self.lives);
+        let (lives, session) = (&self.lives, self.session);
+        let news = WelcomeNews { lives, put_back, goes_on, session };
+        self.journal.welcomed(&self.name, welcome, news);
     }
 
     /// Whether what is let go now will be heard again.
@@ -282,7 +288,7 @@ impl<D: Dial> Link<D> {
 
     fn hello_again(&self) -> Hello {
         Hello {
-            versions: VersionRange::SPOKEN,
+            versions: VersionRange::OF_CLIENTS,
             name: self.name.clone(),
             proof: Proof::Resume(self.token.clone()),
             seen: self.state.seen(),
@@ -292,17 +298,14 @@ impl<D: Dial> Link<D> {
     /// Learns from a connection that was remade: what to tell the program first, and what to ask
     /// before the rest.
     fn take_up(&mut self, connection: &WelcomedConnection<D::Stream>) -> Event {
-        let WelcomedConnection { welcome, lives, put_back, .. } = connection;
+        let welcome = &connection.welcome;
         tracing::info!(resumed = welcome.resumed, "connection is back");
-        if let Some(lives) = lives {
-            self.lives = lives.clone();
-        }
-        if let Some(to) = *put_back {
-            self.state.be_put_back(to);
+        let put_back = self.be_put_back(connection);
+        if let Some(to) = put_back {
             self.tell(Event::PutBack { to });
         }
         let mut back = self.state.welcomed_back(welcome);
-        self.keep_welcome(welcome, *put_back, back.goes_on);
+        self.keep_welcome(connection, put_back, back.goes_on);
         // The newest message there may be one of ours whose answer was lost: only what is certain
         // is said.
         back.missed
@@ -347,4 +350,13 @@ impl<D: Dial> Link<D> {
             self.event_queue.deliver_when_it_may(&self.events).await;
         }
     }
+}
+
+/// Where the newest of the lives that a client knows has ended, by what it is told now. Nothing when
+/// it goes on, or is not among them.
+fn end_of_newest(known: &Lives, told: &Lives) -> Option<Seq> {
+    let (newest, told) = (known.as_slice().last()?, told.as_slice());
+    let place = told.iter().position(|life| life == newest)?;
+    let next = told.get(place + 1)?;
+    Some(Seq(next.began.0.saturating_sub(1)))
 }

@@ -132,7 +132,8 @@ impl Known {
 async fn be_honest(dialer: &mpsc::Sender<DuplexStream>) {
     let mut guest = Peer::new(dialer).await;
     let name = UserName::parse("honest").expect("a valid name");
-    let hello = Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO };
+    let hello =
+        Hello { versions: VersionRange::OF_CLIENTS, name, proof: Proof::Open, seen: Seq::ZERO };
     for (tag, request) in
         [(1, Request::Hello(hello)), (2, Request::Ping), (3, Request::Users { after: Seq::ZERO })]
     {

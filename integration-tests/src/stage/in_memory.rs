@@ -311,7 +311,7 @@ impl ArchiveView for View {
 
     fn older_than(&self, _: UnixMillis, _: UnixMillis, _: Seq) -> Answer<'_, AgedPosts> {
         // Everything is kept: nobody asks.
-        Box::pin(async { Ok(AgedPosts { until: Seq::ZERO, newest: None, next: None, ahead: 0 }) })
+        Box::pin(async { Ok(AgedPosts::default()) })
     }
 
     fn delete(&self, _: Seq) -> Answer<'_, ()> {

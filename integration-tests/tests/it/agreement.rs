@@ -120,7 +120,7 @@ impl TwoNodes {
         let token = old.clone().unwrap_or(Token(fresh));
         let session = Credential { digest: TokenDigest(token.0), token };
         let proof = old.map_or(stranger, Proof::Resume);
-        let (versions, seen, lives) = (VersionRange::SPOKEN, Seq::ZERO, Lives::default());
+        let (versions, seen, lives) = (VersionRange::OF_CLIENTS, Seq::ZERO, Lives::default());
         let hello = Hello { versions, name, proof, seen };
         let input = Input::LogIn(Box::new(LoginRequest {
             connection,

@@ -57,4 +57,5 @@ mod tidy;
 mod tls;
 mod tls_dates;
 mod tls_server;
+mod told_later;
 mod tools;

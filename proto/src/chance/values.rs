@@ -194,11 +194,11 @@ arbitrary! {
         Ok(Lives::try_from(lives).unwrap_or_default())
     };
     VersionRange: |bytes| Ok(match rarity(bytes)? {
-        0..=13 => VersionRange::SPOKEN,
+        0..=13 => VersionRange::OF_SERVERS,
         _ => {
             let (one, other) = bytes.arbitrary::<(u16, u16)>()?;
             VersionRange::try_from((one.min(other), one.max(other)))
-                .unwrap_or(VersionRange::SPOKEN)
+                .unwrap_or(VersionRange::OF_SERVERS)
         }
     });
     AddressPrefix: |bytes| Ok(AddressPrefix::of(match rarity(bytes)? {

@@ -203,8 +203,9 @@ impl Chat {
     ) {
         let Origin { place: ConnAddr { connection, .. }, tag } = origin;
         let Some(conn) = self.conns.get_mut(&connection) else {
-            if let Some(Ok(CommandOutcome::Admitted { device, lost })) = result {
-                self.admit_nobody((connection, device), lost, now, out);
+            // It was gone before its login was applied. It may come back with the token.
+            if let Some(Ok(CommandOutcome::Admitted { device, .. })) = result {
+                self.let_go(device, connection, now, out);
             }
             return;
         };
@@ -234,21 +235,6 @@ impl Chat {
                 }
             }
             None => {}
-        }
-    }
-
-    /// The connection was gone before its login was applied. One that never had its token can't
-    /// come back.
-    fn admit_nobody(
-        &mut self,
-        (connection, device): (ConnectionId, DeviceId),
-        lost: Option<Seq>,
-        now: UnixMillis,
-        out: &mut Vec<Effect>,
-    ) {
-        match lost {
-            Some(_) => self.let_go(device, connection, now, out),
-            None => self.propose(None, now, Command::Depart { device }, out),
         }
     }
 

@@ -23,8 +23,8 @@ impl Chat {
             out.push(Effect::Reply { connection, tag, result: Err(refusal) });
             out.push(Effect::HangUp { connection, reason: None });
         };
-        let Some(version) = hello.versions.newest_common(VersionRange::SPOKEN) else {
-            return refuse(Refusal::UnsupportedVersion { server: VersionRange::SPOKEN }, out);
+        let Some(version) = hello.versions.newest_common(VersionRange::OF_SERVERS) else {
+            return refuse(Refusal::UnsupportedVersion { server: VersionRange::OF_SERVERS }, out);
         };
         let pending = PendingLogin { version, token: session.token, seen: hello.seen, lives };
         match hello.proof {

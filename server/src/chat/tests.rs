@@ -4,7 +4,9 @@ use chatroom_proto::{Hello, Lives, Proof, Seq, Tag, Token, UnixMillis, UserName,
 
 use super::Chat;
 use super::effect::{Channel, Credential, Effect, Input, LoginRequest};
-use super::entry::{Command, ConnectionId, DeviceId, Entry, NodeId, Proposal, TokenDigest};
+use super::entry::{
+    Command, ConnAddr, ConnectionId, DeviceId, Entry, NodeId, Proposal, TokenDigest,
+};
 use super::limits::Limits;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
@@ -20,11 +22,11 @@ fn proposals(effects: &[Effect]) -> Vec<&Proposal> {
 }
 
 #[test]
-fn one_who_is_gone_before_the_arrival_takes_effect_departs_at_once() {
+fn one_who_is_gone_before_the_arrival_takes_effect_is_held_like_anybody_who_is_lost() {
     let mut chat = Chat::new(NodeId(1), Limits::default());
     let (connection, mut effects) = (ConnectionId(1), Vec::new());
     let hello = Hello {
-        versions: VersionRange::SPOKEN,
+        versions: VersionRange::OF_CLIENTS,
         name: UserName::parse("jim").unwrap(),
         proof: Proof::Open,
         seen: Seq::ZERO,
@@ -45,7 +47,8 @@ fn one_who_is_gone_before_the_arrival_takes_effect_departs_at_once() {
     effects.clear();
     chat.handle(Input::Gone { connection }, NOW, &mut effects);
     chat.apply(&arrival, &mut effects);
-    let departs = Command::Depart { device: DeviceId(Seq(1)) };
+    let from = ConnAddr { node: NodeId(1), connection };
+    let is_lost = Command::Detach { device: DeviceId(Seq(1)), from };
     let commands: Vec<_> = proposals(&effects).iter().map(|it| it.command.clone()).collect();
-    assert_eq!(commands, [departs]);
+    assert_eq!(commands, [is_lost]);
 }

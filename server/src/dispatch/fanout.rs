@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use chatroom_proto::codec::{self, FrameError};
-use chatroom_proto::{Notification, PROTOCOL_VERSION, ServerFrame};
+use chatroom_proto::{Notification, PROTOCOL_VERSION, ServerFrame, VersionRange};
 use rustc_hash::FxHashMap;
 use tracing::error;
 
@@ -101,6 +101,15 @@ impl Fanout {
             Audience::One(device) => self.tell(state, *device, &frame),
             Audience::Some(devices) => {
                 devices.iter().for_each(|device| self.tell(state, *device, &frame));
+            }
+            // Some of them may need other words, or hear nothing.
+            Audience::Group { group, except, and, .. }
+                if frame.since_version() > VersionRange::OF_SERVERS.min() =>
+            {
+                let hearers = state.present(*group).iter().chain(and);
+                for device in hearers.filter(|device| *device != except) {
+                    self.tell(state, *device, &frame);
+                }
             }
             Audience::Group { group, except, passage, and } => {
                 let present = state.present(*group);

@@ -142,7 +142,7 @@ impl Queue {
 impl Outbox {
     /// An empty outbox, which shares its bounds with the others.
     pub fn new(bounds: Arc<Bounds>) -> Outbox {
-        let version = AtomicU16::new(VersionRange::SPOKEN.min());
+        let version = AtomicU16::new(VersionRange::OF_SERVERS.min());
         Outbox(Arc::new(Inner { queue: Mutex::default(), bounds, version }))
     }
 
@@ -212,11 +212,12 @@ impl Outbox {
 
     fn close_queue(&self, queue: &mut Queue, reason: Option<CloseReason>) {
         let was_closed = std::mem::replace(&mut queue.closed, true);
-        if queue.first.is_some() {
+        let is_held = queue.first.is_some();
+        if is_held {
             // What is held comes after what has not come yet: it would hide the gap.
             self.drop_queue(queue);
         }
-        if was_closed {
+        if was_closed && !is_held {
             return;
         }
         if let Some(Ok(frame)) = reason.map(closing) {
@@ -308,10 +309,10 @@ impl Outbox {
         self.until(Who::Connection, ask).await
     }
 
-    /// Whether the peer waits for us: for an answer, or for us to read on.
+    /// Whether the peer waits for us: for an answer, for us to read on, or for what it missed.
     pub(crate) fn owes(&self) -> bool {
         let queue = self.queue();
-        queue.asks > 0 || queue.is_asking
+        queue.asks > 0 || queue.is_asking || queue.first.is_some()
     }
 
     /// The connection was let in.

@@ -8,10 +8,18 @@ use crate::chat::effect::Replay;
 use crate::dispatch::outbox::Outbox;
 use crate::storage::archive::{Archive, Missed};
 
+/// Since this version a client that catches up is told how memberships ended. An older one takes
+/// that for news, and so leaves a group that it is in again.
+const ENDS_SINCE: u16 = 2;
+
 /// Sends everything that was missed, and then lets through what the outbox has held meanwhile. A
 /// client that can't be told everything is hung up on: it comes back, and goes on from where it has
 /// come to.
 pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
+    let version = outbox.version();
+    if version < ENDS_SINCE {
+        replay.ends.clear();
+    }
     while replay.after < replay.until {
         let part = tokio::select! {
             biased;
@@ -21,17 +29,18 @@ pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
         let frames = part
             .map_err(|error| error!(%error, "can't read what a client missed"))
             .map(|part| with_ends(part, &replay))
-            .and_then(encode);
+            .and_then(|part| encode(part, version));
         let Ok((frames, reached)) = frames else { return outbox.close(Some(CloseReason::Failed)) };
         if !frames.is_empty() && outbox.catch_up(&frames).await.is_none() {
             return;
         }
         replay.after = reached;
     }
-    let caught_up = encode(Missed {
+    let caught_up = Missed {
         notifications: vec![Notification::CaughtUp { seq: replay.until }],
         reached: replay.until,
-    });
+    };
+    let caught_up = encode(caught_up, version);
     let Ok((frames, _)) = caught_up else { return outbox.close(Some(CloseReason::Failed)) };
     if outbox.catch_up(&frames).await.is_some() {
         outbox.go_live();
@@ -48,12 +57,13 @@ fn with_ends(mut part: Missed, replay: &Replay) -> Missed {
     part
 }
 
-fn encode(part: Missed) -> Result<(Vec<u8>, Seq), ()> {
+/// Frames in words of this version.
+fn encode(part: Missed, version: u16) -> Result<(Vec<u8>, Seq), ()> {
     let mut frames = Vec::new();
-    for notification in part.notifications {
-        let frame = codec::encode(&ServerFrame::Notification(notification))
+    let notifications = part.notifications.into_iter().map(ServerFrame::Notification);
+    for frame in notifications.filter_map(|frame| frame.in_version(version)) {
+        codec::encode_into(&frame, &mut frames)
             .map_err(|error| error!(%error, "a post that was missed could not be encoded"))?;
-        frames.extend_from_slice(&frame);
     }
     Ok((frames, part.reached))
 }

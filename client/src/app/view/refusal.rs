@@ -73,12 +73,12 @@ impl View {
             | Refusal::RegisterFirst
             | Refusal::ServerBanned { .. } => self.server_admin_refusal(request, refusal),
             Refusal::UnsupportedVersion { server } => {
-                let fix = if server.min() > VersionRange::SPOKEN.max() {
+                let fix = if server.min() > VersionRange::OF_CLIENTS.max() {
                     "Get a newer version of this program."
                 } else {
                     "Get an older version of this program, or update the server."
                 };
-                let (theirs, ours) = (versions(*server), versions(VersionRange::SPOKEN));
+                let (theirs, ours) = (versions(*server), versions(VersionRange::OF_CLIENTS));
                 format!("This server speaks {theirs} of the protocol, this program {ours}. {fix}")
             }
         })

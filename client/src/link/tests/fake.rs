@@ -110,6 +110,7 @@ impl FakeServer {
             hearing: Hearing { frames: FrameReader::new(read, FRAME_BYTES_MAX) },
             saying: Saying { stream: write },
             token: TOKEN,
+            lives: vec![Life { id: 1, began: Seq(1) }],
         }
     }
 
@@ -176,6 +177,8 @@ pub(super) struct WelcomedConnection {
     saying: Saying,
     /// What the client is welcomed with.
     pub(super) token: Token,
+    /// The lives that it is told.
+    pub(super) lives: Vec<Life>,
 }
 
 pub(super) struct Hearing {
@@ -276,7 +279,7 @@ impl WelcomedConnection {
             groups: Page::fill(heads.iter().map(membership)),
             retention,
         };
-        let lives = Lives::try_from(vec![Life { id: 1, began: Seq(1) }]).expect("one");
+        let lives = Lives::try_from(self.lives.clone()).expect("few");
         let welcome = Box::new(welcome);
         self.answer(tag, Response::WelcomeInLife { welcome, lives, put_back: None }).await;
     }

@@ -1,6 +1,6 @@
 //! A server that keeps what is said, and tells again what a client missed: the one way back.
 
-use chatroom_proto::{Proof, Request, Seq};
+use chatroom_proto::{Life, Proof, Request, Seq};
 
 use super::fake::{
     self, body, connected_and_kept, group, group_post, posted, private_post, public,
@@ -264,4 +264,35 @@ async fn a_link_whose_answers_nobody_takes_ends_where_messages_are_kept_too() {
     };
     assert_eq!(refused, crate::AskError::Closed(Ended::GaveUp(Lost::Overrun)));
     drop((serving, server, events));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_in_a_life_that_had_ended_before_is_given_up() {
+    let (client, mut events, mut connection, mut server) =
+        connected_and_kept(Reconnect::Forever, None).await;
+    connection.notify(group_post("General", 12, 10)).await;
+    assert_eq!(events.next().await, live(12, 10));
+    drop(connection);
+    // While it is caught up, what it is answered is not what it has seen.
+    let (mut connection, _) = server.recognize(14, &[("General", 12)]).await;
+    client.submit(public("General", "said")).await.unwrap();
+    let (tag, _) = connection.asked().await;
+    connection.answer(tag, posted(20)).await;
+    is_back(&mut events, Lost::HungUp).await;
+    assert!(matches!(events.next().await, Some(Event::Answer { .. })));
+    drop(connection);
+    // In the copy that was put back the life ended before that.
+    let mut connection = server.accept().await;
+    let (tag, hello) = connection.hello().await;
+    assert_eq!(hello.seen, Seq(12));
+    connection.lives.push(Life { id: 2, began: Seq(16) });
+    connection.welcome_and_keep(tag, true, 30, &[("General", 18)]).await;
+    connection.notify(group_post("General", 18, 12)).await;
+    connection.caught_up(30).await;
+    assert_eq!(events.next().await, Some(Event::Lost(Lost::HungUp)));
+    assert_eq!(events.next().await, Some(Event::PutBack { to: Seq(15) }));
+    let back = Event::Back { resumed: true, groups: vec![group("General")], missed: vec![] };
+    assert_eq!(events.next().await, Some(back));
+    assert_eq!(events.next().await, again(18, 12));
+    assert_eq!(events.next().await, Some(Event::CaughtUp));
 }

@@ -57,7 +57,7 @@ fn requests() -> Vec<Request> {
 
 fn hello() -> Hello {
     let name = UserName::parse("ann").expect("a name");
-    Hello { versions: VersionRange::SPOKEN, name, proof: Proof::Open, seen: Seq::ZERO }
+    Hello { versions: VersionRange::OF_CLIENTS, name, proof: Proof::Open, seen: Seq::ZERO }
 }
 
 /// A chat in which one client is let in.

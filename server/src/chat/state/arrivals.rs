@@ -1,10 +1,11 @@
 //! Who comes: strangers, those who go on over another connection, those who come back.
 
-use chatroom_proto::{CloseReason, Notification, Refusal, Seq, UnixMillis, UserName};
+use chatroom_proto::{CloseReason, Moderation, Notification, Refusal, Seq, UnixMillis, UserName};
 
 use super::applied::{Applied, CommandOutcome};
 use super::chat_state::ChatState;
 use super::device::{Device, MembershipSince, Presence};
+use super::past_memberships::PastMembership;
 use crate::chat::effect::{Audience, Passage};
 use crate::chat::entry::{Address, ConnAddr, DeviceId, GroupId, PersonId, Stamp, TokenDigest};
 
@@ -108,7 +109,7 @@ impl ChatState {
         let enters_general = is_first
             && !profile.is_in(GroupId::GENERAL)
             && self.may_enter(profile, GroupId::GENERAL, at).is_ok();
-        banned.into_iter().for_each(|group| self.expel(person, group));
+        banned.into_iter().for_each(|group| self.expel_banned(person, group));
         kept.into_iter().for_each(|group| self.clear_restrictions(person, group));
         if enters_general {
             self.clear_restrictions(person, GroupId::GENERAL);
@@ -145,6 +146,33 @@ impl ChatState {
             and: Vec::new(),
         };
         Some((audience, arrived))
+    }
+
+    /// Puts out somebody who is back, and whose name was banned while nobody had it. They hear what
+    /// was said until then, and why they are out, if the group still knows.
+    fn expel_banned(&mut self, person: PersonId, group: GroupId) {
+        if let Some(past) = self.banned_while_away(person, group) {
+            self.past_memberships.note(person, past);
+        }
+        self.expel(person, group);
+    }
+
+    fn banned_while_away(&self, person: PersonId, id: GroupId) -> Option<PastMembership> {
+        let profile = self.profile(person)?;
+        let (since, group) = (profile.member_since(id)?, self.groups.get(&id)?);
+        let is_ban = |act: &Moderation| {
+            let bans = matches!(act, Moderation::Ban { .. });
+            bans && act.user().is_some_and(|user| user.key() == profile.name.key())
+        };
+        let ban = group.moderation.as_ref()?.acts().find(|record| is_ban(&record.act))?;
+        let news = Notification::Moderated {
+            seq: ban.seq,
+            at: ban.at,
+            by: ban.by.clone(),
+            group: group.name.clone(),
+            act: ban.act.clone(),
+        };
+        Some(PastMembership { group: id, since, until: ban.seq, by: None, news })
     }
 
     /// Somebody goes on over another connection; nobody is told.

@@ -35,7 +35,10 @@ impl LogLives {
     /// in these lives; `head` is the newest event of this log.
     pub(in crate::chat) fn put_back(&self, seen: Seq, told: &Lives, head: Seq) -> Option<Seq> {
         let told = told.as_slice();
-        let newest = told.last()?;
+        let Some(newest) = told.last() else {
+            // Nothing tells where another log began: surely not behind what there is.
+            return (seen > head).then_some(head);
+        };
         // Each life of the client's ends where its next one begins. What it was answered may be
         // newer than what it has seen.
         let mut end = Seq(u64::MAX);
@@ -77,6 +80,8 @@ mod tests {
     fn who_knows_no_other_life_has_missed_nothing_but_what_is_new() {
         let log = log(&[(1, 1), (2, 50), (3, 90)]);
         assert_eq!(put_back(&log, 0, &[]), None, "it comes for the first time");
+        assert_eq!(put_back(&log, 2_000, &[]), None, "it keeps no lives");
+        assert_eq!(put_back(&log, 2_001, &[]), Some(2_000), "and has seen more than there is");
         assert_eq!(put_back(&log, 40, &[(1, 1)]), None);
         assert_eq!(put_back(&log, 49, &[(1, 1)]), None, "up to the last event of that life");
         assert_eq!(put_back(&log, 95, &[(1, 1), (3, 90)]), None);

@@ -114,7 +114,7 @@ impl ChatState {
             }
         };
         let person = profile.person;
-        let (devices, has_others) = (self.attached(person), self.has_others(by));
+        let devices = self.attached(person);
         let (Some(profile), Some(group)) =
             (self.devices.get_mut(&person.first_device()), self.groups.get_mut(&id))
         else {
@@ -137,11 +137,9 @@ impl ChatState {
             (passage, and) =
                 (Passage::Out, devices.into_iter().filter(|device| *device != by).collect());
             news = Notification::Left { seq, user, group: name };
-            if has_others {
-                let (by, news) = (Some(by), news.clone());
-                let past = PastMembership { group: id, since, until: seq, by, news };
-                self.past_memberships.note(person, past);
-            }
+            let past =
+                PastMembership { group: id, since, until: seq, by: Some(by), news: news.clone() };
+            self.past_memberships.note(person, past);
         }
         let audience = Audience::Group { group: id, except: by, passage, and };
         let applied = Applied::answer(group.answer(kind, seq), Some((audience, news)));

@@ -1,5 +1,5 @@
-//! Memberships that others have ended. A device that was not connected then, or whose connection
-//! was lost before it heard of it, is told what was said until the end, and then of the end.
+//! Memberships that have ended. A device that was not connected then, or whose connection was lost
+//! before it heard of it, is told what was said until the end, and then of the end.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,7 +11,7 @@ use crate::chat::entry::{DeviceId, GroupId, PersonId};
 /// How many are remembered of one person, the newest.
 const PAST_MEMBERSHIPS_MAX: usize = 16;
 
-/// Of whom others have ended memberships.
+/// Whose memberships have ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct PastMemberships(BTreeMap<PersonId, VecDeque<PastMembership>>);
 
@@ -23,7 +23,8 @@ pub(super) struct PastMembership {
     pub(super) since: Seq,
     /// The end.
     pub(super) until: Seq,
-    /// The device that has left the group for all of the person's.
+    /// The device that has left the group for all of the person's; nothing when somebody else has
+    /// ended it.
     pub(super) by: Option<DeviceId>,
     /// How the others heard of the end.
     pub(super) news: Notification,
@@ -38,14 +39,14 @@ impl PastMemberships {
         of_person.push_back(past);
     }
 
-    /// Those that ended after this, and not by this device, the oldest first.
+    /// Those that ended after this, the oldest first.
     pub(super) fn ended_after(
         &self,
-        (person, device): (PersonId, DeviceId),
+        person: PersonId,
         after: Seq,
     ) -> impl Iterator<Item = &PastMembership> {
         let of_person = self.0.get(&person).into_iter().flatten();
-        of_person.filter(move |past| past.until > after && past.by != Some(device))
+        of_person.filter(move |past| past.until > after)
     }
 
     pub(super) fn forget(&mut self, person: PersonId) {

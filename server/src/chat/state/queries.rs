@@ -34,6 +34,8 @@ impl ChatState {
     /// Nothing when that is nothing.
     pub(in crate::chat) fn missed(&self, id: DeviceId, after: Seq) -> Option<Replay> {
         let profile = self.profile_of(id)?;
+        // What was said before a device was there was not said to it.
+        let after = after.max(id.0);
         let newer = |(membership, group): (&MembershipSince, &Group)| {
             let MembershipSince { group: id, since } = *membership;
             (group.head > after.max(since)).then_some(ReplayGroup {
@@ -44,10 +46,13 @@ impl ChatState {
         };
         let mut groups: Vec<_> = self.groups_of(profile).filter_map(newer).collect();
         let mut ends = Vec::new();
-        for past in self.past_memberships.ended_after((profile.person, id), after) {
+        for past in self.past_memberships.ended_after(profile.person, after) {
             let PastMembership { group, since, until, .. } = *past;
             groups.push(ReplayGroup { group, since, until });
-            ends.push(past.news.clone());
+            // Who has left the group is not told so.
+            if past.by != Some(id) {
+                ends.push(past.news.clone());
+            }
         }
         let in_private = profile.private.newest() > after;
         (in_private || !groups.is_empty()).then_some(Replay {

@@ -169,3 +169,15 @@ async fn one_that_reads_stays_open_however_often_its_pieces_are_used_again() {
     let _ = outbox.push(&vec![0; OUTBOX_FAIR_BYTES + 1]);
     assert_eq!(write_with(&outbox, &mut pieces).await, Taken::More, "nothing else is held");
 }
+
+#[tokio::test]
+async fn what_is_held_for_one_who_leaves_is_dropped_with_a_reason_when_it_can_not_be_caught_up() {
+    let outbox = outbox(100);
+    outbox.hold();
+    let _ = outbox.push(b"goodbye");
+    outbox.finish();
+    assert!(outbox.owes(), "it is not silent without a reason");
+    outbox.close(Some(CloseReason::Failed));
+    let failed = closing(CloseReason::Failed).unwrap().to_vec();
+    assert_eq!(drain(&outbox).await, (failed, Taken::Last));
+}

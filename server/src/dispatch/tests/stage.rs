@@ -275,7 +275,7 @@ fn log_in(connection: ConnectionId, name: UserName, proof: Proof) -> Box<LoginRe
     let presented = chosen.as_ref().map(|token| [TokenDigest(token.0); 2]);
     let token = chosen.unwrap_or(Token(secret));
     let session = Credential { digest: TokenDigest(token.0), token };
-    let (versions, seen, lives) = (VersionRange::SPOKEN, Seq::ZERO, Lives::default());
+    let (versions, seen, lives) = (VersionRange::OF_CLIENTS, Seq::ZERO, Lives::default());
     Box::new(LoginRequest {
         connection,
         tag: Tag(0),

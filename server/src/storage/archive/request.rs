@@ -26,7 +26,7 @@ pub(super) struct AgeQuery {
 
 /// What is old. Old is a prefix of the log: it ends with the last post that is old before the first
 /// that is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AgedPosts {
     /// Everything up to here, before the first post that is to be kept.
     pub until: Seq,
@@ -44,7 +44,7 @@ pub struct AgedPosts {
 
 /// So many posts behind the first that is not old are looked at, to tell whether a clock was ahead:
 /// a look has to end soon.
-pub const BEHIND_NEWER_LOOKED_AT: u32 = 100_000;
+pub(super) const BEHIND_NEWER_LOOKED_AT: u32 = 100_000;
 
 /// What a read has found.
 #[derive(Debug, Clone, PartialEq, Eq)]

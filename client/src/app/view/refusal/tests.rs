@@ -171,12 +171,12 @@ fn versions_that_do_not_meet_are_named() {
     let version = |min, max| VersionRange::try_from((min, max)).unwrap();
     assert_eq!(
         refused(&Refusal::UnsupportedVersion { server: version(3, 4) }),
-        "This server speaks version 3 to 4 of the protocol, this program version 1 to 2. Get a \
+        "This server speaks version 3 to 4 of the protocol, this program version 2. Get a \
          newer version of this program."
     );
     assert_eq!(
         refused(&Refusal::UnsupportedVersion { server: version(0, 0) }),
-        "This server speaks version 0 of the protocol, this program version 1 to 2. Get an \
+        "This server speaks version 0 of the protocol, this program version 2. Get an \
          older version of this program, or update the server."
     );
 }

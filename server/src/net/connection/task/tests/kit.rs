@@ -123,7 +123,7 @@ impl ClientReport {
 pub(super) fn hello(name: &str) -> Request {
     let name = UserName::parse(name).unwrap();
     Request::Hello(Hello {
-        versions: VersionRange::SPOKEN,
+        versions: VersionRange::OF_CLIENTS,
         name,
         proof: Proof::Open,
         seen: Seq::ZERO,
