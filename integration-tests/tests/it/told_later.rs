@@ -63,14 +63,16 @@ async fn what_was_said_before_one_left_is_told_when_the_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn one_whose_name_was_banned_while_nobody_had_it_is_told_until_then_and_why() {
+async fn one_whose_name_was_banned_while_another_had_it_is_told_until_then_and_why() {
     let host = TestServer::keeping(Config::default()).await;
     let (mut ann, mut away, seen) = tea(&host).await;
     away.do_(Request::Exit).await;
     drop(away);
     ann.do_(public("tea", 1, "one")).await;
+    let mut other = host.guest("jim").await;
     moderate(&mut ann, Moderation::Ban { user: user("jim"), seconds: None, reason: None }).await;
     ann.do_(public("tea", 2, "without him")).await;
+    other.do_(Request::Exit).await;
     let (mut again, welcome) = TestClient::come_with(host.address, jim(seen)).await;
     assert!(welcome.resumed);
     assert!(welcome.groups.as_slice().iter().all(|member| member.group != group("tea")));
