@@ -14,10 +14,12 @@
 //! - `link/handshake.rs`: from nothing to a welcome. `link/login.rs`: what may prove who this
 //!   client is.
 //! - `link/request.rs`, `link/in_flight.rs`: requests, until they are answered.
-//! - `link/event_queue.rs`: events, until the program has room for them.
+//! - `link/event_queue.rs`: events, until the program has room for them. `link/doubts.rs`: where
+//!   messages may have been missed, until that is certain.
 
 mod active_connection;
 mod backoff;
+mod doubts;
 mod event_queue;
 mod handshake;
 mod in_flight;

@@ -13,13 +13,17 @@
 //! | a text, a sequence | the number of bytes (of UTF-8) or items as a `u64`, then these |
 //! | an array, a struct, a tuple | its items or fields in order, nothing between them |
 //! | an enum, a `Result` | the variant's number as a `u32`, then its fields |
+//! | a [`Page`], [`Lives`] | as a sequence |
+//! | a `Box`, a struct of one unnamed field as [`Seq`] or [`UserName`] | as what is in it |
 //!
 //! Variants are numbered from 0, in the order of their declaration; `Ok` is 0.
 //!
 //! A frame holds exactly one value: bytes left over make it malformed. A value that breaks a rule
 //! of its type (a [`UserName`] with a space in it) is never seen behind the [`codec`]: the request
-//! is refused with [`Refusal::Invalid`], and the connection goes on. So a client need not know the
-//! rules of names. Only a first frame with such a value is malformed.
+//! is refused with [`Refusal::Invalid`], whatever is left over behind it, and the connection goes
+//! on. So a client need not know the rules of names. Only a first frame with such a value is
+//! malformed. A stream that ends inside a frame is a connection that is lost: that frame was never
+//! sent.
 //!
 //! # Privacy
 //! The same stream may go through TLS (1.2 or 1.3), over the same port: a connection whose first
@@ -35,8 +39,10 @@
 //! answers [`Response::WelcomeInLife`], or refuses with [`Refusal::UnsupportedVersion`],
 //! [`Refusal::NameTaken`] or another reason, and hangs up. It also hangs up when no first frame
 //! comes in time. From the welcome on, the client is in the group General and hears what happens
-//! there. Other requests may follow the first frame at once: they are served after the welcome, in
-//! their order, or not at all when it is refused.
+//! there. The first request has a [`Tag`] like any other. Other requests may follow it at once:
+//! they are served after the welcome, in their order, or not at all when it is refused. (A client
+//! that comes with a password waits for the welcome: until then it does not know which device it
+//! is, nor whether what it asks again was asked with this one.)
 //!
 //! The server recognizes a client by a [`Token`], which [`Welcome::token`] says. A client that
 //! comes for the first time chooses it, 32 random bytes, writes it down, and comes with
@@ -70,7 +76,8 @@
 //! [`Notification::Joined`] and [`Notification::Left`] of what another device did. Somebody arrives
 //! with their first device, and departs with their last. A device that comes with the password is a
 //! new one: [`Welcome::resumed`] is false, and it is not told what was said before. It reads that
-//! with [`Request::History`].
+//! with [`Request::History`]. When its welcome is lost, the device stays, without anybody who has
+//! its token: of an account's devices that are away the oldest make room for new ones.
 //!
 //! A server takes passwords only over TLS or from its own machine, and keeps what can be checked
 //! and not told from them (Argon2id, RFC 9106).
@@ -92,9 +99,12 @@
 //! - the [`seq`](Response::seq) of every response, which stands in the same order: what is held
 //!   back until the client has caught up comes behind [`Notification::CaughtUp`]. (The response to
 //!   a repeat has an old place);
+//! - [`Notification::CaughtUp::seq`](Notification::CaughtUp), once everything before it was heard;
 //! - [`Welcome::seq`], when nothing is told again: where [`Welcome::resumed`] is false, or the
 //!   server keeps nothing. Otherwise everything up to it is still to come, before
 //!   [`Notification::CaughtUp`], which says the same place.
+//!
+//! Between the welcome and [`Notification::CaughtUp`] come no responses and nothing that is new.
 //!
 //! One that has never heard anything says [`Seq::FIRST`]. One that does not know says
 //! [`Seq::ZERO`], and gets what was said since the server lost it.
@@ -104,17 +114,28 @@
 //! events get places that a client has heard of. So each start of a server begins a new [`Life`] of
 //! its log. [`Response::WelcomeInLife`] tells the newest lives, up to [`LIVES_TOLD_MAX`]. A client
 //! keeps this list beside how far it has come, and comes back with it by [`Request::ComeBack`]. It
-//! writes the list down before it shows anything that it hears after that welcome.
+//! writes the list down before it shows anything that it hears after that welcome. Where the
+//! welcome lowers what it has seen (`put_back`), it writes that down first, or both at once: the
+//! old place in the new lives would be believed.
 //!
 //! When the client was in a life that this log does not have, or has seen more of one than this log
 //! has, the welcome says in `put_back` which is the newest event that both surely share:
 //! [`Seq::FIRST`] when they share no life. It may be newer than what the client has seen. What the
 //! client was told after it, and answered, is not there any more, and what was said after it is
 //! told as if it was missed. (Where more lives have begun than are told, some of it may be told a
-//! second time: the same [`PostId`] of the same sender at the same place.) The client forgets all
-//! places after it: it counts its `seen`, and how far it has come in each conversation, from there.
+//! second time: the same [`PostId`] of the same sender at the same place. A post without an answer
+//! that its sender sends again gets a new place, and those who have seen it at the old one, which
+//! is no more, are told it again: whoever shows each message once remembers which
+//! [`PostId`]s of which senders it has shown.) The client forgets all places after it: it counts
+//! its `seen`, and how far it has come in each conversation, from there. Where `put_back` is
+//! nothing, and the newest life that the client knew has ended by what the lives say now, places
+//! after that end are no more, either: it may have been answered later than it had seen.
+//!
 //! What it had said and is not there any more, it does not say again by itself; a post without an
-//! answer is sent again as ever. Its groups are those in the welcome.
+//! answer is sent again as ever. Its groups are those in the welcome: what it has joined or left
+//! since the copy, it may ask for again. A log that does not know its token welcomes it as a new
+//! session, also with `put_back`. A client that sends [`Request::Hello`], and so tells no lives, is
+//! put back when it has seen more than there is, and not when another log has come as far.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets
@@ -137,7 +158,9 @@
 //! A server may bound how much one connection, one person and one address ask for in a time. What
 //! is beyond that is refused with [`Refusal::RateLimited`], and nothing of it was done. It says how
 //! long to wait; the client then sends the same request with the same [`Tag`] again, and before any
-//! other.
+//! other. It waits first for the refusals of all that it has sent behind it, as many as are under
+//! way. Of several refusals the wait of the first counts: those behind it are refused because of
+//! it.
 //!
 //! So that the order of what a client asks is kept, whatever it sent behind a request before it
 //! knew that this one was refused: from that refusal on, everything that comes over the connection
@@ -192,32 +215,38 @@
 //!
 //! The response to a repeat is the first one's, with one exception: [`Response::Joined`] tells the
 //! group's newest post as it is now, because all up to it was told before this response. So
-//! [`Response::Kept`] says that somebody was away when it was said, wherever they are now. What
-//! asks for a password is not sent again: a client whose [`Request::Register`],
-//! [`Request::ChangePasswordAndToken`] or [`Request::Unregister`] got no response finds out by
-//! coming back. ([`Request::Register`] may be: the answer is the first one's.)
+//! [`Response::Kept`] says that somebody was away when it was said, wherever they are now.
+//!
+//! Of what asks for a password, [`Request::Register`] is sent again like anything else. A client
+//! whose [`Request::ChangePasswordAndToken`] got no response comes back with the new token, and
+//! when that is not known, with the old one. With the new one it was done, and is not sent again;
+//! with the old one it was not, and is sent again. A client whose [`Request::Unregister`] got no
+//! response finds out by coming back: it is nobody's device any more, or still one.
 //!
 //! # Being alive
 //! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes
-//! the connection with [`CloseReason::Idle`] when the silence goes on. Every whole request is a
-//! sign of life; a part of one is none. A client that wants to know the same of the server asks
-//! [`Request::Ping`].
+//! the connection with [`CloseReason::Idle`] when the silence goes on (after 30 and 90 seconds by
+//! default). Every whole request is a sign of life; a part of one is none. A client that waits for
+//! an answer, or for what it missed, need not say anything. One that wants to know the same of the
+//! server asks [`Request::Ping`]. How long it waits for that, and for how long it waits from one
+//! try to come back to the next, is its own business: longer each time, and never the same for
+//! everybody.
 //!
 //! # Being closed
 //! A server that hangs up says why in a last frame, [`Notification::Closing`], where the peer lets
 //! it: reasons like [`CloseReason::TooSlow`] that time heals, and [`Misbehaviour`], which is a
 //! client's bug and should not be retried. A malformed frame is answered so, too: after it nothing
-//! can be trusted to be a frame.
+//! can be trusted to be a frame. [`Refusal::SessionEnded`] says that a request came too late for
+//! that: the reason follows, and the connection ends.
 //!
 //! # Versions
 //! This is version [`PROTOCOL_VERSION`]. The connection speaks the newest version that both sides
 //! do ([`VersionRange::newest_common`]; on the wire `min`, then `max`), and [`Welcome::version`]
 //! says which. Variants are only ever appended, and a peer is sent none that its version does not
-//! know: [`ServerFrame::in_version`] and [`Request::in_version`] say what it is sent instead. The
-//! fields of a variant never change, as bytes left over are an error: what needs another field
-//! becomes another variant. That holds for [`Hello`] and [`Proof`] above all, which a server must
-//! be able to read before it knows any version. A client that does not know the server's version
-//! yet says [`Request::Hello`].
+//! know: [`ServerFrame::in_version`] says what it is sent instead. The fields of a variant never
+//! change, as bytes left over are an error: what needs another field becomes another variant. That
+//! holds for [`Hello`] and [`Proof`] above all, which a server must be able to read before it knows
+//! any version. A client that does not know the server's version yet says [`Request::Hello`].
 //!
 //! Names are compared by [`UserName::key`], never by their bytes: they are normalized when they are
 //! decoded. A new name that [looks like](UserName::looks_like) one that is there is refused.

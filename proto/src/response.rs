@@ -242,7 +242,9 @@ pub struct Welcome {
     pub resumed: bool,
     /// How long the session is held when the connection is lost, in milliseconds.
     pub grace_ms: u32,
-    /// The newest event that is behind this connection: everything it hears comes after it.
+    /// The newest event when the connection was let in. What comes live is newer. What a client
+    /// that was recognized has missed comes first, and is older: see
+    /// [Coming back](crate#coming-back).
     pub seq: Seq,
     /// The groups that the client is a member of, in the order of joining.
     pub groups: Page<Membership>,

@@ -53,8 +53,27 @@ pub(super) struct OpenedJournal {
 /// Whether a client uses this file now.
 pub(crate) fn is_in_use(path: &Path) -> bool {
     // Shared: two that ask at once don't take each other for its user.
-    File::open(path)
-        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    File::open(path).is_ok_and(|file| match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => true,
+        _ => {
+            release(&file);
+            false
+        }
+    })
+}
+
+/// Lets the next one have a file, now. A process that is just being started still has all files of
+/// its parent, and would hold the lock until it runs its program.
+fn release(file: &File) {
+    if let Err(error) = file.unlock() {
+        tracing::debug!(%error, "a file is unlocked only when it is closed");
+    }
+}
+
+impl Drop for JournalFile {
+    fn drop(&mut self) {
+        release(&self.file);
+    }
 }
 
 impl JournalFile {

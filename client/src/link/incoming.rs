@@ -81,6 +81,7 @@ impl<D: Dial> Link<D> {
         self.journal.answered(&request, &result, is_undone);
         let missed =
             result.as_ref().ok().and_then(|response| self.state.answered(&request, response));
+        let was_missed = self.has_missed_before(&request, &result);
         match reply_to {
             // One who no longer waits for the answer does not want it.
             ReplyTo::Asker(asker) => drop(asker.send(result)),
@@ -93,7 +94,23 @@ impl<D: Dial> Link<D> {
             }
             ReplyTo::Alive => {}
         }
+        if let Some(group) = was_missed {
+            self.tell(Event::Missed(group));
+        }
         is_goodbye.then_some(ConnectionEnd::Over(Ended::Left))
+    }
+
+    /// Whether the answer to a message shows that others were missed in its group.
+    fn has_missed_before(
+        &mut self,
+        request: &Request,
+        result: &Result<Response, Refusal>,
+    ) -> Option<Conversation> {
+        let Request::Public { group, .. } = request else { return None };
+        let place = Conversation::Group(group.clone());
+        let seq = result.as_ref().ok().and_then(Response::seq);
+        let has_more = self.in_flight.has_post_to(&place);
+        self.doubts.answered(group, seq, has_more).then_some(place)
     }
 
     /// The server asks to go slower. That is the link's business: the program learns of it only

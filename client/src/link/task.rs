@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatroom_proto::{
-    Conversation, Hello, Lives, Password, Proof, Request, Response, Retention, Seq, Token,
-    UserName, VersionRange, Welcome,
+    Conversation, GroupName, Hello, Lives, Password, Proof, Request, Response, Retention, Seq,
+    Token, UserName, VersionRange, Welcome,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
+use super::doubts::Doubts;
 use super::event_queue::EventQueue;
 use super::handshake::WelcomedConnection;
 use super::in_flight::InFlight;
@@ -77,6 +78,8 @@ pub(crate) struct Link<D> {
     /// The newest post before which something was missing, and for which this client has gone back
     /// already.
     pub(super) went_back_for: Seq,
+    /// Where it is not certain whether messages were missed.
+    pub(super) doubts: Doubts,
     /// More came than the program takes: until it has taken all that is held, what the server says
     /// is let go, and then the client comes back to hear it again. Answers go on meanwhile, as the
     /// program may wait for one of them.
@@ -126,6 +129,7 @@ impl<D: Dial> Link<D> {
             session: 0,
             server_keeps: connection.welcome.retention != Retention::Nothing,
             went_back_for: Seq::ZERO,
+            doubts: Doubts::default(),
             is_skipping: false,
         };
         link.inherit(former_run, &connection);
@@ -155,10 +159,9 @@ impl<D: Dial> Link<D> {
         if let Some(to) = put_back {
             self.tell(Event::PutBack { to });
         }
-        for group in back.into_iter().flat_map(|back| back.missed).map(Conversation::Group) {
-            if !self.in_flight.has_post_to(&group) {
-                self.tell(Event::Missed(group));
-            }
+        let missed = back.map(|back| back.missed).unwrap_or_default();
+        for group in self.surely_missed(missed, welcome) {
+            self.tell(Event::Missed(Conversation::Group(group)));
         }
     }
 
@@ -306,10 +309,7 @@ impl<D: Dial> Link<D> {
         }
         let mut back = self.state.welcomed_back(welcome);
         self.keep_welcome(connection, put_back, back.goes_on);
-        // The newest message there may be one of ours whose answer was lost: only what is certain
-        // is said.
-        back.missed
-            .retain(|group| !self.in_flight.has_post_to(&Conversation::Group(group.clone())));
+        back.missed = self.surely_missed(back.missed, welcome);
         let shared = &self.shared;
         self.in_flight.replace_rejoins(back.rejoin.into_iter().map(|group| LinkRequest {
             tag: shared.next_tag(),
@@ -319,6 +319,21 @@ impl<D: Dial> Link<D> {
         let groups =
             welcome.groups.as_slice().iter().map(|membership| membership.group.clone()).collect();
         Event::Back { resumed: welcome.resumed, groups, missed: back.missed }
+    }
+
+    /// The newest message in a group may be one of ours whose answer was lost: only what is certain
+    /// is said, and the rest when that is answered.
+    fn surely_missed(&mut self, missed: Vec<GroupName>, welcome: &Welcome) -> Vec<GroupName> {
+        let has_post =
+            |group: &GroupName| self.in_flight.has_post_to(&Conversation::Group(group.clone()));
+        let (doubtful, sure): (Vec<_>, Vec<_>) = missed.into_iter().partition(has_post);
+        for group in doubtful {
+            let mut groups = welcome.groups.as_slice().iter();
+            if let Some(membership) = groups.find(|it| it.group.key() == group.key()) {
+                self.doubts.note(group, membership.head);
+            }
+        }
+        sure
     }
 
     /// The server knows the client by a token that it had asked for with another password: what

@@ -42,6 +42,8 @@ struct Spans {
     joining: bool,
     /// It asked to leave when it had come so far, and does not know what came of it.
     leaving: Option<Seq>,
+    /// Up to where it was surely in when it asked that, if it was.
+    sure_until_asked: Option<Seq>,
     /// The newest join and the newest leave that it was told of. The answer to a request that was
     /// sent again is the first one's, and may be older than what was answered before it.
     joined: Seq,
@@ -79,6 +81,15 @@ impl Spans {
         Spans::close(&mut self.possible, out);
         if self.joining {
             Spans::open(&mut self.possible, out);
+        }
+    }
+
+    /// It is told where it has left: what was said there before is owed, wherever it had come to when
+    /// it asked.
+    fn was_in_until_left(&mut self, out: Seq) {
+        let until = self.sure_until_asked.take();
+        if let Some(last) = self.sure.last_mut().filter(|last| Some(last.to) == until) {
+            last.to = last.to.max(out);
         }
     }
 
@@ -138,6 +149,8 @@ impl Stays {
             Event::Leaving(group) => {
                 let spans = self.spans(group);
                 spans.leaving = Some(known);
+                let is_in = spans.sure.last().is_some_and(|last| last.to == OPEN);
+                spans.sure_until_asked = is_in.then_some(seen);
                 Spans::close(&mut spans.sure, seen);
             }
             Event::Left(group, seq) => {
@@ -150,6 +163,7 @@ impl Stays {
                     // It had asked before it was told that it is in: what it was owed in between is
                     // not certain.
                     spans.sure.pop_if(|last| last.to == OPEN);
+                    spans.was_in_until_left(*seq);
                     if spans.joining {
                         Spans::open(&mut spans.possible, *seq);
                     }

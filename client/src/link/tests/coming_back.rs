@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use chatroom_proto::{
-    CloseReason, Misbehaviour, Moderation, Notification, PostId, Proof, Refusal, Request, Response,
-    Seq, UnixMillis, VersionRange,
+    CloseReason, Conversation, Misbehaviour, Moderation, Notification, PostId, Proof, Refusal,
+    Request, Response, Seq, UnixMillis, VersionRange,
 };
 use tokio::time::Instant;
 
@@ -286,4 +286,28 @@ async fn a_message_of_ours_whose_answer_is_missing_is_no_gap() {
     assert_eq!(events.next().await, Some(Event::Notification(private_post(21, 15))));
     assert!(matches!(events.next().await, Some(Event::Answer { .. })));
     assert!(matches!(events.next().await, Some(Event::Missed(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_beside_a_message_of_ones_own_without_an_answer_is_told_with_its_answer() {
+    for (answered, is_missed) in [(20, true), (25, false), (31, true)] {
+        let (client, mut events, mut connection, mut server) = connected(Reconnect::Forever).await;
+        client.submit(public("General", "said")).await.unwrap();
+        connection.asked().await;
+        drop(connection);
+        // The newest one there may be ours.
+        let mut connection = server.accept_and_welcome(true, 30, &[("General", 25)]).await;
+        let (tag, _) = connection.asked().await;
+        connection.answer(tag, posted(answered)).await;
+        assert_eq!(events.next().await, Some(Event::Lost(Lost::HungUp)));
+        let back = Event::Back { resumed: true, groups: vec![group("General")], missed: vec![] };
+        assert_eq!(events.next().await, Some(back));
+        assert!(matches!(events.next().await, Some(Event::Answer { .. })));
+        let missed = Event::Missed(Conversation::Group(group("General")));
+        client.submit(Request::Ping).await.unwrap();
+        let (tag, _) = connection.asked().await;
+        connection.answer(tag, Response::Pong).await;
+        let next = events.next().await.unwrap();
+        assert_eq!(next == missed, is_missed, "answered at {answered}: {next:?}");
+    }
 }

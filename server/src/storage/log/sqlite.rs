@@ -19,7 +19,6 @@
 //! - `directory`: makes the data directory and locks it.
 //! - `format`, `error`: what all of these share.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +49,7 @@ mod wal;
 mod writer_thread;
 
 pub(crate) use copy::VacantDirectory;
+use directory::DirectoryLock;
 pub use format::Durability;
 use format::FILE_NAME;
 use log_file::LogFile;
@@ -75,7 +75,7 @@ pub struct SqliteLog {
     work: Option<mpsc::Sender<Work>>,
     writer: Option<Writer>,
     close_deadline: Duration,
-    _lock: Arc<File>,
+    _lock: Arc<DirectoryLock>,
 }
 
 /// The writing thread, and what ends with it.
@@ -139,7 +139,7 @@ impl Writer {
         file: LogFile,
         waiting: mpsc::Receiver<Work>,
         tail: Arc<Tail>,
-        lock: Arc<File>,
+        lock: Arc<DirectoryLock>,
     ) -> std::io::Result<Writer> {
         let (end, ended) = std::sync::mpsc::sync_channel(0);
         let work = move || {

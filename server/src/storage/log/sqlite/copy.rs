@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::directory;
+use super::directory::{self, DirectoryLock};
 use super::error::storage;
 use super::format::FILE_NAME;
 use super::reader::LogReader;
@@ -65,7 +65,7 @@ fn busy() -> rusqlite::Error {
 #[derive(Debug)]
 pub(crate) struct VacantDirectory {
     path: PathBuf,
-    _lock: File,
+    _lock: DirectoryLock,
 }
 
 /// A copy of a log beside its place.

@@ -20,14 +20,26 @@ pub(super) fn make(directory: &Path) -> io::Result<()> {
     missing.iter().filter_map(|made| made.parent()).try_for_each(private_file::sync_directory)
 }
 
-/// Locks a directory until the file is closed.
-pub(super) fn lock(directory: &Path) -> Result<File, LogError> {
+/// A directory that is locked for as long as this is there.
+#[derive(Debug)]
+pub(super) struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing it is not enough: a process that is just being started has all files of its
+        // parent until it runs its program.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Locks a directory.
+pub(super) fn lock(directory: &Path) -> Result<DirectoryLock, LogError> {
     let path = directory.join(LOCK);
     let doing = || format!("can't lock the data directory {}", directory.display());
     let file = private_file::open(&path)
         .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DirectoryLock(file)),
         Err(TryLockError::WouldBlock) => Err(LogError::Storage {
             doing: doing(),
             source: "another server is using it; choose another one with --data".into(),
@@ -39,7 +51,7 @@ pub(super) fn lock(directory: &Path) -> Result<File, LogError> {
 }
 
 /// Locks a directory that nobody uses. Makes no file.
-pub(super) fn lock_unless_used(directory: &Path) -> Option<File> {
+pub(super) fn lock_unless_used(directory: &Path) -> Option<DirectoryLock> {
     let file = File::open(directory.join(LOCK)).ok()?;
-    file.try_lock().ok().map(|()| file)
+    file.try_lock().ok().map(|()| DirectoryLock(file))
 }
