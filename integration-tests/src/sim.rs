@@ -52,6 +52,8 @@ pub enum Fault {
     ReplayDropped,
     /// It leaves out what was said with other devices of the same person.
     ReplayWithoutOwn,
+    /// It leaves out what was said in groups until the client was out of them.
+    ReplayWithoutEnded,
     /// It tells a client what was said where it is not, too.
     ReplayOutside,
     /// A message does not reach one of those who hear it, as if the fan-out left it out.
@@ -70,12 +72,13 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 12] = [
+    pub const ALL: [Fault; 13] = [
         Fault::ReplyBeforeCommit,
         Fault::KeptTwice,
         Fault::ReplayGap,
         Fault::ReplayDropped,
         Fault::ReplayWithoutOwn,
+        Fault::ReplayWithoutEnded,
         Fault::ReplayOutside,
         Fault::MessageLost,
         Fault::MessageTwice,
@@ -99,6 +102,7 @@ impl Fault {
             | Fault::ReplayGap
             | Fault::ReplayDropped
             | Fault::ReplayWithoutOwn
+            | Fault::ReplayWithoutEnded
             | Fault::ReplayOutside => None,
         }
     }

@@ -235,13 +235,16 @@ impl Reader<'_> {
         }
     }
 
-    /// A library is believed when it says that something is missing, but for groups that it had
-    /// asked to leave, or into which another device of the same person has asked to come: what was
-    /// said while it was out is not missing, and it may not know that it was.
+    /// Nothing is missing, whatever a library says. But for groups that it had asked to leave, or
+    /// into which another device of the same person has asked to come: what was said while it was
+    /// out is not missing, and it may not know that it was. And but for a session that took the
+    /// place of one that was forgotten: it is not told again what was said before it.
     fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
-        let mut left = BTreeSet::new();
+        let (mut left, mut is_new) = (BTreeSet::new(), false);
         for event in &self.history.events {
             match event {
+                Event::Welcomed { resumed, .. } => is_new = !resumed,
+                Event::Missed(Conversation::Group(_)) if is_new => {}
                 Event::Leaving(group) => drop(left.insert(group.key())),
                 Event::Missed(Conversation::Group(group))
                     if left.contains(&group.key())

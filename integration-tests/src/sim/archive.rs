@@ -103,6 +103,11 @@ impl View {
             Some(Fault::ReplayWithoutOwn) => {
                 model.told(replay, |record| record.by != replay.reader && is_for(record, replay))
             }
+            Some(Fault::ReplayWithoutEnded) => {
+                let mut less = replay.clone();
+                less.groups.retain(|in_it| in_it.until == replay.until);
+                model.replay(&less)
+            }
             _ => model.replay(replay),
         })
     }
