@@ -108,7 +108,8 @@ impl Session {
         }
     }
 
-    /// It has this token. Those that were asked for later it may have yet: they are asked for again.
+    /// It has this token. Those that were asked for later it may have yet: they are asked for
+    /// again.
     fn has(&mut self, token: Token) {
         if let Some(place) = self.tokens_asked.iter().position(|asked| *asked == token) {
             self.tokens_asked.drain(..=place);

@@ -367,8 +367,8 @@ impl<D: Dial> Link<D> {
     }
 }
 
-/// Where the newest of the lives that a client knows has ended, by what it is told now. Nothing when
-/// it goes on, or is not among them.
+/// Where the newest of the lives that a client knows has ended, by what it is told now. Nothing
+/// when it goes on, or is not among them.
 fn end_of_newest(known: &Lives, told: &Lives) -> Option<Seq> {
     let (newest, told) = (known.as_slice().last()?, told.as_slice());
     let place = told.iter().position(|life| life == newest)?;

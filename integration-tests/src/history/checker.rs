@@ -240,10 +240,13 @@ impl Reader<'_> {
     /// out is not missing, and it may not know that it was. And but for a session that took the
     /// place of one that was forgotten: it is not told again what was said before it.
     fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
-        let (mut left, mut is_new) = (BTreeSet::new(), false);
+        let (mut left, mut sessions, mut is_new) = (BTreeSet::new(), 0, false);
         for event in &self.history.events {
             match event {
-                Event::Welcomed { resumed, .. } => is_new = !resumed,
+                Event::Welcomed { resumed, .. } => {
+                    sessions += u32::from(!resumed);
+                    is_new = !resumed && sessions > 1;
+                }
                 Event::Missed(Conversation::Group(_)) if is_new => {}
                 Event::Leaving(group) => drop(left.insert(group.key())),
                 Event::Missed(Conversation::Group(group))

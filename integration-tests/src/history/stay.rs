@@ -84,8 +84,8 @@ impl Spans {
         }
     }
 
-    /// It is told where it has left: what was said there before is owed, wherever it had come to when
-    /// it asked.
+    /// It is told where it has left: what was said there before is owed, wherever it had come to
+    /// when it asked.
     fn was_in_until_left(&mut self, out: Seq) {
         let until = self.sure_until_asked.take();
         if let Some(last) = self.sure.last_mut().filter(|last| Some(last.to) == until) {

@@ -1,9 +1,9 @@
 //! Retention: what is older than the server keeps is deleted. It goes from the archive and its
 //! search index, and from the log, where a snapshot of the state takes the place of the entries.
 //!
-//! **No single reading of a clock deletes a message.** Nothing goes before the clock has run without
-//! a jump for [`STEADY_BEFORE_DELETING`], which `steadiness` measures: a server that has just
-//! started can't tell whether its clock is right. What was said with a clock that was ahead of now
+//! **No single reading of a clock deletes a message.** Nothing goes before the clock has run
+//! without a jump for [`STEADY_BEFORE_DELETING`], which `steadiness` measures: a server that has
+//! just started can't tell whether its clock is right. What was said with a clock that was ahead of now
 //! does not count: it keeps nothing else, and goes with what was said after it.
 
 use std::sync::Arc;
@@ -30,8 +30,8 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// A day, in milliseconds.
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// How long a clock has to run without a jump before it is believed: long enough for somebody to see
-/// that it is wrong, and short enough for a server that is started anew every night.
+/// How long a clock has to run without a jump before it is believed: long enough for somebody to
+/// see that it is wrong, and short enough for a server that is started anew every night.
 const STEADY_BEFORE_DELETING: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How often it is said that messages are kept for longer than they should be.

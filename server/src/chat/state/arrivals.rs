@@ -148,8 +148,8 @@ impl ChatState {
         Some((audience, arrived))
     }
 
-    /// Puts out somebody who is back, and whose name was banned while another had it. They hear what
-    /// was said until then, and why they are out, if the group still knows.
+    /// Puts out somebody who is back, and whose name was banned while another had it. They hear
+    /// what was said until then, and why they are out, if the group still knows.
     fn expel_banned(&mut self, person: PersonId, group: GroupId) {
         if let Some(past) = self.banned_while_away(person, group) {
             self.past_memberships.note(person, past);

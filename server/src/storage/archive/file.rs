@@ -27,7 +27,7 @@ pub(super) const FILE_NAME: &str = "archive.sqlite";
 
 /// The number of what the columns mean. A change of the tables, of what the fold makes of an entry,
 /// or of how words are folded raises it.
-const COLUMNS: i64 = 2;
+const COLUMNS: i64 = 3;
 
 /// The schema that this program writes, kept in the file's `user_version`: of the columns, and of
 /// the snapshot. Neither ever falls, so their sum is another one when either has changed. The
