@@ -52,6 +52,7 @@ pub(crate) struct Cursor {
 }
 
 /// What a welcome means for the journal.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct WelcomeNews<'a> {
     /// The lives of the server's log.
     pub(crate) lives: &'a Lives,

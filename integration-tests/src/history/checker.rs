@@ -243,6 +243,7 @@ impl Reader<'_> {
         let (mut left, mut sessions, mut is_new) = (BTreeSet::new(), 0, false);
         for event in &self.history.events {
             match event {
+                Event::PutBack(_) => sessions += 1,
                 Event::Welcomed { resumed, .. } => {
                     sessions += u32::from(!resumed);
                     is_new = !resumed && sessions > 1;

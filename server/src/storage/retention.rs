@@ -3,8 +3,8 @@
 //!
 //! **No single reading of a clock deletes a message.** Nothing goes before the clock has run
 //! without a jump for [`STEADY_BEFORE_DELETING`], which `steadiness` measures: a server that has
-//! just started can't tell whether its clock is right. What was said with a clock that was ahead of now
-//! does not count: it keeps nothing else, and goes with what was said after it.
+//! just started can't tell whether its clock is right. What was said with a clock that was ahead of
+//! now does not count: it keeps nothing else, and goes with what was said after it.
 
 use std::sync::Arc;
 use std::time::Duration;
