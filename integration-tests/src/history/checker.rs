@@ -238,17 +238,22 @@ impl Reader<'_> {
     /// Nothing is missing, whatever a library says. But for groups that it had asked to leave, or
     /// into which another device of the same person has asked to come: what was said while it was
     /// out is not missing, and it may not know that it was. And but for a session that took the
-    /// place of one that was forgotten: it is not told again what was said before it.
+    /// place of one that was forgotten: it is not told again what was said before it, and says so
+    /// once.
     fn check_said_to_be_missing(&self, found: &mut Vec<Violation>) {
-        let (mut left, mut sessions, mut is_new) = (BTreeSet::new(), 0, false);
+        let (mut left, mut told) = (BTreeSet::new(), BTreeSet::new());
+        let (mut has_begun, mut begins, mut is_new) = (false, false, false);
         for event in &self.history.events {
             match event {
-                Event::PutBack(_) => sessions += 1,
+                Event::NewDevice => begins = true,
                 Event::Welcomed { resumed, .. } => {
-                    sessions += u32::from(!resumed);
-                    is_new = !resumed && sessions > 1;
+                    // Where its first welcome was lost, every later one says that it is back.
+                    is_new = begins || (has_begun && !resumed) || (is_new && *resumed);
+                    told.retain(|_| *resumed);
+                    (begins, has_begun) = (false, true);
                 }
-                Event::Missed(Conversation::Group(_)) if is_new => {}
+                Event::Missed(Conversation::Group(group)) if is_new && told.insert(group.key()) => {
+                }
                 Event::Leaving(group) => drop(left.insert(group.key())),
                 Event::Missed(Conversation::Group(group))
                     if left.contains(&group.key())

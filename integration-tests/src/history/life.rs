@@ -10,7 +10,7 @@ pub(super) fn in_the_last_life(history: &History) -> History {
     let mut events: Vec<Event> = Vec::new();
     for event in &history.events {
         if let Event::PutBack(to) = event {
-            let mut session = Session::InTheCopy;
+            let mut session = Session::Unknown;
             events =
                 events.into_iter().filter_map(|event| put_back(event, *to, &mut session)).collect();
         }
@@ -21,21 +21,25 @@ pub(super) fn in_the_last_life(history: &History) -> History {
 
 /// Whether the copy knows the session that an event is of.
 enum Session {
+    /// There was no welcome before: the first one may be lost.
+    Unknown,
     InTheCopy,
     BegunLater,
 }
 
 /// What is left of an event. What was acknowledged and is no more need not come.
 fn put_back(event: Event, to: Seq, session: &mut Session) -> Option<Event> {
-    if let Event::Welcomed { seq, resumed: false, .. } = event {
-        *session = if seq > to { Session::BegunLater } else { Session::InTheCopy };
+    let mut begins = false;
+    if let Event::Welcomed { seq, resumed, .. } = event {
+        begins = !resumed || matches!(session, Session::Unknown);
+        if begins {
+            *session = if seq > to { Session::BegunLater } else { Session::InTheCopy };
+        }
     }
     match (event, &session) {
         (Event::Acknowledged(id, seq), _) if seq > to => Some(Event::Refused(id)),
         // Whoever comes back is a new device to a server that has never seen it.
-        (Event::Welcomed { resumed, .. }, Session::BegunLater) => {
-            (!resumed).then_some(Event::NewDevice)
-        }
+        (Event::Welcomed { .. }, Session::BegunLater) => begins.then_some(Event::NewDevice),
         // What was told behind this welcome is in part of before the copy.
         (Event::Welcomed { seq, resumed: true, groups }, Session::InTheCopy) if seq > to => {
             Some(Event::Welcomed { seq: to, resumed: true, groups })

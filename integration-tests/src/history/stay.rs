@@ -125,7 +125,10 @@ impl Stays {
         match event {
             Event::NewDevice => {
                 self.is_new = true;
-                self.groups.values_mut().for_each(|spans| Spans::close(&mut spans.sure, seen));
+                for spans in self.groups.values_mut() {
+                    spans.sure_until_asked = None;
+                    Spans::close(&mut spans.sure, seen);
+                }
             }
             Event::Welcomed { seq, resumed, groups } => self.welcomed(*seq, *resumed, groups, seen),
             Event::Joining(group) => {
@@ -139,6 +142,7 @@ impl Stays {
                 let surely = self.welcomed.max(*seq);
                 let spans = self.spans(group);
                 spans.joining = false;
+                spans.sure_until_asked = None;
                 spans.joined = spans.joined.max(*seq);
                 if spans.left < *seq && spans.leaving.is_none_or(|asked| asked < *seq) {
                     spans.leaving = None;
@@ -154,6 +158,7 @@ impl Stays {
                 Spans::close(&mut spans.sure, seen);
             }
             Event::Left(group, seq) => {
+                let shares_name = self.shares_name;
                 let spans = self.spans(group);
                 spans.left = spans.left.max(*seq);
                 spans.leaving.take_if(|asked| *asked < *seq);
@@ -163,7 +168,9 @@ impl Stays {
                     // It had asked before it was told that it is in: what it was owed in between is
                     // not certain.
                     spans.sure.pop_if(|last| last.to == OPEN);
-                    spans.was_in_until_left(*seq);
+                    if !shares_name {
+                        spans.was_in_until_left(*seq);
+                    }
                     if spans.joining {
                         Spans::open(&mut spans.possible, *seq);
                     }
@@ -187,6 +194,7 @@ impl Stays {
             self.began.push(seq);
             for spans in self.groups.values_mut() {
                 spans.leaving = None;
+                spans.sure_until_asked = None;
                 Spans::close(&mut spans.sure, seen);
                 Spans::close(&mut spans.possible, seq);
             }
