@@ -10,9 +10,9 @@ pub(super) fn in_the_last_life(history: &History) -> History {
     let mut events: Vec<Event> = Vec::new();
     for event in &history.events {
         if let Event::PutBack(to) = event {
-            let mut session = Session::Unknown;
+            let mut session = Session::BegunSomewhere;
             events =
-                events.into_iter().filter_map(|event| put_back(event, *to, &mut session)).collect();
+                events.into_iter().flat_map(|event| put_back(event, *to, &mut session)).collect();
         }
         events.push(event.clone());
     }
@@ -20,29 +20,31 @@ pub(super) fn in_the_last_life(history: &History) -> History {
 }
 
 /// Whether the copy knows the session that an event is of.
+#[derive(Clone, Copy)]
 enum Session {
-    /// There was no welcome before: the first one may be lost.
-    Unknown,
+    /// The welcome that began it was lost: nobody knows where that was.
+    BegunSomewhere,
     InTheCopy,
     BegunLater,
 }
 
 /// What is left of an event. What was acknowledged and is no more need not come.
-fn put_back(event: Event, to: Seq, session: &mut Session) -> Option<Event> {
-    let mut begins = false;
-    if let Event::Welcomed { seq, resumed, .. } = event {
-        begins = !resumed || matches!(session, Session::Unknown);
-        if begins {
-            *session = if seq > to { Session::BegunLater } else { Session::InTheCopy };
-        }
+fn put_back(event: Event, to: Seq, session: &mut Session) -> Vec<Event> {
+    if let Event::Welcomed { seq, resumed: false, .. } = event {
+        *session = if seq > to { Session::BegunLater } else { Session::InTheCopy };
     }
-    match (event, &session) {
-        (Event::Acknowledged(id, seq), _) if seq > to => Some(Event::Refused(id)),
+    match (event, *session) {
+        (Event::Acknowledged(id, seq), _) if seq > to => vec![Event::Refused(id)],
         // Whoever comes back is a new device to a server that has never seen it.
-        (Event::Welcomed { .. }, Session::BegunLater) => begins.then_some(Event::NewDevice),
+        (Event::Welcomed { resumed: false, .. }, Session::BegunLater) => vec![Event::NewDevice],
+        (Event::Welcomed { .. }, Session::BegunLater) => Vec::new(),
         // What was told behind this welcome is in part of before the copy.
-        (Event::Welcomed { seq, resumed: true, groups }, Session::InTheCopy) if seq > to => {
-            Some(Event::Welcomed { seq: to, resumed: true, groups })
+        (Event::Welcomed { seq, resumed: true, groups }, in_the_copy) if seq > to => {
+            let welcomed = Event::Welcomed { seq: to, resumed: true, groups };
+            match in_the_copy {
+                Session::BegunSomewhere => vec![welcomed, Event::NewDevice],
+                _ => vec![welcomed],
+            }
         }
         (
             Event::Joined(_, seq)
@@ -50,9 +52,9 @@ fn put_back(event: Event, to: Seq, session: &mut Session) -> Option<Event> {
             | Event::Expelled(_, seq)
             | Event::Rested(seq),
             _,
-        ) if seq > to => None,
-        (Event::Showed(shown), _) if shown.seq > to => None,
-        (event, _) => Some(event),
+        ) if seq > to => Vec::new(),
+        (Event::Showed(shown), _) if shown.seq > to => Vec::new(),
+        (event, _) => vec![event],
     }
 }
 
