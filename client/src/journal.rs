@@ -157,6 +157,9 @@ impl Journal {
                 records.extend(state.into_iter().flat_map(|session| groups_left(session, welcome)));
             } else {
                 records.extend(beginning(name, welcome));
+                // They are asked for again, with this session.
+                let asked = state.into_iter().flat_map(|session| &session.tokens_asked);
+                records.extend(asked.map(|token| JournalRecord::MayHave { token: token.clone() }));
             }
             if !goes_on || state.is_some_and(|session| session.lives != *lives) {
                 records.push(JournalRecord::Lives(lives.clone()));

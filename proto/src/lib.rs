@@ -88,10 +88,13 @@
 //! the order of [`Seq`] and as the notifications that it missed: what others said in its groups
 //! since it joined them, and to it alone. Was it put out of a group meanwhile, or has another
 //! device left it, then what was said there before comes, and in its place the
-//! [`Notification::Moderated`] or [`Notification::Left`] that ended it. (Of many such ends the
-//! newest 16 are told.) [`Welcome::groups`] says in which groups it is now. Then comes
-//! [`Notification::CaughtUp`], also when nothing was missed, and from there on what happens is
-//! live. Who came and went meanwhile is not told again.
+//! [`Notification::Moderated`] or [`Notification::Left`] that ended it. Has it left a group itself,
+//! and the answer was lost, then what was said there before comes, and of the end only the response
+//! tells. (Of many such ends the newest 16 are told. A ban of its name, made while another had the
+//! name, is told as long as the group remembers it.) So posts may come of groups in which it is no
+//! longer: [`Welcome::groups`] says in which it is now. Then comes [`Notification::CaughtUp`], also
+//! when nothing was missed, and from there on what happens is live. Who came and went meanwhile is
+//! not told again.
 //!
 //! What a client has seen, [`Hello::seen`], is the largest of these:
 //! - the [`seq`](Notification::seq) of every notification that it has heard. What was missed comes
@@ -134,8 +137,9 @@
 //! What it had said and is not there any more, it does not say again by itself; a post without an
 //! answer is sent again as ever. Its groups are those in the welcome: what it has joined or left
 //! since the copy, it may ask for again. A log that does not know its token welcomes it as a new
-//! session, also with `put_back`. A client that sends [`Request::Hello`], and so tells no lives, is
-//! put back when it has seen more than there is, and not when another log has come as far.
+//! session, also with `put_back`, or refuses it where the name is registered or taken. A client
+//! that sends [`Request::Hello`], and so tells no lives, is put back when it has seen more than
+//! there is, and not when another log has come as far.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets
@@ -218,10 +222,12 @@
 //! [`Response::Kept`] says that somebody was away when it was said, wherever they are now.
 //!
 //! Of what asks for a password, [`Request::Register`] is sent again like anything else. A client
-//! whose [`Request::ChangePasswordAndToken`] got no response comes back with the new token, and
-//! when that is not known, with the old one. With the new one it was done, and is not sent again;
-//! with the old one it was not, and is sent again. A client whose [`Request::Unregister`] got no
-//! response finds out by coming back: it is nobody's device any more, or still one.
+//! whose [`Request::ChangePasswordAndToken`] got no response comes back with the old token, and
+//! when it is refused with [`Refusal::PasswordNeeded`], with the new one. With the old one it was
+//! not done, and is sent again; with the new one it was. (The other way round, a new token that is
+//! not known might count as [`Proof::Open`], and begin a new session.) A client whose
+//! [`Request::Unregister`] got no response finds out by coming back: it is nobody's device any
+//! more, or still one.
 //!
 //! # Being alive
 //! The server sends [`Notification::Ping`] to a client that has been silent for a while, and closes

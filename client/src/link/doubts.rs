@@ -1,36 +1,39 @@
 //! Groups in which it is not certain whether messages were missed: the newest one there may be the
 //! client's own, whose answer was lost. Its answer tells, when it comes.
 
-use chatroom_proto::{GroupName, Seq};
+use chatroom_proto::{GroupName, NameKey, Seq};
 
-use crate::limits::MEMBERSHIPS_MAX;
+/// How many are remembered, the newest: more than a client has groups, and each may be in doubt
+/// again when the connection is lost again.
+const DOUBTS_MAX: usize = 256;
 
-/// At most one for each group.
+/// In which groups, and where the newest message was that the client did not know.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Vec<(GroupName, Seq)>);
+pub(super) struct Doubts(Vec<(NameKey, Seq)>);
 
 impl Doubts {
-    /// There is a newer message than the client knows, and the newest is at this place.
-    pub(super) fn note(&mut self, group: GroupName, head: Seq) {
-        let is_known = self.0.iter().any(|(known, _)| known.key() == group.key());
-        if !is_known && self.0.len() < MEMBERSHIPS_MAX {
-            self.0.push((group, head));
+    /// There is a newer message than the client knows, at this place. It may be the client's own.
+    pub(super) fn note(&mut self, group: &GroupName, head: Seq) {
+        if self.0.len() == DOUBTS_MAX {
+            self.0.remove(0);
         }
+        self.0.push((group.key(), head));
     }
 
     /// A message of the client's own was answered: it is at this place, or nowhere. `has_more` says
     /// whether another one has no answer. Tells whether messages were surely missed.
     pub(super) fn answered(&mut self, group: &GroupName, seq: Option<Seq>, has_more: bool) -> bool {
-        let is_it = |(known, _): &(GroupName, Seq)| known.key() == group.key();
-        let Some(place) = self.0.iter().position(is_it) else { return false };
-        let head = self.0[place].1;
-        let is_missed = match seq {
-            Some(seq) if seq == head => false,
-            Some(seq) if seq > head => true,
-            _ if has_more => return false,
-            _ => true,
-        };
-        self.0.swap_remove(place);
+        if self.0.is_empty() {
+            return false;
+        }
+        let group = group.key();
+        self.0.retain(|(of, head)| *of != group || Some(*head) != seq);
+        // Answers come in the order of asking: what is older than this one is nobody's of ours.
+        let is_older = |head: Seq| !has_more || seq.is_some_and(|seq| head < seq);
+        let is_missed = self.0.iter().any(|(of, head)| *of == group && is_older(*head));
+        if is_missed {
+            self.0.retain(|(of, _)| *of != group);
+        }
         is_missed
     }
 }

@@ -87,7 +87,7 @@ impl<D: Dial> Link<D> {
             ReplyTo::Asker(asker) => drop(asker.send(result)),
             ReplyTo::Events => self.tell(Event::Answer { tag, request, result }),
             ReplyTo::Rejoin => {
-                let missed = missed.is_some_and(|group| !self.in_flight.has_post_to(&group));
+                let missed = missed.is_some_and(|group| self.is_surely_missed(&group, &result));
                 if let Some(event) = rejoined(request, result, missed) {
                     self.tell(event);
                 }
@@ -98,6 +98,21 @@ impl<D: Dial> Link<D> {
             self.tell(Event::Missed(group));
         }
         is_goodbye.then_some(ConnectionEnd::Over(Ended::Left))
+    }
+
+    /// Whether it is certain that messages were missed in a group that was joined again.
+    fn is_surely_missed(
+        &mut self,
+        place: &Conversation,
+        joined: &Result<Response, Refusal>,
+    ) -> bool {
+        let may_be_own = self.in_flight.has_post_to(place);
+        if let Ok(Response::Joined { membership, .. }) = joined
+            && may_be_own
+        {
+            self.doubts.note(&membership.group, membership.head);
+        }
+        !may_be_own
     }
 
     /// Whether the answer to a message shows that others were missed in its group.

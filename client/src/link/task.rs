@@ -197,6 +197,8 @@ impl<D: Dial> Link<D> {
         if put_back.is_some() || !goes_on {
             self.session += 1;
             self.went_back_for = Seq::ZERO;
+            // Their places mean nothing any more.
+            self.doubts = Doubts::default();
         }
         let (lives, session) = (&self.lives, self.session);
         let news = WelcomeNews { lives, put_back, goes_on, session };
@@ -330,7 +332,7 @@ impl<D: Dial> Link<D> {
         for group in doubtful {
             let mut groups = welcome.groups.as_slice().iter();
             if let Some(membership) = groups.find(|it| it.group.key() == group.key()) {
-                self.doubts.note(group, membership.head);
+                self.doubts.note(&group, membership.head);
             }
         }
         sure

@@ -1,5 +1,7 @@
 //! What somebody is told who was away, frame by frame: all that was said to them, and nothing else.
 
+use std::num::NonZeroU32;
+
 use chatroom_proto::{
     Hello, Moderation, Notification, Proof, Request, Response, Seq, Tag, Token, VersionRange,
 };
@@ -72,6 +74,8 @@ async fn one_whose_name_was_banned_while_another_had_it_is_told_until_then_and_w
     let mut other = host.guest("jim").await;
     moderate(&mut ann, Moderation::Ban { user: user("jim"), seconds: None, reason: None }).await;
     ann.do_(public("tea", 2, "without him")).await;
+    let seconds = NonZeroU32::new(3_600);
+    moderate(&mut ann, Moderation::Ban { user: user("jim"), seconds, reason: None }).await;
     other.do_(Request::Exit).await;
     let (mut again, welcome) = TestClient::come_with(host.address, jim(seen)).await;
     assert!(welcome.resumed);

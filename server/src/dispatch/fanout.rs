@@ -103,9 +103,18 @@ impl Fanout {
                 devices.iter().for_each(|device| self.tell(state, *device, &frame));
             }
             // Some of them may need other words, or hear nothing.
-            Audience::Group { group, except, and, .. }
+            Audience::Group { group, except, passage, and }
                 if frame.since_version() > VersionRange::OF_SERVERS.min() =>
             {
+                if self.run.group == Some(*group) {
+                    match passage {
+                        Passage::In => {
+                            self.run.cursors.insert(*except, self.run.frames.len());
+                        }
+                        Passage::Stays | Passage::Out => self.catch_up(*except),
+                        Passage::Outside => {}
+                    }
+                }
                 let hearers = state.present(*group).iter().chain(and);
                 for device in hearers.filter(|device| *device != except) {
                     self.tell(state, *device, &frame);

@@ -311,3 +311,38 @@ async fn what_was_missed_beside_a_message_of_ones_own_without_an_answer_is_told_
         assert_eq!(next == missed, is_missed, "answered at {answered}: {next:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_in_a_second_absence_is_told_though_the_first_one_is_explained() {
+    let (client, mut events, mut connection, mut server) = connected(Reconnect::Forever).await;
+    client.submit(public("General", "said")).await.unwrap();
+    connection.asked().await;
+    drop(connection);
+    // Ours is at 25, as is to be known later, and others have said something after that.
+    drop(server.accept_and_welcome(true, 30, &[("General", 25)]).await);
+    let mut connection = server.accept_and_welcome(true, 50, &[("General", 40)]).await;
+    let (tag, _) = connection.asked().await;
+    connection.answer(tag, posted(25)).await;
+    let missed = Event::Missed(Conversation::Group(group("General")));
+    while events.next().await.unwrap() != missed {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_counts_anew_leaves_no_doubt() {
+    let (client, mut events, mut connection, mut server) = connected(Reconnect::Forever).await;
+    client.submit(public("General", "said")).await.unwrap();
+    connection.asked().await;
+    drop(connection);
+    drop(server.accept_and_welcome(true, 30, &[("General", 25)]).await);
+    let mut connection = server.accept_and_welcome(false, 3, &[("General", 0)]).await;
+    let (tag, _) = connection.asked().await;
+    connection.answer(tag, posted(4)).await;
+    while !matches!(events.next().await, Some(Event::Answer { .. })) {}
+    client.submit(Request::Ping).await.unwrap();
+    let (tag, _) = connection.asked().await;
+    connection.answer(tag, Response::Pong).await;
+    assert!(
+        matches!(events.next().await, Some(Event::Answer { .. })),
+        "and not that it missed any"
+    );
+}

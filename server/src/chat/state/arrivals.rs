@@ -1,6 +1,8 @@
 //! Who comes: strangers, those who go on over another connection, those who come back.
 
-use chatroom_proto::{CloseReason, Moderation, Notification, Refusal, Seq, UnixMillis, UserName};
+use chatroom_proto::{
+    CloseReason, Moderation, ModerationRecord, Notification, Refusal, Seq, UnixMillis, UserName,
+};
 
 use super::applied::{Applied, CommandOutcome};
 use super::chat_state::ChatState;
@@ -160,11 +162,18 @@ impl ChatState {
     fn banned_while_away(&self, person: PersonId, id: GroupId) -> Option<PastMembership> {
         let profile = self.profile(person)?;
         let (since, group) = (profile.member_since(id)?, self.groups.get(&id)?);
-        let is_ban = |act: &Moderation| {
-            let bans = matches!(act, Moderation::Ban { .. });
-            bans && act.user().is_some_and(|user| user.key() == profile.name.key())
+        let is_of_name = |record: &&ModerationRecord| {
+            record.act.user().is_some_and(|user| user.key() == profile.name.key())
         };
-        let ban = group.moderation.as_ref()?.acts().find(|record| is_ban(&record.act))?;
+        let newest_first = group.moderation.as_ref()?.acts().filter(is_of_name);
+        let since_it_is_banned = newest_first.take_while(|record| {
+            record.seq > since && !matches!(record.act, Moderation::Unban { .. })
+        });
+        // The ban may have been renewed.
+        let mut bans =
+            since_it_is_banned.filter(|record| matches!(record.act, Moderation::Ban { .. }));
+        let newest = bans.next()?;
+        let ban = bans.last().unwrap_or(newest);
         let news = Notification::Moderated {
             seq: ban.seq,
             at: ban.at,

@@ -3,7 +3,11 @@
 
 use std::task::{Context, Poll, Waker};
 
-use chatroom_proto::{Body, Conversation, GroupName, PostId, Tag, UnixMillis, UserName};
+use bytes::Buf;
+use chatroom_proto::{
+    AddressNetwork, BanTarget, Body, Conversation, GroupName, Operation, PostId, Seq, Tag,
+    UnixMillis, UserName,
+};
 
 use super::*;
 use crate::chat::effect::Effect;
@@ -165,4 +169,48 @@ fn what_a_hall_has_not_read_counts_once_for_all_of_it() {
         room.burst(LONG);
     }
     room.all_read();
+}
+
+#[test]
+fn what_an_older_version_does_not_know_is_told_to_the_others_in_its_place() {
+    let mut room = Room::of(3, &Config::default());
+    for (member, version) in [(0, 2), (1, 1), (2, 2)] {
+        room.members[member].1.speak(version);
+    }
+    let act = Operation::Ban {
+        whom: BanTarget::Network(AddressNetwork::parse("192.0.2.0/24").unwrap()),
+        seconds: None,
+        reason: None,
+    };
+    let (seq, at, by) = (Seq(9), UnixMillis(0), UserName::parse("member0").unwrap());
+    let news = Notification::Operated { seq, at, by, act };
+    let audience = Audience::Group {
+        group: GroupId::GENERAL,
+        except: room.members[0].0,
+        passage: Passage::Stays,
+        and: Vec::new(),
+    };
+    room.post(1, 100);
+    room.fanout.notify(room.chat.state(), &audience, news);
+    room.post(2, 100);
+    room.end_turn();
+    let kinds = |member| {
+        let mut pieces = room.read(member);
+        let mut bytes = pieces.copy_to_bytes(pieces.remaining()).to_vec();
+        let mut kinds = Vec::new();
+        while !bytes.is_empty() {
+            let length = u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize;
+            let rest = bytes.split_off(4 + length);
+            kinds.push(match codec::decode(&bytes[4..]).unwrap() {
+                ServerFrame::Notification(Notification::GroupPost { .. }) => "post",
+                ServerFrame::Notification(Notification::Operated { .. }) => "act",
+                other => panic!("{other:?}"),
+            });
+            bytes = rest;
+        }
+        kinds
+    };
+    assert_eq!(kinds(0), ["post", "post"], "it is no news to the one who did it");
+    assert_eq!(kinds(1), ["post"], "and its own is none, either");
+    assert_eq!(kinds(2), ["post", "act"]);
 }
