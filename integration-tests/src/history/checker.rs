@@ -7,7 +7,7 @@ use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
 use chatroom_server::chat::effect::StoredPost;
 
 use super::life::in_the_last_life;
-use super::record::{Delivery, Event, History, Shown};
+use super::record::{Event, History, Shown};
 use super::stay::{Stays, newest};
 use super::violation::Violation;
 
@@ -254,11 +254,6 @@ impl Reader<'_> {
                 }
                 Event::Missed(Conversation::Group(group)) if is_new && told.insert(group.key()) => {
                 }
-                Event::Showed(Shown {
-                    place: Conversation::Group(group),
-                    delivery: Delivery::Live,
-                    ..
-                }) => drop(told.insert(group.key())),
                 Event::Leaving(group) => drop(left.insert(group.key())),
                 Event::Missed(Conversation::Group(group))
                     if left.contains(&group.key())
