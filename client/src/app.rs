@@ -11,7 +11,8 @@
 //!   it.
 //! - [`missed_summary`]: what was said while the person was away, until all of it is here.
 //! - [`open_conversation`]: where every line is said that is typed, if anywhere.
-//! - [`ignore`]: whom this person does not want to hear.
+//! - [`ignore`]: whom this person does not want to hear. `settings`: what they have chosen.
+//!   `beside_state`: the files of both.
 //! - `secret`: where a pipe's password comes from. `home`: where files are kept between runs.
 //! - `teletype`: the line being typed, and printing, where nothing can be painted over.
 //! - `terminal`, `signals`: leaving the terminal as it was found. `clock`: what time it is here.
@@ -21,6 +22,7 @@
 //! are bounded queues.
 
 mod args;
+mod beside_state;
 mod chat_loop;
 mod clock;
 mod columns;
@@ -42,6 +44,7 @@ mod program;
 mod prompt;
 mod screen;
 mod secret;
+mod settings;
 mod signals;
 mod teletype;
 mod terminal;

@@ -5,7 +5,8 @@ use chatroom_proto::{
     Conversation, GroupName, Notification, Refusal, Request, Response, Retention, Seq, Tag,
 };
 
-use super::chat::{ChatLoop, ChatOutcome, HeldRefusal};
+use super::chat::{ChatLoop, HeldRefusal};
+use super::parts::ChatOutcome;
 use super::request::is_post;
 use crate::app::clock;
 use crate::app::completer::ListRequest;
@@ -60,6 +61,7 @@ impl ChatLoop {
             }
             Event::NotRejoined { group, refusal } => {
                 screen.note(view.not_rejoined(&group, &refusal)).await?;
+                self.close_if_out(screen).await?;
             }
             Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
             Event::Slowed { wait, waiting } => screen.note(view.slowed(wait, waiting)).await?,
@@ -84,8 +86,11 @@ impl ChatLoop {
         self.changed();
         let view = self.parts.view;
         screen.note(view.back(resumed, missed)).await?;
-        // In a new session the link joins these again.
-        for group in left.iter().filter(|_| resumed) {
+        if !resumed {
+            // In a new session the link joins these again, and says whether it could.
+            return Ok(());
+        }
+        for group in &left {
             screen.note(view.put_out(group)).await?;
         }
         self.close_if_out(screen).await
@@ -107,17 +112,6 @@ impl ChatLoop {
             screen.say(text).await?;
         }
         self.close_if_out(screen).await
-    }
-
-    /// A group in which one is no more can't be spoken in.
-    async fn close_if_out(&self, screen: &Screen) -> Result<(), OutputGone> {
-        match self.parts.open.get() {
-            Some(Conversation::Group(group)) if !self.parts.directory.is_in(&group) => {
-                self.parts.open.set(None);
-                screen.note(self.parts.view.closed_with(&group)).await
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The connection is lost: what is not done now is counted, and since when.

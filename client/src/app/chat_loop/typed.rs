@@ -1,7 +1,7 @@
 //! Lines in, requests out.
 
 use crate::client::new_post_id;
-use chatroom_proto::{Conversation, Request, UserName};
+use chatroom_proto::{Request, UserName};
 use tokio::time::{Duration, Instant};
 
 use super::chat::ChatLoop;
@@ -70,7 +70,7 @@ impl ChatLoop {
                 Ok(())
             }
             TypedCommand::Open(asked) => self.open(screen, asked).await,
-            TypedCommand::Close => screen.note(view.closed()).await,
+            TypedCommand::Close => self.close(screen).await,
             TypedCommand::Ignore(None) => {
                 screen.note(view.ignored(&self.parts.ignore.ignored)).await
             }
@@ -83,24 +83,6 @@ impl ChatLoop {
                 self.has_failed |= !matches!(change, Change::Done);
                 screen.note(view.hearing_again(&name, &change)).await
             }
-        }
-    }
-
-    /// What is open was opened when the line was read. A group has to be one of this person's.
-    async fn open(
-        &mut self,
-        screen: &Screen,
-        asked: Option<Conversation>,
-    ) -> Result<(), OutputGone> {
-        let view = self.parts.view;
-        match asked {
-            Some(Conversation::Group(group)) if !self.parts.directory.is_in(&group) => {
-                self.parts.open.left(&group);
-                self.has_failed = true;
-                screen.note(view.not_opened(&group)).await
-            }
-            Some(conversation) => screen.note(view.opened(&conversation)).await,
-            None => screen.note(view.which_is_open(self.parts.open.get().as_ref())).await,
         }
     }
 

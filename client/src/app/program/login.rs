@@ -11,7 +11,9 @@ use crate::event::Events;
 use crate::journal;
 use crate::options::{Options, Reconnect};
 use crate::trust::{KnownHosts, TlsMode};
-use chatroom_proto::{Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome};
+use chatroom_proto::{
+    Conversation, Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
@@ -23,6 +25,8 @@ use crate::app::ignore::IgnoreList;
 use crate::app::lines::Typed;
 use crate::app::prompt::NAME_QUESTION;
 use crate::app::secret::Given;
+use crate::app::settings::Settings;
+use crate::app::view::Layout;
 
 /// How long a program in a pipe waits for a lost connection: a restart of the server. A person
 /// waits for ever.
@@ -40,6 +44,7 @@ pub(super) struct ReadyChat {
     /// What a pipe registers its name with.
     pub(super) password: Option<Password>,
     pub(super) ignore: IgnoreList,
+    pub(super) settings: Settings,
 }
 
 /// A client that was let in.
@@ -247,8 +252,14 @@ impl Program {
     ) -> Result<ReadyChat, Ending> {
         let (ignore, unread) = IgnoreList::open(keep.as_deref(), &welcome.name);
         let unread = unread.map(|(file, why)| self.view.no_ignored(&file, &why.to_string()));
-        let warnings = self.state_warning(&client, keep).into_iter().chain(unread);
+        // What a pipe does depends on nothing that somebody chose at a terminal.
+        let is_for_people = self.view.layout == Layout::Screen;
+        let (mut settings, unset) = Settings::open(keep.as_deref().filter(|_| is_for_people));
+        let unset = unset.map(|(file, why)| self.view.no_settings(&file, &why.to_string()));
+        let warnings = self.state_warning(&client, keep).into_iter().chain(unread).chain(unset);
         let mut text = self.view.welcome(&welcome);
+        // Before a line is read: the first one may be a message already.
+        let opened = self.open_again(&mut settings, &welcome);
         let typed = match input {
             InputSource::Editor(input) => {
                 text = format!("{text}\n{}", self.view.orientation());
@@ -263,10 +274,27 @@ impl Program {
         let _ = self.screen.say(text).await;
         let sent_again = client.kept().sent_again;
         let again = (sent_again > 0).then(|| self.view.sent_again(sent_again));
-        for note in warnings.chain(again) {
+        for note in warnings.chain(again).chain(opened) {
             let _ = self.screen.note(note).await;
         }
-        Ok(ReadyChat { client, events, welcome, typed, password, ignore })
+        Ok(ReadyChat { client, events, welcome, typed, password, ignore, settings })
+    }
+
+    /// Opens what was open in the last run; gives what is to be said about that. A group that is
+    /// gone, or that one was put out of, is closed instead.
+    fn open_again(&self, settings: &mut Settings, welcome: &Welcome) -> Option<String> {
+        let open = settings.choices.open.clone()?;
+        if let Conversation::Group(group) = &open {
+            let mut groups = welcome.groups.as_slice().iter();
+            if !groups.any(|membership| membership.group.key() == group.key()) {
+                // What can't be kept is said when something is chosen.
+                let _ = settings.choose(|chosen| chosen.open = None);
+                return Some(self.view.closed_with(group));
+            }
+        }
+        let text = self.view.opened(&open);
+        self.open.set(Some(open));
+        Some(text)
     }
 
     /// What has to be said about the file for what must not be forgotten.

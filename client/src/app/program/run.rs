@@ -99,7 +99,7 @@ impl Program {
     }
 
     fn begin(&mut self, ready: ReadyChat) -> ChatLoop {
-        let ReadyChat { client, events, welcome, typed, password, ignore } = ready;
+        let ReadyChat { client, events, welcome, typed, password, ignore, settings } = ready;
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
         let groups: Vec<GroupName> = groups.collect();
         let (_, no_requests) = mpsc::channel(LIST_REQUESTS_MAX);
@@ -116,6 +116,7 @@ impl Program {
             events,
             typed,
             ignore,
+            settings,
             left: Arc::clone(&self.left),
             list_requests: std::mem::replace(&mut self.list_requests, no_requests),
             directory: Directory::new(&welcome.name, &groups),
