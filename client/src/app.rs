@@ -10,6 +10,7 @@
 //! - `screen`, `fold`, `columns`, `line_rows`, [`gate`]: printing above that line, and never into
 //!   it.
 //! - [`missed_summary`]: what was said while the person was away, until all of it is here.
+//!   [`unread`]: what was said where they did not look. [`arrival`]: where something was said.
 //! - [`open_conversation`]: where every line is said that is typed, if anywhere.
 //! - [`ignore`]: whom this person does not want to hear. `settings`: what they have chosen.
 //!   `beside_state`: the files of both.
@@ -22,6 +23,7 @@
 //! are bounded queues.
 
 mod args;
+pub mod arrival;
 mod beside_state;
 mod chat_loop;
 mod clock;
@@ -48,6 +50,7 @@ mod settings;
 mod signals;
 mod teletype;
 mod terminal;
+pub mod unread;
 pub mod view;
 
 /// Runs the program: reads the command line, chats, and leaves the terminal as it was found.

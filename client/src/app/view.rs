@@ -11,6 +11,7 @@
 //! - `view/moderation.rs`, `view/server_admin.rs`: what moderators and operators of the server do.
 //! - `view/refusal.rs`: what the server refuses, and what to do about it.
 //! - `view/history.rs`: what was said before. `view/ignore.rs`: whom this person ignores.
+//!   `view/unread.rs`: what they have not seen.
 //! - `view/connection.rs`, `view/tls.rs`: the connection, and whom it leads to.
 //! - `view/commands.rs`, `view/program.rs`: help, mistakes, and what this program can't do.
 
@@ -30,6 +31,7 @@ mod server_admin;
 mod tests;
 mod text;
 mod tls;
+mod unread;
 
 pub use harmless::harmless;
 pub use paint::{Kind, Paint};

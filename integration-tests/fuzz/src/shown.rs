@@ -42,7 +42,7 @@ pub(crate) fn zone() -> &'static TimeZone {
 pub fn check(input: &[u8]) {
     let mut chance = Chance::of_input(input);
     let layout = if chance.flag() { Layout::Screen } else { Layout::Lines };
-    let view = View { layout, paint: Paint { colours: chance.flag() }, zone: zone() };
+    let view = View { layout, paint: Paint::new(chance.flag()), zone: zone() };
     let now = UnixMillis(u64::from(chance.any::<u16>()) << 28);
     let mut missed = None;
     for _ in 0..FRAMES_MAX {

@@ -50,7 +50,7 @@ pub fn check(input: &[u8]) {
 
 fn parse(line: &str, colours: bool) {
     let view =
-        View { layout: Layout::Screen, paint: Paint { colours }, zone: crate::shown::zone() };
+        View { layout: Layout::Screen, paint: Paint::new(colours), zone: crate::shown::zone() };
     match command::parse(line) {
         Ok(None) => assert!(line.trim().is_empty(), "only a blank line asks for nothing"),
         Ok(Some(TypedCommand::Help(about))) => is_harmless(&view.help(about)),
@@ -105,7 +105,7 @@ fn help_with(line: &str, cursor: usize, colours: bool) {
         directory: Arc::new(ArcSwap::from_pointee(directory(line))),
         list_requests,
         gate: Arc::new(Gate::default()),
-        paint: Paint { colours },
+        paint: Paint::new(colours),
         knows_commands: true,
         rows: LineRows::default(),
         open: OpenConversation::default(),

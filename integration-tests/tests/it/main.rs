@@ -52,6 +52,7 @@ mod terminal_stops;
 mod terminal_tab;
 mod terminal_text;
 mod terminal_twice;
+mod terminal_unread;
 mod threads;
 mod tidy;
 mod tls;

@@ -17,6 +17,7 @@ use crate::app::completer::ListRequest;
 use crate::app::lines::Typed;
 use crate::app::missed_summary::MissedSummary;
 use crate::app::screen::{OutputGone, Screen};
+use crate::app::unread::Unread;
 
 /// How long it may take when a signal ends the program.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
@@ -39,6 +40,8 @@ pub(crate) struct ChatLoop {
     pub(super) histories: HashMap<Tag, PartialHistory>,
     /// What was said while this person was away, until all of it is here.
     pub(super) missed_summary: Option<MissedSummary>,
+    /// What was said where they did not look.
+    pub(super) unread: Unread,
     /// When they went away, as far as that is known.
     pub(super) away_since: Option<UnixMillis>,
     pub(super) held: Option<HeldRefusal>,
@@ -72,6 +75,7 @@ impl ChatLoop {
             lists: HashMap::new(),
             histories: HashMap::new(),
             missed_summary: None,
+            unread: Unread::default(),
             held: None,
             receipt: None,
             pending: VecDeque::new(),

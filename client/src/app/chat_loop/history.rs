@@ -1,6 +1,6 @@
 //! What is read back, in pages.
 
-use chatroom_proto::{ArchivedPost, Request, Response, Seq, UnixMillis};
+use chatroom_proto::{ArchivedPost, Conversation, Request, Response, Seq, UnixMillis};
 
 use crate::app::ignore::Ignored;
 use crate::app::view::View;
@@ -19,6 +19,14 @@ impl PartialHistory {
             Request::History { .. } | Request::Search { .. } => {
                 Some(PartialHistory { request: request.clone(), said: Vec::new() })
             }
+            _ => None,
+        }
+    }
+
+    /// Of which conversation it is, if it is of one.
+    pub(super) fn conversation(&self) -> Option<&Conversation> {
+        match &self.request {
+            Request::History { of, .. } => Some(of),
             _ => None,
         }
     }
@@ -60,7 +68,7 @@ impl PartialHistory {
 
 #[cfg(test)]
 mod tests {
-    use chatroom_proto::{Body, Conversation, GroupName, Page, Post, PostId, UserName};
+    use chatroom_proto::{Body, GroupName, Page, Post, PostId, UserName};
 
     use super::*;
 

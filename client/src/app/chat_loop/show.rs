@@ -8,6 +8,7 @@ use chatroom_proto::{
 use super::chat::{ChatLoop, HeldRefusal};
 use super::parts::ChatOutcome;
 use super::request::is_post;
+use crate::app::arrival;
 use crate::app::clock;
 use crate::app::completer::ListRequest;
 use crate::app::missed_summary::MissedSummary;
@@ -107,7 +108,13 @@ impl ChatLoop {
         if self.parts.ignore.ignored.hides(notification) {
             return Ok(());
         }
-        let text = self.parts.view.notification(notification, Some(&self.parts.name));
+        self.count_unread(notification, false);
+        let (me, open) = (&self.parts.name, self.parts.open.get());
+        let view = match arrival::is_elsewhere(notification, me, open.as_ref()) {
+            true => self.parts.view.elsewhere(),
+            false => self.parts.view,
+        };
+        let text = view.notification(notification, Some(me));
         if let Some(text) = text {
             screen.say(text).await?;
         }
@@ -140,6 +147,7 @@ impl ChatLoop {
         if self.parts.ignore.ignored.hides(&said) {
             return Ok(());
         }
+        self.count_unread(&said, true);
         if view.layout == Layout::Screen {
             let since = self.away_since;
             self.missed_summary.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
@@ -175,6 +183,9 @@ impl ChatLoop {
             return Ok(());
         }
         self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(place) = past.conversation() {
+            self.unread.seen(place);
+        }
         let text = past.text(self.parts.view, &self.parts.ignore.ignored, clock::now());
         screen.say(text).await
     }

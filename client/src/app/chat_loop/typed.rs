@@ -56,6 +56,9 @@ impl ChatLoop {
         let view = self.parts.view;
         match command {
             TypedCommand::Ask(_) | TypedCommand::Say(..) => {
+                if let TypedCommand::Say(place, _) = &command {
+                    self.unread.seen(place);
+                }
                 if let Some(request) = command.into_request(new_post_id()) {
                     self.submit(request).await;
                 }
@@ -71,6 +74,7 @@ impl ChatLoop {
             }
             TypedCommand::Open(asked) => self.open(screen, asked).await,
             TypedCommand::Close => self.close(screen).await,
+            TypedCommand::Unread => self.show_unread(screen).await,
             TypedCommand::Ignore(None) => {
                 screen.note(view.ignored(&self.parts.ignore.ignored)).await
             }

@@ -29,6 +29,8 @@ pub enum TypedCommand {
     Open(Option<Conversation>),
     /// To type commands again.
     Close,
+    /// To show what was not seen.
+    Unread,
     /// To leave the chat.
     Exit,
     /// To explain one command, or list all.
@@ -61,6 +63,7 @@ impl TypedCommand {
             | TypedCommand::Unignore(_)
             | TypedCommand::Open(_)
             | TypedCommand::Close
+            | TypedCommand::Unread
             | TypedCommand::Exit
             | TypedCommand::Help(_) => return None,
         })

@@ -165,6 +165,16 @@ const CHATTING: &[Row] = &[
         parse: |row, rest| nothing(row, rest).map(|()| TypedCommand::Close),
     },
     Row {
+        name: "unread",
+        arguments: "",
+        brief: "list what you have not seen",
+        help: "Lists the conversations with messages that came while you were away, or while\n\
+               another conversation was open, and who said how many, until you look there:\n\
+               open it, speak there, or read its history.",
+        completes: &[],
+        parse: |row, rest| nothing(row, rest).map(|()| TypedCommand::Unread),
+    },
+    Row {
         name: "ignore",
         arguments: "[username]",
         brief: "hear nothing of what somebody says",

@@ -70,7 +70,7 @@ impl Program {
         let is_typed = io::stdin().is_terminal();
         let at_terminal = is_typed && io::stdout().is_terminal();
         let layout = if at_terminal { Layout::Screen } else { Layout::Lines };
-        let paint = Paint { colours: args.color.decide(at_terminal) };
+        let paint = Paint::new(args.color.decide(at_terminal));
         let view = View { layout, paint, zone: clock::zone() };
         let gate = Arc::new(Gate::default());
         let published = Arc::new(ArcSwap::from_pointee(Directory::default()));

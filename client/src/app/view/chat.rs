@@ -129,15 +129,16 @@ impl View {
     }
 
     pub(super) fn body(self, body: &Body) -> String {
-        let mut lines: Vec<_> = body.as_str().split('\n').map(harmless).collect();
+        let lines = body.as_str().split('\n').map(harmless);
         if self.layout == Layout::Lines {
-            return lines.join(r"\n");
+            return lines.collect::<Vec<_>>().join(r"\n");
         }
+        let mut lines: Vec<_> = lines.map(|line| self.paint.paint(Kind::Words, line)).collect();
         let more = lines.len().saturating_sub(MESSAGE_LINES_MAX);
         if more > 0 {
             lines.truncate(MESSAGE_LINES_MAX);
             let lines_are = if more == 1 { "line is" } else { "lines are" };
-            lines.push(self.hint(format!("[{more} more {lines_are} not shown]")).into());
+            lines.push(self.hint(format!("[{more} more {lines_are} not shown]")));
         }
         lines.join(&format!("\n{CONTINUATION}"))
     }

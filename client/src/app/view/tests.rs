@@ -15,7 +15,7 @@ use crate::app::command::{self, ASSIGNED, Mistake};
 
 pub(super) fn view() -> View {
     static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::fixed(jiff::tz::offset(3)));
-    View { layout: Layout::Screen, paint: Paint { colours: false }, zone: &ZONE }
+    View { layout: Layout::Screen, paint: Paint::new(false), zone: &ZONE }
 }
 
 pub(super) fn lines() -> View {
@@ -350,7 +350,7 @@ fn nothing_that_others_write_reaches_the_terminal_unfiltered() {
 
 #[test]
 fn colours_change_nothing_but_the_colour() {
-    let coloured = View { paint: Paint { colours: true }, ..view() };
+    let coloured = View { paint: Paint::new(true), ..view() };
     let plain = |text: String| {
         let mut plain = String::new();
         let mut rest = text.as_str();
