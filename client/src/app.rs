@@ -11,6 +11,8 @@
 //!   it.
 //! - [`missed_summary`]: what was said while the person was away, until all of it is here.
 //!   [`unread`]: what was said where they did not look. [`arrival`]: where something was said.
+//! - [`bell`], `times`: when it rings, and whether the time is shown. [`mention`]: one's name.
+//! - `unsent`: messages that the server has not accepted yet.
 //! - [`open_conversation`]: where every line is said that is typed, if anywhere.
 //! - [`ignore`]: whom this person does not want to hear. `settings`: what they have chosen.
 //!   `beside_state`: the files of both.
@@ -24,6 +26,7 @@
 
 mod args;
 pub mod arrival;
+pub mod bell;
 mod beside_state;
 mod chat_loop;
 mod clock;
@@ -40,6 +43,7 @@ pub mod ignore;
 mod keyboard;
 pub mod line_rows;
 mod lines;
+pub mod mention;
 pub mod missed_summary;
 pub mod open_conversation;
 mod program;
@@ -50,7 +54,9 @@ mod settings;
 mod signals;
 mod teletype;
 mod terminal;
+mod times;
 pub mod unread;
+mod unsent;
 pub mod view;
 
 /// Runs the program: reads the command line, chats, and leaves the terminal as it was found.

@@ -175,6 +175,10 @@ impl Directory {
                 let names = command::rows().map(|row| row.name.to_owned());
                 names.filter(|name| name.starts_with(&start)).collect()
             }
+            Completes::Words(words) => {
+                let start = start.to_lowercase();
+                words.iter().filter(|word| word.starts_with(&start)).map(|&w| w.into()).collect()
+            }
             Completes::OtherGroups => {
                 offer(self.groups.iter().filter(|(_, known)| !known.mine), &group_start(start))
             }

@@ -1,11 +1,11 @@
-//! What a person has chosen at the terminal, kept for the next run: which conversation is open, for
-//! one.
+//! What a person has chosen at the terminal, kept for the next run.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use chatroom_proto::{Conversation, GroupName, NAME_MARK, UserName};
 
+use crate::app::bell::Bell;
 use crate::app::beside_state;
 
 /// The longest file that is read, in bytes: some lines with a name each.
@@ -14,11 +14,18 @@ const FILE_BYTES_MAX: u64 = 4 * 1024;
 /// What the file is called beside the client's.
 const KIND: &str = "settings";
 
+/// What is written of something that is switched on.
+const ON: &str = "on";
+
 /// The choices. Each is a line of a file: what it is about, and what was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Choices {
     /// Where every line is said that is typed, if anywhere.
     pub(crate) open: Option<Conversation>,
+    /// Whether the time stands before what arrives.
+    pub(crate) times: bool,
+    /// What the terminal rings for.
+    pub(crate) bell: Bell,
 }
 
 impl Choices {
@@ -26,8 +33,15 @@ impl Choices {
     fn parse(text: &str) -> Choices {
         let mut choices = Choices::default();
         for line in text.lines() {
-            if let Some(("open", place)) = line.split_once(' ') {
-                choices.open = conversation(place);
+            match line.split_once(' ') {
+                Some(("open", place)) => choices.open = conversation(place),
+                Some(("times", ON)) => choices.times = true,
+                Some(("bell", chosen)) => {
+                    let bells = Bell::WORDS.into_iter();
+                    let bell = bells.filter(|(word, _)| *word == chosen).map(|(_, bell)| bell);
+                    choices.bell = bell.last().unwrap_or_default();
+                }
+                _ => {}
             }
         }
         choices
@@ -39,7 +53,9 @@ impl Choices {
             Conversation::Group(group) => format!("open {group}\n"),
             Conversation::User(user) => format!("open {NAME_MARK}{user}\n"),
         });
-        open.unwrap_or_default()
+        let times = self.times.then(|| format!("times {ON}\n"));
+        let bell = (self.bell != Bell::Off).then(|| format!("bell {}\n", self.bell.word()));
+        open.into_iter().chain(times).chain(bell).collect()
     }
 }
 
@@ -124,11 +140,17 @@ mod tests {
     fn choices_are_read_as_they_were_written_and_what_is_none_is_left_out() {
         let user = Some(Conversation::User(UserName::parse("علی").unwrap()));
         for open in [None, group("G1"), user] {
-            let choices = Choices { open };
+            let choices = Choices { open, ..Choices::default() };
+            assert_eq!(Choices::parse(&choices.text()), choices);
+        }
+        for (_, bell) in Bell::WORDS {
+            let choices = Choices { open: group("G1"), times: true, bell };
             assert_eq!(Choices::parse(&choices.text()), choices);
         }
         assert_eq!(Choices::default().text(), "", "without a choice there is nothing to keep");
-        for text in ["open", "open two words", "closed G1", "\u{1b}[2J", "open @"] {
+        for text in
+            ["open", "open two words", "closed G1", "bell loud", "times 1", "\u{1b}[2J", "open @"]
+        {
             assert_eq!(Choices::parse(text), Choices::default(), "{text}");
         }
     }

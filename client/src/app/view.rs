@@ -7,7 +7,7 @@
 //!
 //! - `view/text.rs`: the [`View`] itself, and its tones. `view/paint.rs`: colours.
 //! - `view/harmless.rs`: what others wrote, made harmless.
-//! - `view/chat.rs`: notifications, and answers to what was asked.
+//! - `view/chat.rs`: notifications, and answers to what was asked. `view/arrival.rs`: their time.
 //! - `view/moderation.rs`, `view/server_admin.rs`: what moderators and operators of the server do.
 //! - `view/refusal.rs`: what the server refuses, and what to do about it.
 //! - `view/history.rs`: what was said before. `view/ignore.rs`: whom this person ignores.
@@ -15,6 +15,7 @@
 //! - `view/connection.rs`, `view/tls.rs`: the connection, and whom it leads to.
 //! - `view/commands.rs`, `view/program.rs`: help, mistakes, and what this program can't do.
 
+mod arrival;
 mod chat;
 mod commands;
 mod connection;
@@ -28,7 +29,7 @@ mod program;
 mod refusal;
 mod server_admin;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod tls;
 mod unread;

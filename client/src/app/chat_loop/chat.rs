@@ -18,6 +18,7 @@ use crate::app::lines::Typed;
 use crate::app::missed_summary::MissedSummary;
 use crate::app::screen::{OutputGone, Screen};
 use crate::app::unread::Unread;
+use crate::app::unsent::Unsent;
 
 /// How long it may take when a signal ends the program.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
@@ -36,6 +37,8 @@ pub(crate) struct ChatLoop {
     pub(super) in_flight: usize,
     /// Messages among these.
     pub(super) posts_in_flight: usize,
+    /// Of these, what people are told when it waits.
+    pub(super) unsent: Unsent,
     pub(super) lists: HashMap<Tag, List>,
     pub(super) histories: HashMap<Tag, PartialHistory>,
     /// What was said while this person was away, until all of it is here.
@@ -72,6 +75,7 @@ impl ChatLoop {
             posts_in_flight: parts.sent_again,
             away_since: parts.last_here,
             parts,
+            unsent: Unsent::default(),
             lists: HashMap::new(),
             histories: HashMap::new(),
             missed_summary: None,
@@ -140,6 +144,7 @@ impl ChatLoop {
             () = self.parts.left.notified() => self.is_leaving = true,
             Some(list) = self.parts.list_requests.recv() => self.handle_list_request(list).await,
             () = until(self.publish_at) => self.publish(),
+            () = until(self.unsent.next()) => self.mark_unsent(screen).await?,
             () = screen.gone() => return Err(OutputGone),
             () = until(self.leave_by) => return Ok(Some(ChatOutcome::Unanswered(self.due_now()))),
         }

@@ -1,6 +1,6 @@
 //! What is read back, in pages.
 
-use chatroom_proto::{ArchivedPost, Conversation, Request, Response, Seq, UnixMillis};
+use chatroom_proto::{ArchivedPost, Conversation, Request, Response, Seq, UnixMillis, UserName};
 
 use crate::app::ignore::Ignored;
 use crate::app::view::View;
@@ -53,14 +53,20 @@ impl PartialHistory {
     }
 
     /// All of it, but for what those said who are ignored.
-    pub(super) fn text(mut self, view: View, ignored: &Ignored, now: UnixMillis) -> String {
+    pub(super) fn text(
+        mut self,
+        view: View,
+        ignored: &Ignored,
+        (me, now): (&UserName, UnixMillis),
+    ) -> String {
+        let reader = (Some(me), now);
         let all = self.said.len();
         self.said.retain(|said| !ignored.said(&said.post));
         let left_out = all - self.said.len();
         let text = match &self.request {
             _ if self.said.is_empty() && left_out > 0 => return view.left_out(left_out),
-            Request::History { of, .. } => view.history(of, &self.said, now),
-            _ => view.found(&self.said, now),
+            Request::History { of, .. } => view.history(of, &self.said, reader),
+            _ => view.found(&self.said, reader),
         };
         if left_out > 0 { format!("{text}\n{}", view.left_out(left_out)) } else { text }
     }

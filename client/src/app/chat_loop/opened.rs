@@ -84,11 +84,6 @@ impl ChatLoop {
     /// Has what is open opened again by the next run, for a person at a terminal.
     async fn keep_open(&mut self, screen: &Screen) -> Result<(), OutputGone> {
         let open = self.parts.open.get();
-        match self.parts.settings.choose(|chosen| chosen.open.clone_from(&open)) {
-            Some((file, why)) => {
-                screen.note(self.parts.view.not_kept(&file, &why.to_string())).await
-            }
-            None => Ok(()),
-        }
+        self.choose(screen, |chosen| chosen.open.clone_from(&open)).await
     }
 }

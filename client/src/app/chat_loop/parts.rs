@@ -15,6 +15,7 @@ use crate::app::ignore::IgnoreList;
 use crate::app::lines::Typed;
 use crate::app::open_conversation::OpenConversation;
 use crate::app::settings::Settings;
+use crate::app::times::Times;
 use crate::app::view::View;
 
 /// How many commands may be on their way at once.
@@ -68,6 +69,8 @@ pub(crate) struct Parts {
     pub(crate) ignore: IgnoreList,
     /// What they have chosen, in this run or an earlier one.
     pub(crate) settings: Settings,
+    /// Whether they see the time, in this run.
+    pub(crate) times: Times,
     /// Told when the one who types leaves: that need not wait for the lines before it.
     pub(crate) left: Arc<Notify>,
     pub(crate) list_requests: mpsc::Receiver<ListRequest>,

@@ -5,6 +5,8 @@ use chatroom_proto::{
     Conversation, GroupName, Notification, Refusal, Request, Response, Retention, Seq, Tag,
 };
 
+use tokio::time::Instant;
+
 use super::chat::{ChatLoop, HeldRefusal};
 use super::parts::ChatOutcome;
 use super::request::is_post;
@@ -44,6 +46,10 @@ impl ChatLoop {
             }
             Event::Answer { tag, request, result } => {
                 self.histories.remove(&tag);
+                let waited = self.unsent.answered(tag).filter(|_| result.is_ok());
+                if let Some(begins) = waited {
+                    screen.note(view.sent_after_all(&begins)).await?;
+                }
                 self.show_answer(screen, request, result).await?;
             }
             Event::Lost(lost) => {
@@ -116,7 +122,20 @@ impl ChatLoop {
         };
         let text = view.notification(notification, Some(me));
         if let Some(text) = text {
-            screen.say(text).await?;
+            let now = clock::now();
+            let text = match self.parts.times.are_on() {
+                true => {
+                    let is_new_day = self.parts.times.turn_page(view.day(now));
+                    view.at_time(&text, now, is_new_day)
+                }
+                false => text,
+            };
+            let bell = self.parts.settings.choices.bell;
+            if bell.rings_for(notification, &self.parts.name) {
+                screen.ring(text).await?;
+            } else {
+                screen.say(text).await?;
+            }
         }
         self.close_if_out(screen).await
     }
@@ -153,7 +172,7 @@ impl ChatLoop {
             self.missed_summary.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
             return Ok(());
         }
-        match view.replayed(&said, clock::now()) {
+        match view.replayed(&said, Some(&self.parts.name), clock::now()) {
             Some(text) => screen.say(text).await,
             None => Ok(()),
         }
@@ -162,7 +181,8 @@ impl ChatLoop {
     async fn show_missed_summary(&mut self, screen: &Screen) -> Result<(), OutputGone> {
         match self.missed_summary.take() {
             Some(missed_summary) => {
-                screen.say(self.parts.view.missed_summary(&missed_summary, clock::now())).await
+                let (view, me) = (self.parts.view, Some(&self.parts.name));
+                screen.say(view.missed_summary(&missed_summary, me, clock::now())).await
             }
             None => Ok(()),
         }
@@ -186,8 +206,20 @@ impl ChatLoop {
         if let Some(place) = past.conversation() {
             self.unread.seen(place);
         }
-        let text = past.text(self.parts.view, &self.parts.ignore.ignored, clock::now());
+        let text = past.text(
+            self.parts.view,
+            &self.parts.ignore.ignored,
+            (&self.parts.name, clock::now()),
+        );
         screen.say(text).await
+    }
+
+    /// Says which messages the server has not accepted yet.
+    pub(super) async fn mark_unsent(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        for begins in self.unsent.mark(Instant::now()) {
+            screen.note(self.parts.view.not_sent_yet(&begins)).await?;
+        }
+        Ok(())
     }
 
     async fn note_missed(

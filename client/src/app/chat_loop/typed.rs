@@ -13,6 +13,7 @@ use crate::app::completer::ListRequest;
 use crate::app::ignore::Change;
 use crate::app::lines::Typed;
 use crate::app::screen::{OutputGone, Screen};
+use crate::app::view::Layout;
 
 /// How long the server may take to say goodbye.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
@@ -75,6 +76,8 @@ impl ChatLoop {
             TypedCommand::Open(asked) => self.open(screen, asked).await,
             TypedCommand::Close => self.close(screen).await,
             TypedCommand::Unread => self.show_unread(screen).await,
+            TypedCommand::Times(chosen) => self.choose_times(screen, chosen).await,
+            TypedCommand::RingFor(chosen) => self.choose_bell(screen, chosen).await,
             TypedCommand::Ignore(None) => {
                 screen.note(view.ignored(&self.parts.ignore.ignored)).await
             }
@@ -152,7 +155,14 @@ impl ChatLoop {
         };
         let past = PartialHistory::new(&request);
         let is_post = is_post(&request);
+        // Programs are told what came of it, and nothing before.
+        let message =
+            (is_post && self.parts.view.layout == Layout::Screen).then(|| request.clone());
+        let asked = Instant::now();
         let Ok(tag) = self.parts.client.submit(request).await else { return };
+        if let Some(message) = message {
+            self.unsent.asked(tag, &message, asked);
+        }
         self.in_flight += 1;
         self.posts_in_flight += usize::from(is_post);
         if let Some(what) = what {

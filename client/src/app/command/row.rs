@@ -5,6 +5,8 @@ use chatroom_proto::{
     SearchQueryError, UserName,
 };
 
+use crate::app::bell::Bell;
+
 /// How many messages of a history, or that were found, are shown when nobody says how many: a
 /// screen.
 pub const HISTORY_COUNT: u16 = 20;
@@ -31,6 +33,10 @@ pub enum TypedCommand {
     Close,
     /// To show what was not seen.
     Unread,
+    /// To show the time before what arrives, or not; or to say whether it is shown.
+    Times(Option<bool>),
+    /// To ring for this; or to say what it rings for.
+    RingFor(Option<Bell>),
     /// To leave the chat.
     Exit,
     /// To explain one command, or list all.
@@ -64,6 +70,8 @@ impl TypedCommand {
             | TypedCommand::Open(_)
             | TypedCommand::Close
             | TypedCommand::Unread
+            | TypedCommand::Times(_)
+            | TypedCommand::RingFor(_)
             | TypedCommand::Exit
             | TypedCommand::Help(_) => return None,
         })
@@ -129,6 +137,8 @@ pub enum Completes {
     Conversations,
     /// The commands' names.
     Commands,
+    /// One of these words.
+    Words(&'static [&'static str]),
 }
 
 impl PartialEq for Row {
@@ -181,6 +191,13 @@ pub enum Mistake {
     BadMessage {
         /// Why not.
         error: BodyError,
+    },
+    /// A word is none of those that a command takes.
+    BadChoice {
+        /// The command.
+        row: &'static Row,
+        /// What was typed in its place.
+        word: String,
     },
     /// A count is no number, or not in its range.
     BadCount {

@@ -6,12 +6,13 @@ mod server_admin;
 use chatroom_proto::{Conversation, Request, Seq};
 
 use super::arguments::{
-    alone, first_word, group, history, name_and_message, nothing, open, parse_group, parse_user,
-    search, user, user_or_none, with_passwords,
+    alone, choice, first_word, group, history, name_and_message, nothing, open, parse_group,
+    parse_user, search, user, user_or_none, with_passwords,
 };
 use super::meant::meant;
 use super::row::TypedCommand::{self, Ask, Say};
 use super::row::{Completes, Mistake, PasswordCommand, Row, Section};
+use crate::app::bell::Bell;
 use moderation::MODERATION;
 use server_admin::SERVER_ADMIN;
 
@@ -173,6 +174,26 @@ const CHATTING: &[Row] = &[
                open it, speak there, or read its history.",
         completes: &[],
         parse: |row, rest| nothing(row, rest).map(|()| TypedCommand::Unread),
+    },
+    Row {
+        name: "times",
+        arguments: "[on|off]",
+        brief: "show the time before what arrives",
+        help: "Shows the time before what arrives, and a line between days, in this run and the\n\
+               next. Alone, says whether it is shown.",
+        completes: &[Completes::Words(&["on", "off"])],
+        parse: |row, rest| {
+            choice(row, rest, [("on", true), ("off", false)]).map(TypedCommand::Times)
+        },
+    },
+    Row {
+        name: "bell",
+        arguments: "[off|mentions|all]",
+        brief: "ring when something is said",
+        help: "Rings the terminal's bell, in this run and the next: for private messages and\n\
+               those with your name in them (mentions), or for every message (all).",
+        completes: &[Completes::Words(&["off", "mentions", "all"])],
+        parse: |row, rest| choice(row, rest, Bell::WORDS).map(TypedCommand::RingFor),
     },
     Row {
         name: "ignore",

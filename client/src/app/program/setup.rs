@@ -54,6 +54,8 @@ pub(super) struct Program {
     /// Where every line is said that is typed, if anywhere.
     pub(super) open: OpenConversation,
     pub(super) view: View,
+    /// Whether the command line asks for the time before what arrives.
+    pub(super) times: bool,
     pub(super) target: ServerTarget,
     /// The password that the command line says where to find, or why there is none.
     pub(super) given_password: Result<Given, (String, String)>,
@@ -113,6 +115,7 @@ impl Program {
             published,
             open,
             view,
+            times: args.times,
             target,
             given_password,
             is_typed,

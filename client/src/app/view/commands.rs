@@ -50,6 +50,9 @@ impl View {
                     usage(row)
                 )
             }
+            Mistake::BadChoice { row, word } => {
+                format!("'{word}' can't stand there. Usage: {}", usage(row))
+            }
             Mistake::BadCode { error } => format!("That is no code: {error}."),
             Mistake::BadLine { error } => format!("That was not sent: {error}."),
             Mistake::BadDuration { row, duration } => format!(

@@ -18,6 +18,8 @@ pub enum Kind {
     Hint,
     /// What somebody says.
     Words,
+    /// In that, the name of the one who reads it. It is never dimmed.
+    OwnName,
 }
 
 /// Paints, or does not.
@@ -42,6 +44,7 @@ impl Paint {
             return text.to_owned();
         }
         let style = match kind {
+            Kind::OwnName => Style::new().bold().fg_color(Some(AnsiColor::Green.into())),
             _ if self.is_dim => Style::new().dimmed(),
             Kind::Name => Style::new().bold(),
             Kind::Private => Style::new().fg_color(Some(AnsiColor::Magenta.into())),

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::app::command::{self, ASSIGNED, Mistake};
 
-pub(super) fn view() -> View {
+pub(crate) fn view() -> View {
     static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::fixed(jiff::tz::offset(3)));
     View { layout: Layout::Screen, paint: Paint::new(false), zone: &ZONE }
 }
@@ -22,15 +22,15 @@ pub(super) fn lines() -> View {
     View { layout: Layout::Lines, ..view() }
 }
 
-pub(super) fn group(name: &str) -> GroupName {
+pub(crate) fn group(name: &str) -> GroupName {
     GroupName::parse(name).unwrap()
 }
 
-pub(super) fn user(name: &str) -> UserName {
+pub(crate) fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
-pub(super) fn post(from: &str, text: &str) -> Post {
+pub(crate) fn post(from: &str, text: &str) -> Post {
     let (seq, prev, at, id) = (Seq(2), Seq(1), UnixMillis(0), PostId([0; 16]));
     Post { seq, prev, at, id, from: user(from), body: Body::parse(text).unwrap() }
 }
@@ -371,5 +371,25 @@ fn colours_change_nothing_but_the_colour() {
     for (with, without) in pairs {
         assert!(with.contains('\u{1b}'));
         assert_eq!(plain(with), without);
+    }
+}
+
+#[test]
+fn the_readers_name_in_a_message_stands_out_and_what_is_elsewhere_is_dimmed() {
+    let coloured = View { paint: Paint::new(true), ..view() };
+    let said =
+        Notification::GroupPost { post: post("Ann", "ask JIM, or jimmy"), group: group("G1") };
+    let shown = |view: View| view.notification(&said, Some(&user("Jim"))).unwrap();
+    assert_eq!(
+        shown(coloured),
+        "\u{1b}[1mIn group G1, Ann:\u{1b}[0m ask \u{1b}[1m\u{1b}[32mJIM\u{1b}[0m, or jimmy"
+    );
+    assert_eq!(
+        shown(coloured.elsewhere()),
+        "\u{1b}[2mIn group G1, Ann:\u{1b}[0m \u{1b}[2mask \u{1b}[0m\u{1b}[1m\u{1b}[32mJIM\u{1b}[0m\
+         \u{1b}[2m, or jimmy\u{1b}[0m"
+    );
+    for plain in [view(), view().elsewhere()] {
+        assert_eq!(shown(plain), "In group G1, Ann: ask JIM, or jimmy");
     }
 }
