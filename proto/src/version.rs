@@ -1,6 +1,8 @@
 //! What an older version of the protocol knows: the only place that says it.
 
-use crate::{BanTarget, Notification, Operation, Page, Refusal, Request, Response, ServerFrame};
+use crate::{
+    BanTarget, Notification, Operation, Page, Refusal, Request, Response, Seq, ServerFrame,
+};
 
 impl ServerFrame {
     /// What a peer of an older version is told instead of this, in words that its version knows.
@@ -35,6 +37,8 @@ impl Request {
             Request::ChangePasswordAndToken { old, new, .. } if version < 2 => {
                 Request::ChangePassword { old, new }
             }
+            // Of those who are here, it tells the names.
+            Request::Who { .. } if version < 2 => Request::Users { after: Seq::ZERO },
             request => request,
         }
     }
@@ -47,6 +51,11 @@ fn in_version_1(result: Result<Response, Refusal>) -> Result<Response, Refusal> 
             let is_known = |ban: &crate::ServerBan| !matches!(ban.whom, BanTarget::Network(_));
             let bans = Page::fill(bans.into_vec().into_iter().filter(is_known));
             Ok(Response::ServerBans { bans, next })
+        }
+        // It can't have asked that.
+        Ok(Response::Who(who)) => {
+            let here = Some(who.user).filter(|_| who.away_since.is_none());
+            Ok(Response::Users { users: Page::fill(here), next: None })
         }
         // Nothing was done, and there are no better words for why.
         Err(

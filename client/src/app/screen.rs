@@ -159,8 +159,8 @@ fn show(mut output: Output, mut queue: mpsc::Receiver<PrintJob>) -> io::Result<(
     let mut next = queue.blocking_recv();
     loop {
         let (mut batch, mut receipt) = match next.take() {
-            Some(PrintJob::Show { text, tone }) => (Batch::new(&text, tone), None),
-            Some(PrintJob::Sign(receipt)) => (Batch::default(), Some(receipt)),
+            Some(PrintJob::Show { text, tone }) => (PrintBatch::new(&text, tone), None),
+            Some(PrintJob::Sign(receipt)) => (PrintBatch::default(), Some(receipt)),
             Some(PrintJob::Finish) | None => return output.finish(),
         };
         for _ in 1..PRINT_BATCH_MAX {
@@ -187,7 +187,7 @@ fn show(mut output: Output, mut queue: mpsc::Receiver<PrintJob>) -> io::Result<(
 
 /// Texts that go into one print: all of the server's, or all of this program's.
 #[derive(Debug, Default)]
-struct Batch {
+struct PrintBatch {
     /// Whole lines.
     text: String,
     /// How often it rings.
@@ -195,9 +195,9 @@ struct Batch {
     is_note: bool,
 }
 
-impl Batch {
-    fn new(text: &str, tone: Tone) -> Batch {
-        let mut batch = Batch { is_note: tone == Tone::Noted, ..Batch::default() };
+impl PrintBatch {
+    fn new(text: &str, tone: Tone) -> PrintBatch {
+        let mut batch = PrintBatch { is_note: tone == Tone::Noted, ..PrintBatch::default() };
         batch.add(text, tone);
         batch
     }
@@ -214,8 +214,8 @@ impl Batch {
 }
 
 impl Output {
-    fn print(&mut self, batch: Batch) -> io::Result<()> {
-        let Batch { text, bells, is_note } = batch;
+    fn print(&mut self, batch: PrintBatch) -> io::Result<()> {
+        let PrintBatch { text, bells, is_note } = batch;
         match self {
             Output::AboveTheLine(above) => {
                 // Not folded with the text: it takes no room in a row.
@@ -224,7 +224,7 @@ impl Output {
                     Ok(()) => Ok(()),
                     Err(unshown) => {
                         *self = Output::Streams;
-                        self.print(Batch { text: unshown, ..Batch::default() })
+                        self.print(PrintBatch { text: unshown, ..PrintBatch::default() })
                     }
                 }
             }

@@ -14,7 +14,7 @@ const PEOPLE_MAX: usize = 5;
 
 /// What is unread.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Unread {
+pub struct UnreadMessages {
     /// By conversation, in the order in which the first message came.
     pub each: Vec<UnreadIn>,
     /// In conversations beyond these.
@@ -28,11 +28,12 @@ pub struct UnreadIn {
     pub place: Conversation,
     /// How many messages.
     pub count: usize,
-    /// Who said how many of them, in the order of their first. Of more people, only the count tells.
+    /// Who said how many of them, in the order of their first. Of more people, only the count
+    /// tells.
     pub people: Vec<(UserName, usize)>,
 }
 
-impl Unread {
+impl UnreadMessages {
     /// Somebody has said something there.
     pub fn add(&mut self, place: Conversation, by: &UserName) {
         let known = self.each.iter().position(|unread| is_same(&unread.place, &place));
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn messages_are_counted_by_conversation_and_person_until_they_are_seen() {
-        let mut unread = Unread::default();
+        let mut unread = UnreadMessages::default();
         unread.add(group("tea"), &user("Ann"));
         unread.add(Conversation::User(user("tea")), &user("tea"));
         unread.add(group("Tea"), &user("Bob"));
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn neither_conversations_nor_people_are_counted_without_end() {
-        let mut unread = Unread::default();
+        let mut unread = UnreadMessages::default();
         for number in 0..CONVERSATIONS_MAX + 3 {
             unread.add(group(&format!("g{number}")), &user("Ann"));
         }

@@ -14,10 +14,10 @@ const FIRST_CHARS_MAX: usize = 30;
 
 /// Messages without an answer. There are never more than commands on their way.
 #[derive(Debug, Default)]
-pub(crate) struct Unsent(BTreeMap<Tag, Message>);
+pub(crate) struct Unsent(BTreeMap<Tag, Unaccepted>);
 
 #[derive(Debug)]
-struct Message {
+struct Unaccepted {
     /// The first words.
     begins: String,
     mark_at: Instant,
@@ -29,7 +29,7 @@ impl Unsent {
     pub(crate) fn asked(&mut self, tag: Tag, request: &Request, now: Instant) {
         if let Request::Public { body, .. } | Request::Private { body, .. } = request {
             let message =
-                Message { begins: begins(body), mark_at: now + MARK_AFTER, is_marked: false };
+                Unaccepted { begins: begins(body), mark_at: now + MARK_AFTER, is_marked: false };
             self.0.insert(tag, message);
         }
     }

@@ -8,6 +8,7 @@
 //! - `view/text.rs`: the [`View`] itself, and its tones. `view/paint.rs`: colours.
 //! - `view/harmless.rs`: what others wrote, made harmless.
 //! - `view/chat.rs`: notifications, and answers to what was asked. `view/arrival.rs`: their time.
+//! - `view/who.rs`: somebody.
 //! - `view/moderation.rs`, `view/server_admin.rs`: what moderators and operators of the server do.
 //! - `view/refusal.rs`: what the server refuses, and what to do about it.
 //! - `view/history.rs`: what was said before. `view/ignore.rs`: whom this person ignores.
@@ -33,6 +34,7 @@ pub(crate) mod tests;
 mod text;
 mod tls;
 mod unread;
+mod who;
 
 pub use harmless::harmless;
 pub use paint::{Kind, Paint};

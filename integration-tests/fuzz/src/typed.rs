@@ -60,14 +60,17 @@ fn parse(line: &str, colours: bool) {
             let sent = encode(&frame).expect("what was typed fits a frame");
             assert_eq!(decode::<ClientFrame>(&sent[4..]).expect("a frame"), frame);
         }
-        // Whom one ignores is this side's affair, and what needs a password becomes a request with
-        // it.
+        // Whom one ignores, and what one chooses, is this side's affair. What needs a password
+        // becomes a request with it.
         Ok(Some(
             TypedCommand::AskWithPasswords(_)
             | TypedCommand::Ignore(_)
             | TypedCommand::Unignore(_)
             | TypedCommand::Open(_)
             | TypedCommand::Close
+            | TypedCommand::Unread
+            | TypedCommand::Times(_)
+            | TypedCommand::RingFor(_)
             | TypedCommand::Exit,
         )) => {}
         Err(mistake) => is_harmless(&view.mistake(&mistake)),

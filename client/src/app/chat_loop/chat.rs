@@ -17,7 +17,7 @@ use crate::app::completer::ListRequest;
 use crate::app::lines::Typed;
 use crate::app::missed_summary::MissedSummary;
 use crate::app::screen::{OutputGone, Screen};
-use crate::app::unread::Unread;
+use crate::app::unread::UnreadMessages;
 use crate::app::unsent::Unsent;
 
 /// How long it may take when a signal ends the program.
@@ -41,10 +41,12 @@ pub(crate) struct ChatLoop {
     pub(super) unsent: Unsent,
     pub(super) lists: HashMap<Tag, List>,
     pub(super) histories: HashMap<Tag, PartialHistory>,
+    /// Who was put on the list of those who are ignored, and may be nobody.
+    pub(super) sought: HashMap<Tag, UserName>,
     /// What was said while this person was away, until all of it is here.
     pub(super) missed_summary: Option<MissedSummary>,
     /// What was said where they did not look.
-    pub(super) unread: Unread,
+    pub(super) unread: UnreadMessages,
     /// When they went away, as far as that is known.
     pub(super) away_since: Option<UnixMillis>,
     pub(super) held: Option<HeldRefusal>,
@@ -78,8 +80,9 @@ impl ChatLoop {
             unsent: Unsent::default(),
             lists: HashMap::new(),
             histories: HashMap::new(),
+            sought: HashMap::new(),
             missed_summary: None,
-            unread: Unread::default(),
+            unread: UnreadMessages::default(),
             held: None,
             receipt: None,
             pending: VecDeque::new(),

@@ -47,8 +47,8 @@ impl ChatLoop {
         }
     }
 
-    /// Takes in what somebody said: it is unread where nobody looks. `is_missed`: it came while this
-    /// person was away.
+    /// Takes in what somebody said: it is unread where nobody looks. `is_missed`: it came while
+    /// this person was away.
     pub(super) fn count_unread(&mut self, said: &Notification, is_missed: bool) {
         let me = &self.parts.name;
         let (Some(post), Some(place)) =

@@ -41,6 +41,11 @@ impl ChatLoop {
                     screen.say(list.text(view)).await?;
                 }
             }
+            Event::Answer { ref tag, ref result, .. } if self.sought.contains_key(tag) => {
+                if let Some(name) = self.sought.remove(tag) {
+                    self.found(screen, &name, result).await?;
+                }
+            }
             Event::Answer { tag, result: Ok(page), .. } if self.histories.contains_key(&tag) => {
                 self.show_page(screen, tag, page).await?;
             }

@@ -1,7 +1,7 @@
 //! Lines in, requests out.
 
 use crate::client::new_post_id;
-use chatroom_proto::{Request, UserName};
+use chatroom_proto::Request;
 use tokio::time::{Duration, Instant};
 
 use super::chat::ChatLoop;
@@ -68,7 +68,7 @@ impl ChatLoop {
             TypedCommand::AskWithPasswords(command) => {
                 self.ask_with_passwords(screen, command).await
             }
-            TypedCommand::Help(row) => screen.note(view.help(row)).await,
+            TypedCommand::Help(topic) => screen.note(view.help(topic)).await,
             TypedCommand::Exit => {
                 self.leave().await;
                 Ok(())
@@ -81,10 +81,7 @@ impl ChatLoop {
             TypedCommand::Ignore(None) => {
                 screen.note(view.ignored(&self.parts.ignore.ignored)).await
             }
-            TypedCommand::Ignore(Some(name)) => {
-                let said = self.ignore(&name);
-                screen.note(said).await
-            }
+            TypedCommand::Ignore(Some(name)) => self.ignore(screen, name).await,
             TypedCommand::Unignore(name) => {
                 let change = self.parts.ignore.remove(&name);
                 self.has_failed |= !matches!(change, Change::Done);
@@ -109,18 +106,6 @@ impl ChatLoop {
         self.has_failed = true;
         let is_private = self.parts.client.is_private();
         screen.note(if is_private { view.no_way_to_ask() } else { view.no_password_here() }).await
-    }
-
-    /// Hears nothing more of somebody; gives what is to be said about that.
-    fn ignore(&mut self, name: &UserName) -> String {
-        let view = self.parts.view;
-        if name.key() == self.parts.name.key() {
-            self.has_failed = true;
-            return view.ignoring_oneself();
-        }
-        let change = self.parts.ignore.add(name.clone());
-        self.has_failed |= !matches!(change, Change::Done);
-        view.ignoring(name, &change)
     }
 
     async fn leave(&mut self) {

@@ -39,8 +39,42 @@ pub enum TypedCommand {
     RingFor(Option<Bell>),
     /// To leave the chat.
     Exit,
-    /// To explain one command, or list all.
-    Help(Option<&'static Row>),
+    /// To explain commands.
+    Help(HelpTopic),
+}
+
+/// What is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HelpTopic {
+    /// So many that they fit a screen.
+    Page(HelpPage),
+    /// One.
+    Command(&'static Row),
+}
+
+/// A page of help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HelpPage {
+    /// What a chat takes, and which pages there are.
+    Chat,
+    /// Groups, people and one's name.
+    Groups,
+    /// Moderating a group.
+    Order,
+    /// Operating the server.
+    Server,
+    /// What keys do.
+    Keys,
+}
+
+impl HelpPage {
+    /// Those that have to be asked for by name.
+    pub const NAMED: [(&'static str, HelpPage); 4] = [
+        ("groups", HelpPage::Groups),
+        ("order", HelpPage::Order),
+        ("server", HelpPage::Server),
+        ("keys", HelpPage::Keys),
+    ];
 }
 
 /// What is asked with passwords, which are never on the line: they are asked for.
@@ -110,8 +144,10 @@ impl Row {
 /// What commands are for: a part of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// Groups, messages, and looking around.
+    /// What a chat takes.
     Chatting,
+    /// Following several conversations, and people in them.
+    Following,
     /// One's account.
     YourName,
     /// Moderating a group.
@@ -137,6 +173,8 @@ pub enum Completes {
     Conversations,
     /// The commands' names.
     Commands,
+    /// The same, and the pages of help.
+    Topics,
     /// One of these words.
     Words(&'static [&'static str]),
 }

@@ -90,6 +90,11 @@ impl View {
             }
             Response::Unregistered { .. } => self.system("The name is given up. Goodbye."),
             Response::About(about) => self.about(about),
+            Response::Who(who) => self.who(who, me, now),
+            // What a server of version 1 was asked instead.
+            Response::Users { users, .. } if matches!(request, Request::Who { .. }) => {
+                self.users(users.as_slice())
+            }
             Response::Moderated { group, .. } => return self.you_moderated(request, group),
             Response::Acts { group, acts } => {
                 return self.acts(request, group, acts.as_slice(), now);

@@ -11,7 +11,7 @@ use chatroom_proto::{Body, GroupName, Notification, Post, Response, UserName, We
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::app::command::{self, ASSIGNED, Mistake};
+use crate::app::command::{self, ASSIGNED, HelpPage, HelpTopic, Mistake};
 
 pub(crate) fn view() -> View {
     static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::fixed(jiff::tz::offset(3)));
@@ -298,8 +298,15 @@ fn a_message_of_very_many_lines_is_shown_in_part() {
 
 #[test]
 fn what_this_program_says_about_itself_fits_a_usual_screen() {
-    let mut texts = vec![view().orientation(), view().how_to_leave(), view().help(None)];
-    texts.extend(command::rows().map(|row| view().help(Some(row))));
+    let named = HelpPage::NAMED.map(|(_, page)| page);
+    let pages = [HelpPage::Chat].into_iter().chain(named).map(HelpTopic::Page);
+    let pages: Vec<String> = pages.map(|page| view().help(page)).collect();
+    for page in &pages {
+        assert!(page.lines().count() < 24, "with the line being typed below it: {page}");
+    }
+    let mut texts = [view().orientation(), view().how_to_leave()].to_vec();
+    texts.extend(command::rows().map(|row| view().help(HelpTopic::Command(row))));
+    texts.extend(pages.iter().cloned());
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -309,8 +316,12 @@ fn what_this_program_says_about_itself_fits_a_usual_screen() {
         assert!(view().orientation().contains(name));
     }
     for row in command::rows() {
-        assert!(view().help(None).contains(row.brief));
+        let is_on = |page: &&String| page.contains(row.brief);
+        assert_eq!(pages.iter().filter(is_on).count(), 1, "{} is on one page", row.name);
     }
+    let first: Vec<&str> = pages[0].lines().map(|line| command::first_word(line).0).collect();
+    assert_eq!(first[..ASSIGNED], assigned);
+    assert_eq!(first[ASSIGNED..ASSIGNED + 2], ["history", "search"]);
 }
 
 #[test]

@@ -4,11 +4,11 @@ use chatroom_proto::{Conversation, NAME_MARK};
 
 use super::harmless::harmless;
 use super::text::View;
-use crate::app::unread::{Unread, UnreadIn};
+use crate::app::unread::{UnreadIn, UnreadMessages};
 
 impl View {
     /// The conversations in which something is unread, with who said how much.
-    pub fn unread(self, unread: &Unread) -> String {
+    pub fn unread(self, unread: &UnreadMessages) -> String {
         if unread.each.is_empty() && unread.beyond == 0 {
             return self.system("There is nothing that you have not seen.");
         }
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn each_conversation_has_its_count_and_a_group_who_said_how_much() {
-        let mut unread = Unread::default();
+        let mut unread = UnreadMessages::default();
         assert_eq!(view().unread(&unread), "There is nothing that you have not seen.");
         for name in ["Ann", "Bob", "Ann"] {
             unread.add(Conversation::Group(group("tea")), &user(name));
