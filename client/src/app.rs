@@ -10,8 +10,12 @@
 //! - `screen`, `fold`, `columns`, `line_rows`, [`gate`]: printing above that line, and never into
 //!   it.
 //! - [`missed_summary`]: what was said while the person was away, until all of it is here.
+//!   [`unread`]: what was said where they did not look. [`arrival`]: where something was said.
+//! - [`bell`], `times`: when it rings, and whether the time is shown. [`mention`]: one's name.
+//! - `unsent`: messages that the server has not accepted yet.
 //! - [`open_conversation`]: where every line is said that is typed, if anywhere.
-//! - [`ignore`]: whom this person does not want to hear.
+//! - [`ignore`]: whom this person does not want to hear. `settings`: what they have chosen.
+//!   `beside_state`: the files of both.
 //! - `secret`: where a pipe's password comes from. `home`: where files are kept between runs.
 //! - `teletype`: the line being typed, and printing, where nothing can be painted over.
 //! - `terminal`, `signals`: leaving the terminal as it was found. `clock`: what time it is here.
@@ -21,6 +25,9 @@
 //! are bounded queues.
 
 mod args;
+pub mod arrival;
+pub mod bell;
+mod beside_state;
 mod chat_loop;
 mod clock;
 mod columns;
@@ -36,15 +43,20 @@ pub mod ignore;
 mod keyboard;
 pub mod line_rows;
 mod lines;
+pub mod mention;
 pub mod missed_summary;
 pub mod open_conversation;
 mod program;
 mod prompt;
 mod screen;
 mod secret;
+mod settings;
 mod signals;
 mod teletype;
 mod terminal;
+mod times;
+pub mod unread;
+mod unsent;
 pub mod view;
 
 /// Runs the program: reads the command line, chats, and leaves the terminal as it was found.

@@ -85,6 +85,12 @@ impl Net {
         Ok((stream, is_here))
     }
 
+    /// Connects, within the deadline for that.
+    async fn reach(&self) -> Result<(TcpStream, bool), ConnectError> {
+        let late = || ConnectError::Unreachable(io::ErrorKind::TimedOut.into());
+        timeout(CONNECT_DEADLINE, self.connect()).await.unwrap_or_else(|_| Err(late()))
+    }
+
     fn speaks_tls(&self, is_here: bool) -> bool {
         match self.tls {
             TlsMode::Always => true,
@@ -129,9 +135,7 @@ impl Dial for Net {
     type Stream = Box<dyn Bytes>;
 
     async fn dial(&self) -> Result<Dialled<Self::Stream>, ConnectError> {
-        let connected = timeout(CONNECT_DEADLINE, self.connect()).await;
-        let late = || ConnectError::Unreachable(io::ErrorKind::TimedOut.into());
-        let (stream, is_here) = connected.unwrap_or_else(|_| Err(late()))?;
+        let (stream, is_here) = self.reach().await?;
         if self.speaks_tls(is_here) {
             let stream = self.secure(stream).await?;
             self.has_spoken_tls.store(true, Ordering::Relaxed);
@@ -144,6 +148,16 @@ impl Dial for Net {
         }
         Ok(Dialled { stream: Box::new(stream), is_private: is_here })
     }
+}
+
+/// Whether there is something that takes connections. Nothing is said to it, so it need not be a
+/// server.
+///
+/// # Errors
+/// [`ConnectError::NoSuchHost`] or [`ConnectError::Unreachable`].
+pub(crate) async fn reach(host: String, port: u16) -> Result<(), ConnectError> {
+    let net = Net::new(host, port, TlsMode::Never, KnownHosts::in_memory());
+    net.reach().await.map(drop)
 }
 
 fn is_loopback(address: &SocketAddr) -> bool {

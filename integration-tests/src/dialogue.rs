@@ -260,6 +260,11 @@ fn show_response(response: &Response) -> String {
             format!("done in {group}: {}", list(acts))
         }
         Response::About(about) => show_about(about),
+        // When somebody left is nobody's to foretell.
+        Response::Who(who) => {
+            let place = if who.away_since.is_some() { "away" } else { "here" };
+            format!("{} is {place}, both in {}", who.user, or_none(page(&who.groups)))
+        }
         Response::Operated { .. } => "done".to_owned(),
         Response::Clients { clients, next } => {
             let clients = clients.as_slice().iter().map(

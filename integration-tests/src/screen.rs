@@ -96,8 +96,8 @@ struct Row {
     text: String,
     /// Whether the text goes on in the next row because there was no room left in this one.
     wrapped: bool,
-    /// Whether there is no room left in it, and it does not begin in a colour or in bold, as what
-    /// the client shows. The line being typed goes on in the next row then, behind a line end.
+    /// Whether there is no room left in it, and it does not begin in a colour, bold or dimmed, as
+    /// what the client shows. The line being typed goes on in the next row then, behind a line end.
     full: bool,
 }
 
@@ -121,8 +121,9 @@ fn visible_rows(screen: &vt100::Screen) -> impl Iterator<Item = Row> {
     let last = screen.size().1 - 1;
     let is_full = move |row| {
         let (first, last) = (screen.cell(row, 0), screen.cell(row, last));
-        first.is_some_and(|cell| !cell.bold() && cell.fgcolor() == vt100::Color::Default)
-            && last.is_some_and(|cell| cell.has_contents() || cell.is_wide_continuation())
+        first.is_some_and(|cell| {
+            !cell.bold() && !cell.dim() && cell.fgcolor() == vt100::Color::Default
+        }) && last.is_some_and(|cell| cell.has_contents() || cell.is_wide_continuation())
     };
     (0..).zip(screen.rows(0, u16::MAX)).map(move |(row, text)| Row {
         text,

@@ -328,7 +328,7 @@ pub use page::{PAGE_ITEMS_MAX, Page, PageError};
 pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{
-    Membership, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response,
+    Membership, PersonInfo, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response,
     SENT_AGAIN_WITHIN_MS, Welcome,
 };
 pub use server_admin::{ClientInfo, Code, CodeError, Operation, ServerBan};

@@ -281,4 +281,13 @@ pub enum Request {
         /// The client's token from now on, of its own choice: 32 random bytes.
         token: Token,
     },
+    /// Who has that name: here, or away since when, and in which of my groups? When nobody has it,
+    /// who had it last. Of another group than the asker's nothing is told. Since version 2; a
+    /// server of version 1 is asked [`Request::Users`] instead.
+    ///
+    /// *Reply* [`Response::Who`]. *Refused* [`Refusal::NoSuchUser`]. *Heard by* nobody.
+    Who {
+        /// The name.
+        user: UserName,
+    },
 }

@@ -160,6 +160,8 @@ pub enum Response {
         /// that is older.
         put_back: Option<Seq>,
     },
+    /// To [`Request::Who`]. Since version 2.
+    Who(Box<PersonInfo>),
 }
 
 impl Response {
@@ -195,6 +197,7 @@ impl Response {
             | Response::Past { .. }
             | Response::Acts { .. }
             | Response::About(_)
+            | Response::Who(_)
             | Response::Clients { .. }
             | Response::ServerBans { .. } => None,
         }
@@ -209,6 +212,7 @@ impl Response {
             Response::Acts { acts, .. } => acts.as_slice().len(),
             Response::Clients { clients, .. } => clients.as_slice().len(),
             Response::ServerBans { bans, .. } => bans.as_slice().len(),
+            Response::Who(who) => who.groups.as_slice().len(),
             Response::Welcome(_)
             | Response::WelcomeInLife { .. }
             | Response::Created { .. }
@@ -250,6 +254,19 @@ pub struct Welcome {
     pub groups: Page<Membership>,
     /// How long what is said here is kept.
     pub retention: Retention,
+}
+
+/// What everybody may know of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
+pub struct PersonInfo {
+    /// Who, as they write their name.
+    pub user: UserName,
+    /// When their last connection ended. Nothing for one who is here; one whose connection was lost
+    /// a moment ago still is.
+    pub away_since: Option<UnixMillis>,
+    /// The groups that both are in, in the order in which the asker has joined them.
+    pub groups: Page<GroupName>,
 }
 
 /// A group that a client is a member of, and how far it has come.

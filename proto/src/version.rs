@@ -14,7 +14,7 @@ impl ServerFrame {
             })
             | ServerFrame::Response {
                 result:
-                    Ok(Response::WelcomeInLife { .. })
+                    Ok(Response::WelcomeInLife { .. } | Response::Who(_))
                     | Err(
                         Refusal::Invalid { .. }
                         | Refusal::MarkedName
@@ -55,6 +55,11 @@ fn in_version_1(result: Result<Response, Refusal>) -> Result<Response, Refusal> 
         // That is what was found.
         Err(Refusal::NoWords) => {
             Ok(Response::Past { posts: Page::fill(std::iter::empty()), next: None })
+        }
+        // It can't have asked that.
+        Ok(Response::Who(who)) => {
+            let here = Some(who.user).filter(|_| who.away_since.is_none());
+            Ok(Response::Users { users: Page::fill(here), next: None })
         }
         // Nothing was done, and there are no better words for why.
         Err(

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use chatroom_proto::Fingerprint;
+use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -69,6 +70,10 @@ pub(crate) struct Args {
     /// Colours; `auto` means at a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub(crate) color: ColorChoice,
+
+    /// Show the time before what arrives at a terminal, and a line between days
+    #[arg(long, env = "CHATROOM_TIMES", value_parser = BoolishValueParser::new())]
+    pub(crate) times: bool,
 
     /// Where to keep the lines that you type [default: $XDG_STATE_HOME/chatroom/history]
     #[arg(long, value_name = "FILE")]

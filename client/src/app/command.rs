@@ -17,9 +17,9 @@ mod table;
 mod tests;
 
 pub use arguments::first_word;
-pub use parse::{is_secret, parse};
+pub use parse::{is_secret, leaves, parse};
 pub use row::{
-    Completes, HISTORY_COUNT, HISTORY_COUNT_MAX, Mistake, PasswordCommand, Row, Section,
-    TypedCommand,
+    Completes, HISTORY_COUNT, HISTORY_COUNT_MAX, HelpPage, HelpTopic, Mistake, PasswordCommand,
+    Row, Section, TypedCommand,
 };
 pub use table::{ASSIGNED, SECTIONS, row, rows};

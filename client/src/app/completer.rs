@@ -103,7 +103,7 @@ impl EditorHelper {
             }
             Completes::OtherUsers | Completes::AllUsers => &[ListRequest::Users],
             Completes::Conversations => &[ListRequest::Groups, ListRequest::Users],
-            Completes::Commands => &[],
+            Completes::Commands | Completes::Topics | Completes::Words(_) => &[],
         };
         for list in needed {
             let _ = self.list_requests.try_send(*list);
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(at("join "), Some((5, "", Completes::OtherGroups)));
         assert_eq!(at("LEAVE  Ge"), Some((7, "Ge", Completes::OwnGroups)));
         assert_eq!(at("private علی"), Some((8, "علی", Completes::OtherUsers)));
-        assert_eq!(at("help pu"), Some((5, "pu", Completes::Commands)));
+        assert_eq!(at("help pu"), Some((5, "pu", Completes::Topics)));
         assert_eq!(at("kick tea  Ji"), Some((10, "Ji", Completes::OtherUsers)));
         assert_eq!(at("kick tea "), Some((9, "", Completes::OtherUsers)));
         assert_eq!(at("history @J"), Some((8, "@J", Completes::Conversations)));

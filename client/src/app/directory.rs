@@ -9,7 +9,7 @@ use crate::limits::LIST_ITEMS_MAX;
 use chatroom_proto::{GroupName, NAME_MARK, NameKey, Notification, Request, Response, UserName};
 use tokio::time::{Duration, Instant};
 
-use crate::app::command::{self, Completes};
+use crate::app::command::{self, Completes, HelpPage};
 use crate::app::did_you_mean::closest;
 
 /// A list that was fetched so recently need not be fetched again.
@@ -75,6 +75,11 @@ impl Directory {
         groups.iter().for_each(|group| self.group_is(group, true));
         left.sort_unstable();
         left
+    }
+
+    /// Whether somebody of this name is or was here, as far as is known.
+    pub fn knows(&self, user: &UserName) -> bool {
+        self.users.contains_key(&user.key())
     }
 
     /// Whether one is in this group.
@@ -174,6 +179,19 @@ impl Directory {
                 let start = start.to_lowercase();
                 let names = command::rows().map(|row| row.name.to_owned());
                 names.filter(|name| name.starts_with(&start)).collect()
+            }
+            Completes::Topics => {
+                let mut names = self.complete(Completes::Commands, start);
+                let pages = HelpPage::NAMED.map(|(name, _)| name.to_owned());
+                let start = start.to_lowercase();
+                names.extend(pages.into_iter().filter(|name| name.starts_with(&start)));
+                names.sort_unstable();
+                names.dedup();
+                names
+            }
+            Completes::Words(words) => {
+                let start = start.to_lowercase();
+                words.iter().filter(|word| word.starts_with(&start)).map(|&w| w.into()).collect()
             }
             Completes::OtherGroups => {
                 offer(self.groups.iter().filter(|(_, known)| !known.mine), &group_start(start))

@@ -1,13 +1,12 @@
 //! Whom this person does not want to hear: a list that only this side knows, kept between runs.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chatroom_proto::{NameKey, Notification, Post, UserName};
 
-use crate::private_file;
+use crate::app::beside_state;
 
 /// The most people on the list: more than anybody meets.
 pub const IGNORED_MAX: usize = 1_000;
@@ -15,8 +14,8 @@ pub const IGNORED_MAX: usize = 1_000;
 /// The longest file that is read, in bytes: as many of the longest names, each on its line.
 const FILE_BYTES_MAX: u64 = 1_000 * (4 * 32 + 1);
 
-/// What the file's name ends in; no name of a person does, as a file.
-const SUFFIX: &str = "_ignored";
+/// What the file is called beside the client's.
+const KIND: &str = "ignored";
 
 /// Whom one ignores. Pure.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,9 +93,7 @@ impl IgnoreList {
     /// shown.
     pub fn open(state: Option<&Path>, own: &UserName) -> (IgnoreList, Option<(String, io::Error)>) {
         let Some(state) = state else { return (IgnoreList::default(), None) };
-        let mut name = state.as_os_str().to_owned();
-        name.push(SUFFIX);
-        let file = PathBuf::from(name);
+        let file = beside_state::path(state, KIND);
         let mut list = IgnoreList {
             ignored: Ignored::default(),
             file: Some(file.clone()),
@@ -128,7 +125,7 @@ impl IgnoreList {
     fn change(&mut self, change: impl FnOnce(&mut Ignored) -> Change) -> Change {
         let Some(file) = self.file.clone() else { return change(&mut self.ignored) };
         // Where that can't be locked, it is changed all the same.
-        let _locked = lock(&file);
+        let _locked = beside_state::lock(&file);
         if !self.is_not_kept {
             // One that is not there yet is not kept yet.
             let _ = self.read_again();
@@ -137,7 +134,7 @@ impl IgnoreList {
         if !matches!(changed, Change::Done) {
             return changed;
         }
-        let written = write(&file, &self.ignored.text());
+        let written = beside_state::write(&file, &self.ignored.text());
         self.is_not_kept = written.is_err();
         match written {
             Ok(()) => Change::Done,
@@ -147,7 +144,7 @@ impl IgnoreList {
 
     fn read_again(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
-            self.ignored = Ignored::parse(&read(file)?);
+            self.ignored = Ignored::parse(&beside_state::read(file, FILE_BYTES_MAX)?);
         }
         if let Some(own) = &self.own {
             self.ignored.remove(own);
@@ -156,35 +153,9 @@ impl IgnoreList {
     }
 }
 
-/// Keeps others from changing a list until this is dropped. It is its directory that is locked: the
-/// file itself is replaced.
-fn lock(file: &Path) -> io::Result<File> {
-    private_file::make_directories(file)?;
-    let directory = File::open(file.parent().unwrap_or(Path::new(".")))?;
-    directory.lock()?;
-    Ok(directory)
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    if fs::metadata(file)?.len() > FILE_BYTES_MAX {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "it is too long to be such a list",
-        ));
-    }
-    fs::read_to_string(file)
-}
-
-fn write(file: &Path, text: &str) -> io::Result<()> {
-    private_file::make_directories(file)?;
-    let mut new = private_file::beside(file)?;
-    new.write_all(text.as_bytes())?;
-    new.persist(file)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use chatroom_proto::{Body, GroupName, Moderation, PostId, Seq, UnixMillis};

@@ -11,8 +11,10 @@
 //!
 //! - `keyboard/keys.rs`: from bytes to whole keys and whole pastes.
 //! - `keyboard/waking.rs`: what the line editor is woken for.
+//! - `keyboard/on_line.rs`: keys of ours, as the line editor calls them.
 
 pub(crate) mod keys;
+pub(crate) mod on_line;
 pub(crate) mod waking;
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use chatroom_proto::{Conversation, Notification, UnixMillis};
 
+use crate::app::arrival;
+
 /// The most messages that are shown to one who comes back: two screens. The rest is there to be
 /// asked for.
 const SHOWN_MAX: usize = 50;
@@ -24,33 +26,21 @@ pub struct MissedSummary {
 impl MissedSummary {
     /// It began then, as far as that is known: otherwise with the first message.
     pub fn new(since: Option<UnixMillis>, first: &Notification) -> MissedSummary {
-        let said_at = match first {
-            Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
-                post.at
-            }
-            _ => UnixMillis::default(),
-        };
+        let said_at = arrival::post(first).map(|post| post.at).unwrap_or_default();
         let since = since.unwrap_or(said_at);
-        MissedSummary { since, count: 0, newest: VecDeque::new(), only_in: place(first) }
+        let only_in = arrival::conversation(first, None);
+        MissedSummary { since, count: 0, newest: VecDeque::new(), only_in }
     }
 
     /// Takes in one more message that was missed.
     pub fn add(&mut self, said: Notification) {
         self.count += 1;
-        if self.only_in.as_ref() != place(&said).as_ref() {
+        if self.only_in.as_ref() != arrival::conversation(&said, None).as_ref() {
             self.only_in = None;
         }
         if self.newest.len() == SHOWN_MAX {
             self.newest.pop_front();
         }
         self.newest.push_back(said);
-    }
-}
-
-fn place(said: &Notification) -> Option<Conversation> {
-    match said {
-        Notification::GroupPost { group, .. } => Some(Conversation::Group(group.clone())),
-        Notification::PrivatePost { post, .. } => Some(Conversation::User(post.from.clone())),
-        _ => None,
     }
 }

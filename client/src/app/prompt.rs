@@ -18,8 +18,8 @@ use chatroom_proto::{Password, Request};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{
-    ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventHandler,
-    ExternalPrinter, KeyCode, KeyEvent, Modifiers,
+    ColorMode, CompletionType, Config, Editor, Event, EventHandler, ExternalPrinter, KeyCode,
+    KeyEvent, Modifiers,
 };
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
@@ -30,6 +30,7 @@ use crate::app::gate::Gate;
 use crate::app::history::{self, HISTORY_LINES_MAX};
 use crate::app::keyboard::Keyboard;
 use crate::app::keyboard::keys::{BEFORE_INTERRUPT, WAKE};
+use crate::app::keyboard::on_line::{LineKey, OnLine};
 use crate::app::lines::Typed;
 use crate::app::open_conversation::OpenConversation;
 use crate::app::screen::Aside;
@@ -169,9 +170,9 @@ impl Prompt {
         Ok(InputHandle { wants, typed, keyboard })
     }
 
-    fn bind(&mut self, key: char, handler: impl ConditionalEventHandler + 'static) {
+    fn bind(&mut self, key: char, does: impl LineKey + 'static) {
         let key = KeyEvent(KeyCode::Char(key), Modifiers::NONE);
-        self.editor.bind_sequence(key, EventHandler::Conditional(Box::new(handler)));
+        self.editor.bind_sequence(key, EventHandler::Conditional(Box::new(OnLine(does))));
     }
 
     fn run(&mut self, wanted: &Receiver<Want>, lines: &mpsc::Sender<Typed>) {
@@ -195,12 +196,12 @@ impl Prompt {
             helper.knows_commands = true;
         }
         if let Some(aside) = self.aside.clone() {
-            let clears = EventHandler::Conditional(Box::new(ClearLine {
+            let clears = EventHandler::Conditional(Box::new(OnLine(ClearLine {
                 aside,
                 view: self.view,
                 password_input: self.password_input.clone(),
                 had_text: self.had_text.clone(),
-            }));
+            })));
             self.editor.bind_sequence(KeyEvent::ctrl('C'), clears);
         }
         // Not before: a name is not asked for with the commands of earlier days.
@@ -331,7 +332,8 @@ impl Prompt {
     /// Puts a line into the history, and into its file at once: other terminals share it, and this
     /// one may crash.
     fn remember(&mut self, line: &str, command: &str) {
-        if command::is_secret(line) || command::is_secret(command) {
+        // What ends one run is not what the next begins with.
+        if command::is_secret(line) || command::is_secret(command) || command::leaves(command) {
             return;
         }
         let is_new =

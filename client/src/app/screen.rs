@@ -27,14 +27,24 @@ const PRINT_BATCH_MAX: usize = 512;
 /// How long the end of the program waits for what is still to be shown.
 const FINISH_WAIT: Duration = Duration::from_secs(1);
 
+/// How something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    /// What the server says.
+    Said,
+    /// The same, with the terminal's bell.
+    Rung,
+    /// What this program says itself.
+    Noted,
+}
+
+/// Rings the terminal's bell.
+const BELL: &str = "\x07";
+
 /// What the thread is to do.
 enum PrintJob {
     /// Show a text of whole lines.
-    Show {
-        text: String,
-        /// Whether this program says it itself, rather than the server.
-        is_note: bool,
-    },
+    Show { text: String, tone: Tone },
     /// What came before this is shown: say so.
     Sign(Receipt),
     /// Show what came before this, and end. (The queue does not end by itself: the prompt's thread
@@ -87,12 +97,21 @@ impl Screen {
 
     /// Shows what the server said. Waits while too much is waiting already.
     pub(crate) async fn say(&self, text: String) -> Result<(), OutputGone> {
-        self.queue.send(PrintJob::Show { text, is_note: false }).await.map_err(|_| OutputGone)
+        self.show(text, Tone::Said).await
+    }
+
+    /// The same, with the terminal's bell, where there is a terminal.
+    pub(crate) async fn ring(&self, text: String) -> Result<(), OutputGone> {
+        self.show(text, Tone::Rung).await
     }
 
     /// Shows what this program has to say itself.
     pub(crate) async fn note(&self, text: String) -> Result<(), OutputGone> {
-        self.queue.send(PrintJob::Show { text, is_note: true }).await.map_err(|_| OutputGone)
+        self.show(text, Tone::Noted).await
+    }
+
+    async fn show(&self, text: String, tone: Tone) -> Result<(), OutputGone> {
+        self.queue.send(PrintJob::Show { text, tone }).await.map_err(|_| OutputGone)
     }
 
     /// Signs this as soon as everything is shown that was handed in before. Waits while too much is
@@ -131,7 +150,7 @@ impl Screen {
 impl Aside {
     pub(crate) fn note(&self, text: String) {
         // Too much is waiting: this is the least of it.
-        let _ = self.0.try_send(PrintJob::Show { text, is_note: true });
+        let _ = self.0.try_send(PrintJob::Show { text, tone: Tone::Noted });
     }
 }
 
@@ -139,17 +158,14 @@ impl Aside {
 fn show(mut output: Output, mut queue: mpsc::Receiver<PrintJob>) -> io::Result<()> {
     let mut next = queue.blocking_recv();
     loop {
-        let (mut text, is_note, mut receipt) = match next.take() {
-            Some(PrintJob::Show { text, is_note }) => (text + "\n", is_note, None),
-            Some(PrintJob::Sign(receipt)) => (String::new(), false, Some(receipt)),
+        let (mut batch, mut receipt) = match next.take() {
+            Some(PrintJob::Show { text, tone }) => (PrintBatch::new(&text, tone), None),
+            Some(PrintJob::Sign(receipt)) => (PrintBatch::default(), Some(receipt)),
             Some(PrintJob::Finish) | None => return output.finish(),
         };
         for _ in 1..PRINT_BATCH_MAX {
             match queue.try_recv() {
-                Ok(PrintJob::Show { text: more, is_note: same }) if same == is_note => {
-                    text.push_str(&more);
-                    text.push('\n');
-                }
+                Ok(PrintJob::Show { text, tone }) if batch.takes(tone) => batch.add(&text, tone),
                 // The newest stands for all.
                 Ok(PrintJob::Sign(newer)) => receipt = Some(newer),
                 Ok(other) => {
@@ -159,8 +175,8 @@ fn show(mut output: Output, mut queue: mpsc::Receiver<PrintJob>) -> io::Result<(
                 Err(_) => break,
             }
         }
-        if !text.is_empty() {
-            output.print(text, is_note)?;
+        if !batch.text.is_empty() {
+            output.print(batch)?;
         }
         if let Some(receipt) = receipt {
             receipt.sign();
@@ -169,17 +185,50 @@ fn show(mut output: Output, mut queue: mpsc::Receiver<PrintJob>) -> io::Result<(
     }
 }
 
+/// Texts that go into one print: all of the server's, or all of this program's.
+#[derive(Debug, Default)]
+struct PrintBatch {
+    /// Whole lines.
+    text: String,
+    /// How often it rings.
+    bells: usize,
+    is_note: bool,
+}
+
+impl PrintBatch {
+    fn new(text: &str, tone: Tone) -> PrintBatch {
+        let mut batch = PrintBatch { is_note: tone == Tone::Noted, ..PrintBatch::default() };
+        batch.add(text, tone);
+        batch
+    }
+
+    fn takes(&self, tone: Tone) -> bool {
+        self.is_note == (tone == Tone::Noted)
+    }
+
+    fn add(&mut self, text: &str, tone: Tone) {
+        self.text.push_str(text);
+        self.text.push('\n');
+        self.bells += usize::from(tone == Tone::Rung);
+    }
+}
+
 impl Output {
-    fn print(&mut self, text: String, is_note: bool) -> io::Result<()> {
+    fn print(&mut self, batch: PrintBatch) -> io::Result<()> {
+        let PrintBatch { text, bells, is_note } = batch;
         match self {
-            Output::AboveTheLine(above) => match above.print(above.folded(text, is_note)) {
-                Ok(()) => Ok(()),
-                Err(unshown) => {
-                    *self = Output::Streams;
-                    self.print(unshown, false)
+            Output::AboveTheLine(above) => {
+                // Not folded with the text: it takes no room in a row.
+                let text = BELL.repeat(bells) + &above.folded(text, is_note);
+                match above.print(text) {
+                    Ok(()) => Ok(()),
+                    Err(unshown) => {
+                        *self = Output::Streams;
+                        self.print(PrintBatch { text: unshown, ..PrintBatch::default() })
+                    }
                 }
-            },
-            Output::Teletype(teletype) => teletype.show(&text),
+            }
+            Output::Teletype(teletype) => teletype.show(&(BELL.repeat(bells) + &text)),
             Output::Streams if is_note => {
                 // Without a standard error there is still a chat.
                 let _ = io::stderr().lock().write_all(text.as_bytes());

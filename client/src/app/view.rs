@@ -7,13 +7,16 @@
 //!
 //! - `view/text.rs`: the [`View`] itself, and its tones. `view/paint.rs`: colours.
 //! - `view/harmless.rs`: what others wrote, made harmless.
-//! - `view/chat.rs`: notifications, and answers to what was asked.
+//! - `view/chat.rs`: notifications, and answers to what was asked. `view/arrival.rs`: their time.
+//! - `view/who.rs`: somebody.
 //! - `view/moderation.rs`, `view/server_admin.rs`: what moderators and operators of the server do.
 //! - `view/refusal.rs`: what the server refuses, and what to do about it.
 //! - `view/history.rs`: what was said before. `view/ignore.rs`: whom this person ignores.
+//!   `view/unread.rs`: what they have not seen.
 //! - `view/connection.rs`, `view/tls.rs`: the connection, and whom it leads to.
 //! - `view/commands.rs`, `view/program.rs`: help, mistakes, and what this program can't do.
 
+mod arrival;
 mod chat;
 mod commands;
 mod connection;
@@ -27,9 +30,11 @@ mod program;
 mod refusal;
 mod server_admin;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod tls;
+mod unread;
+mod who;
 
 pub use harmless::harmless;
 pub use paint::{Kind, Paint};

@@ -2,8 +2,8 @@
 
 use chatroom_proto::{
     About, ArchivedPost, Body, ClientInfo, Code, Conversation, GroupName, Membership, Moderation,
-    ModerationRecord, Operation, Page, Password, Refusal, Request, Response, SearchQuery, Seq,
-    ServerBan, UnixMillis, UserName,
+    ModerationRecord, Operation, Page, Password, PersonInfo, Refusal, Request, Response,
+    SearchQuery, Seq, ServerBan, UnixMillis, UserName,
 };
 
 use super::handle::{Client, new_post_id, new_token};
@@ -202,6 +202,17 @@ impl Client {
     pub async fn about(&self, group: GroupName) -> Result<About, AskError> {
         match self.ask(Request::About { group }).await? {
             Response::About(about) => Ok(*about),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// Whether somebody is here, or away since when, and in which of one's groups.
+    ///
+    /// # Errors
+    /// [`AskError`]; [`AskError::Unexpected`] from a server of version 1, which does not tell.
+    pub async fn who(&self, user: UserName) -> Result<PersonInfo, AskError> {
+        match self.ask(Request::Who { user }).await? {
+            Response::Who(who) => Ok(*who),
             _ => Err(AskError::Unexpected),
         }
     }

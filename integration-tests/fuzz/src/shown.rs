@@ -42,7 +42,7 @@ pub(crate) fn zone() -> &'static TimeZone {
 pub fn check(input: &[u8]) {
     let mut chance = Chance::of_input(input);
     let layout = if chance.flag() { Layout::Screen } else { Layout::Lines };
-    let view = View { layout, paint: Paint { colours: chance.flag() }, zone: zone() };
+    let view = View { layout, paint: Paint::new(chance.flag()), zone: zone() };
     let now = UnixMillis(u64::from(chance.any::<u16>()) << 28);
     let mut missed = None;
     for _ in 0..FRAMES_MAX {
@@ -71,7 +71,7 @@ pub fn check(input: &[u8]) {
         }
     }
     if let Some(missed) = missed {
-        is_harmless(&view.missed_summary(&missed, now));
+        is_harmless(&view.missed_summary(&missed, None, now));
     }
     is_warned(view, &String::from_utf8_lossy(&chance.rest()));
 }
@@ -89,7 +89,12 @@ fn is_notified(view: View, notification: &Notification, now: UnixMillis) {
     let is_post =
         matches!(notification, Notification::GroupPost { .. } | Notification::PrivatePost { .. });
     let me = UserName::parse("Jim").ok();
-    let texts = [view.notification(notification, me.as_ref()), view.replayed(notification, now)];
+    let me = me.as_ref();
+    let texts = [
+        view.notification(notification, me),
+        view.elsewhere().notification(notification, me),
+        view.replayed(notification, me, now),
+    ];
     for text in texts.into_iter().flatten() {
         is_harmless(&text);
         let mut more = text.lines().skip(1);
@@ -117,10 +122,10 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, chance: &mut Ch
         Response::Groups { groups, .. } => is_harmless(&view.groups(groups.as_slice())),
         Response::Users { users, .. } => is_harmless(&view.users(users.as_slice())),
         Response::Past { posts, .. } => {
-            is_harmless(&view.found(posts.as_slice(), now));
+            is_harmless(&view.found(posts.as_slice(), (None, now)));
             if let Some(first) = posts.as_slice().first() {
-                is_harmless(&view.history(&first.place, posts.as_slice(), now));
-                is_harmless(&view.history(&first.place, &[], now));
+                is_harmless(&view.history(&first.place, posts.as_slice(), (None, now)));
+                is_harmless(&view.history(&first.place, &[], (None, now)));
                 is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
             }
         }

@@ -50,7 +50,7 @@ pub fn check(input: &[u8]) {
 
 fn parse(line: &str, colours: bool) {
     let view =
-        View { layout: Layout::Screen, paint: Paint { colours }, zone: crate::shown::zone() };
+        View { layout: Layout::Screen, paint: Paint::new(colours), zone: crate::shown::zone() };
     match command::parse(line) {
         Ok(None) => assert!(line.trim().is_empty(), "only a blank line asks for nothing"),
         Ok(Some(TypedCommand::Help(about))) => is_harmless(&view.help(about)),
@@ -60,14 +60,17 @@ fn parse(line: &str, colours: bool) {
             let sent = encode(&frame).expect("what was typed fits a frame");
             assert_eq!(decode::<ClientFrame>(&sent[4..]).expect("a frame"), frame);
         }
-        // Whom one ignores is this side's affair, and what needs a password becomes a request with
-        // it.
+        // Whom one ignores, and what one chooses, is this side's affair. What needs a password
+        // becomes a request with it.
         Ok(Some(
             TypedCommand::AskWithPasswords(_)
             | TypedCommand::Ignore(_)
             | TypedCommand::Unignore(_)
             | TypedCommand::Open(_)
             | TypedCommand::Close
+            | TypedCommand::Unread
+            | TypedCommand::Times(_)
+            | TypedCommand::RingFor(_)
             | TypedCommand::Exit,
         )) => {}
         Err(mistake) => is_harmless(&view.mistake(&mistake)),
@@ -105,7 +108,7 @@ fn help_with(line: &str, cursor: usize, colours: bool) {
         directory: Arc::new(ArcSwap::from_pointee(directory(line))),
         list_requests,
         gate: Arc::new(Gate::default()),
-        paint: Paint { colours },
+        paint: Paint::new(colours),
         knows_commands: true,
         rows: LineRows::default(),
         open: OpenConversation::default(),

@@ -905,3 +905,36 @@ fn one_who_has_only_the_token_left_hears_everything_since_the_line_broke() {
         ",
     );
 }
+
+#[test]
+fn who_somebody_is_says_no_more_than_where_both_are() {
+    check(
+        "
+        ann comes
+        bob comes
+        ann< bob arrived in General
+        ann> create tea
+        ann< created tea
+        bob> join tea
+        bob< joined tea
+        ann> who Bob
+        ann< bob is here, both in General
+        ann> join tea
+        ann< joined tea
+        bob< ann joined tea
+        ann> who BOB
+        ann< bob is here, both in General, tea
+        bob vanishes
+        ann> who bob
+        ann< bob is here, both in General, tea
+        31 s pass
+        ann< bob departed
+        ann> who bob
+        ann< bob is away, both in General, tea
+        ann> who eve
+        ann< refused: nobody is eve
+        ann> who
+        ann< users: ann
+        ",
+    );
+}

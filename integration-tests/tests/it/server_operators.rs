@@ -386,7 +386,7 @@ async fn at_a_terminal_the_code_is_typed_and_kept_nowhere() {
     ann.type_line("users");
     ann.type_line(&format!("operator {}", code.to_lowercase()));
     ann.wait_for_line(
-        "You are an operator of this server now. What you can do is at the end of 'help'.",
+        "You are an operator of this server now. To see what you can do: help server",
     );
     ann.wait_for("an empty line", |screen| screen.is_typing() && screen.before_cursor.is_empty());
     ann.press(Key::Up);

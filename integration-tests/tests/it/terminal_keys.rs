@@ -145,6 +145,22 @@ async fn a_paste_without_its_end_ends_with_a_pause_or_control_c() {
 }
 
 #[tokio::test]
+async fn a_paste_that_stalls_is_carried_out_neither_before_nor_behind_the_pause() {
+    let (_server, mut jim, mut ann) = jim_and_ann().await;
+    jim.type_text("public General ");
+    jim.type_bytes(b"\x1b[200~one\r");
+    // It is given up then.
+    jim.wait_for("what has come", |screen| screen.lines.iter().any(|line| line.ends_with("one")));
+    jim.type_bytes(b"exit\rgroups\rtwo\x1b[201~");
+    jim.wait_for("the rest", |screen| screen.before_cursor.ends_with("two"));
+    jim.press(Key::Enter);
+    assert_eq!(hear_jim(&mut ann).await, "one\nexit\ngroups\ntwo");
+    assert!(!jim.screen().has("available groups:"));
+    jim.type_line("users");
+    jim.wait_for_line("online users:");
+}
+
+#[tokio::test]
 async fn what_terminals_say_unasked_does_not_come_into_the_line() {
     let (_server, mut jim, mut ann) = jim_and_ann().await;
     jim.type_text("public General a");

@@ -54,7 +54,9 @@ async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
     let screen = jim.screen();
     let told = ["Connection lost", "Connected again", "While you were away"];
     assert_eq!(told.map(|said| screen.lines_beginning(said).len()), [1, 1, 1], "{screen}");
-    assert_eq!(screen.lines.len(), 3 + 3 + told.len(), "{screen}");
+    // On a busy machine the way back takes more than a second, and that is said.
+    let others = screen.lines.iter().filter(|line| !line.starts_with("  (")).count();
+    assert_eq!(others, 3 + 3 + told.len(), "{screen}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -130,9 +130,7 @@ fn the_lines_of_one_run_are_there_in_the_next_and_nobody_else_can_read_them() {
         screen.is_typing() && screen.before_cursor.is_empty()
     });
     second.press(Key::Up);
-    second.wait_for("the last line", |screen| screen.before_cursor == "exit");
-    second.press(Key::Up);
-    second.wait_for("the line before", |screen| {
+    second.wait_for("the last line, but for the one that left", |screen| {
         screen.before_cursor == "public General do you remember?"
     });
 }

@@ -74,6 +74,7 @@ impl RequestClass {
             Request::Groups { .. }
             | Request::Users { .. }
             | Request::Why { .. }
+            | Request::Who { .. }
             | Request::Clients { .. }
             | Request::ServerBans { .. } => (List, 1),
             Request::History { .. } => (LookUp, PAGE_COST),

@@ -140,6 +140,7 @@ impl Chat {
                 reply(from, self.state.acts(by, &group, user.as_ref()), out);
             }
             Request::About { group } => reply(from, self.state.about(by, &group, now), out),
+            Request::Who { user } => reply(from, self.state.who(by, &user), out),
             Request::Clients { after } => reply(from, self.state.client_infos(by, after), out),
             Request::ServerBans { after } => {
                 reply(from, self.state.server_bans(by, after, now), out);

@@ -4,25 +4,21 @@ use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
 
-use crate::client::Client;
 use crate::error::{AskError, Ended};
-use crate::event::{Event, Events, Receipt};
-use arc_swap::ArcSwap;
-use chatroom_proto::{Password, Refusal, Request, Retention, Seq, Tag, UnixMillis, UserName};
-use tokio::sync::{Notify, mpsc};
+use crate::event::{Event, Receipt};
+use chatroom_proto::{Refusal, Request, Seq, Tag, UnixMillis, UserName};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::history::PartialHistory;
 use super::list::List;
+use super::parts::{ChatOutcome, Parts, Undone};
 use super::request::request_in;
 use crate::app::completer::ListRequest;
-use crate::app::directory::Directory;
-use crate::app::ignore::IgnoreList;
 use crate::app::lines::Typed;
 use crate::app::missed_summary::MissedSummary;
-use crate::app::open_conversation::OpenConversation;
 use crate::app::screen::{OutputGone, Screen};
-use crate::app::view::View;
+use crate::app::unread::UnreadMessages;
+use crate::app::unsent::Unsent;
 
 /// How long it may take when a signal ends the program.
 const FAREWELL_WAIT: Duration = Duration::from_secs(1);
@@ -34,77 +30,6 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// The most events that wait behind a refusal, while the list for its "did you mean" is fetched.
 const HELD_EVENTS_MAX: usize = 256;
 
-/// How many commands may be on their way at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// Each waits for the answer to the one before.
-    OneByOne,
-    /// As they are typed.
-    AsTyped,
-}
-
-impl Pace {
-    /// Below what the link takes without waiting: this loop also shows what comes, and must not
-    /// wait for the link, which takes nothing in while the connection is lost.
-    fn in_flight_max(self) -> usize {
-        match self {
-            Pace::OneByOne => 1,
-            Pace::AsTyped => 128,
-        }
-    }
-}
-
-/// How a chat ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum ChatOutcome {
-    /// The link says why.
-    Ended(Ended),
-    /// The client left while so many commands had no answer.
-    Unanswered(usize),
-    /// The client left while the connection was lost.
-    Away(Undone),
-    /// Nobody reads what is shown.
-    OutputGone,
-}
-
-/// What was typed and not done, or perhaps not, because the connection is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Undone {
-    /// So many commands were sent before that, and have no answer.
-    pub(crate) unanswered: usize,
-    /// So many were typed since.
-    pub(crate) unsent: usize,
-}
-
-/// What a chat is made of.
-pub(crate) struct Parts {
-    pub(crate) client: Client,
-    pub(crate) events: Events,
-    pub(crate) typed: mpsc::Receiver<Typed>,
-    /// Whom this person does not want to hear.
-    pub(crate) ignore: IgnoreList,
-    /// Told when the one who types leaves: that need not wait for the lines before it.
-    pub(crate) left: Arc<Notify>,
-    pub(crate) list_requests: mpsc::Receiver<ListRequest>,
-    pub(crate) directory: Directory,
-    pub(crate) published: Arc<ArcSwap<Directory>>,
-    /// Where every line is said that is typed, if anywhere.
-    pub(crate) open: OpenConversation,
-    pub(crate) view: View,
-    pub(crate) pace: Pace,
-    /// How long the server keeps what is said.
-    pub(crate) retention: Retention,
-    /// The newest event that was behind this person when they came.
-    pub(crate) arrived: Seq,
-    /// When they were here last, as far as that is known.
-    pub(crate) last_here: Option<UnixMillis>,
-    /// Messages of an earlier run that are sent again.
-    pub(crate) sent_again: usize,
-    pub(crate) name: UserName,
-    /// What a pipe registers its name with.
-    pub(crate) password: Option<Password>,
-}
-
 /// One person's chat.
 pub(crate) struct ChatLoop {
     pub(super) parts: Parts,
@@ -112,10 +37,16 @@ pub(crate) struct ChatLoop {
     pub(super) in_flight: usize,
     /// Messages among these.
     pub(super) posts_in_flight: usize,
+    /// Of these, what people are told when it waits.
+    pub(super) unsent: Unsent,
     pub(super) lists: HashMap<Tag, List>,
     pub(super) histories: HashMap<Tag, PartialHistory>,
+    /// Who was put on the list of those who are ignored, and may be nobody.
+    pub(super) sought: HashMap<Tag, UserName>,
     /// What was said while this person was away, until all of it is here.
     pub(super) missed_summary: Option<MissedSummary>,
+    /// What was said where they did not look.
+    pub(super) unread: UnreadMessages,
     /// When they went away, as far as that is known.
     pub(super) away_since: Option<UnixMillis>,
     pub(super) held: Option<HeldRefusal>,
@@ -146,9 +77,12 @@ impl ChatLoop {
             posts_in_flight: parts.sent_again,
             away_since: parts.last_here,
             parts,
+            unsent: Unsent::default(),
             lists: HashMap::new(),
             histories: HashMap::new(),
+            sought: HashMap::new(),
             missed_summary: None,
+            unread: UnreadMessages::default(),
             held: None,
             receipt: None,
             pending: VecDeque::new(),
@@ -213,6 +147,7 @@ impl ChatLoop {
             () = self.parts.left.notified() => self.is_leaving = true,
             Some(list) = self.parts.list_requests.recv() => self.handle_list_request(list).await,
             () = until(self.publish_at) => self.publish(),
+            () = until(self.unsent.next()) => self.mark_unsent(screen).await?,
             () = screen.gone() => return Err(OutputGone),
             () = until(self.leave_by) => return Ok(Some(ChatOutcome::Unanswered(self.due_now()))),
         }

@@ -1,6 +1,6 @@
 //! What is read back, in pages.
 
-use chatroom_proto::{ArchivedPost, Request, Response, Seq, UnixMillis};
+use chatroom_proto::{ArchivedPost, Conversation, Request, Response, Seq, UnixMillis, UserName};
 
 use crate::app::ignore::Ignored;
 use crate::app::view::View;
@@ -19,6 +19,14 @@ impl PartialHistory {
             Request::History { .. } | Request::Search { .. } => {
                 Some(PartialHistory { request: request.clone(), said: Vec::new() })
             }
+            _ => None,
+        }
+    }
+
+    /// Of which conversation it is, if it is of one.
+    pub(super) fn conversation(&self) -> Option<&Conversation> {
+        match &self.request {
+            Request::History { of, .. } => Some(of),
             _ => None,
         }
     }
@@ -45,14 +53,20 @@ impl PartialHistory {
     }
 
     /// All of it, but for what those said who are ignored.
-    pub(super) fn text(mut self, view: View, ignored: &Ignored, now: UnixMillis) -> String {
+    pub(super) fn text(
+        mut self,
+        view: View,
+        ignored: &Ignored,
+        (me, now): (&UserName, UnixMillis),
+    ) -> String {
+        let reader = (Some(me), now);
         let all = self.said.len();
         self.said.retain(|said| !ignored.said(&said.post));
         let left_out = all - self.said.len();
         let text = match &self.request {
             _ if self.said.is_empty() && left_out > 0 => return view.left_out(left_out),
-            Request::History { of, .. } => view.history(of, &self.said, now),
-            _ => view.found(&self.said, now),
+            Request::History { of, .. } => view.history(of, &self.said, reader),
+            _ => view.found(&self.said, reader),
         };
         if left_out > 0 { format!("{text}\n{}", view.left_out(left_out)) } else { text }
     }
@@ -60,7 +74,7 @@ impl PartialHistory {
 
 #[cfg(test)]
 mod tests {
-    use chatroom_proto::{Body, Conversation, GroupName, Page, Post, PostId, UserName};
+    use chatroom_proto::{Body, GroupName, Page, Post, PostId, UserName};
 
     use super::*;
 

@@ -5,8 +5,12 @@ use chatroom_proto::{
     Conversation, GroupName, Notification, Refusal, Request, Response, Retention, Seq, Tag,
 };
 
-use super::chat::{ChatLoop, ChatOutcome, HeldRefusal};
+use tokio::time::Instant;
+
+use super::chat::{ChatLoop, HeldRefusal};
+use super::parts::ChatOutcome;
 use super::request::is_post;
+use crate::app::arrival;
 use crate::app::clock;
 use crate::app::completer::ListRequest;
 use crate::app::missed_summary::MissedSummary;
@@ -37,11 +41,20 @@ impl ChatLoop {
                     screen.say(list.text(view)).await?;
                 }
             }
+            Event::Answer { ref tag, ref result, .. } if self.sought.contains_key(tag) => {
+                if let Some(name) = self.sought.remove(tag) {
+                    self.found(screen, &name, result).await?;
+                }
+            }
             Event::Answer { tag, result: Ok(page), .. } if self.histories.contains_key(&tag) => {
                 self.show_page(screen, tag, page).await?;
             }
             Event::Answer { tag, request, result } => {
                 self.histories.remove(&tag);
+                let waited = self.unsent.answered(tag).filter(|_| result.is_ok());
+                if let Some(begins) = waited {
+                    screen.note(view.sent_after_all(&begins)).await?;
+                }
                 self.show_answer(screen, request, result).await?;
             }
             Event::Lost(lost) => {
@@ -60,6 +73,7 @@ impl ChatLoop {
             }
             Event::NotRejoined { group, refusal } => {
                 screen.note(view.not_rejoined(&group, &refusal)).await?;
+                self.close_if_out(screen).await?;
             }
             Event::Missed(conversation) => self.note_missed(screen, &[conversation]).await?,
             Event::Slowed { wait, waiting } => screen.note(view.slowed(wait, waiting)).await?,
@@ -84,8 +98,11 @@ impl ChatLoop {
         self.changed();
         let view = self.parts.view;
         screen.note(view.back(resumed, missed)).await?;
-        // In a new session the link joins these again.
-        for group in left.iter().filter(|_| resumed) {
+        if !resumed {
+            // In a new session the link joins these again, and says whether it could.
+            return Ok(());
+        }
+        for group in &left {
             screen.note(view.put_out(group)).await?;
         }
         self.close_if_out(screen).await
@@ -102,22 +119,30 @@ impl ChatLoop {
         if self.parts.ignore.ignored.hides(notification) {
             return Ok(());
         }
-        let text = self.parts.view.notification(notification, Some(&self.parts.name));
+        self.count_unread(notification, false);
+        let (me, open) = (&self.parts.name, self.parts.open.get());
+        let view = match arrival::is_elsewhere(notification, me, open.as_ref()) {
+            true => self.parts.view.elsewhere(),
+            false => self.parts.view,
+        };
+        let text = view.notification(notification, Some(me));
         if let Some(text) = text {
-            screen.say(text).await?;
+            let now = clock::now();
+            let text = match self.parts.times.are_on() {
+                true => {
+                    let is_new_day = self.parts.times.turn_page(view.day(now));
+                    view.at_time(&text, now, is_new_day)
+                }
+                false => text,
+            };
+            let bell = self.parts.settings.choices.bell;
+            if bell.rings_for(notification, &self.parts.name) {
+                screen.ring(text).await?;
+            } else {
+                screen.say(text).await?;
+            }
         }
         self.close_if_out(screen).await
-    }
-
-    /// A group in which one is no more can't be spoken in.
-    async fn close_if_out(&self, screen: &Screen) -> Result<(), OutputGone> {
-        match self.parts.open.get() {
-            Some(Conversation::Group(group)) if !self.parts.directory.is_in(&group) => {
-                self.parts.open.set(None);
-                screen.note(self.parts.view.closed_with(&group)).await
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The connection is lost: what is not done now is counted, and since when.
@@ -146,12 +171,13 @@ impl ChatLoop {
         if self.parts.ignore.ignored.hides(&said) {
             return Ok(());
         }
+        self.count_unread(&said, true);
         if view.layout == Layout::Screen {
             let since = self.away_since;
             self.missed_summary.get_or_insert_with(|| MissedSummary::new(since, &said)).add(said);
             return Ok(());
         }
-        match view.replayed(&said, clock::now()) {
+        match view.replayed(&said, Some(&self.parts.name), clock::now()) {
             Some(text) => screen.say(text).await,
             None => Ok(()),
         }
@@ -160,7 +186,8 @@ impl ChatLoop {
     async fn show_missed_summary(&mut self, screen: &Screen) -> Result<(), OutputGone> {
         match self.missed_summary.take() {
             Some(missed_summary) => {
-                screen.say(self.parts.view.missed_summary(&missed_summary, clock::now())).await
+                let (view, me) = (self.parts.view, Some(&self.parts.name));
+                screen.say(view.missed_summary(&missed_summary, me, clock::now())).await
             }
             None => Ok(()),
         }
@@ -181,8 +208,23 @@ impl ChatLoop {
             return Ok(());
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        let text = past.text(self.parts.view, &self.parts.ignore.ignored, clock::now());
+        if let Some(place) = past.conversation() {
+            self.unread.seen(place);
+        }
+        let text = past.text(
+            self.parts.view,
+            &self.parts.ignore.ignored,
+            (&self.parts.name, clock::now()),
+        );
         screen.say(text).await
+    }
+
+    /// Says which messages the server has not accepted yet.
+    pub(super) async fn mark_unsent(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        for begins in self.unsent.mark(Instant::now()) {
+            screen.note(self.parts.view.not_sent_yet(&begins)).await?;
+        }
+        Ok(())
     }
 
     async fn note_missed(

@@ -1,7 +1,7 @@
 //! Lines in, requests out.
 
 use crate::client::new_post_id;
-use chatroom_proto::{Conversation, Request, UserName};
+use chatroom_proto::Request;
 use tokio::time::{Duration, Instant};
 
 use super::chat::ChatLoop;
@@ -13,6 +13,7 @@ use crate::app::completer::ListRequest;
 use crate::app::ignore::Change;
 use crate::app::lines::Typed;
 use crate::app::screen::{OutputGone, Screen};
+use crate::app::view::Layout;
 
 /// How long the server may take to say goodbye.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
@@ -56,6 +57,9 @@ impl ChatLoop {
         let view = self.parts.view;
         match command {
             TypedCommand::Ask(_) | TypedCommand::Say(..) => {
+                if let TypedCommand::Say(place, _) = &command {
+                    self.unread.seen(place);
+                }
                 if let Some(request) = command.into_request(new_post_id()) {
                     self.submit(request).await;
                 }
@@ -64,43 +68,25 @@ impl ChatLoop {
             TypedCommand::AskWithPasswords(command) => {
                 self.ask_with_passwords(screen, command).await
             }
-            TypedCommand::Help(row) => screen.note(view.help(row)).await,
+            TypedCommand::Help(topic) => screen.note(view.help(topic)).await,
             TypedCommand::Exit => {
                 self.leave().await;
                 Ok(())
             }
             TypedCommand::Open(asked) => self.open(screen, asked).await,
-            TypedCommand::Close => screen.note(view.closed()).await,
+            TypedCommand::Close => self.close(screen).await,
+            TypedCommand::Unread => self.show_unread(screen).await,
+            TypedCommand::Times(chosen) => self.choose_times(screen, chosen).await,
+            TypedCommand::RingFor(chosen) => self.choose_bell(screen, chosen).await,
             TypedCommand::Ignore(None) => {
                 screen.note(view.ignored(&self.parts.ignore.ignored)).await
             }
-            TypedCommand::Ignore(Some(name)) => {
-                let said = self.ignore(&name);
-                screen.note(said).await
-            }
+            TypedCommand::Ignore(Some(name)) => self.ignore(screen, name).await,
             TypedCommand::Unignore(name) => {
                 let change = self.parts.ignore.remove(&name);
                 self.has_failed |= !matches!(change, Change::Done);
                 screen.note(view.hearing_again(&name, &change)).await
             }
-        }
-    }
-
-    /// What is open was opened when the line was read. A group has to be one of this person's.
-    async fn open(
-        &mut self,
-        screen: &Screen,
-        asked: Option<Conversation>,
-    ) -> Result<(), OutputGone> {
-        let view = self.parts.view;
-        match asked {
-            Some(Conversation::Group(group)) if !self.parts.directory.is_in(&group) => {
-                self.parts.open.left(&group);
-                self.has_failed = true;
-                screen.note(view.not_opened(&group)).await
-            }
-            Some(conversation) => screen.note(view.opened(&conversation)).await,
-            None => screen.note(view.which_is_open(self.parts.open.get().as_ref())).await,
         }
     }
 
@@ -120,18 +106,6 @@ impl ChatLoop {
         self.has_failed = true;
         let is_private = self.parts.client.is_private();
         screen.note(if is_private { view.no_way_to_ask() } else { view.no_password_here() }).await
-    }
-
-    /// Hears nothing more of somebody; gives what is to be said about that.
-    fn ignore(&mut self, name: &UserName) -> String {
-        let view = self.parts.view;
-        if name.key() == self.parts.name.key() {
-            self.has_failed = true;
-            return view.ignoring_oneself();
-        }
-        let change = self.parts.ignore.add(name.clone());
-        self.has_failed |= !matches!(change, Change::Done);
-        view.ignoring(name, &change)
     }
 
     async fn leave(&mut self) {
@@ -166,7 +140,14 @@ impl ChatLoop {
         };
         let past = PartialHistory::new(&request);
         let is_post = is_post(&request);
+        // Programs are told what came of it, and nothing before.
+        let message =
+            (is_post && self.parts.view.layout == Layout::Screen).then(|| request.clone());
+        let asked = Instant::now();
         let Ok(tag) = self.parts.client.submit(request).await else { return };
+        if let Some(message) = message {
+            self.unsent.asked(tag, &message, asked);
+        }
         self.in_flight += 1;
         self.posts_in_flight += usize::from(is_post);
         if let Some(what) = what {

@@ -101,6 +101,24 @@ pub(super) fn open(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistak
     conversation(row, place).map(|conversation| TypedCommand::Open(Some(conversation)))
 }
 
+/// One of these words, in any case, or nothing.
+pub(super) fn choice<T, const N: usize>(
+    row: &'static Row,
+    rest: &str,
+    choices: [(&str, T); N],
+) -> Result<Option<T>, Mistake> {
+    let (word, more) = first_word(rest);
+    nothing(row, more)?;
+    if word.is_empty() {
+        return Ok(None);
+    }
+    let chosen = choices.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
+    match chosen {
+        Some((_, choice)) => Ok(Some(choice)),
+        None => Err(Mistake::BadChoice { row, word: word.to_owned() }),
+    }
+}
+
 fn conversation(row: &'static Row, place: &str) -> Result<Conversation, Mistake> {
     Ok(match place.strip_prefix(NAME_MARK) {
         Some(user) => Conversation::User(parse_user(row, user)?),

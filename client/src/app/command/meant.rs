@@ -28,8 +28,7 @@ pub(super) const ELSEWHERE: &[(&str, Option<&str>)] = &[
     ("tell", Some("private")),
     ("w", Some("users")),
     ("whisper", Some("private")),
-    ("who", Some("users")),
-    ("whois", None),
+    ("whois", Some("who")),
 ];
 
 /// The shortest beginning of a command's name that is taken for it, in letters.

@@ -16,6 +16,14 @@ pub fn parse(line: &str) -> Result<Option<TypedCommand>, Mistake> {
     (row.parse)(row, rest).map(Some)
 }
 
+/// Whether a line leaves the chat, or would in another program.
+pub fn leaves(line: &str) -> bool {
+    matches!(
+        parse(line),
+        Ok(Some(TypedCommand::Exit)) | Err(Mistake::UnknownCommand { meant: Some("exit"), .. })
+    )
+}
+
 /// What other programs call the commands that have to do with passwords and codes.
 const SECRET_WORDS: &[&str] =
     &["password", "pass", "pw", "login", "identify", "nickserv", "oper", "auth", "token", "code"];

@@ -5,6 +5,8 @@ use chatroom_proto::{
     SearchQueryError, UserName,
 };
 
+use crate::app::bell::Bell;
+
 /// How many messages of a history, or that were found, are shown when nobody says how many: a
 /// screen.
 pub const HISTORY_COUNT: u16 = 20;
@@ -29,10 +31,50 @@ pub enum TypedCommand {
     Open(Option<Conversation>),
     /// To type commands again.
     Close,
+    /// To show what was not seen.
+    Unread,
+    /// To show the time before what arrives, or not; or to say whether it is shown.
+    Times(Option<bool>),
+    /// To ring for this; or to say what it rings for.
+    RingFor(Option<Bell>),
     /// To leave the chat.
     Exit,
-    /// To explain one command, or list all.
-    Help(Option<&'static Row>),
+    /// To explain commands.
+    Help(HelpTopic),
+}
+
+/// What is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HelpTopic {
+    /// So many that they fit a screen.
+    Page(HelpPage),
+    /// One.
+    Command(&'static Row),
+}
+
+/// A page of help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HelpPage {
+    /// What a chat takes, and which pages there are.
+    Chat,
+    /// Groups, people and one's name.
+    Groups,
+    /// Moderating a group.
+    Order,
+    /// Operating the server.
+    Server,
+    /// What keys do.
+    Keys,
+}
+
+impl HelpPage {
+    /// Those that have to be asked for by name.
+    pub const NAMED: [(&'static str, HelpPage); 4] = [
+        ("groups", HelpPage::Groups),
+        ("order", HelpPage::Order),
+        ("server", HelpPage::Server),
+        ("keys", HelpPage::Keys),
+    ];
 }
 
 /// What is asked with passwords, which are never on the line: they are asked for.
@@ -61,6 +103,9 @@ impl TypedCommand {
             | TypedCommand::Unignore(_)
             | TypedCommand::Open(_)
             | TypedCommand::Close
+            | TypedCommand::Unread
+            | TypedCommand::Times(_)
+            | TypedCommand::RingFor(_)
             | TypedCommand::Exit
             | TypedCommand::Help(_) => return None,
         })
@@ -99,8 +144,10 @@ impl Row {
 /// What commands are for: a part of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// Groups, messages, and looking around.
+    /// What a chat takes.
     Chatting,
+    /// Following several conversations, and people in them.
+    Following,
     /// One's account.
     YourName,
     /// Moderating a group.
@@ -126,6 +173,10 @@ pub enum Completes {
     Conversations,
     /// The commands' names.
     Commands,
+    /// The same, and the pages of help.
+    Topics,
+    /// One of these words.
+    Words(&'static [&'static str]),
 }
 
 impl PartialEq for Row {
@@ -178,6 +229,13 @@ pub enum Mistake {
     BadMessage {
         /// Why not.
         error: BodyError,
+    },
+    /// A word is none of those that a command takes.
+    BadChoice {
+        /// The command.
+        row: &'static Row,
+        /// What was typed in its place.
+        word: String,
     },
     /// A count is no number, or not in its range.
     BadCount {

@@ -1,17 +1,18 @@
 //! The rows. To add a command is to add a row: help, usage, Tab and hints follow from it.
 
+mod following;
 mod moderation;
 mod server_admin;
 
 use chatroom_proto::{Conversation, Request, Seq};
 
 use super::arguments::{
-    alone, first_word, group, history, name_and_message, nothing, open, parse_group, parse_user,
-    search, user, user_or_none, with_passwords,
+    alone, first_word, group, history, name_and_message, nothing, parse_group, parse_user, search,
 };
 use super::meant::meant;
 use super::row::TypedCommand::{self, Ask, Say};
-use super::row::{Completes, Mistake, PasswordCommand, Row, Section};
+use super::row::{Completes, HelpPage, HelpTopic, Mistake, Row, Section};
+use following::{FOLLOWING, YOUR_NAME};
 use moderation::MODERATION;
 use server_admin::SERVER_ADMIN;
 
@@ -19,8 +20,10 @@ use server_admin::SERVER_ADMIN;
 pub const ASSIGNED: usize = 8;
 
 /// All commands, in the order in which `help` lists them.
-pub const SECTIONS: [(Section, &[Row]); 4] = [
+pub const SECTIONS: [(Section, &[Row]); 6] = [
     (Section::Chatting, CHATTING),
+    (Section::Following, FOLLOWING),
+    (Section::Following, HELP),
     (Section::YourName, YOUR_NAME),
     (Section::Moderation, MODERATION),
     (Section::ServerAdmin, SERVER_ADMIN),
@@ -48,12 +51,16 @@ fn help(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (word, more) = first_word(rest);
     nothing(row, more)?;
     if word.is_empty() {
-        return Ok(TypedCommand::Help(None));
+        return Ok(TypedCommand::Help(HelpTopic::Page(HelpPage::Chat)));
     }
-    find(word).map(|about| TypedCommand::Help(Some(about)))
+    let named = HelpPage::NAMED.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
+    Ok(TypedCommand::Help(match named {
+        Some((_, page)) => HelpTopic::Page(page),
+        None => HelpTopic::Command(find(word)?),
+    }))
 }
 
-/// Groups, messages, and looking around: those of the assignment first, in its order.
+/// What a chat takes: those of the assignment first, in its order.
 const CHATTING: &[Row] = &[
     Row {
         name: "create",
@@ -146,78 +153,15 @@ const CHATTING: &[Row] = &[
         completes: &[],
         parse: search,
     },
-    Row {
-        name: "open",
-        arguments: "[group-name|@username]",
-        brief: "say every line that you type there",
-        help: "From then on every line that you type is said in that group chat, or to that\n\
-               person (open @Jim). A line that begins with / is a command (/users, /close), and\n\
-               one that begins with // is a message. Alone, says what is open.",
-        completes: &[Completes::Conversations],
-        parse: open,
-    },
-    Row {
-        name: "close",
-        arguments: "",
-        brief: "type commands again",
-        help: "Ends what 'open' began: every line that you type is a command again.",
-        completes: &[],
-        parse: |row, rest| nothing(row, rest).map(|()| TypedCommand::Close),
-    },
-    Row {
-        name: "ignore",
-        arguments: "[username]",
-        brief: "hear nothing of what somebody says",
-        help: "Shows you nothing more of what somebody says, to all or to you alone, until you\n\
-               'unignore' them. Nobody is told. Without a name, lists whom you ignore.",
-        completes: &[Completes::OtherUsers],
-        parse: |row, rest| Ok(TypedCommand::Ignore(user_or_none(row, rest)?)),
-    },
-    Row {
-        name: "unignore",
-        arguments: "[username]",
-        brief: "hear what somebody says again",
-        help: "Shows you again what somebody says whom you ignored.",
-        completes: &[Completes::AllUsers],
-        parse: |row, rest| user(row, rest).map(TypedCommand::Unignore),
-    },
-    Row {
-        name: "help",
-        arguments: "[command]",
-        brief: "explain the commands, or one of them",
-        help: "Explains one command, or lists them all.",
-        completes: &[Completes::Commands],
-        parse: help,
-    },
 ];
 
-/// One's account.
-const YOUR_NAME: &[Row] = &[
-    Row {
-        name: "register",
-        arguments: "",
-        brief: "make your name your own, with a password",
-        help: "Makes your name your own: nobody else can come under it, and you can, from\n\
-               several places at once. You are asked for a password, which is not shown.",
-        completes: &[],
-        parse: |row, rest| with_passwords(row, rest, PasswordCommand::Register),
-    },
-    Row {
-        name: "passwd",
-        arguments: "",
-        brief: "change your password",
-        help: "Changes the password of your name. Your other devices are hung up on, and need\n\
-               the new one.",
-        completes: &[],
-        parse: |row, rest| with_passwords(row, rest, PasswordCommand::ChangePassword),
-    },
-    Row {
-        name: "unregister",
-        arguments: "",
-        brief: "give your registered name up, and leave",
-        help: "Gives your name up, with everything that is yours: you leave, your devices and\n\
-               memberships are forgotten, and the name is free. What you said stays.",
-        completes: &[],
-        parse: |row, rest| with_passwords(row, rest, PasswordCommand::Unregister),
-    },
-];
+/// Itself.
+const HELP: &[Row] = &[Row {
+    name: "help",
+    arguments: "[command]",
+    brief: "explain the commands, or one of them",
+    help: "Explains one command, or shows a page of them: help alone, help groups,\n\
+           help order, help server, help keys.",
+    completes: &[Completes::Topics],
+    parse: help,
+}];

@@ -35,8 +35,12 @@ fn the_eight_commands_and_help_are_read_in_any_case() {
     assert_eq!(parse("groups"), asks(Request::Groups { after: Seq::ZERO }));
     assert_eq!(parse("users "), asks(Request::Users { after: Seq::ZERO }));
     assert_eq!(parse("exit"), Ok(Some(TypedCommand::Exit)));
-    assert_eq!(parse("help"), Ok(Some(TypedCommand::Help(None))));
-    assert_eq!(parse("help Join"), Ok(Some(TypedCommand::Help(row("join")))));
+    let help = |topic| Ok(Some(TypedCommand::Help(topic)));
+    assert_eq!(parse("help"), help(HelpTopic::Page(HelpPage::Chat)));
+    assert_eq!(parse("help Join"), help(HelpTopic::Command(row("join").unwrap())));
+    for (name, page) in HelpPage::NAMED {
+        assert_eq!(parse(&format!("help {name}")), help(HelpTopic::Page(page)));
+    }
     assert_eq!(message("public G1 Hey Michael, What's up?"), "Hey Michael, What's up?");
     assert_eq!(message("private George sure"), "sure");
 }
@@ -332,7 +336,7 @@ fn other_programs_words_beginnings_and_typos_are_understood_and_nothing_else() {
         ("quit", Some("exit")),
         ("/QUIT", Some("exit")),
         ("msg", Some("private")),
-        ("who", Some("users")),
+        ("whois", Some("who")),
         ("names", Some("users")),
         ("part", Some("leave")),
         ("nick", None),
@@ -351,5 +355,15 @@ fn every_word_leads_to_a_command_that_there_is() {
     for (elsewhere, here) in ELSEWHERE {
         let is_row = |name: &str| rows().any(|row| row.name == name);
         assert!(here.is_none_or(is_row) && !is_row(elsewhere), "{elsewhere}");
+    }
+}
+
+#[test]
+fn what_leaves_is_known_by_any_word_for_it() {
+    for line in ["exit", " /EXIT".trim_start_matches(" /"), "quit", "/bye", "q", "exti"] {
+        assert!(leaves(line), "{line}");
+    }
+    for line in ["", "users", "exit now", "public tea exit", "hello"] {
+        assert!(!leaves(line), "{line}");
     }
 }

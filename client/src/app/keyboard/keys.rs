@@ -7,6 +7,7 @@
 //! - A byte that is not UTF-8 becomes U+FFFD.
 //! - A key that the line editor does not know, or after which it would wait for another one, is
 //!   dropped: cursor reports, the mouse, Ctrl-V, Ctrl-X, Alt with a digit.
+//! - What comes behind a paste that was given up, and looks like more of it, is that.
 //! - What was begun and does not go on is given up after a while: see [`Keys::patience`].
 
 use std::time::Duration;
@@ -94,6 +95,8 @@ struct Paste {
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     begun: Begun,
+    /// A paste was given up before its end came: what goes on may still be it.
+    has_stalled: bool,
     /// The keys of a search that may be open.
     search: Option<Vec<u8>>,
     typed: Vec<Typing>,
@@ -102,6 +105,9 @@ pub(crate) struct Keys {
 impl Keys {
     /// Takes what was read, and gives what is whole.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Typing> {
+        if self.has_stalled && self.begun == Begun::Nothing && is_pasted(bytes) {
+            self.begun = Begun::Paste(Paste::default());
+        }
         for byte in bytes {
             self.take(*byte);
         }
@@ -131,7 +137,10 @@ impl Keys {
             Begun::Key(bytes) => self.give_up(&bytes),
             Begun::Character(_) => self.character(REPLACEMENT),
             Begun::Paste(Paste { is_interrupted: true, .. }) => self.interrupt(),
-            Begun::Paste(Paste { kept, newest, .. }) => self.paste(&[kept, newest].concat()),
+            Begun::Paste(Paste { kept, newest, .. }) => {
+                self.has_stalled = true;
+                self.paste(&[kept, newest].concat());
+            }
         }
         std::mem::take(&mut self.typed)
     }
@@ -236,6 +245,7 @@ impl Keys {
     fn finish(&mut self, bytes: &[u8]) {
         match bytes {
             PASTE_START => self.begun = Begun::Paste(Paste::default()),
+            PASTE_END => self.has_stalled = false,
             b"\x1b[M" => self.begun = Begun::Click(3),
             _ if is_known(&bytes[1..]) => self.key(bytes),
             _ => {}
@@ -251,6 +261,7 @@ impl Keys {
         }
         paste.newest.push(byte);
         if paste.newest == PASTE_END {
+            self.has_stalled = false;
             self.paste(&paste.kept);
         } else {
             self.begun = Begun::Paste(paste);
@@ -274,6 +285,7 @@ impl Keys {
 
     fn interrupt(&mut self) {
         self.search = None;
+        self.has_stalled = false;
         let mut keys = BEFORE_INTERRUPT.to_string().into_bytes();
         keys.push(CONTROL_C);
         self.send(&keys);
@@ -307,6 +319,13 @@ impl Keys {
             Some(Typing::Suspend) | None => self.typed.push(Typing::Keys(keys.to_vec())),
         }
     }
+}
+
+/// Whether this looks like more of a paste: the end of a line comes together with something else.
+/// Nobody types so fast. Without that it is harmless: it only becomes a part of the line.
+fn is_pasted(bytes: &[u8]) -> bool {
+    let ends_line = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    bytes.len() > 1 && bytes.iter().any(ends_line)
 }
 
 /// Keys with Control that the line editor does something about, and waits for nothing after.

@@ -6,8 +6,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, RepeatCount};
+use rustyline::Cmd;
 
+use super::on_line::LineKey;
 use crate::app::line_rows;
 
 /// Shared by the thread that wakes, the line editor's, and whoever changes the prompt.
@@ -108,15 +109,9 @@ impl State {
     }
 }
 
-impl ConditionalEventHandler for Waking {
-    fn handle(
-        &self,
-        _: &Event,
-        _: RepeatCount,
-        _: bool,
-        context: &EventContext<'_>,
-    ) -> Option<Cmd> {
-        Some(self.lock().wake(context.line(), context.pos()))
+impl LineKey for Waking {
+    fn command(&self, line: &str, cursor: usize) -> Option<Cmd> {
+        Some(self.lock().wake(line, cursor))
     }
 }
 

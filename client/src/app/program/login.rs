@@ -1,17 +1,21 @@
 //! Logging in: a name that the server takes, a password where one is needed, and what is said
 //! first.
 
+use std::future::Future;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
 
 use crate::client::Client;
+use crate::dial;
 use crate::error::{ConnectError, KeepError};
 use crate::event::Events;
 use crate::journal;
 use crate::options::{Options, Reconnect};
 use crate::trust::{KnownHosts, TlsMode};
-use chatroom_proto::{Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome};
+use chatroom_proto::{
+    Conversation, Membership, Password, Refusal, Request, Retention, Seq, UserName, Welcome,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
@@ -23,6 +27,8 @@ use crate::app::ignore::IgnoreList;
 use crate::app::lines::Typed;
 use crate::app::prompt::NAME_QUESTION;
 use crate::app::secret::Given;
+use crate::app::settings::Settings;
+use crate::app::view::Layout;
 
 /// How long a program in a pipe waits for a lost connection: a restart of the server. A person
 /// waits for ever.
@@ -40,6 +46,7 @@ pub(super) struct ReadyChat {
     /// What a pipe registers its name with.
     pub(super) password: Option<Password>,
     pub(super) ignore: IgnoreList,
+    pub(super) settings: Settings,
 }
 
 /// A client that was let in.
@@ -61,6 +68,10 @@ impl Program {
         let known_hosts = known_hosts(&args);
         let is_asked = args.name.is_none();
         let given_password = self.given_password().await?;
+        if is_asked && self.is_typed {
+            // Before the question: a name that is typed for nothing is lost.
+            self.reach(&args).await?;
+        }
         let (mut given, mut password) = (args.name.clone(), given_password.clone());
         loop {
             let text = match given.take() {
@@ -107,7 +118,7 @@ impl Program {
         // A terminal of one's own at which one is here has the file that tells who one is.
         let is_here = keep.as_deref().is_some_and(journal::is_in_use);
         loop {
-            let connected = self.connect(Options {
+            let connecting = Client::connect_and_greet(Options {
                 reconnect,
                 password: password.take(),
                 keep: keep.clone(),
@@ -115,7 +126,7 @@ impl Program {
                 known_hosts: known_hosts.clone(),
                 ..Options::new(args.host.clone(), args.port, name.clone())
             });
-            let connected = connected.await;
+            let connected = self.with_a_word(args, connecting).await;
             self.tell_of_acquaintances(known_hosts).await?;
             let error = match connected {
                 Ok((client, events, welcome)) => {
@@ -123,40 +134,67 @@ impl Program {
                 }
                 Err(error) => error,
             };
-            let refused = |refusal| self.view.refusal(&Request::Ping, refusal, None);
-            match &error {
-                ConnectError::Refused(Refusal::NameTaken { name }) if is_here => {
-                    return Ok(Err(self.view.here_already(name)));
-                }
-                ConnectError::Refused(
-                    refusal @ (Refusal::NameTaken { .. }
-                    | Refusal::NameLooksLike { .. }
-                    | Refusal::MarkedName),
-                ) => return Ok(Err(refused(refusal))),
-                ConnectError::PasswordUnsaid { .. } => {
-                    return Ok(Err(self.view.connect_error(&error, &self.target)));
-                }
-                ConnectError::Refused(
-                    refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
-                ) if matches!(input, InputSource::Editor(_)) => {
-                    let words = match refusal {
-                        Refusal::PasswordNeeded { name } if is_here => {
-                            self.view.password_wanted_here_too(name)
-                        }
-                        Refusal::PasswordNeeded { name } => self.view.password_wanted(name),
-                        _ => refused(refusal),
-                    };
-                    self.screen.note(words).await.map_err(|_| Ending::quiet(0))?;
-                    password = self.ask_password(input).await;
-                    if password.is_none() {
-                        return Ok(Err(refused(refusal)));
-                    }
-                }
-                error => {
-                    let words = self.view.connect_error(error, &self.target);
-                    return Err(Ending::saying(connect_code(error), words));
+            if let Some(question) = self.password_question(&error, is_here, input) {
+                self.screen.note(question).await.map_err(|_| Ending::quiet(0))?;
+                password = self.ask_password(input).await;
+                if password.is_some() {
+                    continue;
                 }
             }
+            return match self.why_not_this_name(&error, is_here, input) {
+                Some(refused) => Ok(Err(refused)),
+                None => {
+                    let words = self.view.connect_error(&error, &self.target);
+                    Err(Ending::saying(connect_code(&error), words))
+                }
+            };
+        }
+    }
+
+    /// What is said before a password is asked for, if one helps and somebody can be asked.
+    fn password_question(
+        &self,
+        error: &ConnectError,
+        is_here: bool,
+        input: &InputSource,
+    ) -> Option<String> {
+        let ConnectError::Refused(refusal) = error else { return None };
+        let question = match refusal {
+            Refusal::PasswordNeeded { name } if is_here => self.view.password_wanted_here_too(name),
+            Refusal::PasswordNeeded { name } => self.view.password_wanted(name),
+            Refusal::WrongPassword { .. } => self.view.refusal(&Request::Ping, refusal, None),
+            _ => return None,
+        };
+        matches!(input, InputSource::Editor(_)).then_some(question)
+    }
+
+    /// Why this name was refused, where another one may help. `is_here`: it is one's own, at
+    /// another terminal.
+    fn why_not_this_name(
+        &self,
+        error: &ConnectError,
+        is_here: bool,
+        input: &InputSource,
+    ) -> Option<String> {
+        match error {
+            ConnectError::Refused(Refusal::NameTaken { name }) if is_here => {
+                Some(self.view.here_already(name))
+            }
+            ConnectError::Refused(
+                refusal @ (Refusal::NameTaken { .. }
+                | Refusal::NameLooksLike { .. }
+                | Refusal::MarkedName),
+            ) => Some(self.view.refusal(&Request::Ping, refusal, None)),
+            // One who was asked for the password, and has none.
+            ConnectError::Refused(
+                refusal @ (Refusal::PasswordNeeded { .. } | Refusal::WrongPassword { .. }),
+            ) if matches!(input, InputSource::Editor(_)) => {
+                Some(self.view.refusal(&Request::Ping, refusal, None))
+            }
+            ConnectError::PasswordUnsaid { .. } => {
+                Some(self.view.connect_error(error, &self.target))
+            }
+            _ => None,
         }
     }
 
@@ -170,10 +208,23 @@ impl Program {
         Ok(())
     }
 
-    /// Connects. A person is not left wondering when that takes a while.
-    async fn connect(&self, options: Options) -> Result<(Client, Events, Welcome), ConnectError> {
-        let words = self.view.connecting(&options.host, options.port);
-        let mut connecting = pin!(Client::connect_and_greet(options));
+    /// Makes sure that a server may be there.
+    async fn reach(&self, args: &Args) -> Result<(), Ending> {
+        let reached = self.with_a_word(args, dial::reach(args.host.clone(), args.port)).await;
+        reached.map_err(|error| {
+            let words = self.view.connect_error(&error, &self.target);
+            Ending::saying(connect_code(&error), words)
+        })
+    }
+
+    /// A person is not left wondering when it takes a while to connect.
+    async fn with_a_word<T>(
+        &self,
+        args: &Args,
+        connecting: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let words = self.view.connecting(&args.host, args.port);
+        let mut connecting = pin!(connecting);
         match timeout(CONNECT_QUIET, &mut connecting).await {
             Ok(connected) => connected,
             Err(_) => {
@@ -247,8 +298,14 @@ impl Program {
     ) -> Result<ReadyChat, Ending> {
         let (ignore, unread) = IgnoreList::open(keep.as_deref(), &welcome.name);
         let unread = unread.map(|(file, why)| self.view.no_ignored(&file, &why.to_string()));
-        let warnings = self.state_warning(&client, keep).into_iter().chain(unread);
+        // What a pipe does depends on nothing that somebody chose at a terminal.
+        let is_for_people = self.view.layout == Layout::Screen;
+        let (mut settings, unset) = Settings::open(keep.as_deref().filter(|_| is_for_people));
+        let unset = unset.map(|(file, why)| self.view.no_settings(&file, &why.to_string()));
+        let warnings = self.state_warning(&client, keep).into_iter().chain(unread).chain(unset);
         let mut text = self.view.welcome(&welcome);
+        // Before a line is read: the first one may be a message already.
+        let opened = self.open_again(&mut settings, &welcome);
         let typed = match input {
             InputSource::Editor(input) => {
                 text = format!("{text}\n{}", self.view.orientation());
@@ -263,10 +320,27 @@ impl Program {
         let _ = self.screen.say(text).await;
         let sent_again = client.kept().sent_again;
         let again = (sent_again > 0).then(|| self.view.sent_again(sent_again));
-        for note in warnings.chain(again) {
+        for note in warnings.chain(again).chain(opened) {
             let _ = self.screen.note(note).await;
         }
-        Ok(ReadyChat { client, events, welcome, typed, password, ignore })
+        Ok(ReadyChat { client, events, welcome, typed, password, ignore, settings })
+    }
+
+    /// Opens what was open in the last run; gives what is to be said about that. A group that is
+    /// gone, or that one was put out of, is closed instead.
+    fn open_again(&self, settings: &mut Settings, welcome: &Welcome) -> Option<String> {
+        let open = settings.choices.open.clone()?;
+        if let Conversation::Group(group) = &open {
+            let mut groups = welcome.groups.as_slice().iter();
+            if !groups.any(|membership| membership.group.key() == group.key()) {
+                // What can't be kept is said when something is chosen.
+                let _ = settings.choose(|chosen| chosen.open = None);
+                return Some(self.view.closed_with(group));
+            }
+        }
+        let text = self.view.opened(&open);
+        self.open.set(Some(open));
+        Some(text)
     }
 
     /// What has to be said about the file for what must not be forgotten.

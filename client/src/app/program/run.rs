@@ -17,6 +17,8 @@ use crate::app::clock;
 use crate::app::directory::Directory;
 use crate::app::signals::Signals;
 use crate::app::terminal;
+use crate::app::times::Times;
+use crate::app::view::Layout;
 use crate::error::Ended;
 
 /// Runs the program, and leaves the terminal as it was.
@@ -99,10 +101,12 @@ impl Program {
     }
 
     fn begin(&mut self, ready: ReadyChat) -> ChatLoop {
-        let ReadyChat { client, events, welcome, typed, password, ignore } = ready;
+        let ReadyChat { client, events, welcome, typed, password, ignore, settings } = ready;
         let groups = welcome.groups.as_slice().iter().map(|membership| membership.group.clone());
         let groups: Vec<GroupName> = groups.collect();
         let (_, no_requests) = mpsc::channel(LIST_REQUESTS_MAX);
+        let is_for_people = self.view.layout == Layout::Screen;
+        let times = is_for_people && (self.times || settings.choices.times);
         let kept = client.kept();
         let last_here = kept.last_used.filter(|_| welcome.resumed).map(clock::millis);
         ChatLoop::new(Parts {
@@ -116,6 +120,8 @@ impl Program {
             events,
             typed,
             ignore,
+            times: Times::new(times, self.view.day(clock::now())),
+            settings,
             left: Arc::clone(&self.left),
             list_requests: std::mem::replace(&mut self.list_requests, no_requests),
             directory: Directory::new(&welcome.name, &groups),

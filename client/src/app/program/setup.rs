@@ -54,6 +54,8 @@ pub(super) struct Program {
     /// Where every line is said that is typed, if anywhere.
     pub(super) open: OpenConversation,
     pub(super) view: View,
+    /// Whether the command line asks for the time before what arrives.
+    pub(super) times: bool,
     pub(super) target: ServerTarget,
     /// The password that the command line says where to find, or why there is none.
     pub(super) given_password: Result<Given, (String, String)>,
@@ -70,7 +72,7 @@ impl Program {
         let is_typed = io::stdin().is_terminal();
         let at_terminal = is_typed && io::stdout().is_terminal();
         let layout = if at_terminal { Layout::Screen } else { Layout::Lines };
-        let paint = Paint { colours: args.color.decide(at_terminal) };
+        let paint = Paint::new(args.color.decide(at_terminal));
         let view = View { layout, paint, zone: clock::zone() };
         let gate = Arc::new(Gate::default());
         let published = Arc::new(ArcSwap::from_pointee(Directory::default()));
@@ -113,6 +115,7 @@ impl Program {
             published,
             open,
             view,
+            times: args.times,
             target,
             given_password,
             is_typed,

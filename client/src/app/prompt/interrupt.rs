@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
+use rustyline::{Cmd, Movement};
 
 use super::password_input::PasswordInput;
+use crate::app::keyboard::on_line::LineKey;
 use crate::app::screen::Aside;
 use crate::app::view::View;
 
@@ -18,15 +19,9 @@ pub(super) struct HadText(Arc<AtomicBool>);
 /// history, and Up would lose it.
 pub(super) struct BeforeInterrupt(pub(super) HadText);
 
-impl ConditionalEventHandler for BeforeInterrupt {
-    fn handle(
-        &self,
-        _: &Event,
-        _: RepeatCount,
-        _: bool,
-        context: &EventContext<'_>,
-    ) -> Option<Cmd> {
-        self.0.0.store(!context.line().is_empty(), Ordering::Relaxed);
+impl LineKey for BeforeInterrupt {
+    fn command(&self, line: &str, _: usize) -> Option<Cmd> {
+        self.0.0.store(!line.is_empty(), Ordering::Relaxed);
         Some(Cmd::EndOfHistory)
     }
 }
@@ -39,20 +34,14 @@ pub(super) struct ClearLine {
     pub(super) had_text: HadText,
 }
 
-impl ConditionalEventHandler for ClearLine {
-    fn handle(
-        &self,
-        _: &Event,
-        _: RepeatCount,
-        _: bool,
-        context: &EventContext<'_>,
-    ) -> Option<Cmd> {
+impl LineKey for ClearLine {
+    fn command(&self, line: &str, _: usize) -> Option<Cmd> {
         if self.password_input.is_asked_for() {
             // Whoever does not want to give a password wants out of that.
             return Some(Cmd::Interrupt);
         }
         let had_text = self.had_text.0.swap(false, Ordering::Relaxed);
-        if context.line().is_empty() && !had_text {
+        if line.is_empty() && !had_text {
             self.aside.note(self.view.how_to_leave());
             return Some(Cmd::Noop);
         }

@@ -3,11 +3,10 @@
 //! The line editor's words are made of letters alone: an accent that is a character of its own ends
 //! one, and so does the zero-width non-joiner of Persian. Here a letter is what it looks like.
 
-use rustyline::{
-    At, CharSearch, Cmd, ConditionalEventHandler, Event, EventContext, EventHandler, KeyCode,
-    KeyEvent, Modifiers, Movement, RepeatCount, Word,
-};
+use rustyline::{At, CharSearch, Cmd, EventHandler, KeyCode, KeyEvent, Modifiers, Movement, Word};
 use unicode_segmentation::UnicodeSegmentation;
+
+use crate::app::keyboard::on_line::{LineKey, OnLine};
 
 /// What a key does with a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +34,12 @@ impl WordKey {
             (KeyEvent::alt('D'), WordKey::KillForward),
             named(KeyCode::Backspace, Modifiers::ALT, WordKey::KillBackward),
         ];
-        keys.into_iter().map(|(key, word)| (key, EventHandler::Conditional(Box::new(word))))
+        keys.into_iter().map(|(key, word)| (key, EventHandler::Conditional(Box::new(OnLine(word)))))
     }
+}
 
-    /// Nothing when the line editor can only do what it always does.
-    fn command(self, line: &str, cursor: usize) -> Option<Cmd> {
+impl LineKey for WordKey {
+    fn command(&self, line: &str, cursor: usize) -> Option<Cmd> {
         let (before, behind) = line.split_at(cursor);
         match self {
             WordKey::Forward => forward(behind, CharSearch::Forward).map(Cmd::Move),
@@ -92,18 +92,6 @@ fn start(text: &str) -> usize {
 
 fn is_letter(cluster: &str) -> bool {
     cluster.chars().next().is_some_and(char::is_alphanumeric)
-}
-
-impl ConditionalEventHandler for WordKey {
-    fn handle(
-        &self,
-        _: &Event,
-        _: RepeatCount,
-        _: bool,
-        context: &EventContext<'_>,
-    ) -> Option<Cmd> {
-        self.command(context.line(), context.pos())
-    }
 }
 
 #[cfg(test)]

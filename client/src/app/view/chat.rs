@@ -7,6 +7,7 @@ use chatroom_proto::{
 use super::harmless::harmless;
 use super::paint::Kind;
 use super::text::{CONTINUATION, Layout, View};
+use crate::app::mention::mentions;
 
 /// The most lines of one message that are shown to people: any paste of a usual screen and a half;
 /// and nobody can scroll away what others said with a message of nothing but line ends.
@@ -42,8 +43,8 @@ impl View {
             Notification::Left { user, group, .. } => {
                 self.system(format!("{user} has left group chat '{group}'."))
             }
-            Notification::GroupPost { post, group } => self.group_post(post, group),
-            Notification::PrivatePost { post, .. } => self.private_post(post),
+            Notification::GroupPost { post, group } => self.group_post(post, group, me),
+            Notification::PrivatePost { post, .. } => self.private_post(post, me),
             Notification::Moderated { by, group, act, .. } => self.moderated(by, group, act, me),
             Notification::Operated { by, act, .. } => self.operated(by, act),
             Notification::TopicIs { group, headline } => self.topic_is(group, headline),
@@ -89,6 +90,11 @@ impl View {
             }
             Response::Unregistered { .. } => self.system("The name is given up. Goodbye."),
             Response::About(about) => self.about(about),
+            Response::Who(who) => self.who(who, me, now),
+            // What a server of version 1 was asked instead.
+            Response::Users { users, .. } if matches!(request, Request::Who { .. }) => {
+                self.users(users.as_slice())
+            }
             Response::Moderated { group, .. } => return self.you_moderated(request, group),
             Response::Acts { group, acts } => {
                 return self.acts(request, group, acts.as_slice(), now);
@@ -115,30 +121,52 @@ impl View {
         self.list("online users:", users.iter().map(UserName::as_str))
     }
 
-    pub(super) fn group_post(self, post: &Post, group: &GroupName) -> String {
+    /// `me` reads it: their name in it is not to be overlooked.
+    pub(super) fn group_post(
+        self,
+        post: &Post,
+        group: &GroupName,
+        me: Option<&UserName>,
+    ) -> String {
         let head =
             self.paint.paint(Kind::Name, harmless(&format!("In group {group}, {}:", post.from)));
-        format!("{head} {}", self.body(&post.body))
+        format!("{head} {}", self.body(&post.body, me))
     }
 
-    pub(super) fn private_post(self, post: &Post) -> String {
+    pub(super) fn private_post(self, post: &Post, me: Option<&UserName>) -> String {
         let head = self
             .paint
             .paint(Kind::Private, harmless(&format!("Private message from {}:", post.from)));
-        format!("{head} {}", self.body(&post.body))
+        format!("{head} {}", self.body(&post.body, me))
     }
 
-    pub(super) fn body(self, body: &Body) -> String {
-        let mut lines: Vec<_> = body.as_str().split('\n').map(harmless).collect();
+    pub(super) fn body(self, body: &Body, me: Option<&UserName>) -> String {
+        let lines = body.as_str().split('\n').map(harmless);
         if self.layout == Layout::Lines {
-            return lines.join(r"\n");
+            return lines.collect::<Vec<_>>().join(r"\n");
         }
+        let mut lines: Vec<_> = lines.map(|line| self.words(&line, me)).collect();
         let more = lines.len().saturating_sub(MESSAGE_LINES_MAX);
         if more > 0 {
             lines.truncate(MESSAGE_LINES_MAX);
             let lines_are = if more == 1 { "line is" } else { "lines are" };
-            lines.push(self.hint(format!("[{more} more {lines_are} not shown]")).into());
+            lines.push(self.hint(format!("[{more} more {lines_are} not shown]")));
         }
         lines.join(&format!("\n{CONTINUATION}"))
+    }
+
+    /// A line of a message, with its reader's name in another tone.
+    fn words(self, line: &str, me: Option<&UserName>) -> String {
+        // Without colours there is no other tone, and nothing to look for.
+        let Some(me) = me.filter(|_| self.paint.colours) else {
+            return self.paint.paint(Kind::Words, line);
+        };
+        let (mut text, mut shown) = (String::new(), 0);
+        for name in mentions(line, me) {
+            text += &self.paint.paint(Kind::Words, &line[shown..name.start]);
+            text += &self.paint.paint(Kind::OwnName, &line[name.clone()]);
+            shown = name.end;
+        }
+        text + &self.paint.paint(Kind::Words, &line[shown..])
     }
 }

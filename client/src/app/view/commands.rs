@@ -3,7 +3,9 @@
 use super::program::name_error;
 use super::server_admin::ADDRESS_FORMS;
 use super::text::{Layout, View};
-use crate::app::command::{HISTORY_COUNT_MAX, Mistake, Row, SECTIONS, Section};
+use crate::app::command::{
+    self, HISTORY_COUNT_MAX, HelpPage, HelpTopic, Mistake, Row, SECTIONS, Section,
+};
 
 impl View {
     /// A line that is no command.
@@ -50,6 +52,9 @@ impl View {
                     usage(row)
                 )
             }
+            Mistake::BadChoice { row, word } => {
+                format!("'{word}' can't stand there. Usage: {}", usage(row))
+            }
             Mistake::BadCode { error } => format!("That is no code: {error}."),
             Mistake::BadLine { error } => format!("That was not sent: {error}."),
             Mistake::BadDuration { row, duration } => format!(
@@ -66,20 +71,62 @@ impl View {
         self.warning(format!("A line of the input was skipped: {why}."))
     }
 
-    /// All commands, or one.
-    pub fn help(self, row: Option<&Row>) -> String {
-        match row {
-            Some(row) => format!("Usage: {}\n{}", usage(row), row.help),
-            None => SECTIONS.map(|(section, rows)| help_section(section, rows)).join("\n"),
+    /// A page of commands, or one.
+    pub fn help(self, topic: HelpTopic) -> String {
+        match topic {
+            HelpTopic::Command(row) => explained(row),
+            HelpTopic::Page(HelpPage::Chat) => {
+                format!("{}\n{PAGES}", section(Section::Chatting))
+            }
+            HelpTopic::Page(HelpPage::Groups) => {
+                // The page has the name of a command, which is explained here, too.
+                let groups = command::row("groups").map(|row| explained(row) + "\n");
+                let (following, name) = (section(Section::Following), section(Section::YourName));
+                format!("{}{following}\n{name}", groups.unwrap_or_default())
+            }
+            HelpTopic::Page(HelpPage::Order) => section(Section::Moderation),
+            HelpTopic::Page(HelpPage::Server) => section(Section::ServerAdmin),
+            HelpTopic::Page(HelpPage::Keys) => KEYS.to_owned(),
         }
     }
 }
 
-/// A part of the list of all commands. The arguments of those that moderate would leave no room to
-/// say what they do.
-fn help_section(section: Section, rows: &[Row]) -> String {
+/// Below the commands of a chat. Each page fits a screen.
+const PAGES: &str = "\
+More pages ('help join' explains one command):
+help groups  one conversation alone, what is unread, people, times, bell, your name
+help order   keep order in a group chat
+help server  for operators of the server
+help keys    what keys do";
+
+/// What keys do.
+const KEYS: &str = "\
+Tab                complete a command or a name
+Up, Down           what you typed before
+Ctrl-R             look for what you typed before
+Ctrl-A, Ctrl-E     to the beginning, to the end of the line
+Alt-B, Alt-F       to the word before, to the next
+Ctrl-W, Alt-D      delete the word before, the next
+Ctrl-U, Ctrl-K     delete to the beginning, to the end of the line
+Ctrl-Y, Ctrl-_     put back what was deleted last; undo
+Ctrl-L             clear the screen
+Ctrl-C             clear the line
+Ctrl-Z             stop the program; 'fg' brings it back
+Ctrl-D             leave, on an empty line
+A paste of many lines is one message, and nothing in it is a command or a key.
+While a conversation is open, a line that begins with / is a command, and one
+that begins with // is a message that begins with /.";
+
+fn explained(row: &Row) -> String {
+    format!("Usage: {}\n{}", usage(row), row.help)
+}
+
+/// A part of the table. The arguments of those that moderate would leave no room to say what they
+/// do.
+fn section(section: Section) -> String {
     let (title, shown): (_, fn(&Row) -> String) = match section {
         Section::Chatting => (None, usage),
+        Section::Following => (Some("To follow a chat:"), usage),
         Section::YourName => {
             (Some("For your name ('help register' says how):"), |row| row.name.to_owned())
         }
@@ -94,6 +141,8 @@ fn help_section(section: Section, rows: &[Row]) -> String {
             })
         }
     };
+    let rows = SECTIONS.into_iter().filter(|(part, _)| *part == section);
+    let rows: Vec<&Row> = rows.flat_map(|(_, rows)| rows).collect();
     let width = rows.iter().map(|row| shown(row).len()).max().unwrap_or_default();
     let lines = rows.iter().map(|row| format!("{:width$}  {}", shown(row), row.brief));
     title.map(str::to_owned).into_iter().chain(lines).collect::<Vec<_>>().join("\n")

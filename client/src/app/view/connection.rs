@@ -9,6 +9,7 @@ use chatroom_proto::{
     CloseReason, GroupName, Misbehaviour, PasswordError, Refusal, Request, UserName,
 };
 
+use super::harmless::harmless;
 use super::text::View;
 use super::tls::ServerTarget;
 
@@ -85,6 +86,16 @@ impl View {
                 )
             }
         }
+    }
+
+    /// A message is on its way, and that takes a while.
+    pub fn not_sent_yet(self, begins: &str) -> String {
+        self.hint(harmless(&format!("  (not yet sent: \"{begins}\")")))
+    }
+
+    /// It has arrived after all.
+    pub fn sent_after_all(self, begins: &str) -> String {
+        self.hint(harmless(&format!("  (sent: \"{begins}\")")))
     }
 
     /// The server asks to go slower.

@@ -28,8 +28,13 @@ impl View {
     }
 
     /// Something that was said while one was away.
-    pub fn replayed(self, said: &Notification, now: UnixMillis) -> Option<String> {
-        let text = self.notification(said, None)?;
+    pub fn replayed(
+        self,
+        said: &Notification,
+        me: Option<&UserName>,
+        now: UnixMillis,
+    ) -> Option<String> {
+        let text = self.notification(said, me)?;
         Some(match said {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 format!("{} {text}", self.stamp(post.at, now))
@@ -39,7 +44,12 @@ impl View {
     }
 
     /// One who is back is shown what was said meanwhile.
-    pub fn missed_summary(self, missed_summary: &MissedSummary, now: UnixMillis) -> String {
+    pub fn missed_summary(
+        self,
+        missed_summary: &MissedSummary,
+        me: Option<&UserName>,
+        now: UnixMillis,
+    ) -> String {
         let since = self.moment(missed_summary.since, now);
         let mut lines =
             vec![self.system(format!("--- {} new since {since} ---", missed_summary.count))];
@@ -58,12 +68,17 @@ impl View {
                 format!("These are the newest {}. For more: {fix}", missed_summary.newest.len());
             lines.push(self.hint(harmless(&hint)));
         }
-        lines.extend(missed_summary.newest.iter().filter_map(|said| self.replayed(said, now)));
+        lines.extend(missed_summary.newest.iter().filter_map(|said| self.replayed(said, me, now)));
         lines.join("\n")
     }
 
     /// What was said in a conversation, the oldest first.
-    pub fn history(self, of: &Conversation, said: &[ArchivedPost], now: UnixMillis) -> String {
+    pub fn history(
+        self,
+        of: &Conversation,
+        said: &[ArchivedPost],
+        (me, now): (Option<&UserName>, UnixMillis),
+    ) -> String {
         if said.is_empty() {
             return self.system(match of {
                 Conversation::Group(group) => {
@@ -74,28 +89,42 @@ impl View {
                 }
             });
         }
-        self.all(said.iter().rev(), now)
+        self.all(said.iter().rev(), (me, now))
     }
 
     /// What was found, the newest first.
-    pub fn found(self, said: &[ArchivedPost], now: UnixMillis) -> String {
+    pub fn found(
+        self,
+        said: &[ArchivedPost],
+        (me, now): (Option<&UserName>, UnixMillis),
+    ) -> String {
         if said.is_empty() {
             return self.system("No message was found that has all of these words in it.");
         }
-        self.all(said.iter(), now)
+        self.all(said.iter(), (me, now))
     }
 
-    fn all<'a>(self, said: impl Iterator<Item = &'a ArchivedPost>, now: UnixMillis) -> String {
-        said.map(|said| self.said(said, now)).collect::<Vec<_>>().join("\n")
+    fn all<'a>(
+        self,
+        said: impl Iterator<Item = &'a ArchivedPost>,
+        reader: (Option<&UserName>, UnixMillis),
+    ) -> String {
+        said.map(|said| self.said(said, reader)).collect::<Vec<_>>().join("\n")
     }
 
-    fn said(self, ArchivedPost { place, post }: &ArchivedPost, now: UnixMillis) -> String {
+    fn said(
+        self,
+        ArchivedPost { place, post }: &ArchivedPost,
+        (me, now): (Option<&UserName>, UnixMillis),
+    ) -> String {
         let text = match place {
-            Conversation::Group(group) => self.group_post(post, group),
-            Conversation::User(other) if other.key() == post.from.key() => self.private_post(post),
+            Conversation::Group(group) => self.group_post(post, group, me),
+            Conversation::User(other) if other.key() == post.from.key() => {
+                self.private_post(post, me)
+            }
             Conversation::User(other) => {
                 let head = harmless(&format!("Private message to {other}:")).into_owned();
-                format!("{} {}", self.paint.paint(Kind::Private, head), self.body(&post.body))
+                format!("{} {}", self.paint.paint(Kind::Private, head), self.body(&post.body, None))
             }
         };
         format!("{} {text}", self.stamp(post.at, now))
@@ -154,7 +183,7 @@ fn is(count: usize) -> &'static str {
 }
 
 /// What is beyond all calendars is shown at their end.
-fn instant(at: UnixMillis) -> Timestamp {
+pub(super) fn instant(at: UnixMillis) -> Timestamp {
     let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }

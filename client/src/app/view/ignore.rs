@@ -33,6 +33,17 @@ impl View {
         }
     }
 
+    /// Nobody has that name; somebody may have one that is like it.
+    pub fn ignoring_nobody(self, name: &UserName, meant: Option<&str>) -> String {
+        let nobody = format!("Nobody called '{name}' is here, or was lately.");
+        self.warning(match meant {
+            Some(meant) => format!(
+                "{nobody} Did you mean '{meant}'? Then: unignore {name}, and ignore {meant}"
+            ),
+            None => format!("{nobody} If one comes, nothing is heard of what they say."),
+        })
+    }
+
     /// Somebody is heard again, or not.
     pub fn hearing_again(self, name: &UserName, change: &Change) -> String {
         match change {

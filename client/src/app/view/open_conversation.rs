@@ -30,6 +30,18 @@ impl View {
         ))
     }
 
+    /// What was chosen before can't be read.
+    pub fn no_settings(self, file: &str, why: &str) -> String {
+        self.warning(format!("What you have chosen before can't be read: {file}: {why}"))
+    }
+
+    /// What is chosen now can't be kept.
+    pub fn not_kept(self, file: &str, why: &str) -> String {
+        self.warning(format!(
+            "This holds until you leave; it can't be kept for longer: {file}: {why}"
+        ))
+    }
+
     /// What is open.
     pub fn which_is_open(self, open: Option<&Conversation>) -> String {
         match open {

@@ -16,6 +16,10 @@ pub enum Kind {
     Warning,
     /// What could be typed next.
     Hint,
+    /// What somebody says.
+    Words,
+    /// In that, the name of the one who reads it. It is never dimmed.
+    OwnName,
 }
 
 /// Paints, or does not.
@@ -23,9 +27,16 @@ pub enum Kind {
 pub struct Paint {
     /// Whether to use colours at all.
     pub colours: bool,
+    /// Whether everything is dimmed instead: it is not what its reader looks at.
+    pub is_dim: bool,
 }
 
 impl Paint {
+    /// Paints in colours, or not at all.
+    pub fn new(colours: bool) -> Paint {
+        Paint { colours, is_dim: false }
+    }
+
     /// The text, painted. Pieces do not nest.
     pub fn paint(self, kind: Kind, text: impl AsRef<str>) -> String {
         let text = text.as_ref();
@@ -33,12 +44,18 @@ impl Paint {
             return text.to_owned();
         }
         let style = match kind {
+            Kind::OwnName => Style::new().bold().fg_color(Some(AnsiColor::Green.into())),
+            _ if self.is_dim => Style::new().dimmed(),
             Kind::Name => Style::new().bold(),
             Kind::Private => Style::new().fg_color(Some(AnsiColor::Magenta.into())),
             Kind::System => Style::new().fg_color(Some(AnsiColor::Cyan.into())),
             Kind::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
             Kind::Hint => Style::new().dimmed(),
+            Kind::Words => Style::new(),
         };
+        if style.is_plain() || text.is_empty() {
+            return text.to_owned();
+        }
         format!("{style}{text}{style:#}")
     }
 }

@@ -8,7 +8,7 @@ use crate::app::command::{self, ASSIGNED, Completes};
 impl View {
     /// For one who has just come in at a terminal.
     pub fn orientation(self) -> String {
-        let help = command::rows().filter(|row| row.completes.contains(&Completes::Commands));
+        let help = command::rows().filter(|row| row.completes.contains(&Completes::Topics));
         let names: Vec<_> =
             command::rows().take(ASSIGNED).chain(help).map(|row| row.name).collect();
         self.hint(format!("Try {} or Tab.", names.join(", ")))

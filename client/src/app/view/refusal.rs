@@ -32,32 +32,15 @@ impl View {
             | Refusal::TooManyTries { .. }
             | Refusal::NameLooksLike { .. } => name_refusal(request, refusal),
             Refusal::NoSuchUser { name } => no_such_user(request, name, meant),
-            Refusal::MarkedName => {
-                let [of_names, of_commands] = NAME_MARKS;
-                format!(
-                    "No new name begins with '{of_names}' or '{of_commands}': in a command, they \
-                     mean something else. Choose another one."
-                )
-            }
-            Refusal::NothingKept => "This server keeps nothing of what was said.".to_owned(),
-            Refusal::TookTooLong => {
-                "That took too long to find. Ask for less, or try again in a moment.".to_owned()
-            }
-            Refusal::NoWords => {
-                "There is no word in that to look for. A search finds words, numbers and symbols \
-                 such as 🎉, and leaves out punctuation."
-                    .to_owned()
-            }
-            Refusal::SessionEnded => "Your session has ended meanwhile.".to_owned(),
-            Refusal::Invalid { why } => format!("The server did not take that: {}.", why.as_str()),
-            Refusal::Unavailable => {
-                "The server can't read what it keeps at the moment. Ask those who run it."
-                    .to_owned()
-            }
-            Refusal::RateLimited { retry_after_ms } => {
-                let wait = seconds(Duration::from_millis((*retry_after_ms).into()));
-                format!("Too much comes from your address at the moment. Try again in {wait}.")
-            }
+            Refusal::MarkedName
+            | Refusal::NothingKept
+            | Refusal::TookTooLong
+            | Refusal::NoWords
+            | Refusal::SessionEnded
+            | Refusal::Invalid { .. }
+            | Refusal::Unavailable
+            | Refusal::RateLimited { .. }
+            | Refusal::UnsupportedVersion { .. } => general_refusal(refusal),
             Refusal::NotAllowed { .. }
             | Refusal::OutOfReach { .. }
             | Refusal::NotOneself
@@ -72,16 +55,48 @@ impl View {
             | Refusal::NoDifference
             | Refusal::RegisterFirst
             | Refusal::ServerBanned { .. } => self.server_admin_refusal(request, refusal),
-            Refusal::UnsupportedVersion { server } => {
-                let fix = if server.min() > VersionRange::OF_CLIENTS.max() {
-                    "Get a newer version of this program."
-                } else {
-                    "Get an older version of this program, or update the server."
-                };
-                let (theirs, ours) = (versions(*server), versions(VersionRange::OF_CLIENTS));
-                format!("This server speaks {theirs} of the protocol, this program {ours}. {fix}")
-            }
         })
+    }
+}
+
+/// What any request may meet, or only one.
+fn general_refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::MarkedName => {
+            let [of_names, of_commands] = NAME_MARKS;
+            format!(
+                "No new name begins with '{of_names}' or '{of_commands}': in a command, they \
+                 mean something else. Choose another one."
+            )
+        }
+        Refusal::NothingKept => "This server keeps nothing of what was said.".to_owned(),
+        Refusal::TookTooLong => {
+            "That took too long to find. Ask for less, or try again in a moment.".to_owned()
+        }
+        Refusal::NoWords => {
+            "There is no word in that to look for. A search finds words, numbers and symbols \
+             such as 🎉, and leaves out punctuation."
+                .to_owned()
+        }
+        Refusal::SessionEnded => "Your session has ended meanwhile.".to_owned(),
+        Refusal::Invalid { why } => format!("The server did not take that: {}.", why.as_str()),
+        Refusal::Unavailable => {
+            "The server can't read what it keeps at the moment. Ask those who run it.".to_owned()
+        }
+        Refusal::RateLimited { retry_after_ms } => {
+            let wait = seconds(Duration::from_millis((*retry_after_ms).into()));
+            format!("Too much comes from your address at the moment. Try again in {wait}.")
+        }
+        Refusal::UnsupportedVersion { server } => {
+            let fix = if server.min() > VersionRange::OF_CLIENTS.max() {
+                "Get a newer version of this program."
+            } else {
+                "Get an older version of this program, or update the server."
+            };
+            let (theirs, ours) = (versions(*server), versions(VersionRange::OF_CLIENTS));
+            format!("This server speaks {theirs} of the protocol, this program {ours}. {fix}")
+        }
+        other => format!("The server refused that: {other:?}"),
     }
 }
 

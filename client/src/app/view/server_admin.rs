@@ -27,7 +27,7 @@ impl View {
     pub(super) fn you_operated(self, request: &Request, me: &UserName) -> Option<String> {
         match request {
             Request::Claim { .. } => Some(self.system(
-                "You are an operator of this server now. What you can do is at the end of 'help'.",
+                "You are an operator of this server now. To see what you can do: help server",
             )),
             // Who dismisses themselves is told so as anybody who is dismissed.
             Request::Operate { act: Operation::Dismiss { user } } if me.key() == user.key() => None,

@@ -11,26 +11,26 @@ use chatroom_proto::{Body, GroupName, Notification, Post, Response, UserName, We
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::app::command::{self, ASSIGNED, Mistake};
+use crate::app::command::{self, ASSIGNED, HelpPage, HelpTopic, Mistake};
 
-pub(super) fn view() -> View {
+pub(crate) fn view() -> View {
     static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::fixed(jiff::tz::offset(3)));
-    View { layout: Layout::Screen, paint: Paint { colours: false }, zone: &ZONE }
+    View { layout: Layout::Screen, paint: Paint::new(false), zone: &ZONE }
 }
 
 pub(super) fn lines() -> View {
     View { layout: Layout::Lines, ..view() }
 }
 
-pub(super) fn group(name: &str) -> GroupName {
+pub(crate) fn group(name: &str) -> GroupName {
     GroupName::parse(name).unwrap()
 }
 
-pub(super) fn user(name: &str) -> UserName {
+pub(crate) fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
-pub(super) fn post(from: &str, text: &str) -> Post {
+pub(crate) fn post(from: &str, text: &str) -> Post {
     let (seq, prev, at, id) = (Seq(2), Seq(1), UnixMillis(0), PostId([0; 16]));
     Post { seq, prev, at, id, from: user(from), body: Body::parse(text).unwrap() }
 }
@@ -298,8 +298,15 @@ fn a_message_of_very_many_lines_is_shown_in_part() {
 
 #[test]
 fn what_this_program_says_about_itself_fits_a_usual_screen() {
-    let mut texts = vec![view().orientation(), view().how_to_leave(), view().help(None)];
-    texts.extend(command::rows().map(|row| view().help(Some(row))));
+    let named = HelpPage::NAMED.map(|(_, page)| page);
+    let pages = [HelpPage::Chat].into_iter().chain(named).map(HelpTopic::Page);
+    let pages: Vec<String> = pages.map(|page| view().help(page)).collect();
+    for page in &pages {
+        assert!(page.lines().count() < 24, "with the line being typed below it: {page}");
+    }
+    let mut texts = [view().orientation(), view().how_to_leave()].to_vec();
+    texts.extend(command::rows().map(|row| view().help(HelpTopic::Command(row))));
+    texts.extend(pages.iter().cloned());
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -309,8 +316,12 @@ fn what_this_program_says_about_itself_fits_a_usual_screen() {
         assert!(view().orientation().contains(name));
     }
     for row in command::rows() {
-        assert!(view().help(None).contains(row.brief));
+        let is_on = |page: &&String| page.contains(row.brief);
+        assert_eq!(pages.iter().filter(is_on).count(), 1, "{} is on one page", row.name);
     }
+    let first: Vec<&str> = pages[0].lines().map(|line| command::first_word(line).0).collect();
+    assert_eq!(first[..ASSIGNED], assigned);
+    assert_eq!(first[ASSIGNED..ASSIGNED + 2], ["history", "search"]);
 }
 
 #[test]
@@ -350,7 +361,7 @@ fn nothing_that_others_write_reaches_the_terminal_unfiltered() {
 
 #[test]
 fn colours_change_nothing_but_the_colour() {
-    let coloured = View { paint: Paint { colours: true }, ..view() };
+    let coloured = View { paint: Paint::new(true), ..view() };
     let plain = |text: String| {
         let mut plain = String::new();
         let mut rest = text.as_str();
@@ -371,5 +382,25 @@ fn colours_change_nothing_but_the_colour() {
     for (with, without) in pairs {
         assert!(with.contains('\u{1b}'));
         assert_eq!(plain(with), without);
+    }
+}
+
+#[test]
+fn the_readers_name_in_a_message_stands_out_and_what_is_elsewhere_is_dimmed() {
+    let coloured = View { paint: Paint::new(true), ..view() };
+    let said =
+        Notification::GroupPost { post: post("Ann", "ask JIM, or jimmy"), group: group("G1") };
+    let shown = |view: View| view.notification(&said, Some(&user("Jim"))).unwrap();
+    assert_eq!(
+        shown(coloured),
+        "\u{1b}[1mIn group G1, Ann:\u{1b}[0m ask \u{1b}[1m\u{1b}[32mJIM\u{1b}[0m, or jimmy"
+    );
+    assert_eq!(
+        shown(coloured.elsewhere()),
+        "\u{1b}[2mIn group G1, Ann:\u{1b}[0m \u{1b}[2mask \u{1b}[0m\u{1b}[1m\u{1b}[32mJIM\u{1b}[0m\
+         \u{1b}[2m, or jimmy\u{1b}[0m"
+    );
+    for plain in [view(), view().elsewhere()] {
+        assert_eq!(shown(plain), "In group G1, Ann: ask JIM, or jimmy");
     }
 }

@@ -33,7 +33,12 @@ impl View {
     /// One event a line, without colours, with times in UTC: the same text on every machine.
     pub fn plain() -> View {
         static UTC: TimeZone = TimeZone::UTC;
-        View { layout: Layout::Lines, paint: Paint { colours: false }, zone: &UTC }
+        View { layout: Layout::Lines, paint: Paint::new(false), zone: &UTC }
+    }
+
+    /// The same, for what its reader does not look at.
+    pub fn elsewhere(self) -> View {
+        View { paint: Paint { is_dim: true, ..self.paint }, ..self }
     }
 
     /// What is about the chat, and not said by anybody.

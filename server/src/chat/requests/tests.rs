@@ -50,6 +50,7 @@ fn requests() -> Vec<Request> {
         Request::About { group: GroupName::general() },
         Request::Claim { code: Code([1; 16]) },
         Request::Operate { act: Operation::Appoint { user: user() } },
+        Request::Who { user: user() },
         Request::Clients { after: Seq::ZERO },
         Request::ServerBans { after: Seq::ZERO },
     ]

@@ -202,6 +202,7 @@ impl ChatState {
         if is_first && device.is_here() {
             let class = device.eviction_class();
             device.presence = Presence::Away { by: self.head, class };
+            device.left = self.at;
             device.dedup.forget_requests();
         }
         match before {

@@ -13,6 +13,7 @@ impl ChatState {
     /// Lets an entry take effect, or not, as everything before it demands.
     pub(in crate::chat) fn apply(&mut self, entry: &Entry) -> Applied {
         self.head = entry.seq;
+        self.at = entry.proposal.at;
         let Proposal { origin, ref command, .. } = entry.proposal;
         if let Some(known) = self.repeated(&entry.proposal) {
             return Applied {

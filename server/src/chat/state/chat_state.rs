@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chatroom_proto::{GroupName, NameKey, Seq};
+use chatroom_proto::{GroupName, NameKey, Seq, UnixMillis};
 
 use super::confusable_index::ConfusableIndex;
 use super::device::{Device, EvictionClass, Presence};
@@ -20,6 +20,8 @@ pub struct ChatState {
     pub(super) limits: Limits,
     /// The newest entry that was applied.
     pub(super) head: Seq,
+    /// When that was.
+    pub(super) at: UnixMillis,
     /// When servers began.
     pub(super) lives: LogLives,
     /// What others have put an end to.
@@ -63,6 +65,7 @@ impl ChatState {
         let mut state = ChatState {
             limits,
             head: Seq::ZERO,
+            at: UnixMillis::default(),
             lives: LogLives::default(),
             past_memberships: PastMemberships::default(),
             devices: BTreeMap::new(),

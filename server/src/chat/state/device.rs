@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chatroom_proto::{Seq, Tag, UserName};
+use chatroom_proto::{Seq, Tag, UnixMillis, UserName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::dedup::DedupWindow;
@@ -30,6 +30,8 @@ pub(crate) struct Device {
     pub(crate) arrived: Seq,
     /// Where it is connected, or since when it is not.
     pub(crate) presence: Presence,
+    /// When it lost its latest connection, or gave it up.
+    pub(crate) left: UnixMillis,
     /// Its groups in the order of joining.
     pub(crate) groups: Box<[MembershipSince]>,
     /// Its private conversations.
@@ -163,6 +165,7 @@ impl Device {
             address,
             arrived,
             presence: Presence::Attached(place),
+            left: UnixMillis::default(),
             groups: Box::default(),
             private: Private::default(),
             dedup: DedupWindow::default(),

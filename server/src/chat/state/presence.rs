@@ -33,6 +33,7 @@ impl ChatState {
     pub(super) fn lose_connection(&mut self, seq: Seq, id: DeviceId) {
         let Some(device) = self.devices.get_mut(&id) else { return };
         device.presence = Presence::Detached { by: seq };
+        device.left = self.at;
         self.detached.insert((seq, id));
         self.unsubscribe(id);
     }
@@ -50,7 +51,10 @@ impl ChatState {
             // One who was lost before may have missed what was said since.
             let by = match device.presence {
                 Presence::Detached { by } => by,
-                Presence::Attached(_) | Presence::Away { .. } => seq,
+                Presence::Attached(_) | Presence::Away { .. } => {
+                    device.left = self.at;
+                    seq
+                }
             };
             device.presence = Presence::Detached { by };
             self.detached.insert((by, id));
@@ -95,8 +99,9 @@ impl ChatState {
         let by = if let Presence::Detached { by } = device.presence { by } else { seq };
         let before = std::mem::replace(&mut device.presence, Presence::Away { by, class });
         device.dedup.forget_requests();
-        if let Presence::Detached { by } = before {
-            self.detached.remove(&(by, id));
+        match before {
+            Presence::Detached { by } => drop(self.detached.remove(&(by, id))),
+            Presence::Attached(_) | Presence::Away { .. } => device.left = self.at,
         }
         self.away.insert(device.token, id);
         // Who has an account is remembered with it.

@@ -4,7 +4,8 @@
 use std::ops::Bound;
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, Refusal, Response, Seq, UserName,
+    Conversation, GroupName, Membership, PAGE_ITEMS_MAX, Page, PersonInfo, Refusal, Response, Seq,
+    UserName,
 };
 
 use super::chat_state::ChatState;
@@ -133,6 +134,24 @@ impl ChatState {
         let (users, next) =
             page(rest.filter_map(|(arrived, person)| Some((*arrived, name(person)?))));
         Response::Users { users, next }
+    }
+
+    /// Who has a name, or had it last: here or since when not, and in which groups the asker is,
+    /// too.
+    pub(in crate::chat) fn who(&self, by: DeviceId, name: &UserName) -> Result<Response, Refusal> {
+        let Some(asker) = self.profile_of(by) else { return Err(Refusal::SessionEnded) };
+        let known = self.names.get(&name.key()).copied();
+        let known = known.and_then(|person| Some((person, self.profile(person)?)));
+        let Some((person, profile)) = known else {
+            return Err(Refusal::NoSuchUser { name: name.clone() });
+        };
+        let left = self.devices_of(person).filter_map(|id| Some(self.devices.get(&id)?.left)).max();
+        let shared = self.groups_of(asker).filter(|(theirs, _)| profile.is_in(theirs.group));
+        Ok(Response::Who(Box::new(PersonInfo {
+            user: profile.name.clone(),
+            away_since: left.filter(|_| !self.is_here(person)),
+            groups: Page::fill(shared.map(|(_, group)| group.name.clone())),
+        })))
     }
 
     /// The devices that lost their connection by this entry or before, with the entry that says

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use chatroom_proto::Seq;
+use chatroom_proto::{Seq, UnixMillis};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::chat_state::ChatState;
@@ -18,13 +18,14 @@ use crate::chat::limits::Limits;
 /// The number of the layout of snapshots. Whoever changes what the bytes of one are raises it. The
 /// schema numbers of the log and of the archive follow: an archive of another layout is made again,
 /// and a log that has a snapshot of another layout in it is refused.
-pub const SNAPSHOT_LAYOUT: i64 = 3;
+pub const SNAPSHOT_LAYOUT: i64 = 4;
 
 /// What is kept. The names that nobody has now are kept by who had them last.
 #[derive(Serialize, Deserialize)]
 struct Snapshot<'a> {
     limits: Limits,
     head: Seq,
+    at: UnixMillis,
     held_max: u64,
     devices: Cow<'a, BTreeMap<DeviceId, Box<Device>>>,
     /// Whom each name means. Which name it is stands with the person.
@@ -42,6 +43,7 @@ impl Serialize for ChatState {
         let snapshot = Snapshot {
             limits: self.limits,
             head: self.head,
+            at: self.at,
             held_max: self.held_max as u64,
             devices: Cow::Borrowed(&self.devices),
             named,
@@ -59,6 +61,7 @@ impl<'de> Deserialize<'de> for ChatState {
         let Snapshot {
             limits,
             head,
+            at,
             held_max,
             devices,
             named,
@@ -69,6 +72,7 @@ impl<'de> Deserialize<'de> for ChatState {
         } = Snapshot::deserialize(deserializer)?;
         let mut state = ChatState {
             head,
+            at,
             held_max: usize::try_from(held_max).unwrap_or(usize::MAX),
             devices: devices.into_owned(),
             groups: groups.into_owned(),

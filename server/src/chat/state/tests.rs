@@ -109,6 +109,7 @@ impl History {
         let Some(Err(refusal)) = &applied.result else { return };
         if is_forgettable(refusal) {
             before.head = entry.seq;
+            before.at = entry.proposal.at;
             self.alike(&before, &self.state, "what was refused has changed something");
         }
     }

@@ -147,6 +147,31 @@ fn a_paste_without_its_end_ends_with_a_pause_and_a_late_end_does_no_harm() {
 }
 
 #[test]
+fn what_comes_late_of_a_paste_is_no_key_either() {
+    let stalled = || {
+        let mut state = Keys::default();
+        state.feed(b"\x1b[200~one");
+        state.expire();
+        state
+    };
+    let mut state = stalled();
+    assert_eq!(state.feed(b"two\rexit\r"), []);
+    assert_eq!(state.feed(b"three\x1b[201~\r"), keys(b"\x1b[200~two\nexit\nthree\x1b[201~\r"));
+    assert_eq!(state.feed(b"users\r"), keys(b"users\r"), "its end has come");
+    // Several pauses, and no end.
+    let mut state = stalled();
+    for _ in 0..2 {
+        assert_eq!(state.feed(b"\rexit\r"), []);
+        assert_eq!(state.expire(), keys(b"\x1b[200~\nexit\n\x1b[201~"));
+    }
+    // One who types goes on, and Ctrl-C puts an end to the doubt.
+    assert_eq!(state.feed(b"a"), keys(b"a"));
+    assert_eq!(state.feed(b"\r"), keys(b"\r"));
+    state.feed(b"\x03");
+    assert_eq!(state.feed(b"users\r"), keys(b"users\r"));
+}
+
+#[test]
 fn control_c_ends_a_paste_and_throws_it_away() {
     let mut state = Keys::default();
     state.feed(b"\x1b[200~half");

@@ -51,8 +51,11 @@ fn a_time_is_local_and_has_a_date_unless_it_is_today() {
 #[test]
 fn what_was_missed_is_shown_with_its_time_and_since_when() {
     assert_eq!(
-        view()
-            .missed_summary(&missed_summary([in_group("G1", "hi\nthere"), in_private("Ann")]), NOW),
+        view().missed_summary(
+            &missed_summary([in_group("G1", "hi\nthere"), in_private("Ann")]),
+            None,
+            NOW
+        ),
         "--- 2 new since 09:12 ---\n\
          [09:15] In group G1, Ann: hi\n    there\n\
          [09:15] Private message from Ann: psst"
@@ -62,12 +65,16 @@ fn what_was_missed_is_shown_with_its_time_and_since_when() {
 #[test]
 fn programs_get_the_whole_time_and_one_line() {
     assert_eq!(
-        lines().replayed(&in_group("G1", "hi\nthere"), NOW).unwrap(),
+        lines().replayed(&in_group("G1", "hi\nthere"), None, NOW).unwrap(),
         r"[2026-11-24T06:15:02.123Z] In group G1, Ann: hi\nthere"
     );
     assert_eq!(
         lines()
-            .replayed(&Notification::GroupPost { post: post("Ann", "hi"), group: group("G1") }, NOW)
+            .replayed(
+                &Notification::GroupPost { post: post("Ann", "hi"), group: group("G1") },
+                None,
+                NOW
+            )
             .unwrap(),
         "[1970-01-01T00:00:00.000Z] In group G1, Ann: hi"
     );
@@ -77,7 +84,11 @@ fn programs_get_the_whole_time_and_one_line() {
 fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
     let many = |count: usize, from: &str| {
         let said = (0..count).map(|number| in_group("G1", &number.to_string()));
-        view().missed_summary(&missed_summary([in_private(from)].into_iter().chain(said)), NOW)
+        view().missed_summary(
+            &missed_summary([in_private(from)].into_iter().chain(said)),
+            None,
+            NOW,
+        )
     };
     let shown = many(50, "Ann");
     let lines: Vec<_> = shown.lines().collect();
@@ -94,7 +105,7 @@ fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
     assert_eq!(many(49, "Ann").lines().count(), 51, "no hint when all are shown");
 
     let of_one = |count: usize, said: Notification| {
-        let shown = view().missed_summary(&missed_summary(vec![said; count]), NOW);
+        let shown = view().missed_summary(&missed_summary(vec![said; count]), None, NOW);
         shown.lines().nth(1).unwrap().to_owned()
     };
     assert!(of_one(51, in_group("G1", "x")).ends_with("For more: history G1 51"));
@@ -106,7 +117,11 @@ fn of_very_many_the_newest_are_shown_with_a_hint_how_to_get_the_rest() {
 fn an_absence_of_unknown_length_begins_with_what_was_said_first() {
     let mut missed_summary = MissedSummary::new(None, &in_private("Ann"));
     missed_summary.add(in_private("Ann"));
-    assert!(view().missed_summary(&missed_summary, NOW).starts_with("--- 1 new since 09:15 ---\n"));
+    assert!(
+        view()
+            .missed_summary(&missed_summary, None, NOW)
+            .starts_with("--- 1 new since 09:15 ---\n")
+    );
 }
 
 #[test]
@@ -114,10 +129,13 @@ fn a_history_is_read_downwards_and_what_was_found_begins_with_the_newest() {
     let g1 = Conversation::Group(group("G1"));
     let page = [said(g1.clone(), "Jim", "second"), said(g1.clone(), "Ann", "first")];
     let [first, second] = ["[09:15] In group G1, Ann: first", "[09:15] In group G1, Jim: second"];
-    assert_eq!(view().history(&g1, &page, NOW), format!("{first}\n{second}"));
-    assert_eq!(view().found(&page, NOW), format!("{second}\n{first}"));
-    assert_eq!(view().history(&g1, &[], NOW), "Nothing was said in group chat 'G1' yet.");
-    assert_eq!(view().found(&[], NOW), "No message was found that has all of these words in it.");
+    assert_eq!(view().history(&g1, &page, (None, NOW)), format!("{first}\n{second}"));
+    assert_eq!(view().found(&page, (None, NOW)), format!("{second}\n{first}"));
+    assert_eq!(view().history(&g1, &[], (None, NOW)), "Nothing was said in group chat 'G1' yet.");
+    assert_eq!(
+        view().found(&[], (None, NOW)),
+        "No message was found that has all of these words in it."
+    );
 }
 
 #[test]
@@ -125,10 +143,13 @@ fn in_private_it_is_told_who_said_it_to_whom() {
     let ann = Conversation::User(user("Ann"));
     let page = [said(ann.clone(), "Jim", "answer"), said(ann.clone(), "ann", "question")];
     assert_eq!(
-        view().history(&ann, &page, NOW),
+        view().history(&ann, &page, (None, NOW)),
         "[09:15] Private message from ann: question\n[09:15] Private message to Ann: answer"
     );
-    assert_eq!(view().history(&ann, &[], NOW), "Nothing was said between you and 'Ann' yet.");
+    assert_eq!(
+        view().history(&ann, &[], (None, NOW)),
+        "Nothing was said between you and 'Ann' yet."
+    );
 }
 
 #[test]
@@ -159,8 +180,8 @@ fn what_others_wrote_is_harmless_here_too() {
     let ann = Conversation::User(user("Ann"));
     for view in [view(), lines()] {
         let texts = [
-            view.missed_summary(&missed_summary([in_group("G1", text)]), NOW),
-            view.history(&ann, &[said(ann.clone(), "Jim", text)], NOW),
+            view.missed_summary(&missed_summary([in_group("G1", text)]), None, NOW),
+            view.history(&ann, &[said(ann.clone(), "Jim", text)], (None, NOW)),
         ];
         assert!(texts.iter().all(|text| !text.contains('\u{202e}')), "{texts:?}");
     }
