@@ -37,9 +37,8 @@ impl Choices {
                 Some(("open", place)) => choices.open = conversation(place),
                 Some(("times", ON)) => choices.times = true,
                 Some(("bell", chosen)) => {
-                    let bells = Bell::WORDS.into_iter();
-                    let bell = bells.filter(|(word, _)| *word == chosen).map(|(_, bell)| bell);
-                    choices.bell = bell.last().unwrap_or_default();
+                    let bell = Bell::WORDS.into_iter().find(|(word, _)| *word == chosen);
+                    choices.bell = bell.map_or(Bell::Off, |(_, bell)| bell);
                 }
                 _ => {}
             }

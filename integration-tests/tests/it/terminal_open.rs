@@ -175,8 +175,10 @@ fn what_is_open_stays_open_when_a_server_comes_back_with_nothing_unless_it_is_go
     jim.wait_for("the prompt", |screen| screen.before_cursor == "tea> ");
     server.kill();
     let _server = ServerProgram::start_again(port, &[]);
-    jim.wait_for("the return, without the group", |screen| {
+    let screen = jim.wait_for("the return, without the group", |screen| {
         screen.lines_beginning("You are not in group chat 'tea' any more").len() == 1
             && screen.before_cursor.is_empty()
     });
+    let put_out = screen.lines_beginning("While you were away, you were put out");
+    assert!(put_out.is_empty(), "nobody did that: {screen}");
 }

@@ -85,7 +85,7 @@ async fn what_was_said_elsewhere_is_unread_until_one_looks_there() {
         "unread messages:",
         "General: 2 (Ann 2)",
         "@Ann: 1",
-        "To read them: history [group-name|@username] [count]",
+        "To read them: /history [group-name|@username] [count]",
     ];
     assert_eq!(unread(&mut jim), both);
     // To speak there is to look there.

@@ -39,7 +39,8 @@ pub(crate) async fn run(args: Args) -> i32 {
             return ending.code;
         }
     }
-    ending = program.chat(args, input, &mut signals).await;
+    // In a box: it is large.
+    ending = Box::pin(program.chat(args, input, &mut signals)).await;
     program.finish(ending).await
 }
 

@@ -24,25 +24,26 @@ impl View {
         text
     }
 
-    /// Whether the time stands before what arrives.
+    /// Whether the time stands before what arrives. The slash is right also while a conversation
+    /// is open.
     pub fn times(self, are_on: bool) -> String {
         self.system(if are_on {
-            "What arrives has the time in front of it. To change that: times off"
+            "What arrives has the time in front of it. To change that: /times off"
         } else {
-            "What arrives has no time in front of it. To change that: times on"
+            "What arrives has no time in front of it. To change that: /times on"
         })
     }
 
     /// What the bell rings for.
     pub fn bell(self, bell: Bell) -> String {
         self.system(match bell {
-            Bell::Off => "The bell does not ring. To change that: bell mentions, or bell all",
+            Bell::Off => "The bell does not ring. To change that: /bell mentions, or /bell all",
             Bell::Mentions => {
-                "The bell rings for private messages, and for your name. To change that: bell off, \
-                 or bell all"
+                "The bell rings for private messages, and for your name. To change that: \
+                 /bell off, or /bell all"
             }
             Bell::All => {
-                "The bell rings for every message. To change that: bell off, or bell mentions"
+                "The bell rings for every message. To change that: /bell off, or /bell mentions"
             }
         })
     }

@@ -94,7 +94,7 @@ impl View {
 /// Below the commands of a chat. Each page fits a screen.
 const PAGES: &str = "\
 More pages ('help join' explains one command):
-help groups  one conversation alone, what is unread, people, times, bell, your name
+help groups  one conversation alone, what is unread, people, times, your name
 help order   keep order in a group chat
 help server  for operators of the server
 help keys    what keys do";

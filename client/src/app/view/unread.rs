@@ -17,7 +17,7 @@ impl View {
         if unread.beyond > 0 {
             lines.push(self.hint(format!("({} more in other conversations)", unread.beyond)));
         }
-        lines.push(self.hint("To read them: history [group-name|@username] [count]"));
+        lines.push(self.hint("To read them: /history [group-name|@username] [count]"));
         lines.join("\n")
     }
 }
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(
             view().unread(&unread),
             "unread messages:\ntea: 3 (Ann 2, Bob 1)\n@علی: 1\n\
-             To read them: history [group-name|@username] [count]"
+             To read them: /history [group-name|@username] [count]"
         );
     }
 }
