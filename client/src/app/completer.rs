@@ -103,7 +103,7 @@ impl EditorHelper {
             }
             Completes::OtherUsers | Completes::AllUsers => &[ListRequest::Users],
             Completes::Conversations => &[ListRequest::Groups, ListRequest::Users],
-            Completes::Commands => &[],
+            Completes::Commands | Completes::NewestPost => &[],
         };
         for list in needed {
             let _ = self.list_requests.try_send(*list);

@@ -28,6 +28,7 @@ impl MissedSummary {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 post.at
             }
+            Notification::DeletedPost { post, .. } => post.at,
             _ => UnixMillis::default(),
         };
         let since = since.unwrap_or(said_at);
@@ -51,6 +52,10 @@ fn place(said: &Notification) -> Option<Conversation> {
     match said {
         Notification::GroupPost { group, .. } => Some(Conversation::Group(group.clone())),
         Notification::PrivatePost { post, .. } => Some(Conversation::User(post.from.clone())),
+        Notification::DeletedPost { post, place: Conversation::User(_) } => {
+            Some(Conversation::User(post.from.clone()))
+        }
+        Notification::DeletedPost { place, .. } => Some(place.clone()),
         _ => None,
     }
 }

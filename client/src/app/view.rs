@@ -10,13 +10,15 @@
 //! - `view/chat.rs`: notifications, and answers to what was asked.
 //! - `view/moderation.rs`, `view/server_admin.rs`: what moderators and operators of the server do.
 //! - `view/refusal.rs`: what the server refuses, and what to do about it.
-//! - `view/history.rs`: what was said before. `view/ignore.rs`: whom this person ignores.
+//! - `view/history.rs`: what was said before. `view/deletion.rs`: what was taken back.
+//! - `view/ignore.rs`: whom this person ignores.
 //! - `view/connection.rs`, `view/tls.rs`: the connection, and whom it leads to.
 //! - `view/commands.rs`, `view/program.rs`: help, mistakes, and what this program can't do.
 
 mod chat;
 mod commands;
 mod connection;
+mod deletion;
 mod harmless;
 mod history;
 mod ignore;

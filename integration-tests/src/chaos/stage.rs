@@ -339,7 +339,7 @@ async fn kept(data: &Path) -> Result<Vec<StoredPost>, LogError> {
     while state.head() < head {
         let batch =
             timeout(DEADLINE, batches.next()).await.ok().flatten().expect("a log never ends")?;
-        records.extend(batch.iter().filter_map(|entry| state.fold(entry)));
+        records.extend(batch.iter().filter_map(|entry| state.fold(entry)?.said()));
     }
     Ok(records)
 }

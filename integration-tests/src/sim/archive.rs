@@ -7,7 +7,7 @@ use chatroom_proto::codec;
 use chatroom_proto::{Notification, Seq, UnixMillis};
 use chatroom_server::Restored;
 use chatroom_server::chat::ChatState;
-use chatroom_server::chat::effect::{Read, Replay};
+use chatroom_server::chat::effect::{Read, Replay, StoredPost};
 use chatroom_server::storage::archive::{
     AgedPosts, Answer, Archive, ArchiveView, FoundPosts, Missed,
 };
@@ -140,6 +140,33 @@ impl ArchiveView for View {
 
     fn delete(&self, _: Seq) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn find(&self, post: Seq, head: Seq) -> Answer<'_, Option<StoredPost>> {
+        Box::pin(async move {
+            self.0.sleep(self.0.between(1, 80)).await;
+            self.reach(head).await;
+            Ok(self.0.with_archived(|archived| archived.model.find(post)))
+        })
+    }
+
+    fn to_erase(&self) -> Answer<'_, Vec<Seq>> {
+        Box::pin(async move {
+            loop {
+                let posts = self.0.with_archived(|archived| archived.model.to_erase());
+                if !posts.is_empty() {
+                    return Ok(posts);
+                }
+                self.0.sleep(500).await;
+            }
+        })
+    }
+
+    fn erased(&self, posts: Vec<Seq>) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.0.with_archived(|archived| archived.model.erased(&posts));
+            Ok(())
+        })
     }
 
     fn failed(&self) -> BoxFuture<'_, ()> {

@@ -13,6 +13,7 @@ mod clocks;
 mod coming_back;
 mod crowd;
 mod data_directory;
+mod deletion;
 mod dialogue;
 mod durable;
 mod figure_one;

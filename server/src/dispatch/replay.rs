@@ -1,17 +1,27 @@
 //! What a client missed, on its way from the archive into its outbox: part by part, as fast as the
 //! client reads.
 
+use std::sync::Arc;
+
 use chatroom_proto::{CloseReason, Notification, Seq, ServerFrame, codec};
 use tracing::error;
 
 use crate::chat::effect::Replay;
 use crate::dispatch::outbox::Outbox;
+use crate::dispatch::recent_deletions::RecentDeletions;
 use crate::storage::archive::{Archive, Missed};
 
 /// Sends everything that was missed, and then lets through what the outbox has held meanwhile. A
 /// client that can't be told everything is hung up on: it comes back, and goes on from where it has
 /// come to.
-pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
+pub(crate) async fn send(
+    archive: Archive,
+    mut replay: Replay,
+    outbox: Outbox,
+    deletions: Arc<RecentDeletions>,
+) {
+    let version = outbox.version();
+    let to_frames = |part| encode(part, version);
     while replay.after < replay.until {
         let part = tokio::select! {
             biased;
@@ -21,14 +31,15 @@ pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
         let frames = part
             .map_err(|error| error!(%error, "can't read what a client missed"))
             .map(|part| with_ends(part, &replay))
-            .and_then(encode);
+            // The archive may have read it before it was deleted.
+            .and_then(|part| deletions.amended(part, replay.until, to_frames));
         let Ok((frames, reached)) = frames else { return outbox.close(Some(CloseReason::Failed)) };
         if !frames.is_empty() && outbox.catch_up(&frames).await.is_none() {
             return;
         }
         replay.after = reached;
     }
-    let caught_up = encode(Missed {
+    let caught_up = to_frames(Missed {
         notifications: vec![Notification::CaughtUp { seq: replay.until }],
         reached: replay.until,
     });
@@ -48,10 +59,12 @@ fn with_ends(mut part: Missed, replay: &Replay) -> Missed {
     part
 }
 
-fn encode(part: Missed) -> Result<(Vec<u8>, Seq), ()> {
+/// A part as frames, in words that this version of the protocol knows.
+fn encode(part: Missed, version: u16) -> Result<(Vec<u8>, Seq), ()> {
     let mut frames = Vec::new();
-    for notification in part.notifications {
-        let frame = codec::encode(&ServerFrame::Notification(notification))
+    let frames_of = part.notifications.into_iter().map(ServerFrame::Notification);
+    for frame in frames_of.filter_map(|frame| frame.in_version(version)) {
+        let frame = codec::encode(&frame)
             .map_err(|error| error!(%error, "a post that was missed could not be encoded"))?;
         frames.extend_from_slice(&frame);
     }

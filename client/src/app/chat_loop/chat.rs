@@ -34,6 +34,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// The most events that wait behind a refusal, while the list for its "did you mean" is fetched.
 const HELD_EVENTS_MAX: usize = 256;
 
+/// How many of one's own messages can be taken back one after the other without their numbers.
+pub(super) const OWN_POSTS_MAX: usize = 100;
+
 /// How many commands may be on their way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
@@ -114,6 +117,8 @@ pub(crate) struct ChatLoop {
     pub(super) posts_in_flight: usize,
     pub(super) lists: HashMap<Tag, List>,
     pub(super) histories: HashMap<Tag, PartialHistory>,
+    /// Where this person has said something in this run that is there still, the newest last.
+    pub(super) own_posts: VecDeque<Seq>,
     /// What was said while this person was away, until all of it is here.
     pub(super) missed_summary: Option<MissedSummary>,
     /// When they went away, as far as that is known.
@@ -148,6 +153,7 @@ impl ChatLoop {
             parts,
             lists: HashMap::new(),
             histories: HashMap::new(),
+            own_posts: VecDeque::new(),
             missed_summary: None,
             held: None,
             receipt: None,

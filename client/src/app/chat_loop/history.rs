@@ -1,6 +1,6 @@
 //! What is read back, in pages.
 
-use chatroom_proto::{ArchivedPost, Request, Response, Seq, UnixMillis};
+use chatroom_proto::{ArchivedPost, DeletedPost, Request, Response, Seq, UnixMillis};
 
 use crate::app::ignore::Ignored;
 use crate::app::view::View;
@@ -10,6 +10,7 @@ pub(super) struct PartialHistory {
     /// What is asked for next.
     request: Request,
     said: Vec<ArchivedPost>,
+    deleted: Vec<DeletedPost>,
 }
 
 impl PartialHistory {
@@ -17,7 +18,8 @@ impl PartialHistory {
     pub(super) fn new(request: &Request) -> Option<PartialHistory> {
         match request {
             Request::History { .. } | Request::Search { .. } => {
-                Some(PartialHistory { request: request.clone(), said: Vec::new() })
+                let request = request.clone();
+                Some(PartialHistory { request, said: Vec::new(), deleted: Vec::new() })
             }
             _ => None,
         }
@@ -26,17 +28,24 @@ impl PartialHistory {
     /// Adds a page; tells what to ask for next, when more was wanted and there is more. Pages that
     /// run in a circle, or bring nothing, end it.
     pub(super) fn add(&mut self, page: Response) -> Option<Request> {
-        let Response::Past { posts, next } = page else { return None };
+        let (posts, deleted, next) = match page {
+            Response::Past { posts, next } => (posts.into_vec(), Vec::new(), next),
+            Response::PastWithDeleted { posts, deleted, next } => {
+                (posts.into_vec(), deleted.into_vec(), next)
+            }
+            _ => return None,
+        };
         let (Request::History { before, count, .. } | Request::Search { before, count, .. }) =
             &mut self.request
         else {
             return None;
         };
-        let mut posts = posts.into_vec();
-        posts.truncate(usize::from(*count));
-        *count = count.saturating_sub(u16::try_from(posts.len()).unwrap_or(u16::MAX));
-        let is_empty = posts.is_empty();
-        self.said.extend(posts);
+        let room = usize::from(*count);
+        let items = (posts.len() + deleted.len()).min(room);
+        *count = count.saturating_sub(u16::try_from(items).unwrap_or(u16::MAX));
+        let is_empty = items == 0;
+        self.said.extend(posts.into_iter().take(room));
+        self.deleted.extend(deleted.into_iter().take(room));
         let goes_back =
             |next: &Seq| *next != Seq::ZERO && (*before == Seq::ZERO || *next < *before);
         let next = next.filter(|next| *count > 0 && !is_empty && goes_back(next))?;
@@ -48,10 +57,13 @@ impl PartialHistory {
     pub(super) fn text(mut self, view: View, ignored: &Ignored, now: UnixMillis) -> String {
         let all = self.said.len();
         self.said.retain(|said| !ignored.said(&said.post));
+        self.deleted.retain(|post| !ignored.has(&post.from));
         let left_out = all - self.said.len();
         let text = match &self.request {
-            _ if self.said.is_empty() && left_out > 0 => return view.left_out(left_out),
-            Request::History { of, .. } => view.history(of, &self.said, now),
+            _ if self.said.is_empty() && self.deleted.is_empty() && left_out > 0 => {
+                return view.left_out(left_out);
+            }
+            Request::History { of, .. } => view.history(of, (&self.said, &self.deleted), now),
             _ => view.found(&self.said, now),
         };
         if left_out > 0 { format!("{text}\n{}", view.left_out(left_out)) } else { text }

@@ -29,6 +29,8 @@ pub enum TypedCommand {
     Open(Option<Conversation>),
     /// To type commands again.
     Close,
+    /// To take back what this person has said last.
+    DeleteLast,
     /// To leave the chat.
     Exit,
     /// To explain one command, or list all.
@@ -61,6 +63,7 @@ impl TypedCommand {
             | TypedCommand::Unignore(_)
             | TypedCommand::Open(_)
             | TypedCommand::Close
+            | TypedCommand::DeleteLast
             | TypedCommand::Exit
             | TypedCommand::Help(_) => return None,
         })
@@ -126,6 +129,8 @@ pub enum Completes {
     Conversations,
     /// The commands' names.
     Commands,
+    /// The word for what one has said last.
+    NewestPost,
 }
 
 impl PartialEq for Row {
@@ -185,6 +190,13 @@ pub enum Mistake {
         row: &'static Row,
         /// What was typed in its place.
         count: String,
+    },
+    /// The number of a message is none.
+    BadPost {
+        /// The command.
+        row: &'static Row,
+        /// What was typed in its place.
+        post: String,
     },
     /// Words to search for can't be some.
     BadWords {

@@ -1,7 +1,8 @@
 //! What was said before: when one was away, and what is read back.
 
 use chatroom_proto::{
-    ArchivedPost, Conversation, GroupName, Notification, Retention, UnixMillis, UserName,
+    ArchivedPost, Conversation, DeletedPost, GroupName, Notification, Retention, UnixMillis,
+    UserName,
 };
 use jiff::Timestamp;
 
@@ -34,6 +35,9 @@ impl View {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 format!("{} {text}", self.stamp(post.at, now))
             }
+            Notification::DeletedPost { post, .. } => {
+                format!("{} {text}", self.stamp(post.at, now))
+            }
             _ => text,
         })
     }
@@ -62,9 +66,15 @@ impl View {
         lines.join("\n")
     }
 
-    /// What was said in a conversation, the oldest first.
-    pub fn history(self, of: &Conversation, said: &[ArchivedPost], now: UnixMillis) -> String {
-        if said.is_empty() {
+    /// What was said in a conversation, the oldest first, with what was deleted in its place. Both
+    /// come the newest first.
+    pub fn history(
+        self,
+        of: &Conversation,
+        (said, deleted): (&[ArchivedPost], &[DeletedPost]),
+        now: UnixMillis,
+    ) -> String {
+        if said.is_empty() && deleted.is_empty() {
             return self.system(match of {
                 Conversation::Group(group) => {
                     format!("Nothing was said in group chat '{group}' yet.")
@@ -74,7 +84,14 @@ impl View {
                 }
             });
         }
-        self.all(said.iter().rev(), now)
+        let said = said.iter().map(|said| (said.post.seq, self.said(said, now)));
+        let deleted = deleted.iter().map(|post| {
+            let (stamp, number) = (self.stamp(post.at, now), self.post_number(post.seq));
+            (post.seq, format!("{stamp} {number}{}", self.deleted_post(post, of)))
+        });
+        let mut lines: Vec<_> = said.chain(deleted).collect();
+        lines.sort_by_key(|(seq, _)| *seq);
+        lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")
     }
 
     /// What was found, the newest first.
@@ -82,11 +99,7 @@ impl View {
         if said.is_empty() {
             return self.system("No message was found that has all of these words in it.");
         }
-        self.all(said.iter(), now)
-    }
-
-    fn all<'a>(self, said: impl Iterator<Item = &'a ArchivedPost>, now: UnixMillis) -> String {
-        said.map(|said| self.said(said, now)).collect::<Vec<_>>().join("\n")
+        said.iter().map(|said| self.said(said, now)).collect::<Vec<_>>().join("\n")
     }
 
     fn said(self, ArchivedPost { place, post }: &ArchivedPost, now: UnixMillis) -> String {
@@ -98,7 +111,7 @@ impl View {
                 format!("{} {}", self.paint.paint(Kind::Private, head), self.body(&post.body))
             }
         };
-        format!("{} {text}", self.stamp(post.at, now))
+        format!("{} {}{text}", self.stamp(post.at, now), self.post_number(post.seq))
     }
 
     /// Offers what was said in a group before one came into it.
