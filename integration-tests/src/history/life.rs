@@ -44,6 +44,9 @@ fn put_back(event: Event, to: Seq, session: &mut Session) -> Option<Event> {
             Event::Joined(_, seq)
             | Event::Left(_, seq)
             | Event::Expelled(_, seq)
+            | Event::Deleted(_, seq)
+            | Event::Deleting(seq)
+            | Event::ReadBack(seq)
             | Event::Rested(seq),
             _,
         ) if seq > to => None,

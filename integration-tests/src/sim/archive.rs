@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::codec;
-use chatroom_proto::{Notification, Seq, UnixMillis};
+use chatroom_proto::{Body, Conversation, DeletedPost, Notification, Post, Seq, UnixMillis};
 use chatroom_server::Restored;
 use chatroom_server::chat::ChatState;
 use chatroom_server::chat::effect::{Read, Replay, StoredPost};
@@ -103,8 +103,30 @@ impl View {
             Some(Fault::ReplayWithoutOwn) => {
                 model.told(replay, |record| record.by != replay.reader && is_for(record, replay))
             }
+            Some(Fault::ReplayDeleted) => {
+                let mut missed = model.replay(replay);
+                missed.notifications = missed.notifications.into_iter().map(with_text).collect();
+                missed
+            }
+            Some(Fault::DeletionUnsaid) => {
+                let mut missed = model.replay(replay);
+                let is_deletion = |it: &Notification| matches!(it, Notification::Deleted { .. });
+                missed.notifications.retain(|it| !is_deletion(it));
+                missed
+            }
             _ => model.replay(replay),
         })
+    }
+}
+
+/// What was deleted, as if it was not.
+fn with_text(told: Notification) -> Notification {
+    let Notification::DeletedPost { post, place } = told else { return told };
+    let DeletedPost { seq, prev, at, id, from, .. } = post;
+    let post = Post { seq, prev, at, id, from, body: Body::deleted() };
+    match place {
+        Conversation::Group(group) => Notification::GroupPost { post, group },
+        Conversation::User(to) => Notification::PrivatePost { post, to },
     }
 }
 

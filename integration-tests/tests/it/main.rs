@@ -37,6 +37,7 @@ mod simulation;
 mod slow_reader;
 mod terminal_accounts;
 mod terminal_bursts;
+mod terminal_deletion;
 mod terminal_dumb;
 mod terminal_endings;
 mod terminal_kept;

@@ -30,6 +30,8 @@ fn no_seed_breaks_a_promise() {
         all.disconnected,
         all.too_slow,
         all.replayed,
+        all.deleted,
+        all.told_deleted,
     ];
     assert!(has_happened.iter().all(|count| *count > 0), "everything happened: {all:?}");
 }

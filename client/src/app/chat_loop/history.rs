@@ -116,6 +116,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_deleted_counts_like_the_rest() {
+        let (mut past, of) = asking(3);
+        let of_page = |seqs: &[u64], gone: u64| Response::PastWithDeleted {
+            posts: Page::fill(seqs.iter().copied().map(said)),
+            deleted: Page::fill([said(gone).post.deleted(UserName::parse("Ann").unwrap())]),
+            next: Some(Seq(8)),
+        };
+        let next = past.add(of_page(&[9], 8));
+        assert_eq!(next, Some(Request::History { of, before: Seq(8), count: 1 }));
+        assert_eq!(past.add(page(&[7], Some(7))), None);
+        let text = past.text(View::plain(), &Ignored::default(), UnixMillis(0));
+        let told: Vec<_> = text.lines().map(|line| line.contains("removed by Ann")).collect();
+        assert_eq!(told, [false, true, false], "in its place: {text}");
+    }
+
+    #[test]
     fn there_may_be_less() {
         let (mut past, _) = asking(5);
         assert_eq!(past.add(page(&[9], None)), None);

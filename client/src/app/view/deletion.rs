@@ -86,3 +86,60 @@ pub(super) fn deletion_refusal(refusal: &Refusal) -> String {
         other => format!("The server refused that: {other:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chatroom_proto::{GroupName, PostId, UnixMillis};
+
+    use super::*;
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn g1() -> Conversation {
+        Conversation::Group(GroupName::parse("G1").unwrap())
+    }
+
+    /// That somebody has deleted what somebody said, as Jim is told.
+    fn told(by: &str, from: &str, place: &Conversation) -> String {
+        View::plain().deleted(&user(by), &user(from), place, Some(&user("Jim")))
+    }
+
+    #[test]
+    fn a_deletion_says_who_has_removed_whose_message_where() {
+        assert_eq!(
+            told("Ann", "Bob", &g1()),
+            "Ann has removed a message of Bob in group chat 'G1'."
+        );
+        assert_eq!(
+            told("Ann", "Ann", &g1()),
+            "Ann has removed a message of theirs in group chat 'G1'."
+        );
+        assert_eq!(
+            told("Ann", "jim", &g1()),
+            "Ann has removed a message of yours in group chat 'G1'."
+        );
+        let to_jim = Conversation::User(user("Jim"));
+        assert_eq!(told("Ann", "Ann", &to_jim), "Ann has removed a private message to you.");
+        let to_ann = Conversation::User(user("Ann"));
+        assert_eq!(told("Jim", "Jim", &to_ann), "You have removed a private message to Ann.");
+    }
+
+    #[test]
+    fn what_is_left_of_a_message_looks_like_no_message_and_has_its_number_for_people() {
+        let post = DeletedPost {
+            seq: Seq(4711),
+            prev: Seq(4),
+            at: UnixMillis(0),
+            id: PostId([0; 16]),
+            from: user("Bob"),
+            by: user("Ann"),
+        };
+        let shown = View::plain().deleted_post(&post, &g1());
+        assert_eq!(shown, "A message of Bob in group chat 'G1', removed by Ann.");
+        let people = View { layout: Layout::Screen, ..View::plain() };
+        assert_eq!(people.post_number(post.seq), "#4711 ");
+        assert_eq!(View::plain().post_number(post.seq), "", "programs read lines as ever");
+    }
+}

@@ -90,6 +90,7 @@ impl View {
             (post.seq, format!("{stamp} {number}{}", self.deleted_post(post, of)))
         });
         let mut lines: Vec<_> = said.chain(deleted).collect();
+        lines.reverse();
         lines.sort_by_key(|(seq, _)| *seq);
         lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")
     }

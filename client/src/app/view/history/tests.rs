@@ -113,7 +113,8 @@ fn an_absence_of_unknown_length_begins_with_what_was_said_first() {
 fn a_history_is_read_downwards_and_what_was_found_begins_with_the_newest() {
     let g1 = Conversation::Group(group("G1"));
     let page = [said(g1.clone(), "Jim", "second"), said(g1.clone(), "Ann", "first")];
-    let [first, second] = ["[09:15] In group G1, Ann: first", "[09:15] In group G1, Jim: second"];
+    let [first, second] =
+        ["[09:15] #2 In group G1, Ann: first", "[09:15] #2 In group G1, Jim: second"];
     assert_eq!(view().history(&g1, (&page, &[]), NOW), format!("{first}\n{second}"));
     assert_eq!(view().found(&page, NOW), format!("{second}\n{first}"));
     assert_eq!(view().history(&g1, (&[], &[]), NOW), "Nothing was said in group chat 'G1' yet.");
@@ -126,7 +127,7 @@ fn in_private_it_is_told_who_said_it_to_whom() {
     let page = [said(ann.clone(), "Jim", "answer"), said(ann.clone(), "ann", "question")];
     assert_eq!(
         view().history(&ann, (&page, &[]), NOW),
-        "[09:15] Private message from ann: question\n[09:15] Private message to Ann: answer"
+        "[09:15] #2 Private message from ann: question\n[09:15] #2 Private message to Ann: answer"
     );
     assert_eq!(
         view().history(&ann, (&[], &[]), NOW),
