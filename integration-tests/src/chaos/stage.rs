@@ -281,6 +281,8 @@ impl Stage {
 
     fn judge(mut self, stage: u64, records: &[StoredPost], trouble: Option<String>) -> Report {
         let histories: Vec<_> = self.cast.iter().map(|member| member.part.history()).collect();
+        let is_deleted = |record: &&StoredPost| record.deletion.is_some();
+        self.report.deleted += records.iter().filter(is_deleted).count() as u64;
         for event in histories.iter().flat_map(|history| &history.events) {
             match event {
                 Event::Sent(..) => self.report.sent += 1,
