@@ -12,8 +12,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chatroom_proto::{
-    Conversation, GroupName, Membership, NameKey, Notification, Post, Request, Response, Retention,
-    Seq, UserName, Welcome,
+    Conversation, GroupName, Membership, NameKey, Notification, Request, Response, Retention, Seq,
+    UserName, Welcome,
 };
 
 use crate::limits::{MEMBERSHIPS_MAX, PRIVATE_CONVERSATIONS_MAX};
@@ -227,18 +227,28 @@ impl ReadState {
     /// Whether this shows that messages before it were missed, and where.
     pub fn gap(&self, notification: &Notification) -> Option<Conversation> {
         match notification {
-            Notification::GroupPost { post, group } => {
-                let newest = self.groups.get(&group.key())?.newest?;
-                (post.prev > newest).then(|| Conversation::Group(group.clone()))
-            }
+            Notification::GroupPost { post, group } => self.gap_in_group(post.prev, group),
             Notification::PrivatePost { post, to } => {
-                let peer = self.peer(post, to);
-                let newest =
-                    self.private.get(&peer.key()).copied().unwrap_or_default().max(self.began);
-                (post.prev > newest).then(|| Conversation::User(peer.clone()))
+                self.gap_in_private(post.prev, self.peer(&post.from, to))
+            }
+            Notification::DeletedPost { post, place: Conversation::Group(group) } => {
+                self.gap_in_group(post.prev, group)
+            }
+            Notification::DeletedPost { post, place: Conversation::User(to) } => {
+                self.gap_in_private(post.prev, self.peer(&post.from, to))
             }
             _ => None,
         }
+    }
+
+    fn gap_in_group(&self, prev: Seq, group: &GroupName) -> Option<Conversation> {
+        let newest = self.groups.get(&group.key())?.newest?;
+        (prev > newest).then(|| Conversation::Group(group.clone()))
+    }
+
+    fn gap_in_private(&self, prev: Seq, peer: &UserName) -> Option<Conversation> {
+        let newest = self.private.get(&peer.key()).copied().unwrap_or_default().max(self.began);
+        (prev > newest).then(|| Conversation::User(peer.clone()))
     }
 
     /// The server said something. Tells when that shows that messages were missed.
@@ -253,7 +263,15 @@ impl ReadState {
             }
             Notification::GroupPost { post, group } => self.come_to(&group.key(), post.seq),
             Notification::PrivatePost { post, to } => {
-                let peer = self.peer(post, to).key();
+                let peer = self.peer(&post.from, to).key();
+                self.remember(peer, post.seq);
+            }
+            // It counts like the post that it was.
+            Notification::DeletedPost { post, place: Conversation::Group(group) } => {
+                self.come_to(&group.key(), post.seq);
+            }
+            Notification::DeletedPost { post, place: Conversation::User(to) } => {
+                let peer = self.peer(&post.from, to).key();
                 self.remember(peer, post.seq);
             }
             // None of these moves a place in a conversation.
@@ -267,6 +285,7 @@ impl ReadState {
             | Notification::Moderated { .. }
             | Notification::TopicIs { .. }
             | Notification::PassedOn { .. }
+            | Notification::Deleted { .. }
             | Notification::Operated { .. } => {}
         }
         gap
@@ -278,8 +297,8 @@ impl ReadState {
 
     /// With whom a private conversation is: another device of this person may have said something
     /// in it.
-    fn peer<'a>(&self, post: &'a Post, to: &'a UserName) -> &'a UserName {
-        if self.is_own(&post.from) { to } else { &post.from }
+    fn peer<'a>(&self, from: &'a UserName, to: &'a UserName) -> &'a UserName {
+        if self.is_own(from) { to } else { from }
     }
 
     /// Another device has joined a group. What was said in it before is not known here, and not

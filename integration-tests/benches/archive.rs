@@ -72,7 +72,7 @@ fn replay(reader: PersonId, after: Seq, until: Seq, groups: Vec<(GroupId, Seq)>)
     let group = |(group, since)| ReplayGroup { group, since, until };
     let groups = groups.into_iter().map(group).collect();
     let (device, ends) = (reader.first_device(), Vec::new());
-    Replay { reader, device, has_others: false, after, until, groups, ends }
+    Replay { reader, device, has_others: false, began: after, after, until, groups, ends }
 }
 
 async fn read_back(archive: &Archive, head: Seq) {

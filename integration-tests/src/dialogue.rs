@@ -9,6 +9,7 @@
 //! jim logs in from version 7         the same, speaking only that version
 //! jim> join tea                      asks something
 //! jim< joined tea                    the next thing that jim hears
+//! ann> delete 2                      the second of the posts that were answered in this scene
 //! jim is hung up on                  the next thing is the end of the connection
 //! jim vanishes                       the connection is cut, without a word
 //! jim returns                        connects again with the token, and goes on as the same device
@@ -31,9 +32,9 @@ use std::num::NonZeroU32;
 use chatroom_client::app::command::{self, TypedCommand};
 use chatroom_client::app::view::View;
 use chatroom_proto::{
-    About, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation, Headline,
-    Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password, Post,
-    PostId, Reason, Refusal, Request, Response, Seq, ServerBan, ServerFrame, Token, Topic,
+    About, ArchivedPost, BanTarget, ClientInfo, CloseReason, Code, Conversation, DeletedPost,
+    Headline, Membership, Moderation, ModerationRecord, Notification, Operation, Page, Password,
+    Post, PostId, Reason, Refusal, Request, Response, Seq, ServerBan, ServerFrame, Token, Topic,
     UnixMillis,
 };
 
@@ -45,7 +46,7 @@ use crate::test_client::{group, post_id, user};
 /// # Panics
 /// When something else is heard than the dialogue says, or a line has no meaning.
 pub async fn play<S: Stage>(mut stage: S, dialogue: &str) {
-    let mut guests: Vec<String> = Vec::new();
+    let (mut guests, mut posts): (Vec<String>, Vec<Seq>) = (Vec::new(), Vec::new());
     for (number, line) in dialogue.lines().enumerate().map(|(n, line)| (n + 1, line.trim())) {
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -55,7 +56,7 @@ pub async fn play<S: Stage>(mut stage: S, dialogue: &str) {
         if !guests.contains(&name) && !line.ends_with(" pass") && name != "the" {
             guests.push(name);
         }
-        step(&mut stage, line, &context).await;
+        step(&mut stage, &mut posts, line, &context).await;
     }
     for guest in guests {
         if let Some(rest) = stage.rest(&guest).await {
@@ -64,16 +65,28 @@ pub async fn play<S: Stage>(mut stage: S, dialogue: &str) {
     }
 }
 
-async fn step<S: Stage>(stage: &mut S, line: &str, context: &str) {
+async fn step<S: Stage>(stage: &mut S, posts: &mut Vec<Seq>, line: &str, context: &str) {
     if let Some((name, words)) = line.split_once("> ") {
         if words == "operator" {
             let code = stage.code();
             return stage.say(name, Request::Claim { code }).await;
         }
-        return stage.say(name, request(words, context)).await;
+        let request = match words.strip_prefix("delete ").map(str::parse::<usize>) {
+            Some(Ok(number)) => Request::Delete { post: posts[number - 1] },
+            _ => request(words, context),
+        };
+        return stage.say(name, request).await;
     }
     if let Some((name, expected)) = line.split_once("< ") {
         let heard = stage.hear(name).await;
+        if let Some(ServerFrame::Response {
+            result: Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. }),
+            ..
+        }) = &heard
+            && !posts.contains(seq)
+        {
+            posts.push(*seq);
+        }
         let heard = heard.as_ref().map_or_else(|| "(hung up)".to_owned(), show);
         assert_eq!(heard, expected, "{context}");
         return;
@@ -247,6 +260,14 @@ fn show_response(response: &Response) -> String {
             let said = posts.as_slice().iter().map(show_said);
             format!("past: {}{}", list(said), more(*next))
         }
+        Response::PastWithDeleted { posts, deleted, next } => {
+            let said = posts.as_slice().iter().map(|said| (said.post.seq, show_said(said)));
+            let deleted = deleted.as_slice().iter().map(|post| (post.seq, show_deleted(post)));
+            let mut all: Vec<_> = said.chain(deleted).collect();
+            all.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
+            format!("past: {}{}", list(all.into_iter().map(|(_, said)| said)), more(*next))
+        }
+        Response::Deleted { .. } => "deleted".to_owned(),
         Response::Registered { .. } => "registered".to_owned(),
         Response::Moderated { group, .. } => format!("done in {group}"),
         Response::Acts { group, acts } if acts.as_slice().is_empty() => {
@@ -332,6 +353,14 @@ fn show_act(act: &Moderation) -> String {
         Moderation::Invite { user } => format!("invite {user}"),
         Moderation::Op { user } => format!("op {user}"),
         Moderation::Deop { user } => format!("deop {user}"),
+        Moderation::Delete { user, .. } => format!("delete of {user}"),
+    }
+}
+
+fn show_place(place: &Conversation) -> String {
+    match place {
+        Conversation::Group(group) => group.to_string(),
+        Conversation::User(user) => format!("@{user}"),
     }
 }
 
@@ -340,6 +369,10 @@ fn show_said(ArchivedPost { place, post }: &ArchivedPost) -> String {
         Conversation::Group(group) => format!("{} in {group}: {}", post.from, post.body.as_str()),
         Conversation::User(other) => format!("{} with {other}: {}", post.from, post.body.as_str()),
     }
+}
+
+fn show_deleted(DeletedPost { from, by, .. }: &DeletedPost) -> String {
+    format!("{from} said what {by} deleted")
 }
 
 fn page<T: std::fmt::Display>(page: &Page<T>) -> String {
@@ -403,6 +436,9 @@ fn show_refusal(refusal: &Refusal) -> String {
         Refusal::RegisterFirst => "register first".to_owned(),
         Refusal::NoWords => "no words".to_owned(),
         Refusal::MarkedName => "begins with a mark".to_owned(),
+        Refusal::NoSuchPost { .. } => "no such post".to_owned(),
+        Refusal::NotYours { .. } => "not yours".to_owned(),
+        Refusal::AlreadyDeleted { by, .. } => format!("{by} has deleted it"),
     }
 }
 
@@ -448,6 +484,12 @@ fn show_notification(notification: &Notification) -> String {
         }
         Notification::Moderated { by, group, act, .. } => {
             format!("{by} does in {group}: {}", show_act(act))
+        }
+        Notification::Deleted { by, from, place, .. } => {
+            format!("{by} deletes in {}: a post of {from}", show_place(place))
+        }
+        Notification::DeletedPost { post, place } => {
+            format!("in {}: {}", show_place(place), show_deleted(post))
         }
         Notification::Operated { by, act, .. } => format!("{by} does: {}", show_operation(act)),
         Notification::CaughtUp { .. } => "caught up".to_owned(),

@@ -1,8 +1,12 @@
 //! The archive as it should be: all posts in a list, looked through from end to end. Stages and
 //! simulations read from it, and the real one must find the same.
 
+use std::collections::BTreeSet;
+
 use chatroom_proto::{ArchivedPost, Conversation, Notification, Seq};
-use chatroom_server::chat::effect::{ConversationId, Query, Read, Replay, ReplayGroup, StoredPost};
+use chatroom_server::chat::effect::{
+    ArchiveChange, ConversationId, Query, Read, Replay, ReplayGroup, StoredPost,
+};
 use chatroom_server::chat::entry::{Entry, PersonId};
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::storage::archive::{FoundPosts, Missed, ReadError};
@@ -12,17 +16,28 @@ use chatroom_server::storage::archive::{FoundPosts, Missed, ReadError};
 pub struct Model {
     state: ChatState,
     records: Vec<StoredPost>,
+    /// What was deleted and not yet erased from the log.
+    erasures: BTreeSet<Seq>,
 }
 
 impl Model {
     /// A model of an empty log.
     pub fn new(limits: Limits) -> Model {
-        Model { state: ChatState::new(limits), records: Vec::new() }
+        Model { state: ChatState::new(limits), records: Vec::new(), erasures: BTreeSet::new() }
     }
 
     /// Takes in the next entry.
     pub fn follow(&mut self, entry: &Entry) {
-        self.records.extend(self.state.fold(entry));
+        match self.state.fold(entry) {
+            Some(ArchiveChange::Said(stored)) => self.records.push(stored),
+            Some(ArchiveChange::Deleted(post, deletion)) => {
+                if let Some(stored) = self.records.iter_mut().find(|it| it.post.seq == post) {
+                    stored.delete(deletion);
+                    self.erasures.insert(post);
+                }
+            }
+            None => {}
+        }
     }
 
     /// What everything has come to.
@@ -33,6 +48,21 @@ impl Model {
     /// Everything that was said.
     pub fn records(&self) -> &[StoredPost] {
         &self.records
+    }
+
+    /// The post at this place.
+    pub fn find(&self, post: Seq) -> Option<StoredPost> {
+        self.records.iter().find(|stored| stored.post.seq == post).cloned()
+    }
+
+    /// What the log is to erase.
+    pub fn to_erase(&self) -> Vec<Seq> {
+        self.erasures.iter().copied().collect()
+    }
+
+    /// The log has erased these.
+    pub fn erased(&mut self, posts: &[Seq]) {
+        self.erasures.retain(|post| !posts.contains(post));
     }
 
     /// What a read should find, were every page long enough.
@@ -47,10 +77,16 @@ impl Model {
         }
         let fits = |record: &&StoredPost| record.post.seq < read.before && matches(record, read);
         let mut found = self.records.iter().rev().filter(fits);
-        let posts: Vec<ArchivedPost> =
-            found.by_ref().take(read.count).map(|record| said(record, read.reader)).collect();
-        let next = found.next().and(posts.last()).map(|said| said.post.seq);
-        Ok(FoundPosts { posts, next })
+        let page: Vec<&StoredPost> = found.by_ref().take(read.count).collect();
+        let next = found.next().and(page.last()).map(|last| last.post.seq);
+        let (mut posts, mut deleted) = (Vec::new(), Vec::new());
+        for record in page {
+            match &record.deletion {
+                Some(deletion) => deleted.push(record.post.clone().deleted(deletion.by.clone())),
+                None => posts.push(said(record, read.reader)),
+            }
+        }
+        Ok(FoundPosts { posts, deleted, next })
     }
 
     /// What a client should hear again.
@@ -63,7 +99,12 @@ impl Model {
         let place = |seq: Seq| self.records.partition_point(|record| record.post.seq <= seq);
         let new = self.records.get(place(replay.after)..place(replay.until)).unwrap_or_default();
         let is_news = |record: &&StoredPost| record.device != replay.device && is_told(record);
-        let notifications = new.iter().filter(is_news).map(heard).collect();
+        let said = new.iter().filter(is_news).cloned().map(StoredPost::told_again);
+        let is_gone = |record: &&StoredPost| is_gone_for(record, replay);
+        let gone = self.records.iter().filter(is_gone).cloned();
+        let gone = gone.filter_map(StoredPost::deletion_told);
+        let mut notifications: Vec<Notification> = said.chain(gone).collect();
+        notifications.sort_by_key(Notification::seq);
         Missed { notifications, reached: replay.until }
     }
 }
@@ -82,9 +123,26 @@ pub fn is_for(record: &StoredPost, replay: &Replay) -> bool {
     }
 }
 
+/// Whether one who comes back is told that this was deleted, which they may have heard before.
+fn is_gone_for(record: &StoredPost, replay: &Replay) -> bool {
+    let Some(deletion) = &record.deletion else { return false };
+    let is_new = replay.after < deletion.seq && deletion.seq <= replay.until;
+    let (seq, began) = (record.post.seq, replay.began);
+    let is_theirs = match record.thread {
+        ConversationId::Group(group) => replay.groups.iter().any(|in_it| {
+            in_it.group == group
+                && (in_it.since < deletion.seq && deletion.seq <= in_it.until)
+                && seq <= began.max(in_it.since)
+        }),
+        ConversationId::Pair(one, other) => [one, other].contains(&replay.reader) && seq <= began,
+    };
+    is_new && is_theirs && deletion.device != replay.device
+}
+
 fn matches(record: &StoredPost, read: &Read) -> bool {
     match &read.query {
         Query::History(thread) => record.thread == *thread,
+        Query::Search { .. } if record.deletion.is_some() => false,
         Query::Search { words, groups, in_private } => {
             let may_read = match record.thread {
                 ConversationId::Group(group) => groups.contains(&group),
@@ -148,12 +206,4 @@ fn said(record: &StoredPost, reader: PersonId) -> ArchivedPost {
         to => to.clone(),
     };
     ArchivedPost { place, post: record.post.clone() }
-}
-
-fn heard(record: &StoredPost) -> Notification {
-    let post = record.post.clone();
-    match &record.to {
-        Conversation::Group(group) => Notification::GroupPost { post, group: group.clone() },
-        Conversation::User(to) => Notification::PrivatePost { post, to: to.clone() },
-    }
 }

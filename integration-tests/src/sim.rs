@@ -68,11 +68,15 @@ pub enum Fault {
     RequestLost,
     /// A client is not told that the log was put back.
     PutBackUnsaid,
+    /// The archive tells one who comes back what was deleted.
+    ReplayDeleted,
+    /// It does not tell that something was deleted.
+    DeletionUnsaid,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 13] = [
+    pub const ALL: [Fault; 15] = [
         Fault::ReplyBeforeCommit,
         Fault::KeptTwice,
         Fault::ReplayGap,
@@ -86,6 +90,8 @@ impl Fault {
         Fault::AnswersSwapped,
         Fault::RequestLost,
         Fault::PutBackUnsaid,
+        Fault::ReplayDeleted,
+        Fault::DeletionUnsaid,
     ];
 
     /// In which direction lines make a mistake, if it is one of theirs.
@@ -103,7 +109,9 @@ impl Fault {
             | Fault::ReplayDropped
             | Fault::ReplayWithoutOwn
             | Fault::ReplayWithoutEnded
-            | Fault::ReplayOutside => None,
+            | Fault::ReplayOutside
+            | Fault::ReplayDeleted
+            | Fault::DeletionUnsaid => None,
         }
     }
 }
@@ -194,6 +202,10 @@ pub struct Tally {
     pub shown: u64,
     /// Posts that were shown to somebody who came back.
     pub replayed: u64,
+    /// Posts that were deleted.
+    pub deleted: u64,
+    /// Posts that were missed, and told without their text.
+    pub told_deleted: u64,
 }
 
 impl Tally {
@@ -214,6 +226,8 @@ impl Tally {
         self.acknowledged += other.acknowledged;
         self.shown += other.shown;
         self.replayed += other.replayed;
+        self.deleted += other.deleted;
+        self.told_deleted += other.told_deleted;
     }
 }
 

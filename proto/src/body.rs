@@ -56,6 +56,11 @@ impl Body {
         }
     }
 
+    /// What stands in the place of a text that was deleted, where there has to be one.
+    pub fn deleted() -> Body {
+        Body("[deleted]".into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -199,6 +199,14 @@
 //! [`Request::Operate`]: a stay that is ended so is closed with [`CloseReason::Disconnected`], and
 //! its client does not come back by itself.
 //!
+//! # Taking back
+//! What was said can be deleted with [`Request::Delete`], which names it by its place. The text is
+//! gone then: no frame that is made after the deletion took effect tells it. The place stays. In
+//! the history a deleted post is in [`Response::PastWithDeleted`], and one who comes back and had
+//! not heard it hears [`Notification::DeletedPost`] in its place, so nothing seems to be missing.
+//! One who may have heard it hears [`Notification::Deleted`], at once or on coming back. Frames
+//! that were made before the deletion may be on their way; the notification comes behind them.
+//!
 //! # Order
 //! Everything that happens has a place in one order for everybody, its [`Seq`]. Seqs rise and may
 //! skip. What a connection is sent, responses and notifications, comes in that order, so a client's
@@ -299,6 +307,7 @@ mod name;
 mod notification;
 mod page;
 mod password;
+mod post;
 mod request;
 mod response;
 mod server_admin;
@@ -323,9 +332,10 @@ pub use moderation::{
 pub use name::{
     GroupName, NAME_CHARS_MAX, NAME_MARK, NAME_MARKS, NameError, NameKey, Skeleton, UserName,
 };
-pub use notification::{CloseReason, Misbehaviour, Notification, Post};
+pub use notification::{CloseReason, Misbehaviour, Notification};
 pub use page::{PAGE_ITEMS_MAX, Page, PageError};
 pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
+pub use post::{DeletedPost, Post};
 pub use request::{ASKS_UNANSWERED_MAX, Request};
 pub use response::{
     Membership, PersonInfo, RATE_LIMITED_IN_A_ROW_MAX, RETRY_AFTER_MS_MAX, Refusal, Response,

@@ -122,7 +122,7 @@ line_type! {
 }
 
 /// What may be done in a group to keep order. The owner may do all of it; those that the owner has
-/// made operators of the group may do all but the last two, and nothing to one another. Variants
+/// made operators of the group may do all but `Op` and `Deop`, and nothing to one another. Variants
 /// are appended, never moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
@@ -188,6 +188,14 @@ pub enum Moderation {
         /// Who.
         user: UserName,
     },
+    /// Something that somebody said is deleted. Only told ([`Request::Why`]): it is asked for with
+    /// [`Request::Delete`]. Since version 2.
+    Delete {
+        /// Who said it.
+        user: UserName,
+        /// Its place.
+        post: Seq,
+    },
 }
 
 impl Moderation {
@@ -201,7 +209,8 @@ impl Moderation {
             | Moderation::Unmute { user }
             | Moderation::Invite { user }
             | Moderation::Op { user }
-            | Moderation::Deop { user } => Some(user),
+            | Moderation::Deop { user }
+            | Moderation::Delete { user, .. } => Some(user),
             Moderation::Topic { .. } | Moderation::Lock | Moderation::Unlock => None,
         }
     }
@@ -217,7 +226,8 @@ impl Moderation {
             | Moderation::Unmute { user }
             | Moderation::Invite { user }
             | Moderation::Op { user }
-            | Moderation::Deop { user } => *user = name,
+            | Moderation::Deop { user }
+            | Moderation::Delete { user, .. } => *user = name,
             Moderation::Topic { .. } | Moderation::Lock | Moderation::Unlock => {}
         }
         self
@@ -235,7 +245,8 @@ impl Moderation {
             | Moderation::Unlock
             | Moderation::Invite { .. }
             | Moderation::Op { .. }
-            | Moderation::Deop { .. } => false,
+            | Moderation::Deop { .. }
+            | Moderation::Delete { .. } => false,
         }
     }
 }

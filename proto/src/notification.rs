@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, GroupName, Headline, Moderation, Operation, PostId, Seq, UnixMillis, UserName};
+use crate::{
+    Conversation, DeletedPost, GroupName, Headline, Moderation, Operation, Post, Seq, UnixMillis,
+    UserName,
+};
 #[cfg(doc)]
 use crate::{Refusal, Request, Response};
 
@@ -109,6 +112,31 @@ pub enum Notification {
         /// What was done.
         act: Operation,
     },
+    /// Something was taken back that was said in a group that you are in, or to or by you alone:
+    /// whoever shows it is to show it no longer. One who comes back is told of what it had heard
+    /// before. Since version 2.
+    Deleted {
+        /// The deletion's place in the order.
+        seq: Seq,
+        /// When.
+        at: UnixMillis,
+        /// Who did it.
+        by: UserName,
+        /// The place of what was said.
+        post: Seq,
+        /// Who said it.
+        from: UserName,
+        /// The group, or the one to whom it was said alone.
+        place: Conversation,
+    },
+    /// Told again, in the place of a post that was missed, and deleted since. It counts like the
+    /// post: what follows it has its place as `prev`. Version 1 is told a post without the text.
+    DeletedPost {
+        /// What is left of it.
+        post: DeletedPost,
+        /// The group, or the one to whom it was said alone.
+        place: Conversation,
+    },
 }
 
 impl Notification {
@@ -122,7 +150,9 @@ impl Notification {
             | Notification::Left { seq, .. }
             | Notification::Moderated { seq, .. }
             | Notification::PassedOn { seq, .. }
+            | Notification::Deleted { seq, .. }
             | Notification::Operated { seq, .. } => Some(*seq),
+            Notification::DeletedPost { post, .. } => Some(post.seq),
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 Some(post.seq)
             }
@@ -140,6 +170,9 @@ impl Notification {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 Some(&post.from)
             }
+            // One who does not want to hear what somebody says need not hear that it is gone.
+            Notification::Deleted { from, .. } => Some(from),
+            Notification::DeletedPost { post, .. } => Some(&post.from),
             Notification::TopicIs { headline, .. } => Some(&headline.by),
             Notification::Moderated { by, act, .. } => match act {
                 Moderation::Invite { .. } | Moderation::Topic { .. } => Some(by),
@@ -151,7 +184,8 @@ impl Notification {
                 | Moderation::Lock
                 | Moderation::Unlock
                 | Moderation::Op { .. }
-                | Moderation::Deop { .. } => None,
+                | Moderation::Deop { .. }
+                | Moderation::Delete { .. } => None,
             },
             Notification::Arrived { .. }
             | Notification::Departed { .. }
@@ -164,25 +198,6 @@ impl Notification {
             | Notification::CaughtUp { .. } => None,
         }
     }
-}
-
-/// Something that was said, in a group or to one person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
-pub struct Post {
-    /// Its place in the order.
-    pub seq: Seq,
-    /// The place of the post before it in the same conversation; [`Seq::ZERO`] when it is the
-    /// first. One who has seen that post, or made it, has missed nothing.
-    pub prev: Seq,
-    /// When the server took it.
-    pub at: UnixMillis,
-    /// The identity that its sender gave it.
-    pub id: PostId,
-    /// Who said it.
-    pub from: UserName,
-    /// What was said.
-    pub body: Body,
 }
 
 /// Why the server hangs up.

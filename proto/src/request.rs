@@ -115,7 +115,8 @@ pub enum Request {
     /// A person is who has the name now; when nobody has it, who had it last. Their conversation
     /// with the asker is theirs: nobody who takes the name later is shown it.
     ///
-    /// *Reply* [`Response::Past`]. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
+    /// *Reply* [`Response::Past`], or [`Response::PastWithDeleted`] when something in it was
+    /// deleted. *Refused* [`Refusal::NoSuchGroup`], [`Refusal::NotMember`],
     /// [`Refusal::NoSuchUser`], [`Refusal::NothingKept`], [`Refusal::TookTooLong`],
     /// [`Refusal::Unavailable`]. *Heard by*
     /// nobody.
@@ -289,5 +290,17 @@ pub enum Request {
     Who {
         /// The name.
         user: UserName,
+    },
+    /// Take back what was said there: its text is to be nowhere any more. Its author may, wherever
+    /// it was said; in a group also those who keep order there and stand above its author. Since
+    /// version 2.
+    ///
+    /// *Reply* [`Response::Deleted`]. *Refused* [`Refusal::NoSuchPost`], [`Refusal::NotYours`],
+    /// [`Refusal::OutOfReach`], [`Refusal::AlreadyDeleted`], [`Refusal::NothingKept`],
+    /// [`Refusal::TookTooLong`], [`Refusal::Unavailable`]. *Heard by* the other members of the
+    /// group, or by the other one of the two, as [`Notification::Deleted`].
+    Delete {
+        /// The post's place.
+        post: Seq,
     },
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    About, ArchivedPost, ClientInfo, GroupName, Lives, ModerationRecord, Page, Reason, Retention,
-    Seq, ServerBan, Token, UnixMillis, UserName, VersionRange,
+    About, ArchivedPost, ClientInfo, DeletedPost, GroupName, Lives, ModerationRecord, Page, Reason,
+    Retention, Seq, ServerBan, Token, UnixMillis, UserName, VersionRange,
 };
 #[cfg(doc)]
 use crate::{Notification, Request};
@@ -157,11 +157,25 @@ pub enum Response {
         /// The server's log was put back to an earlier copy, or another log is there, since the
         /// client was here: this is the last event that both know. What the client has seen after
         /// it is no more. What is told now begins after it, or after what the client has seen, if
-        /// that is older.
+        /// if that is older.
         put_back: Option<Seq>,
     },
     /// To [`Request::Who`]. Since version 2.
     Who(Box<PersonInfo>),
+    /// To [`Request::Delete`]: the text is gone.
+    Deleted {
+        /// The deletion's place in the order.
+        seq: Seq,
+    },
+    /// To [`Request::History`]: a page of posts, some of which were deleted. Since version 2.
+    PastWithDeleted {
+        /// The posts that still have their text, the newest first.
+        posts: Page<ArchivedPost>,
+        /// Those that were deleted, the newest first. They count like the others.
+        deleted: Page<DeletedPost>,
+        /// What to ask for the next page with; nothing when there are no older ones.
+        next: Option<Seq>,
+    },
 }
 
 impl Response {
@@ -187,6 +201,7 @@ impl Response {
             | Response::PasswordChanged { seq, .. }
             | Response::Unregistered { seq }
             | Response::Moderated { seq, .. }
+            | Response::Deleted { seq }
             | Response::Operated { seq } => Some(*seq),
             Response::Welcome(_)
             | Response::WelcomeInLife { .. }
@@ -195,6 +210,7 @@ impl Response {
             | Response::Goodbye
             | Response::Pong
             | Response::Past { .. }
+            | Response::PastWithDeleted { .. }
             | Response::Acts { .. }
             | Response::About(_)
             | Response::Who(_)
@@ -209,6 +225,9 @@ impl Response {
             Response::Groups { groups, .. } => groups.as_slice().len(),
             Response::Users { users, .. } => users.as_slice().len(),
             Response::Past { posts, .. } => posts.as_slice().len(),
+            Response::PastWithDeleted { posts, deleted, .. } => {
+                posts.as_slice().len() + deleted.as_slice().len()
+            }
             Response::Acts { acts, .. } => acts.as_slice().len(),
             Response::Clients { clients, .. } => clients.as_slice().len(),
             Response::ServerBans { bans, .. } => bans.as_slice().len(),
@@ -227,6 +246,7 @@ impl Response {
             | Response::Unregistered { .. }
             | Response::Moderated { .. }
             | Response::About(_)
+            | Response::Deleted { .. }
             | Response::Operated { .. } => 0,
         }
     }
@@ -474,5 +494,22 @@ pub enum Refusal {
     Invalid {
         /// Which rule.
         why: Reason,
+    },
+    /// There is no post at that place that the asker may read, or it is kept no longer.
+    NoSuchPost {
+        /// The place that was asked for.
+        post: Seq,
+    },
+    /// The asker did not say it, and does not keep order where it was said.
+    NotYours {
+        /// The post's place.
+        post: Seq,
+    },
+    /// It was deleted before.
+    AlreadyDeleted {
+        /// The post's place.
+        post: Seq,
+        /// Who deleted it.
+        by: UserName,
     },
 }

@@ -9,7 +9,7 @@
 //! - `idle`: which clients have been silent for too long. `rate_limit`: how much each may ask for.
 //! - `passwords`, `lookup`, `replay`: what takes a while, each in a task of its own. What a
 //!   password and a look-up come to goes in by the handle; what a client missed goes into its
-//!   outbox.
+//!   outbox. `recent_deletions`: what none of these may tell any more.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -39,6 +39,7 @@ use crate::dispatch::idle::{IdleAction, IdleTimers};
 use crate::dispatch::outbox::Bounds;
 use crate::dispatch::passwords::Passwords;
 use crate::dispatch::rate_limit::{Asker, RateLimited, RateLimits};
+use crate::dispatch::recent_deletions::RecentDeletions;
 use crate::storage::archive::Archive;
 use crate::storage::log::{Log, LogError};
 
@@ -50,6 +51,7 @@ mod lookup;
 pub mod outbox;
 mod passwords;
 mod rate_limit;
+mod recent_deletions;
 mod replay;
 
 /// The task's state.
@@ -67,6 +69,7 @@ pub(crate) struct Dispatch {
     rate_limits: RateLimits,
     fanout: Fanout,
     passwords: Passwords,
+    deletions: Arc<RecentDeletions>,
     /// What the log gave and was not applied yet.
     ordered: VecDeque<Arc<Entry>>,
     lifetime: Lifetime,
@@ -102,6 +105,7 @@ impl Dispatch {
             passwords: Passwords::new(config, rate_limits.clock()),
             rate_limits,
             fanout: Fanout::new(bounds),
+            deletions: Arc::default(),
             ordered: VecDeque::new(),
             lifetime: lifetime.clone(),
             has_said_goodbye: false,
@@ -328,7 +332,8 @@ impl Dispatch {
                     Err(limited) => (*connection, *tag, limited),
                 }
             }
-            Input::LogIn(_) | Input::Found { .. } | Input::Checked { .. } => return input,
+            Input::Found { .. } => return self.amend(input),
+            Input::LogIn(_) | Input::FoundPost { .. } | Input::Checked { .. } => return input,
         };
         let RateLimited { retry_after_ms, floods } = limited;
         if floods {
@@ -337,6 +342,17 @@ impl Dispatch {
             self.effects.push(Effect::HangUp { connection, reason });
         }
         Input::Refuse { connection, tag, refusal: Refusal::RateLimited { retry_after_ms } }
+    }
+
+    /// Takes out of what was found what was deleted while it was on its way.
+    fn amend(&self, input: Input) -> Input {
+        match input {
+            Input::Found { connection, tag, result, head } => {
+                let result = Box::new(self.deletions.amend_found(*result, head));
+                Input::Found { connection, tag, result, head }
+            }
+            other => other,
+        }
     }
 
     /// Has a connection pay for what it asks.
@@ -378,12 +394,18 @@ impl Dispatch {
                     self.say(connection, &ServerFrame::Response { tag, result });
                 }
                 Effect::Notify { audience, notification } => {
+                    self.deletions.note(&notification);
                     self.fanout.notify(self.chat.state(), &audience, notification);
                 }
                 Effect::Read { connection, tag, read } => {
                     let (archive, handle) = (self.archive.clone(), self.handle.clone());
                     let id = RequestId { connection, tag };
                     tokio::spawn(lookup::send(archive, read, id, handle));
+                }
+                Effect::Find { connection, tag, post, head } => {
+                    let (archive, handle) = (self.archive.clone(), self.handle.clone());
+                    let id = RequestId { connection, tag };
+                    tokio::spawn(lookup::find(archive, (post, head), id, handle));
                 }
                 Effect::Check { connection, tag, check } => {
                     self.passwords.check(RequestId { connection, tag }, check, self.handle.clone());
@@ -421,7 +443,8 @@ impl Dispatch {
         match &self.archive {
             Some(archive) => {
                 conn.outbox.hold();
-                tokio::spawn(replay::send(archive.clone(), replay, conn.outbox.clone()));
+                let (archive, outbox) = (archive.clone(), conn.outbox.clone());
+                tokio::spawn(replay::send(archive, replay, outbox, Arc::clone(&self.deletions)));
             }
             None => conn.outbox.close(Some(CloseReason::Failed)),
         }

@@ -18,7 +18,7 @@ use crate::dispatch::outbox::Bounds;
 use crate::net::listener::Listener;
 use crate::storage::archive::{Archive, Restored};
 use crate::storage::log::{Log, LogError};
-use crate::storage::retention;
+use crate::storage::{erasure, retention};
 
 /// A server that is being run by [`Server::run`].
 pub struct Server {
@@ -27,12 +27,13 @@ pub struct Server {
     dispatch: Dispatch,
     handle: DispatchHandle,
     lifetime: Lifetime,
+    log: Arc<dyn Log>,
     /// Where what was said can be read back, if it is kept.
     archive: Option<Archive>,
     /// Makes who knows it an operator, where there is none.
     code: Option<Code>,
-    /// What is older than so many days is deleted, from this log.
-    retention: Option<(Arc<dyn Log>, u32)>,
+    /// What is older than so many days is deleted.
+    retention: Option<u32>,
 }
 
 /// Asks a running server about itself. Cheap to clone.
@@ -100,18 +101,24 @@ impl Server {
             }
         };
         let retention = match config.limits.retention {
-            Retention::Days(days) => Some((Arc::clone(&log), days)),
+            Retention::Days(days) => Some(days),
             Retention::Nothing | Retention::Everything => None,
         };
         let chat = Chat::on(state, NodeId(u64::from_le_bytes(node)), config.limits);
         let bounds = Bounds::new(config.outbox_bytes_max, config.outboxes_bytes_max);
         let lifetime = Lifetime { shutdown, end: CancellationToken::new() };
-        let (mut dispatch, handle) =
-            Dispatch::new(chat, log, archive.clone(), &config, Arc::clone(&bounds), &lifetime);
+        let (mut dispatch, handle) = Dispatch::new(
+            chat,
+            Arc::clone(&log),
+            archive.clone(),
+            &config,
+            Arc::clone(&bounds),
+            &lifetime,
+        );
         let code = Code(config.entropy.bytes());
         let is_offered = dispatch.restore(&code).await?;
         let code = is_offered.then_some(code);
-        Ok(Server { config, bounds, dispatch, handle, lifetime, archive, code, retention })
+        Ok(Server { config, bounds, dispatch, handle, lifetime, log, archive, code, retention })
     }
 
     /// What makes who types it an operator of the server, once; nothing, where there are operators.
@@ -158,7 +165,7 @@ impl Server {
         accepting: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
         let clock = self.config.clock.clone();
-        let Server { dispatch, lifetime, archive, retention, .. } = self;
+        let Server { dispatch, lifetime, log, archive, retention, .. } = self;
         let Lifetime { shutdown, end } = lifetime;
         if shutdown.is_cancelled() {
             // Perhaps before everything was restored: nobody may be served by that.
@@ -166,8 +173,11 @@ impl Server {
         }
         // Ends with this.
         let mut background = JoinSet::new();
-        if let (Some((log, days)), Some(archive)) = (retention, archive.clone()) {
-            background.spawn(retention::run(log, archive, days, clock));
+        if let (Some(days), Some(archive)) = (retention, archive.clone()) {
+            background.spawn(retention::run(Arc::clone(&log), archive, days, clock));
+        }
+        if let Some(archive) = archive.clone() {
+            background.spawn(erasure::run(log, archive));
         }
         let mut dispatching = tokio::spawn(dispatch.run());
         let mut has_failed = false;
@@ -187,6 +197,8 @@ impl Server {
             Some(ended) => ended,
             None => dispatching.await,
         };
+        // What it holds of the log and the archive is let go when this returns.
+        background.shutdown().await;
         ended.map_err(|_| ServeError::Panicked)?.map_err(ServeError::Log)?;
         if has_failed { Err(ServeError::Archive) } else { Ok(()) }
     }

@@ -1,6 +1,6 @@
 //! What arrives: which conversation it belongs to, and where its reader is looking. Pure.
 
-use chatroom_proto::{Conversation, Notification, Post, UserName};
+use chatroom_proto::{Conversation, DeletedPost, Notification, Post, UserName};
 
 /// The conversation that this belongs to, as `me` sees it. Nothing for what is about the whole
 /// chat.
@@ -13,16 +13,24 @@ pub fn conversation(of: &Notification, me: Option<&UserName>) -> Option<Conversa
         | Notification::Moderated { group, .. }
         | Notification::TopicIs { group, .. }
         | Notification::PassedOn { group, .. } => Some(Conversation::Group(group.clone())),
-        Notification::PrivatePost { post, to } => {
-            let other = if is_by(post, me) { to } else { &post.from };
-            Some(Conversation::User(other.clone()))
-        }
+        Notification::PrivatePost { post, to } => Some(with_other(&post.from, to, me)),
+        Notification::Deleted { from, place, .. }
+        | Notification::DeletedPost { post: DeletedPost { from, .. }, place } => match place {
+            Conversation::Group(_) => Some(place.clone()),
+            Conversation::User(to) => Some(with_other(from, to, me)),
+        },
         Notification::Departed { .. }
         | Notification::Operated { .. }
         | Notification::Ping
         | Notification::Closing(_)
         | Notification::CaughtUp { .. } => None,
     }
+}
+
+/// What two say to each other, of whom one is `me`.
+fn with_other(from: &UserName, to: &UserName, me: Option<&UserName>) -> Conversation {
+    let is_own = me.is_some_and(|me| me.key() == from.key());
+    Conversation::User(if is_own { to } else { from }.clone())
 }
 
 /// What somebody said, if it is that.

@@ -16,7 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::first_word;
+pub use arguments::{LAST, POST_MARK, first_word};
 pub use parse::{is_secret, leaves, parse};
 pub use row::{
     Completes, HISTORY_COUNT, HISTORY_COUNT_MAX, HelpPage, HelpTopic, Mistake, PasswordCommand,

@@ -103,7 +103,10 @@ impl EditorHelper {
             }
             Completes::OtherUsers | Completes::AllUsers => &[ListRequest::Users],
             Completes::Conversations => &[ListRequest::Groups, ListRequest::Users],
-            Completes::Commands | Completes::Topics | Completes::Words(_) => &[],
+            Completes::Commands
+            | Completes::Topics
+            | Completes::Words(_)
+            | Completes::NewestPost => &[],
         };
         for list in needed {
             let _ = self.list_requests.try_send(*list);

@@ -120,12 +120,14 @@ impl Directory {
                     self.group_was_active(group);
                 }
             }
+            Notification::Deleted { by, .. } => self.user_was_active(by),
             // None of these tells who or what is there.
             Notification::Ping
             | Notification::Closing(_)
             | Notification::CaughtUp { .. }
             | Notification::TopicIs { .. }
             | Notification::PassedOn { .. }
+            | Notification::DeletedPost { .. }
             | Notification::Operated { .. } => {}
         }
     }
@@ -192,6 +194,10 @@ impl Directory {
             Completes::Words(words) => {
                 let start = start.to_lowercase();
                 words.iter().filter(|word| word.starts_with(&start)).map(|&w| w.into()).collect()
+            }
+            Completes::NewestPost => {
+                let is_meant = command::LAST.starts_with(&start.to_lowercase());
+                is_meant.then(|| command::LAST.to_owned()).into_iter().collect()
             }
             Completes::OtherGroups => {
                 offer(self.groups.iter().filter(|(_, known)| !known.mine), &group_start(start))

@@ -38,7 +38,8 @@ impl Ignored {
         self.0.values()
     }
 
-    fn has(&self, name: &UserName) -> bool {
+    /// Whether somebody is on it.
+    pub fn has(&self, name: &UserName) -> bool {
         self.0.contains_key(&name.key())
     }
 

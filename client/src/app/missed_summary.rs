@@ -26,7 +26,10 @@ pub struct MissedSummary {
 impl MissedSummary {
     /// It began then, as far as that is known: otherwise with the first message.
     pub fn new(since: Option<UnixMillis>, first: &Notification) -> MissedSummary {
-        let said_at = arrival::post(first).map(|post| post.at).unwrap_or_default();
+        let said_at = match first {
+            Notification::DeletedPost { post, .. } => post.at,
+            _ => arrival::post(first).map(|post| post.at).unwrap_or_default(),
+        };
         let since = since.unwrap_or(said_at);
         let only_in = arrival::conversation(first, None);
         MissedSummary { since, count: 0, newest: VecDeque::new(), only_in }

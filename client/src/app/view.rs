@@ -11,8 +11,8 @@
 //! - `view/who.rs`: somebody.
 //! - `view/moderation.rs`, `view/server_admin.rs`: what moderators and operators of the server do.
 //! - `view/refusal.rs`: what the server refuses, and what to do about it.
-//! - `view/history.rs`: what was said before. `view/ignore.rs`: whom this person ignores.
-//!   `view/unread.rs`: what they have not seen.
+//! - `view/history.rs`: what was said before. `view/deletion.rs`: what was taken back.
+//! - `view/ignore.rs`: whom this person ignores. `view/unread.rs`: what they have not seen.
 //! - `view/connection.rs`, `view/tls.rs`: the connection, and whom it leads to.
 //! - `view/commands.rs`, `view/program.rs`: help, mistakes, and what this program can't do.
 
@@ -20,6 +20,7 @@ mod arrival;
 mod chat;
 mod commands;
 mod connection;
+mod deletion;
 mod harmless;
 mod history;
 mod ignore;

@@ -1,9 +1,9 @@
 //! What can be asked, each with an answer of its own type.
 
 use chatroom_proto::{
-    About, ArchivedPost, Body, ClientInfo, Code, Conversation, GroupName, Membership, Moderation,
-    ModerationRecord, Operation, Page, Password, PersonInfo, Refusal, Request, Response,
-    SearchQuery, Seq, ServerBan, UnixMillis, UserName,
+    About, ArchivedPost, Body, ClientInfo, Code, Conversation, DeletedPost, GroupName, Membership,
+    Moderation, ModerationRecord, Operation, Page, Password, PersonInfo, Refusal, Request,
+    Response, SearchQuery, Seq, ServerBan, UnixMillis, UserName,
 };
 
 use super::handle::{Client, new_post_id, new_token};
@@ -26,6 +26,8 @@ pub struct Posted {
 pub struct HistoryPage {
     /// The posts, and where they were said.
     pub posts: Vec<ArchivedPost>,
+    /// Posts of the same part that were deleted.
+    pub deleted: Vec<DeletedPost>,
     /// What to ask for the next older ones with; nothing when there are none.
     pub next: Option<Seq>,
 }
@@ -163,7 +165,13 @@ impl Client {
 
     async fn past(&self, request: Request) -> Result<HistoryPage, AskError> {
         match self.ask(request).await? {
-            Response::Past { posts, next } => Ok(HistoryPage { posts: posts.into_vec(), next }),
+            Response::Past { posts, next } => {
+                Ok(HistoryPage { posts: posts.into_vec(), deleted: Vec::new(), next })
+            }
+            Response::PastWithDeleted { posts, deleted, next } => {
+                let (posts, deleted) = (posts.into_vec(), deleted.into_vec());
+                Ok(HistoryPage { posts, deleted, next })
+            }
             _ => Err(AskError::Unexpected),
         }
     }
@@ -191,6 +199,17 @@ impl Client {
     ) -> Result<Vec<ModerationRecord>, AskError> {
         match self.ask(Request::Why { group, user }).await? {
             Response::Acts { acts, .. } => Ok(acts.into_vec()),
+            _ => Err(AskError::Unexpected),
+        }
+    }
+
+    /// Takes back what was said there: by this client, or in a group that it keeps order in.
+    ///
+    /// # Errors
+    /// [`AskError`]; [`AskError::Unexpected`] from a server that can't delete.
+    pub async fn delete(&self, post: Seq) -> Result<(), AskError> {
+        match self.ask(Request::Delete { post }).await? {
+            Response::Deleted { .. } => Ok(()),
             _ => Err(AskError::Unexpected),
         }
     }

@@ -93,6 +93,8 @@ fn without_message(event: Event) -> Option<Event> {
         Event::Notification(Notification::PrivatePost { post, .. }) => {
             Some(Event::Missed(Conversation::User(post.from)))
         }
+        // What is not shown any more must not stay on a screen.
+        event @ Event::Notification(Notification::Deleted { .. }) => Some(event),
         Event::Notification(_) | Event::Replayed(_) => None,
         event => Some(event),
     }

@@ -1,6 +1,6 @@
 //! How far a client has come, by what it hears.
 
-use chatroom_proto::{Body, Page, PostId, Token, UnixMillis};
+use chatroom_proto::{Body, Page, Post, PostId, Token, UnixMillis};
 
 use super::*;
 
@@ -47,6 +47,26 @@ fn join(state: &mut ReadState, name: &str, seq: u64, head: u64) -> Option<Conver
     let membership = Membership { group: group(name), head: Seq(head) };
     let request = Request::Join { group: group(name) };
     state.answered(&request, &Response::Joined { seq: Seq(seq), membership })
+}
+
+/// What is left of a post, when it is told again.
+fn gone(place: Conversation, seq: u64, prev: u64) -> Notification {
+    let post = post(seq, prev).deleted(UserName::parse("Ann").unwrap());
+    Notification::DeletedPost { post, place }
+}
+
+#[test]
+fn what_is_left_of_a_post_stands_in_its_place() {
+    let mut state = ReadState::new(&welcome(10, false, &[("General", 4)]));
+    let general = || Conversation::Group(group("General"));
+    assert_eq!(state.notified(&gone(general(), 11, 4)), None);
+    assert_eq!(state.notified(&in_group("General", 12, 11)), None);
+    assert_eq!(state.notified(&gone(general(), 14, 13)), Some(general()), "13 was missed");
+    let jim = || Conversation::User(UserName::parse("Jim").unwrap());
+    assert_eq!(state.notified(&gone(jim(), 15, 0)), None);
+    assert_eq!(state.notified(&in_private(16, 15)), None);
+    assert!(state.notified(&gone(jim(), 18, 17)).is_some());
+    assert_eq!(state.seen(), Seq(18));
 }
 
 #[test]

@@ -124,8 +124,8 @@ fn is_answered(view: View, response: &Response, now: UnixMillis, chance: &mut Ch
         Response::Past { posts, .. } => {
             is_harmless(&view.found(posts.as_slice(), (None, now)));
             if let Some(first) = posts.as_slice().first() {
-                is_harmless(&view.history(&first.place, posts.as_slice(), (None, now)));
-                is_harmless(&view.history(&first.place, &[], (None, now)));
+                is_harmless(&view.history(&first.place, (posts.as_slice(), &[]), (None, now)));
+                is_harmless(&view.history(&first.place, (&[], &[]), (None, now)));
                 is_harmless(&view.missed(std::slice::from_ref(&first.place)).unwrap_or_default());
             }
         }

@@ -69,6 +69,7 @@ fn parse(line: &str, colours: bool) {
             | TypedCommand::Open(_)
             | TypedCommand::Close
             | TypedCommand::Unread
+            | TypedCommand::DeleteLast
             | TypedCommand::Times(_)
             | TypedCommand::RingFor(_)
             | TypedCommand::Exit,

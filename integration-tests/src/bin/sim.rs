@@ -111,6 +111,8 @@ fn print_table(seeds: u64, tally: &Tally, violations: usize, failed: usize, minu
         ("acknowledged", tally.acknowledged.to_string()),
         ("shown", tally.shown.to_string()),
         ("of these later", tally.replayed.to_string()),
+        ("deleted", tally.deleted.to_string()),
+        ("told without text", tally.told_deleted.to_string()),
         ("violations", violations.to_string()),
         ("seeds that break something", failed.to_string()),
         ("seeds a minute", format!("{a_minute:.0}")),

@@ -130,6 +130,7 @@ impl Part {
             chance,
             groups: Vec::new(),
             unanswered: 0,
+            said: None,
             resting: Seq::ZERO,
         };
         loop {
@@ -200,6 +201,8 @@ struct Life {
     chance: Chance,
     groups: Vec<GroupName>,
     unanswered: usize,
+    /// Where it has said something last.
+    said: Option<Seq>,
     /// Up to where it was asked to rest, and asked the server for the sign that it has.
     resting: Seq,
 }
@@ -285,7 +288,10 @@ impl Life {
                 }
                 self.is_back();
             }
-            Heard::PutBack { to } => self.recorder.record(&Event::PutBack(to)),
+            Heard::PutBack { to } => {
+                self.said = None;
+                self.recorder.record(&Event::PutBack(to));
+            }
             Heard::Missed(place) => self.recorder.record(&Event::Missed(place)),
             Heard::Lost(_)
             | Heard::CaughtUp
@@ -297,12 +303,26 @@ impl Life {
     }
 
     fn show(&mut self, notification: &Notification, delivery: Delivery) {
-        let (post, place) = match notification {
-            Notification::GroupPost { post, group } => (post, Conversation::Group(group.clone())),
-            Notification::PrivatePost { post, .. } => (post, Conversation::User(post.from.clone())),
+        let shown = match notification {
+            Notification::GroupPost { post, group } => {
+                Shown::new(post, Conversation::Group(group.clone()), delivery)
+            }
+            Notification::PrivatePost { post, .. } => {
+                Shown::new(post, Conversation::User(post.from.clone()), delivery)
+            }
+            Notification::DeletedPost { post, place } => {
+                let place = match place {
+                    Conversation::Group(_) => place.clone(),
+                    Conversation::User(_) => Conversation::User(post.from.clone()),
+                };
+                Shown::gone(post, place)
+            }
+            Notification::Deleted { post, seq, .. } => {
+                return self.recorder.record(&Event::Deleted(*post, *seq));
+            }
             _ => return,
         };
-        self.recorder.record(&Event::Showed(Shown::new(post, place, delivery)));
+        self.recorder.record(&Event::Showed(shown));
     }
 
     fn answered(&mut self, request: &Request, result: Result<Response, Refusal>) {
@@ -313,6 +333,7 @@ impl Life {
                 Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. }),
             ) => {
                 self.state.send_modify(|state| state.acknowledged = state.acknowledged.max(seq));
+                self.said = Some(seq);
                 Event::Acknowledged(*id, seq)
             }
             (Request::Public { id, .. } | Request::Private { id, .. }, Err(_)) => {
@@ -325,6 +346,16 @@ impl Life {
             (_, Ok(Response::Left { seq, group })) => {
                 self.groups.retain(|left| *left != group);
                 Event::Left(group, seq)
+            }
+            (Request::Delete { post }, Ok(Response::Deleted { seq })) => Event::Deleted(*post, seq),
+            (
+                Request::History { .. },
+                Ok(Response::Past { posts, .. } | Response::PastWithDeleted { posts, .. }),
+            ) => {
+                let posts = posts.as_slice().iter();
+                return posts.for_each(|said| {
+                    self.recorder.record(&Event::ReadBack(said.post.seq));
+                });
             }
             (Request::Ping, Ok(Response::Pong)) => Event::Rested(self.resting),
             _ => return,
@@ -341,7 +372,12 @@ impl Life {
             0 => self.look_away(events).await,
             1 | 2 => self.come_or_go(client).await,
             3..=9 => self.first_joins(client).await,
-            10..=59 => {
+            10..=14 => self.delete(client).await,
+            15 => {
+                let of = Conversation::Group(self.chance.pick(&self.groups)?.clone());
+                self.submit(client, Request::History { of, before: Seq::ZERO, count: 20 }).await
+            }
+            16..=59 => {
                 let to = PEOPLE[self.chance.below(PEOPLE.len() as u64) as usize];
                 if to == self.part.name() {
                     return Some(());
@@ -403,6 +439,13 @@ impl Life {
         self.submit(client, request).await?;
         self.recorder.record(&Event::Entrusted(id));
         Some(())
+    }
+
+    /// Takes back what it has said last.
+    async fn delete(&mut self, client: &Client) -> Option<()> {
+        let Some(post) = self.said.take() else { return Some(()) };
+        self.recorder.record(&Event::Deleting(post));
+        self.submit(client, Request::Delete { post }).await
     }
 
     async fn submit(&mut self, client: &Client, request: Request) -> Option<()> {

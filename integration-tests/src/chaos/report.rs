@@ -35,6 +35,8 @@ pub struct Report {
     pub shown: u64,
     /// Of these, to somebody who had been away.
     pub replayed: u64,
+    /// Posts that were deleted.
+    pub deleted: u64,
     /// What is broken, counted.
     pub broken: BTreeMap<Kind, u64>,
     /// Stages that broke something.
@@ -57,6 +59,7 @@ impl Report {
         self.acknowledged += other.acknowledged;
         self.shown += other.shown;
         self.replayed += other.replayed;
+        self.deleted += other.deleted;
         for (kind, count) in &other.broken {
             *self.broken.entry(*kind).or_default() += count;
         }
@@ -89,11 +92,13 @@ impl fmt::Display for Report {
             ("acknowledged", self.acknowledged),
             ("shown", self.shown),
             ("of these later", self.replayed),
+            ("deleted", self.deleted),
             ("lost", self.broken(Kind::Lost)),
             ("doubled", self.broken(Kind::Doubled)),
             ("reordered", self.broken(Kind::Reordered)),
             ("gaps", self.broken(Kind::Gap)),
             ("shown to outsiders", self.broken(Kind::Outside)),
+            ("told after deletion", self.broken(Kind::Deleted)),
             ("otherwise wrong", self.broken(Kind::Other)),
         ];
         writeln!(f, "| {} |", columns.map(|(name, _)| name).join(" | "))?;

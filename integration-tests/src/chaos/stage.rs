@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chatroom_proto::{Seq, codec};
 use chatroom_server::chat::ChatState;
-use chatroom_server::chat::effect::StoredPost;
+use chatroom_server::chat::effect::{ArchiveChange, StoredPost};
 use chatroom_server::config::Config;
 use chatroom_server::storage::log::{Durability, Log, LogError, SqliteLog};
 use futures_util::StreamExt;
@@ -281,6 +281,8 @@ impl Stage {
 
     fn judge(mut self, stage: u64, records: &[StoredPost], trouble: Option<String>) -> Report {
         let histories: Vec<_> = self.cast.iter().map(|member| member.part.history()).collect();
+        let is_deleted = |record: &&StoredPost| record.deletion.is_some();
+        self.report.deleted += records.iter().filter(is_deleted).count() as u64;
         for event in histories.iter().flat_map(|history| &history.events) {
             match event {
                 Event::Sent(..) => self.report.sent += 1,
@@ -334,12 +336,23 @@ async fn kept(data: &Path) -> Result<Vec<StoredPost>, LogError> {
         Some(base) => codec::decode(&base.state).expect("a snapshot is a state"),
         None => ChatState::new(Config::default().limits),
     };
-    let mut records = Vec::new();
+    let mut records: Vec<StoredPost> = Vec::new();
     let mut batches = log.follow(state.head());
     while state.head() < head {
         let batch =
             timeout(DEADLINE, batches.next()).await.ok().flatten().expect("a log never ends")?;
-        records.extend(batch.iter().filter_map(|entry| state.fold(entry)));
+        for entry in &batch {
+            match state.fold(entry) {
+                Some(ArchiveChange::Said(stored)) => records.push(stored),
+                Some(ArchiveChange::Deleted(post, deletion)) => {
+                    let place = records.binary_search_by_key(&post, |stored| stored.post.seq);
+                    if let Ok(place) = place {
+                        records[place].delete(deletion);
+                    }
+                }
+                None => {}
+            }
+        }
     }
     Ok(records)
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
 use chatroom_server::chat::effect::StoredPost;
 
+use super::deletions::Deletions;
 use super::life::in_the_last_life;
 use super::record::{Event, History, Shown};
 use super::stay::{Stays, newest};
@@ -20,6 +21,10 @@ pub fn check(histories: &[History], kept: Option<&[StoredPost]>) -> Vec<Violatio
     let facts = Facts::gather(histories, kept, &mut found);
     for (reader, history) in histories.iter().enumerate() {
         Reader { facts: &facts, reader, history, stays: &facts.stays[reader] }.check(&mut found);
+    }
+    let deletions = Deletions::of(kept.unwrap_or_default());
+    for (history, stays) in histories.iter().zip(&facts.stays) {
+        deletions.check(history, stays, &mut found);
     }
     facts.check_acknowledged(histories, kept, &mut found);
     facts.check_shown(histories, &mut found);

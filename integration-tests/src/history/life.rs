@@ -50,6 +50,9 @@ fn put_back(event: Event, to: Seq, session: &mut Session) -> Vec<Event> {
             Event::Joined(_, seq)
             | Event::Left(_, seq)
             | Event::Expelled(_, seq)
+            | Event::Deleted(_, seq)
+            | Event::Deleting(seq)
+            | Event::ReadBack(seq)
             | Event::Rested(seq),
             _,
         ) if seq > to => Vec::new(),

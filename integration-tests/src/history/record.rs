@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use chatroom_proto::{Conversation, GroupName, Post, PostId, Seq, UserName};
+use chatroom_proto::{Conversation, DeletedPost, GroupName, Post, PostId, Seq, UserName};
 
 /// What one client has lived through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,12 @@ pub enum Event {
     Refused(PostId),
     /// It showed what somebody else said.
     Showed(Shown),
+    /// A history told it what stands at this place.
+    ReadBack(Seq),
+    /// It is about to ask that the post at this place be deleted.
+    Deleting(Seq),
+    /// It was told that the post at the first place was deleted, at the second.
+    Deleted(Seq, Seq),
     /// Its library said that something is missing in a conversation.
     Missed(Conversation),
     /// It was told that the server was put back: what was after this place is no more.
@@ -89,6 +95,8 @@ pub enum Delivery {
     Live,
     /// After the client had been away.
     Replayed,
+    /// The same, and without the text, which was deleted.
+    Gone,
 }
 
 /// A line of a journal that is none.
@@ -112,6 +120,12 @@ impl Shown {
             place,
             delivery,
         }
+    }
+
+    /// What is left of a post, as it is shown.
+    pub fn gone(post: &DeletedPost, place: Conversation) -> Shown {
+        let DeletedPost { seq, prev, id, from, .. } = post.clone();
+        Shown { seq, prev, id, from, place, delivery: Delivery::Gone }
     }
 }
 
@@ -182,7 +196,11 @@ impl fmt::Display for Event {
             Event::Acknowledged(id, seq) => write!(f, "acknowledged {} {seq}", hex(*id)),
             Event::Refused(id) => write!(f, "refused {}", hex(*id)),
             Event::Showed(Shown { seq, prev, id, from, place, delivery }) => {
-                let delivery = if *delivery == Delivery::Live { "live" } else { "replayed" };
+                let delivery = match delivery {
+                    Delivery::Live => "live",
+                    Delivery::Replayed => "replayed",
+                    Delivery::Gone => "gone",
+                };
                 write!(
                     f,
                     "showed {seq} {prev} {} {from} {} {delivery}",
@@ -190,6 +208,9 @@ impl fmt::Display for Event {
                     ConversationText(place)
                 )
             }
+            Event::ReadBack(seq) => write!(f, "readback {seq}"),
+            Event::Deleting(post) => write!(f, "deleting {post}"),
+            Event::Deleted(post, seq) => write!(f, "deleted {post} {seq}"),
             Event::Missed(place) => write!(f, "missed {}", ConversationText(place)),
             Event::PutBack(seq) => write!(f, "putback {seq}"),
             Event::Rested(seq) => write!(f, "rested {seq}"),
@@ -241,8 +262,16 @@ impl Event {
                 id: id(word()?)?,
                 from: UserName::parse(word()?).ok()?,
                 place: place(word()?)?,
-                delivery: if word()? == "live" { Delivery::Live } else { Delivery::Replayed },
+                delivery: match word()? {
+                    "live" => Delivery::Live,
+                    "replayed" => Delivery::Replayed,
+                    "gone" => Delivery::Gone,
+                    _ => return None,
+                },
             }),
+            "readback" => Event::ReadBack(seq(word()?)?),
+            "deleting" => Event::Deleting(seq(word()?)?),
+            "deleted" => Event::Deleted(seq(word()?)?, seq(word()?)?),
             "missed" => Event::Missed(place(word()?)?),
             "putback" => Event::PutBack(seq(word()?)?),
             "rested" => Event::Rested(seq(word()?)?),
@@ -303,6 +332,9 @@ mod tests {
                 place: Conversation::User(user("ann")),
                 delivery: Delivery::Replayed,
             }),
+            Event::ReadBack(Seq(10)),
+            Event::Deleting(Seq(10)),
+            Event::Deleted(Seq(10), Seq(11)),
             Event::Missed(Conversation::Group(tea())),
             Event::PutBack(Seq(10)),
             Event::Rested(Seq(11)),

@@ -256,6 +256,7 @@ pub(super) fn newest(event: &Event) -> Seq {
         | Event::Left(_, seq)
         | Event::Expelled(_, seq)
         | Event::Acknowledged(_, seq)
+        | Event::Deleted(_, seq)
         | Event::Rested(seq) => *seq,
         Event::Welcomed { seq, resumed: false, .. } => *seq,
         Event::Showed(shown) => shown.seq,

@@ -85,6 +85,20 @@ pub enum Violation {
         /// Its place.
         seq: Seq,
     },
+    /// Somebody was told the text of a post after it was deleted.
+    ShownDeleted {
+        /// Who.
+        reader: UserName,
+        /// The post's place.
+        seq: Seq,
+    },
+    /// Somebody was shown a post, and not told that it was deleted since.
+    DeletionUnsaid {
+        /// Who.
+        reader: UserName,
+        /// The post's place.
+        seq: Seq,
+    },
     /// Somebody showed a post that nobody has sent.
     MadeUp {
         /// Who.
@@ -114,14 +128,23 @@ pub enum Kind {
     Gap,
     /// Shown to somebody who must not see it.
     Outside,
+    /// Shown after its deletion.
+    Deleted,
     /// Everything else: posts from nowhere, people who were forgotten.
     Other,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 6] =
-        [Kind::Lost, Kind::Doubled, Kind::Reordered, Kind::Gap, Kind::Outside, Kind::Other];
+    pub const ALL: [Kind; 7] = [
+        Kind::Lost,
+        Kind::Doubled,
+        Kind::Reordered,
+        Kind::Gap,
+        Kind::Outside,
+        Kind::Deleted,
+        Kind::Other,
+    ];
 }
 
 impl Violation {
@@ -130,11 +153,13 @@ impl Violation {
         match self {
             Violation::NotKept { .. }
             | Violation::NotShown { .. }
-            | Violation::NotAnswered { .. } => Kind::Lost,
+            | Violation::NotAnswered { .. }
+            | Violation::DeletionUnsaid { .. } => Kind::Lost,
             Violation::ShownTwice { .. } | Violation::KeptTwice { .. } => Kind::Doubled,
             Violation::OutOfOrder { .. } | Violation::Disagreement { .. } => Kind::Reordered,
             Violation::Gap { .. } | Violation::SaidToBeMissing { .. } => Kind::Gap,
             Violation::ShownOutside { .. } => Kind::Outside,
+            Violation::ShownDeleted { .. } => Kind::Deleted,
             Violation::MadeUp { .. } | Violation::Forgotten { .. } => Kind::Other,
         }
     }
@@ -170,6 +195,12 @@ impl fmt::Display for Violation {
             }
             Violation::ShownOutside { reader, id, seq } => {
                 write!(f, "{reader} was shown {id:?} at {seq} and is not in that conversation")
+            }
+            Violation::ShownDeleted { reader, seq } => {
+                write!(f, "{reader} was told the text at {seq} after it was deleted")
+            }
+            Violation::DeletionUnsaid { reader, seq } => {
+                write!(f, "{reader} was shown {seq} and was not told that it was deleted")
             }
             Violation::MadeUp { reader, id } => {
                 write!(f, "{reader} was shown {id:?}, which nobody has sent")

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::codec;
-use chatroom_proto::{Notification, Seq, UnixMillis};
+use chatroom_proto::{Body, Conversation, DeletedPost, Notification, Post, Seq, UnixMillis};
 use chatroom_server::Restored;
 use chatroom_server::chat::ChatState;
-use chatroom_server::chat::effect::{Read, Replay};
+use chatroom_server::chat::effect::{Read, Replay, StoredPost};
 use chatroom_server::storage::archive::{
     AgedPosts, Answer, Archive, ArchiveView, FoundPosts, Missed,
 };
@@ -108,8 +108,30 @@ impl View {
                 less.groups.retain(|in_it| in_it.until == replay.until);
                 model.replay(&less)
             }
+            Some(Fault::ReplayDeleted) => {
+                let mut missed = model.replay(replay);
+                missed.notifications = missed.notifications.into_iter().map(with_text).collect();
+                missed
+            }
+            Some(Fault::DeletionUnsaid) => {
+                let mut missed = model.replay(replay);
+                let is_deletion = |it: &Notification| matches!(it, Notification::Deleted { .. });
+                missed.notifications.retain(|it| !is_deletion(it));
+                missed
+            }
             _ => model.replay(replay),
         })
+    }
+}
+
+/// What was deleted, as if it was not.
+fn with_text(told: Notification) -> Notification {
+    let Notification::DeletedPost { post, place } = told else { return told };
+    let DeletedPost { seq, prev, at, id, from, .. } = post;
+    let post = Post { seq, prev, at, id, from, body: Body::deleted() };
+    match place {
+        Conversation::Group(group) => Notification::GroupPost { post, group },
+        Conversation::User(to) => Notification::PrivatePost { post, to },
     }
 }
 
@@ -145,6 +167,33 @@ impl ArchiveView for View {
 
     fn delete(&self, _: Seq) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn find(&self, post: Seq, head: Seq) -> Answer<'_, Option<StoredPost>> {
+        Box::pin(async move {
+            self.0.sleep(self.0.between(1, 80)).await;
+            self.reach(head).await;
+            Ok(self.0.with_archived(|archived| archived.model.find(post)))
+        })
+    }
+
+    fn to_erase(&self) -> Answer<'_, Vec<Seq>> {
+        Box::pin(async move {
+            loop {
+                let posts = self.0.with_archived(|archived| archived.model.to_erase());
+                if !posts.is_empty() {
+                    return Ok(posts);
+                }
+                self.0.sleep(500).await;
+            }
+        })
+    }
+
+    fn erased(&self, posts: Vec<Seq>) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.0.with_archived(|archived| archived.model.erased(&posts));
+            Ok(())
+        })
     }
 
     fn failed(&self) -> BoxFuture<'_, ()> {

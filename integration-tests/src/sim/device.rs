@@ -50,6 +50,8 @@ struct Life {
     greetings: Greetings,
     is_over: Arc<Mutex<bool>>,
     groups: Vec<GroupName>,
+    /// Where something was said lately, by it or by others.
+    known: Vec<Seq>,
     /// Those that its library takes it to be in: what it has asked to leave, too, until it is
     /// answered.
     followed: Vec<GroupName>,
@@ -228,6 +230,7 @@ impl Device {
             match act {
                 Act::Nothing => {}
                 Act::Post(to) => self.post(client, to).await,
+                Act::Delete => self.delete(client).await,
                 Act::Ask(request) => {
                     if matches!(request, Request::ChangePasswordAndToken { .. }) {
                         self.world.now().devices[self.number].tokens_asked += 1;
@@ -267,6 +270,13 @@ impl Device {
         if self.submit(client, request).await.is_some() {
             self.record(Event::Entrusted(id));
         }
+    }
+
+    /// Something that it has said or heard lately. Of what others said it may not, mostly.
+    async fn delete(&mut self, client: &Client) {
+        let Some(post) = self.world.pick(&self.life.known).copied() else { return };
+        self.record(Event::Deleting(post));
+        self.submit(client, Request::Delete { post }).await;
     }
 
     async fn submit(&mut self, client: &Client, request: Request) -> Option<Tag> {

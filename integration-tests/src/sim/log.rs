@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chatroom_proto::{PostId, Seq};
+use chatroom_proto::{Body, PostId, Seq};
 use chatroom_server::chat::entry::{Command, Entry, NodeId, Proposal};
 use chatroom_server::storage::log::{Batch, Batches, Log, LogError, LogSnapshot};
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
@@ -43,6 +44,17 @@ impl Disk {
         self.synced = backup.len();
         self.entries = backup;
         Some(self.last())
+    }
+
+    /// Erases the texts of these posts. (A copy that was taken keeps them.)
+    fn erase(&mut self, posts: &[Seq]) {
+        for entry in self.entries.iter_mut().filter(|entry| posts.contains(&entry.seq)) {
+            let mut erased = Entry::clone(entry);
+            if let Command::Post { body, .. } = &mut erased.proposal.command {
+                *body = Body::deleted();
+            }
+            *entry = Arc::new(erased);
+        }
     }
 
     /// Whether everything is on disk.
@@ -269,5 +281,16 @@ impl Log for SimLog {
     /// Nobody asks for that where everything is kept.
     fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
         Err(LogError::NotAnEnd(base.seq))
+    }
+
+    fn erase(&self, posts: Vec<Seq>) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async move {
+            self.world.sleep(self.world.between(1, 40)).await;
+            if self.kept().is_over {
+                return Err(LogError::Stopped("the disk has failed".into()));
+            }
+            self.world.with_disk(|disk| disk.erase(&posts));
+            Ok(())
+        })
     }
 }

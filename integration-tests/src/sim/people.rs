@@ -30,6 +30,8 @@ pub(super) enum Act {
     /// To come into a group, or to go out of one.
     Join(GroupName),
     Leave(GroupName),
+    /// To take back what was said, by somebody.
+    Delete,
     /// To ask for anything else.
     Ask(Request),
     /// Nothing.
@@ -55,6 +57,7 @@ pub(super) fn any_act(world: &World, me: &UserName, groups: &[GroupName], believ
             Act::Ask(Request::History { of, before: Seq::ZERO, count: 5 })
         }
         38 if world.once_in(4) => Act::Ask(Request::Exit),
+        38 => Act::Delete,
         37 => Act::Ask(about_the_account(world, believed)),
         39 => Act::Ask(operate(world)),
         _ => Act::Nothing,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chatroom_proto::codec::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use chatroom_proto::{ClientFrame, Code, Request, Retention, Seq, ServerFrame, Tag, UnixMillis};
-use chatroom_server::chat::effect::{Read, Replay};
+use chatroom_server::chat::effect::{Read, Replay, StoredPost};
 use chatroom_server::chat::entry::Proposal;
 use chatroom_server::chat::{ChatState, Limits};
 use chatroom_server::clock::Clock;
@@ -275,6 +275,10 @@ impl Log for StoppableLog {
     fn compact(&self, base: LogSnapshot) -> Result<(), LogError> {
         self.log.compact(base)
     }
+
+    fn erase(&self, posts: Vec<Seq>) -> BoxFuture<'_, Result<(), LogError>> {
+        self.log.erase(posts)
+    }
 }
 
 /// What can be read back: everything, at once.
@@ -285,7 +289,7 @@ impl View {
         View(Mutex::new((Model::new(limits), log.follow(Seq::ZERO))))
     }
 
-    fn with_model<T>(&self, look: impl FnOnce(&Model) -> T) -> T {
+    fn with_model<T>(&self, look: impl FnOnce(&mut Model) -> T) -> T {
         let (model, batches) = &mut *lock(&self.0);
         while let Some(Some(Ok(batch))) = batches.next().now_or_never() {
             batch.iter().for_each(|entry| model.follow(entry));
@@ -315,6 +319,19 @@ impl ArchiveView for View {
     }
 
     fn delete(&self, _: Seq) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn find(&self, post: Seq, _: Seq) -> Answer<'_, Option<StoredPost>> {
+        Box::pin(async move { Ok(self.with_model(|model| model.find(post))) })
+    }
+
+    fn to_erase(&self) -> Answer<'_, Vec<Seq>> {
+        // Nobody looks into this log.
+        Box::pin(std::future::pending())
+    }
+
+    fn erased(&self, _: Vec<Seq>) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
     }
 

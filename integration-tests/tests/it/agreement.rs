@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use chatroom_proto::codec;
 use chatroom_proto::{
-    Code, Hello, Lives, Page, Proof, Request, Response, Retention, Seq, Tag, Token, UnixMillis,
-    UserName, VersionRange,
+    Code, Hello, Lives, Page, Proof, Refusal, Request, Response, Retention, Seq, Tag, Token,
+    UnixMillis, UserName, VersionRange,
 };
 use chatroom_server::chat::effect::{Channel, Credential, Effect, Input, LoginRequest};
 use chatroom_server::chat::entry::{
@@ -15,6 +15,7 @@ use chatroom_server::chat::entry::{
 };
 use chatroom_server::chat::{Chat, ChatState, Limits, UptimeMillis};
 use integration_tests::chance::Chance;
+use integration_tests::model::Model;
 use integration_tests::passwords;
 use integration_tests::test_client::{group, user};
 
@@ -45,6 +46,8 @@ struct Node {
 struct TwoNodes {
     nodes: [Node; 2],
     log: Vec<Entry>,
+    /// Where posts are looked up.
+    archive: Model,
     now: UnixMillis,
     next: u64,
     /// The last token that each person was given.
@@ -64,6 +67,7 @@ impl TwoNodes {
         TwoNodes {
             nodes: [node(1), node(2)],
             log: Vec::new(),
+            archive: Model::new(LIMITS),
             now: UnixMillis(10_000),
             next: 0,
             tokens: HashMap::new(),
@@ -158,8 +162,14 @@ impl TwoNodes {
     fn any_request(&mut self) -> Request {
         match self.chance.request() {
             Request::Claim { .. } => Request::Claim { code: CODE },
+            Request::Delete { .. } => Request::Delete { post: self.any_post() },
             request => request,
         }
+    }
+
+    fn any_post(&mut self) -> Seq {
+        let posts = self.archive.records();
+        if posts.is_empty() { Seq(1) } else { posts[self.chance.below(posts.len())].post.seq }
     }
 
     /// A node applies some of the log that it has not read yet.
@@ -205,7 +215,16 @@ impl TwoNodes {
                 Effect::Read { connection, tag, .. } => {
                     let result = Box::new(Ok(Response::Past { posts: Page::fill([]), next: None }));
                     let mut effects = Vec::new();
-                    let found = Input::Found { connection, tag, result };
+                    let head = self.nodes[node].chat.state().head();
+                    let found = Input::Found { connection, tag, result, head };
+                    self.nodes[node].chat.handle(found, self.now, &mut effects);
+                    self.carry_out(node, effects);
+                }
+                Effect::Find { connection, tag, post, .. } => {
+                    let found = self.archive.find(post).ok_or(Refusal::NoSuchPost { post });
+                    let result = Box::new(found);
+                    let mut effects = Vec::new();
+                    let found = Input::FoundPost { connection, tag, result };
                     self.nodes[node].chat.handle(found, self.now, &mut effects);
                     self.carry_out(node, effects);
                 }
@@ -224,7 +243,9 @@ impl TwoNodes {
         // Seqs may skip.
         let last = self.log.last().map_or(Seq::ZERO, |entry| entry.seq);
         let seq = Seq(last.0 + 1 + self.chance.below(3));
-        self.log.push(Entry { seq, proposal });
+        let entry = Entry { seq, proposal };
+        self.archive.follow(&entry);
+        self.log.push(entry);
     }
 
     /// Both nodes read everything, until nothing new comes of it.

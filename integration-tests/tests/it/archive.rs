@@ -160,8 +160,9 @@ impl History {
     fn any_command(&mut self) -> Command {
         let by = self.any_device();
         let name = self.chance.one_of(&GROUPS);
-        match self.chance.below(40) {
+        match self.chance.below(43) {
             0..=2 => self.any_arrival(),
+            40.. if !self.model.records().is_empty() => self.any_deletion(),
             3 => Command::Depart { device: by },
             4 | 5 => Command::Create { by, group: group(name) },
             6..=9 => Command::Join { by, group: group(name) },
@@ -176,6 +177,14 @@ impl History {
                 Command::Post { by, to, id, body: body(&self.any_text()) }
             }
         }
+    }
+
+    /// Somebody takes back what was said, mostly by themselves. Others may not, mostly.
+    fn any_deletion(&mut self) -> Command {
+        let index = self.chance.below(self.model.records().len());
+        let post = self.model.records()[index].reference();
+        let by = if self.chance.once_in(4) { self.any_device() } else { post.by.first_device() };
+        Command::Delete { by, post }
     }
 
     /// Somebody comes, or comes back as who they were.
@@ -269,7 +278,8 @@ impl History {
         let has_others = self.chance.flag();
         let device = if has_others { self.any_device() } else { reader.first_device() };
         let (after, ends) = (one.min(other), Vec::new());
-        Replay { reader, device, has_others, after, until, groups, ends }
+        let began = if self.chance.flag() { after } else { self.any_place().min(after) };
+        Replay { reader, device, has_others, began, after, until, groups, ends }
     }
 
     /// Reads this and that, which has to be what the model finds.

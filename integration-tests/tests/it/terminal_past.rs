@@ -163,10 +163,10 @@ async fn what_is_read_back_comes_in_as_many_pages_as_it_takes() {
     let read: Vec<_> =
         screen.lines_beginning("[2001-09-0").iter().map(|line| (*line).to_owned()).collect();
     assert_eq!(read.len(), 8, "{screen}");
-    assert!(read[0].ends_with("] Private message from Ann: page 3"), "{screen}");
+    assert!(read[0].ends_with("] #3 Private message from Ann: page 3"), "{screen}");
     jim.type_line("search green tea in General");
     jim.wait_for("what was found", |screen| {
-        screen.lines.iter().any(|line| line.ends_with("] Private message to Ann: I like green tea"))
+        screen.lines.iter().any(|line| line.ends_with("Private message to Ann: I like green tea"))
     });
     jim.type_line("join tea");
     jim.wait_for_line("Earlier messages: history tea (kept for 30 days)");

@@ -49,6 +49,8 @@ pub(crate) enum RepeatKey<'a> {
     Group(DedupKind, &'a GroupName),
     /// By the tag: it is done to the server.
     Server,
+    /// By the tag: something is deleted.
+    Deletion,
 }
 
 /// What can be done to a group and is recognized by its tag. Snapshots hold it: variants are
@@ -65,13 +67,15 @@ pub(crate) enum DedupKind {
     Moderate,
     /// Not to it, but to the server.
     Operate,
+    /// Not to it, but to what was said somewhere.
+    Delete,
 }
 
 impl Command {
     /// The class of this command.
     #[inline]
     pub(crate) fn class(&self) -> CommandClass<'_> {
-        use RepeatKey::{Group, Nothing, Post, Registration, Server};
+        use RepeatKey::{Deletion, Group, Nothing, Post, Registration, Server};
         let mut body_bytes = 0;
         let (author, moves, repeat) = match self {
             Command::Arrive { .. }
@@ -103,6 +107,7 @@ impl Command {
                 (Some(*by), moved_by_moderation(act), Group(DedupKind::Moderate, group))
             }
             Command::Claim { by, .. } => (Some(*by), Moves::One, Server),
+            Command::Delete { by, .. } => (Some(*by), Moves::One, Deletion),
             Command::Operate { by, act } => {
                 let moves = if ends_stays(act) { Moves::Several } else { Moves::One };
                 (Some(*by), moves, Server)

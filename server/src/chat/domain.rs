@@ -10,8 +10,8 @@ use super::conn_state::{ConnState, PendingAuth, PendingLogin, Phase, Queued};
 use super::digest;
 use super::effect::{Effect, Input};
 use super::entry::{
-    Command, ConnAddr, ConnectionId, DeviceId, Entry, GroupId, NodeId, Origin, Proposal,
-    ProposalId, RequestId,
+    Command, ConnAddr, ConnectionId, ConversationId, DeviceId, Entry, GroupId, NodeId, Origin,
+    PostRef, Proposal, ProposalId, RequestId,
 };
 use super::hold_timer::{HoldTimer, UptimeMillis};
 use super::limits::{EXPIRIES_A_TICK_MAX, Limits};
@@ -34,6 +34,8 @@ pub struct Chat {
     expiring: usize,
     /// For how long devices have been held.
     hold_timer: HoldTimer,
+    /// Behind this nothing private was deleted. The state does not remember that.
+    deleted_in_private: Seq,
 }
 
 impl Chat {
@@ -47,6 +49,7 @@ impl Chat {
         Chat {
             node,
             limits,
+            deleted_in_private: state.head(),
             state,
             conns: FxHashMap::default(),
             proposed: 0,
@@ -66,10 +69,14 @@ impl Chat {
             Input::Refuse { connection, tag, refusal } => {
                 self.take(RequestId { connection, tag }, Queued::Refuse(refusal), now, out);
             }
-            Input::Found { connection, tag, result } => {
+            Input::Found { connection, tag, result, .. } => {
                 let Some(conn) = self.conns.get_mut(&connection) else { return };
                 conn.is_reading = false;
                 out.push(Effect::Reply { connection, tag, result: *result });
+                self.advance(connection, now, out);
+            }
+            Input::FoundPost { connection, tag, result } => {
+                self.found_post(RequestId { connection, tag }, *result, now, out);
                 self.advance(connection, now, out);
             }
             Input::Checked { connection, tag, checked } => {
@@ -83,6 +90,7 @@ impl Chat {
     /// Lets an entry of the log take effect. Entries are applied in their order, each once.
     pub fn apply(&mut self, entry: &Entry, out: &mut Vec<Effect>) {
         let Applied { result, cut_off, news, more, put_out, ends, .. } = self.state.apply(entry);
+        self.note_deletion(entry);
         for (place, reason) in cut_off.into_iter().filter(|(place, _)| place.node == self.node) {
             out.push(Effect::HangUp { connection: place.connection, reason });
         }
@@ -117,6 +125,15 @@ impl Chat {
     /// Lets an entry from before this node began take effect, which nobody is there to hear of.
     pub fn restore(&mut self, entry: &Entry) {
         self.state.fold(entry);
+        self.note_deletion(entry);
+    }
+
+    fn note_deletion(&mut self, entry: &Entry) {
+        if let Command::Delete { post: PostRef { thread: ConversationId::Pair(..), .. }, .. } =
+            &entry.proposal.command
+        {
+            self.deleted_in_private = entry.seq;
+        }
     }
 
     /// The log is restored, and this node begins.
@@ -296,7 +313,7 @@ impl Chat {
         let Some(lost) = lost.filter(|_| retention != Retention::Nothing) else { return };
         let seen = if seen == Seq::ZERO { lost } else { seen };
         let after = put_back.map_or(seen, |shared| shared.min(seen));
-        out.push(match self.state.missed(id, after) {
+        out.push(match self.state.missed(id, after, self.deleted_in_private) {
             Some(replay) => Effect::Replay { connection, replay },
             None => Effect::Tell { connection, notification: Notification::CaughtUp { seq: head } },
         });

@@ -10,29 +10,15 @@
 //! be carried out before the next entry is applied.
 
 use chatroom_proto::{
-    CloseReason, Conversation, Hello, Lives, Notification, Password, Post, Refusal, Request,
-    Response, SearchQuery, Seq, Tag, Token, UserName,
+    Body, CloseReason, Conversation, Hello, Lives, Notification, Password, Post, Refusal, Request,
+    Response, SearchQuery, Seq, Tag, Token, UnixMillis, UserName,
 };
 
+pub use super::entry::ConversationId;
 use super::entry::{
-    Address, ConnectionId, DeviceId, GroupId, PasswordHash, PersonId, Proposal, TokenDigest,
+    Address, ConnectionId, DeviceId, GroupId, PasswordHash, PersonId, PostRef, Proposal,
+    TokenDigest,
 };
-
-/// A conversation, by the identities of those who hold it. Names change hands; these do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ConversationId {
-    /// In a group.
-    Group(GroupId),
-    /// Between two people, the one who came first before the other.
-    Pair(PersonId, PersonId),
-}
-
-impl ConversationId {
-    /// The conversation between these two, in whatever order.
-    pub fn between(one: PersonId, other: PersonId) -> ConversationId {
-        ConversationId::Pair(one.min(other), one.max(other))
-    }
-}
 
 /// A post that took effect: what the archive keeps of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +31,83 @@ pub struct StoredPost {
     pub device: DeviceId,
     /// The group's name, or that of the person it was said to.
     pub to: Conversation,
-    /// What was said.
+    /// What was said; with [`Body::deleted`] in the place of a text that was deleted.
     pub post: Post,
+    /// Whether it was deleted.
+    pub deletion: Option<Deletion>,
+}
+
+/// How a post was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The entry that did it.
+    pub seq: Seq,
+    /// When.
+    pub at: UnixMillis,
+    /// Who did it.
+    pub by: UserName,
+    /// With which of their devices.
+    pub device: DeviceId,
+}
+
+/// What an entry changes in what can be read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveChange {
+    /// Something was said.
+    Said(StoredPost),
+    /// The post at this place was deleted. The first deletion of a post counts.
+    Deleted(Seq, Deletion),
+}
+
+impl ArchiveChange {
+    /// What was said.
+    pub fn said(self) -> Option<StoredPost> {
+        match self {
+            ArchiveChange::Said(stored) => Some(stored),
+            ArchiveChange::Deleted(..) => None,
+        }
+    }
+}
+
+impl StoredPost {
+    /// What a command about it says of it.
+    pub fn reference(&self) -> PostRef {
+        PostRef {
+            seq: self.post.seq,
+            thread: self.thread,
+            by: self.by,
+            from: self.post.from.clone(),
+            to: self.to.clone(),
+        }
+    }
+
+    /// Deletes it, unless it is.
+    pub fn delete(&mut self, deletion: Deletion) {
+        if self.deletion.is_none() {
+            self.post.body = Body::deleted();
+            self.deletion = Some(deletion);
+        }
+    }
+
+    /// As it is told to one who missed it.
+    pub fn told_again(self) -> Notification {
+        match (self.deletion, self.to) {
+            (Some(deletion), place) => {
+                Notification::DeletedPost { post: self.post.deleted(deletion.by), place }
+            }
+            (None, Conversation::Group(group)) => {
+                Notification::GroupPost { post: self.post, group }
+            }
+            (None, Conversation::User(to)) => Notification::PrivatePost { post: self.post, to },
+        }
+    }
+
+    /// That it was deleted, as one is told who had heard it before. Nothing when it was not.
+    pub fn deletion_told(self) -> Option<Notification> {
+        let Deletion { seq, at, by, .. } = self.deletion?;
+        let Post { seq: post, from, .. } = self.post;
+        Some(Notification::Deleted { seq, at, by, post, from, place: self.to })
+    }
 }
 
 /// A question to the archive.
@@ -90,7 +151,9 @@ pub struct Replay {
     pub device: DeviceId,
     /// Whether there may have been others. What was said with these is news.
     pub has_others: bool,
-    /// Only what comes after this.
+    /// How far the client had come. What it has heard up to here may have been deleted since.
+    pub began: Seq,
+    /// Only what comes after this: it moves on with each part.
     pub after: Seq,
     /// And not after this. From there on it hears what happens.
     pub until: Seq,
@@ -224,6 +287,17 @@ pub enum Input {
         tag: Tag,
         /// What was found.
         result: Box<Result<Response, Refusal>>,
+        /// Everything up to here was known to whoever looked.
+        head: Seq,
+    },
+    /// The post that a connection wants to be deleted was found, or not.
+    FoundPost {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// What was found.
+        result: Box<Result<StoredPost, Refusal>>,
     },
     /// What was to be found out about a password.
     Checked {
@@ -271,6 +345,17 @@ pub enum Effect {
         tag: Tag,
         /// What to look up.
         read: Read,
+    },
+    /// Find this post in the archive, and hand in [`Input::FoundPost`].
+    Find {
+        /// The connection that asked.
+        connection: ConnectionId,
+        /// The request's tag.
+        tag: Tag,
+        /// The post's place.
+        post: Seq,
+        /// The answer knows everything up to here.
+        head: Seq,
     },
     /// Check this password, and hand in [`Input::Checked`].
     Check {

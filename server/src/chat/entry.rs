@@ -42,6 +42,7 @@ pub struct DeviceId(pub Seq);
 /// somebody, so the way from a device to its person leads through the state
 /// ([`ChatState::person`](super::ChatState::person)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct PersonId(pub Seq);
 
 impl PersonId {
@@ -58,11 +59,46 @@ impl PersonId {
 
 /// The place of a group's creation in the log; [`GroupId::GENERAL`] was there before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
 pub struct GroupId(pub Seq);
 
 impl GroupId {
     /// The group that is always there.
     pub const GENERAL: GroupId = GroupId(Seq::ZERO);
+}
+
+/// A conversation, by the identities of those who hold it. Names change hands; these do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
+pub enum ConversationId {
+    /// In a group.
+    Group(GroupId),
+    /// Between two people, the one who came first before the other.
+    Pair(PersonId, PersonId),
+}
+
+impl ConversationId {
+    /// The conversation between these two, in whatever order.
+    pub fn between(one: PersonId, other: PersonId) -> ConversationId {
+        ConversationId::Pair(one.min(other), one.max(other))
+    }
+}
+
+/// A post that was said, as the archive has found it. The state does not remember posts; what is
+/// here never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "test-util", derive(arbitrary::Arbitrary))]
+pub struct PostRef {
+    /// Its place.
+    pub seq: Seq,
+    /// In which conversation.
+    pub thread: ConversationId,
+    /// Who said it.
+    pub by: PersonId,
+    /// Their name then.
+    pub from: UserName,
+    /// The name then of the group, or of the one to whom it was said alone.
+    pub to: Conversation,
 }
 
 /// Where a client's connection ends: which node, and there which connection.
@@ -301,4 +337,24 @@ pub enum Command {
         /// What is done.
         act: Operation,
     },
+    /// Somebody takes back what was said. Its text is erased from the log as well, some time after
+    /// this.
+    Delete {
+        /// With which device.
+        by: DeviceId,
+        /// What was said.
+        post: PostRef,
+    },
+}
+
+impl Entry {
+    /// Erases the text of a post, where there is one; whether that has changed anything. The entry
+    /// comes to the same state as before: no state depends on a text.
+    pub(crate) fn erase_text(&mut self) -> bool {
+        let Command::Post { body, .. } = &mut self.proposal.command else { return false };
+        let erased = Body::deleted();
+        let is_new = *body != erased;
+        *body = erased;
+        is_new
+    }
 }

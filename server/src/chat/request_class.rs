@@ -4,7 +4,7 @@
 //! compile until it has its line, and needs no other list: how it is queued, limited and answered
 //! in its turn follows from the class. What it does is said where requests are served.
 
-use chatroom_proto::{BODY_BYTES_MAX, Request};
+use chatroom_proto::{BODY_BYTES_MAX, Moderation, Request};
 
 /// What the dearest request costs, in units: every allowance must hold it, or it would never be
 /// served.
@@ -46,6 +46,8 @@ pub(crate) enum RequestKind {
     LookUp,
     /// A password is hashed first; then it is a command.
     NeedsPassword,
+    /// What it is about is looked up in the archive first; then it is a command.
+    NeedsPost,
     /// It becomes a command in the log, and is answered when that is applied.
     Command,
 }
@@ -64,7 +66,9 @@ impl RequestClass {
     /// The class of a request.
     #[inline]
     pub(crate) fn of(request: &Request) -> RequestClass {
-        use RequestKind::{Command, List, Liveness, Login, LookUp, NeedsPassword, Question};
+        use RequestKind::{
+            Command, List, Liveness, Login, LookUp, NeedsPassword, NeedsPost, Question,
+        };
         let (kind, cost) = match request {
             Request::Hello(_) | Request::ComeBack { .. } => (Login, 0),
             Request::Ping => (Liveness, 0),
@@ -79,6 +83,9 @@ impl RequestClass {
             | Request::ServerBans { .. } => (List, 1),
             Request::History { .. } => (LookUp, PAGE_COST),
             Request::Search { .. } => (LookUp, SEARCH_COST),
+            Request::Delete { .. } | Request::Moderate { act: Moderation::Delete { .. }, .. } => {
+                (NeedsPost, PAGE_COST)
+            }
             Request::Register { .. }
             | Request::ChangePassword { .. }
             | Request::ChangePasswordAndToken { .. }
@@ -110,7 +117,8 @@ impl RequestKind {
             | RequestKind::Question
             | RequestKind::List
             | RequestKind::LookUp
-            | RequestKind::NeedsPassword => true,
+            | RequestKind::NeedsPassword
+            | RequestKind::NeedsPost => true,
             RequestKind::Command => false,
         }
     }
@@ -120,7 +128,10 @@ impl RequestKind {
     #[inline]
     pub(crate) fn blocks_connection(self) -> bool {
         match self {
-            RequestKind::List | RequestKind::LookUp | RequestKind::NeedsPassword => true,
+            RequestKind::List
+            | RequestKind::LookUp
+            | RequestKind::NeedsPassword
+            | RequestKind::NeedsPost => true,
             RequestKind::Login
             | RequestKind::Liveness
             | RequestKind::Question

@@ -3,14 +3,14 @@
 //! the archive. Everything else becomes a proposal.
 
 use chatroom_proto::{
-    CloseReason, Conversation, GroupName, Misbehaviour, PAGE_ITEMS_MAX, Proof, Refusal, Request,
-    Response, Retention, SearchQuery, Seq, UnixMillis, VersionRange,
+    CloseReason, Conversation, GroupName, Misbehaviour, Moderation, PAGE_ITEMS_MAX, Proof, Refusal,
+    Request, Response, Retention, SearchQuery, Seq, UnixMillis, VersionRange,
 };
 
 use super::conn_state::{ConnState, PasswordRequest, PendingLogin, Phase, Queued};
 use super::digest;
 use super::domain::Chat;
-use super::effect::{Effect, LoginRequest, Query, Read};
+use super::effect::{Deletion, Effect, LoginRequest, Query, Read, StoredPost};
 use super::entry::{Command, DeviceId, RequestId};
 
 impl Chat {
@@ -181,9 +181,59 @@ impl Chat {
             Request::Private { to, id, body } => {
                 return Some(Command::Post { by, to: Conversation::User(to), id, body });
             }
+            Request::Delete { post }
+            | Request::Moderate { act: Moderation::Delete { post, .. }, .. } => {
+                self.find((from, by), post, out);
+            }
             Request::Moderate { group, act } => return Some(Command::Moderate { by, group, act }),
         }
         None
+    }
+
+    /// Has the post found that is to be deleted: only the archive knows who said it, and where.
+    fn find(&mut self, (id, by): (RequestId, DeviceId), post: Seq, out: &mut Vec<Effect>) {
+        let RequestId { connection, tag } = id;
+        if let Some(first) = self.state.deleted_before(by, tag) {
+            return reply(id, first, out);
+        }
+        if self.state.limits().retention == Retention::Nothing {
+            return reply(id, Err(Refusal::NothingKept), out);
+        }
+        if let Some(conn) = self.conns.get_mut(&connection) {
+            conn.is_reading = true;
+        }
+        out.push(Effect::Find { connection, tag, post, head: self.state.head() });
+    }
+
+    /// Takes in what was found of the post that is to be deleted, and proposes it.
+    pub(super) fn found_post(
+        &mut self,
+        id: RequestId,
+        found: Result<StoredPost, Refusal>,
+        now: UnixMillis,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(conn) = self.conns.get_mut(&id.connection) else { return };
+        conn.is_reading = false;
+        let Phase::In(by) = conn.phase else { return };
+        let may = found.and_then(|found| {
+            let post = found.reference();
+            self.state.may_delete(by, &post)?;
+            match found.deletion {
+                Some(Deletion { by, .. }) => {
+                    Err(Refusal::AlreadyDeleted { post: found.post.seq, by })
+                }
+                None => Ok(post),
+            }
+        });
+        match may {
+            Ok(post) => {
+                let command = Command::Delete { by, post };
+                let proposal = self.proposal(Some(self.origin(id)), now, command);
+                self.send(proposal, out);
+            }
+            Err(refusal) => reply(id, Err(refusal), out),
+        }
     }
 
     /// What to look up of one conversation, if the asker may.

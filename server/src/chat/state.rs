@@ -27,7 +27,7 @@
 //! - Groups: `group`, `messaging` (create, join, leave, post), `group_info` (what is told about
 //!   one), `succession` (who owns it next).
 //! - Moderation: `rights` (who may come in and speak), `moderation` and `moderation_class` (the
-//!   acts), `moderation_state` (what is kept of them).
+//!   acts), `moderation_state` (what is kept of them), `deletion` (taking back what was said).
 //! - The server's operators: `administration` (what they do), `server_admin` (what is kept of it,
 //!   and which bans match).
 //! - Before a proposal: `new_rules`, which old entries need not keep.
@@ -42,6 +42,7 @@ mod chat_state;
 mod confusable_index;
 mod confusables;
 mod dedup;
+mod deletion;
 mod device;
 mod group;
 mod group_info;

@@ -6,7 +6,7 @@ use chatroom_proto::{GroupName, Seq, UnixMillis, codec};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::chat::effect::StoredPost;
+use crate::chat::effect::ArchiveChange;
 use crate::chat::entry::Entry;
 use crate::chat::{ChatState, Limits};
 use crate::storage::archive::ArchiveFault;
@@ -51,10 +51,10 @@ pub(super) enum ToolError {
 }
 
 /// Reads a whole log, from its snapshot on, and gives everything to `each`: the entry, and what it
-/// says if it is a post that took effect. Returns what all of it has come to.
+/// changes in what can be read back. Returns what all of it has come to.
 pub(super) fn read_through(
     log: &mut LogReader,
-    mut each: impl FnMut(&Entry, Option<StoredPost>) -> Result<(), ToolError>,
+    mut each: impl FnMut(&Entry, Option<ArchiveChange>) -> Result<(), ToolError>,
 ) -> Result<ChatState, ToolError> {
     let mut state = match log.snapshot()? {
         Some(snapshot) => codec::decode(&snapshot.state)
@@ -67,8 +67,8 @@ pub(super) fn read_through(
             return Ok(state);
         }
         for entry in batch {
-            let stored = state.fold(&entry);
-            each(&entry, stored)?;
+            let change = state.fold(&entry);
+            each(&entry, change)?;
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use chatroom_proto::{Seq, UnixMillis};
 
 use super::log_reading::{ToolError, read_through, time};
-use crate::chat::effect::{ConversationId, StoredPost};
+use crate::chat::effect::{ArchiveChange, ConversationId, StoredPost};
 use crate::storage::archive::{ArchiveCheck, ArchiveFound};
 use crate::storage::log::LogReader;
 
@@ -20,6 +20,8 @@ pub(super) struct Summary {
     pub newest: Seq,
     /// How many of these are posts that took effect.
     pub posts: u64,
+    /// How many deletions of one post.
+    pub deleted: u64,
     /// How many groups there are.
     pub groups: usize,
     /// When the first and the last of the entries were proposed.
@@ -43,10 +45,13 @@ pub(super) enum ArchiveState {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { entries, posts, groups, times, deleted_until, archive, .. } = self;
+        let Summary { entries, posts, deleted, groups, times, deleted_until, archive, .. } = self;
         write!(f, "the log is whole: {entries} entries, {posts} posts, {groups} groups")?;
         if let Some((first, last)) = times {
             write!(f, ", from {} to {}", time(*first), time(*last))?;
+        }
+        if *deleted > 0 {
+            write!(f, "; posts deleted by somebody: {deleted}")?;
         }
         if let Some(until) = deleted_until {
             write!(f, "; everything up to {until} was deleted")?;
@@ -74,17 +79,21 @@ pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
     let mut archive = ArchiveCheck::open(directory, log.identity()?);
     let deleted_until = log.snapshot()?.map(|snapshot| snapshot.seq);
     let mut links = Links { begins: deleted_until.unwrap_or(Seq::ZERO), newest: HashMap::new() };
-    let (mut entries, mut posts, mut times) = (0, 0, None);
-    let state = read_through(&mut log, |entry, stored| {
+    let (mut entries, mut posts, mut deleted, mut times) = (0, 0, 0, None);
+    let state = read_through(&mut log, |entry, change| {
         let at = entry.proposal.at;
         entries += 1;
         times = Some((times.map_or(at, |(first, _)| first), at));
-        if let Some(stored) = &stored {
-            posts += 1;
-            links.follow(stored)?;
+        match &change {
+            Some(ArchiveChange::Said(stored)) => {
+                posts += 1;
+                links.follow(stored)?;
+            }
+            Some(ArchiveChange::Deleted(..)) => deleted += 1,
+            None => {}
         }
         if let Ok(ArchiveFound::View(check)) = &mut archive
-            && let Err(fault) = check.compare(entry, stored.as_ref())
+            && let Err(fault) = check.compare(entry, change.as_ref())
         {
             archive = Err(fault);
         }
@@ -96,7 +105,7 @@ pub(super) fn verify(directory: &Path) -> Result<Summary, ToolError> {
         ArchiveFound::MadeAgain(why) => ArchiveState::MadeAgain(why),
         ArchiveFound::View(archive) => ArchiveState::WholeUpTo(archive.end(newest)?),
     };
-    Ok(Summary { entries, newest, posts, groups, times, deleted_until, archive })
+    Ok(Summary { entries, newest, posts, deleted, groups, times, deleted_until, archive })
 }
 
 /// The newest post of every conversation.
@@ -147,7 +156,8 @@ mod tests {
         };
         let to = Conversation::Group(GroupName::general());
         let by = PersonId(Seq(1));
-        StoredPost { thread: conversation, by, device: by.first_device(), to, post }
+        let device = by.first_device();
+        StoredPost { thread: conversation, by, device, to, post, deletion: None }
     }
 
     /// Where the first lie is, if there is one.

@@ -1,11 +1,14 @@
 //! What a client missed, on its way from the archive into its outbox: part by part, as fast as the
 //! client reads.
 
+use std::sync::Arc;
+
 use chatroom_proto::{CloseReason, Notification, Seq, ServerFrame, codec};
 use tracing::error;
 
 use crate::chat::effect::Replay;
 use crate::dispatch::outbox::Outbox;
+use crate::dispatch::recent_deletions::RecentDeletions;
 use crate::storage::archive::{Archive, Missed};
 
 /// Since this version a client that catches up is told how memberships ended. An older one takes
@@ -15,11 +18,17 @@ const ENDS_SINCE: u16 = 2;
 /// Sends everything that was missed, and then lets through what the outbox has held meanwhile. A
 /// client that can't be told everything is hung up on: it comes back, and goes on from where it has
 /// come to.
-pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
+pub(crate) async fn send(
+    archive: Archive,
+    mut replay: Replay,
+    outbox: Outbox,
+    deletions: Arc<RecentDeletions>,
+) {
     let version = outbox.version();
     if version < ENDS_SINCE {
         replay.ends.clear();
     }
+    let to_frames = |part| encode(part, version);
     while replay.after < replay.until {
         let part = tokio::select! {
             biased;
@@ -29,18 +38,18 @@ pub(crate) async fn send(archive: Archive, mut replay: Replay, outbox: Outbox) {
         let frames = part
             .map_err(|error| error!(%error, "can't read what a client missed"))
             .map(|part| with_ends(part, &replay))
-            .and_then(|part| encode(part, version));
+            // The archive may have read it before it was deleted.
+            .and_then(|part| deletions.amended(part, replay.until, to_frames));
         let Ok((frames, reached)) = frames else { return outbox.close(Some(CloseReason::Failed)) };
         if !frames.is_empty() && outbox.catch_up(&frames).await.is_none() {
             return;
         }
         replay.after = reached;
     }
-    let caught_up = Missed {
+    let caught_up = to_frames(Missed {
         notifications: vec![Notification::CaughtUp { seq: replay.until }],
         reached: replay.until,
-    };
-    let caught_up = encode(caught_up, version);
+    });
     let Ok((frames, _)) = caught_up else { return outbox.close(Some(CloseReason::Failed)) };
     if outbox.catch_up(&frames).await.is_some() {
         outbox.go_live();

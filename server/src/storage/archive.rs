@@ -16,7 +16,8 @@
 //!   the whole log.
 //! - `search_index`: for each word the posts that have it, made behind the rows. `search_text`:
 //!   what it is given and asked. `search_words`: what counts as a word, and as the same one.
-//! - `deletion`: deletes posts so that nothing of them is left in the files.
+//! - `deletion`: deletes posts so that nothing of them is left in the files. `erasure`: what the
+//!   log is to erase, too.
 //! - `check`: compares an archive with its log, for an operator.
 //! - `waiters`: whether somebody waits for the view; the writer gives way to a busy log otherwise.
 //! - `worker_thread`: a thread that is waited for at its end, but not for ever.
@@ -32,7 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 use tracing::warn;
 
-use crate::chat::effect::{Query, Read, Replay};
+use crate::chat::effect::{Query, Read, Replay, StoredPost};
 use crate::chat::{ChatState, Limits};
 use crate::config::READ_DEADLINE;
 use crate::storage::disk_error;
@@ -41,6 +42,7 @@ use crate::storage::log::{Log, LogError, LogSnapshot};
 mod age;
 mod check;
 mod deletion;
+mod erasure;
 mod file;
 mod missed;
 mod position;
@@ -71,7 +73,7 @@ use writer::{ArchiveWriter, Progress, WriterCommand};
 /// Reads that wait for a reader; more make their askers wait.
 const READS_WAITING_MAX: usize = 256;
 
-/// Commands that wait for the writer: there is one who gives any, once a day.
+/// Commands that wait for the writer: there are two who give any, one at a time.
 const COMMANDS_WAITING_MAX: usize = 8;
 
 /// Reads what was said. Cheap to clone. When the last one goes, the archive writes down how far it
@@ -90,6 +92,12 @@ pub trait ArchiveView: fmt::Debug + Send + Sync + 'static {
     fn older_than(&self, before: UnixMillis, now: UnixMillis, head: Seq) -> Answer<'_, AgedPosts>;
     /// [`Archive::delete`]
     fn delete(&self, until: Seq) -> Answer<'_, ()>;
+    /// [`Archive::find`]
+    fn find(&self, post: Seq, head: Seq) -> Answer<'_, Option<StoredPost>>;
+    /// [`Archive::to_erase`]
+    fn to_erase(&self) -> Answer<'_, Vec<Seq>>;
+    /// [`Archive::erased`]
+    fn erased(&self, posts: Vec<Seq>) -> Answer<'_, ()>;
     /// [`Archive::failed`]
     fn failed(&self) -> BoxFuture<'_, ()>;
 }
@@ -226,6 +234,32 @@ impl Archive {
         self.0.delete(until).await
     }
 
+    /// The post at this place, if it is kept. The answer knows everything up to `head`.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn find(&self, post: Seq, head: Seq) -> Result<Option<StoredPost>, ReadError> {
+        self.0.find(post, head).await
+    }
+
+    /// Waits until some posts were deleted whose texts may still be in the log, and tells their
+    /// places: the first of them, when they are many.
+    ///
+    /// # Errors
+    /// [`ReadError::Stopped`]
+    pub async fn to_erase(&self) -> Result<Vec<Seq>, ReadError> {
+        self.0.to_erase().await
+    }
+
+    /// Nothing is left of these in the log. What an archive has not yet deleted from its own files
+    /// it asks for again.
+    ///
+    /// # Errors
+    /// [`ReadError::Stopped`]
+    pub async fn erased(&self, posts: Vec<Seq>) -> Result<(), ReadError> {
+        self.0.erased(posts).await
+    }
+
     /// Ends when the archive has stopped by itself: it can't read the log or write its file.
     pub async fn failed(&self) {
         self.0.failed().await;
@@ -233,6 +267,17 @@ impl Archive {
 }
 
 impl Threads {
+    /// Tells the writer something, and waits until it is done.
+    async fn command(
+        &self,
+        command: impl FnOnce(oneshot::Sender<()>) -> WriterCommand,
+    ) -> Result<(), ReadError> {
+        let (done, is_done) = oneshot::channel();
+        let commands = self.commands.as_ref().ok_or(ReadError::Stopped)?;
+        commands.send(command(done)).await.map_err(|_| ReadError::Stopped)?;
+        is_done.await.map_err(|_| ReadError::Stopped)
+    }
+
     /// Waits until the view has come so far. A writer that has ended comes no further.
     async fn reached(&self, part: impl Fn(&Progress) -> Seq, head: Seq) -> Result<(), ReadError> {
         if part(&self.progress.borrow()) >= head {
@@ -276,13 +321,30 @@ impl ArchiveView for Threads {
     }
 
     fn delete(&self, until: Seq) -> Answer<'_, ()> {
+        Box::pin(self.command(move |done| WriterCommand::Delete(until, done)))
+    }
+
+    fn find(&self, post: Seq, head: Seq) -> Answer<'_, Option<StoredPost>> {
+        let found = async move {
+            self.reached(|progress| progress.rows, head).await?;
+            ask(&self.asks, |answer| ReadRequest::Find(post, answer)).await
+        };
         Box::pin(async move {
-            let (done, is_done) = oneshot::channel();
-            let commands = self.commands.as_ref().ok_or(ReadError::Stopped)?;
-            let delete = WriterCommand::Delete(until, done);
-            commands.send(delete).await.map_err(|_| ReadError::Stopped)?;
-            is_done.await.map_err(|_| ReadError::Stopped)
+            time::timeout(READ_DEADLINE, found).await.unwrap_or(Err(ReadError::TookTooLong))
         })
+    }
+
+    fn to_erase(&self) -> Answer<'_, Vec<Seq>> {
+        Box::pin(async move {
+            let mut progress = self.progress.clone();
+            let waited = progress.wait_for(|progress| progress.has_erasures).await;
+            waited.map_err(|_| ReadError::Stopped)?;
+            ask(&self.asks, ReadRequest::ToErase).await
+        })
+    }
+
+    fn erased(&self, posts: Vec<Seq>) -> Answer<'_, ()> {
+        Box::pin(self.command(|done| WriterCommand::Erased(posts, done)))
     }
 
     fn failed(&self) -> BoxFuture<'_, ()> {

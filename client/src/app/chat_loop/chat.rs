@@ -30,6 +30,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// The most events that wait behind a refusal, while the list for its "did you mean" is fetched.
 const HELD_EVENTS_MAX: usize = 256;
 
+/// How many of one's own messages can be taken back one after the other without their numbers.
+pub(super) const OWN_POSTS_MAX: usize = 100;
+
 /// One person's chat.
 pub(crate) struct ChatLoop {
     pub(super) parts: Parts,
@@ -43,6 +46,8 @@ pub(crate) struct ChatLoop {
     pub(super) histories: HashMap<Tag, PartialHistory>,
     /// Who was put on the list of those who are ignored, and may be nobody.
     pub(super) sought: HashMap<Tag, UserName>,
+    /// Where this person has said something in this run that is there still, the newest last.
+    pub(super) own_posts: VecDeque<Seq>,
     /// What was said while this person was away, until all of it is here.
     pub(super) missed_summary: Option<MissedSummary>,
     /// What was said where they did not look.
@@ -81,6 +86,7 @@ impl ChatLoop {
             lists: HashMap::new(),
             histories: HashMap::new(),
             sought: HashMap::new(),
+            own_posts: VecDeque::new(),
             missed_summary: None,
             unread: UnreadMessages::default(),
             held: None,

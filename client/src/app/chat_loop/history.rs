@@ -1,6 +1,8 @@
 //! What is read back, in pages.
 
-use chatroom_proto::{ArchivedPost, Conversation, Request, Response, Seq, UnixMillis, UserName};
+use chatroom_proto::{
+    ArchivedPost, Conversation, DeletedPost, Request, Response, Seq, UnixMillis, UserName,
+};
 
 use crate::app::ignore::Ignored;
 use crate::app::view::View;
@@ -10,6 +12,7 @@ pub(super) struct PartialHistory {
     /// What is asked for next.
     request: Request,
     said: Vec<ArchivedPost>,
+    deleted: Vec<DeletedPost>,
 }
 
 impl PartialHistory {
@@ -17,7 +20,8 @@ impl PartialHistory {
     pub(super) fn new(request: &Request) -> Option<PartialHistory> {
         match request {
             Request::History { .. } | Request::Search { .. } => {
-                Some(PartialHistory { request: request.clone(), said: Vec::new() })
+                let request = request.clone();
+                Some(PartialHistory { request, said: Vec::new(), deleted: Vec::new() })
             }
             _ => None,
         }
@@ -34,17 +38,24 @@ impl PartialHistory {
     /// Adds a page; tells what to ask for next, when more was wanted and there is more. Pages that
     /// run in a circle, or bring nothing, end it.
     pub(super) fn add(&mut self, page: Response) -> Option<Request> {
-        let Response::Past { posts, next } = page else { return None };
+        let (posts, deleted, next) = match page {
+            Response::Past { posts, next } => (posts.into_vec(), Vec::new(), next),
+            Response::PastWithDeleted { posts, deleted, next } => {
+                (posts.into_vec(), deleted.into_vec(), next)
+            }
+            _ => return None,
+        };
         let (Request::History { before, count, .. } | Request::Search { before, count, .. }) =
             &mut self.request
         else {
             return None;
         };
-        let mut posts = posts.into_vec();
-        posts.truncate(usize::from(*count));
-        *count = count.saturating_sub(u16::try_from(posts.len()).unwrap_or(u16::MAX));
-        let is_empty = posts.is_empty();
-        self.said.extend(posts);
+        let room = usize::from(*count);
+        let items = (posts.len() + deleted.len()).min(room);
+        *count = count.saturating_sub(u16::try_from(items).unwrap_or(u16::MAX));
+        let is_empty = items == 0;
+        self.said.extend(posts.into_iter().take(room));
+        self.deleted.extend(deleted.into_iter().take(room));
         let goes_back =
             |next: &Seq| *next != Seq::ZERO && (*before == Seq::ZERO || *next < *before);
         let next = next.filter(|next| *count > 0 && !is_empty && goes_back(next))?;
@@ -62,10 +73,13 @@ impl PartialHistory {
         let reader = (Some(me), now);
         let all = self.said.len();
         self.said.retain(|said| !ignored.said(&said.post));
+        self.deleted.retain(|post| !ignored.has(&post.from));
         let left_out = all - self.said.len();
         let text = match &self.request {
-            _ if self.said.is_empty() && left_out > 0 => return view.left_out(left_out),
-            Request::History { of, .. } => view.history(of, &self.said, reader),
+            _ if self.said.is_empty() && self.deleted.is_empty() && left_out > 0 => {
+                return view.left_out(left_out);
+            }
+            Request::History { of, .. } => view.history(of, (&self.said, &self.deleted), reader),
             _ => view.found(&self.said, reader),
         };
         if left_out > 0 { format!("{text}\n{}", view.left_out(left_out)) } else { text }
@@ -115,6 +129,23 @@ mod tests {
         assert_eq!(past.add(page(&[5, 4], Some(4))), None);
         let seqs: Vec<_> = past.said.iter().map(|said| said.post.seq.0).collect();
         assert_eq!(seqs, [9, 8, 7, 6, 5], "and no more than that");
+    }
+
+    #[test]
+    fn what_was_deleted_counts_like_the_rest() {
+        let (mut past, of) = asking(3);
+        let of_page = |seqs: &[u64], gone: u64| Response::PastWithDeleted {
+            posts: Page::fill(seqs.iter().copied().map(said)),
+            deleted: Page::fill([said(gone).post.deleted(UserName::parse("Ann").unwrap())]),
+            next: Some(Seq(8)),
+        };
+        let next = past.add(of_page(&[9], 8));
+        assert_eq!(next, Some(Request::History { of, before: Seq(8), count: 1 }));
+        assert_eq!(past.add(page(&[7], Some(7))), None);
+        let reader = (&UserName::parse("Jim").unwrap(), UnixMillis(0));
+        let text = past.text(View::plain(), &Ignored::default(), reader);
+        let told: Vec<_> = text.lines().map(|line| line.contains("removed by Ann")).collect();
+        assert_eq!(told, [false, true, false], "in its place: {text}");
     }
 
     #[test]

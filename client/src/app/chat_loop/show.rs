@@ -7,7 +7,7 @@ use chatroom_proto::{
 
 use tokio::time::Instant;
 
-use super::chat::{ChatLoop, HeldRefusal};
+use super::chat::{ChatLoop, HeldRefusal, OWN_POSTS_MAX};
 use super::parts::ChatOutcome;
 use super::request::is_post;
 use crate::app::arrival;
@@ -64,7 +64,11 @@ impl ChatLoop {
             Event::Back { resumed, groups, missed } => {
                 self.show_back(screen, resumed, &groups, &missed).await?;
             }
-            Event::PutBack { .. } => screen.note(view.put_back()).await?,
+            Event::PutBack { to } => {
+                // Other messages may be there now.
+                self.own_posts.retain(|post| *post <= to);
+                screen.note(view.put_back()).await?;
+            }
             Event::Rejoined { group, missed } => {
                 self.parts.directory.rejoined(&group);
                 self.changed();
@@ -116,6 +120,7 @@ impl ChatLoop {
     ) -> Result<(), OutputGone> {
         self.parts.directory.notified(notification);
         self.changed();
+        self.forget_if_deleted(notification);
         if self.parts.ignore.ignored.hides(notification) {
             return Ok(());
         }
@@ -145,6 +150,33 @@ impl ChatLoop {
         self.close_if_out(screen).await
     }
 
+    /// What somebody has deleted can't be taken back any more.
+    fn forget_if_deleted(&mut self, said: &Notification) {
+        if let Notification::Deleted { post, .. } = said {
+            self.own_posts.retain(|own| own != post);
+        }
+    }
+
+    /// Notes what this person has said, and what they have taken back.
+    fn note_own(&mut self, request: &Request, result: &Result<Response, Refusal>) {
+        match (request, result) {
+            (_, Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. })) => {
+                self.own_posts.push_back(*seq);
+                if self.own_posts.len() > OWN_POSTS_MAX {
+                    self.own_posts.pop_front();
+                }
+            }
+            (
+                Request::Delete { post },
+                Ok(Response::Deleted { .. })
+                | Err(Refusal::AlreadyDeleted { .. } | Refusal::NoSuchPost { .. }),
+            ) => self.own_posts.retain(|own| own != post),
+            // An older server has not done it.
+            (Request::Delete { .. }, Ok(Response::Pong)) => self.has_failed = true,
+            _ => {}
+        }
+    }
+
     /// The connection is lost: what is not done now is counted, and since when.
     fn be_away(&mut self) {
         let due = self.due_now();
@@ -159,8 +191,19 @@ impl ChatLoop {
         said: Notification,
     ) -> Result<(), OutputGone> {
         let view = self.parts.view;
-        if !matches!(said, Notification::GroupPost { .. } | Notification::PrivatePost { .. }) {
-            // How a membership has ended. In which groups this one is now is known.
+        let is_message = matches!(
+            said,
+            Notification::GroupPost { .. }
+                | Notification::PrivatePost { .. }
+                | Notification::DeletedPost { .. }
+        );
+        if !is_message {
+            self.forget_if_deleted(&said);
+            if self.parts.ignore.ignored.hides(&said) {
+                return Ok(());
+            }
+            // How a membership has ended: in which groups this one is now is known. Or that
+            // something was deleted that was shown before.
             return match view.notification(&said, Some(&self.parts.name)) {
                 Some(text) => screen.say(text).await,
                 None => Ok(()),
@@ -245,6 +288,7 @@ impl ChatLoop {
         result: Result<Response, Refusal>,
     ) -> Result<(), OutputGone> {
         self.posts_in_flight = self.posts_in_flight.saturating_sub(usize::from(is_post(&request)));
+        self.note_own(&request, &result);
         match result {
             Ok(Response::Goodbye) => Ok(()),
             Ok(response) => {

@@ -73,6 +73,7 @@ impl ChatLoop {
                 self.leave().await;
                 Ok(())
             }
+            TypedCommand::DeleteLast => self.delete_last(screen).await,
             TypedCommand::Open(asked) => self.open(screen, asked).await,
             TypedCommand::Close => self.close(screen).await,
             TypedCommand::Unread => self.show_unread(screen).await,
@@ -86,6 +87,26 @@ impl ChatLoop {
                 let change = self.parts.ignore.remove(&name);
                 self.has_failed |= !matches!(change, Change::Done);
                 screen.note(view.hearing_again(&name, &change)).await
+            }
+        }
+    }
+
+    /// Takes back what was said last in this run, and is there still.
+    async fn delete_last(&mut self, screen: &Screen) -> Result<(), OutputGone> {
+        let view = self.parts.view;
+        match self.own_posts.back() {
+            _ if self.posts_in_flight > 0 => {
+                self.has_failed = true;
+                screen.note(view.not_yet_accepted()).await
+            }
+            Some(post) => {
+                let post = *post;
+                self.submit(Request::Delete { post }).await;
+                Ok(())
+            }
+            None => {
+                self.has_failed = true;
+                screen.note(view.nothing_to_delete()).await
             }
         }
     }

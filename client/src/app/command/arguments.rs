@@ -91,6 +91,31 @@ pub(super) fn history(row: &'static Row, rest: &str) -> Result<TypedCommand, Mis
     Ok(Ask(Request::History { of, before: Seq::ZERO, count }))
 }
 
+/// The word for what one has said last.
+pub const LAST: &str = "last";
+
+/// What stands before the number of a message where it is shown; it may be typed, too.
+pub const POST_MARK: char = '#';
+
+/// What one has said last, or a message by the number that it is shown with.
+pub(super) fn delete(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
+    let (post, more) = first_word(rest);
+    nothing(row, more)?;
+    if post.is_empty() {
+        let what = "'last', or the number of a message, which history shows";
+        return Err(Mistake::Missing { row, what });
+    }
+    if post.eq_ignore_ascii_case(LAST) {
+        return Ok(TypedCommand::DeleteLast);
+    }
+    let number = post.strip_prefix(POST_MARK).unwrap_or(post);
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    match number.parse() {
+        Ok(number @ 1..) if is_number => Ok(Ask(Request::Delete { post: Seq(number) })),
+        _ => Err(Mistake::BadPost { row, post: post.to_owned() }),
+    }
+}
+
 /// A conversation, or nothing.
 pub(super) fn open(row: &'static Row, rest: &str) -> Result<TypedCommand, Mistake> {
     let (place, more) = first_word(rest);

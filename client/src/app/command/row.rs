@@ -37,6 +37,8 @@ pub enum TypedCommand {
     Times(Option<bool>),
     /// To ring for this; or to say what it rings for.
     RingFor(Option<Bell>),
+    /// To take back what this person has said last.
+    DeleteLast,
     /// To leave the chat.
     Exit,
     /// To explain commands.
@@ -106,6 +108,7 @@ impl TypedCommand {
             | TypedCommand::Unread
             | TypedCommand::Times(_)
             | TypedCommand::RingFor(_)
+            | TypedCommand::DeleteLast
             | TypedCommand::Exit
             | TypedCommand::Help(_) => return None,
         })
@@ -177,6 +180,8 @@ pub enum Completes {
     Topics,
     /// One of these words.
     Words(&'static [&'static str]),
+    /// The word for what one has said last.
+    NewestPost,
 }
 
 impl PartialEq for Row {
@@ -243,6 +248,13 @@ pub enum Mistake {
         row: &'static Row,
         /// What was typed in its place.
         count: String,
+    },
+    /// The number of a message is none.
+    BadPost {
+        /// The command.
+        row: &'static Row,
+        /// What was typed in its place.
+        post: String,
     },
     /// Words to search for can't be some.
     BadWords {

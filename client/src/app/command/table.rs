@@ -7,7 +7,8 @@ mod server_admin;
 use chatroom_proto::{Conversation, Request, Seq};
 
 use super::arguments::{
-    alone, first_word, group, history, name_and_message, nothing, parse_group, parse_user, search,
+    alone, delete, first_word, group, history, name_and_message, nothing, parse_group, parse_user,
+    search,
 };
 use super::meant::meant;
 use super::row::TypedCommand::{self, Ask, Say};
@@ -152,6 +153,17 @@ const CHATTING: &[Row] = &[
                group chat at the end, only there. To find the word 'in' itself, put it first.",
         completes: &[],
         parse: search,
+    },
+    Row {
+        name: "delete",
+        arguments: "[last|number]",
+        brief: "take back what you said",
+        help: "Removes what you said last, or the message with this number, which 'history'\n\
+               shows: delete 123. The text is gone for everybody; that something was said, and\n\
+               who removed it, stays. Who keeps order in a group chat can remove there what\n\
+               others said.",
+        completes: &[Completes::NewestPost],
+        parse: delete,
     },
 ];
 

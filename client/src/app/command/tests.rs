@@ -93,6 +93,22 @@ fn a_history_is_of_a_group_or_of_a_person_and_of_any_moderate_length() {
 }
 
 #[test]
+fn a_message_to_delete_is_the_last_or_has_the_number_that_history_shows() {
+    assert_eq!(parse("delete last"), Ok(Some(TypedCommand::DeleteLast)));
+    assert_eq!(parse("Delete LAST"), Ok(Some(TypedCommand::DeleteLast)));
+    for line in ["delete 4711", "delete #4711"] {
+        assert_eq!(parse(line), asks(Request::Delete { post: Seq(4711) }));
+    }
+    let row = row("delete").unwrap();
+    for post in ["0", "#", "##1", "+1", "-1", "first", "99999999999999999999"] {
+        let bad = Mistake::BadPost { row, post: post.to_owned() };
+        assert_eq!(parse(&format!("delete {post}")), Err(bad), "{post}");
+    }
+    assert!(matches!(parse("delete"), Err(Mistake::Missing { .. })));
+    assert!(matches!(parse("delete 1 2"), Err(Mistake::TooMuch { .. })));
+}
+
+#[test]
 fn a_search_ends_with_a_group_only_where_one_can_be_meant() {
     let found = |line: &str| match parse(line) {
         Ok(Some(TypedCommand::Ask(Request::Search { words, within, .. }))) => {

@@ -49,6 +49,8 @@ impl View {
             Notification::Operated { by, act, .. } => self.operated(by, act),
             Notification::TopicIs { group, headline } => self.topic_is(group, headline),
             Notification::PassedOn { group, to, .. } => self.passed_on(group, to, me),
+            Notification::Deleted { by, from, place, .. } => self.deleted(by, from, place, me),
+            Notification::DeletedPost { post, place } => self.deleted_post(post, place),
             Notification::Ping | Notification::Closing(_) | Notification::CaughtUp { .. } => {
                 return None;
             }
@@ -100,11 +102,17 @@ impl View {
                 return self.acts(request, group, acts.as_slice(), now);
             }
             Response::Operated { .. } => return self.you_operated(request, me),
+            Response::Deleted { .. } => self.system("The message is removed."),
+            // An older server is asked this in its place.
+            Response::Pong if matches!(request, Request::Delete { .. }) => {
+                self.warning("This server is too old to remove messages.")
+            }
             Response::Clients { clients, .. } => self.clients(request, clients.as_slice()),
             Response::ServerBans { bans, .. } => self.server_bans(request, bans.as_slice(), now),
             Response::Groups { .. }
             | Response::Users { .. }
             | Response::Past { .. }
+            | Response::PastWithDeleted { .. }
             | Response::Posted { .. }
             | Response::Goodbye
             | Response::Pong => return None,

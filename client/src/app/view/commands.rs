@@ -55,6 +55,10 @@ impl View {
             Mistake::BadChoice { row, word } => {
                 format!("'{word}' can't stand there. Usage: {}", usage(row))
             }
+            Mistake::BadPost { row, post } => format!(
+                "'{post}' is no number of a message. history shows them. Usage: {}",
+                usage(row)
+            ),
             Mistake::BadCode { error } => format!("That is no code: {error}."),
             Mistake::BadLine { error } => format!("That was not sent: {error}."),
             Mistake::BadDuration { row, duration } => format!(

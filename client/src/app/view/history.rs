@@ -1,7 +1,8 @@
 //! What was said before: when one was away, and what is read back.
 
 use chatroom_proto::{
-    ArchivedPost, Conversation, GroupName, Notification, Retention, UnixMillis, UserName,
+    ArchivedPost, Conversation, DeletedPost, GroupName, Notification, Retention, UnixMillis,
+    UserName,
 };
 use jiff::Timestamp;
 
@@ -39,6 +40,9 @@ impl View {
             Notification::GroupPost { post, .. } | Notification::PrivatePost { post, .. } => {
                 format!("{} {text}", self.stamp(post.at, now))
             }
+            Notification::DeletedPost { post, .. } => {
+                format!("{} {text}", self.stamp(post.at, now))
+            }
             _ => text,
         })
     }
@@ -72,14 +76,15 @@ impl View {
         lines.join("\n")
     }
 
-    /// What was said in a conversation, the oldest first.
+    /// What was said in a conversation, the oldest first, with what was deleted in its place. Both
+    /// come the newest first.
     pub fn history(
         self,
         of: &Conversation,
-        said: &[ArchivedPost],
-        (me, now): (Option<&UserName>, UnixMillis),
+        (said, deleted): (&[ArchivedPost], &[DeletedPost]),
+        reader: (Option<&UserName>, UnixMillis),
     ) -> String {
-        if said.is_empty() {
+        if said.is_empty() && deleted.is_empty() {
             return self.system(match of {
                 Conversation::Group(group) => {
                     format!("Nothing was said in group chat '{group}' yet.")
@@ -89,7 +94,15 @@ impl View {
                 }
             });
         }
-        self.all(said.iter().rev(), (me, now))
+        let said = said.iter().map(|said| (said.post.seq, self.said(said, reader)));
+        let deleted = deleted.iter().map(|post| {
+            let (stamp, number) = (self.stamp(post.at, reader.1), self.post_number(post.seq));
+            (post.seq, format!("{stamp} {number}{}", self.deleted_post(post, of)))
+        });
+        let mut lines: Vec<_> = said.chain(deleted).collect();
+        lines.reverse();
+        lines.sort_by_key(|(seq, _)| *seq);
+        lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")
     }
 
     /// What was found, the newest first.
@@ -101,15 +114,7 @@ impl View {
         if said.is_empty() {
             return self.system("No message was found that has all of these words in it.");
         }
-        self.all(said.iter(), (me, now))
-    }
-
-    fn all<'a>(
-        self,
-        said: impl Iterator<Item = &'a ArchivedPost>,
-        reader: (Option<&UserName>, UnixMillis),
-    ) -> String {
-        said.map(|said| self.said(said, reader)).collect::<Vec<_>>().join("\n")
+        said.iter().map(|said| self.said(said, (me, now))).collect::<Vec<_>>().join("\n")
     }
 
     fn said(
@@ -127,7 +132,7 @@ impl View {
                 format!("{} {}", self.paint.paint(Kind::Private, head), self.body(&post.body, None))
             }
         };
-        format!("{} {text}", self.stamp(post.at, now))
+        format!("{} {}{text}", self.stamp(post.at, now), self.post_number(post.seq))
     }
 
     /// Offers what was said in a group before one came into it.

@@ -224,7 +224,7 @@ fn already_so(request: &Request, group: &GroupName) -> String {
         Moderation::Deop { user } => {
             format!("{user} is no operator of group chat '{group}'. To see who is: about {group}")
         }
-        Moderation::Ban { .. } | Moderation::Mute { .. } => {
+        Moderation::Ban { .. } | Moderation::Mute { .. } | Moderation::Delete { .. } => {
             format!("That is so already in group chat '{group}'.")
         }
     }
@@ -277,6 +277,9 @@ fn sentence(Roles { who, whom }: &Roles<'_>, group: &GroupName, act: &Moderation
         Moderation::Op { .. } => format!("{who} made {whom} an operator of group chat '{group}'."),
         Moderation::Deop { .. } => {
             format!("{who} made {whom} an operator no longer of group chat '{group}'.")
+        }
+        Moderation::Delete { .. } => {
+            format!("{who} removed a message of {whom} in group chat '{group}'.")
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chatroom_proto::{NAME_MARKS, Refusal, Request, VersionRange};
 
 use super::connection::seconds;
+use super::deletion::deletion_refusal;
 use super::server_admin::no_such_user;
 use super::text::View;
 
@@ -55,6 +56,9 @@ impl View {
             | Refusal::NoDifference
             | Refusal::RegisterFirst
             | Refusal::ServerBanned { .. } => self.server_admin_refusal(request, refusal),
+            Refusal::NoSuchPost { .. }
+            | Refusal::NotYours { .. }
+            | Refusal::AlreadyDeleted { .. } => deletion_refusal(refusal),
         })
     }
 }

@@ -71,6 +71,7 @@ fn kept(posts: &[(u64, u64)]) -> Vec<StoredPost> {
             device: by.first_device(),
             to: Conversation::Group(group("tea")),
             post: post(it),
+            deletion: None,
         })
         .collect()
 }
@@ -359,7 +360,9 @@ impl Fine {
         }
         let thread = ConversationId::Group(GroupId::GENERAL);
         let by = PersonId(Seq(who as u64));
-        self.kept.push(StoredPost { thread, by, device: by.first_device(), to: place, post });
+        let device = by.first_device();
+        let stored = StoredPost { thread, by, device, to: place, post, deletion: None };
+        self.kept.push(stored);
     }
 
     fn violations(&self) -> Vec<Violation> {

@@ -13,6 +13,9 @@ use super::Device;
 use crate::history::record::Shown;
 use crate::history::{Delivery, Event};
 
+/// How many places of posts one remembers.
+const KNOWN_MAX: usize = 12;
+
 impl Device {
     /// It was let in, for the first time in this life or again.
     pub(super) fn is_welcome(&mut self) {
@@ -68,6 +71,9 @@ impl Device {
         self.life.welcomed_at = seq;
         self.life.is_live = !resumed;
         self.life.told = Seq::ZERO;
+        if put_back.is_some() {
+            self.life.known.clear();
+        }
     }
 
     /// Whether this is the first that it hears from a server that was put back.
@@ -130,10 +136,25 @@ impl Device {
                 Ok(Response::Posted { seq, .. } | Response::Kept { seq, .. }),
             ) => {
                 self.world.tally(|tally| tally.acknowledged += 1);
+                // What it said itself it takes back more often.
+                self.knows(seq);
+                self.knows(seq);
                 self.record(Event::Acknowledged(*id, seq));
             }
             (Request::Public { id, .. } | Request::Private { id, .. }, Err(_)) => {
                 self.record(Event::Refused(*id));
+            }
+            (Request::Delete { post }, Ok(Response::Deleted { seq })) => {
+                self.world.tally(|tally| tally.deleted += 1);
+                self.record(Event::Deleted(*post, seq));
+            }
+            (
+                Request::History { .. },
+                Ok(Response::Past { posts, .. } | Response::PastWithDeleted { posts, .. }),
+            ) => {
+                for said in posts.into_vec() {
+                    self.record(Event::ReadBack(said.post.seq));
+                }
             }
             (_, Ok(Response::Joined { seq, membership })) => self.is_in(membership.group, seq),
             (_, Ok(Response::Left { seq, group })) => {
@@ -187,6 +208,16 @@ impl Device {
                 let other = if post.from == *self.name() { to } else { post.from.clone() };
                 self.show(Shown::new(&post, Conversation::User(other), delivery));
             }
+            Notification::DeletedPost { post, place } => {
+                let place = match place {
+                    Conversation::User(to) if post.from == *self.name() => Conversation::User(to),
+                    Conversation::User(_) => Conversation::User(post.from.clone()),
+                    group @ Conversation::Group(_) => group,
+                };
+                self.world.tally(|tally| tally.told_deleted += 1);
+                self.show(Shown::gone(&post, place));
+            }
+            Notification::Deleted { post, seq, .. } => self.record(Event::Deleted(post, seq)),
             Notification::Left { seq, user, group }
                 if user == *self.name() && delivery == Delivery::Replayed =>
             {
@@ -219,7 +250,16 @@ impl Device {
         }
     }
 
+    /// Remembers a few places where something was said.
+    fn knows(&mut self, seq: Seq) {
+        self.life.known.push(seq);
+        if self.life.known.len() > KNOWN_MAX {
+            self.life.known.remove(0);
+        }
+    }
+
     fn show(&mut self, shown: Shown) {
+        self.knows(shown.seq);
         self.world.tally(|tally| {
             tally.shown += 1;
             tally.replayed += u64::from(shown.delivery == Delivery::Replayed);

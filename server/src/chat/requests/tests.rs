@@ -53,6 +53,11 @@ fn requests() -> Vec<Request> {
         Request::Who { user: user() },
         Request::Clients { after: Seq::ZERO },
         Request::ServerBans { after: Seq::ZERO },
+        Request::Delete { post: Seq(1) },
+        Request::Moderate {
+            group: GroupName::general(),
+            act: Moderation::Delete { user: user(), post: Seq(1) },
+        },
     ]
 }
 
@@ -139,6 +144,7 @@ fn a_request_is_served_as_its_class_says() {
             (RequestKind::Login, Some(Effect::HangUp { .. })) => true,
             (RequestKind::LookUp, Some(Effect::Read { .. })) => true,
             (RequestKind::NeedsPassword, Some(Effect::Check { .. })) => true,
+            (RequestKind::NeedsPost, Some(Effect::Find { .. })) => true,
             (RequestKind::Liveness, Some(Effect::Reply { result, .. })) => {
                 matches!(result, Ok(Response::Pong))
             }

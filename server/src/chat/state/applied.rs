@@ -60,7 +60,8 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::NotMember { .. }
         | Refusal::AlreadySo { .. }
         | Refusal::NoDifference => false,
-        Refusal::AlreadyRegistered { .. }
+        Refusal::AlreadyDeleted { .. }
+        | Refusal::AlreadyRegistered { .. }
         | Refusal::Banned { .. }
         | Refusal::GroupExists { .. }
         | Refusal::GroupLooksLike { .. }
@@ -71,11 +72,13 @@ pub(super) fn is_forgettable(refusal: &Refusal) -> bool {
         | Refusal::NameLooksLike { .. }
         | Refusal::NameTaken { .. }
         | Refusal::NoSuchGroup { .. }
+        | Refusal::NoSuchPost { .. }
         | Refusal::NoSuchUser { .. }
         | Refusal::NotAllowed { .. }
         | Refusal::NotOneself
         | Refusal::NotOperator
         | Refusal::NotRegistered { .. }
+        | Refusal::NotYours { .. }
         | Refusal::NoWords
         | Refusal::NothingKept
         | Refusal::OutOfReach { .. }

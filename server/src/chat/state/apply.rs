@@ -6,7 +6,7 @@ use super::applied::{Applied, CommandOutcome, is_forgettable};
 use super::chat_state::ChatState;
 use super::device::Presence;
 use crate::chat::command_class::DedupKind;
-use crate::chat::effect::StoredPost;
+use crate::chat::effect::{ArchiveChange, Deletion, StoredPost};
 use crate::chat::entry::{Command, ConnAddr, DeviceId, Entry, Proposal, Stamp};
 
 impl ChatState {
@@ -67,6 +67,7 @@ impl ChatState {
             }
             Command::Claim { by, digest } => self.claim(stamp, tag, *by, *digest),
             Command::Operate { by, act } => self.operate(stamp, tag, *by, act),
+            Command::Delete { by, post } => self.delete(stamp, tag, *by, post),
         }
     }
 
@@ -78,19 +79,24 @@ impl ChatState {
         matches!(presence, Some(Presence::Attached(place)) if over.is_none_or(|over| over == place))
     }
 
-    /// Lets an entry take effect where nobody is there to hear of it. What it says, if it is a post
-    /// that took effect.
-    pub fn fold(&mut self, entry: &Entry) -> Option<StoredPost> {
+    /// Lets an entry take effect where nobody is there to hear of it. What it changes in what can
+    /// be read back, if it does: a post, or the deletion of one.
+    pub fn fold(&mut self, entry: &Entry) -> Option<ArchiveChange> {
         let Applied { news, said, .. } = self.apply(entry);
+        let news = news?.1;
+        if let Notification::Deleted { seq, at, by, post, .. } = news {
+            let device = entry.proposal.command.author()?;
+            return Some(ArchiveChange::Deleted(post, Deletion { seq, at, by, device }));
+        }
         let (device, thread) = said?;
         let by = self.person(device);
         // What was said is in one of these two, and in nothing else.
-        let (to, post) = match news?.1 {
+        let (to, post) = match news {
             Notification::GroupPost { post, group } => (Conversation::Group(group), post),
             Notification::PrivatePost { post, to } => (Conversation::User(to), post),
             _ => return None,
         };
-        Some(StoredPost { thread, by, device, to, post })
+        Some(ArchiveChange::Said(StoredPost { thread, by, device, to, post, deletion: None }))
     }
 
     /// What a proposal would be answered if nothing came before it: a refusal, or the first answer
@@ -115,6 +121,7 @@ impl ChatState {
             Command::Moderate { by, group, act } => self.may_moderate(*by, group, act, at).err(),
             Command::Claim { by, digest } => self.may_claim(*by, *digest).err(),
             Command::Operate { by, act } => self.may_operate(*by, act, at).err(),
+            Command::Delete { by, post } => self.may_delete(*by, post).err(),
             Command::ChangePassword { .. }
             | Command::Unregister { .. }
             | Command::Detach { .. }

@@ -1,6 +1,6 @@
 //! A group: who made it, who is in it, how far its conversation has come.
 
-use chatroom_proto::{GroupName, Seq};
+use chatroom_proto::{GroupName, Moderation, Seq};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,13 @@ impl Group {
     /// Nobody has a connection any more.
     pub(crate) fn detach_all(&mut self) {
         self.present = Vec::new();
+    }
+
+    /// Whether something was deleted here after this place, as far as that is remembered.
+    pub(crate) fn was_deleted_after(&self, after: Seq) -> bool {
+        let acts = self.moderation.iter().flat_map(|moderation| moderation.acts());
+        acts.take_while(|record| record.seq > after)
+            .any(|record| matches!(record.act, Moderation::Delete { .. }))
     }
 
     /// The members that have a connection, in no order.

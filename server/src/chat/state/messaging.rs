@@ -243,7 +243,7 @@ impl ChatState {
     }
 
     /// Who hears what is said with this device to somebody alone: all devices of both, but this.
-    fn between(&self, by: DeviceId, peer: PersonId) -> Audience {
+    pub(super) fn between(&self, by: DeviceId, peer: PersonId) -> Audience {
         let me = self.person(by);
         if !self.has_others(by) && !self.has_several_devices(peer) {
             return if peer == me { Audience::Nobody } else { Audience::One(peer.first_device()) };

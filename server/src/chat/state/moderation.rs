@@ -89,6 +89,8 @@ impl ChatState {
                 !target.is_some_and(|target| moderation.ops.contains(&target))
             }
             Moderation::Ban { .. } | Moderation::Mute { .. } | Moderation::Topic { .. } => false,
+            // It is a command of its own, and this changes nothing.
+            Moderation::Delete { .. } => true,
         };
         if is_so {
             return Err(Refusal::AlreadySo { group: self.name_of(id) });
@@ -133,7 +135,8 @@ impl ChatState {
             | Moderation::Topic { .. }
             | Moderation::Lock
             | Moderation::Unlock
-            | Moderation::Deop { .. } => return Ok(()),
+            | Moderation::Deop { .. }
+            | Moderation::Delete { .. } => return Ok(()),
         };
         let is_crowded = self.items >= ITEMS_MAX && moderation.people_at(at) >= ITEMS_FAIR;
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
@@ -203,7 +206,7 @@ impl ChatState {
     }
 
     /// Writes down what a moderation that may be done comes to.
-    fn apply_moderation(
+    pub(super) fn apply_moderation(
         &mut self,
         stamp: Stamp,
         id: GroupId,

@@ -54,9 +54,10 @@ impl ModerationClass {
         let (op, owner) = (Rank::GroupOperator, Rank::Owner);
         let against = ModerationClass { gives_a_reason: true, ..plain(op, Aim::Against) };
         match act {
-            Moderation::Topic { .. } | Moderation::Lock | Moderation::Unlock => {
-                plain(op, Aim::Group)
-            }
+            Moderation::Topic { .. }
+            | Moderation::Lock
+            | Moderation::Unlock
+            | Moderation::Delete { .. } => plain(op, Aim::Group),
             Moderation::Kick { .. } => against,
             Moderation::Ban { .. } => ModerationClass { list: Some(Bans), ..against },
             Moderation::Mute { .. } => ModerationClass { list: Some(Mutes), ..against },

@@ -19,6 +19,10 @@ pub(crate) const RESTRICTIONS_MAX: usize = 500;
 /// large one.
 pub(crate) const ACTS_MAX: usize = 200;
 
+/// How many of them are about what people have deleted that they had said themselves: nobody is to
+/// drive what others did out of memory with that.
+const OWN_DELETIONS_MAX: usize = 20;
+
 /// All of that in all groups together, before each has only its fair share of what is new: some 60
 /// MiB when everything has the longest names and reasons.
 pub(crate) const ITEMS_MAX: usize = 100_000;
@@ -94,6 +98,13 @@ impl ModerationState {
     /// Remembers what was done, and forgets the oldest acts when there are too many: here, or in
     /// all groups together.
     pub(crate) fn note(&mut self, act: ModerationRecord, is_full: bool) {
+        if is_of_ones_own(&act) {
+            let own = |(place, act)| is_of_ones_own(act).then_some(place);
+            let mut places = self.acts.iter().enumerate().rev().filter_map(own);
+            if let Some(oldest) = places.nth(OWN_DELETIONS_MAX - 1) {
+                self.acts.remove(oldest);
+            }
+        }
         self.acts.push_back(act);
         while self.acts.len() > ACTS_MAX
             || (is_full && self.items() > ITEMS_FAIR && self.acts.len() > 1)
@@ -142,6 +153,7 @@ impl ModerationState {
                 self.invited.retain(|person| Some(*person) != target);
             }
             Moderation::Deop { .. } => self.ops.retain(|op| Some(*op) != target),
+            Moderation::Delete { .. } => {}
         }
     }
 
@@ -155,6 +167,11 @@ impl ModerationState {
     pub(crate) fn acts(&self) -> impl Iterator<Item = &ModerationRecord> {
         self.acts.iter().rev()
     }
+}
+
+/// Whether somebody has deleted what they said themselves.
+fn is_of_ones_own(ModerationRecord { by, act, .. }: &ModerationRecord) -> bool {
+    matches!(act, Moderation::Delete { user, .. } if user.key() == by.key())
 }
 
 /// Names for which something holds, for a while or until it is undone.

@@ -28,6 +28,7 @@ impl ChatState {
             | Command::Leave { .. }
             | Command::Post { .. }
             | Command::Moderate { .. }
+            | Command::Delete { .. }
             | Command::Claim { .. }
             | Command::Offer { .. }
             | Command::Detach { .. }

@@ -32,18 +32,20 @@ pub struct ClientReport {
 
 impl ChatState {
     /// What a client that was recognized is to hear again, which has seen everything up to `after`.
-    /// Nothing when that is nothing.
-    pub(in crate::chat) fn missed(&self, id: DeviceId, after: Seq) -> Option<Replay> {
+    /// Nothing when that is nothing. Nothing private was deleted after `deleted_in_private`.
+    pub(in crate::chat) fn missed(
+        &self,
+        id: DeviceId,
+        after: Seq,
+        deleted_in_private: Seq,
+    ) -> Option<Replay> {
         let profile = self.profile_of(id)?;
         // What was said before a device was there was not said to it.
         let after = after.max(id.0);
         let newer = |(membership, group): (&MembershipSince, &Group)| {
             let MembershipSince { group: id, since } = *membership;
-            (group.head > after.max(since)).then_some(ReplayGroup {
-                group: id,
-                since,
-                until: self.head,
-            })
+            let is_newer = group.head > after.max(since) || group.was_deleted_after(after);
+            is_newer.then_some(ReplayGroup { group: id, since, until: self.head })
         };
         let mut groups: Vec<_> = self.groups_of(profile).filter_map(newer).collect();
         let mut ends = Vec::new();
@@ -55,12 +57,14 @@ impl ChatState {
                 ends.push(past.news.clone());
             }
         }
-        let in_private = profile.private.newest() > after;
+        let newest = profile.private.newest();
+        let in_private = newest > after || (newest > Seq::ZERO && deleted_in_private > after);
         (in_private || !groups.is_empty()).then_some(Replay {
             reader: profile.person,
             device: id,
             // Those that were there may be forgotten meanwhile.
             has_others: profile.account.is_some(),
+            began: after,
             after,
             until: self.head,
             groups,

@@ -24,6 +24,7 @@ impl ChatState {
                 Some(Ok(self.posted(to, stamp, kept)))
             }
             RepeatKey::Registration => self.registered(by, proposal.origin?.tag).map(Ok),
+            RepeatKey::Deletion => self.deleted_before(by, proposal.origin?.tag),
             RepeatKey::Server => {
                 self.first_answer(by, proposal.origin?.tag, DedupKind::Operate, GroupId::GENERAL)
             }
@@ -32,6 +33,15 @@ impl ChatState {
                 self.first_answer(by, proposal.origin?.tag, kind, id)
             }
         }
+    }
+
+    /// The first answer to a request to delete something.
+    pub(in crate::chat) fn deleted_before(
+        &self,
+        by: DeviceId,
+        tag: Tag,
+    ) -> Option<Result<Response, Refusal>> {
+        self.first_answer(by, tag, DedupKind::Delete, GroupId::GENERAL)
     }
 
     /// The first answer to this request about this group.
@@ -74,6 +84,7 @@ impl Group {
             DedupKind::Leave => Response::Left { seq, group: self.name.clone() },
             DedupKind::Moderate => Response::Moderated { seq, group: self.name.clone() },
             DedupKind::Operate => Response::Operated { seq },
+            DedupKind::Delete => Response::Deleted { seq },
         }
     }
 
@@ -85,7 +96,8 @@ impl Group {
             DedupKind::Join => Refusal::AlreadyMember { group },
             DedupKind::Leave => Refusal::NotMember { group },
             DedupKind::Moderate => Refusal::AlreadySo { group },
-            DedupKind::Operate => Refusal::NoDifference,
+            // Only what was deleted is noted of the second.
+            DedupKind::Operate | DedupKind::Delete => Refusal::NoDifference,
         }
     }
 }

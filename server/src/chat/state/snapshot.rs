@@ -18,7 +18,7 @@ use crate::chat::limits::Limits;
 /// The number of the layout of snapshots. Whoever changes what the bytes of one are raises it. The
 /// schema numbers of the log and of the archive follow: an archive of another layout is made again,
 /// and a log that has a snapshot of another layout in it is refused.
-pub const SNAPSHOT_LAYOUT: i64 = 4;
+pub const SNAPSHOT_LAYOUT: i64 = 5;
 
 /// What is kept. The names that nobody has now are kept by who had them last.
 #[derive(Serialize, Deserialize)]

@@ -135,7 +135,10 @@ impl Model {
                     self.checks.push_back((connection, tag, check));
                 }
                 // What the real one proposes is ordered; and nothing is kept that could be read.
-                Effect::Propose(_) | Effect::Read { .. } | Effect::Replay { .. } => {}
+                Effect::Propose(_)
+                | Effect::Read { .. }
+                | Effect::Find { .. }
+                | Effect::Replay { .. } => {}
             }
         }
     }

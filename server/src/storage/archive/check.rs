@@ -1,15 +1,15 @@
 //! Whether an archive is what its log has come to: each of its rows, the tables and their indexes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use chatroom_proto::Seq;
+use chatroom_proto::{Body, Seq};
 use rusqlite::Connection;
 
 use super::file::{self, ArchiveSchema, FILE_NAME};
 use super::position::{self, ArchivePosition};
 use super::row::{self, number};
-use crate::chat::effect::StoredPost;
+use crate::chat::effect::{ArchiveChange, Deletion, StoredPost};
 use crate::chat::entry::Entry;
 use crate::storage::log::{LogError, LogIdentity, entry_checksum};
 
@@ -55,6 +55,10 @@ pub(crate) struct ArchiveCheck {
     rows: VecDeque<StoredPost>,
     /// Everything up to here was read.
     read_until: Seq,
+    /// Rows that were deleted, by entries that are still to come.
+    deleted: BTreeMap<Seq, Deletion>,
+    /// Posts that the log has erased and the archive has not yet deleted.
+    erased: BTreeSet<Seq>,
 }
 
 impl ArchiveCheck {
@@ -91,18 +95,25 @@ impl ArchiveCheck {
         if position.head > Seq::ZERO && position.log != log {
             return Ok(ArchiveFound::MadeAgain("it is a view of another log".to_owned()));
         }
-        let (rows, read_until) = (VecDeque::new(), Seq::ZERO);
-        Ok(ArchiveFound::View(ArchiveCheck { db, path, position, rows, read_until }))
+        Ok(ArchiveFound::View(ArchiveCheck {
+            db,
+            path,
+            position,
+            rows: VecDeque::new(),
+            read_until: Seq::ZERO,
+            deleted: BTreeMap::new(),
+            erased: BTreeSet::new(),
+        }))
     }
 
-    /// Takes the next entry of the log, and the post that it is.
+    /// Takes the next entry of the log, and what it changes.
     ///
     /// # Errors
     /// [`ArchiveFault`] when the archive does not have it as it is.
     pub(crate) fn compare(
         &mut self,
         entry: &Entry,
-        stored: Option<&StoredPost>,
+        change: Option<&ArchiveChange>,
     ) -> Result<(), ArchiveFault> {
         let ArchivePosition { head, delete_until, entry: seen, .. } = self.position;
         if entry.seq == head && entry_checksum(entry)? != seen {
@@ -110,18 +121,66 @@ impl ArchiveCheck {
                 self.damaged(format!("it has seen another entry at {head} than the log has"))
             );
         }
+        if let Some(ArchiveChange::Deleted(post, deletion)) = change {
+            return self.compare_deletion(*post, deletion);
+        }
         if entry.seq > head {
             return Ok(());
         }
         let row = self.row_at(entry.seq)?;
         let is_deleted = row.is_none() && entry.seq <= delete_until;
-        if row.as_ref() == stored || is_deleted {
+        let stored = match change {
+            Some(ArchiveChange::Said(stored)) => Some(stored),
+            Some(ArchiveChange::Deleted(..)) | None => None,
+        };
+        if row.as_ref() == stored || is_deleted || self.is_deleted_since(row.as_ref(), stored) {
             return Ok(());
         }
         Err(self.damaged(match row {
             None => format!("the post at {} is missing", entry.seq),
             Some(_) => format!("the post at {} is not as it was said", entry.seq),
         }))
+    }
+
+    /// Whether a row and a post are the same but for the text, which one of the two has no more.
+    /// The deletion is still to come, and is waited for.
+    fn is_deleted_since(&mut self, row: Option<&StoredPost>, stored: Option<&StoredPost>) -> bool {
+        let (Some(row), Some(stored)) = (row, stored) else { return false };
+        let (mut row, mut stored) = (row.clone(), stored.clone());
+        let (seq, deletion) = (row.post.seq, row.deletion.take());
+        let has_text = |stored: &StoredPost| stored.post.body != Body::deleted();
+        let (in_row, in_log) = (has_text(&row), has_text(&stored));
+        (row.post.body, stored.post.body) = (Body::deleted(), Body::deleted());
+        if row != stored {
+            return false;
+        }
+        match deletion {
+            Some(deletion) if !in_row => drop(self.deleted.insert(seq, deletion)),
+            None if in_row && !in_log => drop(self.erased.insert(seq)),
+            Some(_) | None => return false,
+        }
+        true
+    }
+
+    /// Takes a deletion. The first one of a post is the one that counts.
+    fn compare_deletion(&mut self, post: Seq, deletion: &Deletion) -> Result<(), ArchiveFault> {
+        if deletion.seq > self.position.head {
+            self.erased.remove(&post);
+            return Ok(());
+        }
+        let first = row::find(&self.db, post)
+            .map_err(|error| self.damaged(error.to_string()))?
+            .map(|stored| stored.deletion);
+        let is_so = match first {
+            None => true,
+            Some(None) => false,
+            Some(Some(first)) => first.seq < deletion.seq || first == *deletion,
+        };
+        if !is_so {
+            return Err(self.damaged(format!("the post at {post} is not deleted as it was")));
+        }
+        self.deleted.remove(&post);
+        Ok(())
     }
 
     /// The log has no more. Up to where the archive has come.
@@ -134,6 +193,10 @@ impl ArchiveCheck {
         if head > log {
             return Err(self
                 .damaged(format!("it has seen the log up to {head}, and the log ends at {log}")));
+        }
+        if let Some(post) = self.deleted.keys().chain(&self.erased).next() {
+            let what = format!("the text of the post at {post} is gone, and nobody deleted it");
+            return Err(self.damaged(what));
         }
         if self.row_at(Seq(u64::MAX >> 1))?.is_some() {
             return Err(self.damaged("it has posts that the log has not".to_owned()));

@@ -18,6 +18,7 @@ use tracing::{debug, info};
 use super::position::ArchivePosition;
 use super::row::{self, number, seq};
 use super::search_index;
+use crate::chat::effect as chat;
 use crate::config::ARCHIVE_BUSY_TIMEOUT;
 
 /// Posts that one step deletes: what a read of new posts may have to wait for it.
@@ -28,18 +29,23 @@ const CHECKPOINT_WAIT: Duration = Duration::from_millis(50);
 
 /// Deletes in steps.
 #[derive(Debug)]
-pub(super) struct Deletion {
+pub(super) struct Deleter {
     until: Seq,
     is_under_way: bool,
     /// Who wants to know when it is done.
     waiting: Vec<oneshot::Sender<()>>,
 }
 
-impl Deletion {
+impl Deleter {
     /// One that looks whether everything up to here is deleted: an earlier run may have been
     /// stopped over it.
-    pub(super) fn up_to(until: Seq) -> Deletion {
-        Deletion { until, is_under_way: until > Seq::ZERO, waiting: Vec::new() }
+    pub(super) fn up_to(until: Seq) -> Deleter {
+        Deleter { until, is_under_way: until > Seq::ZERO, waiting: Vec::new() }
+    }
+
+    /// What was deleted one by one is to be cut off from the write-ahead log.
+    pub(super) fn cut_off(&mut self) {
+        self.is_under_way = true;
     }
 
     /// Everything up to here is to be deleted.
@@ -65,7 +71,9 @@ impl Deletion {
             debug!("somebody reads what was deleted; it is cut off later");
             return Ok(());
         }
-        info!(until = %self.until, "old posts are deleted");
+        if !self.waiting.is_empty() {
+            info!(until = %self.until, "old posts are deleted");
+        }
         self.is_under_way = false;
         for done in self.waiting.drain(..) {
             // One who waits no longer need not know.
@@ -84,12 +92,13 @@ fn delete_some(
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut count, mut last) = (0, None);
     {
-        let select = "SELECT seq, low, high, body FROM posts WHERE seq <= ? ORDER BY seq LIMIT ?";
+        let select = "SELECT seq, low, high, body, deletion FROM posts WHERE seq <= ? ORDER BY seq
+            LIMIT ?";
         let mut select = change.prepare_cached(select)?;
         let mut rows = select.query((number(until), POSTS_A_STEP as i64))?;
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
-            if seq(post) <= position.indexed {
+            if seq(post) <= position.indexed && row.get::<_, Option<i64>>(4)?.is_none() {
                 let conversation = row::conversation(row.get(1)?, row.get(2)?);
                 search_index::remove(&change, post, conversation, row.get_ref(3)?.as_str()?)?;
             }
@@ -101,6 +110,23 @@ fn delete_some(
     }
     change.commit()?;
     Ok(count)
+}
+
+/// Deletes the text of one post, if it is there and was not deleted; whether there was any.
+pub(super) fn delete_one(
+    db: &Connection,
+    post: Seq,
+    by: chat::Deletion,
+    position: ArchivePosition,
+) -> rusqlite::Result<bool> {
+    let found = row::find(db, post)?.filter(|stored| stored.deletion.is_none());
+    let Some(stored) = found else { return Ok(false) };
+    if post <= position.indexed {
+        let body = stored.post.body.as_str();
+        search_index::remove(db, number(post), stored.thread, body)?;
+    }
+    row::delete(db, stored, by)?;
+    Ok(true)
 }
 
 /// Writes everything from the write-ahead log into the file, and cuts it to nothing; whether that

@@ -12,6 +12,7 @@ use chatroom_proto::Seq;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tracing::{error, warn};
 
+use super::erasure;
 use super::position::{self, ArchivePosition};
 use super::row;
 use super::search_index;
@@ -252,7 +253,9 @@ fn identify(db: &Connection, path: &Path) -> Result<bool, Unusable> {
 
 fn create(db: &mut Connection) -> rusqlite::Result<()> {
     let change = db.transaction()?;
-    for part in [position::CREATE, row::CREATE, snapshot::CREATE, search_index::CREATE] {
+    for part in
+        [position::CREATE, row::CREATE, snapshot::CREATE, search_index::CREATE, erasure::CREATE]
+    {
         change.execute_batch(part)?;
     }
     position::write(&change, &ArchivePosition::START)?;
@@ -264,7 +267,7 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
 
 /// How far it has come. Looks at the other tables, too, whether they are there.
 fn position(db: &Connection) -> rusqlite::Result<ArchivePosition> {
-    db.prepare(&format!("SELECT {} FROM posts, words", row::COLUMNS))?;
+    db.prepare(&format!("SELECT {} FROM posts, words, erasures", row::COLUMNS))?;
     position::read(db)
 }
 

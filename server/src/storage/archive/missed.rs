@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use chatroom_proto::{Conversation, Notification, Seq};
+use chatroom_proto::Seq;
 use rusqlite::{Connection, params};
 
 use super::request::Missed;
 use super::row::{self, number, seq};
-use crate::chat::effect::{Replay, ReplayGroup, StoredPost};
+use crate::chat::effect::{ConversationId, Replay, ReplayGroup, StoredPost};
 use crate::chat::entry::GroupId;
 
 /// Posts in one part, the reader's own counted: some for every write to the connection, not so many
@@ -29,7 +29,8 @@ const PLACES_AT_ONCE: usize = 16;
 /// Posts of one kind that somebody missed, the next first.
 struct MissedPosts {
     from: MissedKind,
-    places: VecDeque<Seq>,
+    /// Where each is told, and the row that tells it: the same, but for a deletion.
+    places: VecDeque<(Seq, Seq)>,
     /// Everything up to here was looked up.
     after: Seq,
     has_more: bool,
@@ -44,6 +45,8 @@ enum MissedKind {
     Others,
     /// Said by the reader to somebody alone.
     Own,
+    /// Said earlier, and deleted since.
+    Deletions,
 }
 
 /// The first part of what somebody missed.
@@ -51,26 +54,30 @@ pub(super) fn part(db: &Connection, replay: &Replay) -> rusqlite::Result<Missed>
     let mut kinds = kinds(replay);
     let mut next = BinaryHeap::new();
     for (index, posts) in kinds.iter_mut().enumerate() {
-        next.extend(posts.take(db, replay)?.map(|place| Reverse((place, index))));
+        next.extend(posts.take(db, replay)?.map(|(place, row)| Reverse((place, index, row))));
     }
     let mut select =
         db.prepare_cached(&format!("SELECT {} FROM posts WHERE seq = ?", row::COLUMNS))?;
     let (mut notifications, mut looked_at, mut bytes, mut reached) =
         (Vec::new(), 0, 0, replay.after);
-    while let Some(Reverse((place, index))) = next.pop() {
+    while let Some(Reverse((place, index, row))) = next.pop() {
         if looked_at == POSTS_MAX || bytes >= PART_BYTES_MAX {
             return Ok(Missed { notifications, reached });
         }
-        let stored = select.query_row([number(place)], row::stored_post)?;
+        let stored = select.query_row([number(row)], row::stored_post)?;
         looked_at += 1;
         reached = place;
         // What the device itself said is not news. It counts all the same: a part must not go
         // through thousands of these.
-        if stored.device != replay.device {
+        if place != row {
+            bytes += POST_BYTES;
+            notifications.extend(stored.deletion_told());
+        } else if stored.device != replay.device {
             bytes += POST_BYTES + stored.post.body.as_str().len();
-            notifications.push(notification(stored));
+            notifications.push(stored.told_again());
         }
-        next.extend(kinds[index].take(db, replay)?.map(|place| Reverse((place, index))));
+        let more = kinds[index].take(db, replay)?;
+        next.extend(more.map(|(place, row)| Reverse((place, index, row))));
     }
     Ok(Missed { notifications, reached: replay.until })
 }
@@ -82,12 +89,14 @@ fn kinds(replay: &Replay) -> Vec<MissedPosts> {
         posts(MissedKind::Group { group, until }, replay.after.max(since))
     });
     let own = replay.has_others.then(|| posts(MissedKind::Own, replay.after));
-    groups.chain([posts(MissedKind::Others, replay.after)]).chain(own).collect()
+    let (others, deletions) = (MissedKind::Others, MissedKind::Deletions);
+    let private = [posts(others, replay.after), posts(deletions, replay.after)];
+    groups.chain(private).chain(own).collect()
 }
 
 impl MissedPosts {
-    /// The place of the next post.
-    fn take(&mut self, db: &Connection, replay: &Replay) -> rusqlite::Result<Option<Seq>> {
+    /// The next one: where it is told, and its row.
+    fn take(&mut self, db: &Connection, replay: &Replay) -> rusqlite::Result<Option<(Seq, Seq)>> {
         if self.places.is_empty() && self.has_more {
             self.look_up(db, replay)?;
         }
@@ -98,7 +107,7 @@ impl MissedPosts {
         let (after, until, reader) =
             (number(self.after), number(replay.until), number(replay.reader.0));
         let limit = PLACES_AT_ONCE as i64;
-        let place = |row: &rusqlite::Row<'_>| row.get(0).map(seq);
+        let place = |row: &rusqlite::Row<'_>| row.get(0).map(|at| (seq(at), seq(at)));
         match self.from {
             MissedKind::Group { group, until } => {
                 let mut select = db.prepare_cached(
@@ -129,18 +138,54 @@ impl MissedPosts {
                 self.places
                     .extend(select.query_map(params, place)?.collect::<Result<Vec<_>, _>>()?);
             }
+            MissedKind::Deletions => self.places = deletions(db, replay, self.after)?,
         }
         self.has_more = self.places.len() == PLACES_AT_ONCE;
-        self.after = self.places.back().copied().unwrap_or(replay.until);
+        self.after = self.places.back().map_or(replay.until, |(place, _)| *place);
         Ok(())
     }
 }
 
-/// A post as it was told when it was new.
-fn notification(stored: StoredPost) -> Notification {
-    let StoredPost { to, post, .. } = stored;
-    match to {
-        Conversation::Group(group) => Notification::GroupPost { post, group },
-        Conversation::User(to) => Notification::PrivatePost { post, to },
+/// The next deletions of what the reader may have heard: what is told again is told without its
+/// text, and needs no more.
+fn deletions(
+    db: &Connection,
+    replay: &Replay,
+    after: Seq,
+) -> rusqlite::Result<VecDeque<(Seq, Seq)>> {
+    let select = format!(
+        "SELECT {} FROM posts WHERE deletion > ? AND deletion <= ? ORDER BY deletion",
+        row::COLUMNS
+    );
+    let mut select = db.prepare_cached(&select)?;
+    let found = select.query_map([number(after), number(replay.until)], row::stored_post)?;
+    let mut places = VecDeque::new();
+    for stored in found {
+        let stored = stored?;
+        let Some(deletion) = stored.deletion.as_ref().filter(|_| is_told(&stored, replay)) else {
+            continue;
+        };
+        places.push_back((deletion.seq, stored.post.seq));
+        if places.len() == PLACES_AT_ONCE {
+            break;
+        }
     }
+    Ok(places)
+}
+
+/// Whether somebody who comes back is to be told that this was deleted.
+fn is_told(stored: &StoredPost, replay: &Replay) -> bool {
+    let Some(deletion) = &stored.deletion else { return false };
+    let is_there = match stored.thread {
+        ConversationId::Group(group) => replay.groups.iter().any(|in_it| {
+            in_it.group == group
+                && in_it.since < deletion.seq
+                && deletion.seq <= in_it.until
+                && stored.post.seq <= replay.began.max(in_it.since)
+        }),
+        ConversationId::Pair(one, other) => {
+            [one, other].contains(&replay.reader) && stored.post.seq <= replay.began
+        }
+    };
+    is_there && deletion.device != replay.device
 }

@@ -12,7 +12,7 @@ use tracing::error;
 use super::request::{FoundPosts, ReadError, ReadRequest};
 use super::row::{self, COLUMNS, number};
 use super::search_text::{IndexQuery, NoQuery};
-use super::{age, file, missed, search_text};
+use super::{age, erasure, file, missed, search_text};
 use crate::chat::effect::{ConversationId, Query, Read, StoredPost};
 use crate::chat::entry::PersonId;
 use crate::config::{READ_DEADLINE, SEARCH_DEADLINE};
@@ -49,6 +49,10 @@ impl ArchiveReader {
                 ReadRequest::OlderThan(query, answer) => {
                     self.answer(answer, None, |db| age::older_than(db, query));
                 }
+                ReadRequest::Find(post, answer) => {
+                    self.answer(answer, None, |db| row::find(db, post));
+                }
+                ReadRequest::ToErase(answer) => self.answer(answer, None, erasure::next),
             }
         }
     }
@@ -69,7 +73,9 @@ impl ArchiveReader {
         self.answer(answer, Some(Instant::now() + deadline), |db| match &query {
             Lookup::Conversation(conversation) => history(db, *conversation, read),
             Lookup::Index(query) => search(db, query, read),
-            Lookup::Nothing => Ok(FoundPosts { posts: Vec::new(), next: None }),
+            Lookup::Nothing => {
+                Ok(FoundPosts { posts: Vec::new(), deleted: Vec::new(), next: None })
+            }
         });
     }
 
@@ -168,16 +174,24 @@ fn page(
     posts_found: impl Iterator<Item = rusqlite::Result<StoredPost>>,
     read: &Read,
 ) -> rusqlite::Result<FoundPosts> {
-    let (mut posts, mut bytes): (Vec<ArchivedPost>, usize) = (Vec::new(), 0);
+    let (mut posts, mut deleted, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut last = None;
     for stored in posts_found {
-        let post = archived(stored?, read.reader);
-        bytes += cost(&post);
-        if posts.len() == read.count || bytes > PAGE_BYTES_MAX {
-            return Ok(FoundPosts { next: posts.last().map(|last| last.post.seq), posts });
+        let mut stored = stored?;
+        let (seq, deletion) = (stored.post.seq, stored.deletion.take());
+        let post = archived(stored, read.reader);
+        let by = deletion.as_ref().map_or(0, |deletion| deletion.by.as_str().len());
+        bytes += cost(&post) + by;
+        if posts.len() + deleted.len() == read.count || bytes > PAGE_BYTES_MAX {
+            return Ok(FoundPosts { posts, deleted, next: last });
         }
-        posts.push(post);
+        match deletion {
+            Some(deletion) => deleted.push(post.post.deleted(deletion.by)),
+            None => posts.push(post),
+        }
+        last = Some(seq);
     }
-    Ok(FoundPosts { posts, next: None })
+    Ok(FoundPosts { posts, deleted, next: None })
 }
 
 fn cost(archived: &ArchivedPost) -> usize {

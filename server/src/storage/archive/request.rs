@@ -1,9 +1,9 @@
 //! What a reader is asked, and what it answers.
 
-use chatroom_proto::{ArchivedPost, Notification, Seq, UnixMillis};
+use chatroom_proto::{ArchivedPost, DeletedPost, Notification, Seq, UnixMillis};
 use tokio::sync::oneshot;
 
-use crate::chat::effect::{Read, Replay};
+use crate::chat::effect::{Read, Replay, StoredPost};
 
 /// What a reader is asked, and where the answer goes.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(super) enum ReadRequest {
     Read(Read, oneshot::Sender<Result<FoundPosts, ReadError>>),
     Replay(Replay, oneshot::Sender<Result<Missed, ReadError>>),
     OlderThan(AgeQuery, oneshot::Sender<Result<AgedPosts, ReadError>>),
+    Find(Seq, oneshot::Sender<Result<Option<StoredPost>, ReadError>>),
+    ToErase(oneshot::Sender<Result<Vec<Seq>, ReadError>>),
 }
 
 /// Which posts are old.
@@ -51,6 +53,8 @@ pub(super) const BEHIND_NEWER_LOOKED_AT: u32 = 100_000;
 pub struct FoundPosts {
     /// The posts, the newest first: as many as were asked for, as far as they fit into one frame.
     pub posts: Vec<ArchivedPost>,
+    /// Those of a history that were deleted, the newest first; they count like the others.
+    pub deleted: Vec<DeletedPost>,
     /// Where older ones begin; nothing when there are none.
     pub next: Option<Seq>,
 }

@@ -2,13 +2,14 @@
 
 use chatroom_proto::{Body, Conversation, GroupName, Post, PostId, Seq, UnixMillis, UserName};
 use rusqlite::types::Type;
-use rusqlite::{CachedStatement, Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
-use crate::chat::effect::{ConversationId, StoredPost};
+use crate::chat::effect::{ConversationId, Deletion, StoredPost};
 use crate::chat::entry::{DeviceId, GroupId, PersonId};
 
 /// A conversation is two numbers: the two people, or the group and 0, which is nobody. `addressee`
-/// is who it was said to alone. `crc` is the CRC-32 of the rest, as [`checksum`] makes it: a row is
+/// is who it was said to alone. `deletion` is the entry by which it was deleted, if it was; then
+/// `body` is [`Body::deleted`]. `crc` is the CRC-32 of the rest, as [`checksum`] makes it: a row is
 /// shown as it was written or not at all. An index holds the rows' `seq` behind its columns, so
 /// each serves "of these, in order, from there on".
 pub(super) const CREATE: &str = "
@@ -25,21 +26,32 @@ pub(super) const CREATE: &str = "
         sender TEXT NOT NULL,
         place TEXT NOT NULL,
         body TEXT NOT NULL,
+        deletion INTEGER,
+        deleted_at INTEGER,
+        deleted_by TEXT,
+        deleted_with INTEGER,
         crc INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX posts_by_thread ON posts (low, high);
     CREATE INDEX posts_by_addressee ON posts (addressee) WHERE addressee IS NOT NULL;
     CREATE INDEX private_posts_by_author ON posts (by) WHERE addressee IS NOT NULL;
+    CREATE INDEX posts_by_deletion ON posts (deletion) WHERE deletion IS NOT NULL;
 ";
 
 /// The order in which [`stored_post`] expects the columns.
-pub(super) const COLUMNS: &str =
-    "seq, low, high, prev, at, id, by, sender, place, body, device, addressee, crc";
+pub(super) const COLUMNS: &str = "seq, low, high, prev, at, id, by, sender, place, body, \
+     device, addressee, crc, deletion, deleted_at, deleted_by, deleted_with";
 
 const INSERT: &str = "
     INSERT INTO posts
         (seq, low, high, addressee, prev, at, id, by, device, sender, place, body, crc)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+";
+
+const DELETE: &str = "
+    UPDATE posts
+    SET body = ?, deletion = ?, deleted_at = ?, deleted_by = ?, deleted_with = ?, crc = ?
+    WHERE seq = ?
 ";
 
 /// The statement for [`insert`].
@@ -52,7 +64,7 @@ pub(super) fn insert(
     insert: &mut CachedStatement<'_>,
     stored: &StoredPost,
 ) -> rusqlite::Result<()> {
-    let StoredPost { thread: conversation, by, device, to, post } = stored;
+    let StoredPost { thread: conversation, by, device, to, post, .. } = stored;
     let (low, high) = numbers(*conversation);
     let (place, crc) = (place(to), checksum(stored));
     let (seq, prev, at) = (number(post.seq), number(post.prev), post.at.0.cast_signed());
@@ -76,6 +88,32 @@ pub(super) fn insert(
     Ok(())
 }
 
+/// The row at this place, if there is one.
+pub(super) fn find(db: &Connection, at: Seq) -> rusqlite::Result<Option<StoredPost>> {
+    let select = format!("SELECT {COLUMNS} FROM posts WHERE seq = ?");
+    db.prepare_cached(&select)?.query_row([number(at)], stored_post).optional()
+}
+
+/// Deletes the text of a row.
+pub(super) fn delete(
+    db: &Connection,
+    mut stored: StoredPost,
+    deletion: Deletion,
+) -> rusqlite::Result<()> {
+    let Deletion { seq, at, by, device } = deletion.clone();
+    stored.delete(deletion);
+    db.prepare_cached(DELETE)?.execute(params![
+        stored.post.body.as_str(),
+        number(seq),
+        at.0.cast_signed(),
+        by.as_str(),
+        number(device.0),
+        checksum(&stored),
+        number(stored.post.seq)
+    ])?;
+    Ok(())
+}
+
 /// The name that a conversation has for the one who spoke.
 fn place(to: &Conversation) -> &str {
     match to {
@@ -86,7 +124,7 @@ fn place(to: &Conversation) -> &str {
 
 /// The CRC-32 of everything that a row has.
 fn checksum(stored: &StoredPost) -> u32 {
-    let StoredPost { thread: conversation, by, device, to, post } = stored;
+    let StoredPost { thread: conversation, by, device, to, post, deletion } = stored;
     let (low, high) = numbers(*conversation);
     let mut crc = crc32fast::Hasher::new();
     for number in [number(post.seq), low, high, number(post.prev), post.at.0.cast_signed()] {
@@ -99,6 +137,12 @@ fn checksum(stored: &StoredPost) -> u32 {
     for text in [place(to), post.from.as_str(), post.body.as_str()] {
         crc.update(&text.len().to_le_bytes());
         crc.update(text.as_bytes());
+    }
+    if let Some(Deletion { seq, at, by, device }) = deletion {
+        for number in [number(*seq), at.0.cast_signed(), number(device.0)] {
+            crc.update(&number.to_le_bytes());
+        }
+        crc.update(by.as_str().as_bytes());
     }
     crc.finalize()
 }
@@ -119,12 +163,23 @@ pub(super) fn stored_post(row: &Row<'_>) -> rusqlite::Result<StoredPost> {
         body: parsed(row, 9, Body::parse)?,
     };
     let (by, device) = (PersonId(row.get(6).map(seq)?), DeviceId(row.get(10).map(seq)?));
-    let stored = StoredPost { thread: conversation, by, device, to, post };
+    let deletion = deletion(row)?;
+    let stored = StoredPost { thread: conversation, by, device, to, post, deletion };
     let found = addressee(conversation, by).map(|person| number(person.0));
     if row.get::<_, Option<i64>>(11)? != found || row.get::<_, u32>(12)? != checksum(&stored) {
         return Err(wrong_checksum(12, format!("of the post at {}", stored.post.seq)));
     }
     Ok(stored)
+}
+
+fn deletion(row: &Row<'_>) -> rusqlite::Result<Option<Deletion>> {
+    let Some(place) = row.get::<_, Option<i64>>(13)? else { return Ok(None) };
+    Ok(Some(Deletion {
+        seq: seq(place),
+        at: UnixMillis(row.get::<_, i64>(14)?.cast_unsigned()),
+        by: parsed(row, 15, UserName::parse)?,
+        device: DeviceId(row.get(16).map(seq)?),
+    }))
 }
 
 /// What is read is not what was written.

@@ -20,6 +20,7 @@ use crate::chat::entry::{
 use crate::storage::log::{Batches, MemoryLog};
 
 mod damage;
+mod one_deletion;
 mod search;
 
 /// Who says everything here: the first entry of the log is their arrival.
@@ -32,6 +33,7 @@ fn replay_for(reader: PersonId) -> Replay {
         reader,
         device: reader.first_device(),
         has_others: false,
+        began: Seq::ZERO,
         after: Seq::ZERO,
         until: Seq::ZERO,
         groups: Vec::new(),

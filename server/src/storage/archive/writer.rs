@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time;
 use tracing::{debug, error};
 
-use super::deletion::{self, Deletion};
+use super::deletion::{self, Deleter};
+use super::erasure;
 use super::file;
 use super::position::{self, ArchivePosition};
 use super::row::{self, number, seq};
@@ -25,6 +26,7 @@ use super::search_index;
 use super::snapshot::{self, WriteError};
 use super::waiters::Waiters;
 use crate::chat::ChatState;
+use crate::chat::effect::ArchiveChange;
 use crate::storage::disk_error;
 use crate::storage::log::{Batch, Batches, Log, LogError, entry_checksum};
 
@@ -59,6 +61,8 @@ pub(super) struct Progress {
     pub(super) rows: Seq,
     /// The index.
     pub(super) indexed: Seq,
+    /// Whether something is to be erased from the log.
+    pub(super) has_erasures: bool,
 }
 
 /// What the writer is told.
@@ -66,6 +70,8 @@ pub(super) struct Progress {
 pub(super) enum WriterCommand {
     /// Delete everything up to this place, and say when that is done.
     Delete(Seq, oneshot::Sender<()>),
+    /// These are erased from the log. Say when that is written down.
+    Erased(Vec<Seq>, oneshot::Sender<()>),
 }
 
 /// Follows the log.
@@ -83,7 +89,8 @@ pub(super) struct ArchiveWriter {
     position: ArchivePosition,
     /// The newest post. The index has nothing to do behind it.
     newest: Seq,
-    deletion: Deletion,
+    deletion: Deleter,
+    has_erasures: bool,
     /// Entries that were taken in and are not committed.
     uncommitted: usize,
     entries_since_snapshot: usize,
@@ -117,8 +124,14 @@ impl ArchiveWriter {
         (commands, waiters): (mpsc::Receiver<WriterCommand>, Arc<Waiters>),
         runtime: Handle,
     ) -> (ArchiveWriter, watch::Receiver<Progress>) {
-        let (progress, watched) =
-            watch::channel(Progress { rows: position.head, indexed: position.indexed });
+        // A file that can't be read says so at its next use.
+        let has_erasures = erasure::are_there(&db).unwrap_or(true);
+        let ArchivePosition { head: rows, indexed, delete_until, .. } = position;
+        let (progress, watched) = watch::channel(Progress { rows, indexed, has_erasures });
+        let mut deletion = Deleter::up_to(delete_until);
+        if has_erasures {
+            deletion.cut_off();
+        }
         let writer = ArchiveWriter {
             db,
             batches: log.follow(state.head()),
@@ -132,7 +145,8 @@ impl ArchiveWriter {
             position,
             // Until the first step of the index has looked.
             newest: position.head,
-            deletion: Deletion::up_to(position.delete_until),
+            deletion,
+            has_erasures,
             uncommitted: 0,
             entries_since_snapshot: 0,
         };
@@ -162,6 +176,7 @@ impl ArchiveWriter {
                 Next::Command(WriterCommand::Delete(until, done)) => {
                     self.begin_deletion(until, done)?;
                 }
+                Next::Command(WriterCommand::Erased(posts, done)) => self.erased(&posts, done)?,
                 Next::BackgroundStep => self.do_background_step()?,
                 Next::End => return self.finish(),
             }
@@ -239,16 +254,25 @@ impl ArchiveWriter {
         self.begin()?;
         let mut insert = row::inserting(&self.db)?;
         for entry in batch {
-            let stored = self.state.fold(entry);
+            let change = self.state.fold(entry);
             if entry.seq <= self.position.head {
                 continue;
             }
             self.position.head = entry.seq;
-            if let Some(stored) =
-                stored.filter(|stored| stored.post.seq > self.position.delete_until)
-            {
-                row::insert(&mut insert, &stored)?;
-                self.newest = stored.post.seq;
+            let delete_until = self.position.delete_until;
+            match change {
+                Some(ArchiveChange::Said(stored)) if stored.post.seq > delete_until => {
+                    row::insert(&mut insert, &stored)?;
+                    self.newest = stored.post.seq;
+                }
+                Some(ArchiveChange::Deleted(post, by)) => {
+                    if deletion::delete_one(&self.db, post, by, self.position)? {
+                        erasure::add(&self.db, post)?;
+                        self.has_erasures = true;
+                        self.deletion.cut_off();
+                    }
+                }
+                Some(ArchiveChange::Said(_)) | None => {}
             }
         }
         drop(insert);
@@ -294,7 +318,8 @@ impl ArchiveWriter {
         self.db.execute_batch("COMMIT")?;
         // Nothing that the index could have is behind the newest post.
         let indexed = if indexed >= self.newest { head } else { indexed };
-        self.progress.send_replace(Progress { rows: head, indexed });
+        let has_erasures = self.has_erasures;
+        self.progress.send_replace(Progress { rows: head, indexed, has_erasures });
         Ok(())
     }
 
@@ -313,19 +338,22 @@ impl ArchiveWriter {
 
     /// Adds the next posts to the index.
     fn index_some(&mut self) -> Result<(), WriterFailure> {
-        let select = "SELECT seq, low, high, body FROM posts WHERE seq > ? ORDER BY seq LIMIT ?";
+        let select = "SELECT seq, low, high, body, deletion FROM posts WHERE seq > ? ORDER BY seq
+            LIMIT ?";
         let mut select = self.db.prepare_cached(select)?;
         let mut rows = select.query((number(self.position.indexed), POSTS_A_STEP as i64))?;
         let mut count = 0;
         while let Some(row) = rows.next()? {
             let post = row.get(0)?;
             let conversation = row::conversation(row.get(1)?, row.get(2)?);
-            search_index::add(
-                &self.db,
-                post,
-                conversation,
-                row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?,
-            )?;
+            if row.get::<_, Option<i64>>(4)?.is_none() {
+                search_index::add(
+                    &self.db,
+                    post,
+                    conversation,
+                    row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?,
+                )?;
+            }
             self.position.indexed = seq(post);
             count += 1;
         }
@@ -346,6 +374,20 @@ impl ArchiveWriter {
         self.position.delete_until = self.position.delete_until.max(until);
         self.commit()?;
         self.deletion.begin(self.position.delete_until, done);
+        Ok(())
+    }
+
+    /// The log has erased these. They are struck out when nothing is left of them here either;
+    /// otherwise the log is asked again.
+    fn erased(&mut self, posts: &[Seq], done: oneshot::Sender<()>) -> Result<(), WriterFailure> {
+        if !self.deletion.is_under_way() {
+            self.begin()?;
+            erasure::remove(&self.db, posts)?;
+            self.has_erasures = erasure::are_there(&self.db)?;
+            self.commit()?;
+        }
+        // One who waits no longer need not know.
+        let _ = done.send(());
         Ok(())
     }
 

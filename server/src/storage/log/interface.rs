@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chatroom_proto::{Seq, codec};
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::chat::entry::{Entry, Proposal};
@@ -34,15 +35,17 @@ impl fmt::Display for LogIdentity {
     }
 }
 
-/// The checksum of an entry. An entry has the number of the node that proposed it, which is another
-/// one at each start. So two logs that have the same entry have come from one, and have everything
-/// before it in common.
+/// The checksum of an entry, but for the text of a post, which may be erased. An entry has the
+/// number of the node that proposed it, which is another one at each start. So two logs that have
+/// the same entry have come from one, and have everything before it in common.
 ///
 /// # Errors
 /// [`LogError::Storage`] for an entry that can't be encoded.
 pub(crate) fn entry_checksum(entry: &Entry) -> Result<u32, LogError> {
     let doing = || "can't encode an entry of the log".to_owned();
-    let bytes = codec::pack(entry)
+    let mut entry = entry.clone();
+    entry.erase_text();
+    let bytes = codec::pack(&entry)
         .map_err(|source| LogError::Storage { doing: doing(), source: source.into() })?;
     Ok(crc32fast::hash(&bytes))
 }
@@ -97,6 +100,14 @@ pub trait Log: Send + Sync + 'static {
     /// [`LogError::NotAnEnd`], or another when nothing can be read, or nothing is taken any more.
     fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError>;
 
+    /// Erases the texts of the posts at these places, and returns when nothing of them is left in
+    /// what the log is kept in. Everything else of the entries stays. What is erased, or compacted,
+    /// may be erased again.
+    ///
+    /// # Errors
+    /// [`LogError`] when that is not (wholly) done: then it is to be asked for again.
+    fn erase(&self, posts: Vec<Seq>) -> BoxFuture<'_, Result<(), LogError>>;
+
     /// Which log this is, for whoever keeps something that was made of it. Nothing, for a log that
     /// is gone with its process.
     fn identity(&self) -> Option<LogIdentity> {
@@ -134,6 +145,9 @@ pub enum LogError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Somebody reads what is to be erased.
+    #[error("somebody reads the log; what was deleted is erased later")]
+    InUse,
     /// What the log is kept in is not as it was written.
     #[error("{0}")]
     Corrupt(String),

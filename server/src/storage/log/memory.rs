@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chatroom_proto::Seq;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 
 use super::interface::{Batches, Log, LogError, LogSnapshot};
@@ -104,6 +105,11 @@ impl Log for MemoryLog {
         }
         self.tail.compact(snapshot.seq);
         Ok(())
+    }
+
+    fn erase(&self, posts: Vec<Seq>) -> BoxFuture<'_, Result<(), LogError>> {
+        self.tail.erase(&posts);
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

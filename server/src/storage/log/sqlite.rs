@@ -8,12 +8,15 @@
 //! when nothing waits. Deleted bytes are overwritten, and the write-ahead log is emptied in the
 //! end. The file does not get shorter: its free pages are used again.
 //!
+//! **Erasing.** The text of a post that was deleted is taken out of its row, which is written anew
+//! with its checksum. The write-ahead log is emptied then, too.
+//!
 //! **Reading.** A row holds the entries of one batch, encoded like frames and with a checksum. The
 //! newest entries stay in memory for followers that keep up; others read rows.
 //!
 //! - this file: the log's handle, and a follower, which reads rows first and the tail then.
 //! - `writer_thread`: orders what waits and has it written. `log_file`: the connection that writes.
-//! - `reader`: reads rows and the snapshot, also while a server writes.
+//! - `reader`: reads rows and the snapshot, also while a server writes. `erase`: writes rows anew.
 //! - `copy`: makes whole copies of the file, also while a server writes.
 //! - `schema`: whose a file is. `wal`: looks for damage that SQLite would drop without a word.
 //! - `directory`: makes the data directory and locks it.
@@ -27,8 +30,9 @@ use std::time::Duration;
 
 use chatroom_proto::Seq;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error};
 
 use super::interface::{Batch, Batches, Log, LogError, LogIdentity, LogSnapshot};
@@ -38,6 +42,7 @@ use crate::private_file;
 
 mod copy;
 mod directory;
+mod erase;
 mod error;
 mod format;
 mod log_file;
@@ -184,6 +189,14 @@ impl Log for SqliteLog {
             return Err(LogError::NotAnEnd(snapshot.seq));
         }
         self.tell(Work::Compact(snapshot))
+    }
+
+    fn erase(&self, posts: Vec<Seq>) -> BoxFuture<'_, Result<(), LogError>> {
+        Box::pin(async move {
+            let (done, is_done) = oneshot::channel();
+            self.tell(Work::Erase(posts, done))?;
+            is_done.await.unwrap_or_else(|_| Err(LogError::Stopped("it is closed".into())))
+        })
     }
 
     fn identity(&self) -> Option<LogIdentity> {

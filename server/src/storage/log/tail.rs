@@ -113,6 +113,23 @@ impl Tail {
         self.lock().compact(until);
     }
 
+    /// Erases the texts of the posts at these places.
+    pub(super) fn erase(&self, posts: &[Seq]) {
+        let mut inner = self.lock();
+        for post in posts {
+            if let Ok(place) = inner.entries.binary_search_by_key(post, |entry| entry.seq)
+                && let Some(entry) = inner.entries.get_mut(place)
+            {
+                let mut erased = Entry::clone(entry);
+                erased.erase_text();
+                let before = cost(entry);
+                let after = cost(&erased);
+                *entry = Arc::new(erased);
+                inner.bytes = (inner.bytes + after).saturating_sub(before);
+            }
+        }
+    }
+
     /// The oldest entry that is here, or the next one to come.
     pub(super) fn oldest(&self) -> Seq {
         self.lock().oldest()

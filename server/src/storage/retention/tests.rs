@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::Restored;
 use crate::chat::Limits;
+use crate::chat::effect::ArchiveChange;
 use crate::chat::entry::{
     Command, ConnAddr, ConnectionId, DeviceId, NodeId, Origin, Proposal, ProposalId, TokenDigest,
 };
@@ -94,7 +95,9 @@ async fn what_is_too_old_is_gone_from_every_file_and_everything_else_goes_on() {
     let mut state = oldest_state(&*log).unwrap();
     let mut entries = log.follow(state.head());
     for entry in entries.next().await.unwrap().unwrap() {
-        let stored = state.fold(&entry).expect("the device is known from the snapshot");
+        let Some(ArchiveChange::Said(stored)) = state.fold(&entry) else {
+            panic!("the device is known from the snapshot")
+        };
         assert_eq!((stored.post.body.as_str(), stored.post.prev), ("a-young-one", Seq(4)));
     }
     drop((entries, log, restored));

@@ -128,10 +128,14 @@ fn an_absence_of_unknown_length_begins_with_what_was_said_first() {
 fn a_history_is_read_downwards_and_what_was_found_begins_with_the_newest() {
     let g1 = Conversation::Group(group("G1"));
     let page = [said(g1.clone(), "Jim", "second"), said(g1.clone(), "Ann", "first")];
-    let [first, second] = ["[09:15] In group G1, Ann: first", "[09:15] In group G1, Jim: second"];
-    assert_eq!(view().history(&g1, &page, (None, NOW)), format!("{first}\n{second}"));
+    let [first, second] =
+        ["[09:15] #2 In group G1, Ann: first", "[09:15] #2 In group G1, Jim: second"];
+    assert_eq!(view().history(&g1, (&page, &[]), (None, NOW)), format!("{first}\n{second}"));
     assert_eq!(view().found(&page, (None, NOW)), format!("{second}\n{first}"));
-    assert_eq!(view().history(&g1, &[], (None, NOW)), "Nothing was said in group chat 'G1' yet.");
+    assert_eq!(
+        view().history(&g1, (&[], &[]), (None, NOW)),
+        "Nothing was said in group chat 'G1' yet."
+    );
     assert_eq!(
         view().found(&[], (None, NOW)),
         "No message was found that has all of these words in it."
@@ -143,11 +147,11 @@ fn in_private_it_is_told_who_said_it_to_whom() {
     let ann = Conversation::User(user("Ann"));
     let page = [said(ann.clone(), "Jim", "answer"), said(ann.clone(), "ann", "question")];
     assert_eq!(
-        view().history(&ann, &page, (None, NOW)),
-        "[09:15] Private message from ann: question\n[09:15] Private message to Ann: answer"
+        view().history(&ann, (&page, &[]), (None, NOW)),
+        "[09:15] #2 Private message from ann: question\n[09:15] #2 Private message to Ann: answer"
     );
     assert_eq!(
-        view().history(&ann, &[], (None, NOW)),
+        view().history(&ann, (&[], &[]), (None, NOW)),
         "Nothing was said between you and 'Ann' yet."
     );
 }
@@ -181,7 +185,7 @@ fn what_others_wrote_is_harmless_here_too() {
     for view in [view(), lines()] {
         let texts = [
             view.missed_summary(&missed_summary([in_group("G1", text)]), None, NOW),
-            view.history(&ann, &[said(ann.clone(), "Jim", text)], (None, NOW)),
+            view.history(&ann, (&[said(ann.clone(), "Jim", text)], &[]), (None, NOW)),
         ];
         assert!(texts.iter().all(|text| !text.contains('\u{202e}')), "{texts:?}");
     }

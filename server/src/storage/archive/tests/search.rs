@@ -104,7 +104,8 @@ async fn who_asks_for_no_posts_gets_none() {
     for query in [Query::History(ConversationId::Group(GroupId::GENERAL)), search] {
         let head = scene.log.head();
         let read = Read { reader: JIM_HIMSELF, query, before: Seq(u64::MAX), count: 0, head };
-        assert_eq!(archive.read(read).await, Ok(FoundPosts { posts: Vec::new(), next: None }));
+        let nothing = FoundPosts { posts: Vec::new(), deleted: Vec::new(), next: None };
+        assert_eq!(archive.read(read).await, Ok(nothing));
     }
 }
 

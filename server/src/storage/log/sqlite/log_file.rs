@@ -8,6 +8,7 @@ use chatroom_proto::codec;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tracing::{debug, error, warn};
 
+use super::erase;
 use super::error::{chain, storage};
 use super::format::{Durability, stored};
 use super::reader;
@@ -146,6 +147,19 @@ impl LogFile {
             .map_err(|source| storage("can't write the log".to_owned(), source))?;
         self.is_compacting |= is_new;
         Ok(())
+    }
+
+    /// Erases the texts of these posts. Nothing is left of them in the file and in the write-ahead
+    /// log when this returns.
+    ///
+    /// # Errors
+    /// [`LogError`]; [`LogError::InUse`] when somebody reads the write-ahead log.
+    pub(super) fn erase(&mut self, posts: &[Seq]) -> Result<(), LogError> {
+        // Also when no row changes: an earlier run may have been stopped over this.
+        self.must_truncate = true;
+        erase::erase(&self.db, posts)?;
+        self.must_truncate = !self.truncate();
+        if self.must_truncate { Err(LogError::InUse) } else { Ok(()) }
     }
 
     /// Nothing waits: does a part of what has time until then. Whether there is more of it.

@@ -15,6 +15,7 @@ use crate::chat::entry::Entry;
 use crate::config::LOG_BUSY_TIMEOUT;
 
 mod compaction;
+mod erasing;
 mod wal;
 
 /// A log with this many rows of one entry each.

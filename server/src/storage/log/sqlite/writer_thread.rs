@@ -2,7 +2,9 @@
 
 use std::thread;
 
+use chatroom_proto::Seq;
 use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::oneshot;
 use tracing::error;
 
 use super::error::chain;
@@ -24,6 +26,8 @@ pub(super) enum Work {
     Append(Vec<Proposal>),
     /// Replace everything up to there.
     Compact(LogSnapshot),
+    /// Erase the texts of these posts, and say when nothing of them is left.
+    Erase(Vec<Seq>, oneshot::Sender<Result<(), LogError>>),
 }
 
 /// Works as long as somebody can tell it to. A failure is told to everyone who follows.
@@ -52,6 +56,7 @@ impl Writer<'_> {
             match self.next() {
                 Some(Work::Append(first)) => self.commit(first)?,
                 Some(Work::Compact(snapshot)) => self.compact(&snapshot),
+                Some(Work::Erase(posts, done)) => self.erase(&posts, done),
                 None => return Ok(()),
             }
         }
@@ -76,11 +81,11 @@ impl Writer<'_> {
     fn commit(&mut self, first: Vec<Proposal>) -> Result<(), LogError> {
         let mut entries: Vec<Entry> = Vec::with_capacity(first.len());
         self.place(first, &mut entries);
-        let mut snapshot = None;
-        while entries.len() < BATCH_ENTRIES_MAX && snapshot.is_none() {
+        let mut behind = None;
+        while entries.len() < BATCH_ENTRIES_MAX && behind.is_none() {
             match self.waiting.try_recv() {
                 Ok(Work::Append(next)) => self.place(next, &mut entries),
-                Ok(Work::Compact(next)) => snapshot = Some(next),
+                Ok(other) => behind = Some(other),
                 Err(_) => break,
             }
         }
@@ -88,8 +93,10 @@ impl Writer<'_> {
             self.file.append(&entries)?;
             self.tail.extend(entries);
         }
-        if let Some(snapshot) = snapshot {
-            self.compact(&snapshot);
+        match behind {
+            Some(Work::Compact(snapshot)) => self.compact(&snapshot),
+            Some(Work::Erase(posts, done)) => self.erase(&posts, done),
+            Some(Work::Append(_)) | None => {}
         }
         Ok(())
     }
@@ -107,6 +114,13 @@ impl Writer<'_> {
                 error!(error = chain(&error), until = %snapshot.seq, "the log could not forget");
             }
         }
+    }
+
+    /// A log that can't erase can still keep. Whoever asks tries it again.
+    fn erase(&mut self, posts: &[Seq], done: oneshot::Sender<Result<(), LogError>>) {
+        self.tail.erase(posts);
+        // One who waits no longer need not know.
+        let _ = done.send(self.file.erase(posts));
     }
 }
 

@@ -11,6 +11,7 @@ use chatroom_proto::{
     ClientFrame, Hello, Proof, Request, Response, Seq, ServerFrame, Tag, UserName, VersionRange,
 };
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -211,5 +212,9 @@ impl Log for HeldLog {
 
     fn compact(&self, snapshot: LogSnapshot) -> Result<(), LogError> {
         self.log.compact(snapshot)
+    }
+
+    fn erase(&self, posts: Vec<Seq>) -> BoxFuture<'_, Result<(), LogError>> {
+        self.log.erase(posts)
     }
 }

@@ -21,7 +21,7 @@ fn saying(number: u64, bytes: usize) -> Proposal {
 }
 
 /// Rows of all sizes, one entry each.
-fn filled(directory: &Path, rows: u64) -> LogFile {
+pub(super) fn filled(directory: &Path, rows: u64) -> LogFile {
     let mut file = LogFile::open(&directory.join(FILE_NAME), Durability::Normal).unwrap();
     for number in 1..=rows {
         let sizes = [20, 300, 7_900, 20, 3_900, 60, 4_200, 900];
@@ -31,12 +31,12 @@ fn filled(directory: &Path, rows: u64) -> LogFile {
     file
 }
 
-fn snapshot(seq: u64) -> LogSnapshot {
+pub(super) fn snapshot(seq: u64) -> LogSnapshot {
     LogSnapshot { seq: Seq(seq), state: b"what it has come to".to_vec() }
 }
 
 /// The numbers of the texts that are in any file of the directory.
-fn found_in_files(directory: &Path) -> Vec<u64> {
+pub(super) fn found_in_files(directory: &Path) -> Vec<u64> {
     let files =
         fs::read_dir(directory).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
     let bytes: Vec<u8> = files.flatten().collect();
