@@ -1,8 +1,9 @@
 //! One post is deleted, and the others are not.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chatroom_proto::Notification;
+use tokio::time::Instant;
 
 use super::*;
 use crate::chat::effect::ReplayGroup;
