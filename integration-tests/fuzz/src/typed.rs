@@ -68,6 +68,7 @@ fn parse(line: &str, colours: bool) {
             | TypedCommand::Unignore(_)
             | TypedCommand::Open(_)
             | TypedCommand::Close
+            | TypedCommand::DeleteLast
             | TypedCommand::Exit,
         )) => {}
         Err(mistake) => is_harmless(&view.mistake(&mistake)),

@@ -43,7 +43,7 @@ pub(crate) enum ArchiveFound {
     /// One that the next start makes again, and why.
     MadeAgain(String),
     /// A view of this log.
-    View(ArchiveCheck),
+    View(Box<ArchiveCheck>),
 }
 
 /// Compares an archive with the log while that is read, as both were at one moment.
@@ -95,7 +95,7 @@ impl ArchiveCheck {
         if position.head > Seq::ZERO && position.log != log {
             return Ok(ArchiveFound::MadeAgain("it is a view of another log".to_owned()));
         }
-        Ok(ArchiveFound::View(ArchiveCheck {
+        Ok(ArchiveFound::View(Box::new(ArchiveCheck {
             db,
             path,
             position,
@@ -103,7 +103,7 @@ impl ArchiveCheck {
             read_until: Seq::ZERO,
             deleted: BTreeMap::new(),
             erased: BTreeSet::new(),
-        }))
+        })))
     }
 
     /// Takes the next entry of the log, and what it changes.
