@@ -43,7 +43,11 @@ fn without_time(lines: &[String]) -> Vec<&str> {
     let strip = |line| {
         let line: &str = line;
         match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-            Some((time, said)) if time.len() == 5 => said,
+            // What a history shows has a number.
+            Some((time, said)) if time.len() == 5 => match said.strip_prefix('#') {
+                Some(numbered) => numbered.split_once(' ').map_or(said, |(_, said)| said),
+                None => said,
+            },
             _ => line,
         }
     };
@@ -116,8 +120,11 @@ async fn a_server_that_is_killed_forgets_nobody_and_nothing_and_nobody_is_told()
                 .any(|line| line.ends_with("In group General, Jim: half of a line"))
     });
     let lines = without_time(&screen.lines);
+    // Each begins with its number.
+    let said = |line: &str| line.split_once(' ').map(|(_, said)| said.to_owned());
+    let said: Vec<_> = lines[lines.len() - 2..].iter().filter_map(|line| said(line)).collect();
     assert_eq!(
-        lines[lines.len() - 2..],
+        said,
         ["In group General, Ann: before", "In group General, Jim: half of a line"],
         "{screen}"
     );
