@@ -43,11 +43,7 @@ fn without_time(lines: &[String]) -> Vec<&str> {
     let strip = |line| {
         let line: &str = line;
         match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-            // What a history shows has a number.
-            Some((time, said)) if time.len() == 5 => match said.strip_prefix('#') {
-                Some(numbered) => numbered.split_once(' ').map_or(said, |(_, said)| said),
-                None => said,
-            },
+            Some((time, said)) if time.len() == 5 => said,
             _ => line,
         }
     };

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chatroom_proto::Notification;
-use tokio::time::Instant;
 
 use super::*;
 use crate::chat::effect::ReplayGroup;
