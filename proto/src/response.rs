@@ -157,7 +157,7 @@ pub enum Response {
         /// The server's log was put back to an earlier copy, or another log is there, since the
         /// client was here: this is the last event that both know. What the client has seen after
         /// it is no more. What is told now begins after it, or after what the client has seen, if
-        /// if that is older.
+        /// that is older.
         put_back: Option<Seq>,
     },
     /// To [`Request::Who`]. Since version 2.

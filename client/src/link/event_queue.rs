@@ -138,7 +138,7 @@ fn page_weight(response: &Response) -> usize {
             let names = clients.as_slice().iter().map(|client| 2 + client.groups.as_slice().len());
             names.sum::<usize>() * NAME_BYTES
         }
-        Response::Past { posts, .. } => {
+        Response::Past { posts, .. } | Response::PastWithDeleted { posts, .. } => {
             let bodies = posts.as_slice().iter().map(|said| said.post.body.as_str().len());
             bodies.map(|body| EVENT_BYTES + body).sum()
         }

@@ -56,6 +56,8 @@ fn deletions(log: &mut LogReader) -> Result<HashMap<Seq, UserName>, ToolError> {
 
 fn write_all(directory: &Path, group: &GroupName, out: &mut impl Write) -> Result<(), ToolError> {
     let mut log = LogReader::open(directory)?;
+    // Both times the same: what is deleted meanwhile is in it as it was.
+    log.hold()?;
     let deletions = deletions(&mut log)?;
     let wanted = group.key();
     let state = read_through(&mut log, |_, change| match change {

@@ -60,6 +60,7 @@ mod worker_thread;
 mod writer;
 
 pub(crate) use check::{ArchiveCheck, ArchiveFault, ArchiveFound};
+pub(in crate::storage) use erasure::AT_ONCE_MAX;
 pub use file::ArchiveError;
 use file::{FILE_NAME, OpenedArchive};
 use position::Provenance;

@@ -171,8 +171,10 @@ impl ChatLoop {
                 Ok(Response::Deleted { .. })
                 | Err(Refusal::AlreadyDeleted { .. } | Refusal::NoSuchPost { .. }),
             ) => self.own_posts.retain(|own| own != post),
-            // An older server has not done it.
-            (Request::Delete { .. }, Ok(Response::Pong)) => self.has_failed = true,
+            // It is there still.
+            (Request::Delete { post }, Err(_)) if self.own_posts.back() < Some(post) => {
+                self.own_posts.push_back(*post);
+            }
             _ => {}
         }
     }

@@ -101,6 +101,8 @@ impl ChatLoop {
             }
             Some(post) => {
                 let post = *post;
+                // The next time it is the one before.
+                self.own_posts.pop_back();
                 self.submit(Request::Delete { post }).await;
                 Ok(())
             }

@@ -11,8 +11,9 @@ use super::row::{number, seq};
 
 pub(super) const CREATE: &str = "CREATE TABLE erasures (post INTEGER PRIMARY KEY) STRICT;";
 
-/// How many are erased at a time.
-const AT_ONCE_MAX: i64 = 64;
+/// How many are erased at a time: who waits for a commit meanwhile waits for no longer than a few
+/// rows are written.
+pub(in crate::storage) const AT_ONCE_MAX: usize = 8;
 
 /// A post is to be erased from the log.
 pub(super) fn add(db: &Connection, post: Seq) -> rusqlite::Result<()> {
@@ -29,7 +30,7 @@ pub(super) fn remove(db: &Connection, posts: &[Seq]) -> rusqlite::Result<()> {
 /// The next that are to be erased, in the order of the log.
 pub(super) fn next(db: &Connection) -> rusqlite::Result<Vec<Seq>> {
     let select = "SELECT post FROM erasures ORDER BY post LIMIT ?";
-    db.prepare_cached(select)?.query_map([AT_ONCE_MAX], |row| row.get(0).map(seq))?.collect()
+    db.prepare_cached(select)?.query_map([AT_ONCE_MAX as i64], |row| row.get(0).map(seq))?.collect()
 }
 
 /// Whether there are any.

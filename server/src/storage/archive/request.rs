@@ -40,7 +40,7 @@ pub struct AgedPosts {
     /// is not old: nothing tells when they were said.
     pub ahead: u64,
     /// How many posts are old, and kept because one before them is not: of the next
-    /// [`BEHIND_NEWER_LOOKED_AT`].
+    /// 100,000.
     pub behind_newer: u64,
 }
 

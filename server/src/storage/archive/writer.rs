@@ -27,6 +27,7 @@ use super::snapshot::{self, WriteError};
 use super::waiters::Waiters;
 use crate::chat::ChatState;
 use crate::chat::effect::ArchiveChange;
+use crate::chat::entry::Command;
 use crate::storage::disk_error;
 use crate::storage::log::{Batch, Batches, Log, LogError, entry_checksum};
 
@@ -260,19 +261,27 @@ impl ArchiveWriter {
             }
             self.position.head = entry.seq;
             let delete_until = self.position.delete_until;
-            match change {
+            let unwanted = match change {
                 Some(ArchiveChange::Said(stored)) if stored.post.seq > delete_until => {
                     row::insert(&mut insert, &stored)?;
                     self.newest = stored.post.seq;
+                    None
                 }
                 Some(ArchiveChange::Deleted(post, by)) => {
                     if deletion::delete_one(&self.db, post, by, self.position)? {
-                        erasure::add(&self.db, post)?;
-                        self.has_erasures = true;
                         self.deletion.cut_off();
                     }
+                    // Also when the row is gone already: the log may have the text still.
+                    Some(post)
                 }
-                Some(ArchiveChange::Said(_)) | None => {}
+                // A post that came again, or was refused: nobody reads its text here, and it would
+                // stay when the post is deleted.
+                None if matches!(entry.proposal.command, Command::Post { .. }) => Some(entry.seq),
+                Some(ArchiveChange::Said(_)) | None => None,
+            };
+            if let Some(post) = unwanted {
+                erasure::add(&self.db, post)?;
+                self.has_erasures = true;
             }
         }
         drop(insert);

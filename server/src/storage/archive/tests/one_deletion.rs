@@ -141,3 +141,24 @@ async fn one_who_comes_back_is_told_of_what_it_had_heard_and_not_told_the_text_o
     let told = archive.replay(later).await.unwrap().notifications;
     assert_eq!(told.len(), 1, "a later part tells the rest: {told:?}");
 }
+
+#[tokio::test]
+async fn what_came_twice_is_erased_in_both_places() {
+    let scene = Scene::new();
+    let archive = scene.archive();
+    let to = Conversation::Group(GroupName::general());
+    let body = Body::parse("secretword").unwrap();
+    let post = Command::Post { by: JIM, to, id: PostId([9; 16]), body };
+    scene.append(post.clone());
+    let first = scene.log.head();
+    // Its answer was lost.
+    scene.append(post);
+    let second = scene.log.head();
+    delete_in_general(&scene, first);
+    scene.texts(&archive).await.unwrap();
+    let mut erased = archive.to_erase().await.unwrap();
+    while erased.len() < 2 {
+        erased = archive.to_erase().await.unwrap();
+    }
+    assert_eq!(erased, [first, second]);
+}

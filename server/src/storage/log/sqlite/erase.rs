@@ -8,12 +8,18 @@ use super::format::stored;
 use crate::chat::entry::Entry;
 use crate::storage::log::interface::LogError;
 
-/// Writes the rows of these posts anew, each in a transaction of its own, without their texts. A
-/// place that no row has was compacted.
+/// Writes the rows of these posts anew, in one transaction, without their texts. A place that no
+/// row has was compacted.
 ///
 /// # Errors
 /// [`LogError`]; for a row that is damaged, which stays as it is, [`LogError::Corrupt`].
-pub(super) fn erase(db: &Connection, posts: &[Seq]) -> Result<(), LogError> {
+pub(super) fn erase(db: &mut Connection, posts: &[Seq]) -> Result<(), LogError> {
+    let transaction = db.transaction().map_err(cant_erase)?;
+    erase_all(&transaction, posts)?;
+    transaction.commit().map_err(cant_erase)
+}
+
+fn erase_all(db: &Connection, posts: &[Seq]) -> Result<(), LogError> {
     let mut posts = posts.to_vec();
     posts.sort_unstable();
     let mut rest = posts.as_slice();

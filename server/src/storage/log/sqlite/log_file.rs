@@ -157,7 +157,7 @@ impl LogFile {
     pub(super) fn erase(&mut self, posts: &[Seq]) -> Result<(), LogError> {
         // Also when no row changes: an earlier run may have been stopped over this.
         self.must_truncate = true;
-        erase::erase(&self.db, posts)?;
+        erase::erase(&mut self.db, posts)?;
         self.must_truncate = !self.truncate();
         if self.must_truncate { Err(LogError::InUse) } else { Ok(()) }
     }

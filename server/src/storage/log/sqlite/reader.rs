@@ -70,6 +70,15 @@ impl LogReader {
         Ok(LogReader(db))
     }
 
+    /// From now on everything is read as it is at this moment.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub(crate) fn hold(&self) -> Result<(), LogError> {
+        let held = self.0.execute_batch("BEGIN");
+        held.map_err(|source| storage("can't read the log".to_owned(), source))
+    }
+
     /// What everything has come to whose entries are kept no longer, if there is such a thing.
     ///
     /// # Errors
