@@ -137,9 +137,10 @@
 //! What it had said and is not there any more, it does not say again by itself; a post without an
 //! answer is sent again as ever. Its groups are those in the welcome: what it has joined or left
 //! since the copy, it may ask for again. A log that does not know its token welcomes it as a new
-//! session, also with `put_back`, or refuses it where the name is registered or taken. A client
-//! that sends [`Request::Hello`], and so tells no lives, is put back when it has seen more than
-//! there is, and not when another log has come as far.
+//! session, also with `put_back`, or refuses it where the name is registered or taken. In a new
+//! session it is another person to that log: a post without an answer that the log has from before
+//! is kept a second time. A client that sends [`Request::Hello`], and so tells no lives, is put
+//! back when it has seen more than there is, and not when another log has come as far.
 //!
 //! # Asking
 //! A client may ask many things before the first answer. Each request carries a [`Tag`], each gets

@@ -7,7 +7,7 @@ use chatroom_proto::{Conversation, NameKey, PostId, Seq, UserName};
 use chatroom_server::chat::effect::StoredPost;
 
 use super::deletions::Deletions;
-use super::life::in_the_last_life;
+use super::life::{in_the_last_life, said_by_two};
 use super::record::{Event, History, Shown};
 use super::stay::{Stays, newest};
 use super::violation::Violation;
@@ -16,6 +16,7 @@ use super::violation::Violation;
 /// known.
 pub fn check(histories: &[History], kept: Option<&[StoredPost]>) -> Vec<Violation> {
     let mut found = Vec::new();
+    let said_by_two: BTreeSet<PostId> = histories.iter().flat_map(said_by_two).collect();
     let histories: Vec<History> = histories.iter().map(in_the_last_life).collect();
     let histories = histories.as_slice();
     let facts = Facts::gather(histories, kept, &mut found);
@@ -28,6 +29,7 @@ pub fn check(histories: &[History], kept: Option<&[StoredPost]>) -> Vec<Violatio
     }
     facts.check_acknowledged(histories, kept, &mut found);
     facts.check_shown(histories, &mut found);
+    found.retain(|it| it.said_twice().is_none_or(|id| !said_by_two.contains(&id)));
     found
 }
 

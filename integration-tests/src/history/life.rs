@@ -1,7 +1,9 @@
 //! What of a history is left when the server was put back to an earlier copy of its log: what was
 //! before that, and what came since. What was in between is in no log any more.
 
-use chatroom_proto::Seq;
+use std::collections::BTreeSet;
+
+use chatroom_proto::{PostId, Seq};
 
 use super::record::{Event, History};
 
@@ -17,6 +19,25 @@ pub(super) fn in_the_last_life(history: &History) -> History {
         events.push(event.clone());
     }
     History { name: history.name.clone(), events }
+}
+
+/// The posts that two people may have said, as the log has it: one had no answer when the log was
+/// put back, and who had said it came to the copy as a stranger, and said it again. What binds the
+/// two, a token or a registration, is newer than the copy.
+pub(super) fn said_by_two(history: &History) -> BTreeSet<PostId> {
+    let (mut open, mut put_back, mut said) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for event in &history.events {
+        match event {
+            Event::Sent(id, _) => drop(open.insert(*id)),
+            Event::Acknowledged(id, _) | Event::Refused(id) => drop(open.remove(id)),
+            Event::PutBack(_) => put_back.extend(open.iter().copied()),
+            Event::Welcomed { resumed: false, .. } => {
+                said.extend(put_back.intersection(&open).copied());
+            }
+            _ => {}
+        }
+    }
+    said
 }
 
 /// Whether the copy knows the session that an event is of.
@@ -63,6 +84,8 @@ fn put_back(event: Event, to: Seq, session: &mut Session) -> Vec<Event> {
 
 #[cfg(test)]
 mod tests {
+    use chatroom_proto::{Conversation, GroupName};
+
     use super::*;
     use crate::test_client::{post_id, user};
 
@@ -83,5 +106,20 @@ mod tests {
         let history = History { name: user("jim"), events };
         let left = [Event::NewDevice, Event::PutBack(Seq(5))];
         assert_eq!(in_the_last_life(&history).events, left);
+    }
+
+    #[test]
+    fn what_a_stranger_to_the_copy_says_again_may_be_there_twice() {
+        let sent = |number| Event::Sent(post_id(number), Conversation::Group(GroupName::general()));
+        let welcomed =
+            |seq, resumed| Event::Welcomed { seq: Seq(seq), resumed, groups: Vec::new() };
+        let events = |resumed| {
+            let answered = Event::Acknowledged(post_id(1), Seq(3));
+            vec![sent(1), answered, sent(2), Event::PutBack(Seq(5)), welcomed(9, resumed), sent(4)]
+        };
+        let name = user("jim");
+        let of = |events| said_by_two(&History { name: name.clone(), events });
+        assert_eq!(of(events(false)).into_iter().collect::<Vec<_>>(), [post_id(2)]);
+        assert!(of(events(true)).is_empty(), "the copy knows it");
     }
 }

@@ -148,6 +148,16 @@ impl Kind {
 }
 
 impl Violation {
+    /// The post, if this says no more than that it was said twice.
+    pub(super) fn said_twice(&self) -> Option<PostId> {
+        match self {
+            Violation::KeptTwice { id }
+            | Violation::ShownTwice { id, .. }
+            | Violation::Disagreement { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     /// What it is counted as.
     pub fn kind(&self) -> Kind {
         match self {
