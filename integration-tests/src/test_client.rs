@@ -309,6 +309,18 @@ impl TestClient {
         }
     }
 
+    /// The text of the next message in a group.
+    ///
+    /// # Panics
+    /// When the server hangs up, or says nothing in time.
+    pub async fn hear_body(&mut self) -> String {
+        loop {
+            if let Notification::GroupPost { post, .. } = self.hear().await {
+                return post.body.as_str().to_owned();
+            }
+        }
+    }
+
     /// Waits until the server hangs up, and returns the reason that it gave. Whatever comes before
     /// is dropped.
     ///

@@ -283,8 +283,7 @@ pub enum Request {
         token: Token,
     },
     /// Who has that name: here, or away since when, and in which of my groups? When nobody has it,
-    /// who had it last. Of another group than the asker's nothing is told. Since version 2; a
-    /// server of version 1 is asked [`Request::Users`] instead.
+    /// who had it last. Of another group than the asker's nothing is told. Since version 2.
     ///
     /// *Reply* [`Response::Who`]. *Refused* [`Refusal::NoSuchUser`]. *Heard by* nobody.
     Who {

@@ -228,7 +228,7 @@ impl Client {
     /// Whether somebody is here, or away since when, and in which of one's groups.
     ///
     /// # Errors
-    /// [`AskError`]; [`AskError::Unexpected`] from a server of version 1, which does not tell.
+    /// [`AskError`]
     pub async fn who(&self, user: UserName) -> Result<PersonInfo, AskError> {
         match self.ask(Request::Who { user }).await? {
             Response::Who(who) => Ok(*who),

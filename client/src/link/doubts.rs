@@ -28,7 +28,7 @@ impl Doubts {
         }
         let group = group.key();
         self.0.retain(|(of, head)| *of != group || Some(*head) != seq);
-        // Answers come in the order of asking: what is older than this one is nobody's of ours.
+        // Answers come in the order of asking: what is older and was not answered is not ours.
         let is_older = |head: Seq| !has_more || seq.is_some_and(|seq| head < seq);
         let is_missed = self.0.iter().any(|(of, head)| *of == group && is_older(*head));
         if is_missed {

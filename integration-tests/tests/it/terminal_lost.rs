@@ -2,20 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use chatroom_proto::{Moderation, Notification, Request};
+use chatroom_proto::{Moderation, Request};
 use integration_tests::program::{ServerProgram, quiet_port};
 use integration_tests::proxy::Proxy;
 use integration_tests::terminal::{Key, Terminal};
 use integration_tests::test_client::{TestClient, group, public, user};
-
-/// What this person's next message in General is.
-async fn hear_body(guest: &mut TestClient) -> String {
-    loop {
-        if let Notification::GroupPost { post, .. } = guest.hear().await {
-            return post.body.as_str().to_owned();
-        }
-    }
-}
 
 // With a thread for the proxy: this one waits for the screen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -25,7 +16,7 @@ async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
     let mut ann = TestClient::come(server.address(), "Ann").await;
     let mut jim = Terminal::sit_down_at(proxy.address.port(), "Jim");
     jim.type_line("public General before");
-    assert_eq!(hear_body(&mut ann).await, "before");
+    assert_eq!(ann.hear_body().await, "before");
     jim.type_text("public General half of");
     proxy.go_to((Ipv4Addr::LOCALHOST, quiet_port()).into());
     proxy.cut_now();
@@ -44,8 +35,8 @@ async fn a_connection_that_is_cut_costs_two_lines_and_nothing_that_was_typed() {
             && screen.before_cursor == "public General another"
     });
     jim.press(Key::Enter);
-    assert_eq!(hear_body(&mut ann).await, "half of a line");
-    assert_eq!(hear_body(&mut ann).await, "another", "and the one before came once");
+    assert_eq!(ann.hear_body().await, "half of a line");
+    assert_eq!(ann.hear_body().await, "another", "and the one before came once");
     jim.wait_for("an empty line, and what was missed", |screen| {
         screen.is_typing()
             && screen.before_cursor.is_empty()
@@ -106,9 +97,9 @@ async fn a_server_that_is_killed_and_started_again_costs_two_lines_and_nothing_t
     jim.press(Key::Enter);
     // The first was sent before Ann could hear of it or after, as it happens; it must not come in
     // between or twice.
-    let mut heard = hear_body(&mut ann).await;
+    let mut heard = ann.hear_body().await;
     if heard == "half of a line" {
-        heard = hear_body(&mut ann).await;
+        heard = ann.hear_body().await;
     }
     assert_eq!(heard, "another");
     let screen = jim.screen();

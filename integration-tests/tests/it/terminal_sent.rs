@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use chatroom_proto::Notification;
 use integration_tests::piped::Piped;
 use integration_tests::process::Exit;
 use integration_tests::program::{ServerProgram, quiet_port};
@@ -15,14 +14,6 @@ fn nowhere() -> std::net::SocketAddr {
     (Ipv4Addr::LOCALHOST, quiet_port()).into()
 }
 
-async fn hear_body(guest: &mut TestClient) -> String {
-    loop {
-        if let Notification::GroupPost { post, .. } = guest.hear().await {
-            return post.body.as_str().to_owned();
-        }
-    }
-}
-
 // With a thread for the proxy: this one waits for the screen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_message_that_waits_is_marked_once_and_unmarked_when_it_is_accepted() {
@@ -31,7 +22,7 @@ async fn a_message_that_waits_is_marked_once_and_unmarked_when_it_is_accepted() 
     let mut ann = TestClient::come(server.address(), "Ann").await;
     let mut jim = Terminal::sit_down_at(proxy.address.port(), "Jim");
     jim.type_line("public General at once");
-    assert_eq!(hear_body(&mut ann).await, "at once");
+    assert_eq!(ann.hear_body().await, "at once");
     proxy.go_to(nowhere());
     proxy.cut_now();
     jim.wait_for("the loss", |screen| !screen.lines_beginning("Connection lost").is_empty());
@@ -48,7 +39,7 @@ async fn a_message_that_waits_is_marked_once_and_unmarked_when_it_is_accepted() 
     proxy.go_to(server.address());
     let screen = jim.wait_for_line(sent);
     assert!(proxy.cuts() > 1, "the line was cut meanwhile");
-    assert_eq!(hear_body(&mut ann).await, "this one waits for the server to be back");
+    assert_eq!(ann.hear_body().await, "this one waits for the server to be back");
     assert_eq!([waits, sent].map(|line| screen.lines_beginning(line).len()), [1, 1], "{screen}");
     assert_eq!(screen.lines_beginning("  (").len(), 2, "the first was accepted at once: {screen}");
 }
@@ -70,7 +61,7 @@ async fn a_pipe_is_told_what_it_always_was() {
     // A second has passed.
     bob.wait_for_line("  (not yet sent: \"from a person\")");
     proxy.go_to(server.address());
-    let mut heard = [hear_body(&mut ann).await, hear_body(&mut ann).await];
+    let mut heard = [ann.hear_body().await, ann.hear_body().await];
     heard.sort_unstable();
     assert_eq!(heard, ["from a person", "from a pipe"]);
     let said = jim.finish();

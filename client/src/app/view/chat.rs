@@ -93,20 +93,12 @@ impl View {
             Response::Unregistered { .. } => self.system("The name is given up. Goodbye."),
             Response::About(about) => self.about(about),
             Response::Who(who) => self.who(who, me, now),
-            // What a server of version 1 was asked instead.
-            Response::Users { users, .. } if matches!(request, Request::Who { .. }) => {
-                self.users(users.as_slice())
-            }
             Response::Moderated { group, .. } => return self.you_moderated(request, group),
             Response::Acts { group, acts } => {
                 return self.acts(request, group, acts.as_slice(), now);
             }
             Response::Operated { .. } => return self.you_operated(request, me),
             Response::Deleted { .. } => self.system("The message is removed."),
-            // An older server is asked this in its place.
-            Response::Pong if matches!(request, Request::Delete { .. }) => {
-                self.warning("This server is too old to remove messages.")
-            }
             Response::Clients { clients, .. } => self.clients(request, clients.as_slice()),
             Response::ServerBans { bans, .. } => self.server_bans(request, bans.as_slice(), now),
             Response::Groups { .. }
