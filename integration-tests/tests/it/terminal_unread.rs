@@ -27,8 +27,14 @@ async fn ann_in_tea(server: &ServerProgram) -> TestClient {
 }
 
 fn open(jim: &mut Terminal, place: &str) {
+    let said = format!("What you type is said in group chat '{place}'.");
+    let times = |screen: &Screen| screen.lines_beginning(&said).len();
+    let before = times(&jim.screen());
     jim.type_line(&format!("/open {place}"));
-    jim.wait_for("the prompt", |screen| screen.before_cursor == format!("{place}> "));
+    // The prompt may change before the line is there, and the line before the prompt.
+    jim.wait_for("the prompt, and what is said of it", |screen| {
+        screen.before_cursor == format!("{place}> ") && times(screen) == before + 1
+    });
 }
 
 /// What `/unread` says the next time.
